@@ -1,0 +1,245 @@
+"""The raw logs' contracts: one pandera model per log, with every rule that a row must keep.
+
+A contract is checked on a frame that holds, for each column, the typed value under the column's name and the text it was
+read from under `written(column)`: a value that could not be read is null in the first and not in the second, which is
+how "missing" and "unreadable" are told apart. What a row breaks becomes its reasons in quarantine, in the words of the
+`error` given here.
+
+`COLUMNS` tells the rest of the project what it needs of a contract without pandera: types, which columns a file must
+have, what replaces a null. `Key` says which rows are the same and which of them is kept; the dbt staging models are
+tested against it.
+
+Not here: reading files (`warehouse/`), running the checks and wording the quarantine (`quality/`).
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import pandera.polars as pa
+import polars as pl
+from pandera.api.polars.types import PolarsData
+
+from models.text import CAMPAIGN_TYPE, CURRENCY, DATE, ID, INTEGER, STRING, TIMESTAMP, TextType, decimal
+from models.vocabulary import Log, OrderStatus, SkipReason
+
+Timestamp = Annotated[pl.Datetime, "us", None]
+Money = Annotated[pl.Decimal, 18, 2]
+Cost = Annotated[pl.Decimal, 18, 6]
+Rate = Annotated[pl.Decimal, 18, 8]
+
+E164 = r"^\+[1-9][0-9]{6,14}$"
+
+
+def written(column: str) -> str:
+    """The name, in a frame under check, of the text that `column` was read from."""
+    return f"{column}:written"
+
+
+def _column(read_as: TextType, description: str, *, required: bool, default: str | None = None) -> Any:
+    metadata = {"read_as": read_as, "default": default}
+    return pa.Field(nullable=not required, description=description, metadata=metadata)
+
+
+def required(read_as: TextType, description: str, default: str | None = None) -> Any:
+    """A column that every row must fill; `default`, as text, stands in for a null before anything is checked."""
+    return _column(read_as, description, required=True, default=default)
+
+
+def optional(read_as: TextType, description: str) -> Any:
+    """A column that a row may leave empty."""
+    return _column(read_as, description, required=False)
+
+
+def _passes(data: PolarsData, expression: pl.Expr) -> pl.LazyFrame:
+    return data.lazyframe.select(expression)
+
+
+class LogContract(pa.DataFrameModel):
+    """What all logs share: a value that is there must be readable as its type."""
+
+    class Config:
+        strict = False  # the `written` columns stand beside the typed ones
+
+    @pa.check(".*", regex=True, name="readable", ignore_na=False)
+    def readable(cls, data: PolarsData) -> pl.LazyFrame:
+        return _passes(data, pl.col(data.key).is_not_null() | pl.col(written(data.key)).is_null())
+
+
+class Campaigns(LogContract):
+    """One row per edit of a campaign."""
+
+    campaign_id: pl.String = required(ID, "The campaign.")
+    campaign_name: pl.String = required(STRING, "The campaign's name, as its editor wrote it.")
+    campaign_type: pl.String = required(CAMPAIGN_TYPE, "SMS or MMS, in upper case.")
+    body: pl.String = optional(STRING, "The message text; may hold Liquid markup.")
+    media_url: pl.String = optional(STRING, "The picture of an MMS.")
+    sender: pl.String = optional(STRING, "The originator shown on the phone.")
+    max_segments: pl.Int32 = optional(INTEGER, "The most segments a message of the campaign may have.")
+    modified_by: pl.String = required(STRING, "Who made the edit.")
+    modified_at: Timestamp = required(TIMESTAMP, "When the edit was made (UTC).")
+
+    @pa.check("max_segments", error="must be 1 or more")
+    def at_least_one_segment(cls, data: PolarsData) -> pl.LazyFrame:
+        return _passes(data, pl.col(data.key) >= 1)
+
+
+class Sends(LogContract):
+    """One row per attempt to message one contact, sent or skipped."""
+
+    message_id: pl.String = required(ID, "The attempt to message one contact.")
+    campaign_id: pl.String = required(ID, "The campaign it belongs to.")
+    contact_id: pl.String = required(ID, "The contact.")
+    mobile_number: pl.String = required(STRING, "The contact's number in E.164.")
+    sent_at: Timestamp = required(TIMESTAMP, "When it was handed to the network, or skipped (UTC).")
+    segments: pl.Int32 = optional(INTEGER, "The parts of the concatenated message, 1 to 255; null only where skipped.")
+    skip_reason: pl.String = optional(STRING, "Why the contact was skipped; null where the message was sent.")
+    provider: pl.String = optional(STRING, "Which network or gateway took it.")
+    cost: Cost = optional(decimal(18, 6), "What the send was charged, in `cost_currency`.")
+    cost_currency: pl.String = optional(CURRENCY, "The currency of `cost`.")
+
+    @pa.check("mobile_number", error="must be an E.164 number: +, then 7 to 15 digits, the first not 0")
+    def e164(cls, data: PolarsData) -> pl.LazyFrame:
+        return _passes(data, pl.col(data.key).str.contains(E164))
+
+    @pa.check("segments", error="must be from 1 to 255")
+    def segments_of_one_message(cls, data: PolarsData) -> pl.LazyFrame:
+        return _passes(data, pl.col(data.key).is_between(1, 255))
+
+    @pa.check("segments", error="is required unless the contact was skipped", ignore_na=False)
+    def segments_of_what_was_sent(cls, data: PolarsData) -> pl.LazyFrame:
+        return _passes(data, pl.col(written(data.key)).is_not_null() | pl.col(written("skip_reason")).is_not_null())
+
+    @pa.check("skip_reason", error=f"must be one of {', '.join(SkipReason)}")
+    def known_skip_reason(cls, data: PolarsData) -> pl.LazyFrame:
+        return _passes(data, pl.col(data.key).is_in(list(SkipReason)))
+
+    @pa.check("cost", error="must be 0 or more")
+    def cost_not_negative(cls, data: PolarsData) -> pl.LazyFrame:
+        return _passes(data, pl.col(data.key) >= 0)
+
+    @pa.check("cost_currency", error="is required where there is a cost", ignore_na=False)
+    def currency_of_cost(cls, data: PolarsData) -> pl.LazyFrame:
+        return _passes(data, pl.col(written(data.key)).is_not_null() | pl.col(written("cost")).is_null())
+
+
+class Receipts(LogContract):
+    """One row per delivery receipt, in the words of the provider it came from."""
+
+    message_id: pl.String = required(ID, "The message the receipt is for.")
+    provider: pl.String = required(STRING, "The vocabulary of status and error code.", default="smpp")
+    provider_status: pl.String = required(STRING, "The status as the provider wrote it.")
+    error_code: pl.String = optional(STRING, "The error code as the provider wrote it.")
+    occurred_at: Timestamp = required(TIMESTAMP, "When the network says it took place (UTC).")
+    received_at: Timestamp = optional(TIMESTAMP, "When the receipt came in (UTC).")
+
+
+class Clicks(LogContract):
+    """One row per click on a link in a message."""
+
+    click_id: pl.String = required(ID, "The click.")
+    campaign_id: pl.String = required(ID, "The campaign whose link was clicked.")
+    contact_id: pl.String = required(ID, "The contact who clicked.")
+    message_id: pl.String = optional(ID, "The message that held the link.")
+    url: pl.String = optional(STRING, "Where the link led.")
+    clicked_at: Timestamp = required(TIMESTAMP, "When it was clicked (UTC).")
+    user_agent: pl.String = optional(STRING, "The browser, in its own words.")
+
+
+class Orders(LogContract):
+    """One row per state of an order; a later row corrects an earlier one."""
+
+    order_id: pl.String = required(ID, "The order.")
+    contact_id: pl.String = required(ID, "The contact who ordered.")
+    ordered_at: Timestamp = required(TIMESTAMP, "When the order was placed (UTC).")
+    total: Money = required(decimal(18, 2), "What was ordered, in `currency`, before refunds.")
+    refunded_amount: Money = required(decimal(18, 2), "What was paid back, in `currency`; 0 with none.", default="0")
+    currency: pl.String = required(CURRENCY, "The currency of both amounts.")
+    status: pl.String = required(STRING, "placed or cancelled.")
+    updated_at: Timestamp = required(TIMESTAMP, "When this state was written (UTC).")
+
+    @pa.check("total", error="must be 0 or more")
+    def total_not_negative(cls, data: PolarsData) -> pl.LazyFrame:
+        return _passes(data, pl.col(data.key) >= 0)
+
+    @pa.check("refunded_amount", error="must be from 0 to the total")
+    def refund_within_total(cls, data: PolarsData) -> pl.LazyFrame:
+        not_too_much = (pl.col(data.key) <= pl.col("total")).fill_null(True)
+        return _passes(data, (pl.col(data.key) >= 0) & not_too_much)
+
+    @pa.check("status", error=f"must be {' or '.join(OrderStatus)}")
+    def known_status(cls, data: PolarsData) -> pl.LazyFrame:
+        return _passes(data, pl.col(data.key).is_in(list(OrderStatus)))
+
+
+class Unsubscribes(LogContract):
+    """One row per contact who opted out, each time they did."""
+
+    contact_id: pl.String = required(ID, "The contact who opted out.")
+    unsubscribed_at: Timestamp = required(TIMESTAMP, "When (UTC).")
+    mobile_number: pl.String = optional(STRING, "The contact's number in E.164.")
+    source: pl.String = optional(STRING, "How: reply, link, manual, …; free text.")
+
+    @pa.check("mobile_number", error="must be an E.164 number: +, then 7 to 15 digits, the first not 0")
+    def e164(cls, data: PolarsData) -> pl.LazyFrame:
+        return _passes(data, pl.col(data.key).str.contains(E164))
+
+
+class ExchangeRates(LogContract):
+    """One row per day and currency: what one unit was worth in the base currency."""
+
+    rate_date: pl.Date = required(DATE, "The day from which the rate holds.")
+    currency: pl.String = required(CURRENCY, "The currency that is converted.")
+    rate: Rate = required(decimal(18, 8), "One unit of `currency`, in the base currency.")
+    base_currency: pl.String = optional(CURRENCY, "The currency converted into; null is the reporting currency.")
+
+    @pa.check("rate", error="must be more than 0")
+    def rate_is_positive(cls, data: PolarsData) -> pl.LazyFrame:
+        return _passes(data, pl.col(data.key) > 0)
+
+
+CONTRACTS: dict[Log, type[LogContract]] = {
+    Log.CAMPAIGNS: Campaigns,
+    Log.SENDS: Sends,
+    Log.RECEIPTS: Receipts,
+    Log.CLICKS: Clicks,
+    Log.ORDERS: Orders,
+    Log.UNSUBSCRIBES: Unsubscribes,
+    Log.EXCHANGE_RATES: ExchangeRates,
+}
+
+
+@dataclass(frozen=True)
+class LogColumn:
+    """What the load needs to know of one column."""
+
+    name: str
+    read_as: TextType
+    is_required: bool
+    default: str | None
+    description: str
+
+    @property
+    def must_be_in_file(self) -> bool:
+        """A CSV or Parquet file without this column is refused; where a null has a stand-in, so has the column."""
+        return self.is_required and self.default is None
+
+
+def _columns_of(contract: type[LogContract]) -> tuple[LogColumn, ...]:
+    return tuple(
+        LogColumn(name, column.metadata["read_as"], not column.nullable, column.metadata["default"], column.description)
+        for name, column in contract.to_schema().columns.items()
+    )
+
+
+COLUMNS: dict[Log, tuple[LogColumn, ...]] = {log: _columns_of(contract) for log, contract in CONTRACTS.items()}
+
+EVENT_TIME: dict[Log, str] = {
+    Log.CAMPAIGNS: "modified_at",
+    Log.SENDS: "sent_at",
+    Log.RECEIPTS: "occurred_at",
+    Log.CLICKS: "clicked_at",
+    Log.ORDERS: "ordered_at",
+    Log.UNSUBSCRIBES: "unsubscribed_at",
+    Log.EXCHANGE_RATES: "rate_date",
+}
+"""The column that says when a row's event took place: the order of rows in the lake."""

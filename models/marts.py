@@ -1,0 +1,327 @@
+"""The published marts' contracts: every column's type and meaning, once, and the rules that a mart's rows must keep.
+
+The dbt contracts and descriptions (`dbt_project/models/marts/*.yml`), the comments in the published file and the data
+dictionary are made from here or tested against it. Figures that depend on a setting say so in their description.
+
+Conventions: `_at` is a UTC timestamp, `_rate` a fraction (null where its denominator is 0), money is DECIMAL(18,2), counts
+are BIGINT, ids are case-sensitive strings.
+
+Not here: how the figures are computed (`dbt_project/`), volumes and rates that can be right or wrong (`quality/`).
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import pandera.polars as pa
+import polars as pl
+from pandera.api.polars.types import PolarsData
+
+from models.vocabulary import Attribution, CampaignType, DeliveryStatus, Log, SkipReason
+
+Timestamp = Annotated[pl.Datetime, "us", None]
+Money = Annotated[pl.Decimal, 18, 2]
+
+SCHEMA = "marts"
+
+
+def _column(description: str, *, nullable: bool, label: str | None = None, **checks: Any) -> Any:
+    return pa.Field(nullable=nullable, description=description, metadata={"label": label}, **checks)
+
+
+def always(description: str, label: str | None = None, **checks: Any) -> Any:
+    """A column that every row fills; `label` is its header in the campaign report."""
+    return _column(description, nullable=False, label=label, **checks)
+
+
+def maybe(description: str, label: str | None = None, **checks: Any) -> Any:
+    """A column that may be null, its description says when."""
+    return _column(description, nullable=True, label=label, **checks)
+
+
+def count(description: str, label: str | None = None) -> Any:
+    return always(description, label, ge=0)
+
+
+class MartContract(pa.DataFrameModel):
+    """What all marts share: exactly these columns, in this order, with these types."""
+
+    class Config:
+        strict = True
+        ordered = True
+
+
+class CampaignMetrics(MartContract):
+    """The campaign table of the report. Grain: one row per campaign that occurs in the sends log."""
+
+    campaign_id: pl.String = always("The campaign.", "Campaign ID")
+    last_sent_at: Timestamp = maybe("When the latest of its messages was sent; null if all were skipped.", "Last sent")
+    campaign_name: pl.String = maybe("Its name; null where the campaigns log does not know it.", "Campaign name")
+    click_to_delivered_rate: pl.Float64 = maybe(
+        "unique_clickers / total_delivered. Not capped: receipts get lost, so it may exceed 1.",
+        "Click-to-delivered rate",
+        ge=0,
+    )
+    conversion_rate: pl.Float64 = maybe(
+        "direct_orders divided by unique_clickers, or by what SENDMART_CONVERSION_RATE_DENOMINATOR names.",
+        "Conversion rate",
+        ge=0,
+    )
+    direct_orders: pl.Int64 = count(
+        "Placed orders whose contact's last click within the conversion window was on this campaign.", "Direct orders"
+    )
+    assisted_orders: pl.Int64 = count(
+        "Placed orders whose contact clicked this campaign within the conversion window, but another one last.",
+        "Assisted orders",
+    )
+    last_modified_by: pl.String = maybe("Who last edited it; null where the campaigns log does not know it.", "Last modified by")
+    revenue: Money = always("Revenue of its direct orders, in the reporting currency, refunds taken off.", "Revenue", ge=0)
+    assisted_revenue: Money = always(
+        "Revenue of its assisted orders, each in full: it does not add up across campaigns.", "Assisted revenue", ge=0
+    )
+    total_segments: pl.Int64 = count("Segments of its sent messages.", "Total segments")
+    total_clicks: pl.Int64 = count("Clicks on it.", "Total clicks")
+    total_delivered: pl.Int64 = count("Its messages with status delivered.", "Total delivered")
+    total_sent: pl.Int64 = count("Its messages that were sent, not skipped.", "Total sent")
+    campaign_type: pl.String = maybe(
+        "SMS or MMS; null where the campaigns log does not know it.", "Type", isin=list(CampaignType)
+    )
+    unique_clickers: pl.Int64 = count("Contacts who clicked it.", "Unique clickers")
+    unsubscribes: pl.Int64 = count("Contacts with an unsubscribe attributed to it.", "Unsubscribes")
+
+    @pa.check("total_delivered", error="total_delivered must not exceed total_sent")
+    def delivered_were_sent(cls, data: PolarsData) -> pl.LazyFrame:
+        return data.lazyframe.select(pl.col(data.key) <= pl.col("total_sent"))
+
+    @pa.check("unique_clickers", error="unique_clickers must not exceed total_clicks")
+    def clickers_clicked(cls, data: PolarsData) -> pl.LazyFrame:
+        return data.lazyframe.select(pl.col(data.key) <= pl.col("total_clicks"))
+
+
+class CampaignOverview(MartContract):
+    """The tiles of a campaign's page. Grain: one row per campaign of campaign_metrics."""
+
+    campaign_id: pl.String = always("The campaign.")
+    campaign_name: pl.String = maybe("Its name; null where the campaigns log does not know it.")
+    revenue: Money = always("Revenue of its direct orders, in the reporting currency.", ge=0)
+    unique_sends: pl.Int64 = count("Contacts it was sent to.")
+    unique_deliveries: pl.Int64 = count("Contacts it was delivered to.")
+    pending: pl.Int64 = count("Contacts whose message is with the network, not yet delivered.")
+    soft_bounces: pl.Int64 = count("Contacts for whom the time allowed for delivery expired.")
+    hard_bounces: pl.Int64 = count("Contacts for whom delivery failed for any other reason.")
+    deleted: pl.Int64 = count("Contacts whose message was deleted by a network.")
+    unsubscribes: pl.Int64 = count("Contacts with an unsubscribe attributed to it.")
+
+    @pa.check("unique_sends", error="the five statuses must add up to unique_sends")
+    def statuses_add_up(cls, data: PolarsData) -> pl.LazyFrame:
+        tiles = ("unique_deliveries", "pending", "soft_bounces", "hard_bounces", "deleted")
+        return data.lazyframe.select(pl.col(data.key) == pl.sum_horizontal(*tiles))
+
+
+class DeliveryStatuses(MartContract):
+    """Where each contact of a campaign stands. Grain: one row per campaign and contact sent to."""
+
+    campaign_id: pl.String = always("The campaign.")
+    contact_id: pl.String = always("The contact.")
+    mobile_number: pl.String = always("The number of the deciding message.")
+    delivery_status: pl.String = always(
+        "delivered if any message of the campaign reached the contact, else the status of the last one sent.",
+        isin=list(DeliveryStatus),
+    )
+    messages_sent: pl.Int64 = always("Messages of the campaign sent to the contact.", ge=1)
+    message_id: pl.String = always("The deciding message: the one delivered first, else the last one sent.")
+    last_sent_at: Timestamp = always("When the last of the contact's messages of the campaign was sent.")
+    status_at: Timestamp = always("When the deciding receipt took place; with no receipt, when the message was sent.")
+    provider: pl.String = maybe("Vocabulary of the deciding receipt; null without a receipt.")
+    provider_status: pl.String = maybe("The deciding receipt's status as the provider wrote it; null without a receipt.")
+    error_code: pl.String = maybe("The deciding receipt's error code, if it has one.")
+
+
+class SkipReasons(MartContract):
+    """Contacts that a campaign skipped, and why. Grain: one row per skipped message."""
+
+    campaign_id: pl.String = always("The campaign.")
+    campaign_name: pl.String = maybe("Its name; null where the campaigns log does not know it.")
+    contact_id: pl.String = always("The contact that was skipped.")
+    message_id: pl.String = always("The attempt to message the contact.")
+    mobile_number: pl.String = always("The contact's number in E.164.")
+    skip_reason: pl.String = always("Why, in the sending platform's word.", isin=list(SkipReason))
+    skip_reason_details: pl.String = always("Why, in a sentence.")
+    skipped_at: Timestamp = always("When it was skipped.")
+
+
+class AttributedUnsubscribes(MartContract):
+    """Unsubscribes and the campaign behind them. Grain: one row per unsubscribe."""
+
+    contact_id: pl.String = always("The contact who opted out.")
+    unsubscribed_at: Timestamp = always("When.")
+    source: pl.String = maybe("How: reply, link, manual, …; null where the log does not say.")
+    campaign_id: pl.String = maybe("The campaign of the last message sent to the contact before; null with none.")
+    campaign_name: pl.String = maybe("Its name; null with no campaign, or where the campaigns log does not know it.")
+    message_id: pl.String = maybe("That message; null with none.")
+    sent_at: Timestamp = maybe("When that message was sent; null with none.")
+
+
+class AttributedOrders(MartContract):
+    """Placed orders and the campaigns credited with them. Grain: one row per order and campaign credited."""
+
+    order_id: pl.String = always("The order.")
+    campaign_id: pl.String = always("The campaign credited; it may be one that was never sent.")
+    attribution: pl.String = always(
+        "direct: the contact's last click before the order was on it; assisted: it was clicked, but another one later.",
+        isin=list(Attribution),
+    )
+    contact_id: pl.String = always("The contact who ordered.")
+    ordered_at: Timestamp = always("When the order was placed.")
+    clicked_at: Timestamp = always("The contact's last click on the campaign within the conversion window.")
+    click_id: pl.String = always("That click.")
+    revenue: Money = maybe("The order's revenue in the reporting currency; null where it could not be converted.", ge=0)
+    currency: pl.String = always("The order's currency.")
+    total: Money = always("What was ordered, in the order's currency, before refunds.", ge=0)
+    refunded_amount: Money = always("What was paid back, in the order's currency.", ge=0)
+
+    @pa.check("clicked_at", error="the click must not come after the order")
+    def click_comes_first(cls, data: PolarsData) -> pl.LazyFrame:
+        return data.lazyframe.select(pl.col(data.key) <= pl.col("ordered_at"))
+
+
+class SuppressedNumbers(MartContract):
+    """Numbers no longer messaged after consecutive hard bounces. Grain: one row per suppressed mobile number."""
+
+    mobile_number: pl.String = always("The number. Empty mart where SENDMART_HARD_BOUNCE_SUPPRESSION is false.")
+    suppressed_at: Timestamp = always("Status time of the message that completed the first run of hard bounces.")
+    campaign_id: pl.String = always("Campaign of that message.")
+    message_id: pl.String = always("That message.")
+    contact_id: pl.String = always("Contact of that message.")
+
+
+class CampaignDetails(MartContract):
+    """What a report needs to show a message itself. Grain: one row per campaign of the campaigns log."""
+
+    campaign_id: pl.String = always("The campaign.")
+    campaign_name: pl.String = always("Its name after the last edit.")
+    campaign_type: pl.String = always("SMS or MMS.", isin=list(CampaignType))
+    body: pl.String = maybe("The message text; may hold Liquid markup.")
+    media_url: pl.String = maybe("The picture of an MMS.")
+    sender: pl.String = maybe("The originator shown on the phone.")
+    max_segments: pl.Int64 = maybe("The most segments a message may have.", ge=1)
+    last_modified_by: pl.String = always("Who made the last edit.")
+    last_modified_at: Timestamp = always("When the last edit was made.")
+
+
+class UnconvertedOrders(MartContract):
+    """Placed orders without a usable exchange rate: their revenue counts nowhere. Grain: one row per order."""
+
+    order_id: pl.String = always("The order.")
+    contact_id: pl.String = always("The contact who ordered.")
+    ordered_at: Timestamp = always("When the order was placed.")
+    currency: pl.String = always("The currency for which there is no rate on or before the order's day.")
+    total: Money = always("What was ordered, in that currency.", ge=0)
+    refunded_amount: Money = always("What was paid back, in that currency.", ge=0)
+
+
+class UnmappedReceipts(MartContract):
+    """Receipts in words that the provider vocabularies do not know: they change no status.
+
+    Grain: one row per provider, provider status and error code.
+    """
+
+    provider: pl.String = always("The provider as the log names it.")
+    provider_status: pl.String = always("The status as the provider wrote it.")
+    error_code: pl.String = maybe("The error code as the provider wrote it, if any.")
+    receipts: pl.Int64 = always("Deduplicated receipts, whether or not their message is known.", ge=1)
+    messages: pl.Int64 = always("Messages they are for.", ge=1)
+    first_occurred_at: Timestamp = always("The first of them.")
+    last_occurred_at: Timestamp = always("The last of them.")
+
+
+class UnmatchedEvents(MartContract):
+    """Events that wait for what they belong to. Grain: one row per log and kind, with 0 events where there is none."""
+
+    log: pl.String = always("The log.", isin=[Log.RECEIPTS, Log.CLICKS, Log.UNSUBSCRIBES])
+    kind: pl.String = always(
+        "What is missing.", isin=["message_not_sent", "campaign_never_sent", "nothing_sent_before"]
+    )
+    events: pl.Int64 = count("Deduplicated rows.")
+    first_at: Timestamp = maybe("The first of them; null with none.")
+    last_at: Timestamp = maybe("The last of them; null with none.")
+
+
+class BuildInfo(MartContract):
+    """How fresh the figures are, and under which choices they were made. Grain: one row in all."""
+
+    build_id: pl.String = always("The build.")
+    published_at: Timestamp = always("When it was published.")
+    data_until: pl.Date = maybe("The latest log date in the lake; null with no data.")
+    version: pl.String = always("The version of Sendmart.")
+    settings: pl.String = always("The settings in force, as JSON.")
+
+
+@dataclass(frozen=True)
+class Mart:
+    """A mart: its contract, and the columns of which no two rows share all values (null counts as a value)."""
+
+    contract: type[MartContract]
+    key: tuple[str, ...]
+
+
+DBT_MARTS: dict[str, Mart] = {
+    "campaign_metrics": Mart(CampaignMetrics, key=("campaign_id",)),
+    "campaign_overview": Mart(CampaignOverview, key=("campaign_id",)),
+    "delivery_status": Mart(DeliveryStatuses, key=("campaign_id", "contact_id")),
+    "skip_reasons": Mart(SkipReasons, key=("message_id",)),
+    "attributed_unsubscribes": Mart(AttributedUnsubscribes, key=("contact_id", "unsubscribed_at")),
+    "attributed_orders": Mart(AttributedOrders, key=("order_id", "campaign_id")),
+    "suppressed_numbers": Mart(SuppressedNumbers, key=("mobile_number",)),
+    "campaigns": Mart(CampaignDetails, key=("campaign_id",)),
+    "unconverted_orders": Mart(UnconvertedOrders, key=("order_id",)),
+    "unmapped_receipts": Mart(UnmappedReceipts, key=("provider", "provider_status", "error_code")),
+    "unmatched_events": Mart(UnmatchedEvents, key=("log", "kind")),
+}
+"""The marts that dbt computes, by table name."""
+
+MARTS: dict[str, Mart] = {**DBT_MARTS, "build_info": Mart(BuildInfo, key=("build_id",))}
+"""All published marts, by table name; `build_info` is written at publication."""
+
+
+@dataclass(frozen=True)
+class MartColumn:
+    """One column of a mart, for those who need no pandera: DDL, dbt, the data dictionary."""
+
+    name: str
+    sql_type: str
+    nullable: bool
+    description: str
+    label: str | None
+
+
+def sql_type(dtype: pl.DataType) -> str:
+    """The DuckDB type of a polars type that the contracts use."""
+    if isinstance(dtype, pl.Decimal):
+        return f"decimal({dtype.precision},{dtype.scale})"
+    return {
+        pl.String: "varchar",
+        pl.Int32: "integer",
+        pl.Int64: "bigint",
+        pl.Float64: "double",
+        pl.Date: "date",
+        pl.Datetime: "timestamp",
+    }[dtype.base_type()]
+
+
+def columns(mart: str) -> tuple[MartColumn, ...]:
+    """The columns of a mart, in order."""
+    return tuple(
+        MartColumn(
+            name,
+            sql_type(column.dtype.type),
+            column.nullable,
+            column.description,
+            column.metadata["label"],
+        )
+        for name, column in MARTS[mart].contract.to_schema().columns.items()
+    )
+
+
+def description(mart: str) -> str:
+    """What a mart holds, ending in its grain."""
+    return " ".join((MARTS[mart].contract.__doc__ or "").split())

@@ -1,0 +1,181 @@
+"""How a value written as text is read as its type: the same way for every log and every file format.
+
+Each `TextType` holds the type it gives, the rule in words (it becomes the reason in quarantine) and a vectorised reader
+that returns null for what does not follow the rule. The text is matched before it is cast, since the casts of databases
+and data frames take far more than the rules do (`1e3`, `24:00:00`, a seventh decimal) or round in silence.
+
+Not here: which column is of which type, and whether it may be missing (`logs`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import polars as pl
+
+ASCII_WHITE_SPACE = " \t\n\x0b\x0c\r"
+MAX_ID_CHARACTERS = 128
+FIRST_YEAR, LAST_YEAR = 1990, 2099
+
+Reader = Callable[[pl.Series], pl.Series]
+
+
+@dataclass(frozen=True)
+class TextType:
+    """A type as the logs write it."""
+
+    name: str
+    dtype: pl.DataType
+    rule: str
+    read: Reader = field(repr=False, compare=False)
+
+
+def trimmed(text: pl.Series) -> pl.Series:
+    """`text` without surrounding ASCII white space, an empty string as null.
+
+    The ends are tested first: hardly any value has white space there, and trimming every value costs far more.
+    """
+    edges = r"^[ \t\n\x0b\x0c\r]|[ \t\n\x0b\x0c\r]$"
+    if text.str.contains(edges).any():
+        text = text.str.strip_chars(ASCII_WHITE_SPACE)
+    return text.set(text.str.len_bytes() == 0, None)
+
+
+def _matching(text: pl.Series, pattern: str) -> pl.Series:
+    """`text` where it matches the pattern, else null."""
+    matches = text.str.contains(pattern)
+    return text if matches.all() else text.set(~matches, None)
+
+
+def _as_id(text: pl.Series) -> pl.Series:
+    return text.set(text.str.len_chars() > MAX_ID_CHARACTERS, None)
+
+
+def _as_string(text: pl.Series) -> pl.Series:
+    return text
+
+
+def _ascii_upper(text: pl.Series) -> pl.Series:
+    """Upper case of what is known to be ASCII letters."""
+    return text.str.to_uppercase()
+
+
+def _as_currency(text: pl.Series) -> pl.Series:
+    return _ascii_upper(_matching(text, r"^[A-Za-z]{3}$"))
+
+
+def _as_campaign_type(text: pl.Series) -> pl.Series:
+    # Matched letter by letter: Unicode upper-casing would turn the long s (U+017F) into S.
+    return _ascii_upper(_matching(text, r"^[SsMm][Mm][Ss]$"))
+
+
+def _as_integer(text: pl.Series) -> pl.Series:
+    # Leading zeros do not count towards the type's digits, so they are cut before the cast.
+    digits = _matching(text, r"^[+-]?0*[0-9]{1,10}$").str.replace(r"^\+", "").str.replace(r"^(-?)0+([0-9])", "${1}${2}")
+    return digits.cast(pl.Int64, strict=False).cast(pl.Int32, strict=False)
+
+
+def _as_decimal(precision: int, scale: int) -> Reader:
+    whole = precision - scale
+    pattern = rf"^[+-]?(?:0*[0-9]{{1,{whole}}}(?:\.[0-9]{{0,{scale}}}0*)?|0*\.[0-9]{{1,{scale}}}0*)$"
+
+    def read(text: pl.Series) -> pl.Series:
+        number = _matching(text, pattern)
+        if number.str.contains(r"^[+]|^-?0[0-9]|^-?\.|\.$|0$").any():
+            # One spelling for every number: no plus, no leading zeros, a digit before the point, no trailing zeros.
+            number = (
+                number.str.replace(r"^\+", "")
+                .str.replace(r"^(-?)0*([0-9])", "${1}${2}")
+                .str.replace(r"^(-?)\.", "${1}0.")
+                .str.replace(r"(\.[0-9]*?)0+$", "${1}")
+                .str.replace(r"\.$", "")
+            )
+        return number.cast(pl.Decimal(precision, scale), strict=False)
+
+    return read
+
+
+def _as_date(text: pl.Series) -> pl.Series:
+    return _matching(text, r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$").str.to_date("%Y-%m-%d", strict=False)
+
+
+_DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_HOUR_MINUTE = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"
+_WHOLE_SECONDS_IN_UTC = rf"^{_DAY}[T ]{_HOUR_MINUTE}:[0-5][0-9]Z?$"
+_ANY_TIMESTAMP = (
+    rf"^(?P<day>{_DAY})[T ](?P<hour>[01][0-9]|2[0-3]):(?P<minute>[0-5][0-9])"
+    r"(?::(?P<second>[0-5][0-9])(?:\.(?P<fraction>[0-9]{1,6}))?)?"
+    r"(?:Z|(?P<sign>[+-])(?P<offset_hour>[01][0-9]|2[0-3])(?::?(?P<offset_minute>[0-5][0-9]))?)?$"
+)
+
+
+def _as_timestamp(text: pl.Series) -> pl.Series:
+    whole_seconds = text.str.contains(_WHOLE_SECONDS_IN_UTC)
+    if whole_seconds.all():
+        moment = _whole_seconds(text)
+    elif not whole_seconds.any():
+        moment = _any_timestamp(text)
+    else:
+        frame = pl.select(whole=whole_seconds.fill_null(False), row=pl.int_range(len(text)))
+        fast = frame.filter(pl.col("whole"))["row"]
+        slow = frame.filter(~pl.col("whole"))["row"]
+        moment = pl.concat([_whole_seconds(text.gather(fast)), _any_timestamp(text.gather(slow))])
+        moment = moment.gather(pl.concat([fast, slow]).arg_sort())
+    # The year is looked at in UTC, after the offset: 1989-12-31T23:30-01:00 is in range, 1990-01-01T00:00+01:00 is not.
+    return moment.set(~moment.dt.year().is_between(FIRST_YEAR, LAST_YEAR), None)
+
+
+def _whole_seconds(text: pl.Series) -> pl.Series:
+    """The common spelling, read with the fast fixed-format parser."""
+    head = text.str.slice(0, 19)
+    moment = head.str.to_datetime("%Y-%m-%dT%H:%M:%S", time_unit="us", strict=False)
+    if moment.null_count() > head.null_count():
+        spaced = head.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
+        moment = moment.zip_with(moment.is_not_null(), spaced)
+    return moment
+
+
+def _any_timestamp(text: pl.Series) -> pl.Series:
+    """Every spelling that the rule allows, by its parts."""
+    part = {
+        name: pl.col("part").struct.field(name)
+        for name in ("day", "hour", "minute", "second", "fraction", "sign", "offset_hour", "offset_minute")
+    }
+
+    def number(name: str) -> pl.Expr:
+        return part[name].cast(pl.Int64, strict=False).fill_null(0)
+
+    microsecond = part["fraction"].str.pad_end(6, "0").cast(pl.Int64, strict=False).fill_null(0)
+    offset_minutes = (number("offset_hour") * 60 + number("offset_minute")) * (
+        pl.when(part["sign"] == "-").then(-1).otherwise(1)
+    )
+    minutes = number("hour") * 60 + number("minute") - offset_minutes
+    since_midnight = (minutes * 60 + number("second")) * 1_000_000 + microsecond
+    midnight = part["day"].str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us"))
+    return (
+        text.to_frame("text")
+        .select(part=pl.col("text").str.extract_groups(_ANY_TIMESTAMP))
+        .select(moment=midnight + pl.duration(microseconds=since_midnight))
+        .to_series()
+    )
+
+
+ID = TextType("id", pl.String(), f"must be 1 to {MAX_ID_CHARACTERS} characters", _as_id)
+STRING = TextType("string", pl.String(), "must be text", _as_string)
+CAMPAIGN_TYPE = TextType("campaign type", pl.String(), "must be SMS or MMS", _as_campaign_type)
+CURRENCY = TextType("currency", pl.String(), "must be three ASCII letters", _as_currency)
+INTEGER = TextType("integer", pl.Int32(), "must be a whole number of 32 bits, in digits", _as_integer)
+DATE = TextType("date", pl.Date(), "must be a real date YYYY-MM-DD", _as_date)
+TIMESTAMP = TextType(
+    "timestamp",
+    pl.Datetime("us"),
+    f"must be a real moment from {FIRST_YEAR} to {LAST_YEAR}, as YYYY-MM-DDTHH:MM[:SS[.ffffff]] with Z, an offset or nothing for UTC",
+    _as_timestamp,
+)
+
+
+def decimal(precision: int, scale: int) -> TextType:
+    """A decimal number of `precision` digits, `scale` of them after the point; more is a fault, never rounded."""
+    rule = (
+        f"must be a plain decimal number with at most {precision - scale} digits before the point and {scale} after it"
+    )
+    return TextType("decimal", pl.Decimal(precision, scale), rule, _as_decimal(precision, scale))

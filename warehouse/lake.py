@@ -1,0 +1,158 @@
+"""The lake and the quarantine: Parquet by log and log date, one file for every log file that gave rows.
+
+`lake/<log>/log_date=YYYY-MM-DD/<name>.parquet` holds accepted rows, typed as the contract says, with the file and row
+number they came from; `quarantine/` is laid out the same and holds rejected rows with their reasons. A log file's name
+decides its place, so that new content replaces the old in one rename, and a killed load leaves the old. Plain Parquet in
+Hive partitions: DuckDB, Spark and people read the same files.
+
+Not here: what was taken from where (`warehouse.ledger`), the order of a load (`warehouse.loading`).
+"""
+
+import hashlib
+import re
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from models.logs import COLUMNS, EVENT_TIME
+from models.vocabulary import Log
+from warehouse.landing import LandingFile
+from warehouse.paths import DataPaths, put_in_place, remove
+
+ROW_GROUP_ROWS = 122_880
+"""DuckDB reads a row group per thread; this is the size it writes itself."""
+
+RAW_ROW_BYTES = 64 << 10
+LINEAGE = {"source_file": pl.String(), "row_number": pl.Int64()}
+QUARANTINE_SCHEMA = {
+    "source_file": pl.String(),
+    "row_number": pl.Int64(),
+    "reasons": pl.List(pl.String()),
+    "raw_row": pl.String(),
+}
+
+
+def lake_schema(log: Log) -> dict[str, pl.DataType]:
+    """The columns of a log in the lake: its contract's, and where a row came from."""
+    return {column.name: column.read_as.dtype for column in COLUMNS[log]} | LINEAGE
+
+
+def partition(root: Path, log: Log, log_date: str) -> Path:
+    return root / log / f"log_date={log_date}"
+
+
+def place(root: Path, file: LandingFile) -> Path:
+    """Where the rows of a log file lie: named after it, and told apart from every other by a hash."""
+    readable = re.sub(r"[^A-Za-z0-9-]+", "-", file.source_file).strip("-")[:80]
+    digest = hashlib.sha256(file.source_file.encode()).hexdigest()[:12]
+    return partition(root, file.log, file.log_date.isoformat()) / f"{readable}-{digest}.parquet"
+
+
+class RowWriter:
+    """Writes the rows of one log file aside, then puts them in place as a whole, or not at all."""
+
+    def __init__(self, place: Path, schema: dict[str, pl.DataType], order_by: str | None) -> None:
+        self._place = place
+        self._aside = place.with_name(f".{place.name}.tmp")
+        self._schema = pa.schema(
+            [(name, pl.Series([], dtype=dtype).to_arrow().type) for name, dtype in schema.items()]
+        )
+        self._columns = list(schema)
+        self._order_by = order_by
+        self._writer: pq.ParquetWriter | None = None
+        self.rows = 0
+
+    def write(self, rows: pl.DataFrame) -> None:
+        if rows.is_empty():
+            return
+        if self._writer is None:
+            self._aside.parent.mkdir(parents=True, exist_ok=True)
+            self._writer = pq.ParquetWriter(self._aside, self._schema, compression="zstd", store_decimal_as_integer=True)
+        if self._order_by:
+            rows = rows.sort(self._order_by)
+        table = rows.select(self._columns).to_arrow().cast(self._schema)
+        self._writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
+        self.rows += rows.height
+
+    def commit(self) -> None:
+        """Puts what was written in place of what was there; with no rows, takes away what was there."""
+        if self._writer is None:
+            remove(self._place)
+            return
+        self._writer.close()
+        put_in_place(self._aside, self._place)
+
+    def discard(self) -> None:
+        """Forgets what was written; what was there before stays."""
+        if self._writer is not None:
+            self._writer.close()
+        self._aside.unlink(missing_ok=True)
+
+
+def accepted_writer(paths: DataPaths, file: LandingFile) -> RowWriter:
+    return RowWriter(place(paths.lake, file), lake_schema(file.log), EVENT_TIME[file.log])
+
+
+def rejected_writer(paths: DataPaths, file: LandingFile) -> RowWriter:
+    return RowWriter(place(paths.quarantine, file), QUARANTINE_SCHEMA, None)
+
+
+def ensure_lake(paths: DataPaths) -> None:
+    """Makes the lake readable before anything was loaded: an empty file a log, since a glob without a match is an error."""
+    for log in Log:
+        empty = partition(paths.lake, log, "1970-01-01") / "empty.parquet"
+        if not empty.exists():
+            empty.parent.mkdir(parents=True, exist_ok=True)
+            aside = empty.with_name(f".{empty.name}.tmp")
+            pl.DataFrame(schema=lake_schema(log)).write_parquet(aside)
+            put_in_place(aside, empty)
+
+
+def cut_raw_row(raw: str) -> str:
+    """A raw row as the quarantine keeps it: at most 64 KiB of UTF-8."""
+    if len(raw) * 4 <= RAW_ROW_BYTES:
+        return raw
+    return raw.encode()[:RAW_ROW_BYTES].decode(errors="ignore")
+
+
+def publish_quarantine(paths: DataPaths, refused: list[dict[str, object]]) -> None:
+    """Brings `published/quarantine.duckdb` up to date: every row in quarantine, every file refused."""
+    place = paths.published_quarantine
+    place.parent.mkdir(parents=True, exist_ok=True)
+    aside = place.with_name(f".{place.name}.tmp")
+    aside.unlink(missing_ok=True)
+    files = sorted(str(file) for file in paths.quarantine.glob("*/log_date=*/*.parquet"))
+    with duckdb.connect() as connection:
+        # Attached under a name of its own: a file and a schema of the same name make every short name ambiguous.
+        connection.execute(f"attach '{_quoted(aside)}' as published")
+        connection.execute("create schema published.quarantine")
+        connection.execute(
+            "create table published.quarantine.rejected_rows (log varchar, log_date date, source_file varchar,"
+            " row_number bigint, reasons varchar[], raw_row varchar)"
+        )
+        if files:
+            connection.execute(
+                "insert into published.quarantine.rejected_rows"
+                " select split_part(filename, '/', -3), log_date, source_file, row_number, reasons, raw_row"
+                " from read_parquet($files, filename = true, hive_partitioning = true,"
+                " hive_types = {'log_date': 'date'})",
+                {"files": files},
+            )
+        connection.execute(
+            "create table published.quarantine.rejected_files"
+            " (log varchar, log_date date, source_file varchar, reason varchar)"
+        )
+        if refused:
+            connection.executemany(
+                "insert into published.quarantine.rejected_files values ($log, $log_date, $source_file, $reason)",
+                refused,
+            )
+        connection.execute("detach published")
+    put_in_place(aside, place)
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")

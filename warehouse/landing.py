@@ -1,0 +1,142 @@
+"""The landing zone: which log files lie there, and which of them the lake has not taken yet.
+
+A file is named `<log>/<date>.<ext>`, `<log>/<date>.<part>.<ext>` or `<log>/<date>/<any name>.<ext>`. Nothing is ever
+written here.
+
+Not here: what is in a file (`warehouse.readers`), what was taken before (`warehouse.ledger`).
+"""
+
+import hashlib
+import os
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from models.vocabulary import Log
+
+EXTENSIONS = ("csv", "csv.gz", "jsonl", "jsonl.gz", "parquet")
+_EXTENSION = "|".join(re.escape(extension) for extension in EXTENSIONS)
+_DATED_NAME = re.compile(rf"(\d{{4}}-\d{{2}}-\d{{2}})(?:\..+?)?\.(?:{_EXTENSION})", re.ASCII)
+_ANY_NAME = re.compile(rf".+\.(?:{_EXTENSION})")
+
+FRESH_NS = 2_000_000_000
+"""How coarse the time stamps of a file system may be: two seconds on some."""
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What the file system says of a file without reading it."""
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+    noted_ns: int = field(compare=False)
+
+    @property
+    def is_fresh(self) -> bool:
+        """Modified so shortly before it was noted that it may be modified again without showing it."""
+        return self.noted_ns - self.mtime_ns < FRESH_NS
+
+    @classmethod
+    def of(cls, path: Path) -> "Stamp":
+        stat = path.stat()
+        return cls(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, time.time_ns())
+
+
+@dataclass(frozen=True, order=True)
+class LandingFile:
+    """A log file in the landing zone; `source_file` is its path within the log's folder, its name in the lake."""
+
+    log: Log
+    log_date: date
+    source_file: str
+    path: Path
+
+    def stamp(self) -> Stamp:
+        return Stamp.of(self.path)
+
+    def sha256(self) -> str:
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@dataclass(frozen=True)
+class LandingZone:
+    """What was found: log files in the order of log and date, and names that fit no log file."""
+
+    files: tuple[LandingFile, ...]
+    ignored: tuple[str, ...]
+
+    def of(self, log: Log) -> list[LandingFile]:
+        return [file for file in self.files if file.log == log]
+
+
+def scan(landing: Path) -> LandingZone:
+    """Looks through the landing zone. One that is not there is empty: logs are dropped by others, in their own time."""
+    files: list[LandingFile] = []
+    ignored: list[str] = []
+    logs = {str(log): log for log in Log}
+    for entry in _entries(landing):
+        if entry.name not in logs or not entry.is_dir():
+            ignored.append(_printable(entry.name))
+            continue
+        for path in _entries(Path(entry.path)):
+            inner = _entries(Path(path.path)) if path.is_dir() else [path]
+            for candidate in inner:
+                source_file = Path(candidate.path).relative_to(entry.path).as_posix()
+                log_date = _log_date(source_file) if candidate.is_file() and _is_text(source_file) else None
+                if log_date is None:
+                    ignored.append(_printable(f"{entry.name}/{source_file}"))
+                else:
+                    files.append(LandingFile(logs[entry.name], log_date, source_file, Path(candidate.path)))
+    order = list(Log)
+    files.sort(key=lambda file: (order.index(file.log), file.log_date, file.source_file))
+    return LandingZone(tuple(files), tuple(sorted(ignored)))
+
+
+def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """What lies in a folder, but for names that say they are still being written."""
+    try:
+        with os.scandir(folder) as entries:
+            yield from sorted(
+                (entry for entry in entries if not _is_being_written(entry.name)), key=lambda entry: entry.name
+            )
+    except FileNotFoundError:
+        return
+
+
+def _is_being_written(name: str) -> bool:
+    return name.startswith((".", "_")) or name.endswith((".tmp", ".part"))
+
+
+def _log_date(source_file: str) -> date | None:
+    """The date that a path within a log's folder stands for; None where it is no log file's."""
+    folder, _, name = source_file.rpartition("/")
+    if folder:
+        matches = _ANY_NAME.fullmatch(name)
+        day = folder
+    else:
+        matches = _DATED_NAME.fullmatch(name)
+        day = matches[1] if matches else ""
+    if not matches or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", day, re.ASCII):
+        return None
+    try:
+        return date.fromisoformat(day)
+    except ValueError:
+        return None
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _printable(name: str) -> str:
+    return os.fsencode(name).decode("utf-8", errors="backslashreplace")

@@ -1,0 +1,296 @@
+"""The ledger: what the warehouse knows of itself. Which content of which file was taken, what was built from it, which
+checks it passed, what was published and exported, and what a person accepted.
+
+One small SQLite file; every method is one transaction. Whatever can be derived from these facts is derived, not stored.
+
+Not here: the rows themselves (`warehouse.lake`), what the facts lead to (`quality.gate`).
+"""
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from models.checks import CheckResult
+from models.vocabulary import Log
+from warehouse.landing import LandingFile, Stamp
+
+_SCHEMA = """
+create table if not exists files (
+    log text not null, source_file text not null, log_date text not null, sha256 text not null,
+    size integer not null, mtime_ns integer not null, ctime_ns integer not null, inode integer not null,
+    noted_ns integer not null,
+    refusal text, records integer not null, accepted integer not null, rejected integer not null,
+    first_event text, last_event text, unknown_columns text not null, loaded_at text not null,
+    primary key (log, source_file)
+);
+create table if not exists acceptances (
+    log text not null, source_file text not null, sha256 text not null, reason text not null, accepted_at text not null,
+    primary key (log, source_file, sha256)
+);
+create table if not exists builds (
+    build_id text primary key, inputs text not null, data_until text, built_at text not null
+);
+create table if not exists checks (
+    build_id text not null, name text not null, is_blocking integer not null, passed integer not null,
+    detail text not null, recorded_at text not null,
+    primary key (build_id, name)
+);
+create table if not exists publications (build_id text primary key, published_at text not null);
+create table if not exists exports (
+    report text not null, file text not null, build_id text not null, exported_at text not null,
+    primary key (report, file)
+);
+create table if not exists refreshes (
+    started_at text primary key, finished_at text not null, outcome text not null, message text not null
+);
+"""
+
+
+@dataclass(frozen=True)
+class LoadedFile:
+    """What was taken of one log file, or why it was refused. `is_accepted`: a person accepted this content."""
+
+    log: Log
+    source_file: str
+    log_date: date
+    sha256: str
+    refusal: str | None
+    records: int
+    accepted: int
+    rejected: int
+    first_event: str | None
+    last_event: str | None
+    unknown_columns: tuple[str, ...]
+    loaded_at: datetime
+    is_accepted: bool = False
+
+
+@dataclass(frozen=True)
+class Build:
+    """A finished build: `inputs` is a fingerprint of all that it was made of."""
+
+    build_id: str
+    inputs: str
+    data_until: date | None
+    built_at: datetime
+
+
+@dataclass(frozen=True)
+class Refresh:
+    """How a refresh ended: `published`, `nothing new`, `held back` or `failed`."""
+
+    started_at: datetime
+    finished_at: datetime
+    outcome: str
+    message: str
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Ledger:
+    """Reads and writes the ledger file; made on first use."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(self._path, timeout=60)
+        try:
+            connection.row_factory = sqlite3.Row
+            connection.execute("pragma synchronous = full")
+            connection.executescript(_SCHEMA)
+            with connection:
+                yield connection
+        finally:
+            connection.close()
+
+    # --- files
+
+    def untaken(self, files: Iterable[LandingFile], *, verify: bool = False) -> list[LandingFile]:
+        """Of these files, those whose content is not what was taken last.
+
+        A file is hashed only where the file system's stamp differs from what was noted, or cannot be trusted; with
+        `verify`, always. A stamp that changed over the same content is noted anew.
+        """
+        with self._transaction() as connection:
+            noted = {(row["log"], row["source_file"]): row for row in connection.execute("select * from files")}
+            untaken = []
+            for file in files:
+                row = noted.get((file.log, file.source_file))
+                stamp = file.stamp()
+                if row is not None and not verify and _stamp(row) == stamp and not _stamp(row).is_fresh:
+                    continue
+                if row is None or file.sha256() != row["sha256"]:
+                    untaken.append(file)
+                else:
+                    self._note_stamp(connection, file, stamp)
+            return untaken
+
+    def _note_stamp(self, connection: sqlite3.Connection, file: LandingFile, stamp: Stamp) -> None:
+        connection.execute(
+            "update files set size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?, noted_ns = ?"
+            " where log = ? and source_file = ?",
+            (stamp.size, stamp.mtime_ns, stamp.ctime_ns, stamp.inode, stamp.noted_ns, file.log, file.source_file),
+        )
+
+    def note_files(self, loaded: Iterable[tuple[LoadedFile, Stamp]]) -> None:
+        """Notes what was taken of files, in place of what was noted of them before."""
+        with self._transaction() as connection:
+            connection.executemany(
+                "insert or replace into files values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (
+                        file.log, file.source_file, file.log_date.isoformat(), file.sha256,
+                        stamp.size, stamp.mtime_ns, stamp.ctime_ns, stamp.inode, stamp.noted_ns,
+                        file.refusal, file.records, file.accepted, file.rejected,
+                        file.first_event, file.last_event, json.dumps(file.unknown_columns), file.loaded_at.isoformat(),
+                    )
+                    for file, stamp in loaded
+                ],
+            )  # fmt: skip
+
+    def files(self, log: Log | None = None) -> list[LoadedFile]:
+        """What is noted of all files, or of those of one log."""
+        with self._transaction() as connection:
+            rows = connection.execute(
+                "select files.*, acceptances.sha256 is not null as is_accepted from files"
+                " left join acceptances using (log, source_file, sha256)"
+                " where ?1 is null or log = ?1 order by log, log_date, source_file",
+                (log,),
+            )
+            return [_loaded_file(row) for row in rows]
+
+    def lake_fingerprint(self) -> str:
+        """What the lake holds, in one word: which content of which files."""
+        with self._transaction() as connection:
+            rows = connection.execute(
+                "select log, source_file, sha256 from files where refusal is null and accepted > 0"
+                " order by log, source_file"
+            )
+            digest = hashlib.sha256()
+            for row in rows:
+                digest.update("\0".join(row).encode() + b"\n")
+            return digest.hexdigest()
+
+    def data_until(self) -> date | None:
+        """The latest log date of which the lake took a file."""
+        with self._transaction() as connection:
+            (latest,) = connection.execute("select max(log_date) from files where refusal is null").fetchone()
+            return date.fromisoformat(latest) if latest else None
+
+    def accept(self, log: Log, source_file: str, sha256: str, reason: str) -> None:
+        """Notes that a person accepts what was found in this content of this file."""
+        with self._transaction() as connection:
+            connection.execute(
+                "insert or replace into acceptances values (?, ?, ?, ?, ?)",
+                (log, source_file, sha256, reason, now().isoformat()),
+            )
+
+    # --- builds
+
+    def note_build(self, build: Build) -> None:
+        with self._transaction() as connection:
+            connection.execute(
+                "insert into builds values (?, ?, ?, ?)",
+                (
+                    build.build_id, build.inputs,
+                    build.data_until.isoformat() if build.data_until else None, build.built_at.isoformat(),
+                ),
+            )  # fmt: skip
+
+    def last_build(self) -> Build | None:
+        with self._transaction() as connection:
+            row = connection.execute("select * from builds order by rowid desc limit 1").fetchone()
+            return row and Build(
+                row["build_id"],
+                row["inputs"],
+                date.fromisoformat(row["data_until"]) if row["data_until"] else None,
+                datetime.fromisoformat(row["built_at"]),
+            )
+
+    def record_checks(self, build_id: str, results: Iterable[CheckResult]) -> None:
+        """Records results; one recorded again replaces the earlier."""
+        with self._transaction() as connection:
+            connection.executemany(
+                "insert or replace into checks values (?, ?, ?, ?, ?, ?)",
+                [(build_id, r.name, r.is_blocking, r.passed, r.detail, now().isoformat()) for r in results],
+            )
+
+    def checks(self, build_id: str) -> list[CheckResult]:
+        with self._transaction() as connection:
+            rows = connection.execute("select * from checks where build_id = ? order by name", (build_id,))
+            return [CheckResult(r["name"], bool(r["is_blocking"]), bool(r["passed"]), r["detail"]) for r in rows]
+
+    # --- publications, exports, refreshes
+
+    def note_publication(self, build_id: str, published_at: datetime) -> None:
+        with self._transaction() as connection:
+            connection.execute(
+                "insert or replace into publications values (?, ?)", (build_id, published_at.isoformat())
+            )
+
+    def last_publication(self) -> tuple[str, datetime] | None:
+        """The build published last, and when."""
+        with self._transaction() as connection:
+            row = connection.execute("select * from publications order by rowid desc limit 1").fetchone()
+            return row and (row["build_id"], datetime.fromisoformat(row["published_at"]))
+
+    def note_export(self, report: str, file: str, build_id: str, exported_at: datetime) -> None:
+        with self._transaction() as connection:
+            connection.execute(
+                "insert or replace into exports values (?, ?, ?, ?)", (report, file, build_id, exported_at.isoformat())
+            )
+
+    def exported_reports(self, build_id: str) -> set[str]:
+        """The reports that were exported from a build."""
+        with self._transaction() as connection:
+            rows = connection.execute("select distinct report from exports where build_id = ?", (build_id,))
+            return {row["report"] for row in rows}
+
+    def note_refresh(self, refresh: Refresh) -> None:
+        with self._transaction() as connection:
+            connection.execute(
+                "insert or replace into refreshes values (?, ?, ?, ?)",
+                (refresh.started_at.isoformat(), refresh.finished_at.isoformat(), refresh.outcome, refresh.message),
+            )
+
+    def last_refresh(self) -> Refresh | None:
+        with self._transaction() as connection:
+            row = connection.execute("select * from refreshes order by started_at desc limit 1").fetchone()
+            return row and Refresh(
+                datetime.fromisoformat(row["started_at"]),
+                datetime.fromisoformat(row["finished_at"]),
+                row["outcome"],
+                row["message"],
+            )
+
+
+def _stamp(row: sqlite3.Row) -> Stamp:
+    return Stamp(row["size"], row["mtime_ns"], row["ctime_ns"], row["inode"], row["noted_ns"])
+
+
+def _loaded_file(row: sqlite3.Row) -> LoadedFile:
+    return LoadedFile(
+        log=Log(row["log"]),
+        source_file=row["source_file"],
+        log_date=date.fromisoformat(row["log_date"]),
+        sha256=row["sha256"],
+        refusal=row["refusal"],
+        records=row["records"],
+        accepted=row["accepted"],
+        rejected=row["rejected"],
+        first_event=row["first_event"],
+        last_event=row["last_event"],
+        unknown_columns=tuple(json.loads(row["unknown_columns"])),
+        loaded_at=datetime.fromisoformat(row["loaded_at"]),
+        is_accepted=bool(row["is_accepted"]),
+    )

@@ -1,0 +1,291 @@
+"""CSV files: UTF-8, comma, double quotes, a header line.
+
+A record is the shortest run of lines that parses strictly to the header's number of fields; where none starts at a line,
+that line alone is broken and reading goes on at the next. Almost every line is a record by itself, which one vectorised
+test tells: those lines go to the fast parser as they are, and only the others are looked at one by one. So the parser is
+never shown anything that could lead it astray, and the number of records is known before it starts.
+
+Not here: what the values must be (`models.logs`).
+"""
+
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import polars as pl
+
+from warehouse.readers.lines import Lines, OverlongLine
+from warehouse.readers.records import (
+    MAX_RECORD_BYTES,
+    MAX_RECORD_LINES,
+    BrokenRecord,
+    Layout,
+    ReconciliationError,
+    Records,
+    RefusedFile,
+    as_text,
+)
+
+WHITE_SPACE = " \t\n\x0b\x0c\r"
+NOT_UTF8 = "line: is not valid UTF-8"
+HAS_NUL = "line: holds a NUL"
+TOO_LONG = "line: is longer than 1 MiB"
+_QUOTED_FIELD, _PLAIN_FIELD = r'"(?:[^"]|"")*"', r'[^",]*'
+
+
+def read(path: Path, layout: Layout) -> Iterator[Records]:
+    """The records of a CSV file.
+
+    Raises:
+        RefusedFile: no readable header, a column twice, a required column missing, a damaged gzip.
+        ReconciliationError: lines went in that did not come out.
+    """
+    lines = Lines(path)
+    reader = _CsvReader(layout)
+    carried = b""
+    for item in lines:
+        if isinstance(item, OverlongLine):
+            if carried:
+                yield reader.records_of(carried, is_last=True)[0]
+                carried = b""
+            yield reader.overlong_line(item)
+        else:
+            batch, carried = reader.records_of(carried + item.data, is_last=False)
+            yield batch
+    if carried:
+        yield reader.records_of(carried, is_last=True)[0]
+    if reader.lines_read != lines.count:
+        raise ReconciliationError(f"{lines.count} lines in the file, {reader.lines_read} accounted for")
+
+
+def parse_record(lines: Sequence[str], start: int) -> tuple[list[str] | None, int, str]:
+    """The record that starts at a line, read strictly.
+
+    Returns its fields (None where no record starts there), the number of lines that it takes, and why it is none: empty
+    where the lines ran out within a quoted field, so that more lines might still close it.
+    """
+    fields: list[str] = []
+    field, in_quotes, size = "", False, 0
+    for span in range(1, MAX_RECORD_LINES + 1):
+        if start + span > len(lines):
+            return None, span - 1, ""
+        line = lines[start + span - 1]
+        size += len(line.encode()) + (span > 1)
+        if size > MAX_RECORD_BYTES or "\0" in line:
+            break
+        at = 0
+        while True:
+            if not in_quotes:
+                if not line.startswith('"', at):
+                    end = line.find(",", at)
+                    value = line[at:] if end < 0 else line[at:end]
+                    if '"' in value:
+                        return None, 1, "line: has a quote within an unquoted field"
+                    fields.append(value)
+                    if end < 0:
+                        return fields, span, ""
+                    at = end + 1
+                    continue
+                in_quotes, at = True, at + 1
+            end = line.find('"', at)
+            if end < 0:
+                field += line[at:] + "\n"
+                break
+            field += line[at:end]
+            if line.startswith('"', end + 1):
+                field, at = field + '"', end + 2
+                continue
+            fields.append(field)
+            field, in_quotes, at = "", False, end + 2
+            if line[end + 1 :] in ("", "\r"):
+                return fields, span, ""
+            if line[end + 1] != ",":
+                return None, 1, "line: has text after a closing quote"
+    return None, 1, "line: has an unclosed quote"
+
+
+class _CsvReader:
+    """Turns lines into batches of records; keeps count of both."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._names: list[str] | None = None
+        self._unknown: frozenset[str] = frozenset()
+        self._records_read = 0
+        self.lines_read = 0
+
+    def records_of(self, data: bytes, *, is_last: bool) -> tuple[Records, bytes]:
+        """The records of whole lines, and the bytes of one that the lines after them may complete."""
+        lines, not_utf8 = _lines_of(data)
+        if self._names is None:
+            lines, not_utf8 = self._take_header(lines, not_utf8)
+        is_record = self._is_record(lines, may_hold_quotes=b'"' in data, may_hold_nul=bool(not_utf8) or b"\0" in data)
+        if is_record.all():
+            self.lines_read += len(lines)
+            return self._batch(lines, first_is=self._records_read + 1), b""
+        return self._resolve(lines, is_record, not_utf8, is_last)
+
+    def overlong_line(self, line: OverlongLine) -> Records:
+        """A batch of one broken record."""
+        if self._names is None:
+            raise RefusedFile("the header line is longer than 1 MiB")
+        self.lines_read += 1
+        self._records_read += 1
+        broken = BrokenRecord(self._records_read, (TOO_LONG,), as_text(line.head))
+        return self._batch(pl.Series([], dtype=pl.String), broken=[broken])
+
+    def _take_header(self, lines: pl.Series, not_utf8: set[int]) -> tuple[pl.Series, set[int]]:
+        """Reads the header and gives the lines after it. Blank lines before it are passed over."""
+        blank = 0
+        while blank < len(lines) and not lines[blank].strip(WHITE_SPACE):
+            blank += 1
+        self.lines_read += blank
+        if blank == len(lines):
+            return lines.clear(), set()
+        run = lines.slice(blank, MAX_RECORD_LINES).to_list()
+        if "\0" in run[0]:
+            raise RefusedFile("the header is not UTF-8 text without NULs; CSV must be UTF-8, not UTF-16 or Latin-1")
+        fields, span, why = parse_record(run, 0)
+        if fields is None:
+            raise RefusedFile(f"the header cannot be read ({why or 'line: has an unclosed quote'}): {run[0][:200]}")
+        self._names = [name.strip(WHITE_SPACE) for name in fields]
+        self._unknown = frozenset(self._layout.check(self._names))
+        field = f"(?:{_QUOTED_FIELD}|{_PLAIN_FIELD})"
+        self._strict_record = rf"^{field}(?:,{field}){{{len(fields) - 1}}}\r?$"
+        self.lines_read += span
+        start = blank + span
+        return lines.slice(start), {index - start for index in not_utf8}
+
+    def _is_record(self, lines: pl.Series, *, may_hold_quotes: bool, may_hold_nul: bool) -> pl.Series:
+        """Which lines are a record each, by themselves."""
+        if self._names is None:
+            return pl.Series([], dtype=pl.Boolean)
+        if may_hold_quotes:
+            is_record = lines.str.contains(self._strict_record)
+        else:
+            is_record = lines.str.count_matches(",", literal=True) == len(self._names) - 1
+        if may_hold_nul:
+            is_record &= ~lines.str.contains("\0", literal=True)
+        if (lines.str.len_bytes().max() or 0) > MAX_RECORD_BYTES:
+            is_record &= lines.str.len_bytes() <= MAX_RECORD_BYTES
+        return is_record
+
+    def _resolve(
+        self, lines: pl.Series, is_record: pl.Series, not_utf8: set[int], is_last: bool
+    ) -> tuple[Records, bytes]:
+        """The same where some lines are no record by themselves: each of these is looked at in turn."""
+        all_lines = lines.to_list()
+        runs: list[pl.Series] = []
+        row_numbers: list[pl.Series] = []
+        broken: list[BrokenRecord] = []
+        at, carried = 0, b""
+
+        def take_up_to(end: int) -> None:
+            nonlocal at
+            if end > at:
+                runs.append(lines.slice(at, end - at))
+                row_numbers.append(_numbers_from(self._records_read + 1, end - at))
+                self._records_read += end - at
+                self.lines_read += end - at
+                at = end
+
+        for odd in (~is_record).arg_true().to_list():
+            if odd < at:
+                continue  # within a record that began on an earlier line
+            take_up_to(odd)
+            line = all_lines[odd]
+            span = 1
+            if line.strip(WHITE_SPACE):
+                fields, span, why = parse_record(all_lines, odd)
+                if fields is None and not why and not is_last:
+                    carried = "\n".join(all_lines[odd:]).encode() + b"\n"
+                    break
+                self._records_read += 1
+                if fields is not None and len(fields) == len(self._names):
+                    runs.append(pl.Series(["\n".join(all_lines[odd : odd + span])]))
+                    row_numbers.append(_numbers_from(self._records_read, 1))
+                else:
+                    span = 1
+                    reasons = self._what_is_wrong(line, odd in not_utf8, fields, why)
+                    broken.append(BrokenRecord(self._records_read, reasons, _shown(line, odd in not_utf8)))
+            self.lines_read += span
+            at = odd + span
+        else:
+            take_up_to(len(lines))
+        records = pl.concat(runs) if runs else lines.clear()
+        numbers = pl.concat(row_numbers) if row_numbers else pl.Series([], dtype=pl.Int64)
+        return self._batch(records, numbers, broken), carried
+
+    def _what_is_wrong(self, line: str, is_not_utf8: bool, fields: list[str] | None, why: str) -> tuple[str, ...]:
+        if is_not_utf8:
+            return (NOT_UTF8,)
+        if "\0" in line:
+            return (HAS_NUL,)
+        if len(line.encode()) > MAX_RECORD_BYTES:
+            return (TOO_LONG,)
+        if fields is None:
+            return (why or "line: has an unclosed quote",)
+        return (f"line: has {len(fields)} fields, the header {len(self._names)}",)
+
+    def _batch(
+        self,
+        records: pl.Series,
+        row_numbers: pl.Series | None = None,
+        broken: Sequence[BrokenRecord] = (),
+        first_is: int | None = None,
+    ) -> Records:
+        if row_numbers is None:
+            row_numbers = _numbers_from(first_is or 1, len(records))
+            self._records_read += len(records)
+        return Records(
+            text=self._parse(records),
+            row_numbers=row_numbers,
+            raw=lambda indices: [record.removesuffix("\r") for record in records.gather(list(indices))],
+            count=len(records) + len(broken),
+            broken=list(broken),
+            unknown_columns=self._unknown,
+        )
+
+    def _parse(self, records: pl.Series) -> pl.DataFrame:
+        """The fields of records that are known to be well formed."""
+        if records.is_empty():
+            return pl.DataFrame(schema=dict.fromkeys(self._layout.columns, pl.String))
+        known = [index for index, name in enumerate(self._names) if name in self._layout.columns]
+        frame = pl.read_csv(
+            io.BytesIO(records.str.join("\n")[0].encode()),
+            has_header=False,
+            new_columns=[f"field {index}" for index in range(len(self._names))],
+            columns=known,
+            infer_schema=False,
+            quote_char='"',
+        )
+        if frame.height != len(records):
+            raise ReconciliationError(f"{len(records)} CSV records given to the parser, {frame.height} came back")
+        frame.columns = [self._names[index] for index in known]
+        absent = [pl.lit(None, pl.String).alias(name) for name in self._layout.columns if name not in self._names]
+        return frame.with_columns(absent).select(self._layout.columns)
+
+
+def _lines_of(data: bytes) -> tuple[pl.Series, set[int]]:
+    """Lines as text. One that is not UTF-8 is made to begin with a NUL, which no record may hold; its index is given."""
+    data = data.removesuffix(b"\n")
+    try:
+        return pl.Series([data.decode("utf-8")]).str.split("\n").explode(), set()
+    except UnicodeDecodeError:
+        lines, not_utf8 = [], set()
+        for index, line in enumerate(data.split(b"\n")):
+            try:
+                lines.append(line.decode("utf-8"))
+            except UnicodeDecodeError:
+                lines.append("\0" + as_text(line))
+                not_utf8.add(index)
+        return pl.Series(lines, dtype=pl.String), not_utf8
+
+
+def _shown(line: str, is_not_utf8: bool) -> str:
+    """A broken line for a person to read."""
+    return (line[1:] if is_not_utf8 else line.replace("\0", "\\x00")).removesuffix("\r")
+
+
+def _numbers_from(first: int, length: int) -> pl.Series:
+    return pl.int_range(first, first + length, dtype=pl.Int64, eager=True)

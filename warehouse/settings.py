@@ -1,0 +1,150 @@
+"""Every setting of Sendmart: from the environment and `.env`, validated once, before anything runs.
+
+Nothing else in the project reads the environment. Relative paths are meant from the checkout's folder, so that a
+setting means the same on the command line, in Dagster and in a nightly job, wherever each was started.
+
+Not here: what a figure-altering setting does to a figure (`dbt_project/`).
+"""
+
+import difflib
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from models.vocabulary import ConversionRateDenominator
+
+PROJECT = Path(__file__).resolve().parent.parent
+PREFIX = "SENDMART_"
+DOTENV = PROJECT / ".env"
+DBT_PREFIX = "SENDMART_DBT_"
+"""Variables by which a build tells dbt's profile where its files are (`warehouse.build`): no settings."""
+
+
+class SettingsError(ValueError):
+    """A setting makes no sense; the message has one line for each."""
+
+
+def _from_project(path: Path) -> Path:
+    return PROJECT / path.expanduser()
+
+
+def _currency(value: str) -> str:
+    if len(value) != 3 or not (value.isascii() and value.isalpha()):
+        raise ValueError("must be three ASCII letters, such as USD")
+    return value.upper()
+
+
+def _time_zone(value: str) -> str:
+    if value not in available_timezones():
+        raise ValueError("must be a time zone of the IANA database, such as Europe/Berlin")
+    return value
+
+
+Folder = Annotated[Path, AfterValidator(_from_project)]
+
+
+class Settings(BaseSettings):
+    """The settings in force. Each field is the environment variable of its name in upper case, after `SENDMART_`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True, validate_default=True
+    )
+
+    landing: Folder = Field(Path("data/landing"), description="The landing zone: where the log files are dropped.")
+    data: Folder = Field(
+        Path("data"), description="Where lake, quarantine, warehouse, published marts and exports live."
+    )
+    reporting_currency: Annotated[str, AfterValidator(_currency)] = Field(
+        "USD", description="The currency of every revenue figure."
+    )
+    conversion_window_hours: int = Field(
+        120, ge=1, le=87_600, description="How many hours after a click an order still counts as led to by it."
+    )
+    conversion_rate_denominator: ConversionRateDenominator = Field(
+        ConversionRateDenominator.UNIQUE_CLICKERS, description="What direct orders are divided by: the conversion rate."
+    )
+    hard_bounce_suppression: bool = Field(True, description="Whether numbers are suppressed after hard bounces.")
+    hard_bounces_to_suppress: int = Field(
+        3, ge=1, le=1_000, description="How many consecutive hard bounces suppress a number."
+    )
+    max_rejected_share: float = Field(
+        0.01, ge=0, le=1, description="The share of a log-day's rows in quarantine above which publication is held back."
+    )
+    min_rejected_rows: int = Field(
+        10, ge=0, description="With fewer rows of a log-day in quarantine than this, publication is not held back."
+    )
+    export_retention_days: int = Field(30, ge=1, le=36_500, description="How many days exports are kept.")
+    export_csv_mode: Literal["spreadsheet", "raw"] = Field(
+        "spreadsheet",
+        description="spreadsheet: no text cell can be taken for a formula, text is quoted; raw: values as they are.",
+    )
+    report_timezone: Annotated[str, AfterValidator(_time_zone)] = Field(
+        "UTC", description="The zone of days in reports and of the schedules' clock; stored timestamps stay UTC."
+    )
+    memory_limit: str = Field(
+        "2500MB", pattern=r"^[0-9]+(\.[0-9]+)? ?[KMGT]i?B$", description="The most memory DuckDB may use in a build."
+    )
+    threads: int = Field(
+        default_factory=lambda: os.cpu_count() or 1, ge=1, le=256, description="How many threads a build uses."
+    )
+
+    @property
+    def time_zone(self) -> ZoneInfo:
+        return ZoneInfo(self.report_timezone)
+
+    def altering_figures(self) -> dict[str, Any]:
+        """The settings that change what a figure is, by their names as dbt variables."""
+        return {
+            "reporting_currency": self.reporting_currency,
+            "conversion_window_hours": self.conversion_window_hours,
+            "conversion_rate_denominator": str(self.conversion_rate_denominator),
+            "hard_bounce_suppression": self.hard_bounce_suppression,
+            "hard_bounces_to_suppress": self.hard_bounces_to_suppress,
+        }
+
+    def as_json(self) -> str:
+        """All settings, for `build_info`: paths left out, they say nothing about the figures."""
+        return json.dumps(self.model_dump(mode="json", exclude={"landing", "data"}), sort_keys=True)
+
+
+def load_settings() -> Settings:
+    """The settings of this process.
+
+    Raises:
+        SettingsError: with one line for every setting that makes no sense, and for every unknown `SENDMART_` variable.
+    """
+    problems = [_unknown(name) for name in sorted(os.environ) if name.startswith(PREFIX) and not _is_known(name)]
+    try:
+        settings = Settings(_env_file=DOTENV)
+    except ValidationError as error:
+        problems += [
+            f"{PREFIX}{str(fault['loc'][0]).upper()}: {_words(fault['msg'])} (is {fault['input']!r})"
+            for fault in error.errors()
+        ]
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return settings
+
+
+def is_set(name: str) -> bool:
+    """Whether a setting was given, rather than left at its default."""
+    return name in Settings(_env_file=DOTENV).model_fields_set
+
+
+def _is_known(name: str) -> bool:
+    return name.startswith(DBT_PREFIX) or name.removeprefix(PREFIX).lower() in Settings.model_fields
+
+
+def _unknown(name: str) -> str:
+    known = [PREFIX + field.upper() for field in Settings.model_fields]
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"{name}: no such setting" + (f"; did you mean {close[0]}?" if close else "")
+
+
+def _words(message: str) -> str:
+    return message.removeprefix("Value error, ").removeprefix("Input ").replace("should", "must")
