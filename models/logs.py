@@ -163,7 +163,8 @@ class Orders(LogContract):
 
     @pa.check("refunded_amount", error="must be from 0 to the total")
     def refund_within_total(cls, data: PolarsData) -> pl.LazyFrame:
-        not_too_much = (pl.col(data.key) <= pl.col("total")).fill_null(True)
+        # Against a total that is itself at fault there is nothing to say.
+        not_too_much = (pl.col(data.key) <= pl.col("total")).fill_null(True) | (pl.col("total") < 0)
         return _passes(data, (pl.col(data.key) >= 0) & not_too_much)
 
     @pa.check("status", error=f"must be {' or '.join(OrderStatus)}")

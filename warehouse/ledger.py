@@ -33,7 +33,8 @@ create table if not exists acceptances (
     primary key (log, source_file, sha256)
 );
 create table if not exists builds (
-    build_id text primary key, inputs text not null, data_until text, built_at text not null
+    build_id text primary key, inputs text not null, data_until text, built_at text not null,
+    is_candidate integer not null
 );
 create table if not exists checks (
     build_id text not null, name text not null, is_blocking integer not null, passed integer not null,
@@ -197,19 +198,27 @@ class Ledger:
 
     # --- builds
 
-    def note_build(self, build: Build) -> None:
+    def forget_candidate(self) -> None:
+        """Notes that the candidate's files are about to be overwritten: whatever they hold now is no build."""
         with self._transaction() as connection:
+            connection.execute("update builds set is_candidate = 0")
+
+    def note_candidate(self, build: Build) -> None:
+        """Notes a finished build as the one that the candidate's files hold."""
+        with self._transaction() as connection:
+            connection.execute("update builds set is_candidate = 0")
             connection.execute(
-                "insert into builds values (?, ?, ?, ?)",
+                "insert into builds values (?, ?, ?, ?, 1)",
                 (
                     build.build_id, build.inputs,
                     build.data_until.isoformat() if build.data_until else None, build.built_at.isoformat(),
                 ),
             )  # fmt: skip
 
-    def last_build(self) -> Build | None:
+    def candidate(self) -> Build | None:
+        """The build that the candidate's files hold; None where they hold none, or half of one."""
         with self._transaction() as connection:
-            row = connection.execute("select * from builds order by rowid desc limit 1").fetchone()
+            row = connection.execute("select * from builds where is_candidate").fetchone()
             return row and Build(
                 row["build_id"],
                 row["inputs"],

@@ -284,7 +284,7 @@ def _lines_of(data: bytes) -> tuple[pl.Series, set[int]]:
 
 def _shown(line: str, is_not_utf8: bool) -> str:
     """A broken line for a person to read."""
-    return (line[1:] if is_not_utf8 else line.replace("\0", "\\x00")).removesuffix("\r")
+    return (line[1:] if is_not_utf8 else line).removesuffix("\r")
 
 
 def _numbers_from(first: int, length: int) -> pl.Series:

@@ -1,7 +1,7 @@
 """Parquet files: each value by its canonical text, so that the same rules hold for it as for a CSV field.
 
-Canonical text is what a careful person would write: integers in digits, decimals and floating-point numbers in their
-shortest form without exponent (2.0 is `2`), timestamps in ISO 8601 (UTC with `Z` where the column has a zone), dates as
+Canonical text is what a careful person would write: integers and decimals in digits, floating-point numbers in
+their shortest form without exponent (2.0 is `2`), timestamps in ISO 8601 (UTC with `Z` where the column has a zone), dates as
 YYYY-MM-DD. A boolean, a list or a structure is a fault of the row.
 
 Not here: what the values must be (`models.logs`).
@@ -9,6 +9,7 @@ Not here: what the values must be (`models.logs`).
 
 import json
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -130,12 +131,10 @@ def _spelled(value: float, kind: pa.DataType) -> str:
 
 
 def _decimal_text(text: pl.Series) -> pl.Series:
-    """Without trailing zeros after the point; exponents, which Arrow uses for some scales, written out."""
-    if text.str.contains("E", literal=True).any():
-        from decimal import Decimal
-
-        text = pl.Series([None if value is None else f"{Decimal(value):f}" for value in text], dtype=pl.String)
-    return text.str.replace(r"(\.[0-9]*?)0+$", "${1}").str.replace(r"\.$", "")
+    """With the digits that its type has; exponents, which Arrow uses for some scales, written out."""
+    if not text.str.contains("E", literal=True).any():
+        return text
+    return pl.Series([None if value is None else f"{Decimal(value):f}" for value in text], dtype=pl.String)
 
 
 def _timestamp_text(values: pa.Array, kind: pa.TimestampType) -> pl.Series:

@@ -79,5 +79,5 @@ class Records:
 
 
 def as_text(data: bytes) -> str:
-    """Bytes as text for a person: what is not UTF-8 as `\\xHH`, a NUL as `\\x00`."""
-    return data.decode("utf-8", errors="backslashreplace").replace("\0", "\\x00")
+    """Bytes as text: what is not UTF-8 as `\\xHH`."""
+    return data.decode("utf-8", errors="backslashreplace")

@@ -1,0 +1,41 @@
+# Set-up and the everyday commands. `make refresh` and `make test` need nothing but git, make and Python 3.11.
+
+PYTHON ?= python3.11
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: install refresh test lint dev benchmark lock
+
+install: $(INSTALLED)
+
+# Kept apart from the lock file's own date: an install that was broken off is done again.
+$(INSTALLED): requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The main job, on sample logs where there are no others.
+refresh: install
+	@$(BIN)/sendmart sample --first-run
+	@$(BIN)/sendmart refresh
+
+test: install lint
+	$(BIN)/python -m pytest
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+# Dagster's UI on http://127.0.0.1:3000
+dev: install
+	@$(BIN)/sendmart dev
+
+benchmark: install
+	$(BIN)/python -m benchmarks
+
+# After a change of dependencies in pyproject.toml; needs uv.
+lock:
+	uv pip compile --universal --generate-hashes --no-emit-index-url --no-strip-extras --all-extras --python-version 3.11 \
+	  --custom-compile-command "make lock" --quiet pyproject.toml --output-file requirements.lock

@@ -1,0 +1,108 @@
+{# What engines write differently, and nothing else. A second engine adds its own `<engine>__…` beside `duckdb__…`. #}
+
+
+{# A 64-bit hash of some columns, null counting as a value. Equal values, equal hashes; the reverse is only likely. #}
+{% macro hash_of(columns) -%}
+    {{ adapter.dispatch('hash_of')(columns) }}
+{%- endmacro %}
+
+{% macro default__hash_of(columns) -%}
+    xxhash64({{ columns | join(', ') }})
+{%- endmacro %}
+
+{% macro duckdb__hash_of(columns) -%}
+    hash({{ columns | join(', ') }})
+{%- endmacro %}
+
+
+{# A UTC timestamp as microseconds since 1970, and back. #}
+{% macro microseconds_of(timestamp) -%}
+    {{ adapter.dispatch('microseconds_of')(timestamp) }}
+{%- endmacro %}
+
+{% macro default__microseconds_of(timestamp) -%}
+    unix_micros({{ timestamp }})
+{%- endmacro %}
+
+{% macro duckdb__microseconds_of(timestamp) -%}
+    epoch_us({{ timestamp }})
+{%- endmacro %}
+
+{% macro timestamp_of(microseconds) -%}
+    {{ adapter.dispatch('timestamp_of')(microseconds) }}
+{%- endmacro %}
+
+{% macro default__timestamp_of(microseconds) -%}
+    timestamp_micros({{ microseconds }})
+{%- endmacro %}
+
+{% macro duckdb__timestamp_of(microseconds) -%}
+    make_timestamp({{ microseconds }})
+{%- endmacro %}
+
+
+{# Two whole numbers from 0 as one that sorts by the first, then by the second, which stays below 2^40; and back. #}
+{% macro packed(first, second) -%}
+    {{ adapter.dispatch('packed')(first, second) }}
+{%- endmacro %}
+
+{% macro default__packed(first, second) -%}
+    cast({{ first }} as decimal(38, 0)) * 1099511627776 + {{ second }}
+{%- endmacro %}
+
+{% macro duckdb__packed(first, second) -%}
+    cast({{ first }} as hugeint) * 1099511627776 + {{ second }}
+{%- endmacro %}
+
+{% macro packed_first(number) -%}
+    {{ adapter.dispatch('packed_first')(number) }}
+{%- endmacro %}
+
+{% macro default__packed_first(number) -%}
+    cast(floor({{ number }} / 1099511627776) as bigint)
+{%- endmacro %}
+
+{% macro duckdb__packed_first(number) -%}
+    cast({{ number }} >> 40 as bigint)
+{%- endmacro %}
+
+{% macro packed_second(number) -%}
+    {{ adapter.dispatch('packed_second')(number) }}
+{%- endmacro %}
+
+{% macro default__packed_second(number) -%}
+    cast({{ number }} % 1099511627776 as bigint)
+{%- endmacro %}
+
+{% macro duckdb__packed_second(number) -%}
+    cast({{ number }} & 1099511627775 as bigint)
+{%- endmacro %}
+
+
+{# An amount of money, decimal(18,2), times a rate, decimal(18,8), with every digit kept. #}
+{% macro converted(amount, rate) -%}
+    {{ adapter.dispatch('converted')(amount, rate) }}
+{%- endmacro %}
+
+{% macro default__converted(amount, rate) -%}
+    {{ amount }} * {{ rate }}
+{%- endmacro %}
+
+{# DuckDB types the product of the two as decimal(18,10): eight digits before the point. #}
+{% macro duckdb__converted(amount, rate) -%}
+    cast({{ amount }} as decimal(38, 2)) * {{ rate }}
+{%- endmacro %}
+
+
+{# Before a table is written: whether it is read within the build only, or copied and read by others. #}
+{% macro store_for(purpose) -%}
+    {{ adapter.dispatch('store_for')(purpose) }}
+{%- endmacro %}
+
+{% macro default__store_for(purpose) -%}
+{%- endmacro %}
+
+{# Looking for the best compression of ids takes longer than all else in writing them, and makes a third of the size. #}
+{% macro duckdb__store_for(purpose) -%}
+    set disabled_compression_methods = '{{ 'fsst,dict_fsst,dictionary' if purpose == 'build' else '' }}'
+{%- endmacro %}

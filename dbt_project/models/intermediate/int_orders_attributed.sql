@@ -1,0 +1,85 @@
+with orders as (
+
+    select * from {{ ref('int_orders_converted') }}
+
+),
+
+clicks as (
+
+    select * from {{ ref('int_clicks_deduplicated') }}
+
+),
+
+contacts_with_orders as (
+
+    select contact_id
+    from orders
+    group by contact_id
+
+),
+
+clicks_of_them as (
+
+    select clicks.*
+    from clicks
+    semi join contacts_with_orders
+        on clicks.contact_id = contacts_with_orders.contact_id
+
+),
+
+-- A click is the contact's last on its campaign until the next one there: an order then meets at most one click of each
+-- campaign, however many there were.
+click_periods as (
+
+    select
+        click_id,
+        campaign_id,
+        contact_id,
+        clicked_at,
+        lead(clicked_at, 1, cast('9999-12-31' as timestamp)) over (
+            partition by contact_id, campaign_id
+            order by clicked_at, click_id
+        ) as next_clicked_at
+    from clicks_of_them
+
+),
+
+last_clicks as (
+
+    select
+        orders.order_id,
+        click_periods.campaign_id,
+        orders.contact_id,
+        orders.ordered_at,
+        click_periods.clicked_at,
+        click_periods.click_id,
+        orders.revenue,
+        orders.currency,
+        orders.total,
+        orders.refunded_amount,
+        row_number() over (
+            partition by orders.order_id
+            order by click_periods.clicked_at desc, click_periods.click_id desc
+        ) as recency
+    from orders
+    inner join click_periods
+        on orders.contact_id = click_periods.contact_id
+        and orders.ordered_at >= click_periods.clicked_at
+        and orders.ordered_at < click_periods.next_clicked_at
+    where click_periods.clicked_at >= {{ dbt.dateadd('hour', -1 * var('conversion_window_hours'), 'orders.ordered_at') }}
+
+)
+
+select
+    order_id,
+    campaign_id,
+    case when recency = 1 then 'direct' else 'assisted' end as attribution,
+    contact_id,
+    ordered_at,
+    clicked_at,
+    click_id,
+    revenue,
+    currency,
+    total,
+    refunded_amount
+from last_clicks

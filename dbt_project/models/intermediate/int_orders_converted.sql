@@ -1,0 +1,60 @@
+with orders as (
+
+    select * from {{ ref('int_orders_deduplicated') }}
+    where status = 'placed'
+
+),
+
+exchange_rates as (
+
+    select * from {{ ref('int_exchange_rates_deduplicated') }}
+
+),
+
+-- A rate holds until the next one of its currency.
+exchange_rate_periods as (
+
+    select
+        currency,
+        rate,
+        rate_date as valid_from,
+        lead(rate_date, 1, cast('9999-12-31' as date)) over (partition by currency order by rate_date) as valid_until
+    from exchange_rates
+
+),
+
+amounts as (
+
+    select
+        order_id,
+        contact_id,
+        ordered_at,
+        cast(ordered_at as date) as ordered_date,
+        currency,
+        total,
+        refunded_amount,
+        cast(total - refunded_amount as decimal(18, 2)) as amount_kept
+    from orders
+
+)
+
+-- The cast fails, rather than wraps, where the revenue does not fit.
+select
+    amounts.order_id,
+    amounts.contact_id,
+    amounts.ordered_at,
+    amounts.currency,
+    amounts.total,
+    amounts.refunded_amount,
+    case
+        when amounts.currency = '{{ var("reporting_currency") }}'
+            then amounts.amount_kept
+        else cast(
+            round({{ converted('amounts.amount_kept', 'exchange_rate_periods.rate') }}, 2) as decimal(18, 2)
+        )
+    end as revenue
+from amounts
+left join exchange_rate_periods
+    on amounts.currency = exchange_rate_periods.currency
+    and amounts.ordered_date >= exchange_rate_periods.valid_from
+    and amounts.ordered_date < exchange_rate_periods.valid_until

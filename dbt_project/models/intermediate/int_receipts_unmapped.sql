@@ -1,0 +1,31 @@
+with receipts as (
+
+    select * from {{ ref('stg_logs__receipts') }}
+
+),
+
+unknown_provider_statuses as (
+
+    select * from {{ ref('int_provider_statuses_mapped') }}
+    where delivery_status is null
+
+),
+
+receipts_of_them as (
+
+    select receipts.*
+    from receipts
+    semi join unknown_provider_statuses
+        on receipts.provider = unknown_provider_statuses.provider
+        and receipts.provider_status = unknown_provider_statuses.provider_status
+        and receipts.error_code is not distinct from unknown_provider_statuses.error_code
+
+)
+
+select distinct
+    message_id,
+    provider,
+    provider_status,
+    error_code,
+    occurred_at
+from receipts_of_them

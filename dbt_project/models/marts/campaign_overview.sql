@@ -1,0 +1,42 @@
+with campaign_metrics as (
+
+    select * from {{ ref('campaign_metrics') }}
+
+),
+
+delivery_status as (
+
+    select * from {{ ref('delivery_status') }}
+
+),
+
+campaign_contacts as (
+
+    select
+        campaign_id,
+        count(*) as unique_sends,
+        count(*) filter (where delivery_status = 'delivered') as unique_deliveries,
+        count(*) filter (where delivery_status = 'pending') as pending,
+        count(*) filter (where delivery_status = 'soft_bounce') as soft_bounces,
+        count(*) filter (where delivery_status = 'hard_bounce') as hard_bounces,
+        count(*) filter (where delivery_status = 'deleted') as deleted
+    from delivery_status
+    group by campaign_id
+
+)
+
+-- A campaign whose every message was skipped has no contacts sent to.
+select
+    cast(campaign_metrics.campaign_id as varchar) as campaign_id,
+    cast(campaign_metrics.campaign_name as varchar) as campaign_name,
+    cast(campaign_metrics.revenue as decimal(18, 2)) as revenue,
+    cast(coalesce(campaign_contacts.unique_sends, 0) as bigint) as unique_sends,
+    cast(coalesce(campaign_contacts.unique_deliveries, 0) as bigint) as unique_deliveries,
+    cast(coalesce(campaign_contacts.pending, 0) as bigint) as pending,
+    cast(coalesce(campaign_contacts.soft_bounces, 0) as bigint) as soft_bounces,
+    cast(coalesce(campaign_contacts.hard_bounces, 0) as bigint) as hard_bounces,
+    cast(coalesce(campaign_contacts.deleted, 0) as bigint) as deleted,
+    cast(campaign_metrics.unsubscribes as bigint) as unsubscribes
+from campaign_metrics
+left join campaign_contacts
+    on campaign_metrics.campaign_id = campaign_contacts.campaign_id

@@ -1,0 +1,13 @@
+with mobile_numbers as (
+
+    select * from {{ ref('int_mobile_numbers_suppressed') }}
+
+)
+
+select
+    cast(mobile_number as varchar) as mobile_number,
+    cast(suppressed_at as timestamp) as suppressed_at,
+    cast(campaign_id as varchar) as campaign_id,
+    cast(message_id as varchar) as message_id,
+    cast(contact_id as varchar) as contact_id
+from mobile_numbers

@@ -1,0 +1,15 @@
+with orders as (
+
+    select * from {{ ref('int_orders_converted') }}
+    where revenue is null
+
+)
+
+select
+    cast(order_id as varchar) as order_id,
+    cast(contact_id as varchar) as contact_id,
+    cast(ordered_at as timestamp) as ordered_at,
+    cast(currency as varchar) as currency,
+    cast(total as decimal(18, 2)) as total,
+    cast(refunded_amount as decimal(18, 2)) as refunded_amount
+from orders

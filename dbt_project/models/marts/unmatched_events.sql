@@ -1,0 +1,75 @@
+with receipts as (
+
+    select * from {{ ref('int_receipts_unmatched') }}
+
+),
+
+clicks as (
+
+    select * from {{ ref('int_clicks_deduplicated') }}
+
+),
+
+campaigns_sent as (
+
+    select * from {{ ref('int_campaign_sends_aggregated') }}
+    where total_sent > 0
+
+),
+
+unsubscribes as (
+
+    select * from {{ ref('int_unsubscribes_attributed') }}
+    where message_id is null
+
+),
+
+clicks_on_nothing_sent as (
+
+    select clicks.clicked_at
+    from clicks
+    anti join campaigns_sent
+        on clicks.campaign_id = campaigns_sent.campaign_id
+
+),
+
+-- Aggregates without a group give their row where nothing is unmatched, too.
+counted as (
+
+    select
+        'receipts' as log,
+        'message_not_sent' as kind,
+        count(*) as events,
+        min(occurred_at) as first_at,
+        max(occurred_at) as last_at
+    from receipts
+
+    union all
+
+    select
+        'clicks' as log,
+        'campaign_never_sent' as kind,
+        count(*) as events,
+        min(clicked_at) as first_at,
+        max(clicked_at) as last_at
+    from clicks_on_nothing_sent
+
+    union all
+
+    select
+        'unsubscribes' as log,
+        'nothing_sent_before' as kind,
+        count(*) as events,
+        min(unsubscribed_at) as first_at,
+        max(unsubscribed_at) as last_at
+    from unsubscribes
+
+)
+
+select
+    cast(log as varchar) as log,
+    cast(kind as varchar) as kind,
+    cast(events as bigint) as events,
+    cast(first_at as timestamp) as first_at,
+    cast(last_at as timestamp) as last_at
+from counted

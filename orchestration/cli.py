@@ -1,0 +1,204 @@
+"""The command line `sendmart`: arguments in, a stage or the Dagster job run, words and an exit code out.
+
+Exit codes: 0 done, or nothing to do; 1 held back or failed, with the reason and the next step in the last lines; 2 a
+setting or an argument makes no sense.
+
+Not here: what a stage does (`orchestration.stages`), how results are worded (`orchestration.telling`).
+"""
+
+import logging
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from filelock import Timeout
+from rich.logging import RichHandler
+
+from orchestration import telling
+from orchestration.stages import Warehouse, Work, export as export_reports, find_work
+from warehouse.exports import REPORTS, NothingPublished
+from warehouse.ledger import Refresh, now
+from warehouse.settings import PROJECT, SettingsError, is_set, load_settings
+
+OK, FAILED, SENSELESS = 0, 1, 2
+
+app = typer.Typer(
+    name="sendmart",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="The warehouse behind SMS/MMS campaign reports: loads daily logs, builds and audits the report marts, publishes"
+    " them and exports CSV files. Settings come from SENDMART_… variables and .env; README.md lists them.",
+)
+
+
+def _open() -> Warehouse:
+    """The warehouse of the settings in force; ends the program where they make no sense."""
+    try:
+        return Warehouse.of(load_settings())
+    except SettingsError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(SENSELESS) from error
+
+
+def _show_progress() -> None:
+    handler = RichHandler(console=telling.console, show_path=False, show_level=False, log_time_format="%H:%M:%S")
+    logger = logging.getLogger("sendmart")
+    logger.handlers = [handler]
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+
+
+@app.command()
+def refresh(
+    full_refresh: Annotated[bool, typer.Option(help="Build everything anew, even where nothing has changed.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Only say what a refresh would do.")] = False,
+    verify: Annotated[bool, typer.Option(help="Hash every file, instead of trusting size and time stamps.")] = False,
+) -> None:
+    """Load what is new in the landing zone, build, audit, publish, export, prune.
+
+    Exit code 0: published, or nothing new. 1: held back or failed; what was published before is untouched. 2: a setting
+    makes no sense.
+    """
+    warehouse = _open()
+    _show_progress()
+    started_at = now()
+    try:
+        work = find_work(warehouse, verify=verify, full_refresh=full_refresh)
+        telling.landing(warehouse, work)
+        if dry_run:
+            telling.plan(work)
+            return
+        outcome, message = "nothing new", ""
+        with _writer(warehouse):
+            if not work.is_nothing:
+                outcome, message = _run_job(warehouse, work, verify, full_refresh)
+            else:
+                from orchestration.stages import prune_exports
+
+                prune_exports(warehouse)
+    except OSError as error:
+        # A full disk, a folder without permission: nothing of it is the program's fault, and a trace would not help.
+        outcome, message = "failed", f"{error.strerror or error}: {error.filename or ''}"
+    warehouse_refresh = Refresh(started_at, now(), outcome, message)
+    try:
+        warehouse.ledger.note_refresh(warehouse_refresh)
+    except OSError:
+        pass
+    telling.end_of_refresh(warehouse, warehouse_refresh)
+    raise typer.Exit(OK if outcome in ("published", "nothing new") else FAILED)
+
+
+def _writer(warehouse: Warehouse):
+    """The writer's lock; says so where it has to wait for another refresh."""
+    try:
+        with warehouse.paths.writer(timeout=0):
+            pass
+    except Timeout:
+        telling.console.print("Another refresh is at work on this data folder: waiting for it to end.")
+    return warehouse.paths.writer()
+
+
+def _run_job(warehouse: Warehouse, work: Work, verify: bool, full_refresh: bool) -> tuple[str, str]:
+    """Runs the Dagster refresh job in this process; gives how it ended, and the reason where it did not publish."""
+    from orchestration.running import run_refresh
+
+    return run_refresh(warehouse, work, verify=verify, full_refresh=full_refresh)
+
+
+@app.command()
+def sample(
+    sends: Annotated[int, typer.Option(min=1, help="How many messages were sent.")] = 20_000,
+    days: Annotated[int, typer.Option(min=1, max=3650, help="Over how many days.")] = 14,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same files, byte for byte.")] = 1,
+    to: Annotated[Path | None, typer.Option(help="The landing zone to write to; by default that of the settings.")] = None,
+    file_format: Annotated[
+        str, typer.Option("--format", help="mixed, or one of csv, csv.gz, jsonl, jsonl.gz, parquet for all logs.")
+    ] = "mixed",
+    first_run: Annotated[
+        bool,
+        typer.Option(help="Do nothing where SENDMART_LANDING is set or there is a lake: somebody's logs are in use."),
+    ] = False,
+) -> None:
+    """Write realistic sample logs: the first thing to look at, and the benchmark's input."""
+    from warehouse.sample import write_sample
+
+    warehouse = _open()
+    if first_run and (is_set("landing") or warehouse.paths.has_lake()):
+        return
+    folder = to or warehouse.settings.landing
+    try:
+        summary = write_sample(folder, sends=sends, days=days, seed=seed, file_format=file_format)
+    except FileExistsError as error:
+        if first_run:
+            return
+        typer.echo(f"{error}. Give another folder with --to, or empty it first.", err=True)
+        raise typer.Exit(SENSELESS) from error
+    except ValueError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(SENSELESS) from error
+    telling.sample(summary)
+
+
+@app.command()
+def status() -> None:
+    """The last refresh and the published build, what each log gave, what is missing, what failed."""
+    telling.status(_open())
+
+
+@app.command()
+def accept(
+    file: Annotated[str, typer.Argument(help="The file, as <log>/<name>: sends/2026-01-05.csv.gz")],
+    reason: Annotated[str, typer.Option(help="Why what was found in it is acceptable; it is recorded.")],
+) -> None:
+    """Accept what was found in this content of this file: it no longer holds publication back."""
+    warehouse = _open()
+    log, _, source_file = file.partition("/")
+    if not reason.strip():
+        typer.echo("--reason must say why", err=True)
+        raise typer.Exit(SENSELESS)
+    noted = [known for known in warehouse.ledger.files() if (known.log, known.source_file) == (log, source_file)]
+    if not noted:
+        typer.echo(f"{file}: no such file was loaded or refused; sendmart status lists what was found", err=True)
+        raise typer.Exit(SENSELESS)
+    warehouse.ledger.accept(noted[0].log, source_file, noted[0].sha256, reason.strip())
+    typer.echo(f"{file}: accepted, for this content. Next: sendmart refresh")
+
+
+@app.command()
+def export(
+    reports: Annotated[list[str] | None, typer.Argument(help=f"Of {', '.join(REPORTS)}; all by default.")] = None,
+) -> None:
+    """Write CSV exports of the published marts now."""
+    warehouse = _open()
+    unknown = [report for report in reports or [] if report not in REPORTS]
+    if unknown:
+        typer.echo(f"no such report: {', '.join(unknown)}; there are {', '.join(REPORTS)}", err=True)
+        raise typer.Exit(SENSELESS)
+    try:
+        with _writer(warehouse):
+            written = export_reports(warehouse, reports or REPORTS)
+    except NothingPublished as error:
+        typer.echo(f"{error}. Next: sendmart refresh", err=True)
+        raise typer.Exit(FAILED) from error
+    for told in written:
+        typer.echo(f"{warehouse.paths.exports / told.report / told.file}: {told.rows} rows")
+
+
+@app.command()
+def dev() -> None:
+    """Open Dagster's UI on the project, with the data folder's history."""
+    from orchestration.running import use_dagster_home
+
+    use_dagster_home(_open())
+    program = shutil.which("dg", path=os.path.dirname(sys.executable))
+    os.chdir(PROJECT)
+    os.execv(program, [program, "dev"])
+
+
+if __name__ == "__main__":
+    app()

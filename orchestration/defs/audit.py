@@ -1,0 +1,39 @@
+"""The audit of the candidate: mart contracts and expectations, each an asset check.
+
+The checks never stop the run: they are recorded, and the gate decides.
+
+Not here: what is checked (`quality.audit`).
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from models.marts import DBT_MARTS
+from orchestration import stages
+from orchestration.defs.build import check_of
+from orchestration.defs.common import OWNERS
+from orchestration.resources import WarehouseResource
+from quality.audit import expected_checks
+
+AUDIT = dg.AssetKey(["audit", "candidate_audit"])
+MARTS = [dg.AssetKey(["marts", mart]) for mart in DBT_MARTS]
+
+
+@dg.asset(
+    key=AUDIT,
+    deps=MARTS,
+    group_name="audit",
+    owners=OWNERS,
+    kinds={"pandera", "greatexpectations"},
+    description="The candidate's marts held to their contracts (pandera) and to what is expected of them (Great"
+    " Expectations). Invariants block publication, volumes and rates warn.",
+    check_specs=[dg.AssetCheckSpec(name, asset=AUDIT) for name in sorted(expected_checks())],
+)
+def candidate_audit(warehouse: WarehouseResource) -> Iterator[Any]:
+    results = stages.audit_candidate(warehouse.open())
+    failed = [result.name for result in results if not result.passed]
+    yield dg.MaterializeResult(metadata={"checks": len(results), "failed": ", ".join(failed) or "none"})
+    for result in results:
+        yield check_of(dg.AssetCheckKey(AUDIT, result.name), result)

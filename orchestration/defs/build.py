@@ -1,0 +1,76 @@
+"""The dbt models, seeds and tests as Dagster assets and checks, with their lineage from the raw logs.
+
+One step builds the models and then runs the tests, in this process, so that a failed test still leaves a whole candidate
+to look at. Where the candidate at hand is what a build would give, and was published, there is nothing to do and
+everything after it is passed over.
+
+Not here: the models (`dbt_project/`), how dbt is run (`warehouse.build`).
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, dbt_assets
+
+from models.checks import CheckResult
+from orchestration import stages
+from orchestration.defs.common import OWNERS
+from orchestration.resources import WarehouseResource
+from warehouse.build import dbt_manifest, row_counts
+
+
+class BuildConfig(dg.Config):
+    """`full_refresh` builds even where the candidate at hand is what a build would give."""
+
+    full_refresh: bool = False
+
+
+class Translator(DagsterDbtTranslator):
+    """What Dagster shows of a dbt node: its folder as its group, sources as the raw logs' assets."""
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        if dbt_resource_props["resource_type"] == "seed":
+            return "seeds"
+        return dbt_resource_props["fqn"][1]
+
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:
+        return OWNERS
+
+
+@dbt_assets(manifest=dbt_manifest(), name="build", dagster_dbt_translator=Translator())
+def dbt_build(context: dg.AssetExecutionContext, config: BuildConfig, warehouse: WarehouseResource) -> Iterator[Any]:
+    opened = warehouse.open()
+    candidate = opened.ledger.candidate()
+    seconds: dict[str, float] = {}
+    if config.full_refresh or not stages.is_built(opened):
+        candidate, nodes = stages.build_candidate(opened)
+        seconds = {node.name: node.seconds for node in nodes}
+    elif candidate is not None and stages.is_published(opened, candidate):
+        context.log.info("the published build %s is up to date: nothing to build", candidate.build_id)
+        return
+    rows = row_counts(opened.paths)
+    for key in context.selected_asset_keys:
+        name = key.path[-1]
+        metadata: dict[str, Any] = {"build_id": candidate.build_id}
+        if name in rows:
+            metadata["dagster/row_count"] = rows[name]
+        if name in seconds:
+            metadata["seconds"] = seconds[name]
+        yield dg.MaterializeResult(asset_key=key, metadata=metadata)
+    results = {result.name: result for result in stages.test_candidate(opened).values()}
+    for check_key in context.selected_asset_check_keys:
+        if check_key.name in results:
+            yield check_of(check_key, results[check_key.name])
+
+
+def check_of(key: dg.AssetCheckKey, result: CheckResult) -> dg.AssetCheckResult:
+    """A recorded result as Dagster shows it."""
+    severity = dg.AssetCheckSeverity.ERROR if result.is_blocking else dg.AssetCheckSeverity.WARN
+    return dg.AssetCheckResult(
+        asset_key=key.asset_key,
+        check_name=key.name,
+        passed=result.passed,
+        severity=severity,
+        metadata={"found": result.detail} if result.detail else {},
+    )

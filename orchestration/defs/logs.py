@@ -1,0 +1,106 @@
+"""The raw logs: one asset a log, partitioned by log date; its rows are in the lake and in quarantine.
+
+In the refresh job an asset looks for files that are new or changed, on whatever dates, and reports each date that it
+touched. Run for a date or a range, it reloads the files of those dates. Both go through `stages.load_changed`. The checks
+report and do not block: whether a build may be published is the gate's to say.
+
+Not here: how rows are admitted (`quality.admission`), how files are read and kept (`warehouse/`).
+"""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any
+
+import dagster as dg
+
+from models.logs import CONTRACTS
+from models.vocabulary import Log
+from orchestration import stages
+from orchestration.defs.common import OWNERS
+from orchestration.resources import WarehouseResource
+from warehouse.ledger import LoadedFile
+
+FIRST_LOG_DATE = "2020-01-01"
+"""Where the partitions begin in the UI; files of earlier dates are loaded all the same."""
+
+MOST_DATES_REPORTED = 100
+"""A materialisation event costs about 50 ms: a first load of a long history is reported in sum."""
+
+log_dates = dg.DailyPartitionsDefinition(start_date=FIRST_LOG_DATE, end_offset=1)
+
+
+class LoadConfig(dg.Config):
+    """How an asset looks for work in an unpartitioned run."""
+
+    verify: bool = False
+
+
+def _metadata(loaded: list[LoadedFile]) -> dict[str, Any]:
+    records = sum(file.records for file in loaded)
+    rejected = sum(file.rejected for file in loaded)
+    return {
+        "files": len(loaded),
+        "rows_in": records,
+        "rows_accepted": sum(file.accepted for file in loaded),
+        "rows_quarantined": rejected,
+        "quarantined_share": rejected / records if records else 0.0,
+        "files_refused": sum(file.refusal is not None for file in loaded),
+        "first_event": min((file.first_event for file in loaded if file.first_event), default="none"),
+        "last_event": max((file.last_event for file in loaded if file.last_event), default="none"),
+    }
+
+
+def _dates_of(context: dg.AssetExecutionContext) -> list[date] | None:
+    """The dates that a run was asked for; None where it is to look for work by itself."""
+    if not context.has_partition_key_range:
+        return None
+    keys = context.partition_key_range
+    first, last = date.fromisoformat(keys.start), date.fromisoformat(keys.end)
+    return [first + timedelta(days=day) for day in range((last - first).days + 1)]
+
+
+def _asset_of(log: Log) -> dg.AssetsDefinition:
+    check = dg.AssetCheckSpec(
+        "admitted",
+        asset=dg.AssetKey(["logs", log]),
+        description="No file of the log stands refused, and no row of it in quarantine.",
+    )
+
+    @dg.asset(
+        name=log,
+        key_prefix="logs",
+        partitions_def=log_dates,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        group_name="logs",
+        owners=OWNERS,
+        kinds={"parquet", "pandera"},
+        description=f"{CONTRACTS[log].__doc__} Accepted rows in the lake, the others in quarantine with their reasons.",
+        check_specs=[check],
+    )
+    def load(context: dg.AssetExecutionContext, config: LoadConfig, warehouse: WarehouseResource) -> Iterator[Any]:
+        opened = warehouse.open()
+        dates = _dates_of(context)
+        loaded = stages.load_changed(opened, log, dates=dates, verify=config.verify)
+        touched = stages.by_date(loaded)
+        if dates is None and len(touched) <= MOST_DATES_REPORTED:
+            for day, of_day in touched.items():
+                context.log_event(
+                    dg.AssetMaterialization(context.asset_key, partition=day.isoformat(), metadata=_metadata(of_day))
+                )
+        yield dg.MaterializeResult(metadata={**_metadata(loaded), "dates": len(touched)})
+        noted = opened.ledger.files(log)
+        rejected = sum(file.rejected for file in noted)
+        refused = [file.source_file for file in noted if file.refusal]
+        yield dg.AssetCheckResult(
+            check_name=check.name,
+            passed=not rejected and not refused,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"rows_quarantined": rejected, "files_refused": ", ".join(refused[:20]) or "none"},
+        )
+
+    return load
+
+
+@dg.definitions
+def logs() -> dg.Definitions:
+    return dg.Definitions(assets=[_asset_of(log) for log in Log])

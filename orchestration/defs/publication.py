@@ -1,0 +1,48 @@
+"""The published marts: the candidate, swapped in whole when the gate lets it pass.
+
+A candidate that is held back fails the step, so that somebody is told; what was published before stays as it was.
+
+Not here: the decision (`quality.gate`), the swap (`warehouse.publication`).
+"""
+
+import dagster as dg
+
+from orchestration import stages
+from orchestration.defs.audit import AUDIT
+from orchestration.defs.common import OWNERS
+from orchestration.resources import WarehouseResource
+
+PUBLISHED_MARTS = dg.AssetKey(["published", "marts"])
+
+
+@dg.asset(
+    key=PUBLISHED_MARTS,
+    deps=[AUDIT],
+    group_name="published",
+    owners=OWNERS,
+    kinds={"duckdb"},
+    description="published/marts.duckdb: what analysts query and exports are made from. Swapped in whole, and only"
+    " when every blocking check of the build was carried out and holds.",
+)
+def published_marts(warehouse: WarehouseResource) -> dg.MaterializeResult:
+    opened = warehouse.open()
+    candidate = opened.ledger.candidate()
+    if candidate is None:
+        raise dg.Failure("there is no whole candidate to publish; run the refresh job")
+    verdict = stages.decide(opened)
+    if not verdict.may_publish:
+        raise dg.Failure(
+            description=f"build {candidate.build_id} is held back; what was published before stays",
+            metadata={f"{number}. {hold.code}": str(hold) for number, hold in enumerate(verdict.holds[:50], start=1)},
+            allow_retries=False,
+        )
+    published_at = stages.publish(opened, candidate)
+    return dg.MaterializeResult(
+        metadata={
+            "build_id": candidate.build_id,
+            "published_at": published_at.isoformat(),
+            "data_until": str(candidate.data_until),
+            "path": dg.MetadataValue.path(str(opened.paths.published_marts)),
+            "warnings": len(verdict.warnings),
+        }
+    )

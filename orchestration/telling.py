@@ -1,0 +1,219 @@
+"""What the command line tells: the landing zone, the end of a refresh, the status. Words and tables, nothing else.
+
+Not here: what happened, which is in the ledger and the published files.
+"""
+
+import time
+from collections import Counter
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+from rich.console import Console
+from rich.table import Table
+
+from models.vocabulary import Log
+from orchestration import stages
+from orchestration.stages import Warehouse, Work
+from warehouse.ledger import LoadedFile, Refresh
+from warehouse.settings import PROJECT
+
+console = Console(highlight=False, soft_wrap=True, markup=False)
+
+HOLDS_SHOWN = 20
+
+
+def landing(warehouse: Warehouse, work: Work) -> None:
+    """What lies in the landing zone, and what of it is new."""
+    zone = warehouse.scan_landing()
+    console.print(f"Landing zone {_short(warehouse.settings.landing)}: {len(zone.files)} log files")
+    if not zone.files:
+        console.print("  It holds no log files. Try: sendmart sample, or set SENDMART_LANDING to where yours are.")
+    for name in zone.ignored[:HOLDS_SHOWN]:
+        console.print(f"  ignored, its name fits no log file: {name}")
+    if len(zone.ignored) > HOLDS_SHOWN:
+        console.print(f"  … and {len(zone.ignored) - HOLDS_SHOWN} more ignored")
+    counts = {log: len(files) for log, files in work.files.items() if files}
+    if counts:
+        console.print("  new or changed: " + ", ".join(f"{log} {count}" for log, count in counts.items()))
+
+
+def plan(work: Work) -> None:
+    """What a refresh would do."""
+    for log, files in work.files.items():
+        for file in files:
+            console.print(f"would load {log}/{file.source_file}")
+    for needed, words in (
+        (work.must_build, "would build, audit and, if it holds, publish"),
+        (work.must_publish and not work.must_build, "would put the candidate before the gate again"),
+        (work.must_export, "would export"),
+        (work.is_nothing, "Nothing to do."),
+    ):
+        if needed:
+            console.print(words)
+
+
+def end_of_refresh(warehouse: Warehouse, refresh: Refresh) -> None:
+    """How a refresh ended, where things are, a look at the figures, and what to do next."""
+    quarantined = sum(file.rejected for file in warehouse.ledger.files())
+    if refresh.outcome in ("published", "nothing new"):
+        _figures(warehouse)
+        if refresh.outcome == "nothing new":
+            console.print("Nothing new: nothing was loaded, built or published.")
+        if quarantined:
+            console.print(f"In quarantine: {quarantined} rows, in {_short(warehouse.paths.published_quarantine)}")
+        _places(warehouse)
+        return
+    console.print()
+    if refresh.outcome == "held back":
+        console.print("HELD BACK: this build was not published. What was published before is untouched.")
+    else:
+        console.print("FAILED: the refresh did not finish. What was published before is untouched.")
+    lines = refresh.message.splitlines()
+    for line in lines[:HOLDS_SHOWN]:
+        console.print(f"  {line}")
+    if len(lines) > HOLDS_SHOWN:
+        console.print(f"  … and {len(lines) - HOLDS_SHOWN} more; sendmart status lists them")
+    if refresh.outcome == "held back":
+        console.print(
+            f"Next: mend and drop again, or accept, what is named above, then: sendmart refresh. Rows in quarantine are in"
+            f" {_short(warehouse.paths.published_quarantine)}, the candidate in {_short(warehouse.paths.candidate)}"
+        )
+    else:
+        console.print("Next: mend what is named above, then: sendmart refresh. It takes up where this one ended.")
+
+
+def _figures(warehouse: Warehouse) -> None:
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{str(warehouse.paths.published_marts).replace(chr(39), chr(39) * 2)}' as p (read_only)")
+        rows = connection.execute(
+            "select campaign_name, campaign_type, strftime(last_sent_at, '%Y-%m-%d %H:%M'), total_sent, total_delivered,"
+            " unique_clickers, direct_orders, revenue from p.marts.campaign_metrics"
+            " order by last_sent_at desc nulls last, campaign_id limit 5"
+        ).fetchall()
+    table = Table(title="campaign_metrics, the latest five", title_justify="left")
+    for header in ("Campaign name", "Type", "Last sent"):
+        table.add_column(header)
+    for header in ("Sent", "Delivered", "Clickers", "Orders", "Revenue"):
+        table.add_column(header, justify="right")
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row))
+    console.print()
+    console.print(table)
+
+
+def _places(warehouse: Warehouse) -> None:
+    last = warehouse.ledger.last_publication()
+    candidate = warehouse.ledger.candidate()
+    if last and candidate:
+        console.print(f"Build {last[0]}, published {last[1]:%Y-%m-%d %H:%M} UTC, data until {candidate.data_until}")
+    marts = _short(warehouse.paths.published_marts)
+    console.print(f"Published marts: {marts}")
+    console.print(f"CSV exports:     {_short(warehouse.paths.exports)}/<report>/")
+    console.print(f"Next: .venv/bin/sendmart status, make dev, or query the marts: .venv/bin/python -c \\")
+    console.print(
+        f"  \"import duckdb; print(duckdb.connect('{marts}', read_only=True).sql('from marts.marts.campaign_overview'))\""
+    )
+
+
+def sample(summary) -> None:
+    """What sample logs were written."""
+    rows = ", ".join(f"{log} {count:,}" for log, count in summary.rows.items())
+    console.print(
+        f"Sample logs of {summary.first_log_date} to {summary.last_log_date} in {_short(summary.to)}:"
+        f" {summary.files} files, {summary.bytes / 1e6:.1f} MB ({rows})"
+    )
+
+
+def status(warehouse: Warehouse) -> None:
+    """The state of the warehouse, for whoever is on duty."""
+    last = warehouse.ledger.last_refresh()
+    if last is None:
+        console.print("No refresh yet. Next: sendmart refresh")
+        return
+    seconds = (last.finished_at - last.started_at).total_seconds()
+    console.print(f"Last refresh: {last.started_at:%Y-%m-%d %H:%M:%S} UTC, {seconds:.0f} s: {last.outcome}")
+    for line in last.message.splitlines():
+        console.print(f"  {line}")
+    published = warehouse.ledger.last_publication()
+    if published and warehouse.paths.published_marts.exists():
+        with duckdb.connect() as connection:
+            place = str(warehouse.paths.published_marts).replace("'", "''")
+            connection.execute(f"attach '{place}' as p (read_only)")
+            build_id, at, until, version = connection.execute(
+                "select build_id, published_at, data_until, version from p.marts.build_info"
+            ).fetchone()
+        console.print(f"Published build: {build_id}, {at:%Y-%m-%d %H:%M:%S} UTC, data until {until}, version {version}")
+    else:
+        console.print("Published build: none yet")
+    files = warehouse.ledger.files()
+    _logs(files)
+    for file in files:
+        if file.refusal:
+            accepted = " (accepted)" if file.is_accepted else ""
+            console.print(f"refused{accepted}: {file.log}/{file.source_file}: {file.refusal}")
+    for line in _missing(files):
+        console.print(line)
+    candidate = warehouse.ledger.candidate()
+    failed = [check for check in warehouse.ledger.checks(candidate.build_id) if not check.passed] if candidate else []
+    for check in failed:
+        console.print(f"{'failed' if check.is_blocking else 'warning'} {check.name}: {check.detail}")
+    if not failed and candidate:
+        console.print(f"Checks of build {candidate.build_id}: all hold")
+
+
+def _logs(files: list[LoadedFile]) -> None:
+    table = Table(title="Logs", title_justify="left")
+    table.add_column("Log")
+    for header in ("Files", "Rows accepted", "Quarantined", "Files refused"):
+        table.add_column(header, justify="right")
+    for header in ("First log date", "Last log date"):
+        table.add_column(header)
+    for log in Log:
+        of_log = [file for file in files if file.log == log]
+        dates = sorted(file.log_date for file in of_log)
+        table.add_row(
+            log,
+            str(len(of_log)),
+            f"{sum(file.accepted for file in of_log):,}",
+            f"{sum(file.rejected for file in of_log):,}",
+            str(sum(file.refusal is not None for file in of_log)),
+            str(dates[0]) if dates else "",
+            str(dates[-1]) if dates else "",
+        )
+    console.print(table)
+
+
+def _missing(files: list[LoadedFile]) -> list[str]:
+    """Log-days that one would expect and that are not there: between the first and last date of all logs."""
+    if not files:
+        return []
+    dates = Counter(file.log_date for file in files)
+    first, last = min(dates), max(dates)
+    days = [first + timedelta(days=day) for day in range((last - first).days + 1)]
+    lines = []
+    for log in Log:
+        there = {file.log_date for file in files if file.log == log}
+        if not there:
+            lines.append(f"missing: {log}: no file at all")
+            continue
+        gone = [day for day in days if day not in there]
+        if gone:
+            lines.append(f"missing: {log}: {_ranges(gone)}")
+    return lines
+
+
+def _ranges(days: list[date]) -> str:
+    """Days in words, those that follow each other as a range."""
+    ranges: list[tuple[date, date]] = []
+    for day in days:
+        if ranges and day - ranges[-1][1] == timedelta(days=1):
+            ranges[-1] = (ranges[-1][0], day)
+        else:
+            ranges.append((day, day))
+    return ", ".join(str(first) if first == last else f"{first} to {last}" for first, last in ranges[:20])
+
+
+def _short(path: Path) -> str:
+    """A path as a person in the project's folder would type it."""
+    return str(path.relative_to(PROJECT)) if path.is_relative_to(PROJECT) else str(path)

@@ -1,0 +1,388 @@
+"""A file's bytes, taken apart into records of texts: CSV, JSON lines and Parquet.
+
+Broken lines come out as broken records. What the texts mean, and whether a row is any good, is not decided here.
+"""
+
+import gzip
+import io
+import json
+import math
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tests.oracle.values import WHITE_SPACE
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+MOST_LINES = 100
+MOST_BYTES = 1024 * 1024
+
+
+class Refused(Exception):
+    """A file of which nothing is taken; the message says why."""
+
+
+@dataclass(frozen=True)
+class Unfit:
+    """A value that is there but is no text and no number."""
+
+    reason: str
+
+
+Cell = str | None | Unfit
+
+
+@dataclass
+class Record:
+    number: int
+    raw: str
+    cells: dict[str, Cell] = field(default_factory=dict)
+    # Why the line cannot be read at all; None for a record that can.
+    broken: str | None = None
+    repeated_keys: set[str] = field(default_factory=set)
+
+
+@dataclass
+class Reading:
+    """The columns that a file names (None where it names none of its own) and its records."""
+
+    columns: list[str] | None
+    records: list[Record]
+
+
+def read_file(name: str, content: bytes) -> Reading:
+    if name.endswith(".gz"):
+        content = _decompressed(content)
+        name = name.removesuffix(".gz")
+    if not content:
+        return Reading(None, [])
+    if name.endswith(".csv"):
+        return read_csv(content)
+    if name.endswith(".jsonl"):
+        return read_json_lines(content)
+    return read_parquet(content)
+
+
+def _decompressed(content: bytes) -> bytes:
+    if not content:
+        return b""
+    try:
+        return gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise Refused(f"truncated or corrupt gzip: {error}") from None
+
+
+def _lines(content: bytes) -> list[bytes]:
+    """The lines without their ends, LF or CRLF. What follows the last end is a line only if there is something."""
+    # Silent: a mark before JSON lines. It is skipped there too.
+    content = content.removeprefix(BYTE_ORDER_MARK)
+    lines = content.split(b"\n")
+    if lines[-1] == b"":
+        lines.pop()
+    return lines
+
+
+def _without_carriage_return(line: bytes) -> bytes:
+    return line[:-1] if line.endswith(b"\r") else line
+
+
+def _is_blank(line: bytes) -> bool:
+    """Silent: whether white space alone makes a line blank. It does."""
+    return not line.strip(WHITE_SPACE.encode())
+
+
+def _as_it_came(line: bytes) -> str:
+    return line.decode("utf-8", errors="backslashreplace")
+
+
+class BrokenLine(Exception):
+    """Text that is no record, whatever follows it."""
+
+
+class OpenQuote(BrokenLine):
+    """Text that ends within a quoted field: the lines after it may yet make it a record."""
+
+
+# CSV
+
+
+def fields_of(text: str) -> list[str]:
+    """The fields of exactly one record, strictly."""
+    fields: list[str] = []
+    position = 0
+    while True:
+        if text[position : position + 1] == '"':
+            value, position = _quoted_field(text, position + 1)
+            if position < len(text) and text[position] != ",":
+                raise BrokenLine("text after a closing quote")
+        else:
+            end = text.find(",", position)
+            end = len(text) if end < 0 else end
+            value, position = text[position:end], end
+            if '"' in value:
+                raise BrokenLine("a quote within an unquoted field")
+            if "\n" in value:
+                raise BrokenLine("a line break outside quotes")
+        fields.append(value)
+        if position == len(text):
+            return fields
+        position += 1
+
+
+def _quoted_field(text: str, position: int) -> tuple[str, int]:
+    """The value of a field whose opening quote is just before `position`, and the place after its closing quote."""
+    value = ""
+    while True:
+        quote = text.find('"', position)
+        if quote < 0:
+            raise OpenQuote("an unclosed quote")
+        value += text[position:quote]
+        if text[quote + 1 : quote + 2] != '"':
+            return value, quote + 1
+        value += '"'
+        position = quote + 2
+
+
+def _strict(run: bytes) -> list[str]:
+    if len(run) > MOST_BYTES:
+        raise BrokenLine("longer than 1 MiB")
+    if b"\0" in run:
+        raise BrokenLine("a NUL")
+    try:
+        text = run.decode("utf-8")
+    except UnicodeDecodeError:
+        raise BrokenLine("no valid UTF-8") from None
+    return fields_of(text)
+
+
+def record_at(lines: list[bytes], start: int, width: int | None) -> tuple[list[str], int]:
+    """The fields of the shortest run from `start` that is one record of `width` fields, and its number of lines."""
+    for count in range(1, min(MOST_LINES, len(lines) - start) + 1):
+        run = _without_carriage_return(b"\n".join(lines[start : start + count]))
+        try:
+            fields = _strict(run)
+        except OpenQuote as error:
+            reason = error
+            continue
+        # Any other failure lies before the run's end, so a longer run, which begins alike, fails there too.
+        if width is not None and len(fields) != width:
+            raise BrokenLine(f"{len(fields)} fields in place of {width}")
+        return fields, count
+    raise reason
+
+
+def read_csv(content: bytes) -> Reading:
+    lines = _lines(content)
+    at = 0
+    # Silent: blank lines before the header. They are passed over like any other.
+    while at < len(lines) and _is_blank(lines[at]):
+        at += 1
+    if at == len(lines):
+        return Reading(None, [])
+    try:
+        header, count = record_at(lines, at, None)
+    except BrokenLine as error:
+        raise Refused(f"the header cannot be read: {error}") from None
+    columns = [name.strip(WHITE_SPACE) for name in header]
+    at += count
+    records: list[Record] = []
+    while at < len(lines):
+        if _is_blank(lines[at]):
+            at += 1
+            continue
+        number = len(records) + 1
+        try:
+            fields, count = record_at(lines, at, len(columns))
+        except BrokenLine as error:
+            line = _without_carriage_return(lines[at])
+            records.append(Record(number, _as_it_came(line), broken=str(error)))
+            at += 1
+            continue
+        run = _without_carriage_return(b"\n".join(lines[at : at + count]))
+        records.append(Record(number, _as_it_came(run), dict(zip(columns, fields, strict=True))))
+        at += count
+    return Reading(columns, records)
+
+
+# JSON lines
+
+
+class _Object(list):
+    """A JSON object as its pairs, so that a key given twice is still seen."""
+
+
+def _no_such_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+_JSON = json.JSONDecoder(
+    object_pairs_hook=_Object,
+    # Numbers stay the text that they were written as.
+    parse_int=str,
+    parse_float=str,
+    parse_constant=_no_such_constant,
+)
+
+
+def _json_object(line: bytes) -> _Object:
+    if len(line) > MOST_BYTES:
+        raise BrokenLine("longer than 1 MiB")
+    if b"\0" in line:
+        raise BrokenLine("a NUL")
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError:
+        raise BrokenLine("no valid UTF-8") from None
+    try:
+        pairs = _JSON.decode(text)
+        # Silent: half a surrogate pair, by escape. No UTF-8 can hold it, so the line is taken as broken.
+        json.dumps(pairs, ensure_ascii=False).encode("utf-8")
+    except (ValueError, RecursionError):
+        raise BrokenLine("no valid JSON") from None
+    if not isinstance(pairs, _Object):
+        raise BrokenLine("not a JSON object")
+    return pairs
+
+
+def _json_cell(value: object) -> Cell:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return Unfit("a boolean")
+    return Unfit("an object" if isinstance(value, _Object) else "an array")
+
+
+def read_json_lines(content: bytes) -> Reading:
+    records: list[Record] = []
+    for line in _lines(content):
+        line = _without_carriage_return(line)
+        if _is_blank(line):
+            continue
+        record = Record(len(records) + 1, _as_it_came(line))
+        records.append(record)
+        try:
+            pairs = _json_object(line)
+        except BrokenLine as error:
+            record.broken = str(error)
+            continue
+        for key, value in pairs:
+            if key in record.cells:
+                record.repeated_keys.add(key)
+            record.cells[key] = _json_cell(value)
+    return Reading(None, records)
+
+
+# Parquet
+
+
+def read_parquet(content: bytes) -> Reading:
+    try:
+        file = pq.ParquetFile(io.BytesIO(content))
+        columns = file.schema_arrow.names
+        if len(set(columns)) < len(columns):
+            return Reading(columns, [])
+        table = file.read()
+    except (pa.ArrowException, OSError) as error:
+        raise Refused(f"not Parquet: {error}") from None
+    texts = {name: _texts(table.column(name)) for name in columns}
+    records = []
+    for index in range(table.num_rows):
+        cells = {name: texts[name][index] for name in columns}
+        raw = json.dumps(cells, ensure_ascii=False, default=lambda unfit: unfit.reason)
+        records.append(Record(index + 1, raw, cells))
+    return Reading(columns, records)
+
+
+def _texts(column: pa.ChunkedArray) -> list[Cell]:
+    """The canonical text of each value."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+        column = column.cast(kind)
+    if pa.types.is_timestamp(kind):
+        per_second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[kind.unit]
+        return _each(column.cast(pa.int64()), lambda value: _timestamp_text(value, per_second))
+    if pa.types.is_date(kind):
+        return _each(column.cast(pa.date32()).cast(pa.int32()), _date_text)
+    if pa.types.is_boolean(kind):
+        return _each(column, lambda _: Unfit("a boolean"))
+    if pa.types.is_nested(kind):
+        return _each(column, lambda _: Unfit("an array or object"))
+    if pa.types.is_floating(kind):
+        code = {16: "e", 32: "f", 64: "d"}[kind.bit_width]
+        return _each(column, lambda value: float_text(value, code))
+    if pa.types.is_decimal(kind):
+        # Silent: decimals keep the scale of their type, so 3.00 is no integer.
+        return _each(column, lambda value: format(value, "f"))
+    if pa.types.is_null(kind) or pa.types.is_integer(kind):
+        return _each(column, str)
+    if pa.types.is_time(kind) or pa.types.is_duration(kind):
+        return _each(column, str)
+    return _each(column.cast(pa.large_binary()), _utf8_text)
+
+
+def _each(column: pa.ChunkedArray, text) -> list[Cell]:
+    return [None if value is None else text(value) for value in _python_values(column)]
+
+
+def _python_values(column: pa.ChunkedArray) -> Iterator[object]:
+    for value in column:
+        yield value.as_py() if value.is_valid else None
+
+
+def _utf8_text(value: bytes) -> Cell:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return Unfit("no valid UTF-8")
+
+
+def _timestamp_text(value: int, per_second: int) -> Cell:
+    """Silent: digits beyond the microsecond are kept, so that they are a fault and not cut off unseen."""
+    seconds, rest = divmod(value, per_second)
+    try:
+        text = (datetime(1970, 1, 1) + timedelta(seconds=seconds)).isoformat(" ")
+    except OverflowError:
+        return Unfit("no such moment")
+    fraction = str(rest).zfill(len(str(per_second)) - 1).rstrip("0") if rest else ""
+    return f"{text}.{fraction}" if fraction else text
+
+
+def _date_text(days: int) -> Cell:
+    try:
+        return (date(1970, 1, 1) + timedelta(days=days)).isoformat()
+    except OverflowError:
+        return Unfit("no such day")
+
+
+def float_text(value: float, code: str = "d") -> str:
+    """The fewest digits that give back the value at its own width, integral values without a point.
+
+    Silent: very small and very large values. They are written out, without an exponent.
+    """
+    if not math.isfinite(value):
+        return str(value)
+    if value.is_integer():
+        return str(int(value)) if abs(value) < 10**15 else format(Decimal(_shortest(value, code)), "f")
+    return format(Decimal(_shortest(value, code)), "f")
+
+
+def _shortest(value: float, code: str) -> str:
+    if code == "d":
+        text = repr(value)
+        return text.removesuffix(".0")
+    for digits in range(1, 18):
+        text = format(value, f".{digits}g")
+        try:
+            if struct.pack(code, float(text)) == struct.pack(code, value):
+                return text
+        except OverflowError:
+            # Rounding up at the very top of the width: more digits are needed.
+            continue
+    raise AssertionError(f"{value!r} has no text")

@@ -1,0 +1,151 @@
+"""What the sample's gateways answer: their shares of the traffic and the receipts they write, each in its own words.
+
+Only what the sample writes, not what the statuses mean: that is the provider vocabularies' business.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+#: What becomes of a message. PENDING: nothing final is ever heard. ODD: a status that no vocabulary knows.
+DELIVERED, HARD, SOFT, DELETED, PENDING, ODD, SILENT = range(7)
+
+_Answers = list[tuple[str, str | None]]  # status, error code; one that stands twice is twice as likely
+
+
+@dataclass(frozen=True)
+class _Gateway:
+    provider: str | None
+    share: float
+    pending: _Answers
+    delivered: _Answers
+    hard: _Answers
+    soft: _Answers
+    odd: _Answers
+    deleted: _Answers | None = None  # None: does not tell; says that it failed
+
+
+_SMPP = {
+    "pending": [("ENROUTE", None), ("ACCEPTD", None), ("ACCEPTD", None)],
+    "delivered": [("DELIVRD", "000")],
+    "hard": [("UNDELIV", "001"), ("UNDELIV", "034"), ("UNDELIV", "069"), ("REJECTD", "008")],
+    "soft": [("EXPIRED", "003")],
+    "deleted": [("DELETED", "005")],
+    "odd": [("NEGATIVE", "099")],
+}
+
+_GATEWAYS = [
+    _Gateway(
+        "twilio",
+        0.34,
+        pending=[("queued", None), ("sent", None), ("sent", None), ("sent", None)],
+        delivered=[("delivered", None)],
+        hard=[
+            ("undelivered", "30005"),
+            ("undelivered", "30005"),
+            ("undelivered", "30006"),
+            ("undelivered", "30007"),
+            ("undelivered", "30008"),
+            ("failed", "30004"),
+        ],
+        soft=[("undelivered", "30003")],
+        odd=[("canceled", None)],
+    ),
+    _Gateway("smpp", 0.13, **_SMPP),
+    _Gateway(
+        "vonage",
+        0.12,
+        pending=[("submitted", "0"), ("submitted", "0"), ("accepted", "0"), ("buffered", "0")],
+        delivered=[("delivered", "0")],
+        hard=[("failed", "3"), ("failed", "9"), ("rejected", "6"), ("undeliverable", "5")],
+        soft=[("expired", "1"), ("failed", "2"), ("undeliverable", "7")],
+        deleted=[("deleted", "1")],
+        odd=[("suspended", "1")],
+    ),
+    _Gateway(
+        "infobip",
+        0.10,
+        pending=[("PENDING_ENROUTE", None), ("PENDING_ACCEPTED", None), ("DELIVERED_TO_OPERATOR", None)],
+        delivered=[("DELIVERED_TO_HANDSET", None)],
+        hard=[("UNDELIVERABLE_NOT_DELIVERED", "1"), ("UNDELIVERABLE_REJECTED_OPERATOR", "4"), ("REJECTED_DND", "12")],
+        soft=[("EXPIRED_EXPIRED", "27"), ("EXPIRED_DLR_UNKNOWN", "27")],
+        odd=[("REJECTED_BY_FIREWALL", "51")],
+    ),
+    _Gateway(
+        "sinch",
+        0.09,
+        pending=[("Queued", "400"), ("Dispatched", "401"), ("Dispatched", "401")],
+        delivered=[("Delivered", "0")],
+        hard=[("Failed", "402"), ("Rejected", "403"), ("Aborted", "407")],
+        soft=[("Expired", "410"), ("Aborted", "406")],
+        deleted=[("Deleted", "413")],
+        odd=[("Cancelled", "411")],
+    ),
+    _Gateway(
+        "plivo",
+        0.08,
+        pending=[("queued", None), ("sent", "000"), ("sent", "000")],
+        delivered=[("delivered", "000")],
+        hard=[("undelivered", "50"), ("undelivered", "40"), ("failed", "110"), ("rejected", "30")],
+        soft=[("undelivered", "80"), ("failed", "420")],
+        odd=[("abandoned", "900")],
+    ),
+    _Gateway(
+        "aws",
+        0.07,
+        pending=[("TEXT_QUEUED", None), ("TEXT_PENDING", None), ("TEXT_SENT", None)],
+        delivered=[("TEXT_DELIVERED", None), ("TEXT_DELIVERED", None), ("TEXT_SUCCESSFUL", None)],
+        hard=[("TEXT_INVALID", None), ("TEXT_BLOCKED", None), ("TEXT_CARRIER_BLOCKED", None), ("TEXT_SPAM", None)],
+        soft=[("TEXT_UNREACHABLE", None), ("TEXT_TTL_EXPIRED", None), ("TEXT_CARRIER_UNREACHABLE", None)],
+        odd=[("TEXT_ON_HOLD", None)],
+    ),
+    _Gateway(
+        "messagebird",
+        0.05,
+        pending=[("sent", None), ("sent", None), ("buffered", None)],
+        delivered=[("delivered", None)],
+        hard=[("delivery_failed", "5"), ("delivery_failed", "8"), ("delivery_failed", "103")],
+        soft=[("expired", "4"), ("expired", "27")],
+        odd=[("on_hold", "110")],
+    ),
+    # A link that was there before gateways were told apart, and never says who it is.
+    _Gateway(None, 0.02, **_SMPP),
+]
+
+_SHARE_ENDS = np.cumsum([gateway.share for gateway in _GATEWAYS])
+
+# All receipts that can be written, and for each gateway and fate where its run in that list begins and how long it is.
+_rows: list[tuple[str | None, str, str | None]] = []
+_begin = np.zeros((len(_GATEWAYS), SILENT), dtype=np.int64)
+_length = np.zeros((len(_GATEWAYS), SILENT), dtype=np.int64)
+for _number, _gateway in enumerate(_GATEWAYS):
+    _deleted = _gateway.deleted or _gateway.hard
+    for _fate, _answers in (
+        (DELIVERED, _gateway.delivered),
+        (HARD, _gateway.hard),
+        (SOFT, _gateway.soft),
+        (DELETED, _deleted),
+        (PENDING, _gateway.pending),
+        (ODD, _gateway.odd),
+    ):
+        _begin[_number, _fate], _length[_number, _fate] = len(_rows), len(_answers)
+        _rows.extend((_gateway.provider, *answer) for answer in _answers)
+
+#: The receipts by code: provider, provider_status, error_code.
+RECEIPTS = pl.DataFrame(
+    _rows, schema=["provider", "provider_status", "error_code"], orient="row", infer_schema_length=None
+)
+
+#: What the sends log calls each gateway.
+PROVIDERS = pl.Series([gateway.provider or "smpp" for gateway in _GATEWAYS])
+
+
+def gateway_of(trait: np.ndarray) -> np.ndarray:
+    """The number of the gateway that serves a contact with this trait (in [0, 1)): a contact keeps its gateway."""
+    return np.minimum(np.searchsorted(_SHARE_ENDS, trait, side="right"), len(_GATEWAYS) - 1)
+
+
+def receipt_codes(gateway: np.ndarray, fate: np.ndarray | int, rng: np.random.Generator) -> np.ndarray:
+    """For each message a receipt (a row number of RECEIPTS) by which its gateway tells of that fate."""
+    return (_begin[gateway, fate] + rng.random(len(gateway)) * _length[gateway, fate]).astype(np.uint16)

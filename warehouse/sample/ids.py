@@ -1,0 +1,44 @@
+"""The sample's clock and its ids: what every other part of it counts in."""
+
+from datetime import date
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+#: The first log date of every sample: fixed, so that the same arguments always give the same files.
+FIRST_LOG_DATE = date(2026, 1, 1)
+
+SECOND = 1_000_000  # all moments are microseconds since 1970, UTC
+HOUR = 3_600 * SECOND
+DAY = 24 * HOUR
+FIRST_MOMENT = (FIRST_LOG_DATE - date(1970, 1, 1)).days * DAY
+
+_ALPHABET = np.frombuffer(b"0123456789abcdefghjkmnpqrstvwxyz", dtype=np.uint8)  # no i, l, o, u: readable aloud
+
+
+def moment_of(day: int) -> int:
+    """Midnight UTC of the day with that index (0 = the first log date), in microseconds since 1970."""
+    return FIRST_MOMENT + day * DAY
+
+
+def ids(prefix: str, numbers: np.ndarray, length: int, key: int) -> pl.Series:
+    """Ids such as `msg_7k2m…`: `prefix`, then `length` characters that look random; different numbers, different ids.
+
+    Numbers must be below 32 ** length.
+    """
+    bits = 5 * length
+    mask = np.uint64(2**bits - 1)
+    scrambled = (np.asarray(numbers).astype(np.uint64) + np.uint64(key)) & mask
+    # An odd factor and a right shift that is folded back are each one-to-one on `bits` bits: no two ids can collide.
+    for factor in (0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93):
+        scrambled = (scrambled * np.uint64(factor)) & mask
+        scrambled ^= scrambled >> np.uint64(bits // 2)
+    width = len(prefix) + length
+    text = np.empty((len(scrambled), width), dtype=np.uint8)
+    text[:, : len(prefix)] = np.frombuffer(prefix.encode("ascii"), dtype=np.uint8)
+    for place in range(length):
+        text[:, len(prefix) + place] = _ALPHABET[(scrambled >> np.uint64(5 * place)) & np.uint64(31)]
+    offsets = np.arange(len(scrambled) + 1, dtype=np.int64) * width
+    strings = pa.LargeStringArray.from_buffers(len(scrambled), pa.py_buffer(offsets), pa.py_buffer(text))
+    return pl.Series(pl.from_arrow(strings))
