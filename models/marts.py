@@ -73,8 +73,12 @@ class CampaignMetrics(MartContract):
         "Placed orders whose contact clicked this campaign within the conversion window, but another one last.",
         "Assisted orders",
     )
-    last_modified_by: pl.String = maybe("Who last edited it; null where the campaigns log does not know it.", "Last modified by")
-    revenue: Money = always("Revenue of its direct orders, in the reporting currency, refunds taken off.", "Revenue", ge=0)
+    last_modified_by: pl.String = maybe(
+        "Who last edited it; null where the campaigns log does not know it.", "Last modified by"
+    )
+    revenue: Money = always(
+        "Revenue of its direct orders, in the reporting currency, refunds taken off.", "Revenue", ge=0
+    )
     assisted_revenue: Money = always(
         "Revenue of its assisted orders, each in full: it does not add up across campaigns.", "Assisted revenue", ge=0
     )
@@ -132,7 +136,9 @@ class DeliveryStatuses(MartContract):
     last_sent_at: Timestamp = always("When the last of the contact's messages of the campaign was sent.")
     status_at: Timestamp = always("When the deciding receipt took place; with no receipt, when the message was sent.")
     provider: pl.String = maybe("Vocabulary of the deciding receipt; null without a receipt.")
-    provider_status: pl.String = maybe("The deciding receipt's status as the provider wrote it; null without a receipt.")
+    provider_status: pl.String = maybe(
+        "The deciding receipt's status as the provider wrote it; null without a receipt."
+    )
     error_code: pl.String = maybe("The deciding receipt's error code, if it has one.")
 
 

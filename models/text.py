@@ -168,7 +168,8 @@ DATE = TextType("date", pl.Date(), "must be a real date YYYY-MM-DD", _as_date)
 TIMESTAMP = TextType(
     "timestamp",
     pl.Datetime("us"),
-    f"must be a real moment from {FIRST_YEAR} to {LAST_YEAR}, as YYYY-MM-DDTHH:MM[:SS[.ffffff]] with Z, an offset or nothing for UTC",
+    f"must be a real moment from {FIRST_YEAR} to {LAST_YEAR}, as YYYY-MM-DDTHH:MM[:SS[.ffffff]]"
+    " with Z, an offset or nothing for UTC",
     _as_timestamp,
 )
 

@@ -6,19 +6,22 @@ setting or an argument makes no sense.
 Not here: what a stage does (`orchestration.stages`), how results are worded (`orchestration.telling`).
 """
 
+import contextlib
 import logging
 import os
 import shutil
+import sqlite3
 import sys
 from pathlib import Path
 from typing import Annotated
 
+import duckdb
 import typer
 from filelock import Timeout
-from rich.logging import RichHandler
 
 from orchestration import telling
-from orchestration.stages import Warehouse, Work, export as export_reports, find_work
+from orchestration.stages import Warehouse, Work, find_work
+from orchestration.stages import export as export_reports
 from warehouse.exports import REPORTS, NothingPublished
 from warehouse.ledger import Refresh, now
 from warehouse.settings import PROJECT, SettingsError, is_set, load_settings
@@ -46,7 +49,8 @@ def _open() -> Warehouse:
 
 
 def _show_progress() -> None:
-    handler = RichHandler(console=telling.console, show_path=False, show_level=False, log_time_format="%H:%M:%S")
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
     logger = logging.getLogger("sendmart")
     logger.handlers = [handler]
     logger.setLevel(logging.INFO)
@@ -85,10 +89,8 @@ def refresh(
         # A full disk, a folder without permission: nothing of it is the program's fault, and a trace would not help.
         outcome, message = "failed", f"{error.strerror or error}: {error.filename or ''}"
     warehouse_refresh = Refresh(started_at, now(), outcome, message)
-    try:
+    with contextlib.suppress(OSError):
         warehouse.ledger.note_refresh(warehouse_refresh)
-    except OSError:
-        pass
     telling.end_of_refresh(warehouse, warehouse_refresh)
     raise typer.Exit(OK if outcome in ("published", "nothing new") else FAILED)
 
@@ -115,7 +117,9 @@ def sample(
     sends: Annotated[int, typer.Option(min=1, help="How many messages were sent.")] = 20_000,
     days: Annotated[int, typer.Option(min=1, max=3650, help="Over how many days.")] = 14,
     seed: Annotated[int, typer.Option(help="The same seed gives the same files, byte for byte.")] = 1,
-    to: Annotated[Path | None, typer.Option(help="The landing zone to write to; by default that of the settings.")] = None,
+    to: Annotated[
+        Path | None, typer.Option(help="The landing zone to write to; by default that of the settings.")
+    ] = None,
     file_format: Annotated[
         str, typer.Option("--format", help="mixed, or one of csv, csv.gz, jsonl, jsonl.gz, parquet for all logs.")
     ] = "mixed",
@@ -195,10 +199,19 @@ def dev() -> None:
     from orchestration.running import use_dagster_home
 
     use_dagster_home(_open())
-    program = shutil.which("dg", path=os.path.dirname(sys.executable))
+    program = shutil.which("dg", path=str(Path(sys.executable).parent))
     os.chdir(PROJECT)
     os.execv(program, [program, "dev"])
 
 
+def main() -> None:
+    """The program `sendmart`. What a person can mend ends in one line; anything else is a fault, and shows its trace."""
+    try:
+        app()
+    except (OSError, sqlite3.Error, duckdb.Error) as error:
+        typer.echo(f"sendmart: {error}", err=True)
+        sys.exit(FAILED)
+
+
 if __name__ == "__main__":
-    app()
+    main()

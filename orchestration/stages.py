@@ -137,6 +137,8 @@ def build_candidate(warehouse: Warehouse) -> tuple[Build, list[BuiltNode]]:
         lake.ensure_lake(warehouse.paths)
         candidate, nodes = build.run_models(warehouse.settings, warehouse.paths, warehouse.ledger)
         log.info("build %s: %d models in %.1f s", candidate.build_id, len(nodes), time.perf_counter() - started)
+        rows = build.row_counts(warehouse.paths)
+        log.info("rows: %s", ", ".join(f"{mart} {count:,}" for mart, count in rows.items()))
         return candidate, nodes
 
 
@@ -178,7 +180,9 @@ def _record(warehouse: Warehouse, results: Iterable[CheckResult]) -> None:
 def _tell(kind: str, results: Iterable[CheckResult], started: float) -> None:
     results = list(results)
     failed = [result for result in results if not result.passed]
-    log.info("%s: %d of %d hold in %.1f s", kind, len(results) - len(failed), len(results), time.perf_counter() - started)
+    log.info(
+        "%s: %d of %d hold in %.1f s", kind, len(results) - len(failed), len(results), time.perf_counter() - started
+    )
     for result in failed:
         level = logging.ERROR if result.is_blocking else logging.WARNING
         log.log(level, "%s %s: %s", "failed" if result.is_blocking else "warning", result.name, result.detail)
@@ -235,7 +239,7 @@ def export(warehouse: Warehouse, reports: Iterable[str]) -> list[exports.Export]
         written = exports.export(warehouse.settings, warehouse.paths, warehouse.ledger, reports)
         for told in written:
             log.info("exported %s: %d rows", told.file, told.rows)
-        log.info("exports: %d files in %.1f s", len(written), time.perf_counter() - started)
+        log.info("exports: %d written in %.1f s", len(written), time.perf_counter() - started)
         return written
 
 

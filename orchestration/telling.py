@@ -3,7 +3,7 @@
 Not here: what happened, which is in the ledger and the published files.
 """
 
-import time
+import sys
 from collections import Counter
 from datetime import date, timedelta
 from pathlib import Path
@@ -13,12 +13,13 @@ from rich.console import Console
 from rich.table import Table
 
 from models.vocabulary import Log
-from orchestration import stages
 from orchestration.stages import Warehouse, Work
 from warehouse.ledger import LoadedFile, Refresh
 from warehouse.settings import PROJECT
 
-console = Console(highlight=False, soft_wrap=True, markup=False)
+WIDTH_OF_A_LOG = 120
+
+console = Console(highlight=False, soft_wrap=True, markup=False, width=None if sys.stdout.isatty() else WIDTH_OF_A_LOG)
 
 HOLDS_SHOWN = 20
 
@@ -85,7 +86,9 @@ def end_of_refresh(warehouse: Warehouse, refresh: Refresh) -> None:
 
 def _figures(warehouse: Warehouse) -> None:
     with duckdb.connect() as connection:
-        connection.execute(f"attach '{str(warehouse.paths.published_marts).replace(chr(39), chr(39) * 2)}' as p (read_only)")
+        connection.execute(
+            f"attach '{str(warehouse.paths.published_marts).replace(chr(39), chr(39) * 2)}' as p (read_only)"
+        )
         rows = connection.execute(
             "select campaign_name, campaign_type, strftime(last_sent_at, '%Y-%m-%d %H:%M'), total_sent, total_delivered,"
             " unique_clickers, direct_orders, revenue from p.marts.campaign_metrics"
@@ -110,7 +113,7 @@ def _places(warehouse: Warehouse) -> None:
     marts = _short(warehouse.paths.published_marts)
     console.print(f"Published marts: {marts}")
     console.print(f"CSV exports:     {_short(warehouse.paths.exports)}/<report>/")
-    console.print(f"Next: .venv/bin/sendmart status, make dev, or query the marts: .venv/bin/python -c \\")
+    console.print("Next: .venv/bin/sendmart status, make dev, or query the marts: .venv/bin/python -c \\")
     console.print(
         f"  \"import duckdb; print(duckdb.connect('{marts}', read_only=True).sql('from marts.marts.campaign_overview'))\""
     )

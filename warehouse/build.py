@@ -30,6 +30,8 @@ DBT_PROJECT = PROJECT / "dbt_project"
 CANDIDATE_DATABASE = "candidate"
 CANDIDATE_SCHEMA = f"{CANDIDATE_DATABASE}.marts"
 
+SLOW_MODEL_SECONDS = 1.0
+
 log = logging.getLogger("sendmart.build")
 
 
@@ -78,7 +80,7 @@ def run_models(settings: Settings, paths: DataPaths, ledger: Ledger) -> tuple[Bu
     for file in (paths.build, paths.candidate):
         for part in (file, file.with_name(f"{file.name}.wal")):
             part.unlink(missing_ok=True)
-    results = _dbt(settings, paths, ["build", "--exclude-resource-type", "test", "unit_test"])
+    results = _dbt(settings, paths, ["build", "--resource-type", "seed", "--resource-type", "model"])
     failed = [result for result in results if result.status not in ("success", "pass")]
     if failed:
         words = "; ".join(f"{result.node.name}: {_first_line(result.message)}" for result in failed if result.message)
@@ -205,12 +207,15 @@ def _run(command: list[str]) -> Any:
 
 
 def _progress() -> Callable[[Any], None]:
-    """Tells the log about each model as it is done."""
+    """Tells the log about each model as it is done; quick ones only to those who want to know everything."""
 
     def tell(event: Any) -> None:
         if event.info.name == "LogModelResult":
-            node = event.data.node_info.node_name
-            log.info("%s %s in %.1f s", node, event.data.status.lower(), event.data.execution_time)
+            is_slow = event.data.execution_time >= SLOW_MODEL_SECONDS
+            name, status = event.data.node_info.node_name, event.data.status.lower()
+            log.log(
+                logging.INFO if is_slow else logging.DEBUG, "%s %s in %.1f s", name, status, event.data.execution_time
+            )
 
     return tell
 

@@ -106,7 +106,7 @@ def _copy_statement(report: str, file: Path, mode: str) -> str:
     cells = ", ".join(f'{_cell(column, mode)} as "{header}"' for column, header in shown)
     texts = ", ".join(f'"{header}"' for column, header in shown if column.sql_type == "varchar")
     quoting = f", force_quote ({texts})" if mode == "spreadsheet" else ""
-    # The inner names would be shadowed by the headers, which can be the same.
+    # Qualified: by their bare names the cells as written would be sorted, not the values.
     order = ", ".join(f"mart.{name}" for name in MARTS[report].key)
     return (
         f"copy (select {cells} from published.{SCHEMA}.{report} as mart order by {order})"

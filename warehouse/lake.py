@@ -57,9 +57,7 @@ class RowWriter:
     def __init__(self, place: Path, schema: dict[str, pl.DataType], order_by: str | None) -> None:
         self._place = place
         self._aside = place.with_name(f".{place.name}.tmp")
-        self._schema = pa.schema(
-            [(name, pl.Series([], dtype=dtype).to_arrow().type) for name, dtype in schema.items()]
-        )
+        self._schema = pa.schema([(name, pl.Series([], dtype=dtype).to_arrow().type) for name, dtype in schema.items()])
         self._columns = list(schema)
         self._order_by = order_by
         self._writer: pq.ParquetWriter | None = None
@@ -70,7 +68,9 @@ class RowWriter:
             return
         if self._writer is None:
             self._aside.parent.mkdir(parents=True, exist_ok=True)
-            self._writer = pq.ParquetWriter(self._aside, self._schema, compression="zstd", store_decimal_as_integer=True)
+            self._writer = pq.ParquetWriter(
+                self._aside, self._schema, compression="zstd", store_decimal_as_integer=True
+            )
         if self._order_by:
             rows = rows.sort(self._order_by)
         table = rows.select(self._columns).to_arrow().cast(self._schema)

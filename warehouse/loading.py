@@ -204,9 +204,7 @@ class _Loader:
             self._loaded += [loaded for loaded, _ in taken]
 
 
-def _rejected_rows(
-    opened: _OpenFile, records: Records, indices: list[int], reasons: list[list[str]]
-) -> pl.DataFrame:
+def _rejected_rows(opened: _OpenFile, records: Records, indices: list[int], reasons: list[list[str]]) -> pl.DataFrame:
     numbers = records.row_numbers.gather(indices).to_list() + [broken.row_number for broken in records.broken]
     raw = records.raw(indices) + [broken.raw for broken in records.broken]
     return pl.DataFrame(

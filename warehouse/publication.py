@@ -6,7 +6,6 @@ the one that is read.
 Not here: whether a candidate may be published (`quality.gate`).
 """
 
-import os
 import shutil
 from datetime import datetime
 
@@ -46,7 +45,7 @@ def publish(settings: Settings, paths: DataPaths, ledger: Ledger, build: Build) 
 
 def is_published(paths: DataPaths, ledger: Ledger, build: Build) -> bool:
     last = ledger.last_publication()
-    return last is not None and last[0] == build.build_id and os.path.exists(paths.published_marts)
+    return last is not None and last[0] == build.build_id and paths.published_marts.exists()
 
 
 def _add_build_info(

@@ -73,7 +73,10 @@ class Settings(BaseSettings):
         3, ge=1, le=1_000, description="How many consecutive hard bounces suppress a number."
     )
     max_rejected_share: float = Field(
-        0.01, ge=0, le=1, description="The share of a log-day's rows in quarantine above which publication is held back."
+        0.01,
+        ge=0,
+        le=1,
+        description="The share of a log-day's rows in quarantine above which publication is held back.",
     )
     min_rejected_rows: int = Field(
         10, ge=0, description="With fewer rows of a log-day in quarantine than this, publication is not held back."

@@ -8,6 +8,7 @@ Not here: the models (`dbt_project/`), how dbt is run (`warehouse.build`).
 """
 
 from collections.abc import Iterator, Mapping
+from graphlib import TopologicalSorter
 from typing import Any
 
 import dagster as dg
@@ -50,7 +51,10 @@ def dbt_build(context: dg.AssetExecutionContext, config: BuildConfig, warehouse:
         context.log.info("the published build %s is up to date: nothing to build", candidate.build_id)
         return
     rows = row_counts(opened.paths)
-    for key in context.selected_asset_keys:
+    # Dagster wants to hear of an asset after those it depends on.
+    for key in TopologicalSorter(context.assets_def.asset_deps).static_order():
+        if key not in context.selected_asset_keys:
+            continue
         name = key.path[-1]
         metadata: dict[str, Any] = {"build_id": candidate.build_id}
         if name in rows:

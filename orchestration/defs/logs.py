@@ -62,12 +62,12 @@ def _dates_of(context: dg.AssetExecutionContext) -> list[date] | None:
 def _asset_of(log: Log) -> dg.AssetsDefinition:
     check = dg.AssetCheckSpec(
         "admitted",
-        asset=dg.AssetKey(["logs", log]),
+        asset=dg.AssetKey(["logs", log.value]),
         description="No file of the log stands refused, and no row of it in quarantine.",
     )
 
     @dg.asset(
-        name=log,
+        name=log.value,
         key_prefix="logs",
         partitions_def=log_dates,
         backfill_policy=dg.BackfillPolicy.single_run(),

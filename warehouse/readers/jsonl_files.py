@@ -40,9 +40,7 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-_decoder = json.JSONDecoder(
-    object_pairs_hook=_Object, parse_int=str, parse_float=str, parse_constant=_no_constant
-)
+_decoder = json.JSONDecoder(object_pairs_hook=_Object, parse_int=str, parse_float=str, parse_constant=_no_constant)
 
 
 def read(path: Path, layout: Layout) -> Iterator[Records]:
@@ -112,9 +110,7 @@ class _JsonlReader:
         faults: list[Fault],
         unknown: set[str],
     ) -> Records:
-        columns = {
-            name: pl.Series([row.get(name) for row in rows], dtype=pl.String) for name in self._layout.columns
-        }
+        columns = {name: pl.Series([row.get(name) for row in rows], dtype=pl.String) for name in self._layout.columns}
         return Records(
             text=pl.DataFrame(columns),
             row_numbers=pl.Series([number for number, _, _ in objects], dtype=pl.Int64),

@@ -8,7 +8,6 @@ import csv
 import gzip
 import io
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -112,7 +111,7 @@ def write_file(path: Path, log: str, file_format: str, rows: Iterable[pl.DataFra
     try:
         with aside.open("wb") as file:
             counts = (_write_parquet if file_format == "parquet" else _write_text)(file, log, file_format, rows)
-        os.replace(aside, path)
+        aside.replace(path)
     except BaseException:
         aside.unlink(missing_ok=True)
         raise

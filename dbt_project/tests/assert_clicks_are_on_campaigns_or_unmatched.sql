@@ -1,0 +1,42 @@
+with clicks as (
+
+    select * from {{ ref('int_clicks_deduplicated') }}
+
+),
+
+campaign_metrics as (
+
+    select * from {{ ref('campaign_metrics') }}
+
+),
+
+unmatched_events as (
+
+    select * from {{ ref('unmatched_events') }}
+    where log = 'clicks'
+
+),
+
+clicks_counted as (
+
+    select count(*) as clicks
+    from clicks
+
+),
+
+-- Campaigns whose every message was skipped stand in the metrics, and were not sent.
+campaign_clicks as (
+
+    select coalesce(sum(total_clicks) filter (where total_sent > 0), 0) as clicks
+    from campaign_metrics
+
+)
+
+select
+    clicks_counted.clicks,
+    campaign_clicks.clicks as clicks_on_campaigns_sent,
+    unmatched_events.events as clicks_unmatched
+from clicks_counted
+cross join campaign_clicks
+cross join unmatched_events
+where clicks_counted.clicks <> campaign_clicks.clicks + unmatched_events.events

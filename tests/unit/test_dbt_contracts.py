@@ -1,0 +1,146 @@
+"""The dbt project says of sources and marts exactly what `models/` says, and says something of every model.
+
+The yml files are read as they are: dbt need not run. What the models compute is tested elsewhere.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from models import marts
+from models.logs import COLUMNS, CONTRACTS
+from models.vocabulary import DeliveryStatus, Log
+
+DBT_PROJECT = Path(__file__).parents[2] / "dbt_project"
+MODELS = DBT_PROJECT / "models"
+SQL_FILES = sorted(MODELS.rglob("*.sql"))
+INTERMEDIATE = [file.stem for file in SQL_FILES if file.parent.name == "intermediate"]
+LINEAGE = {"log_date": "date", "source_file": "varchar", "row_number": "bigint"}
+EXPORTS = {"campaign_metrics", "campaign_overview", "delivery_status", "skip_reasons", "attributed_unsubscribes"}
+
+
+def properties(file: Path) -> dict[str, Any]:
+    return yaml.safe_load(file.read_text(encoding="utf-8"))
+
+
+def model(layer: str, name: str) -> dict[str, Any]:
+    """What the yml beside a model says of it: that model, and no other."""
+    (only,) = properties(MODELS / layer / f"{name}.yml")["models"]
+    assert only["name"] == name
+    return only
+
+
+def generic_tests(node: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for test in node.get("data_tests", []):
+        if isinstance(test, str):
+            yield test, {}
+        else:
+            ((name, settings),) = test.items()
+            yield name, settings.get("arguments", {})
+
+
+def unique_keys(node: dict[str, Any]) -> list[list[str]]:
+    return [arguments["columns"] for name, arguments in generic_tests(node) if name == "unique_key"]
+
+
+def is_required(column: dict[str, Any]) -> bool:
+    return {"type": "not_null"} in column.get("constraints", [])
+
+
+def source(log: Log) -> dict[str, Any]:
+    (logs,) = properties(MODELS / "staging" / "_logs__sources.yml")["sources"]
+    (table,) = [table for table in logs["tables"] if table["name"] == log]
+    return table
+
+
+def test_the_marts_are_those_of_the_contract() -> None:
+    assert {file.stem for file in (MODELS / "marts").glob("*.sql")} == set(marts.DBT_MARTS)
+
+
+@pytest.mark.parametrize("mart", marts.DBT_MARTS)
+class TestMart:
+    def test_columns(self, mart: str) -> None:
+        said = [
+            (column["name"], column["data_type"], not is_required(column), column["description"])
+            for column in model("marts", mart)["columns"]
+        ]
+        assert said == [
+            (column.name, column.sql_type, column.nullable, column.description) for column in marts.columns(mart)
+        ]
+
+    def test_description_and_key(self, mart: str) -> None:
+        said = model("marts", mart)
+        assert said["description"] == marts.description(mart)
+        assert unique_keys(said) == [list(marts.DBT_MARTS[mart].key)]
+
+    def test_accepted_values(self, mart: str) -> None:
+        said = {
+            column["name"]: set(arguments["values"])
+            for column in model("marts", mart)["columns"]
+            for name, arguments in generic_tests(column)
+            if name == "accepted_values"
+        }
+        contract = marts.DBT_MARTS[mart].contract.to_schema().columns
+        assert said == {
+            name: {str(value) for value in check.statistics["allowed_values"]}
+            for name, column in contract.items()
+            for check in column.checks
+            if check.name == "isin"
+        }
+
+
+def test_the_sources_are_the_logs() -> None:
+    (logs,) = properties(MODELS / "staging" / "_logs__sources.yml")["sources"]
+    assert [table["name"] for table in logs["tables"]] == list(Log)
+
+
+@pytest.mark.parametrize("log", Log)
+class TestSource:
+    def test_columns(self, log: Log) -> None:
+        said = [(column["name"], column["data_type"], column["description"]) for column in source(log)["columns"]]
+        contract = CONTRACTS[log].to_schema().columns
+        expected = [
+            (column.name, marts.sql_type(contract[column.name].dtype.type), column.description)
+            for column in COLUMNS[log]
+        ]
+        assert said[: len(expected)] == expected
+        assert {name: data_type for name, data_type, _ in said[len(expected) :]} == LINEAGE
+
+    def test_description(self, log: Log) -> None:
+        assert source(log)["description"] == " ".join((CONTRACTS[log].__doc__ or "").split())
+
+    def test_staging_model_is_one_to_one(self, log: Log) -> None:
+        staged = model("staging", f"stg_logs__{log}")
+        said = [(column["name"], column["description"]) for column in staged["columns"]]
+        assert said == [(column["name"], column["description"]) for column in source(log)["columns"]]
+        assert unique_keys(staged) == [["source_file", "row_number"]]
+
+
+@pytest.mark.parametrize("name", INTERMEDIATE)
+def test_intermediate_model_is_described_and_has_a_key(name: str) -> None:
+    said = model("intermediate", name)
+    assert said["description"].split(". ")[-1].startswith("Grain: one row per ")
+    assert all(column.get("description") for column in said["columns"])
+    (key,) = unique_keys(said)
+    assert set(key) <= {column["name"] for column in said["columns"]}
+
+
+def test_every_yml_has_its_model() -> None:
+    named = {file.with_suffix("") for file in SQL_FILES}
+    others = {"_logs__sources.yml", "groups.yml", "exposures.yml"}
+    assert {file.with_suffix("") for file in MODELS.rglob("*.yml") if file.name not in others} == named
+
+
+def test_every_export_is_an_exposure() -> None:
+    exposures = properties(MODELS / "exposures.yml")["exposures"]
+    assert {tuple(exposure["depends_on"]) for exposure in exposures} == {(f"ref('{mart}')",) for mart in EXPORTS}
+
+
+def test_the_vocabulary_says_what_messages_can_be() -> None:
+    (seed,) = properties(DBT_PROJECT / "seeds" / "provider_vocabularies.yml")["seeds"]
+    accepted = {column["name"]: dict(generic_tests(column)).get("accepted_values") for column in seed["columns"]}
+    assert accepted["delivery_status"] == {"values": list(DeliveryStatus)}
+    assert seed["config"]["column_types"] == {column["name"]: "varchar" for column in seed["columns"]}
