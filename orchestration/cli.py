@@ -196,12 +196,12 @@ def export(
 @app.command()
 def dev() -> None:
     """Open Dagster's UI on the project, with the data folder's history."""
-    from orchestration.running import use_dagster_home
+    from orchestration.running import dagster_home
 
-    use_dagster_home(_open())
+    home = dagster_home(_open())
     program = shutil.which("dg", path=str(Path(sys.executable).parent))
     os.chdir(PROJECT)
-    os.execv(program, [program, "dev"])
+    os.execve(program, [program, "dev"], {**os.environ, "DAGSTER_HOME": str(home), "DAGSTER_DISABLE_TELEMETRY": "1"})
 
 
 def main() -> None:

@@ -5,9 +5,9 @@ To add an asset, a check or a schedule, add it to the module of its stage in `de
 
 import dagster as dg
 
-import orchestration.defs
+from warehouse.settings import PROJECT
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    return dg.load_defs(orchestration.defs)
+    return dg.load_from_defs_folder(project_root=PROJECT)

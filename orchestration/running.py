@@ -6,28 +6,29 @@ Not here: what the job is made of (`defs/`), what is printed (`telling`).
 import logging
 import os
 import shutil
+from pathlib import Path
 
 from orchestration import stages
 from orchestration.stages import Warehouse, Work
 from warehouse.settings import PROJECT
 
 
-def use_dagster_home(warehouse: Warehouse) -> None:
-    """Makes Dagster keep its history under the data folder, configured by the project's `dagster.yaml`.
-
-    A DAGSTER_HOME that is set already is left alone: an operator has an instance of their own.
+def dagster_home(warehouse: Warehouse) -> Path:
+    """Where Dagster keeps its history: DAGSTER_HOME, where an operator has set one, else a folder of the data folder,
+    configured by the project's `dagster.yaml`.
     """
-    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
-    if "DAGSTER_HOME" not in os.environ:
-        home = warehouse.paths.dagster_home
-        home.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(PROJECT / "dagster.yaml", home / "dagster.yaml")
-        os.environ["DAGSTER_HOME"] = str(home)
+    if "DAGSTER_HOME" in os.environ:
+        return Path(os.environ["DAGSTER_HOME"])
+    home = warehouse.paths.dagster_home
+    home.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(PROJECT / "dagster.yaml", home / "dagster.yaml")
+    return home
 
 
-def run_refresh(warehouse: Warehouse, work: Work, *, verify: bool, full_refresh: bool) -> tuple[str, str]:
+def run_refresh(
+    warehouse: Warehouse, work: Work, *, verify: bool = False, full_refresh: bool = False
+) -> tuple[str, str]:
     """Runs the job; gives how it ended (`published`, `nothing new`, `held back`, `failed`), and why."""
-    use_dagster_home(warehouse)
     import dagster as dg
 
     from models.vocabulary import Log
@@ -42,7 +43,7 @@ def run_refresh(warehouse: Warehouse, work: Work, *, verify: bool, full_refresh:
         ops |= {f"logs__{log}": {"config": {"verify": verify}} for log in Log}
         ops["build"] = {"config": {"full_refresh": full_refresh}}
     result = job.execute_in_process(
-        instance=dg.DagsterInstance.get(),
+        instance=dg.DagsterInstance.from_config(str(dagster_home(warehouse))),
         raise_on_error=False,
         run_config={"ops": ops, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
     )

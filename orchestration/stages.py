@@ -137,8 +137,8 @@ def build_candidate(warehouse: Warehouse) -> tuple[Build, list[BuiltNode]]:
         lake.ensure_lake(warehouse.paths)
         candidate, nodes = build.run_models(warehouse.settings, warehouse.paths, warehouse.ledger)
         log.info("build %s: %d models in %.1f s", candidate.build_id, len(nodes), time.perf_counter() - started)
-        rows = build.row_counts(warehouse.paths)
-        log.info("rows: %s", ", ".join(f"{mart} {count:,}" for mart, count in rows.items()))
+        marts = build.built_marts(warehouse.paths)
+        log.info("rows: %s", ", ".join(f"{name} {mart.rows:,}" for name, mart in marts.items()))
         return candidate, nodes
 
 
@@ -159,6 +159,7 @@ def audit_candidate(warehouse: Warehouse) -> list[CheckResult]:
 
     with warehouse.paths.writer(), duckdb.connect() as connection:
         connection.execute(f"set memory_limit = '{warehouse.settings.memory_limit}'")
+        connection.execute("set temp_directory = $scratch", {"scratch": str(warehouse.paths.scratch)})
         build.attach_candidate(connection, warehouse.paths)
         results = []
         for name, check in (("contracts", check_contracts), ("expectations", check_expectations)):

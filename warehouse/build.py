@@ -24,6 +24,7 @@ import duckdb
 from models.checks import CheckResult
 from warehouse.ledger import Build, Ledger, now
 from warehouse.paths import DataPaths
+from warehouse.preview import preview
 from warehouse.settings import DBT_PREFIX, PROJECT, Settings
 
 DBT_PROJECT = PROJECT / "dbt_project"
@@ -104,20 +105,29 @@ def expected_tests(paths: DataPaths) -> set[str]:
     return {node["name"] for node in manifest["nodes"].values() if node["resource_type"] == "test"}
 
 
-def dbt_manifest() -> Path:
+def dbt_manifest(settings: Settings, paths: DataPaths) -> Path:
     """dbt's manifest of the project, parsed anew where a file of the project is younger than it.
 
     Raises:
         BuildFailed: the project cannot be parsed.
     """
-    manifest = DBT_PROJECT / "target" / "manifest.json"
+    manifest = paths.dbt_target / "manifest.json"
     if not manifest.exists() or any(file.stat().st_mtime > manifest.stat().st_mtime for file in _project_files()):
-        _run(["parse", "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)])
+        # As a build would: the build after it finds everything parsed.
+        _dbt(settings, paths, ["parse"])
     return manifest
 
 
-def row_counts(paths: DataPaths) -> dict[str, int]:
-    """The rows of each mart of the candidate."""
+@dataclass(frozen=True)
+class BuiltMart:
+    """A mart of the candidate: how many rows it has, and a few of them as Markdown."""
+
+    rows: int
+    preview: str
+
+
+def built_marts(paths: DataPaths) -> dict[str, BuiltMart]:
+    """What the candidate holds, by mart."""
     with duckdb.connect() as connection:
         attach_candidate(connection, paths)
         marts = connection.execute(
@@ -125,7 +135,10 @@ def row_counts(paths: DataPaths) -> dict[str, int]:
             [CANDIDATE_DATABASE],
         ).fetchall()
         return {
-            mart: connection.execute(f'select count(*) from {CANDIDATE_SCHEMA}."{mart}"').fetchone()[0]
+            mart: BuiltMart(
+                connection.execute(f'select count(*) from {CANDIDATE_SCHEMA}."{mart}"').fetchone()[0],
+                preview(connection, f'{CANDIDATE_SCHEMA}."{mart}"'),
+            )
             for (mart,) in marts
         }
 
@@ -184,7 +197,8 @@ def _dbt(settings: Settings, paths: DataPaths, command: list[str]) -> list[Any]:
     """Runs a dbt command on the data folder and gives the results of its nodes."""
     paths.scratch.mkdir(parents=True, exist_ok=True)
     with _environment(dbt_environment(settings, paths)):
-        return list(_run([*command, *dbt_arguments(settings, paths)]).results)
+        outcome = _run([*command, *dbt_arguments(settings, paths)])
+        return list(getattr(outcome, "results", ()))
 
 
 def _run(command: list[str]) -> Any:

@@ -21,6 +21,7 @@ from models.logs import COLUMNS, EVENT_TIME
 from models.vocabulary import Log
 from warehouse.landing import LandingFile
 from warehouse.paths import DataPaths, put_in_place, remove
+from warehouse.preview import preview
 
 ROW_GROUP_ROWS = 122_880
 """DuckDB reads a row group per thread; this is the size it writes itself."""
@@ -109,6 +110,13 @@ def ensure_lake(paths: DataPaths) -> None:
             aside = empty.with_name(f".{empty.name}.tmp")
             pl.DataFrame(schema=lake_schema(log)).write_parquet(aside)
             put_in_place(aside, empty)
+
+
+def lake_preview(paths: DataPaths, log: Log) -> str:
+    """A few rows of a log, of its latest log date, as Markdown."""
+    newest = sorted((paths.lake / log).glob("log_date=*/*.parquet"), key=lambda file: file.parent.name)[-1]
+    with duckdb.connect() as connection:
+        return preview(connection, f"read_parquet('{_quoted(newest)}')")
 
 
 def cut_raw_row(raw: str) -> str:

@@ -183,9 +183,9 @@ class Ledger:
             return digest.hexdigest()
 
     def data_until(self) -> date | None:
-        """The latest log date of which the lake took a file."""
+        """The latest log date of which the lake holds a row."""
         with self._transaction() as connection:
-            (latest,) = connection.execute("select max(log_date) from files where refusal is null").fetchone()
+            (latest,) = connection.execute("select max(log_date) from files where accepted > 0").fetchone()
             return date.fromisoformat(latest) if latest else None
 
     def accept(self, log: Log, source_file: str, sha256: str, reason: str) -> None:

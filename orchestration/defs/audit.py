@@ -18,6 +18,11 @@ from orchestration.resources import WarehouseResource
 from quality.audit import expected_checks
 
 AUDIT = dg.AssetKey(["audit", "candidate_audit"])
+MEANINGS = {
+    "contract": "Columns, types, keys and row rules of the mart's contract. A failure holds publication back, at the gate.",
+    "invariants": "What must be true between marts, whatever was sent. A failure holds publication back, at the gate.",
+    "volumes": "Volumes and rates that are seldom out of this range. A failure warns.",
+}
 MARTS = [dg.AssetKey(["marts", mart]) for mart in DBT_MARTS]
 
 
@@ -29,7 +34,10 @@ MARTS = [dg.AssetKey(["marts", mart]) for mart in DBT_MARTS]
     kinds={"pandera", "greatexpectations"},
     description="The candidate's marts held to their contracts (pandera) and to what is expected of them (Great"
     " Expectations). Invariants block publication, volumes and rates warn.",
-    check_specs=[dg.AssetCheckSpec(name, asset=AUDIT) for name in sorted(expected_checks())],
+    check_specs=[
+        dg.AssetCheckSpec(name, asset=AUDIT, description=MEANINGS[name.partition("_")[0]])
+        for name in sorted(expected_checks())
+    ],
 )
 def candidate_audit(warehouse: WarehouseResource) -> Iterator[Any]:
     results = stages.audit_candidate(warehouse.open())

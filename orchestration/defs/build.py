@@ -9,6 +9,7 @@ Not here: the models (`dbt_project/`), how dbt is run (`warehouse.build`).
 
 from collections.abc import Iterator, Mapping
 from graphlib import TopologicalSorter
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -18,7 +19,9 @@ from models.checks import CheckResult
 from orchestration import stages
 from orchestration.defs.common import OWNERS
 from orchestration.resources import WarehouseResource
-from warehouse.build import dbt_manifest, row_counts
+from warehouse.build import built_marts, dbt_manifest
+from warehouse.paths import DataPaths
+from warehouse.settings import load_settings
 
 
 class BuildConfig(dg.Config):
@@ -39,7 +42,12 @@ class Translator(DagsterDbtTranslator):
         return OWNERS
 
 
-@dbt_assets(manifest=dbt_manifest(), name="build", dagster_dbt_translator=Translator())
+def _manifest() -> Path:
+    settings = load_settings()
+    return dbt_manifest(settings, DataPaths(settings.data))
+
+
+@dbt_assets(manifest=_manifest(), name="build", dagster_dbt_translator=Translator())
 def dbt_build(context: dg.AssetExecutionContext, config: BuildConfig, warehouse: WarehouseResource) -> Iterator[Any]:
     opened = warehouse.open()
     candidate = opened.ledger.candidate()
@@ -50,15 +58,15 @@ def dbt_build(context: dg.AssetExecutionContext, config: BuildConfig, warehouse:
     elif candidate is not None and stages.is_published(opened, candidate):
         context.log.info("the published build %s is up to date: nothing to build", candidate.build_id)
         return
-    rows = row_counts(opened.paths)
+    marts = built_marts(opened.paths)
     # Dagster wants to hear of an asset after those it depends on.
     for key in TopologicalSorter(context.assets_def.asset_deps).static_order():
         if key not in context.selected_asset_keys:
             continue
         name = key.path[-1]
         metadata: dict[str, Any] = {"build_id": candidate.build_id}
-        if name in rows:
-            metadata["dagster/row_count"] = rows[name]
+        if name in marts:
+            metadata |= {"dagster/row_count": marts[name].rows, "preview": dg.MetadataValue.md(marts[name].preview)}
         if name in seconds:
             metadata["seconds"] = seconds[name]
         yield dg.MaterializeResult(asset_key=key, metadata=metadata)

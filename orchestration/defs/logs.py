@@ -8,7 +8,7 @@ Not here: how rows are admitted (`quality.admission`), how files are read and ke
 """
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import dagster as dg
@@ -18,6 +18,7 @@ from models.vocabulary import Log
 from orchestration import stages
 from orchestration.defs.common import OWNERS
 from orchestration.resources import WarehouseResource
+from warehouse.lake import lake_preview
 from warehouse.ledger import LoadedFile
 
 FIRST_LOG_DATE = "2020-01-01"
@@ -52,11 +53,9 @@ def _metadata(loaded: list[LoadedFile]) -> dict[str, Any]:
 
 def _dates_of(context: dg.AssetExecutionContext) -> list[date] | None:
     """The dates that a run was asked for; None where it is to look for work by itself."""
-    if not context.has_partition_key_range:
+    if not (context.has_partition_key or context.has_partition_key_range):
         return None
-    keys = context.partition_key_range
-    first, last = date.fromisoformat(keys.start), date.fromisoformat(keys.end)
-    return [first + timedelta(days=day) for day in range((last - first).days + 1)]
+    return [date.fromisoformat(key) for key in context.partition_keys]
 
 
 def _asset_of(log: Log) -> dg.AssetsDefinition:
@@ -87,7 +86,8 @@ def _asset_of(log: Log) -> dg.AssetsDefinition:
                 context.log_event(
                     dg.AssetMaterialization(context.asset_key, partition=day.isoformat(), metadata=_metadata(of_day))
                 )
-        yield dg.MaterializeResult(metadata={**_metadata(loaded), "dates": len(touched)})
+        shown = {"preview": dg.MetadataValue.md(lake_preview(opened.paths, log))}
+        yield dg.MaterializeResult(metadata={**_metadata(loaded), "dates": len(touched), **shown})
         noted = opened.ledger.files(log)
         rejected = sum(file.rejected for file in noted)
         refused = [file.source_file for file in noted if file.refusal]

@@ -38,12 +38,13 @@ messages_in_question as (
 
 ),
 
--- Hard bounces between the same two interruptions are one run.
+-- Hard bounces between the same two interruptions are one run. A sum, since DuckDB takes seconds for a filtered count
+-- over one number with many messages.
 messages_in_runs as (
 
     select
         *,
-        count(*) filter (where not is_hard_bounce) over (
+        sum(case when is_hard_bounce then 0 else 1 end) over (
             partition by mobile_number
             order by sent_at, message_id
             rows between unbounded preceding and current row

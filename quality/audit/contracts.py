@@ -1,0 +1,135 @@
+"""Holds every row of every mart of a candidate build to the mart's contract: columns, types, rules, keys.
+
+Rows are read as Arrow in batches of bounded size, so that memory does not grow with the mart; keys are compared by
+hash, and in full only where two hashes are the same.
+
+Not here: the contracts (`models.marts`), sums between marts and anything else that takes more than a row to be seen
+(`quality.audit.expectations`).
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import duckdb
+import polars as pl
+from pandera.errors import SchemaErrors
+
+from models.checks import CheckResult
+from models.marts import DBT_MARTS, columns
+from quality.audit.wording import MOST_NAMED, error_text, in_candidate, named, some_of
+
+BATCH_ROWS = 500_000
+
+_ROW_NUMBER = "rowid"
+"""DuckDB's own number of a row: it names a row in a query without telling anything of it."""
+
+
+class _ContractFault(Exception):
+    """A rule could not be carried out, so that nothing can be said of the mart."""
+
+
+def check_contracts(connection: duckdb.DuckDBPyConnection, schema: str) -> list[CheckResult]:
+    """One blocking result per mart, `contract_<mart>`.
+
+    Args:
+        connection: a connection that sees the candidate; it is left as it is.
+        schema: where the marts are, such as `candidate.marts`.
+    """
+    results = []
+    for mart in DBT_MARTS:
+        try:
+            # A cursor of its own: whatever happens to it, the next mart is read by another.
+            with connection.cursor() as cursor:
+                faults = _faults(cursor, schema, mart)
+        # Whatever it is, the mart has not been checked. (A panic of polars is no Exception.)
+        except (Exception, pl.exceptions.PanicException) as error:
+            faults = [f"could not be checked: {error_text(error)}"]
+        results.append(CheckResult(f"contract_{mart}", is_blocking=True, passed=not faults, detail="\n".join(faults)))
+    return results
+
+
+def _faults(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str) -> list[str]:
+    """What is wrong with a mart, a line each."""
+    # Rules are written for the contract's columns and types: they say nothing of others.
+    return _wrong_columns(cursor, schema, mart) or [
+        *_broken_rules(cursor, schema, mart),
+        *_repeated_keys(cursor, schema, mart),
+    ]
+
+
+def _wrong_columns(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str) -> list[str]:
+    try:
+        described = cursor.execute(f"describe {schema}.{mart}").fetchall()
+    except duckdb.CatalogException:
+        return [f"table {in_candidate(schema, mart)} is missing"]
+    found = {name: sql_type.lower() for name, sql_type, *_ in described}
+    wanted = {column.name: column.sql_type for column in columns(mart)}
+    faults = [f"column {name} is missing" for name in wanted if name not in found]
+    faults += [f"column {name} is not in the contract" for name in found if name not in wanted]
+    faults += [
+        f"column {name} is {found[name]}, not {sql_type}"
+        for name, sql_type in wanted.items()
+        if found.get(name, sql_type) != sql_type
+    ]
+    if not faults and list(found) != list(wanted):
+        faults.append(f"columns are not in the order {', '.join(wanted)}")
+    return [f"{'; '.join(faults)}; look: describe {in_candidate(schema, mart)}"] if faults else []
+
+
+def _broken_rules(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str) -> list[str]:
+    contract, key = DBT_MARTS[mart].contract.to_schema(), DBT_MARTS[mart].key
+    rows_breaking: Counter[str] = Counter()
+    failing = 0
+    examples: list[dict[str, object]] = []
+    for batch in _batches(cursor, schema, mart):
+        try:
+            contract.validate(batch.drop(_ROW_NUMBER), lazy=True)
+        except SchemaErrors as errors:
+            broken = _rules_by_row(errors)
+            rows_breaking.update(dict(broken.group_by("rule").len().iter_rows()))
+            places = broken["index"].unique().sort()
+            failing += len(places)
+            examples += batch[places.head(MOST_NAMED - len(examples))].select(*key, _ROW_NUMBER).to_dicts()
+    if not failing:
+        return []
+    rules = ", ".join(f"{rule} ({rows})" for rule, rows in sorted(rows_breaking.items()))
+    numbers = ", ".join(str(row.pop(_ROW_NUMBER)) for row in examples)
+    return [
+        f"{failing} rows break rules: {rules}; {some_of(failing, len(examples))}{named(examples)}; "
+        f"look: select * from {in_candidate(schema, mart)} where {_ROW_NUMBER} in ({numbers})"
+    ]
+
+
+def _batches(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str) -> Iterator[pl.DataFrame]:
+    names = ", ".join(column.name for column in columns(mart))
+    for batch in cursor.execute(f"select {names}, {_ROW_NUMBER} from {schema}.{mart}").to_arrow_reader(BATCH_ROWS):
+        yield pl.DataFrame(batch)
+
+
+def _rules_by_row(errors: SchemaErrors) -> pl.DataFrame:
+    """Which row of the batch (`index`) breaks which rule."""
+    cases = errors.failure_cases
+    if cases["index"].has_nulls():
+        first = cases.filter(pl.col("index").is_null()).row(0, named=True)
+        raise _ContractFault(f"check {first['check']} of {first['column']} says of no row in particular that it failed")
+    rule = pl.col("check").replace("not_nullable", "must not be null")
+    return cases.select("index", rule=pl.concat_str("column", pl.lit(": "), rule)).unique()
+
+
+def _repeated_keys(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str) -> list[str]:
+    key = DBT_MARTS[mart].key
+    listed = ", ".join(key)
+    hashes = f"select hash({listed}) from {schema}.{mart} group by 1 having count(*) > 1"
+    if cursor.execute(f"{hashes} limit 1").fetchone() is None:
+        return []
+    repeats = (
+        f"select {listed}, count(*) from {schema}.{mart} "
+        f"where hash({listed}) in ({hashes}) group by all having count(*) > 1"
+    )
+    keys, rows = cursor.execute(f"select count(*), sum(count) from ({repeats}) as repeated({listed}, count)").fetchone()
+    if not keys:
+        return []
+    found = cursor.execute(f"{repeats} order by all limit {MOST_NAMED}").fetchall()
+    examples = [dict(zip(key, row, strict=False)) for row in found]
+    look = f"select {listed}, count(*) from {in_candidate(schema, mart)} group by all having count(*) > 1"
+    return [f"{rows} rows share {keys} keys ({listed}); {some_of(keys, len(examples))}{named(examples)}; look: {look}"]

@@ -1,0 +1,38 @@
+"""The cases: small landing zones with the marts that they must give, every value, through the real job."""
+
+from tests.oracle.compare import differences, read_mart, rejected_differences
+from tests.running import CASES, RefreshedWarehouse, mart_rows, refresh_in_process, rejected_rows
+
+
+def test_every_mart_holds_what_it_must(refreshed_case: RefreshedWarehouse) -> None:
+    assert refreshed_case.outcome == "published", refreshed_case.message
+    published = refreshed_case.warehouse.paths.published_marts
+    expected = {
+        file.stem: read_mart(file)
+        for file in (refreshed_case.landing.parent / "marts").glob("*.csv")
+        if file.stem != "rejected_rows"
+    }
+    assert len(expected) == 11
+    found = {mart: differences(rows, mart_rows(published, mart)) for mart, rows in expected.items()}
+    assert {mart: told for mart, told in found.items() if told} == {}
+
+
+def test_quarantine_holds_the_bad_rows_and_no_others(refreshed_case: RefreshedWarehouse) -> None:
+    expected = read_mart(refreshed_case.landing.parent / "marts" / "rejected_rows.csv")
+    actual = [
+        {**row, "reason_columns": " ".join(reason.partition(":")[0] for reason in row["reasons"])}
+        for row in rejected_rows(refreshed_case.warehouse.paths.published_quarantine)
+    ]
+    assert rejected_differences(expected, actual) == []
+
+
+def test_a_second_refresh_finds_nothing_to_do(refreshed_case: RefreshedWarehouse) -> None:
+    published = refreshed_case.warehouse.paths.published_marts
+    before = published.stat()
+    again = refresh_in_process(refreshed_case.warehouse.paths.data, refreshed_case.landing, max_rejected_share="1")
+    assert again.outcome == "nothing new"
+    assert (published.stat().st_ino, published.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_there_are_two_cases() -> None:
+    assert sorted(case.name for case in CASES.iterdir() if case.is_dir()) == ["small", "wide"]

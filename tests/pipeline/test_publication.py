@@ -1,0 +1,82 @@
+"""What analysts find in the published file: schema, types, comments, build_info; and that it is always whole."""
+
+import json
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+
+import duckdb
+
+from models.marts import MARTS, columns, description
+from tests.running import RefreshedWarehouse, clean_environment, sendmart
+
+
+def _describe(file, query: str):
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{file}' as p (read_only)")
+        return connection.execute(query).fetchall()
+
+
+def test_tables_and_columns_are_those_of_the_contract_with_their_comments(refreshed_case: RefreshedWarehouse) -> None:
+    file = refreshed_case.warehouse.paths.published_marts
+    tables = dict(_describe(file, "select table_name, comment from duckdb_tables() where schema_name = 'marts'"))
+    assert tables == {mart: description(mart) for mart in MARTS}
+    found = _describe(
+        file,
+        "select table_name, column_name, lower(data_type), comment from duckdb_columns()"
+        " where database_name = 'p' and schema_name = 'marts' order by table_name, column_index",
+    )
+    expected = [
+        (mart, column.name, column.sql_type, column.description) for mart in sorted(MARTS) for column in columns(mart)
+    ]
+    assert found == expected
+
+
+def test_build_info_tells_how_fresh_the_figures_are(refreshed_case: RefreshedWarehouse) -> None:
+    ((build_id, published_at, data_until, of_version, settings),) = _describe(
+        refreshed_case.warehouse.paths.published_marts, "from p.marts.build_info"
+    )
+    assert build_id == refreshed_case.warehouse.ledger.candidate().build_id
+    assert published_at.replace(microsecond=0) <= published_at
+    assert data_until.isoformat() == "2026-01-13"
+    assert of_version == version("sendmart")
+    assert json.loads(settings)["max_rejected_share"] == 1
+    assert json.loads(settings)["conversion_window_hours"] == 120
+
+
+READER = """
+import sys, duckdb
+while True:
+    with duckdb.connect(sys.argv[1], read_only=True) as c:
+        metrics, overview, builds = c.execute(
+            "select (select count(*) from marts.marts.campaign_metrics),"
+            " (select count(*) from marts.marts.campaign_overview), (select count(*) from marts.marts.build_info)"
+        ).fetchone()
+        assert metrics == overview > 0 and builds == 1, (metrics, overview, builds)
+    print("read", flush=True)
+"""
+
+
+def test_reading_in_a_loop_while_refreshing_never_fails(refreshed_case: RefreshedWarehouse) -> None:
+    file = refreshed_case.warehouse.paths.published_marts
+    reader = subprocess.Popen(
+        [sys.executable, "-c", READER, str(file)],
+        env=clean_environment({}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert reader.stdout.readline() == "read\n"
+        inode = file.stat().st_ino
+        refresh = sendmart(refreshed_case.environment, "refresh", "--full-refresh")
+        assert refresh.returncode == 0, refresh.stdout + refresh.stderr
+        assert file.stat().st_ino != inode
+        time.sleep(0.5)
+        assert reader.poll() is None, reader.stderr.read()
+    finally:
+        reader.kill()
+        out, err = reader.communicate()
+    assert err == ""
+    assert out.count("read") > 10

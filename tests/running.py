@@ -1,0 +1,97 @@
+"""Running refreshes for tests: in this process for speed, as a process of its own where it is to be killed.
+
+Not here: what must come out (`tests/oracle`, `tests/cases`).
+"""
+
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from models.marts import DBT_MARTS
+from orchestration.stages import Warehouse, find_work
+from warehouse.settings import PREFIX, PROJECT, load_settings
+
+CASES = Path(__file__).parent / "cases"
+SENDMART = Path(sys.executable).parent / "sendmart"
+
+
+@dataclass(frozen=True)
+class RefreshedWarehouse:
+    """A warehouse after a refresh, and how that ended."""
+
+    landing: Path
+    warehouse: Warehouse
+    outcome: str
+    message: str
+    environment: dict[str, str]
+
+
+def environment_of(data: Path, landing: Path, **settings: str) -> dict[str, str]:
+    """The variables of a refresh: where it works, and the settings by their names in lower case."""
+    named = {f"{PREFIX}{name.upper()}": value for name, value in settings.items()}
+    return {f"{PREFIX}DATA": str(data), f"{PREFIX}LANDING": str(landing), **named}
+
+
+@contextmanager
+def environment(variables: dict[str, str]):
+    """The process's environment with these variables added, and without a DAGSTER_HOME of another warehouse."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("DAGSTER_HOME", raising=False)
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        yield
+
+
+def refresh_in_process(data: Path, landing: Path, **settings: str) -> RefreshedWarehouse:
+    """Runs the real Dagster refresh job in this process, as `sendmart refresh` does."""
+    from orchestration.running import run_refresh
+
+    variables = environment_of(data, landing, **settings)
+    with environment(variables):
+        warehouse = Warehouse.of(load_settings())
+        work = find_work(warehouse)
+        outcome, message = ("nothing new", "") if work.is_nothing else run_refresh(warehouse, work)
+        return RefreshedWarehouse(landing, warehouse, outcome, message, variables)
+
+
+def sendmart(variables: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs the command line as a process of its own."""
+    return subprocess.run(
+        [SENDMART, *arguments], env=clean_environment(variables), cwd=PROJECT, capture_output=True, text=True, check=False
+    )
+
+
+def clean_environment(variables: dict[str, str]) -> dict[str, str]:
+    """The machine's environment without its settings, and these variables."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX) and name != "DAGSTER_HOME"}
+    return {**kept, **variables}
+
+
+def mart_rows(file: Path, mart: str) -> list[dict[str, Any]]:
+    """The rows of a mart in a published or candidate file."""
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{file}' as marts_file (read_only)")
+        cursor = connection.execute(f"select * from marts_file.marts.{mart}")
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def all_marts(file: Path) -> dict[str, list[dict[str, Any]]]:
+    """The rows of every mart that dbt computes."""
+    return {mart: mart_rows(file, mart) for mart in DBT_MARTS}
+
+
+def rejected_rows(file: Path) -> list[dict[str, Any]]:
+    """The rows in a published quarantine."""
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{file}' as quarantine_file (read_only)")
+        cursor = connection.execute("select * from quarantine_file.quarantine.rejected_rows")
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -1,0 +1,361 @@
+"""JSONL files, whole and broken: which objects come out as which text, which lines are broken, which values are at fault.
+
+What a value must be is not asked here. Damaged gzip is told by what reads lines: see the tests of CSV files.
+"""
+
+import gzip
+import json
+import time
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.oracle import records as oracle
+from tests.unit.conftest import SMALL_BLOCK, FileReading
+from warehouse.readers import jsonl_files, lines
+from warehouse.readers.records import Layout, RefusedFile
+
+LAYOUT = Layout(("a", "b"), ("a", "b"))
+MIB = 1 << 20
+MARK = b"\xef\xbb\xbf"
+NOT_AN_OBJECT, NOT_UTF8, NUL, TOO_LONG = "not a JSON object", "not valid UTF-8", "NUL", "longer than 1 MiB"
+
+VALUES = {
+    "text": (b'"x"', "x"),
+    "an empty text": (b'""', None),
+    "null": (b"null", None),
+    "text with escapes": (b'"\\"\\\\\\/\\n\\t\\u00e9\\ud83d\\ude00"', '"\\/\n\té😀'),
+    "text of many bytes": ('"é日本😀"'.encode(), "é日本😀"),
+    "text that looks like another kind": (b'"true"', "true"),
+    "a number in quotes": (b'"1.50"', "1.50"),
+    "an integer": (b"7", "7"),
+    "a negative integer": (b"-7", "-7"),
+    "minus zero": (b"-0", "-0"),
+    "zeros at the end": (b"1.50", "1.50"),
+    "an integral number with a point": (b"2.0", "2.0"),
+    "more digits than a double holds": (b"0.1234567890123456789012345", "0.1234567890123456789012345"),
+    "an exponent": (b"1e3", "1e3"),
+    "an exponent, upper case, signed": (b"1.5E+3", "1.5E+3"),
+    "beyond a double": (b"1e400", "1e400"),
+    "an integer of many digits": (b"9" * 5000, "9" * 5000),
+}
+
+
+@pytest.mark.parametrize("literal, text", VALUES.values(), ids=VALUES)
+def test_a_value_is_the_text_of_its_literal(read_file, literal, text):
+    reading = read_file("f.jsonl", b'{"a": ' + literal + b', "b": "y"}\n', LAYOUT)
+    assert reading.rows == {1: (text, "y")}
+    assert reading.faults == set()
+
+
+@pytest.mark.parametrize(
+    "literal, kind",
+    [
+        *((b"true", "boolean"), (b"false", "boolean"), (b"[]", "array"), (b"[1]", "array"), (b'["x"]', "array")),
+        *((b"{}", "object"), (b'{"x": 1}', "object"), (b"[[[]]]", "array"), (b'{"a": {"a": {}}}', "object")),
+    ],
+)
+def test_a_value_that_is_no_text_and_no_number_is_a_fault_of_its_column(read_file, literal, kind):
+    content = b'{"a": "1", "b": "2"}\n{"a": "3", "b": ' + literal + b"}\n"
+    reading = read_file("f.jsonl", content, LAYOUT)
+    assert reading.rows == {1: ("1", "2"), 2: ("3", None)}
+    ((number, column, rule),) = reading.faults
+    assert (number, column) == (2, "b")
+    assert kind in rule
+
+
+@pytest.mark.parametrize("literal", [b"true", b"[1, [2]]", b'{"x": {"y": null}}', b"1e3", b"null", b'"x"'])
+def test_unknown_keys_may_hold_anything_and_are_told(read_file, literal):
+    reading = read_file("f.jsonl", b'{"x": ' + literal + b', "b": "2", "A": 1, "a": "1"}\n{"a": 3, "y": 0}', LAYOUT)
+    assert reading.rows == {1: ("1", "2"), 2: ("3", None)}
+    assert reading.faults == set()
+    assert reading.unknown_columns == {"x", "A", "y"}
+
+
+@pytest.mark.parametrize(
+    "content, twice",
+    [
+        (b'{"a": "1", "b": "2", "a": "1"}', {"a"}),
+        (b'{"a": "1", "b": "2", "a": null}', {"a"}),
+        (b'{"a": null, "a": "1", "b": "2"}', {"a"}),
+        (b'{"a": "1", "b": "2", "\\u0061": "1"}', {"a"}),
+        (b'{"b": "1", "a": 1, "a": 1, "a": 1, "b": "2"}', {"a", "b"}),
+        (b'{"a": "1", "b": "2", "x": 1, "x": 1}', {"x"}),
+    ],
+    ids=["the same value", "then null", "null first", "by an escape", "two keys", "an unknown key"],
+)
+def test_a_key_twice_is_a_fault_that_names_it(read_file, content, twice):
+    reading = read_file("f.jsonl", b'{"a": "0"}\n' + content + b"\n", LAYOUT)
+    assert sorted(reading.rows) == [1, 2]
+    assert {(number, column) for number, column, _ in reading.faults} == {(2, column) for column in twice}
+    assert all("twice" in rule for _, _, rule in reading.faults)
+
+
+WELL_FORMED = {
+    "no line break at the end": b'{"a": 1, "b": 2}\n{"a": 3, "b": 4}',
+    "CRLF": b'{"a": 1, "b": 2}\r\n{"a": 3, "b": 4}\r\n',
+    "mixed line ends": b'{"a": 1, "b": 2}\r\n{"a": 3, "b": 4}\n',
+    "a byte-order mark": MARK + b'{"a": 1, "b": 2}\n{"a": 3, "b": 4}\n',
+    "blank lines": b'\n \t\r\n{"a": 1, "b": 2}\n\n\x0b\x0c\n\r\n{"a": 3, "b": 4}\n\n',
+    "white space": b' { "a" :\t1 , "b":2 }\t\n\t{"a": 3, "b": 4} \r\n',
+    "keys in any order": b'{"b": 2, "a": 1}\n{"b": 4, "a": 3}\n',
+}
+
+
+@pytest.mark.parametrize("block_bytes", [None, SMALL_BLOCK], ids=["one block", "small blocks"])
+@pytest.mark.parametrize("content", WELL_FORMED.values(), ids=WELL_FORMED)
+def test_every_line_that_is_not_blank_is_a_record(read_file, content, block_bytes):
+    assert read_file("f.jsonl", content, LAYOUT, block_bytes).rows == {1: ("1", "2"), 2: ("3", "4")}
+
+
+def test_a_missing_key_is_null_and_no_column_need_be_there(read_file):
+    assert read_file("f.jsonl", b'{"b": 2}\n{}\n{"a": 1}\n', LAYOUT).rows == {
+        1: (None, "2"),
+        2: (None, None),
+        3: ("1", None),
+    }
+
+
+BROKEN = {
+    "words": (b"not json", NOT_AN_OBJECT),
+    "null": (b"null", NOT_AN_OBJECT),
+    "a number": (b"7", NOT_AN_OBJECT),
+    "text": (b'"x"', NOT_AN_OBJECT),
+    "a boolean": (b"true", NOT_AN_OBJECT),
+    "an array": (b"[]", NOT_AN_OBJECT),
+    "an array of objects": (b'[{"a": 1, "b": 2}]', NOT_AN_OBJECT),
+    "an object cut off": (b'{"a": 1, "b": ', NOT_AN_OBJECT),
+    "an object cut off within text": (b'{"a": 1, "b": "x', NOT_AN_OBJECT),
+    "two objects": (b'{"a": 1}{"b": 2}', NOT_AN_OBJECT),
+    "two objects and white space": (b'{"a": 1} {"b": 2}', NOT_AN_OBJECT),
+    "text after the object": (b'{"a": 1} x', NOT_AN_OBJECT),
+    "a comma after the object": (b'{"a": 1},', NOT_AN_OBJECT),
+    "a comma too many": (b'{"a": 1,}', NOT_AN_OBJECT),
+    "single quotes": (b"{'a': 1}", NOT_AN_OBJECT),
+    "keys without quotes": (b"{a: 1}", NOT_AN_OBJECT),
+    "a comment": (b'{"a": 1} // x', NOT_AN_OBJECT),
+    "NaN": (b'{"a": NaN}', NOT_AN_OBJECT),
+    "infinity": (b'{"a": Infinity}', NOT_AN_OBJECT),
+    "minus infinity": (b'{"a": -Infinity}', NOT_AN_OBJECT),
+    "NaN in an unknown key": (b'{"x": [NaN]}', NOT_AN_OBJECT),
+    "a leading zero": (b'{"a": 01}', NOT_AN_OBJECT),
+    "a plus": (b'{"a": +1}', NOT_AN_OBJECT),
+    "nothing before the point": (b'{"a": .5}', NOT_AN_OBJECT),
+    "nothing after the point": (b'{"a": 1.}', NOT_AN_OBJECT),
+    "digits of another script": ('{"a": ٣}'.encode(), NOT_AN_OBJECT),
+    "a raw tab in text": (b'{"a": "x\ty"}', NOT_AN_OBJECT),
+    "an unknown escape": (b'{"a": "\\x41"}', NOT_AN_OBJECT),
+    "white space that JSON does not know": ('{"a":\u00a01}'.encode(), NOT_AN_OBJECT),
+    "a vertical tab before it": (b'\x0b{"a": 1}', NOT_AN_OBJECT),
+    "a mark that is not at the start of the file": (MARK + b'{"a": 1}', NOT_AN_OBJECT),
+    "arrays without end": (b'{"x": ' + b"[" * 100_000, NOT_AN_OBJECT),
+    "CSV": (b"1,2", NOT_AN_OBJECT),
+    "invalid UTF-8": (b'{"a": "\xff"}', NOT_UTF8),
+    "Latin-1": (b'{"a": "caf\xe9"}', NOT_UTF8),
+    "a surrogate in bytes": (b'{"a": "\xed\xa0\x80"}', NOT_UTF8),
+    "half a surrogate pair": (b'{"a": "\\ud800"}', NOT_UTF8),
+    "the other half": (b'{"a": "x\\uDFFFx"}', NOT_UTF8),
+    "half a surrogate pair in a key": (b'{"\\ud800": 1}', NOT_UTF8),
+    "half a surrogate pair in an unknown key": (b'{"a": 1, "x": ["\\ud800"]}', NOT_UTF8),
+    "a NUL": (b'{"a": "x\0"}', NUL),
+    "a NUL after the object": (b'{"a": 1}\0', NUL),
+    "nothing but a NUL": (b"\0", NUL),
+}
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"], ids=repr)
+@pytest.mark.parametrize("line, why", BROKEN.values(), ids=BROKEN)
+def test_a_broken_line_is_kept_as_it_came_and_the_lines_around_it_load(read_file, line, why, end):
+    content = end.join([b'{"a": 1, "b": 2}', line, b'{"a": 3, "b": 4}', line, b""])
+    reading = read_file("f.jsonl", content, LAYOUT)
+    assert reading.rows == {1: ("1", "2"), 3: ("3", "4")}
+    assert sorted(reading.broken) == [2, 4]
+    for number, reasons in reading.broken.items():
+        assert len(reasons) == 1
+        assert reasons[0].startswith("line: ")
+        assert why in reasons[0]
+        assert reading.broken_raw[number] == line.decode(errors="backslashreplace")
+
+
+def test_utf_16_is_nothing_but_broken_lines(read_file):
+    reading = read_file("f.jsonl", '{"a": 1}\n{"a": 2}\n'.encode("utf-16"), LAYOUT)
+    assert (reading.rows, sorted(reading.broken)) == ({}, [1, 2, 3])
+
+
+@pytest.mark.parametrize("depth", [200, 450, 600, 800, 950, 990, 2000])
+@pytest.mark.parametrize("opening, closing", [(b"[", b"]"), (b'{"x": ', b"}")], ids=["arrays", "objects"])
+@pytest.mark.parametrize("text", [b'"x"', b'"\\u0041"'], ids=["plain", "with an escape"])
+def test_a_deeply_nested_line_costs_no_more_than_itself(read_file, text, opening, closing, depth):
+    """Whether it is read, or is too deep to be: what must not happen is that the load breaks off."""
+    line = b'{"a": ' + text + b', "x": ' + opening * depth + b"1" + closing * depth + b"}"
+    reading = read_file("f.jsonl", b'{"a": 1}\n' + line + b'\n{"a": 3}\n', LAYOUT)
+    assert reading.count == 3
+    assert {1, 3} <= reading.rows.keys()
+
+
+def test_a_line_of_nothing_but_keys_twice_is_read_in_reasonable_time(read_file):
+    """About 0.3 MB: it is quick where each key is looked at once, and takes a minute where each is looked for in all."""
+    keys = [f'"k{number}":1' for number in range(30_000)]
+    started = time.process_time()
+    reading = read_file("f.jsonl", ("{" + ",".join([*keys, '"k1":1', '"a":1']) + "}").encode(), LAYOUT)
+    assert {column for _, column, _ in reading.faults} == {"k1"}
+    assert time.process_time() - started < 2
+
+
+def test_raw_rows_are_the_lines_as_they_came(read_file):
+    reading = read_file("f.jsonl", b' {"a": 1.50}\t\r\n\r\n{"b":"\\u0041"}', LAYOUT)
+    assert reading.raw == {1: ' {"a": 1.50}\t', 2: '{"b":"\\u0041"}'}
+
+
+@pytest.mark.parametrize("name", ["f.jsonl", "f.jsonl.gz"])
+@pytest.mark.parametrize("content", [b"", MARK, b"\n", b"\r\n \n\n", MARK + b"\n\n"], ids=repr)
+def test_a_file_of_nothing_has_no_rows(read_file, name, content):
+    for block_bytes in (None, 1, 2):
+        reading = read_file(name, gzip.compress(content) if name.endswith("gz") else content, LAYOUT, block_bytes)
+        assert reading == FileReading()
+
+
+def test_gzip_is_read_and_refused_where_it_is_damaged(read_file):
+    plain = b'{"a": 1, "b": 2}\n' * 1000
+    zipped = gzip.compress(plain[:5000]) + gzip.compress(plain[5000:])
+    assert read_file("f.jsonl.gz", zipped, LAYOUT, 100) == read_file("f.jsonl", plain, LAYOUT)
+    for damaged in (zipped[:-1], zipped[:-8] + bytes(4) + zipped[-4:], plain):
+        with pytest.raises(RefusedFile, match="gzip"):
+            read_file("f.jsonl.gz", damaged, LAYOUT)
+
+
+# Sizes
+
+
+@pytest.mark.parametrize("block_bytes", [None, 1 << 18], ids=["one block", "small blocks"])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b""], ids=repr)
+@pytest.mark.parametrize(("size", "is_record"), [(MIB, True), (MIB + 1, False)])
+def test_a_line_holds_up_to_one_mebibyte_whatever_its_end(read_file, size, is_record, end, block_bytes):
+    line = b'{"a": "%s"}' % (b"x" * (size - 9))
+    assert len(line) == size
+    reading = read_file("f.jsonl", line + end + (b'{"a": 2}' if end else b""), LAYOUT, block_bytes)
+    assert list(reading.rows) == [1] * is_record + [2] * bool(end)
+    assert [TOO_LONG in reasons[0] for reasons in reading.broken.values()] == [True] * (not is_record)
+
+
+@pytest.mark.parametrize("block_bytes", [None, MIB], ids=["one block", "small blocks"])
+@pytest.mark.parametrize("after", [b"", b'\n{"a": 3}\n{"a": 4}'], ids=["at the end", "with lines after it"])
+def test_a_line_of_ten_megabytes_is_one_broken_record(read_file, after, block_bytes):
+    content = b'{"a": 1}\n{"a": "' + b"x" * 10_000_000 + b'"}' + after
+    reading = read_file("f.jsonl", content, LAYOUT, block_bytes)
+    assert list(reading.rows) == [1, 3, 4] if after else [1]
+    assert list(reading.broken) == [2]
+    assert TOO_LONG in reading.broken[2][0]
+    assert reading.broken_raw[2].startswith('{"a": "xxx')
+
+
+def test_reading_does_not_depend_on_where_blocks_end(read_file):
+    content = '{"a": "é"}\r\n\n{"a": 1, "a": 2}\nbad\n{"b": [1]}\n😀\n'.encode() + b'\xff\n{"a": "\\ud800"}\n{"x": 1}'
+    whole = read_file("f.jsonl", content, LAYOUT)
+    assert (len(whole.rows), len(whole.broken)) == (4, 4)
+    for block_bytes in range(1, len(content) + 1):
+        assert read_file("f.jsonl", content, LAYOUT, block_bytes) == whole, block_bytes
+
+
+# Any bytes
+
+LITERALS = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(), st.text(max_size=5), st.sampled_from(["\ud800", "\x00", "1.50", ""])
+    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=2), st.dictionaries(st.sampled_from("abx"), inner, max_size=2)),
+    max_leaves=4,
+)
+PAIRS = st.builds('"{}": {}'.format, st.sampled_from("aabbx"), LITERALS.map(json.dumps))
+OBJECTS = st.lists(PAIRS, max_size=4).map(lambda pairs: ("{" + ", ".join(pairs) + "}").encode())
+PIECES = st.sampled_from(
+    [
+        *(
+            b"{",
+            b"}",
+            b'"',
+            b":",
+            b",",
+            b'"a"',
+            b'"b": ',
+            b"1",
+            b"null",
+            b"NaN",
+            b"[",
+            b"]",
+            b"\n",
+            b"\n",
+            b"\r\n",
+            b"\r",
+        ),
+        *(
+            b" ",
+            b"\t",
+            b"\\",
+            b"\\u00",
+            b"\xff",
+            b"\0",
+            "é".encode(),
+            MARK,
+            b'{"a": 1}',
+            b'{"a": 1}\n',
+            b'{"b": "x"}\r\n',
+        ),
+    ]
+)
+LINES = st.one_of(OBJECTS, OBJECTS, st.lists(PIECES, max_size=6).map(b"".join), st.binary(max_size=8))
+ENDS = st.sampled_from([b"\n", b"\r\n", b"\n\n", b"\r\n \n"])
+CONTENTS = st.lists(st.tuples(LINES, ENDS).map(b"".join), max_size=8).map(b"".join)
+FUZZ = settings(
+    max_examples=120,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+@FUZZ
+@given(
+    content=CONTENTS,
+    mark=st.sampled_from([b"", MARK]),
+    end=st.sampled_from([b"", b'{"a": "1"', b'{"a": "1"}']),
+    block=st.integers(1, 40),
+)
+def test_any_lines_are_read_as_the_oracle_reads_them(read_file, content, mark, end, block):
+    content = mark + content + end
+    expected = oracle.read_json_lines(content).records
+    whole = [record for record in expected if not record.broken]
+    for block_bytes in (None, block):
+        reading = read_file("f.jsonl", content, LAYOUT, block_bytes)
+        assert reading.count == len(expected)
+        assert reading.raw == {record.number: record.raw for record in whole}
+        assert reading.broken_raw == {record.number: record.raw for record in expected if record.broken}
+        at_fault = {(record.number, key) for record in whole for key in record.repeated_keys}
+        for record in whole:
+            for column, found in zip("ab", reading.rows[record.number], strict=True):
+                cell = record.cells.get(column)
+                if isinstance(cell, oracle.Unfit):
+                    at_fault.add((record.number, column))
+                elif column not in record.repeated_keys:
+                    assert found == (cell or None)
+        assert {(number, column) for number, column, _ in reading.faults} == at_fault
+
+
+@FUZZ
+@given(
+    content=st.lists(PIECES.filter(lambda piece: b"\r" not in piece), max_size=50).map(b"".join),
+    block=st.integers(1, 40),
+)
+def test_lines_that_are_too_long_are_found_wherever_blocks_end(read_file, content, block):
+    """With the size of a line cut down to 12 bytes, so that it is often passed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lines, "MAX_RECORD_BYTES", 12)
+        patch.setattr(jsonl_files, "MAX_RECORD_BYTES", 12)
+        patch.setattr(oracle, "MOST_BYTES", 12)
+        expected = oracle.read_json_lines(content).records
+        for block_bytes in (None, block):
+            reading = read_file("f.jsonl", content, LAYOUT, block_bytes)
+            assert reading.rows.keys() == {record.number for record in expected if not record.broken}
+            assert reading.broken.keys() == {record.number for record in expected if record.broken}
