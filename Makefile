@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: install refresh test lint dev benchmark lock
+.PHONY: install refresh test lint dev benchmark docs lock
 
 install: $(INSTALLED)
 
@@ -34,6 +34,10 @@ dev: install
 
 benchmark: install
 	$(BIN)/python -m benchmarks
+
+# What is made from the contracts.
+docs: install
+	$(BIN)/python -m models.dictionary > docs/data-dictionary.md
 
 # After a change of dependencies in pyproject.toml; needs uv.
 lock:

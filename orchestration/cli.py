@@ -20,7 +20,7 @@ import typer
 from filelock import Timeout
 
 from orchestration import telling
-from orchestration.stages import Warehouse, Work, find_work
+from orchestration.stages import Warehouse, find_work, prune_exports
 from orchestration.stages import export as export_reports
 from warehouse.exports import REPORTS, NothingPublished
 from warehouse.ledger import Refresh, now
@@ -77,22 +77,22 @@ def refresh(
         if dry_run:
             telling.plan(work)
             return
-        outcome, message = "nothing new", ""
         with _writer(warehouse):
-            if not work.is_nothing:
-                outcome, message = _run_job(warehouse, work, verify, full_refresh)
-            else:
-                from orchestration.stages import prune_exports
-
+            if work.is_nothing:
                 prune_exports(warehouse)
+                ended = Refresh(started_at, now(), "nothing new", "")
+            else:
+                # Dagster takes seconds to import: a refresh with nothing to do does without.
+                from orchestration.running import run_refresh
+
+                ended = run_refresh(warehouse, work, verify=verify, full_refresh=full_refresh)
     except OSError as error:
         # A full disk, a folder without permission: nothing of it is the program's fault, and a trace would not help.
-        outcome, message = "failed", f"{error.strerror or error}: {error.filename or ''}"
-    warehouse_refresh = Refresh(started_at, now(), outcome, message)
-    with contextlib.suppress(OSError):
-        warehouse.ledger.note_refresh(warehouse_refresh)
-    telling.end_of_refresh(warehouse, warehouse_refresh)
-    raise typer.Exit(OK if outcome in ("published", "nothing new") else FAILED)
+        ended = Refresh(started_at, now(), "failed", f"{error.strerror or error}: {error.filename or ''}")
+    with contextlib.suppress(OSError, sqlite3.Error):
+        warehouse.ledger.note_refresh(ended)
+    telling.end_of_refresh(warehouse, ended)
+    raise typer.Exit(OK if ended.outcome in ("published", "nothing new") else FAILED)
 
 
 def _writer(warehouse: Warehouse):
@@ -103,13 +103,6 @@ def _writer(warehouse: Warehouse):
     except Timeout:
         telling.console.print("Another refresh is at work on this data folder: waiting for it to end.")
     return warehouse.paths.writer()
-
-
-def _run_job(warehouse: Warehouse, work: Work, verify: bool, full_refresh: bool) -> tuple[str, str]:
-    """Runs the Dagster refresh job in this process; gives how it ended, and the reason where it did not publish."""
-    from orchestration.running import run_refresh
-
-    return run_refresh(warehouse, work, verify=verify, full_refresh=full_refresh)
 
 
 @app.command()
@@ -156,11 +149,13 @@ def status() -> None:
 
 @app.command()
 def accept(
-    file: Annotated[str, typer.Argument(help="The file, as <log>/<name>: sends/2026-01-05.csv.gz")],
+    file: Annotated[str, typer.Argument(help="The file: its path, or <log>/<name> as in sends/2026-01-05.csv.gz")],
     reason: Annotated[str, typer.Option(help="Why what was found in it is acceptable; it is recorded.")],
 ) -> None:
     """Accept what was found in this content of this file: it no longer holds publication back."""
     warehouse = _open()
+    with contextlib.suppress(ValueError):
+        file = Path(file).absolute().relative_to(warehouse.settings.landing).as_posix()
     log, _, source_file = file.partition("/")
     if not reason.strip():
         typer.echo("--reason must say why", err=True)

@@ -1,4 +1,4 @@
-"""Running the Dagster refresh job in this process, and telling how it ended.
+"""Running the Dagster refresh job in this process, and what a run of it came to, wherever it ran.
 
 Not here: what the job is made of (`defs/`), what is printed (`telling`).
 """
@@ -6,11 +6,21 @@ Not here: what the job is made of (`defs/`), what is printed (`telling`).
 import logging
 import os
 import shutil
+from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orchestration import stages
 from orchestration.stages import Warehouse, Work
+from warehouse.ledger import Refresh, now
 from warehouse.settings import PROJECT
+
+if TYPE_CHECKING:
+    from dagster import DagsterEvent
+
+STARTED_BY_COMMAND = {"sendmart/started_by": "command line"}
+"""The tag of runs that report their end themselves."""
 
 
 def dagster_home(warehouse: Warehouse) -> Path:
@@ -25,10 +35,8 @@ def dagster_home(warehouse: Warehouse) -> Path:
     return home
 
 
-def run_refresh(
-    warehouse: Warehouse, work: Work, *, verify: bool = False, full_refresh: bool = False
-) -> tuple[str, str]:
-    """Runs the job; gives how it ended (`published`, `nothing new`, `held back`, `failed`), and why."""
+def run_refresh(warehouse: Warehouse, work: Work, *, verify: bool = False, full_refresh: bool = False) -> Refresh:
+    """Runs the refresh job, or, where there is nothing but exports to do, the job for these."""
     import dagster as dg
 
     from models.vocabulary import Log
@@ -36,7 +44,7 @@ def run_refresh(
     from warehouse.exports import REPORTS
 
     logging.getLogger("dagster").setLevel(logging.ERROR)
-    published_before = warehouse.ledger.last_publication()
+    started_at = now()
     job = defs().resolve_job_def("refresh" if work.must_publish or any(work.files.values()) else "csv_exports")
     ops = {f"exports__{report}": {"config": {"only_new": True}} for report in REPORTS}
     if job.name == "refresh":
@@ -46,19 +54,26 @@ def run_refresh(
         instance=dg.DagsterInstance.from_config(str(dagster_home(warehouse))),
         raise_on_error=False,
         run_config={"ops": ops, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        tags=STARTED_BY_COMMAND,
     )
-    if result.success:
-        is_new = warehouse.ledger.last_publication() != published_before
-        return ("published" if is_new else "nothing new"), ""
-    failed = [event for event in result.all_events if event.is_step_failure]
-    if any(event.step_key.startswith("published__") for event in failed):
+    return how_it_ended(warehouse, started_at, [event for event in result.all_events if event.is_step_failure])
+
+
+def how_it_ended(warehouse: Warehouse, started_at: datetime, failures: Iterable["DagsterEvent"]) -> Refresh:
+    """What a run of the refresh job came to: `published`, `nothing new`, `held back` or `failed`, and why."""
+    failures = list(failures)
+    if not failures:
+        last = warehouse.ledger.last_publication()
+        is_new = last is not None and last[1] >= started_at
+        return Refresh(started_at, now(), "published" if is_new else "nothing new", "")
+    if any(event.step_key.startswith("published__") for event in failures):
         verdict = stages.decide(warehouse)
         if not verdict.may_publish:
-            return "held back", "\n".join(str(hold) for hold in verdict.holds)
-    return "failed", "\n".join(_words(event) for event in failed) or "the run ended without a word"
+            return Refresh(started_at, now(), "held back", "\n".join(str(hold) for hold in verdict.holds))
+    return Refresh(started_at, now(), "failed", "\n".join(_words(event) for event in failures))
 
 
-def _words(event) -> str:
+def _words(event: "DagsterEvent") -> str:
     """Why a step failed: the innermost cause, which is what a person can act on."""
     error = event.step_failure_data.error
     while error.cause is not None:

@@ -16,6 +16,7 @@ import pytest
 
 from models.marts import DBT_MARTS
 from orchestration.stages import Warehouse, find_work
+from warehouse.ledger import Refresh, now
 from warehouse.settings import PREFIX, PROJECT, load_settings
 
 CASES = Path(__file__).parent / "cases"
@@ -57,14 +58,19 @@ def refresh_in_process(data: Path, landing: Path, **settings: str) -> RefreshedW
     with environment(variables):
         warehouse = Warehouse.of(load_settings())
         work = find_work(warehouse)
-        outcome, message = ("nothing new", "") if work.is_nothing else run_refresh(warehouse, work)
-        return RefreshedWarehouse(landing, warehouse, outcome, message, variables)
+        ended = Refresh(now(), now(), "nothing new", "") if work.is_nothing else run_refresh(warehouse, work)
+        return RefreshedWarehouse(landing, warehouse, ended.outcome, ended.message, variables)
 
 
 def sendmart(variables: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs the command line as a process of its own."""
     return subprocess.run(
-        [SENDMART, *arguments], env=clean_environment(variables), cwd=PROJECT, capture_output=True, text=True, check=False
+        [SENDMART, *arguments],
+        env=clean_environment(variables),
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 

@@ -195,12 +195,12 @@ def test_a_deeply_nested_line_costs_no_more_than_itself(read_file, text, opening
 
 
 def test_a_line_of_nothing_but_keys_twice_is_read_in_reasonable_time(read_file):
-    """About 0.3 MB: it is quick where each key is looked at once, and takes a minute where each is looked for in all."""
-    keys = [f'"k{number}":1' for number in range(30_000)]
+    """About 0.2 MB: quick where each key is looked at once, seconds (minutes, for 1 MiB) where each is looked for in all."""
+    keys = [f'"k{number}":1' for number in range(20_000)]
     started = time.process_time()
     reading = read_file("f.jsonl", ("{" + ",".join([*keys, '"k1":1', '"a":1']) + "}").encode(), LAYOUT)
     assert {column for _, column, _ in reading.faults} == {"k1"}
-    assert time.process_time() - started < 2
+    assert time.process_time() - started < 1
 
 
 def test_raw_rows_are_the_lines_as_they_came(read_file):

@@ -1,0 +1,37 @@
+"""What is written about the project is what the project does: dictionary, settings, column lists."""
+
+import re
+from pathlib import Path
+
+from models.dictionary import data_dictionary
+from models.marts import columns
+from warehouse.exports import CAMPAIGN_REPORT_COLUMNS
+from warehouse.settings import PREFIX, PROJECT, Settings
+
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_data_dictionary_is_that_of_the_contracts() -> None:
+    assert (PROJECT / "docs" / "data-dictionary.md").read_text(encoding="utf-8") == data_dictionary(), "run: make docs"
+
+
+def test_the_readme_lists_every_setting_with_its_default() -> None:
+    listed = dict(re.findall(rf"^\| `({PREFIX}[A-Z_]+)` \| (.+?) \|", README, flags=re.MULTILINE))
+    fields = Settings.model_fields
+    assert listed.keys() == {PREFIX + name.upper() for name in fields}
+    for name, field in fields.items():
+        if field.default_factory is None:
+            default = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
+            assert listed[PREFIX + name.upper()] == f"`{default}`"
+
+
+def test_links_in_the_documents_lead_somewhere() -> None:
+    for document in [PROJECT / "README.md", *(PROJECT / "docs").glob("*.md"), *PROJECT.glob("benchmarks/*.md")]:
+        for link in re.findall(r"\]\(([^)#:]+)\)", document.read_text(encoding="utf-8")):
+            assert (document.parent / Path(link)).exists(), f"{document.name}: {link}"
+
+
+def test_the_campaign_report_shows_every_column_once_under_a_label() -> None:
+    labels = {column.name: column.label for column in columns("campaign_metrics")}
+    assert sorted(CAMPAIGN_REPORT_COLUMNS) == sorted(labels)
+    assert None not in labels.values()

@@ -1,0 +1,270 @@
+"""The landing zone: which names are log files, which are reported, and which files must be taken (again)."""
+
+import os
+import sqlite3
+import time
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from models.vocabulary import Log
+from warehouse.landing import LandingFile, Stamp, scan
+from warehouse.ledger import Ledger, LoadedFile
+
+DAY = date(2026, 1, 5)
+HOUR_NS = 3600 * 10**9
+
+
+def drop(landing: Path, *names: str, content: bytes = b"x") -> None:
+    for name in names:
+        path = landing / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+@pytest.mark.parametrize("extension", ["csv", "csv.gz", "jsonl", "jsonl.gz", "parquet"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "2026-01-05",
+            "2026-01-05.0",
+            "2026-01-05.0002",
+            "2026-01-05.gateway-eu.1",
+            "2026-01-05.csv",
+            "2026-01-05.part",
+        ),
+        *("2026-01-05/gateway-eu-1", "2026-01-05/any name, of. any kind", "2026-01-05/2026-01-06", "2026-01-05/日本"),
+    ],
+)
+def test_a_log_file_is_known_by_its_path_within_the_folder_of_its_log(tmp_path, name, extension):
+    drop(tmp_path, f"sends/{name}.{extension}")
+    zone = scan(tmp_path)
+    assert zone.files == (
+        LandingFile(Log.SENDS, DAY, f"{name}.{extension}", tmp_path / "sends" / f"{name}.{extension}"),
+    )
+    assert zone.ignored == ()
+
+
+@pytest.mark.parametrize("log", Log)
+def test_every_log_has_a_folder_of_its_own(tmp_path, log):
+    drop(tmp_path, f"{log}/2026-01-05.csv")
+    zone = scan(tmp_path)
+    assert [file.log for file in zone.files] == [log]
+    assert zone.of(log) == list(zone.files)
+    assert all(zone.of(other) == [] for other in Log if other != log)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("sends/2026-01-05.txt", "sends/2026-01-05", "sends/2026-01-05.CSV", "sends/2026-01-05.gz", "sends/2026-01-05.csv.zip"),
+        *("sends/2026-01-05.parquet.gz", "sends/2026-01-05csv", "sends/2026-01-05..csv", "sends/2026-01-05-1.csv"),
+        *("sends/2026-1-5.csv", "sends/20260105.csv", "sends/05-01-2026.csv", "sends/x2026-01-05.csv", "sends/sends.csv"),
+        *("sends/2026-02-30.csv", "sends/2026-13-01.csv", "sends/0000-01-01.csv", "sends/２０２６-01-05.csv"),
+        *("sends/2026-02-30/a.csv", "sends/2026-01-05x/a.csv", "sends/latest/2026-01-05.csv", "sends/2026-01-05/a.txt"),
+        *("sends/2026-01-05.csv/a.csv", "2026-01-05.csv", "README.md", "SENDS", "sends.csv", "sends/2026-01-05/csv"),
+    ],
+)  # fmt: skip
+def test_any_other_name_is_reported_as_ignored(tmp_path, name):
+    drop(tmp_path, "clicks/2026-01-05.csv", name)
+    zone = scan(tmp_path)
+    assert [file.log for file in zone.files] == [Log.CLICKS]
+    assert zone.ignored == (name,)
+
+
+def test_folders_where_there_should_be_files_are_reported(tmp_path):
+    drop(tmp_path, "deliveries/2026-01-05.csv", "sends/2026-01-05/eu/a.csv", "Sends/2026-01-05.csv")
+    zone = scan(tmp_path)
+    assert zone.files == ()
+    assert zone.ignored == ("Sends", "deliveries", "sends/2026-01-05/eu")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("sends/.2026-01-05.csv", "sends/_2026-01-05.csv", "sends/2026-01-05.csv.tmp", "sends/2026-01-05.csv.part"),
+        *(
+            "sends/2026-01-05/.a.csv",
+            "sends/2026-01-05/_a.csv",
+            "sends/2026-01-05/a.csv.tmp",
+            "sends/2026-01-05/a.part",
+        ),
+        *("sends/_SUCCESS", "sends/.DS_Store", ".git/config", "_staging/2026-01-05.csv", "sends/2026-01-05.tmp/a.csv"),
+        *("sends/_temporary/2026-01-05.csv", ".hidden", "x.part"),
+    ],
+)
+def test_names_still_being_written_are_left_alone_and_not_reported(tmp_path, name):
+    drop(tmp_path, "clicks/2026-01-05.csv", name)
+    zone = scan(tmp_path)
+    assert [file.log for file in zone.files] == [Log.CLICKS]
+    assert zone.ignored == ()
+
+
+def test_names_that_are_no_text_are_reported_in_a_form_that_can_be_shown(tmp_path):
+    (tmp_path / "sends").mkdir()
+    place = os.fsencode(tmp_path / "sends") + b"/2026-01-05.\xff.csv"
+    Path(os.fsdecode(place)).write_bytes(b"x")
+    zone = scan(tmp_path)
+    assert zone.files == ()
+    assert zone.ignored == ("sends/2026-01-05.\\xff.csv",)
+
+
+def test_files_come_in_the_order_of_log_day_and_name(tmp_path):
+    names = ["2026-01-05.csv", "2026-01-05/b.csv", "2026-01-06.0.csv", "2026-01-06.1.jsonl"]
+    drop(tmp_path, "clicks/2025-01-01.csv", "campaigns/2027-01-01.csv", *(f"sends/{name}" for name in reversed(names)))
+    files = scan(tmp_path).files
+    assert [file.log for file in files] == [Log.CAMPAIGNS, *[Log.SENDS] * 4, Log.CLICKS]
+    assert [file.source_file for file in files[1:5]] == names
+
+
+def test_a_landing_zone_that_is_not_there_or_empty_holds_nothing(tmp_path):
+    (tmp_path / "empty" / "sends" / "2026-01-05").mkdir(parents=True)
+    for landing in (tmp_path / "nowhere", tmp_path / "empty"):
+        assert (scan(landing).files, scan(landing).ignored) == ((), ())
+
+
+# Which files must be taken
+
+
+@pytest.fixture
+def ledger(tmp_path) -> Ledger:
+    return Ledger(tmp_path / "data" / "ledger.sqlite")
+
+
+def landed(tmp_path: Path, content: bytes = b"x", hours_ago: float = 1, name: str = "2026-01-05.csv") -> LandingFile:
+    """A file that was modified so long ago."""
+    drop(tmp_path / "landing", f"sends/{name}", content=content)
+    age(tmp_path / "landing" / "sends" / name, hours_ago)
+    (file,) = [file for file in scan(tmp_path / "landing").files if file.source_file == name]
+    return file
+
+
+def age(path: Path, hours_ago: float) -> None:
+    modified = time.time_ns() - int(hours_ago * HOUR_NS)
+    os.utime(path, ns=(modified, modified))
+
+
+def note(ledger: Ledger, file: LandingFile, sha256: str | None = None, stamp: Stamp | None = None) -> None:
+    """Notes a file as taken, with its hash or another."""
+    taken = LoadedFile(
+        log=file.log,
+        source_file=file.source_file,
+        log_date=file.log_date,
+        sha256=sha256 or file.sha256(),
+        refusal=None,
+        records=0,
+        accepted=0,
+        rejected=0,
+        first_event=None,
+        last_event=None,
+        unknown_columns=(),
+        loaded_at=datetime(2026, 1, 6, tzinfo=UTC),
+    )
+    ledger.note_files([(taken, stamp or file.stamp())])
+
+
+def noted_mtime(tmp_path: Path) -> int:
+    with sqlite3.connect(tmp_path / "data" / "ledger.sqlite") as connection:
+        return connection.execute("select mtime_ns from files").fetchone()[0]
+
+
+def test_a_file_that_was_never_taken_is_untaken(tmp_path, ledger):
+    file = landed(tmp_path)
+    assert ledger.untaken([file]) == [file]
+    note(ledger, file)
+    other = landed(tmp_path, name="2026-01-06.csv")
+    assert ledger.untaken([file, other]) == [other]
+
+
+def test_a_file_of_the_same_name_in_another_log_is_another_file(tmp_path, ledger):
+    file = landed(tmp_path)
+    note(ledger, file)
+    drop(tmp_path / "landing", "clicks/2026-01-05.csv")
+    assert [file.log for file in ledger.untaken(scan(tmp_path / "landing").files)] == [Log.CLICKS]
+
+
+def test_a_file_whose_stamp_is_as_noted_is_not_read(tmp_path, ledger):
+    """Noted with a hash that is not its own: who read it would find it changed."""
+    file = landed(tmp_path)
+    note(ledger, file, sha256="another")
+    assert ledger.untaken([file]) == []
+
+
+def test_a_file_that_was_taken_when_freshly_modified_is_read_again(tmp_path, ledger):
+    file = landed(tmp_path, hours_ago=0)
+    note(ledger, file, sha256="another")
+    assert ledger.untaken([file]) == [file]
+
+
+def test_a_file_dated_ahead_is_read_each_time(tmp_path, ledger):
+    file = landed(tmp_path, hours_ago=-1)
+    note(ledger, file, sha256="another")
+    assert ledger.untaken([file]) == [file]
+
+
+def test_a_fresh_file_of_the_same_content_is_not_taken_again_and_is_trusted_once_it_has_aged(tmp_path, ledger):
+    file = landed(tmp_path, hours_ago=0)
+    note(ledger, file)
+    assert ledger.untaken([file]) == []
+    age(file.path, hours_ago=1)
+    assert ledger.untaken([file]) == []
+    assert noted_mtime(tmp_path) == file.path.stat().st_mtime_ns
+
+
+@pytest.mark.parametrize("content", [b"y", b"xy", b""], ids=["same size", "larger", "empty"])
+@pytest.mark.parametrize("hours_ago", [0, 1, 48])
+def test_a_file_with_other_content_is_taken(tmp_path, ledger, content, hours_ago):
+    file = landed(tmp_path, b"x")
+    note(ledger, file)
+    file.path.write_bytes(content)
+    age(file.path, hours_ago)
+    assert ledger.untaken([file]) == [file]
+
+
+def test_a_file_that_was_replaced_under_the_same_size_and_times_is_taken(tmp_path, ledger):
+    file = landed(tmp_path, b"x")
+    note(ledger, file)
+    modified = file.path.stat().st_mtime_ns
+    replacement = tmp_path / "replacement"
+    replacement.write_bytes(b"y")
+    os.utime(replacement, ns=(modified, modified))
+    replacement.replace(file.path)
+    assert file.path.stat().st_mtime_ns == modified
+    assert ledger.untaken([file]) == [file]
+
+
+def test_a_file_that_was_touched_is_not_taken_and_its_stamp_is_noted_anew(tmp_path, ledger):
+    file = landed(tmp_path, hours_ago=2)
+    note(ledger, file)
+    age(file.path, hours_ago=1)
+    assert noted_mtime(tmp_path) != file.path.stat().st_mtime_ns
+    assert ledger.untaken([file]) == []
+    assert noted_mtime(tmp_path) == file.path.stat().st_mtime_ns
+
+
+@pytest.mark.parametrize("differing", ["size", "mtime_ns", "ctime_ns", "inode"])
+def test_any_difference_in_the_stamp_has_the_file_read(tmp_path, ledger, differing):
+    file = landed(tmp_path)
+    noted = vars(file.stamp()) | {differing: getattr(file.stamp(), differing) - 10**10}
+    note(ledger, file, sha256="another", stamp=Stamp(**noted))
+    assert ledger.untaken([file]) == [file]
+
+
+def test_verifying_reads_every_file_and_finds_what_no_stamp_shows(tmp_path, ledger):
+    same, changed = landed(tmp_path), landed(tmp_path, name="2026-01-06.csv")
+    note(ledger, same)
+    note(ledger, changed, sha256="of what was there before, under the same stamp")
+    assert ledger.untaken([same, changed]) == []
+    assert ledger.untaken([same, changed], verify=True) == [changed]
+
+
+def test_a_file_that_vanished_since_it_was_found_is_not_there_to_be_taken(tmp_path, ledger):
+    gone, new = landed(tmp_path), landed(tmp_path, name="2026-01-06.csv")
+    gone.path.unlink()
+    assert ledger.untaken([gone, new]) == [new]
+    drop(tmp_path / "landing", "sends/2026-01-05.csv")
+    note(ledger, gone)
+    gone.path.unlink()
+    assert ledger.untaken([gone, new], verify=True) == [new]

@@ -1,0 +1,532 @@
+"""Loading, from files in a landing zone to rows in lake and quarantine: nothing lost, nothing twice, nothing by halves."""
+
+import gzip
+from dataclasses import replace
+from datetime import date, datetime
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from models.vocabulary import Log
+from quality.admission import Judgement, judge
+from warehouse import lake
+from warehouse.landing import scan
+from warehouse.ledger import Ledger, LoadedFile
+from warehouse.loading import load
+from warehouse.paths import DataPaths
+from warehouse.readers import lines
+from warehouse.readers.records import ReconciliationError
+
+HEADER = b"contact_id,unsubscribed_at,source\n"
+LOG = Log.UNSUBSCRIBES
+
+
+def row(number: int, source: str = "link") -> bytes:
+    return f"k{number},2026-01-05T12:{number % 60:02},{source}\n".encode()
+
+
+def rows(count: int, source: str = "link") -> bytes:
+    return HEADER + b"".join(row(number, source) for number in range(1, count + 1))
+
+
+BAD = b"k9,yesterday,link\n"
+
+
+class Warehouse:
+    """A landing zone, and a data folder that it is loaded into."""
+
+    def __init__(self, folder: Path) -> None:
+        self.landing = folder / "landing"
+        self.paths = DataPaths(folder / "data")
+        self.ledger = Ledger(self.paths.ledger)
+
+    def drop(self, name: str, content: bytes, log: Log = LOG) -> Path:
+        path = self.landing / log / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        return path
+
+    def load(self, batch_rows: int = 1000, judge=judge, log: Log = LOG) -> dict[str, LoadedFile]:
+        files = self.ledger.untaken(scan(self.landing).of(log))
+        return {file.source_file: file for file in load(self.paths, self.ledger, files, judge, batch_rows)}
+
+    def contacts(self, source_file: str | None = None) -> list[str]:
+        """Who is in the lake, in the order of file and row."""
+        found = [self._read(file) for file in sorted(self.paths.lake.glob("*/log_date=*/*.parquet"))]
+        if not found:
+            return []
+        frame = pl.concat(found).sort("source_file", "row_number")
+        if source_file:
+            frame = frame.filter(pl.col("source_file") == source_file)
+        return frame["contact_id"].to_list()
+
+    def _read(self, file: Path) -> pl.DataFrame:
+        return pl.read_parquet(file, hive_partitioning=False)
+
+    def quarantine(self) -> list[tuple[str, int, str]]:
+        """File, row number and raw row of what is in the published quarantine."""
+        lake.publish_quarantine(self.paths, [])
+        return self.published("select source_file, row_number, raw_row from rejected_rows order by all")
+
+    def published(self, query: str) -> list[tuple]:
+        with duckdb.connect() as connection:
+            connection.execute(f"attach '{self.paths.published_quarantine}' as published (read_only)")
+            connection.execute("use published.quarantine")
+            return connection.execute(query).fetchall()
+
+    def left_aside(self) -> list[str]:
+        return [path.name for path in self.paths.data.rglob("*") if ".tmp" in path.name]
+
+
+@pytest.fixture
+def warehouse(tmp_path) -> Warehouse:
+    return Warehouse(tmp_path)
+
+
+def test_accepted_rows_are_in_the_lake_typed_with_where_they_came_from(warehouse):
+    warehouse.drop(
+        "2026-01-07/gw 1.csv", HEADER + b"k1, 2026-01-05T12:00+02:00 ,\n" + BAD + b"k2,2026-01-05 12:00:00.5Z,reply\n"
+    )
+    loaded = warehouse.load()["2026-01-07/gw 1.csv"]
+    assert (loaded.log, loaded.log_date, loaded.refusal) == (LOG, date(2026, 1, 7), None)
+    assert (loaded.records, loaded.accepted, loaded.rejected) == (3, 2, 1)
+    (file,) = warehouse.paths.lake.glob("unsubscribes/log_date=2026-01-07/*.parquet")
+    assert pl.read_parquet(file, hive_partitioning=False).sort("row_number").to_dicts() == [
+        {
+            "contact_id": "k1",
+            "unsubscribed_at": datetime(2026, 1, 5, 10),
+            "mobile_number": None,
+            "source": None,
+            "source_file": "2026-01-07/gw 1.csv",
+            "row_number": 1,
+        },
+        {
+            "contact_id": "k2",
+            "unsubscribed_at": datetime(2026, 1, 5, 12, 0, 0, 500000),
+            "mobile_number": None,
+            "source": "reply",
+            "source_file": "2026-01-07/gw 1.csv",
+            "row_number": 3,
+        },
+    ]  # fmt: skip
+
+
+CONTENTS = {
+    "csv": HEADER + row(1) + BAD + b"broken\n" + row(2),
+    "csv.gz": gzip.compress(HEADER + row(1) + BAD + b"broken\n" + row(2)),
+    "jsonl": b'{"contact_id": "k1", "unsubscribed_at": "2026-01-05T12:00"}\n{"contact_id": "k9"}\nbroken\n'
+    b'{"contact_id": "k2", "unsubscribed_at": "2026-01-05T12:00"}\n',
+}
+
+
+@pytest.mark.parametrize("extension", CONTENTS)
+def test_accepted_and_quarantined_rows_are_the_records_of_the_file(warehouse, extension):
+    warehouse.drop(f"2026-01-05.{extension}", CONTENTS[extension])
+    (loaded,) = warehouse.load().values()
+    assert (loaded.records, loaded.accepted, loaded.rejected) == (4, 2, 2)
+    assert warehouse.contacts() == ["k1", "k2"]
+    assert [(number, raw) for _, number, raw in warehouse.quarantine()] == [
+        (2, CONTENTS["jsonl"].split(b"\n")[1].decode() if extension == "jsonl" else BAD.decode().strip()),
+        (3, "broken"),
+    ]
+
+
+def test_parquet_rows_are_accepted_and_quarantined_alike(warehouse):
+    path = warehouse.drop("2026-01-05.parquet", b"")
+    moment = datetime(2026, 1, 5, 12)
+    pq.write_table(pa.table({"contact_id": ["k1", None, "k2"], "unsubscribed_at": [moment, moment, moment]}), path)
+    (loaded,) = warehouse.load().values()
+    assert (loaded.records, loaded.accepted, loaded.rejected) == (3, 2, 1)
+    assert warehouse.contacts() == ["k1", "k2"]
+    assert [number for _, number, _ in warehouse.quarantine()] == [2]
+
+
+def test_what_is_noted_of_a_file_is_what_was_taken(warehouse):
+    path = warehouse.drop(
+        "2026-01-05.csv", b"contact_id,unsubscribed_at,x,y\nk1,2026-01-03T12:00,,\nk2,2026-01-09T12:00,,\n"
+    )
+    loaded = warehouse.load()
+    (noted,) = warehouse.ledger.files()
+    assert {noted.source_file: noted} == loaded
+    assert noted.unknown_columns == ("x", "y")
+    assert (noted.first_event, noted.last_event) == ("2026-01-03 12:00:00", "2026-01-09 12:00:00")
+    assert noted.sha256 == scan(path.parents[1]).files[0].sha256()
+
+
+# Replacement
+
+
+def test_nothing_is_loaded_twice(warehouse):
+    warehouse.drop("2026-01-05.csv", rows(2))
+    assert list(warehouse.load()) == ["2026-01-05.csv"]
+    assert warehouse.load() == {}
+    warehouse.drop("2026-01-05.csv", rows(2))
+    assert warehouse.load() == {}
+    assert warehouse.contacts() == ["k1", "k2"]
+
+
+def test_corrected_content_replaces_what_the_file_gave_whole(warehouse):
+    warehouse.drop("2026-01-05.csv", rows(3) + BAD)
+    warehouse.drop("2026-01-05.1.csv", rows(1))
+    warehouse.load()
+    warehouse.drop("2026-01-05.csv", HEADER + row(7))
+    assert list(warehouse.load()) == ["2026-01-05.csv"]
+    assert warehouse.contacts("2026-01-05.csv") == ["k7"]
+    assert warehouse.contacts("2026-01-05.1.csv") == ["k1"]
+    assert warehouse.quarantine() == []
+
+
+def test_a_good_file_that_is_replaced_by_bad_rows_gives_only_those(warehouse):
+    warehouse.drop("2026-01-05.csv", rows(3))
+    warehouse.load()
+    warehouse.drop("2026-01-05.csv", HEADER + BAD)
+    (loaded,) = warehouse.load().values()
+    assert (loaded.records, loaded.accepted, loaded.rejected) == (1, 0, 1)
+    assert warehouse.contacts() == []
+    assert warehouse.quarantine() == [("2026-01-05.csv", 1, "k9,yesterday,link")]
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", HEADER, b"\xef\xbb\xbf"], ids=["no bytes", "blank", "header", "mark"])
+def test_an_empty_file_takes_back_what_the_file_gave(warehouse, content):
+    warehouse.drop("2026-01-05.csv", rows(3) + BAD)
+    warehouse.load()
+    warehouse.drop("2026-01-05.csv", content)
+    (loaded,) = warehouse.load().values()
+    assert (loaded.records, loaded.refusal, loaded.first_event) == (0, None, None)
+    assert (warehouse.contacts(), warehouse.quarantine()) == ([], [])
+
+
+def test_a_refused_content_gives_nothing_and_takes_back_what_the_file_gave(warehouse):
+    warehouse.drop("2026-01-05.csv", rows(3) + BAD)
+    warehouse.drop("2026-01-05.1.csv", rows(1))
+    warehouse.load()
+    warehouse.drop("2026-01-05.csv", b"contact_id\nk1\n")
+    (loaded,) = warehouse.load().values()
+    assert "unsubscribed_at" in loaded.refusal
+    assert (loaded.records, loaded.accepted, loaded.rejected) == (0, 0, 0)
+    assert warehouse.contacts() == ["k1"]
+    assert warehouse.quarantine() == []
+    # Refused once is not read again, until it is whole.
+    assert warehouse.load() == {}
+    warehouse.drop("2026-01-05.csv", rows(2))
+    assert warehouse.load()["2026-01-05.csv"].refusal is None
+    assert warehouse.contacts("2026-01-05.csv") == ["k1", "k2"]
+
+
+def test_a_file_that_turns_out_damaged_after_many_batches_gives_nothing(warehouse, monkeypatch):
+    monkeypatch.setattr(lines, "BLOCK_BYTES", 256)
+    whole = gzip.compress(rows(200))
+    warehouse.drop("2026-01-05.csv.gz", whole[:-4] + bytes(4))
+    warehouse.drop("2026-01-06.csv", rows(2))
+    loaded = warehouse.load(batch_rows=5)
+    assert "gzip" in loaded["2026-01-05.csv.gz"].refusal
+    assert (loaded["2026-01-05.csv.gz"].records, loaded["2026-01-06.csv"].records) == (0, 2)
+    assert warehouse.contacts() == ["k1", "k2"]
+    assert warehouse.left_aside() == []
+    warehouse.drop("2026-01-05.csv.gz", whole)
+    assert warehouse.load(batch_rows=5)["2026-01-05.csv.gz"].accepted == 200
+
+
+def test_a_file_that_has_gone_keeps_its_rows(warehouse):
+    path = warehouse.drop("2026-01-05.csv", rows(2) + BAD)
+    warehouse.load()
+    path.unlink()
+    assert warehouse.load() == {}
+    assert warehouse.contacts() == ["k1", "k2"]
+    assert len(warehouse.quarantine()) == 1
+
+
+def test_files_whose_names_are_alike_do_not_replace_one_another(warehouse):
+    names = [
+        "2026-01-05.csv",
+        "2026-01-05.csv.gz",
+        "2026-01-05.a.csv",
+        "2026-01-05/a.csv",
+        "2026-01-05/a .csv",
+        "2026-01-05.A.csv",
+    ]
+    names += [f"2026-01-05/{'x' * 100}{number}.csv" for number in (1, 2)]
+    for name in names:
+        warehouse.drop(name, gzip.compress(rows(1)) if name.endswith("gz") else rows(1))
+    assert sorted(warehouse.load()) == sorted(names)
+    assert warehouse.contacts() == ["k1"] * len(names)
+
+
+# Batches
+
+
+@pytest.mark.parametrize("batch_rows", [1, 2, 3, 7, 1000])
+@pytest.mark.parametrize("block_bytes", [10, 100, 10_000])
+def test_batches_of_any_size_give_the_same(warehouse, monkeypatch, block_bytes, batch_rows):
+    monkeypatch.setattr(lines, "BLOCK_BYTES", block_bytes)
+    contents = {
+        "2026-01-05.0.csv": rows(20) + BAD + b"broken\n" + row(21),
+        "2026-01-05.1.csv": b"",
+        "2026-01-05.2.csv": HEADER + BAD,
+        "2026-01-05.3.csv": HEADER + b"broken\n",
+        "2026-01-05.4.csv": b"contact_id\nk1\n",
+        "2026-01-05.5.jsonl": CONTENTS["jsonl"],
+        "2026-01-05.6.csv": rows(2),
+        "2026-01-06.csv": rows(3),
+    }
+    for name, content in contents.items():
+        warehouse.drop(name, content)
+    loaded = warehouse.load(batch_rows)
+    assert {name: (file.records, file.accepted, file.rejected) for name, file in loaded.items()} == {
+        "2026-01-05.0.csv": (23, 21, 2),
+        "2026-01-05.1.csv": (0, 0, 0),
+        "2026-01-05.2.csv": (1, 0, 1),
+        "2026-01-05.3.csv": (1, 0, 1),
+        "2026-01-05.4.csv": (0, 0, 0),
+        "2026-01-05.5.jsonl": (4, 2, 2),
+        "2026-01-06.csv": (3, 3, 0),
+        "2026-01-05.6.csv": (2, 2, 0),
+    }
+    assert [name for name, file in loaded.items() if file.refusal] == ["2026-01-05.4.csv"]
+    assert warehouse.contacts("2026-01-05.0.csv") == [f"k{number}" for number in range(1, 22)]
+    assert warehouse.contacts("2026-01-05.5.jsonl") == ["k1", "k2"]
+    assert [(name, number) for name, number, _ in warehouse.quarantine()] == [
+        *(("2026-01-05.0.csv", number) for number in (21, 22)),
+        *(("2026-01-05.2.csv", 1), ("2026-01-05.3.csv", 1), ("2026-01-05.5.jsonl", 2), ("2026-01-05.5.jsonl", 3)),
+    ]
+    assert warehouse.left_aside() == []
+
+
+def test_small_files_are_judged_together_and_a_large_one_in_parts(warehouse, monkeypatch):
+    monkeypatch.setattr(lines, "BLOCK_BYTES", 300)
+    for number in range(6):
+        warehouse.drop(f"2026-01-05.{number}.csv", rows(1))
+    warehouse.drop("2026-01-06.csv", rows(100))
+    heights = []
+
+    def counting(log, text, faults):
+        heights.append(text.height)
+        return judge(log, text, faults)
+
+    loaded = warehouse.load(batch_rows=20, judge=counting)
+    assert (len(loaded), sum(heights)) == (7, 106)
+    assert heights[0] >= 20
+    assert 4 <= len(heights) <= 6
+
+
+# Files that change while they are read
+
+
+def while_judging(act):
+    """A judge during whose work something happens, once."""
+    left = [act]
+
+    def judging(log, text, faults):
+        if left:
+            left.pop()()
+        return judge(log, text, faults)
+
+    return judging
+
+
+def test_a_file_that_grows_while_it_is_read_is_left_for_the_next_time(warehouse):
+    warehouse.drop("2026-01-05.csv", rows(2))
+    warehouse.load()
+    path = warehouse.drop("2026-01-05.csv", rows(3))
+    warehouse.drop("2026-01-06.csv", rows(1))
+
+    def grow():
+        with path.open("ab") as file:
+            file.write(row(4))
+
+    assert list(warehouse.load(judge=while_judging(grow))) == ["2026-01-06.csv"]
+    assert warehouse.contacts("2026-01-05.csv") == ["k1", "k2"]
+    assert warehouse.left_aside() == []
+    assert warehouse.load()["2026-01-05.csv"].accepted == 4
+
+
+def test_a_file_that_grows_while_it_is_refused_keeps_what_it_gave(warehouse, monkeypatch):
+    monkeypatch.setattr(lines, "BLOCK_BYTES", 100)
+    warehouse.drop("2026-01-05.csv.gz", gzip.compress(rows(2)))
+    warehouse.load()
+    whole = gzip.compress(rows(100))
+    path = warehouse.drop("2026-01-05.csv.gz", whole[:-20])
+    loaded = warehouse.load(batch_rows=1, judge=while_judging(lambda: path.write_bytes(whole)))
+    assert loaded == {}
+    assert warehouse.contacts() == ["k1", "k2"]
+    assert warehouse.load()["2026-01-05.csv.gz"].accepted == 100
+
+
+def test_a_file_that_vanishes_while_it_is_read_keeps_what_it_gave(warehouse):
+    warehouse.drop("2026-01-05.csv", rows(2))
+    warehouse.load()
+    path = warehouse.drop("2026-01-05.csv", rows(3))
+    assert warehouse.load(judge=while_judging(path.unlink)) == {}
+    assert warehouse.contacts() == ["k1", "k2"]
+    assert warehouse.left_aside() == []
+
+
+def test_a_file_that_vanishes_before_it_is_read_is_passed_over(warehouse):
+    path = warehouse.drop("2026-01-05.csv", rows(2))
+    warehouse.drop("2026-01-06.csv", rows(1))
+    files = scan(warehouse.landing).of(LOG)
+    path.unlink()
+    loaded = load(warehouse.paths, warehouse.ledger, files, judge)
+    assert [file.source_file for file in loaded] == ["2026-01-06.csv"]
+
+
+# Failures of the load itself
+
+
+def failing_at(call: int):
+    calls = []
+
+    def failing(log, text, faults):
+        calls.append(1)
+        if len(calls) == call:
+            raise RuntimeError("the contract cannot be checked")
+        return judge(log, text, faults)
+
+    return failing
+
+
+@pytest.mark.parametrize("batch_rows", [1, 10, 45, 1000])
+@pytest.mark.parametrize("call", [1, 2])
+def test_a_load_that_breaks_off_leaves_what_was_there_and_nothing_aside(warehouse, monkeypatch, call, batch_rows):
+    monkeypatch.setattr(lines, "BLOCK_BYTES", 300)
+    warehouse.drop("2026-01-05.csv", rows(2))
+    warehouse.load()
+    warehouse.drop("2026-01-05.csv", rows(25) + BAD * 25)
+    if (call, batch_rows) == (2, 1000):
+        call = 1  # all in one batch
+    with pytest.raises(RuntimeError):
+        warehouse.load(batch_rows, judge=failing_at(call))
+    assert warehouse.contacts() == ["k1", "k2"]
+    assert warehouse.left_aside() == []
+    (loaded,) = warehouse.load(batch_rows).values()
+    assert (loaded.accepted, loaded.rejected) == (25, 25)
+
+
+def losing_a_row(log, text, faults):
+    judgement = judge(log, text, faults)
+    return Judgement(judgement.rows.head(judgement.rows.height - 1), judgement.reasons)
+
+
+def rejecting_a_row_twice(log, text, faults):
+    judgement = judge(log, text, faults)
+    return Judgement(judgement.rows, pl.concat([judgement.reasons, judgement.reasons]))
+
+
+@pytest.mark.parametrize("odd_judge", [losing_a_row, rejecting_a_row_twice])
+def test_rows_that_do_not_add_up_stop_the_load_and_leave_what_was_there(warehouse, odd_judge):
+    warehouse.drop("2026-01-05.csv", rows(2))
+    warehouse.load()
+    warehouse.drop("2026-01-05.csv", rows(5) + BAD)
+    with pytest.raises(ReconciliationError, match=r"unsubscribes/2026-01-05\.csv.*6 records"):
+        warehouse.load(judge=odd_judge)
+    assert warehouse.contacts() == ["k1", "k2"]
+    assert warehouse.left_aside() == []
+    assert list(warehouse.load()) == ["2026-01-05.csv"]
+
+
+def test_a_row_that_can_be_read_but_not_shown_goes_to_quarantine(warehouse):
+    """Dates that Python does not know, bytes that are no text: each is one row's fault, and breaks nothing off."""
+    _, offsets, data = pa.array([b"k\xff", b"k2"]).buffers()
+    path = warehouse.drop("2026-01-05.parquet", b"")
+    moments = pa.array([2**62, 1767616200_000000], pa.timestamp("us"))
+    contacts = pa.StringArray.from_buffers(2, offsets, data)
+    pq.write_table(pa.table({"contact_id": contacts, "unsubscribed_at": moments}), path)
+    (loaded,) = warehouse.load().values()
+    assert (loaded.accepted, loaded.rejected) == (1, 1)
+    warehouse.drop(
+        "2026-01-05.csv", b"rate_date,currency,rate\n0000-01-01,EUR,1.1\n2026-01-01,EUR,1.1\n", Log.EXCHANGE_RATES
+    )
+    (loaded,) = warehouse.load(log=Log.EXCHANGE_RATES).values()
+    assert (loaded.accepted, loaded.rejected) == (1, 1)
+
+
+# The published quarantine
+
+
+def test_the_published_quarantine_tells_every_rejected_row_and_refused_file(warehouse):
+    warehouse.drop("2026-01-05.csv", HEADER + b" k1 ,,\xc3\xa9\n" + row(2) + b"k3,\xff\n,yesterday,\n")
+    warehouse.drop("2026-01-06.jsonl", b'{"unsubscribed_at": "2026-01-05T12:00"}\n')
+    warehouse.drop("2026-01-05.csv", b"x\n", Log.CLICKS)
+    warehouse.load()
+    refused = [
+        {"log": file.log, "log_date": file.log_date, "source_file": file.source_file, "reason": file.refusal}
+        for file in warehouse.load(log=Log.CLICKS).values()
+    ]
+    lake.publish_quarantine(warehouse.paths, refused)
+    found = warehouse.published("from rejected_rows order by all")
+    reasons = {(source_file, number): reasons for _, _, source_file, number, reasons, _ in found}
+    assert [(*row[:4], row[5]) for row in found] == [
+        ("unsubscribes", date(2026, 1, 5), "2026-01-05.csv", 1, " k1 ,,é"),
+        ("unsubscribes", date(2026, 1, 5), "2026-01-05.csv", 3, "k3,\\xff"),
+        ("unsubscribes", date(2026, 1, 5), "2026-01-05.csv", 4, ",yesterday,"),
+        ("unsubscribes", date(2026, 1, 6), "2026-01-06.jsonl", 1, '{"unsubscribed_at": "2026-01-05T12:00"}'),
+    ]
+    assert reasons["2026-01-05.csv", 1] == ["unsubscribed_at: is required"]
+    assert [reason.partition(":")[0] for reason in reasons["2026-01-05.csv", 3]] == ["line"]
+    assert [reason.partition(":")[0] for reason in reasons["2026-01-05.csv", 4]] == ["contact_id", "unsubscribed_at"]
+    ((log, log_date, source_file, reason),) = warehouse.published("from rejected_files")
+    assert (log, log_date, source_file) == ("clicks", date(2026, 1, 5), "2026-01-05.csv")
+    assert "click_id" in reason
+    types = warehouse.published("select column_name, column_type from (describe rejected_rows)")
+    assert dict(types) == {
+        "log": "VARCHAR",
+        "log_date": "DATE",
+        "source_file": "VARCHAR",
+        "row_number": "BIGINT",
+        "reasons": "VARCHAR[]",
+        "raw_row": "VARCHAR",
+    }
+
+
+def test_the_published_quarantine_is_there_when_nothing_is_in_it(warehouse):
+    lake.publish_quarantine(warehouse.paths, [])
+    assert warehouse.published(
+        "select (select count(*) from rejected_rows), (select count(*) from rejected_files)"
+    ) == [(0, 0)]
+    assert warehouse.left_aside() == []
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "日", "😀"])
+@pytest.mark.parametrize("letters", [20_000, 70_000, 200_000])
+def test_a_raw_row_is_cut_at_64_kibibytes_between_letters(warehouse, letter, letters):
+    warehouse.drop("2026-01-05.csv", HEADER + f"k1,,{letter * letters}\n".encode())
+    warehouse.load()
+    ((_, _, raw),) = warehouse.quarantine()
+    assert f"k1,,{letter * letters}".startswith(raw)
+    size = len(f"k1,,{letter * letters}".encode())
+    assert len(raw.encode()) == size if size <= 65536 else 65532 < len(raw.encode()) <= 65536
+
+
+def test_a_data_folder_of_any_name_will_do(tmp_path):
+    warehouse = Warehouse(tmp_path)
+    warehouse.paths = replace(warehouse.paths, data=tmp_path / "it's [a] *folder*, log=x")
+    warehouse.ledger = Ledger(warehouse.paths.ledger)
+    warehouse.drop("2026-01-05.csv", rows(1) + BAD)
+    warehouse.load()
+    lake.publish_quarantine(warehouse.paths, [])
+    with duckdb.connect() as connection:
+        place = str(warehouse.paths.published_quarantine).replace("'", "''")
+        connection.execute(f"attach '{place}' as published (read_only)")
+        found = connection.execute("select log, source_file from published.quarantine.rejected_rows").fetchall()
+    assert found == [("unsubscribes", "2026-01-05.csv")]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "2026-01-05/it's; drop table.csv",
+        '2026-01-05/a"b.csv',
+        "2026-01-05/log_date=1999-01-01.csv",
+        "2026-01-05.%s{}.csv",
+    ],
+)
+def test_a_log_file_of_any_name_will_do(warehouse, name):
+    warehouse.drop(name, rows(1) + BAD)
+    assert list(warehouse.load()) == [name]
+    assert warehouse.contacts(name) == ["k1"]
+    lake.publish_quarantine(warehouse.paths, [])
+    assert warehouse.published("select source_file, log_date from rejected_rows") == [(name, date(2026, 1, 5))]
