@@ -81,6 +81,7 @@ def refresh(
             if work.is_nothing:
                 prune_exports(warehouse)
                 ended = Refresh(started_at, now(), "nothing new", "")
+                warehouse.ledger.note_refresh(ended)
             else:
                 # Dagster takes seconds to import: a refresh with nothing to do does without.
                 from orchestration.running import run_refresh
@@ -89,8 +90,8 @@ def refresh(
     except OSError as error:
         # A full disk, a folder without permission: nothing of it is the program's fault, and a trace would not help.
         ended = Refresh(started_at, now(), "failed", f"{error.strerror or error}: {error.filename or ''}")
-    with contextlib.suppress(OSError, sqlite3.Error):
-        warehouse.ledger.note_refresh(ended)
+        with contextlib.suppress(OSError, sqlite3.Error):
+            warehouse.ledger.note_refresh(ended)
     telling.end_of_refresh(warehouse, ended)
     raise typer.Exit(OK if ended.outcome in ("published", "nothing new") else FAILED)
 

@@ -3,9 +3,11 @@
 Not here: what the job is made of (`defs/`), what is printed (`telling`).
 """
 
+import contextlib
 import logging
 import os
 import shutil
+import sqlite3
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -36,7 +38,7 @@ def dagster_home(warehouse: Warehouse) -> Path:
 
 
 def run_refresh(warehouse: Warehouse, work: Work, *, verify: bool = False, full_refresh: bool = False) -> Refresh:
-    """Runs the refresh job, or, where there is nothing but exports to do, the job for these."""
+    """Runs the refresh job, or, where there is nothing but exports to do, the job for these; notes how it ended."""
     import dagster as dg
 
     from models.vocabulary import Log
@@ -56,7 +58,10 @@ def run_refresh(warehouse: Warehouse, work: Work, *, verify: bool = False, full_
         run_config={"ops": ops, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         tags=STARTED_BY_COMMAND,
     )
-    return how_it_ended(warehouse, started_at, [event for event in result.all_events if event.is_step_failure])
+    ended = how_it_ended(warehouse, started_at, [event for event in result.all_events if event.is_step_failure])
+    with contextlib.suppress(OSError, sqlite3.Error):  # on a full disk, what went wrong is still told
+        warehouse.ledger.note_refresh(ended)
+    return ended
 
 
 def how_it_ended(warehouse: Warehouse, started_at: datetime, failures: Iterable["DagsterEvent"]) -> Refresh:

@@ -132,12 +132,12 @@ def status(warehouse: Warehouse) -> None:
     """The state of the warehouse, for whoever is on duty."""
     last = warehouse.ledger.last_refresh()
     if last is None:
-        console.print("No refresh yet. Next: sendmart refresh")
-        return
-    seconds = (last.finished_at - last.started_at).total_seconds()
-    console.print(f"Last refresh: {last.started_at:%Y-%m-%d %H:%M:%S} UTC, {seconds:.0f} s: {last.outcome}")
-    for line in last.message.splitlines():
-        console.print(f"  {line}")
+        console.print("Last refresh: none yet. Next: sendmart refresh")
+    else:
+        seconds = (last.finished_at - last.started_at).total_seconds()
+        console.print(f"Last refresh: {last.started_at:%Y-%m-%d %H:%M:%S} UTC, {seconds:.0f} s: {last.outcome}")
+        for line in last.message.splitlines():
+            console.print(f"  {line}")
     published = warehouse.ledger.last_publication()
     if published and warehouse.paths.published_marts.exists():
         with duckdb.connect() as connection:

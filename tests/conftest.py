@@ -5,7 +5,6 @@ A refresh parses the dbt project and imports much: whoever only looks at a publi
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -24,9 +23,23 @@ def no_settings_of_the_machine(tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield
 
 
-@pytest.fixture(scope="session", params=["small", "wide"])
-def refreshed_case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> RefreshedWarehouse:
-    """Each of the cases, refreshed by the real job."""
-    landing: Path = CASES / request.param / "landing"
-    data = tmp_path_factory.mktemp(request.param)
-    return refresh_in_process(data, landing, max_rejected_share="1")
+def _refreshed(case: str, tmp_path_factory: pytest.TempPathFactory) -> RefreshedWarehouse:
+    return refresh_in_process(tmp_path_factory.mktemp(case), CASES / case / "landing", max_rejected_share="1")
+
+
+@pytest.fixture(scope="session")
+def refreshed_small(tmp_path_factory: pytest.TempPathFactory) -> RefreshedWarehouse:
+    """The small case, refreshed by the real job."""
+    return _refreshed("small", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def refreshed_wide(tmp_path_factory: pytest.TempPathFactory) -> RefreshedWarehouse:
+    """The wide case, refreshed by the real job."""
+    return _refreshed("wide", tmp_path_factory)
+
+
+@pytest.fixture(params=["small", "wide"])
+def refreshed_case(request: pytest.FixtureRequest) -> RefreshedWarehouse:
+    """Each of the cases in turn."""
+    return request.getfixturevalue(f"refreshed_{request.param}")

@@ -54,9 +54,9 @@ def sendmart_version() -> str:
 
 
 def inputs(settings: Settings, ledger: Ledger) -> str:
-    """A fingerprint of all that a build depends on: lake, settings that alter figures, models, vocabulary, version."""
+    """A fingerprint of all that a build depends on: files, settings that alter figures, models, vocabulary, version."""
     digest = hashlib.sha256()
-    digest.update(ledger.lake_fingerprint().encode())
+    digest.update(ledger.files_fingerprint().encode())
     digest.update(f"{ledger.data_until()} {sendmart_version()}".encode())
     digest.update(json.dumps(settings.altering_figures(), sort_keys=True).encode())
     for file in _project_files():
@@ -81,7 +81,7 @@ def run_models(settings: Settings, paths: DataPaths, ledger: Ledger) -> tuple[Bu
     for file in (paths.build, paths.candidate):
         for part in (file, file.with_name(f"{file.name}.wal")):
             part.unlink(missing_ok=True)
-    results = _dbt(settings, paths, ["build", "--resource-type", "seed", "--resource-type", "model"])
+    results = run_dbt(settings, paths, ["build", "--resource-type", "seed", "--resource-type", "model"])
     failed = [result for result in results if result.status not in ("success", "pass")]
     if failed:
         words = "; ".join(f"{result.node.name}: {_first_line(result.message)}" for result in failed if result.message)
@@ -95,7 +95,7 @@ def run_models(settings: Settings, paths: DataPaths, ledger: Ledger) -> tuple[Bu
 
 def run_tests(settings: Settings, paths: DataPaths) -> dict[str, CheckResult]:
     """Runs the dbt tests on the candidate; results by the tests' unique ids. Failing rows are kept in the build file."""
-    results = _dbt(settings, paths, ["test", "--exclude-resource-type", "unit_test", "--store-failures"])
+    results = run_dbt(settings, paths, ["test", "--exclude-resource-type", "unit_test", "--store-failures"])
     return {result.node.unique_id: _check_result(result) for result in results}
 
 
@@ -114,7 +114,7 @@ def dbt_manifest(settings: Settings, paths: DataPaths) -> Path:
     manifest = paths.dbt_target / "manifest.json"
     if not manifest.exists() or any(file.stat().st_mtime > manifest.stat().st_mtime for file in _project_files()):
         # As a build would: the build after it finds everything parsed.
-        _dbt(settings, paths, ["parse"])
+        run_dbt(settings, paths, ["parse"])
     return manifest
 
 
@@ -193,7 +193,7 @@ def dbt_environment(settings: Settings, paths: DataPaths) -> dict[str, str]:
     }
 
 
-def _dbt(settings: Settings, paths: DataPaths, command: list[str]) -> list[Any]:
+def run_dbt(settings: Settings, paths: DataPaths, command: list[str]) -> list[Any]:
     """Runs a dbt command on the data folder and gives the results of its nodes."""
     paths.scratch.mkdir(parents=True, exist_ok=True)
     with _environment(dbt_environment(settings, paths)):

@@ -170,13 +170,10 @@ class Ledger:
             )
             return [_loaded_file(row) for row in rows]
 
-    def lake_fingerprint(self) -> str:
-        """What the lake holds, in one word: which content of which files."""
+    def files_fingerprint(self) -> str:
+        """Which content of which files was looked at, in one word. Refused files count: a build knows what it lacks."""
         with self._transaction() as connection:
-            rows = connection.execute(
-                "select log, source_file, sha256 from files where refusal is null and accepted > 0"
-                " order by log, source_file"
-            )
+            rows = connection.execute("select log, source_file, sha256 from files order by log, source_file")
             digest = hashlib.sha256()
             for row in rows:
                 digest.update("\0".join(row).encode() + b"\n")

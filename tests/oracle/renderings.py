@@ -276,7 +276,7 @@ def _integer_types(values: list[int]) -> list[pa.DataType]:
     types = [pa.int32(), pa.int64(), pa.float64(), pa.decimal128(12, 0)]
     if max(values) < 2**24:
         types.append(pa.float32())
-    if 0 <= min(values) and max(values) < 256:
+    if min(values) >= 0 and max(values) < 256:
         types.append(pa.uint8())
     return types
 

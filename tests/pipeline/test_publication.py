@@ -58,8 +58,8 @@ while True:
 """
 
 
-def test_reading_in_a_loop_while_refreshing_never_fails(refreshed_case: RefreshedWarehouse) -> None:
-    file = refreshed_case.warehouse.paths.published_marts
+def test_reading_in_a_loop_while_refreshing_never_fails(refreshed_wide: RefreshedWarehouse) -> None:
+    file = refreshed_wide.warehouse.paths.published_marts
     reader = subprocess.Popen(
         [sys.executable, "-c", READER, str(file)],
         env=clean_environment({}),
@@ -70,7 +70,7 @@ def test_reading_in_a_loop_while_refreshing_never_fails(refreshed_case: Refreshe
     try:
         assert reader.stdout.readline() == "read\n"
         inode = file.stat().st_ino
-        refresh = sendmart(refreshed_case.environment, "refresh", "--full-refresh")
+        refresh = sendmart(refreshed_wide.environment, "refresh", "--full-refresh")
         assert refresh.returncode == 0, refresh.stdout + refresh.stderr
         assert file.stat().st_ino != inode
         time.sleep(0.5)

@@ -60,7 +60,7 @@ def test_any_order_in_any_number_of_goes_gives_the_same_lake(data: st.DataObject
 
         assert _contents(bit_by_bit.lake) == _contents(at_once.lake)
         assert _contents(bit_by_bit.quarantine) == _contents(at_once.quarantine)
-        assert Ledger(bit_by_bit.ledger).lake_fingerprint() == Ledger(at_once.ledger).lake_fingerprint()
+        assert Ledger(bit_by_bit.ledger).files_fingerprint() == Ledger(at_once.ledger).files_fingerprint()
 
 
 @FEW

@@ -246,6 +246,7 @@ def test_unknown_columns_are_told_and_absent_ones_are_null(read_file):
     assert reading.rows == {1: ("1", "2", None, None)}
     assert reading.unknown_columns == {"x", "B"}
     assert read_file("f.csv", b"a,b\n1,2\n", layout).unknown_columns == set()
+    assert read_file("f.csv", b'a,"x\ny",b\n1,0,2\n', layout).unknown_columns == {"x\ny"}
 
 
 REFUSED = {

@@ -246,6 +246,23 @@ def test_a_file_that_is_not_whole_is_refused_with_the_reason(read_file, content,
         read_file("f.parquet", content, LAYOUT)
 
 
+@pytest.mark.parametrize("mask", [0b00000010, 0b10000000])
+def test_a_file_with_a_byte_changed_is_read_or_refused_and_breaks_nothing_off(read_file, mask):
+    """Be it in the rows or in what says how many there are and where: the file is at fault, not the load."""
+    columns = {"a": [f"value {number}" for number in range(20)], "b": [MOMENT] * 20}
+    content = parquet(columns, compression="none", use_dictionary=False)
+    broke_off = {}
+    for at in range(0, len(content), 2):
+        damaged = content[:at] + bytes([content[at] ^ mask]) + content[at + 1 :]
+        try:
+            read_file("f.parquet", damaged, LAYOUT)
+        except RefusedFile:
+            pass
+        except (Exception, pl.exceptions.PanicException) as error:
+            broke_off[at] = repr(error)[:100]
+    assert broke_off == {}
+
+
 def test_a_file_of_no_bytes_or_without_rows_has_no_rows(read_file):
     nothing = pa.array([], pa.string())
     assert read_file("f.parquet", b"", LAYOUT) == FileReading()

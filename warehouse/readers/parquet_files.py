@@ -85,10 +85,8 @@ def canonical_text(values: pa.Array) -> tuple[pl.Series, list[tuple[int, str]]]:
         return _decimal_text(_series(values.cast(pa.string()))), []
     if pa.types.is_timestamp(kind):
         return _timestamp_text(values, kind), []
-    if pa.types.is_boolean(kind):
-        rule = "must be text or a number, not a boolean"
-    else:
-        rule = f"must be text or a number, not {kind}"
+    found = "a boolean" if pa.types.is_boolean(kind) else kind
+    rule = f"must be text or a number, not {found}"
     present = np.flatnonzero(np.asarray(pc.is_valid(values)))
     return pl.Series([None] * len(values), dtype=pl.String), [(int(index), rule) for index in present]
 

@@ -1,0 +1,125 @@
+"""The command line as its users meet it: what it prints, its exit codes, and holding back, accepting, mending."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.running import CASES, RefreshedWarehouse, environment_of, mart_rows, rejected_rows, sendmart
+from warehouse.exports import REPORTS
+
+HEADER = "campaign_id,campaign_name,campaign_type,modified_by,modified_at\n"
+
+
+@pytest.mark.parametrize(
+    ("variables", "named"),
+    [
+        ({"SENDMART_CONVERSION_WINDOW_HOURS": "-1"}, "SENDMART_CONVERSION_WINDOW_HOURS"),
+        ({"SENDMART_CONVERSION_RATE_DENOMINATOR": "clicks"}, "SENDMART_CONVERSION_RATE_DENOMINATOR"),
+        ({"SENDMART_REPORTING_CURENCY": "EUR"}, "did you mean SENDMART_REPORTING_CURRENCY"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_one_line_and_exit_code_2(variables, named, tmp_path: Path) -> None:
+    run = sendmart({"SENDMART_DATA": str(tmp_path / "data"), **variables}, "refresh")
+    assert run.returncode == 2
+    assert len(run.stderr.splitlines()) == 1
+    assert named in run.stderr
+    assert not (tmp_path / "data").exists(), "nothing runs before the settings are right"
+
+
+def test_an_unknown_report_is_exit_code_2_and_nothing_published_is_1(tmp_path: Path) -> None:
+    variables = environment_of(tmp_path / "data", tmp_path / "landing")
+    assert sendmart(variables, "export", "nonsense").returncode == 2
+    run = sendmart(variables, "export")
+    assert (run.returncode, "sendmart refresh" in run.stderr) == (1, True)
+
+
+def test_status_tells_of_refresh_build_logs_and_checks(refreshed_small: RefreshedWarehouse) -> None:
+    run = sendmart(refreshed_small.environment, "status")
+    assert run.returncode == 0
+    build_id = refreshed_small.warehouse.ledger.last_publication()[0]
+    assert f"Published build: {build_id}" in run.stdout
+    for words in ("Last refresh: ", ": published", "sends", "receipts", "Quarantined", "Files refused"):
+        assert words in run.stdout
+    assert "missing: unsubscribes: 2026-01-06, 2026-01-10 to 2026-01-12" in run.stdout
+    assert "warning volumes_" in run.stdout, "so small a landing zone is out of the ordinary"
+
+
+def test_dry_run_changes_nothing(tmp_path: Path) -> None:
+    variables = environment_of(tmp_path / "data", CASES / "small" / "landing")
+    run = sendmart(variables, "refresh", "--dry-run")
+    assert run.returncode == 0
+    assert "would load sends/2026-01-05.0.csv" in run.stdout
+    assert not (tmp_path / "data" / "lake").exists()
+
+
+def test_sample_is_written_only_where_nobody_s_logs_are(tmp_path: Path) -> None:
+    variables = {"SENDMART_DATA": str(tmp_path / "data")}
+    run = sendmart(variables, "sample", "--sends", "50", "--days", "2", "--to", str(tmp_path / "logs"))
+    assert run.returncode == 0
+    assert list((tmp_path / "logs" / "sends").glob("2026-01-01.*"))
+    again = sendmart(variables, "sample", "--to", str(tmp_path / "logs"))
+    assert (again.returncode, "--to" in again.stderr) == (2, True)
+    set_landing = environment_of(tmp_path / "data", tmp_path / "somebody's")
+    assert sendmart(set_landing, "sample", "--first-run").returncode == 0
+    assert not (tmp_path / "somebody's").exists()
+
+
+def test_bad_files_hold_back_until_mended_or_accepted(tmp_path: Path) -> None:
+    """One warehouse through its bad days: published, held back twice over, mended, accepted, published again."""
+    landing, published = tmp_path / "landing", tmp_path / "data" / "published"
+    variables = environment_of(tmp_path / "data", landing)
+    campaigns = landing / "campaigns"
+    campaigns.mkdir(parents=True)
+    (campaigns / "2026-01-01.csv").write_text(HEADER + "c1,Spring,SMS,ann,2026-01-01T10:00:00Z\n")
+    first = sendmart(variables, "refresh")
+    assert first.returncode == 0, first.stdout + first.stderr
+    marts = published / "marts.duckdb"
+    inode = marts.stat().st_ino
+    assert {file.parent.name for file in (tmp_path / "data" / "exports").glob("*/*.csv")} == set(REPORTS)
+
+    (campaigns / "2026-01-02.csv").write_text("campaign_id,campaign_name\nc2,Summer\n")
+    bad_rows = "".join(f"c{number},Name,TELEX,ann,2026-01-03T10:00:00Z\n" for number in range(20))
+    (campaigns / "2026-01-03.csv").write_text(HEADER + bad_rows)
+    held = sendmart(variables, "refresh")
+    assert held.returncode == 1
+    last_lines = "\n".join(held.stdout.splitlines()[-6:])
+    assert "HELD BACK" in last_lines
+    assert "file-refused: campaigns/2026-01-02.csv: required column missing: campaign_type" in last_lines
+    assert "rows-rejected: campaigns of 2026-01-03: 20 of 20 rows" in last_lines
+    assert "sendmart accept campaigns/2026-01-02.csv" in last_lines
+    assert marts.stat().st_ino == inode, "what was published stays"
+    assert len(rejected_rows(published / "quarantine.duckdb")) == 20, "quarantine is brought up to date all the same"
+    assert "held back" in sendmart(variables, "status").stdout
+
+    (campaigns / "2026-01-02.csv").write_text(HEADER + "c2,Summer,MMS,bob,2026-01-02T10:00:00Z\n")
+    accepted = sendmart(variables, "accept", "campaigns/2026-01-03.csv", "--reason", "a test of the sending platform")
+    assert accepted.returncode == 0
+    mended = sendmart(variables, "refresh")
+    assert mended.returncode == 0, mended.stdout + mended.stderr
+    assert {row["campaign_name"] for row in mart_rows(marts, "campaigns")} == {"Spring", "Summer"}
+
+    (campaigns / "2026-01-03.csv").write_text(HEADER + bad_rows + "c99,Odd,TELEX,ann,2026-01-03T10:00:00Z\n")
+    assert sendmart(variables, "refresh").returncode == 1, "an acceptance is for that content alone"
+    (campaigns / "2026-01-03.csv").write_text("")
+    emptied = sendmart(variables, "refresh")
+    assert emptied.returncode == 0
+    assert rejected_rows(published / "quarantine.duckdb") == []
+
+
+def test_a_failing_check_holds_back(tmp_path: Path, refreshed_small: RefreshedWarehouse) -> None:
+    """The gate decides from what was recorded of the candidate; one failed or missing blocking check is enough."""
+    from models.checks import CheckResult
+    from orchestration import stages
+    from tests.running import environment
+
+    warehouse = refreshed_small.warehouse
+    candidate = warehouse.ledger.candidate()
+    with environment(refreshed_small.environment):
+        assert stages.decide(warehouse).may_publish
+        name = "contract_campaign_metrics"
+        warehouse.ledger.record_checks(candidate.build_id, [CheckResult(name, True, False, "one row too many")])
+        try:
+            (hold,) = stages.decide(warehouse).holds
+            assert (hold.code, "one row too many" in str(hold)) == ("check-failed", True)
+        finally:
+            warehouse.ledger.record_checks(candidate.build_id, [CheckResult(name, True, True)])

@@ -1,0 +1,99 @@
+"""What an operator finds in Dagster: lineage, partitions, checks, jobs, schedules; and that a date can be reloaded."""
+
+import dagster as dg
+import pytest
+
+from models.marts import DBT_MARTS
+from models.vocabulary import Log
+from orchestration.running import dagster_home
+from tests.running import RefreshedWarehouse, environment
+from warehouse.exports import REPORTS
+
+
+@pytest.fixture(scope="module")
+def definitions(refreshed_small: RefreshedWarehouse) -> dg.Definitions:
+    with environment(refreshed_small.environment):
+        from orchestration.definitions import defs
+
+        return defs()
+
+
+@pytest.fixture(scope="module")
+def instance(refreshed_small: RefreshedWarehouse) -> dg.DagsterInstance:
+    with environment(refreshed_small.environment):
+        return dg.DagsterInstance.from_config(str(dagster_home(refreshed_small.warehouse)))
+
+
+def test_lineage_leads_from_every_log_to_every_export(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    for report in REPORTS:
+        upstream = graph.get_ancestor_asset_keys(dg.AssetKey(["exports", report]))
+        assert {dg.AssetKey(["logs", log.value]) for log in Log} <= upstream
+        assert {dg.AssetKey(["marts", mart]) for mart in DBT_MARTS} <= upstream
+
+
+def test_every_asset_has_an_owner_a_group_a_kind_and_a_description(definitions: dg.Definitions) -> None:
+    for spec in definitions.resolve_all_asset_specs():
+        assert spec.owners, spec.key
+        assert spec.group_name != "default", spec.key
+        assert spec.kinds, spec.key
+        assert spec.description, spec.key
+
+
+def test_logs_are_partitioned_by_date_and_nothing_else_is(definitions: dg.Definitions) -> None:
+    for spec in definitions.resolve_all_asset_specs():
+        is_log = spec.key.path[0] == "logs"
+        assert (spec.partitions_def is not None) == is_log, spec.key
+
+
+def test_schedules_run_both_jobs(definitions: dg.Definitions) -> None:
+    schedules = {schedule.name: schedule for schedule in definitions.schedules}
+    assert schedules["nightly_refresh"].job_name == "refresh"
+    assert schedules["daily_exports"].job_name == "csv_exports"
+    assert {schedule.execution_timezone for schedule in schedules.values()} == {"UTC"}
+
+
+def test_the_refresh_reported_every_date_that_it_touched(
+    refreshed_small: RefreshedWarehouse, instance: dg.DagsterInstance
+) -> None:
+    for log in Log:
+        touched = {file.log_date.isoformat() for file in refreshed_small.warehouse.ledger.files(log)}
+        assert instance.get_materialized_partitions(dg.AssetKey(["logs", log.value])) == touched
+
+
+def test_checks_and_row_counts_are_recorded(refreshed_small: RefreshedWarehouse, instance: dg.DagsterInstance) -> None:
+    event = instance.get_latest_materialization_event(dg.AssetKey(["marts", "delivery_status"]))
+    metadata = event.asset_materialization.metadata
+    assert metadata["dagster/row_count"].value == 32
+    assert "| campaign_id |" in metadata["preview"].value
+    assert "+4477000" not in metadata["preview"].value, "phone numbers are masked"
+    keys = [
+        dg.AssetCheckKey(dg.AssetKey(["audit", "candidate_audit"]), f"{kind}_{mart}")
+        for mart in DBT_MARTS
+        for kind in ("contract", "invariants", "volumes")
+    ]
+    records = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
+    assert len(records) == len(keys) == 33
+
+
+def test_a_date_or_a_range_can_be_reloaded_by_hand(
+    refreshed_small: RefreshedWarehouse, definitions: dg.Definitions
+) -> None:
+    warehouse = refreshed_small.warehouse
+    before = {file.source_file: file.loaded_at for file in warehouse.ledger.files(Log.SENDS)}
+    with environment(refreshed_small.environment):
+        job = definitions.resolve_implicit_global_asset_job_def()
+        result = job.execute_in_process(
+            asset_selection=[dg.AssetKey(["logs", "sends"])],
+            tags={
+                "dagster/asset_partition_range_start": "2026-01-06",
+                "dagster/asset_partition_range_end": "2026-01-07",
+            },
+        )
+    assert result.success
+    reloaded = {
+        file.log_date.isoformat()
+        for file in warehouse.ledger.files(Log.SENDS)
+        if file.loaded_at > before[file.source_file]
+    }
+    assert reloaded == {"2026-01-06", "2026-01-07"}

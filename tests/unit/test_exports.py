@@ -1,0 +1,452 @@
+"""CSV exports, byte for byte, and which of them are pruned."""
+
+import csv
+import hashlib
+import io
+import json
+import os
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from models.marts import MARTS, columns
+from warehouse.exports import REPORTS, NothingPublished, export, prune
+from warehouse.ledger import Ledger
+from warehouse.paths import DataPaths
+from warehouse.settings import load_settings
+
+LABELS = [
+    *("Last sent", "Campaign name", "Click-to-delivered rate", "Conversion rate", "Direct orders", "Assisted orders"),
+    *("Last modified by", "Revenue", "Assisted revenue", "Total segments", "Total clicks", "Total delivered"),
+    *("Total sent", "Type", "Unique clickers", "Unsubscribes", "Campaign ID"),
+]
+HEADERS = {
+    "campaign_metrics": LABELS,
+    "campaign_overview": [
+        *("campaign_id", "campaign_name", "revenue", "unique_sends", "unique_deliveries", "pending", "soft_bounces"),
+        *("hard_bounces", "deleted", "unsubscribes"),
+    ],
+    "delivery_status": [
+        *(
+            "campaign_id",
+            "contact_id",
+            "mobile_number",
+            "delivery_status",
+            "messages_sent",
+            "message_id",
+            "last_sent_at",
+        ),
+        *("status_at", "provider", "provider_status", "error_code"),
+    ],
+    "skip_reasons": [
+        *("campaign_id", "campaign_name", "contact_id", "message_id", "mobile_number", "skip_reason"),
+        *("skip_reason_details", "skipped_at"),
+    ],
+    "attributed_unsubscribes": [
+        *("contact_id", "unsubscribed_at", "source", "campaign_id", "campaign_name", "message_id", "sent_at"),
+    ],
+}
+NOON = datetime(2026, 1, 5, 12)
+SAMPLE_VALUE = {"varchar": "x", "timestamp": NOON, "double": 0.5, "decimal(18,2)": Decimal("1.50"), "bigint": 7}
+
+
+class Published:
+    """A data folder with published marts of given rows."""
+
+    def __init__(self, data: Path, monkeypatch) -> None:
+        self.paths = DataPaths(data)
+        self.ledger = Ledger(self.paths.ledger)
+        self._monkeypatch = monkeypatch
+
+    def publish(self, build_id: str = "b1", **rows_of_marts: list[dict]) -> None:
+        """Each row with the values given, any others made up."""
+        place = self.paths.published_marts
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.unlink(missing_ok=True)
+        rows_of_marts["build_info"] = [{"build_id": build_id, "data_until": None}]
+        with duckdb.connect() as connection:
+            connection.execute("attach '{}' as published".format(str(place).replace("'", "''")))
+            connection.execute("create schema published.marts")
+            for mart in MARTS:
+                types = {column.name: column.sql_type for column in columns(mart)}
+                definition = ", ".join(f"{name} {sql_type}" for name, sql_type in types.items())
+                connection.execute(f"create table published.marts.{mart} ({definition})")
+                made_up = {name: SAMPLE_VALUE.get(sql_type) for name, sql_type in types.items()}
+                for row in rows_of_marts.get(mart, []):
+                    assert row.keys() <= types.keys()
+                    marks = ", ".join("?" * len(types))
+                    values = list((made_up | row).values())
+                    connection.execute(f"insert into published.marts.{mart} values ({marks})", values)
+
+    def export(self, *reports: str, mode: str = "spreadsheet"):
+        self._monkeypatch.setenv("SENDMART_EXPORT_CSV_MODE", mode)
+        return export(load_settings(), self.paths, self.ledger, reports or REPORTS)
+
+    def csv(self, report: str, mode: str = "spreadsheet") -> bytes:
+        (told,) = self.export(report, mode=mode)
+        return (self.paths.exports / report / told.file).read_bytes()
+
+    def lines(self, report: str, mode: str = "spreadsheet") -> list[str]:
+        """The lines after the header."""
+        header, *lines, end = self.csv(report, mode).decode("utf-8").split("\n")
+        assert header
+        assert end == ""
+        return lines
+
+
+@pytest.fixture
+def published(tmp_path, bare_environment, monkeypatch) -> Published:
+    return Published(tmp_path / "data", monkeypatch)
+
+
+CAMPAIGN = {
+    "campaign_id": "c1",
+    "last_sent_at": NOON,
+    "campaign_name": "January sale",
+    "click_to_delivered_rate": 0.25,
+    "conversion_rate": 1 / 3,
+    "direct_orders": 1,
+    "assisted_orders": 2,
+    "last_modified_by": "ana",
+    "revenue": Decimal("12.50"),
+    "assisted_revenue": Decimal("1234567.00"),
+    "total_segments": 3,
+    "total_clicks": 4,
+    "total_delivered": 5,
+    "total_sent": 6,
+    "campaign_type": "SMS",
+    "unique_clickers": 7,
+    "unsubscribes": 8,
+}
+
+
+def test_the_campaign_table_stands_in_the_order_of_the_report(published):
+    published.publish(campaign_metrics=[CAMPAIGN])
+    assert published.lines("campaign_metrics", "raw") == [
+        "2026-01-05T12:00:00Z,January sale,0.25,0.3333333333333333,1,2,ana,12.50,1234567.00,3,4,5,6,SMS,7,8,c1"
+    ]
+    assert published.lines("campaign_metrics") == [
+        '2026-01-05T12:00:00Z,"January sale",0.25,0.3333333333333333,1,2,"ana",12.50,1234567.00,3,4,5,6,"SMS",7,8,"c1"'
+    ]
+
+
+@pytest.mark.parametrize("mode", ["spreadsheet", "raw"])
+@pytest.mark.parametrize("report", REPORTS)
+def test_the_header_is_that_of_the_report_even_without_rows(published, report, mode):
+    published.publish()
+    content = published.csv(report, mode)
+    assert list(csv.reader(io.StringIO(content.decode("utf-8"), newline=""))) == [HEADERS[report]]
+    assert content.endswith(b"\n")
+    assert b"\r" not in content
+    assert not content.startswith(b"\xef\xbb\xbf")
+
+
+def test_the_other_reports_have_the_columns_of_their_marts(published):
+    published.publish(
+        delivery_status=[{"contact_id": "k1", "mobile_number": "+447700900123", "error_code": None}],
+        attributed_unsubscribes=[dict.fromkeys(HEADERS["attributed_unsubscribes"][2:])],
+        campaign_overview=[{"revenue": Decimal("0.00"), "pending": 0}],
+        skip_reasons=[{"skip_reason_details": "the campaign is empty, so: nothing"}],
+    )  # fmt: skip
+    assert published.lines("delivery_status") == [
+        '"x","k1","\'+447700900123","x",7,"x",2026-01-05T12:00:00Z,2026-01-05T12:00:00Z,"x","x",'
+    ]
+    assert published.lines("delivery_status", "raw") == [
+        "x,k1,+447700900123,x,7,x,2026-01-05T12:00:00Z,2026-01-05T12:00:00Z,x,x,"
+    ]
+    assert published.lines("attributed_unsubscribes") == ['"x",2026-01-05T12:00:00Z,,,,,']
+    assert published.lines("campaign_overview") == ['"x","x",0.00,7,7,0,7,7,7,7']
+    assert published.lines("skip_reasons", "raw") == [
+        'x,x,x,x,x,x,"the campaign is empty, so: nothing",2026-01-05T12:00:00Z'
+    ]
+
+
+MOMENTS = {
+    datetime(2026, 1, 5): "2026-01-05T00:00:00Z",
+    datetime(2026, 12, 31, 23, 59, 59): "2026-12-31T23:59:59Z",
+    datetime(2026, 1, 5, 1, 2, 3, 500000): "2026-01-05T01:02:03.500000Z",
+    datetime(2026, 1, 5, 1, 2, 3, 1): "2026-01-05T01:02:03.000001Z",
+    datetime(2026, 1, 5, 1, 2, 59, 999999): "2026-01-05T01:02:59.999999Z",
+    datetime(1990, 1, 1): "1990-01-01T00:00:00Z",
+    datetime(2099, 12, 31, 23, 59, 59, 999999): "2099-12-31T23:59:59.999999Z",
+    None: "",
+}
+
+
+@pytest.mark.parametrize("mode", ["spreadsheet", "raw"])
+def test_timestamps_are_iso_8601_in_utc(published, monkeypatch, mode):
+    monkeypatch.setenv("SENDMART_REPORT_TIMEZONE", "Asia/Tokyo")
+    published.publish(
+        campaign_metrics=[{"campaign_id": f"c{at}", "last_sent_at": moment} for at, moment in enumerate(MOMENTS)]
+    )
+    found = [line.split(",")[0] for line in published.lines("campaign_metrics", mode)]
+    assert found == list(MOMENTS.values())
+
+
+@pytest.mark.parametrize("mode", ["spreadsheet", "raw"])
+def test_nulls_are_empty_and_numbers_stay_numbers(published, mode):
+    nulls = dict.fromkeys(("campaign_name", "last_modified_by", "campaign_type", "click_to_delivered_rate"))
+    amounts = {"revenue": Decimal("9999999999999999.99"), "assisted_revenue": Decimal("-0.05"), "conversion_rate": 0.0}
+    published.publish(campaign_metrics=[CAMPAIGN | nulls | amounts | {"last_sent_at": None, "campaign_id": "7"}])
+    (line,) = published.lines("campaign_metrics", mode)
+    name = '"7"' if mode == "spreadsheet" else "7"
+    assert line == f",,,0.0,1,2,,9999999999999999.99,-0.05,3,4,5,6,,7,8,{name}"
+
+
+# Text that spreadsheet programs would take for a formula
+
+FORMULAS = ["=1+1", "+447700900123", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "=cmd|'/c calc'!A1", '="x"']
+HARMLESS = ["'=1", "x=1", " =1", "1-2", "'x", "a@b", "#x", "", "é", "＝1", "2026-01-05", "null"]
+
+
+def quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
+
+
+def skipped(texts: list[str]) -> list[dict]:
+    """A row for each text, in this order."""
+    return [{"message_id": f"m{at:03}", "campaign_name": text} for at, text in enumerate(texts)]
+
+
+def test_no_text_can_be_taken_for_a_formula_and_all_text_is_quoted(published):
+    published.publish(skip_reasons=skipped(FORMULAS + HARMLESS))
+    shown = [f"'{text}" for text in FORMULAS] + HARMLESS
+    rows = [
+        f'"x",{quoted(text)},"x","m{at:03}","x","x","x",2026-01-05T12:00:00Z\n'.encode()
+        for at, text in enumerate(shown)
+    ]
+    _, _, found = published.csv("skip_reasons").partition(b"\n")
+    assert found == b"".join(rows)
+
+
+@pytest.mark.parametrize("report", REPORTS)
+def test_this_holds_in_every_text_column_of_every_report_and_in_no_other(published, report):
+    types = {column.name: column.sql_type for column in columns(report)}
+    starts = ["\t", "\n", "\r", "+", "-", "=", "@"]  # as they sort
+    published.publish(
+        **{
+            report: [
+                {
+                    name: f"{start}1" if of_type == "varchar" else -1
+                    for name, of_type in types.items()
+                    if of_type != "timestamp"
+                }
+                for start in starts
+            ]
+        }
+    )
+    header, *rows = csv.reader(io.StringIO(published.csv(report).decode("utf-8"), newline=""), strict=True)
+    names = {column.label if report == "campaign_metrics" else column.name: column.name for column in columns(report)}
+    for start, row in zip(starts, rows, strict=True):
+        for label, cell in zip(header, row, strict=True):
+            if types[names[label]] == "varchar":
+                assert cell == f"'{start}1", label
+            elif types[names[label]] != "timestamp":
+                assert Decimal(cell) == -1, label
+
+
+def test_raw_mode_gives_values_as_they_are(published):
+    texts = [*FORMULAS, *HARMLESS, "a,b", 'a"b', "a\nb", "a\rb", "a\r\nb", " a ", '"', "a;b", "a\tb"]
+    published.publish(skip_reasons=skipped(texts))
+    content = published.csv("skip_reasons", "raw").decode("utf-8")
+    _, *rows = csv.reader(io.StringIO(content, newline=""), strict=True)
+    assert [row[1] for row in rows] == texts
+    assert all([*row[:1], *row[2:3], *row[4:]] == ["x"] * 5 + ["2026-01-05T12:00:00Z"] for row in rows)
+
+
+@pytest.mark.parametrize("mode", ["spreadsheet", "raw"])
+def test_rows_are_sorted_by_key_as_bytes_not_as_words(published, mode):
+    keys = [("b", "2"), ("a", "10"), ("a", "9"), ("B", "1"), ("é", "1"), ("=b", "1"), ("a", "A"), ("z", "1")]
+    published.publish(delivery_status=[{"campaign_id": campaign, "contact_id": contact} for campaign, contact in keys])
+    rows = [next(csv.reader([line])) for line in published.lines("delivery_status", mode)]
+    expected = sorted(keys, key=lambda key: tuple(part.encode() for part in key))
+    assert [(row[0].removeprefix("'"), row[1]) for row in rows] == expected
+
+
+def test_unsubscribes_are_sorted_by_contact_and_time(published):
+    moments = [NOON + timedelta(hours=hours) for hours in (5, 1, 3)]
+    rows = [{"contact_id": contact, "unsubscribed_at": moment} for moment in moments for contact in ("k2", "k1")]
+    published.publish(attributed_unsubscribes=rows)
+    found = [line.split(",")[:2] for line in published.lines("attributed_unsubscribes", "raw")]
+    assert found == [[contact, f"2026-01-05T{hour}:00:00Z"] for contact in ("k1", "k2") for hour in (13, 15, 17)]
+
+
+# Files
+
+
+def test_an_export_is_named_after_its_moment_and_described_beside_it(published):
+    published.publish("build 7", skip_reasons=[{"message_id": "m1"}, {"message_id": "m2"}])
+    before = datetime.now(UTC).replace(microsecond=0)
+    exports = published.export()
+    after = datetime.now(UTC)
+    assert [told.report for told in exports] == list(REPORTS)
+    for told in exports:
+        place = published.paths.exports / told.report / told.file
+        moment = datetime.strptime(told.file, f"{told.report}_%Y%m%dT%H%M%SZ.csv").replace(tzinfo=UTC)
+        assert before <= moment <= after
+        described = json.loads(place.with_suffix(".json").read_text(encoding="utf-8"))
+        assert described["report"] == told.report
+        assert described["build_id"] == "build 7"
+        assert described["rows"] == (2 if told.report == "skip_reasons" else 0)
+        assert described["sha256"] == hashlib.sha256(place.read_bytes()).hexdigest()
+        assert sorted(file.suffix for file in place.parent.iterdir()) == [".csv", ".json"]
+    assert published.ledger.exported_reports("build 7") == set(REPORTS)
+
+
+def test_exports_within_a_second_do_not_overwrite_one_another(published):
+    published.publish()
+    files = {told.file for _ in range(3) for told in published.export("skip_reasons")}
+    assert len(files) == 3
+    assert len(list((published.paths.exports / "skip_reasons").iterdir())) == 6
+
+
+def test_an_export_leaves_the_published_marts_as_they_were(published):
+    published.publish(skip_reasons=[{}])
+    before = published.paths.published_marts.read_bytes()
+    published.export()
+    assert published.paths.published_marts.read_bytes() == before
+    assert [file.name for file in published.paths.published_marts.parent.iterdir()] == ["marts.duckdb"]
+
+
+def test_without_published_marts_there_is_nothing_to_export(published):
+    with pytest.raises(NothingPublished):
+        published.export()
+    assert not published.paths.exports.exists()
+
+
+def test_a_data_folder_of_any_name_will_do(tmp_path, bare_environment, monkeypatch):
+    published = Published(tmp_path / "it's; a 'folder'", monkeypatch)
+    published.publish(skip_reasons=[{}])
+    assert len(published.lines("skip_reasons")) == 1
+
+
+# Pruning
+
+AT = datetime(2026, 2, 10, 12, 0, 0, tzinfo=UTC)
+
+
+def stamped(report: str, moment: datetime, extension: str = "csv") -> str:
+    return f"{report}_{moment:%Y%m%dT%H%M%SZ}.{extension}"
+
+
+def place(paths: DataPaths, name: str) -> Path:
+    path = paths.exports / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"x")
+    return path
+
+
+def remaining(paths: DataPaths) -> set[str]:
+    return {path.relative_to(paths.exports).as_posix() for path in paths.exports.rglob("*") if not path.is_dir()}
+
+
+@pytest.fixture
+def paths(tmp_path) -> DataPaths:
+    return DataPaths(tmp_path / "data")
+
+
+@pytest.mark.parametrize("report", REPORTS)
+@pytest.mark.parametrize("extension", ["csv", "json"])
+@pytest.mark.parametrize(
+    ("age", "is_pruned"),
+    [
+        (timedelta(days=30, seconds=1), True),
+        (timedelta(days=30), False),
+        (timedelta(days=30, seconds=-1), False),
+        (timedelta(days=365 * 20), True),
+        (timedelta(0), False),
+        (timedelta(days=-400), False),
+    ],
+)
+def test_what_is_older_than_the_retention_by_its_name_is_pruned(paths, report, extension, age, is_pruned):
+    name = f"{report}/{stamped(report, AT - age, extension)}"
+    path = place(paths, name)
+    os.utime(path, (0, 0))  # what the file system says of its age does not matter
+    assert prune(paths, 30, AT) == [name] * is_pruned
+    assert path.exists() is not is_pruned
+
+
+def test_the_retention_is_the_one_given(paths):
+    names = [f"skip_reasons/{stamped('skip_reasons', AT - timedelta(days=days))}" for days in (1, 3, 8)]
+    for name in names:
+        place(paths, name)
+    assert prune(paths, 7, AT) == [names[2]]
+    assert prune(paths, 2, AT) == [names[1]]
+    assert remaining(paths) == {names[0]}
+
+
+FOREIGN = [
+    "skip_reasons/skip_reasons.csv",
+    "skip_reasons/notes.txt",
+    "skip_reasons/skip_reasons_20200101T000000Z.csv.bak",
+    "skip_reasons/skip_reasons_20200101T000000Z.xlsx",
+    "skip_reasons/skip_reasons_20200101T000000Z.csv\n",
+    "skip_reasons/skip_reasons_20200101T000000Z",
+    "skip_reasons/skip_reasons_20200101T000000.csv",
+    "skip_reasons/skip_reasons_20200101T000000z.csv",
+    "skip_reasons/skip_reasons_20200101.csv",
+    "skip_reasons/skip_reasons_2020-01-01T00:00:00Z.csv",
+    "skip_reasons/skip_reasons_20200230T000000Z.csv",
+    "skip_reasons/skip_reasons_20201301T000000Z.csv",
+    "skip_reasons/skip_reasons_20200101T250000Z.csv",
+    "skip_reasons/skip_reasons_20200101T000060Z.csv",
+    "skip_reasons/skip_reasons_00000101T000000Z.csv",
+    "skip_reasons/skip_reasons_２０２０0101T000000Z.csv",
+    "skip_reasons/Skip_reasons_20200101T000000Z.csv",
+    "skip_reasons/my_skip_reasons_20200101T000000Z.csv",
+    "skip_reasons/skip_reasons_20200101T000000Z (1).csv",
+    "skip_reasons/.skip_reasons_20200101T000000Z.csv",
+    "skip_reasons/delivery_status_20200101T000000Z.csv",
+    "skip_reasons/older/skip_reasons_20200101T000000Z.csv",
+    "campaigns/campaigns_20200101T000000Z.csv",
+    "mine/skip_reasons_20200101T000000Z.csv",
+    "skip_reasons_20200101T000000Z.csv",
+]
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_whatever_an_export_would_not_be_called_stays(paths, name):
+    old = "skip_reasons/skip_reasons_20200101T000000Z.csv"
+    place(paths, old)
+    place(paths, name)
+    assert prune(paths, 30, AT) == [old]
+    assert remaining(paths) == {name}
+
+
+def test_what_is_no_regular_file_stays(paths, tmp_path):
+    folder = paths.exports / "skip_reasons"
+    kept = place(paths, "kept.csv")
+    (folder / "skip_reasons_20200101T000000Z.csv").mkdir(parents=True)
+    (folder / "skip_reasons_20200102T000000Z.csv").symlink_to(kept)
+    (folder / "skip_reasons_20200103T000000Z.csv").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(folder / "skip_reasons_20200104T000000Z.csv")
+    assert prune(paths, 30, AT) == []
+    assert len(list(folder.iterdir())) == 4
+    assert kept.exists()
+
+
+def test_a_folder_of_a_report_that_is_a_link_is_left_alone(paths, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "skip_reasons_20200101T000000Z.csv").write_bytes(b"x")
+    paths.exports.mkdir(parents=True)
+    (paths.exports / "skip_reasons").symlink_to(elsewhere)
+    (paths.exports / "delivery_status").write_bytes(b"no folder at all")
+    assert prune(paths, 30, AT) == []
+    assert len(list(elsewhere.iterdir())) == 1
+
+
+def test_without_exports_there_is_nothing_to_prune(paths):
+    assert prune(paths, 30, AT) == []
+    assert prune(paths, 30) == []
+
+
+def test_pruning_by_the_clock_spares_what_was_just_exported(published):
+    published.publish()
+    (told,) = published.export("skip_reasons")
+    old = place(published.paths, "skip_reasons/skip_reasons_20200101T000000Z.csv")
+    assert prune(published.paths, 1) == [f"skip_reasons/{old.name}"]
+    assert (published.paths.exports / "skip_reasons" / told.file).exists()

@@ -1,0 +1,172 @@
+"""Settings: defaults, where they come from, and one clear line for each that makes no sense."""
+
+from pathlib import Path
+
+import pytest
+
+from warehouse.settings import PROJECT, SettingsError, is_set, load_settings
+
+DEFAULTS = {
+    "landing": PROJECT / "data" / "landing",
+    "data": PROJECT / "data",
+    "reporting_currency": "USD",
+    "conversion_window_hours": 120,
+    "conversion_rate_denominator": "unique_clickers",
+    "hard_bounce_suppression": True,
+    "hard_bounces_to_suppress": 3,
+    "max_rejected_share": 0.01,
+    "min_rejected_rows": 10,
+    "export_retention_days": 30,
+    "export_csv_mode": "spreadsheet",
+    "report_timezone": "UTC",
+}
+
+pytestmark = pytest.mark.usefixtures("bare_environment")
+
+
+def problems() -> list[str]:
+    with pytest.raises(SettingsError) as error:
+        load_settings()
+    return str(error.value).splitlines()
+
+
+def test_the_defaults_are_those_of_the_contract():
+    settings = load_settings()
+    assert {name: getattr(settings, name) for name in DEFAULTS} == DEFAULTS
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+@pytest.mark.parametrize("source", ["environment", "dotenv"])
+def test_an_empty_value_is_the_default(bare_environment, monkeypatch, name, source):
+    if source == "environment":
+        monkeypatch.setenv(f"SENDMART_{name.upper()}", "")
+    else:
+        bare_environment.write_text(f"SENDMART_{name.upper()}=\n")
+    assert getattr(load_settings(), name) == DEFAULTS[name]
+    assert not is_set(name)
+
+
+TAKEN = [
+    ("REPORTING_CURRENCY", "eur", "EUR"),
+    ("CONVERSION_WINDOW_HOURS", "1", 1),
+    ("CONVERSION_WINDOW_HOURS", "720", 720),
+    *(("CONVERSION_RATE_DENOMINATOR", word, word) for word in ("unique_clickers", "total_delivered", "total_sent")),
+    ("HARD_BOUNCE_SUPPRESSION", "false", False),
+    ("HARD_BOUNCE_SUPPRESSION", "true", True),
+    ("HARD_BOUNCES_TO_SUPPRESS", "1", 1),
+    ("MAX_REJECTED_SHARE", "0", 0),
+    ("MAX_REJECTED_SHARE", "1", 1),
+    ("MAX_REJECTED_SHARE", "0.5", 0.5),
+    ("MIN_REJECTED_ROWS", "0", 0),
+    ("EXPORT_RETENTION_DAYS", "365", 365),
+    ("EXPORT_CSV_MODE", "raw", "raw"),
+    ("REPORT_TIMEZONE", "Europe/Berlin", "Europe/Berlin"),
+    ("LANDING", "/somewhere/else", Path("/somewhere/else")),
+    ("DATA", "elsewhere", PROJECT / "elsewhere"),
+    ("DATA", "~/sendmart", Path.home() / "sendmart"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "meant"), TAKEN)
+def test_a_value_that_makes_sense_is_taken(monkeypatch, name, value, meant):
+    monkeypatch.setenv(f"SENDMART_{name}", value)
+    assert getattr(load_settings(), name.lower()) == meant
+    assert is_set(name.lower())
+
+
+NONSENSE = [
+    *(("REPORTING_CURRENCY", value) for value in ("US", "USDT", "U$D", "840", "ÜSD", "U D")),
+    *(("CONVERSION_WINDOW_HOURS", value) for value in ("0", "-1", "five days", "1.5", "1e3", "12h", "99999999999")),
+    *(("CONVERSION_RATE_DENOMINATOR", value) for value in ("clicks", "UNIQUE CLICKERS", "total_send")),
+    *(("HARD_BOUNCE_SUPPRESSION", value) for value in ("maybe", "2", "-")),
+    *(("HARD_BOUNCES_TO_SUPPRESS", value) for value in ("0", "-3", "three", "2.5")),
+    *(("MAX_REJECTED_SHARE", value) for value in ("-0.01", "1.01", "1 %", "1%", "nan", "inf", "a few")),
+    *(("MIN_REJECTED_ROWS", value) for value in ("-1", "ten", "0.5")),
+    *(("EXPORT_RETENTION_DAYS", value) for value in ("0", "-30", "a month", "1.5")),
+    *(("EXPORT_CSV_MODE", value) for value in ("excel", "Raw mode")),
+    *(("REPORT_TIMEZONE", value) for value in ("Mars/Olympus", "Berlin", "+02:00", "../../etc/passwd")),
+    *(("MEMORY_LIMIT", value) for value in ("lots", "2500", "-1GB", "1GB'; drop table x")),
+    *(("THREADS", value) for value in ("0", "-1", "many")),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), NONSENSE)
+@pytest.mark.parametrize("source", ["environment", "dotenv"])
+def test_a_value_that_makes_no_sense_is_one_clear_line(bare_environment, monkeypatch, name, value, source):
+    if source == "environment":
+        monkeypatch.setenv(f"SENDMART_{name}", value)
+    else:
+        bare_environment.write_text(
+            f"SENDMART_{name}={value!r}\n" if "'" not in value else f'SENDMART_{name}="{value}"\n'
+        )
+    (line,) = problems()
+    assert line.startswith(f"SENDMART_{name}: ")
+    assert value in line
+
+
+def test_every_problem_has_a_line_of_its_own(monkeypatch):
+    monkeypatch.setenv("SENDMART_CONVERSION_WINDOW_HOURS", "-1")
+    monkeypatch.setenv("SENDMART_EXPORT_CSV_MODE", "excel")
+    monkeypatch.setenv("SENDMART_EXPORT_CSV_MODES", "raw")
+    names = [line.partition(":")[0] for line in problems()]
+    assert sorted(names) == [
+        "SENDMART_CONVERSION_WINDOW_HOURS",
+        "SENDMART_EXPORT_CSV_MODE",
+        "SENDMART_EXPORT_CSV_MODES",
+    ]
+
+
+def test_a_value_over_several_lines_is_still_one_line_of_complaint(monkeypatch):
+    monkeypatch.setenv("SENDMART_EXPORT_CSV_MODE", "raw\nspreadsheet")
+    assert len(problems()) == 1
+
+
+@pytest.mark.parametrize("source", ["environment", "dotenv"])
+def test_a_setting_that_there_is_not_is_told_with_what_was_perhaps_meant(bare_environment, monkeypatch, source):
+    if source == "environment":
+        monkeypatch.setenv("SENDMART_CONVERSION_WINDOW", "48")
+    else:
+        bare_environment.write_text("SENDMART_CONVERSION_WINDOW=48\n")
+    (line,) = problems()
+    assert line.startswith("SENDMART_CONVERSION_WINDOW: ")
+    assert "SENDMART_CONVERSION_WINDOW_HOURS" in line
+
+
+def test_what_is_no_setting_of_this_project_is_nobodys_concern(bare_environment, monkeypatch):
+    monkeypatch.setenv("SENDMART", "x")
+    monkeypatch.setenv("LANDING", "x")
+    bare_environment.write_text("DATABASE_URL=x\nDATA=x\n")
+    assert load_settings().data == DEFAULTS["data"]
+
+
+def test_the_environment_comes_before_dotenv(bare_environment, monkeypatch):
+    bare_environment.write_text("SENDMART_MIN_REJECTED_ROWS=5\nSENDMART_EXPORT_RETENTION_DAYS=7\n")
+    monkeypatch.setenv("SENDMART_MIN_REJECTED_ROWS", "6")
+    settings = load_settings()
+    assert (settings.min_rejected_rows, settings.export_retention_days) == (6, 7)
+    assert is_set("export_retention_days")
+    assert not is_set("landing")
+
+
+def test_nonsense_in_dotenv_does_not_matter_where_the_environment_says_otherwise(bare_environment, monkeypatch):
+    bare_environment.write_text("SENDMART_MIN_REJECTED_ROWS=many\n")
+    monkeypatch.setenv("SENDMART_MIN_REJECTED_ROWS", "6")
+    assert load_settings().min_rejected_rows == 6
+
+
+def test_relative_paths_do_not_depend_on_where_one_stands(monkeypatch, tmp_path):
+    monkeypatch.setenv("SENDMART_LANDING", "drop/here")
+    monkeypatch.chdir(tmp_path)
+    assert load_settings().landing == PROJECT / "drop" / "here"
+
+
+def test_settings_cannot_be_changed_once_read():
+    with pytest.raises(ValueError, match="frozen"):
+        load_settings().min_rejected_rows = 3
+
+
+def test_what_a_build_records_of_the_settings_says_nothing_of_paths(monkeypatch):
+    monkeypatch.setenv("SENDMART_DATA", "/home/ana/data")
+    settings = load_settings()
+    assert "ana" not in settings.as_json()
+    assert '"reporting_currency": "USD"' in settings.as_json()
