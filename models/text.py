@@ -69,19 +69,22 @@ def _as_campaign_type(text: pl.Series) -> pl.Series:
 
 
 def _as_integer(text: pl.Series) -> pl.Series:
-    # Leading zeros do not count towards the type's digits, so they are cut before the cast.
-    digits = _matching(text, r"^[+-]?0*[0-9]{1,10}$").str.replace(r"^\+", "").str.replace(r"^(-?)0+([0-9])", "${1}${2}")
+    digits = _matching(text, r"^[+-]?0*[0-9]{1,10}$")
+    if digits.str.contains(r"^[+]|^-?0[0-9]").any():
+        # Leading zeros do not count towards the type's digits, and a plus is no part of a number to the cast.
+        digits = digits.str.replace(r"^\+", "").str.replace(r"^(-?)0+([0-9])", "${1}${2}")
     return digits.cast(pl.Int64, strict=False).cast(pl.Int32, strict=False)
 
 
 def _as_decimal(precision: int, scale: int) -> Reader:
     whole = precision - scale
     pattern = rf"^[+-]?(?:0*[0-9]{{1,{whole}}}(?:\.[0-9]{{0,{scale}}}0*)?|0*\.[0-9]{{1,{scale}}}0*)$"
+    unusual = rf"^[+]|^-?0[0-9]|^-?\.|\.$|\.[0-9]{{{scale + 1}}}"
 
     def read(text: pl.Series) -> pl.Series:
         number = _matching(text, pattern)
-        if number.str.contains(r"^[+]|^-?0[0-9]|^-?\.|\.$|0$").any():
-            # One spelling for every number: no plus, no leading zeros, a digit before the point, no trailing zeros.
+        if number.str.contains(unusual).any():
+            # As the cast understands it: no plus, no leading zeros, a digit before the point, no digits beyond the scale.
             number = (
                 number.str.replace(r"^\+", "")
                 .str.replace(r"^(-?)0*([0-9])", "${1}${2}")
@@ -95,12 +98,14 @@ def _as_decimal(precision: int, scale: int) -> Reader:
 
 
 def _as_date(text: pl.Series) -> pl.Series:
-    return _matching(text, r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$").str.to_date("%Y-%m-%d", strict=False)
+    day = _matching(text, r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$").str.to_date("%Y-%m-%d", strict=False)
+    return day.set(day.dt.year() < 1, None)  # there was no year 0
 
 
 _DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_HOUR_MINUTE = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"
-_WHOLE_SECONDS_IN_UTC = rf"^{_DAY}[T ]{_HOUR_MINUTE}:[0-5][0-9]Z?$"
+_SECONDS = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+_IN_UTC = rf"^{_DAY}[T ]{_SECONDS}(?:\.[0-9]{{1,6}})?(?:Z|[+-]00:?00)?$"
+_LENGTH_TO_SECONDS = 19
 _ANY_TIMESTAMP = (
     rf"^(?P<day>{_DAY})[T ](?P<hour>[01][0-9]|2[0-3]):(?P<minute>[0-5][0-9])"
     r"(?::(?P<second>[0-5][0-9])(?:\.(?P<fraction>[0-9]{1,6}))?)?"
@@ -109,29 +114,32 @@ _ANY_TIMESTAMP = (
 
 
 def _as_timestamp(text: pl.Series) -> pl.Series:
-    whole_seconds = text.str.contains(_WHOLE_SECONDS_IN_UTC)
-    if whole_seconds.all():
-        moment = _whole_seconds(text)
-    elif not whole_seconds.any():
+    in_utc = text.str.contains(_IN_UTC)
+    if in_utc.all():
+        moment = _timestamp_in_utc(text)
+    elif not in_utc.any():
         moment = _any_timestamp(text)
     else:
-        frame = pl.select(whole=whole_seconds.fill_null(False), row=pl.int_range(len(text)))
-        fast = frame.filter(pl.col("whole"))["row"]
-        slow = frame.filter(~pl.col("whole"))["row"]
-        moment = pl.concat([_whole_seconds(text.gather(fast)), _any_timestamp(text.gather(slow))])
-        moment = moment.gather(pl.concat([fast, slow]).arg_sort())
+        places = pl.int_range(len(text), eager=True)
+        in_utc = in_utc.fill_null(False)
+        common, others = places.filter(in_utc), places.filter(~in_utc)
+        moment = pl.concat([_timestamp_in_utc(text.gather(common)), _any_timestamp(text.gather(others))])
+        moment = moment.gather(pl.concat([common, others]).arg_sort())
     # The year is looked at in UTC, after the offset: 1989-12-31T23:30-01:00 is in range, 1990-01-01T00:00+01:00 is not.
     return moment.set(~moment.dt.year().is_between(FIRST_YEAR, LAST_YEAR), None)
 
 
-def _whole_seconds(text: pl.Series) -> pl.Series:
-    """The common spelling, read with the fast fixed-format parser."""
-    head = text.str.slice(0, 19)
+def _timestamp_in_utc(text: pl.Series) -> pl.Series:
+    """The common spellings, read with the fast fixed-format parser: seconds are there, and no offset but that of UTC."""
+    head = text.str.slice(0, _LENGTH_TO_SECONDS)
     moment = head.str.to_datetime("%Y-%m-%dT%H:%M:%S", time_unit="us", strict=False)
     if moment.null_count() > head.null_count():
         spaced = head.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
         moment = moment.zip_with(moment.is_not_null(), spaced)
-    return moment
+    if not text.str.contains(".", literal=True).any():
+        return moment
+    digits = text.str.slice(_LENGTH_TO_SECONDS).str.extract(r"^\.([0-9]+)").str.pad_end(6, "0")
+    return moment + digits.cast(pl.Int64).fill_null(0).cast(pl.Duration("us"))
 
 
 def _any_timestamp(text: pl.Series) -> pl.Series:

@@ -173,7 +173,7 @@ def accept(
 def export(
     reports: Annotated[list[str] | None, typer.Argument(help=f"Of {', '.join(REPORTS)}; all by default.")] = None,
 ) -> None:
-    """Write CSV exports of the published marts now."""
+    """Write CSV exports of the published marts now, and prune old ones, as the scheduled exports do."""
     warehouse = _open()
     unknown = [report for report in reports or [] if report not in REPORTS]
     if unknown:
@@ -182,6 +182,7 @@ def export(
     try:
         with _writer(warehouse):
             written = export_reports(warehouse, reports or REPORTS)
+            prune_exports(warehouse)
     except NothingPublished as error:
         typer.echo(f"{error}. Next: sendmart refresh", err=True)
         raise typer.Exit(FAILED) from error

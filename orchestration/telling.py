@@ -56,13 +56,17 @@ def plan(work: Work) -> None:
 
 def end_of_refresh(warehouse: Warehouse, refresh: Refresh) -> None:
     """How a refresh ended, where things are, a look at the figures, and what to do next."""
-    quarantined = sum(file.rejected for file in warehouse.ledger.files())
+    files = warehouse.ledger.files()
+    quarantined = sum(file.rejected for file in files)
+    refused = [f"{file.log}/{file.source_file}" for file in files if file.refusal]
     if refresh.outcome in ("published", "nothing new"):
         _figures(warehouse)
         if refresh.outcome == "nothing new":
             console.print("Nothing new: nothing was loaded, built or published.")
         if quarantined:
             console.print(f"In quarantine: {quarantined} rows, in {_short(warehouse.paths.published_quarantine)}")
+        if refused:
+            console.print(f"Refused, and accepted as such: {', '.join(refused[:5])}{', …' if len(refused) > 5 else ''}")
         _places(warehouse)
         return
     console.print()

@@ -17,6 +17,8 @@ from models.logs import COLUMNS, CONTRACTS, LogColumn, written
 from models.text import trimmed
 from models.vocabulary import Log
 
+_NO_TEXT = "no text"
+
 
 class AdmissionError(Exception):
     """A contract could not be checked: a fault of the contract or the load, which must stop it, never of a row."""
@@ -58,8 +60,10 @@ def judge(log: Log, text: pl.DataFrame, unreadable: Sequence[UnreadableValue] = 
         value = trimmed(text[column.name])
         if column.default is not None:
             value = value.fill_null(column.default)
-        as_written.append(value.alias(written(column.name)))
         typed.append(column.read_as.read(value).alias(column.name))
+        there = [fault.index for fault in unreadable if fault.column == column.name]
+        # Something was written there, if no text: for the contract it is unreadable, not missing.
+        as_written.append((value.scatter(there, _NO_TEXT) if there else value).alias(written(column.name)))
     frame = pl.DataFrame(typed + as_written)
     try:
         CONTRACTS[log].validate(frame, lazy=True)
@@ -88,15 +92,19 @@ def _reasons(log: Log, broken: list[pl.DataFrame], unreadable: Sequence[Unreadab
     found = pl.concat([found_by_reader, *broken])
     if found.is_empty():
         return pl.DataFrame(schema={"index": pl.Int64, "reasons": pl.List(pl.String)})
-    # A value that could not be read is null for the contract: it is not reported as missing as well.
-    is_absence = pl.col("rule") == "not_nullable"
-    is_unread = pl.col("rule") == "readable"
-    spoken_for = found_by_reader.select("index", "column").unique()
-    absences_only = found.filter(is_absence).join(
-        pl.concat([found.filter(is_unread).select("index", "column"), spoken_for]), on=["index", "column"], how="anti"
+    # A value that could not be read is null for the contract: it is not reported as missing as well. Where the reader
+    # found that there is no text, its words are the better ones.
+    is_absence, is_unread = pl.col("rule") == "not_nullable", pl.col("rule") == "readable"
+    place = ["index", "column"]
+    unread = found.filter(is_unread).select(place)
+    told = pl.concat(
+        [
+            found.filter(~is_absence & ~is_unread),
+            found.filter(is_absence).join(pl.concat([unread, found_by_reader.select(place)]), on=place, how="anti"),
+            found.filter(is_unread).join(found_by_reader.select(place), on=place, how="anti"),
+        ]
     )
-    others = found.filter(~is_absence)
-    worded = pl.concat([others, absences_only]).with_columns(
+    worded = told.with_columns(
         reason=pl.concat_str("column", pl.lit(": "), _in_words(columns)),
         place=pl.col("column").replace_strict({name: place for place, name in enumerate(columns)}, default=-1),
     )

@@ -100,7 +100,7 @@ def _rejected_rows(files: Iterable[FileFacts], max_share: float, min_rows: int) 
         records = sum(file.records for file in of_day)
         open_files = [file for file in of_day if file.rejected and not file.is_accepted]
         rejected = sum(file.rejected for file in open_files)
-        if rejected and rejected >= min_rows and rejected > max_share * records:
+        if rejected and rejected >= min_rows and rejected / records > max_share:
             names = ", ".join(f"{log}/{file.source_file}" for file in open_files[:3])
             yield Hold(
                 "rows-rejected",

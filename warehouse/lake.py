@@ -26,6 +26,7 @@ from warehouse.preview import preview
 ROW_GROUP_ROWS = 122_880
 """DuckDB reads a row group per thread; this is the size it writes itself."""
 
+DICTIONARY_SAMPLE_ROWS = 10_000
 RAW_ROW_BYTES = 64 << 10
 LINEAGE = {"source_file": pl.String(), "row_number": pl.Int64()}
 QUARANTINE_SCHEMA = {
@@ -70,7 +71,11 @@ class RowWriter:
         if self._writer is None:
             self._aside.parent.mkdir(parents=True, exist_ok=True)
             self._writer = pq.ParquetWriter(
-                self._aside, self._schema, compression="zstd", store_decimal_as_integer=True
+                self._aside,
+                self._schema,
+                compression="zstd",
+                store_decimal_as_integer=True,
+                use_dictionary=_repetitive_columns(rows.select(self._columns)),
             )
         if self._order_by:
             rows = rows.sort(self._order_by)
@@ -91,6 +96,14 @@ class RowWriter:
         if self._writer is not None:
             self._writer.close()
         self._aside.unlink(missing_ok=True)
+
+
+def _repetitive_columns(rows: pl.DataFrame) -> list[str]:
+    """The columns worth a dictionary in Parquet: of ids and moments it only costs time and space."""
+    first = rows.head(DICTIONARY_SAMPLE_ROWS)
+    return [
+        name for name in first.columns if first[name].dtype == pl.String and first[name].n_unique() * 2 < len(first)
+    ]
 
 
 def accepted_writer(paths: DataPaths, file: LandingFile) -> RowWriter:

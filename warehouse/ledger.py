@@ -127,13 +127,16 @@ class Ledger:
             untaken = []
             for file in files:
                 row = noted.get((file.log, file.source_file))
-                stamp = file.stamp()
-                if row is not None and not verify and _stamp(row) == stamp and not _stamp(row).is_fresh:
-                    continue
-                if row is None or file.sha256() != row["sha256"]:
-                    untaken.append(file)
-                else:
-                    self._note_stamp(connection, file, stamp)
+                try:
+                    stamp = file.stamp()
+                    if row is not None and not verify and _stamp(row) == stamp and not _stamp(row).is_fresh:
+                        continue
+                    if row is None or file.sha256() != row["sha256"]:
+                        untaken.append(file)
+                    else:
+                        self._note_stamp(connection, file, stamp)
+                except FileNotFoundError:
+                    continue  # gone since the landing zone was looked at: it keeps what it gave
             return untaken
 
     def _note_stamp(self, connection: sqlite3.Connection, file: LandingFile, stamp: Stamp) -> None:

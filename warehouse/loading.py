@@ -68,9 +68,13 @@ def load(
         ReconciliationError: accepted and rejected rows of a file do not add up to its records; nothing of it is taken.
     """
     loader = _Loader(paths, ledger, judge, batch_rows)
-    for file in files:
-        loader.take(file)
-    return loader.finish()
+    try:
+        for file in files:
+            loader.take(file)
+        return loader.finish()
+    except BaseException:
+        loader.discard()
+        raise
 
 
 class _Loader:
@@ -113,16 +117,17 @@ class _Loader:
             self._refuse(opened, str(refusal))
         except FileNotFoundError:
             self._let_go(opened)
-        except BaseException:
-            for unfinished in self._open:
-                unfinished.accepted.discard()
-                unfinished.rejected.discard()
-            raise
 
     def finish(self) -> list[LoadedFile]:
         """Judges what is left and gives all files that were taken."""
         self._judge_pending()
         return self._loaded
+
+    def discard(self) -> None:
+        """Forgets what was written of files that are not in place yet."""
+        for unfinished in self._open:
+            unfinished.accepted.discard()
+            unfinished.rejected.discard()
 
     def _judge_pending(self) -> None:
         """Judges the records that have come together, and puts in place the files that are now whole."""
@@ -140,8 +145,8 @@ class _Loader:
                 self._sort_out(opened, records, judgement, start)
                 start += records.text.height
         whole = [opened for opened in self._open if opened.is_read and not opened.is_gone]
-        self._open = [opened for opened in self._open if not opened.is_read and not opened.is_gone]
         self._put_in_place(whole)
+        self._open = [opened for opened in self._open if not opened.is_read and not opened.is_gone]
 
     def _sort_out(self, opened: _OpenFile, records: Records, judgement: Judgement, start: int) -> None:
         """Writes a file's share of a judged batch: what is accepted to the lake, what is rejected to quarantine."""

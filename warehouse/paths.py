@@ -85,7 +85,7 @@ class DataPaths:
             filelock.Timeout: another process held it for `timeout` seconds (-1 waits without end).
         """
         self.data.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.lock, timeout=timeout, is_singleton=True):
+        with FileLock(self.lock, is_singleton=True).acquire(timeout=timeout):
             yield
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
+from dotenv import dotenv_values
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -121,7 +122,8 @@ def load_settings() -> Settings:
     Raises:
         SettingsError: with one line for every setting that makes no sense, and for every unknown `SENDMART_` variable.
     """
-    problems = [_unknown(name) for name in sorted(os.environ) if name.startswith(PREFIX) and not _is_known(name)]
+    given = {*os.environ, *dotenv_values(DOTENV)}
+    problems = [_unknown(name) for name in sorted(given) if name.startswith(PREFIX) and not _is_known(name)]
     try:
         settings = Settings(_env_file=DOTENV)
     except ValidationError as error:

@@ -46,6 +46,7 @@ def _metadata(loaded: list[LoadedFile]) -> dict[str, Any]:
         "rows_quarantined": rejected,
         "quarantined_share": rejected / records if records else 0.0,
         "files_refused": sum(file.refusal is not None for file in loaded),
+        "unknown_columns": ", ".join(sorted({name for file in loaded for name in file.unknown_columns})) or "none",
         "first_event": min((file.first_event for file in loaded if file.first_event), default="none"),
         "last_event": max((file.last_event for file in loaded if file.last_event), default="none"),
     }
@@ -86,7 +87,11 @@ def _asset_of(log: Log) -> dg.AssetsDefinition:
                 context.log_event(
                     dg.AssetMaterialization(context.asset_key, partition=day.isoformat(), metadata=_metadata(of_day))
                 )
-        shown = {"preview": dg.MetadataValue.md(lake_preview(opened.paths, log))}
+        ignored = [name for name in opened.scan_landing().ignored if name.startswith(f"{log}/")]
+        shown = {
+            "ignored_names": ", ".join(ignored[:20]) or "none",
+            "preview": dg.MetadataValue.md(lake_preview(opened.paths, log)),
+        }
         yield dg.MaterializeResult(metadata={**_metadata(loaded), "dates": len(touched), **shown})
         noted = opened.ledger.files(log)
         rejected = sum(file.rejected for file in noted)

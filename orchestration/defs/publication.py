@@ -26,17 +26,19 @@ PUBLISHED_MARTS = dg.AssetKey(["published", "marts"])
 )
 def published_marts(warehouse: WarehouseResource) -> dg.MaterializeResult:
     opened = warehouse.open()
-    candidate = opened.ledger.candidate()
-    if candidate is None:
-        raise dg.Failure("there is no whole candidate to publish; run the refresh job")
-    verdict = stages.decide(opened)
-    if not verdict.may_publish:
-        raise dg.Failure(
-            description=f"build {candidate.build_id} is held back; what was published before stays",
-            metadata={f"{number}. {hold.code}": str(hold) for number, hold in enumerate(verdict.holds[:50], start=1)},
-            allow_retries=False,
-        )
-    published_at = stages.publish(opened, candidate)
+    # What is decided on is what is published: nobody may build in between.
+    with opened.paths.writer():
+        candidate = opened.ledger.candidate()
+        if candidate is None:
+            raise dg.Failure("there is no whole candidate to publish; run the refresh job")
+        verdict = stages.decide(opened)
+        if not verdict.may_publish:
+            raise dg.Failure(
+                description=f"build {candidate.build_id} is held back; what was published before stays",
+                metadata={f"{place}. {hold.code}": str(hold) for place, hold in enumerate(verdict.holds[:50], start=1)},
+                allow_retries=False,
+            )
+        published_at = stages.publish(opened, candidate)
     return dg.MaterializeResult(
         metadata={
             "build_id": candidate.build_id,

@@ -312,6 +312,19 @@ def test_small_files_are_judged_together_and_a_large_one_in_parts(warehouse, mon
     assert 4 <= len(heights) <= 6
 
 
+def test_a_value_without_a_text_costs_its_own_row_whatever_files_share_the_batch(warehouse):
+    good = b'{"contact_id": "k%d", "unsubscribed_at": "2026-01-05T12:00"}\n'
+    bad = b'{"contact_id": true, "unsubscribed_at": "2026-01-05T12:00"}\n'
+    warehouse.drop("2026-01-05.1.csv", rows(3))
+    warehouse.drop("2026-01-05.2.jsonl", good % 4 + b"broken\n" + bad + good % 5)
+    warehouse.drop("2026-01-05.3.jsonl", bad + good % 6)
+    warehouse.load()
+    assert warehouse.contacts() == ["k1", "k2", "k3", "k4", "k5", "k6"]
+    assert [(name, number) for name, number, _ in warehouse.quarantine()] == [
+        *(("2026-01-05.2.jsonl", 2), ("2026-01-05.2.jsonl", 3), ("2026-01-05.3.jsonl", 1)),
+    ]
+
+
 # Files that change while they are read
 
 
@@ -343,14 +356,14 @@ def test_a_file_that_grows_while_it_is_read_is_left_for_the_next_time(warehouse)
     assert warehouse.load()["2026-01-05.csv"].accepted == 4
 
 
-def test_a_file_that_grows_while_it_is_refused_keeps_what_it_gave(warehouse, monkeypatch):
+def test_a_file_that_is_replaced_while_it_is_refused_keeps_what_it_gave(warehouse, monkeypatch):
     monkeypatch.setattr(lines, "BLOCK_BYTES", 100)
     warehouse.drop("2026-01-05.csv.gz", gzip.compress(rows(2)))
     warehouse.load()
     whole = gzip.compress(rows(100))
     path = warehouse.drop("2026-01-05.csv.gz", whole[:-20])
-    loaded = warehouse.load(batch_rows=1, judge=while_judging(lambda: path.write_bytes(whole)))
-    assert loaded == {}
+    replacement = warehouse.drop(".2026-01-05.csv.gz", whole)
+    assert warehouse.load(batch_rows=1, judge=while_judging(lambda: replacement.replace(path))) == {}
     assert warehouse.contacts() == ["k1", "k2"]
     assert warehouse.load()["2026-01-05.csv.gz"].accepted == 100
 
@@ -418,8 +431,14 @@ def test_rows_that_do_not_add_up_stop_the_load_and_leave_what_was_there(warehous
     with pytest.raises(ReconciliationError, match=r"unsubscribes/2026-01-05\.csv.*6 records"):
         warehouse.load(judge=rejecting_rows_twice)
     assert warehouse.contacts() == ["k1", "k2"]
-    assert warehouse.left_aside() == []
     assert list(warehouse.load()) == ["2026-01-05.csv"]
+
+
+def test_rows_that_do_not_add_up_are_not_left_aside(warehouse):
+    warehouse.drop("2026-01-05.csv", rows(5) + BAD)
+    with pytest.raises(ReconciliationError):
+        warehouse.load(judge=rejecting_rows_twice)
+    assert warehouse.left_aside() == []
 
 
 def test_parquet_values_that_cannot_be_shown_cost_one_row_and_no_load(warehouse):
@@ -488,7 +507,7 @@ def test_the_published_quarantine_is_there_when_nothing_is_in_it(warehouse):
 
 
 def test_a_raw_row_is_cut_at_64_kibibytes_between_letters(warehouse):
-    bad_rows = [f"k1,,{letter * letters}" for letter in "xé日😀" for letters in (16_000, 20_000, 70_000, 200_000)]
+    bad_rows = [f"k,,{letter * letters}" for letter in "xé日😀" for letters in (16_000, 20_000, 70_000, 200_000)]
     warehouse.drop("2026-01-05.csv", HEADER + "\n".join(bad_rows).encode())
     warehouse.load()
     for came, (_, _, kept) in zip(bad_rows, warehouse.quarantine(), strict=True):

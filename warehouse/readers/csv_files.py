@@ -14,7 +14,7 @@ from pathlib import Path
 
 import polars as pl
 
-from warehouse.readers.lines import Lines, OverlongLine
+from warehouse.readers.lines import BYTE_ORDER_MARK, Lines, OverlongLine
 from warehouse.readers.records import (
     MAX_RECORD_BYTES,
     MAX_RECORD_LINES,
@@ -24,6 +24,7 @@ from warehouse.readers.records import (
     Records,
     RefusedFile,
     as_text,
+    beginning_as_text,
 )
 
 WHITE_SPACE = " \t\n\x0b\x0c\r"
@@ -58,8 +59,8 @@ def read(path: Path, layout: Layout) -> Iterator[Records]:
         raise ReconciliationError(f"{lines.count} lines in the file, {reader.lines_read} accounted for")
 
 
-def parse_record(lines: Sequence[str], start: int) -> tuple[list[str] | None, int, str]:
-    """The record that starts at a line, read strictly.
+def parse_record(lines: Sequence[str]) -> tuple[list[str] | None, int, str]:
+    """The record that starts at the first of these lines, read strictly.
 
     Returns its fields (None where no record starts there), the number of lines that it takes, and why it is none: empty
     where the lines ran out within a quoted field, so that more lines might still close it.
@@ -67,12 +68,13 @@ def parse_record(lines: Sequence[str], start: int) -> tuple[list[str] | None, in
     fields: list[str] = []
     field, in_quotes, size = "", False, 0
     for span in range(1, MAX_RECORD_LINES + 1):
-        if start + span > len(lines):
+        if span > len(lines):
             return None, span - 1, ""
-        line = lines[start + span - 1]
-        size += len(line.encode()) + (span > 1)
-        if size > MAX_RECORD_BYTES or "\0" in line:
+        line = lines[span - 1]
+        # The end of its last line is no part of a record, the ends of the others are.
+        if size + _size(line) > MAX_RECORD_BYTES or "\0" in line:
             break
+        size += len(line.encode()) + len("\n")
         at = 0
         while True:
             if not in_quotes:
@@ -118,7 +120,10 @@ class _CsvReader:
         """The records of whole lines, and the bytes of one that the lines after them may complete."""
         lines, not_utf8 = _lines_of(data)
         if self._names is None:
-            lines, not_utf8 = self._take_header(lines, not_utf8)
+            after_header = self._take_header(lines, not_utf8, is_last)
+            if after_header is None:
+                return self._batch(lines.clear()), data
+            lines, not_utf8 = after_header
         is_record = self._is_record(lines, may_hold_quotes=b'"' in data, may_hold_nul=bool(not_utf8) or b"\0" in data)
         if is_record.all():
             self.lines_read += len(lines)
@@ -131,29 +136,35 @@ class _CsvReader:
             raise RefusedFile("the header line is longer than 1 MiB")
         self.lines_read += 1
         self._records_read += 1
-        broken = BrokenRecord(self._records_read, (TOO_LONG,), as_text(line.head))
+        broken = BrokenRecord(self._records_read, (TOO_LONG,), beginning_as_text(line.head))
         return self._batch(pl.Series([], dtype=pl.String), broken=[broken])
 
-    def _take_header(self, lines: pl.Series, not_utf8: set[int]) -> tuple[pl.Series, set[int]]:
-        """Reads the header and gives the lines after it. Blank lines before it are passed over."""
+    def _take_header(self, lines: pl.Series, not_utf8: set[int], is_last: bool) -> tuple[pl.Series, set[int]] | None:
+        """Reads the header and gives the lines after it; None where the header goes on beyond these lines. Blank lines
+        before it are passed over.
+        """
         blank = 0
         while blank < len(lines) and not lines[blank].strip(WHITE_SPACE):
             blank += 1
-        self.lines_read += blank
         if blank == len(lines):
+            self.lines_read += blank
             return lines.clear(), set()
         run = lines.slice(blank, MAX_RECORD_LINES).to_list()
+        if _size(run[0]) > MAX_RECORD_BYTES:
+            raise RefusedFile("the header line is longer than 1 MiB")
         if "\0" in run[0]:
             raise RefusedFile("the header is not UTF-8 text without NULs; CSV must be UTF-8, not UTF-16 or Latin-1")
-        fields, span, why = parse_record(run, 0)
+        fields, span, why = parse_record(run)
+        if fields is None and not why and not is_last:
+            return None
         if fields is None:
             raise RefusedFile(f"the header cannot be read ({why or 'line: has an unclosed quote'}): {run[0][:200]}")
         self._names = [name.strip(WHITE_SPACE) for name in fields]
         self._unknown = frozenset(self._layout.check(self._names))
         field = f"(?:{_QUOTED_FIELD}|{_PLAIN_FIELD})"
         self._strict_record = rf"^{field}(?:,{field}){{{len(fields) - 1}}}\r?$"
-        self.lines_read += span
         start = blank + span
+        self.lines_read += start
         return lines.slice(start), {index - start for index in not_utf8}
 
     def _is_record(self, lines: pl.Series, *, may_hold_quotes: bool, may_hold_nul: bool) -> pl.Series:
@@ -167,14 +178,13 @@ class _CsvReader:
         if may_hold_nul:
             is_record &= ~lines.str.contains("\0", literal=True)
         if (lines.str.len_bytes().max() or 0) > MAX_RECORD_BYTES:
-            is_record &= lines.str.len_bytes() <= MAX_RECORD_BYTES
+            is_record &= lines.str.strip_suffix("\r").str.len_bytes() <= MAX_RECORD_BYTES
         return is_record
 
     def _resolve(
         self, lines: pl.Series, is_record: pl.Series, not_utf8: set[int], is_last: bool
     ) -> tuple[Records, bytes]:
         """The same where some lines are no record by themselves: each of these is looked at in turn."""
-        all_lines = lines.to_list()
         runs: list[pl.Series] = []
         row_numbers: list[pl.Series] = []
         broken: list[BrokenRecord] = []
@@ -193,16 +203,16 @@ class _CsvReader:
             if odd < at:
                 continue  # within a record that began on an earlier line
             take_up_to(odd)
-            line = all_lines[odd]
-            span = 1
+            run = lines.slice(odd, MAX_RECORD_LINES).to_list()
+            line, span = run[0], 1
             if line.strip(WHITE_SPACE):
-                fields, span, why = parse_record(all_lines, odd)
+                fields, span, why = parse_record(run)
                 if fields is None and not why and not is_last:
-                    carried = "\n".join(all_lines[odd:]).encode() + b"\n"
+                    carried = "\n".join(run).encode() + b"\n"
                     break
                 self._records_read += 1
                 if fields is not None and len(fields) == len(self._names):
-                    runs.append(pl.Series(["\n".join(all_lines[odd : odd + span])]))
+                    runs.append(pl.Series(["\n".join(run[:span])]))
                     row_numbers.append(_numbers_from(self._records_read, 1))
                 else:
                     span = 1
@@ -221,7 +231,7 @@ class _CsvReader:
             return (NOT_UTF8,)
         if "\0" in line:
             return (HAS_NUL,)
-        if len(line.encode()) > MAX_RECORD_BYTES:
+        if _size(line) > MAX_RECORD_BYTES:
             return (TOO_LONG,)
         if fields is None:
             return (why or "line: has an unclosed quote",)
@@ -252,7 +262,8 @@ class _CsvReader:
             return pl.DataFrame(schema=dict.fromkeys(self._layout.columns, pl.String))
         known = [index for index, name in enumerate(self._names) if name in self._layout.columns]
         frame = pl.read_csv(
-            io.BytesIO(records.str.join("\n")[0].encode()),
+            # The parser takes a byte-order mark off the beginning: it is given one, so that it takes none of a value's.
+            io.BytesIO(BYTE_ORDER_MARK + records.str.join("\n")[0].encode()),
             has_header=False,
             new_columns=[f"field {index}" for index in range(len(self._names))],
             columns=known,
@@ -285,6 +296,11 @@ def _lines_of(data: bytes) -> tuple[pl.Series, set[int]]:
 def _shown(line: str, is_not_utf8: bool) -> str:
     """A broken line for a person to read."""
     return (line[1:] if is_not_utf8 else line).removesuffix("\r")
+
+
+def _size(line: str) -> int:
+    """The bytes of a line without its end."""
+    return len(line.removesuffix("\r").encode())
 
 
 def _numbers_from(first: int, length: int) -> pl.Series:

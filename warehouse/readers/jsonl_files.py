@@ -8,6 +8,7 @@ Not here: what the values must be (`models.logs`).
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from warehouse.readers.records import (
     ReconciliationError,
     Records,
     as_text,
+    beginning_as_text,
 )
 
 WHITE_SPACE = b" \t\n\x0b\x0c\r"
@@ -68,7 +70,9 @@ class _JsonlReader:
     def overlong_line(self, line: OverlongLine) -> Records:
         self.lines_read += 1
         self._records_read += 1
-        return self._batch([], [], [BrokenRecord(self._records_read, (TOO_LONG,), as_text(line.head))], [], set())
+        return self._batch(
+            [], [], [BrokenRecord(self._records_read, (TOO_LONG,), beginning_as_text(line.head))], [], set()
+        )
 
     def records_of(self, data: bytes) -> Records:
         objects: list[tuple[int, bytes, _Object]] = []
@@ -90,14 +94,19 @@ class _JsonlReader:
         for index, (_, _, pairs) in enumerate(objects):
             row = dict(pairs)
             if len(row) != len(pairs):
-                keys = [key for key, _ in pairs]
-                for key in sorted({key for key in keys if keys.count(key) > 1}):
+                times = Counter(key for key, _ in pairs)
+                for key in sorted(key for key, count in times.items() if count > 1):
                     faults.append(Fault(index, key, "stands twice in the JSON object"))
             if not row.keys() <= self._known:
                 unknown |= row.keys() - self._known
             for column, value in row.items():
-                if value.__class__ is not str and value is not None and column in self._known:
+                if value is None or column not in self._known:
+                    continue
+                if value.__class__ is not str:
                     faults.append(Fault(index, column, f"must be text or a number, not {_kind(value)}"))
+                    row[column] = None
+                elif "\0" in value:
+                    faults.append(Fault(index, column, "holds a NUL"))
                     row[column] = None
             rows.append(row)
         return self._batch(rows, objects, broken, faults, unknown)
@@ -124,7 +133,7 @@ class _JsonlReader:
 
 def _parsed(line: bytes) -> tuple[_Object | None, str]:
     """The object on a line, or why there is none."""
-    if len(line) > MAX_RECORD_BYTES:
+    if len(line.removesuffix(b"\r")) > MAX_RECORD_BYTES:
         return None, TOO_LONG
     if b"\0" in line:
         return None, HAS_NUL
@@ -145,10 +154,16 @@ def _parsed(line: bytes) -> tuple[_Object | None, str]:
 
 def _is_encodable(value: Any) -> bool:
     """Whether escapes such as `\\ud800` left half a character, which no UTF-8 can hold."""
-    try:
-        json.dumps(value, ensure_ascii=False).encode("utf-8")
-    except UnicodeEncodeError:
-        return False
+    unseen = [value]
+    while unseen:
+        item = unseen.pop()
+        if isinstance(item, list | tuple):
+            unseen += item
+        elif isinstance(item, str):
+            try:
+                item.encode("utf-8")
+            except UnicodeEncodeError:
+                return False
     return True
 
 

@@ -70,7 +70,7 @@ class Lines:
             if cut:
                 yield Block(data[:cut])
             rest = data[cut:]
-            if len(rest) > MAX_RECORD_BYTES:
+            if len(rest) > MAX_RECORD_BYTES + len(b"\r"):
                 overlong, rest = rest[:OVERLONG_HEAD_BYTES], b""
         if overlong is not None:
             self.count += 1

@@ -8,6 +8,7 @@ Not here: what the values must be (`models.logs`).
 """
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -18,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from warehouse.readers.records import Fault, Layout, ReconciliationError, Records, RefusedFile
+from warehouse.readers.records import Fault, Layout, Records, RefusedFile, as_text
 
 ROWS_PER_BATCH = 100_000
 
@@ -27,8 +28,7 @@ def read(path: Path, layout: Layout) -> Iterator[Records]:
     """The records of a Parquet file.
 
     Raises:
-        RefusedFile: not a whole Parquet file, a column twice, a required column missing.
-        ReconciliationError: fewer or more rows came out than the file's footer says.
+        RefusedFile: not a whole Parquet file, other rows than its footer says, a column twice, a required one missing.
     """
     row_count, read_rows = 0, 0
     try:
@@ -42,7 +42,7 @@ def read(path: Path, layout: Layout) -> Iterator[Records]:
     except (pa.ArrowInvalid, OSError, pa.ArrowNotImplementedError) as error:
         raise RefusedFile(f"not a whole Parquet file: {str(error).splitlines()[0][:200]}") from error
     if read_rows != row_count:
-        raise ReconciliationError(f"{row_count} rows in the Parquet footer, {read_rows} read")
+        raise RefusedFile(f"not a whole Parquet file: its footer tells of {row_count} rows, {read_rows} are there")
 
 
 def _records_of(batch: pa.RecordBatch, layout: Layout, unknown: frozenset[str], first_row: int) -> Records:
@@ -73,22 +73,30 @@ def canonical_text(values: pa.Array) -> tuple[pl.Series, list[tuple[int, str]]]:
         return canonical_text(values.dictionary_decode())
     if pa.types.is_null(kind):
         return pl.Series([None] * len(values), dtype=pl.String), []
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+    if _holds_bytes(kind):
         return _checked_strings(values.cast(pa.large_binary()))
-    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
-        return _checked_strings(values.cast(pa.large_binary()))
-    if pa.types.is_integer(kind) or pa.types.is_date(kind):
-        return _series(pc.cast(values, pa.date32() if pa.types.is_date(kind) else kind).cast(pa.string())), []
+    if pa.types.is_integer(kind):
+        return _series(values.cast(pa.string())), []
+    if pa.types.is_date(kind):
+        return _date_text(values), []
     if pa.types.is_floating(kind):
         return _float_text(values), []
     if pa.types.is_decimal(kind):
         return _decimal_text(_series(values.cast(pa.string()))), []
     if pa.types.is_timestamp(kind):
-        return _timestamp_text(values, kind), []
+        return _timestamp_text(values), []
     found = "a boolean" if pa.types.is_boolean(kind) else kind
     rule = f"must be text or a number, not {found}"
     present = np.flatnonzero(np.asarray(pc.is_valid(values)))
     return pl.Series([None] * len(values), dtype=pl.String), [(int(index), rule) for index in present]
+
+
+def _holds_bytes(kind: pa.DataType) -> bool:
+    tests = (
+        pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view,
+        pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view, pa.types.is_fixed_size_binary,
+    )  # fmt: skip
+    return any(test(kind) for test in tests)
 
 
 def _series(text: pa.Array) -> pl.Series:
@@ -96,21 +104,34 @@ def _series(text: pa.Array) -> pl.Series:
 
 
 def _checked_strings(values: pa.Array) -> tuple[pl.Series, list[tuple[int, str]]]:
-    """Strings, where Parquet does not promise that they are UTF-8."""
+    """Strings, where Parquet does not promise that they are UTF-8 without NULs."""
     try:
         text = values.cast(pa.large_string())
         text.validate(full=True)
-        return _series(text), []
+        strings = _series(text)
+        if not strings.str.contains("\0", literal=True).any():
+            return strings, []
     except pa.ArrowInvalid:
-        out: list[str | None] = []
-        bad = []
-        for index, value in enumerate(values.to_pylist()):
-            try:
-                out.append(None if value is None else value.decode("utf-8"))
-            except UnicodeDecodeError:
-                out.append(None)
-                bad.append((index, "is not valid UTF-8"))
-        return pl.Series(out, dtype=pl.String), bad
+        pass
+    out: list[str | None] = []
+    bad = []
+    for index, value in enumerate(values.to_pylist()):
+        text, rule = _checked_string(value)
+        out.append(text)
+        if rule:
+            bad.append((index, rule))
+    return pl.Series(out, dtype=pl.String), bad
+
+
+def _checked_string(value: bytes | None) -> tuple[str | None, str]:
+    if value is None:
+        return None, ""
+    if b"\0" in value:
+        return None, "holds a NUL"
+    try:
+        return value.decode("utf-8"), ""
+    except UnicodeDecodeError:
+        return None, "is not valid UTF-8"
 
 
 def _float_text(values: pa.Array) -> pl.Series:
@@ -135,19 +156,68 @@ def _decimal_text(text: pl.Series) -> pl.Series:
     return pl.Series([None if value is None else f"{Decimal(value):f}" for value in text], dtype=pl.String)
 
 
-def _timestamp_text(values: pa.Array, kind: pa.TimestampType) -> pl.Series:
+def _date_text(values: pa.Array) -> pl.Series:
+    days = pl.Series(values.cast(pa.date32()).view(pa.int32()))
+    in_range = days.is_between(_FIRST_DAY, _LAST_DAY)
+    return _or_number(days.set(~in_range, None).cast(pl.Date).dt.strftime("%Y-%m-%d"), days, "days")
+
+
+def _timestamp_text(values: pa.Array) -> pl.Series:
     """ISO 8601 with as many digits of a second as there are: nanoseconds are kept, for the rule to refuse them."""
-    moment = pl.Series(values)
-    if kind.tz:
-        moment = moment.dt.convert_time_zone("UTC")
-    text = moment.dt.strftime("%Y-%m-%dT%H:%M:%S%.9f").str.replace(r"(\.[0-9]*?)0+$", "${1}").str.replace(r"\.$", "")
-    return text + "Z" if kind.tz else text
+    units = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+    unit = values.type.unit
+    since_1970 = pl.Series(values.view(pa.int64()))
+    seconds, rest = since_1970 // units[unit], since_1970 % units[unit]
+    in_range = seconds.is_between(_FIRST_DAY * 86_400, _LAST_DAY * 86_400 + 86_399)
+    moment = (seconds.set(~in_range, None) * 1_000_000).cast(pl.Datetime("us")).dt.strftime("%Y-%m-%dT%H:%M:%S")
+    digits = rest.cast(pl.String).str.zfill(len(str(units[unit])) - 1).str.strip_chars_end("0")
+    fraction = pl.select(
+        pl.when(digits.str.len_bytes() > 0).then(pl.lit(".") + digits).otherwise(pl.lit(""))
+    ).to_series()
+    zone = "Z" if values.type.tz else ""
+    return _or_number(moment + fraction + zone, since_1970, unit)
+
+
+_FIRST_DAY, _LAST_DAY = -719_162, 2_932_896
+"""The years 1 to 9999, in days since 1970: what ISO 8601 writes in four digits."""
+
+
+def _or_number(text: pl.Series, number: pl.Series, unit: str) -> pl.Series:
+    """A moment beyond those years by its number: no rule for moments takes it, and nothing breaks over it."""
+    return text.zip_with(text.is_not_null() | number.is_null(), number.cast(pl.String) + f" {unit} since 1970")
 
 
 def _as_json(batch: pa.RecordBatch, indices: Sequence[int]) -> list[str]:
-    rows = batch.take(pa.array(list(indices), pa.int64())).to_pylist()
-    return [json.dumps(row, ensure_ascii=False, default=_json_value) for row in rows]
+    places = pa.array(list(indices), pa.int64())
+    columns = {name: _shown(batch.column(name), places) for name in batch.schema.names}
+    return [
+        json.dumps({name: values[row] for name, values in columns.items()}, ensure_ascii=False)
+        for row in range(len(indices))
+    ]
 
 
-def _json_value(value: object) -> str:
-    return value.decode("utf-8", errors="backslashreplace") if isinstance(value, bytes) else str(value)
+def _shown(values: pa.Array, places: pa.Array) -> list[object]:
+    """Some values of a column, as JSON can hold them."""
+    kind = values.type
+    if pa.types.is_dictionary(kind):
+        return _shown(values.dictionary_decode(), places)
+    if _holds_bytes(kind):
+        some = values.cast(pa.large_binary()).take(places).to_pylist()
+        return [None if value is None else as_text(value) for value in some]
+    if pa.types.is_boolean(kind) or pa.types.is_integer(kind):
+        return values.take(places).to_pylist()
+    if pa.types.is_floating(kind):
+        some = values.take(places).to_pylist()
+        return [str(value) if value is not None and not math.isfinite(value) else value for value in some]
+    text, unreadable = canonical_text(values.take(places))
+    if unreadable:
+        return [_nested(value) for value in values.take(places)]
+    return text.to_list()
+
+
+def _nested(value: pa.Scalar) -> object:
+    """A list or structure as JSON can hold it, or else in whatever words there are for it."""
+    try:
+        return json.loads(json.dumps(value.as_py(), allow_nan=False, default=str))
+    except (ValueError, TypeError, OverflowError, pa.ArrowException):
+        return f"a value of type {value.type}"

@@ -3,6 +3,7 @@
 Not here: how a format is read (`csv_files`, `jsonl_files`, `parquet_files`).
 """
 
+import codecs
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -81,3 +82,8 @@ class Records:
 def as_text(data: bytes) -> str:
     """Bytes as text: what is not UTF-8 as `\\xHH`."""
     return data.decode("utf-8", errors="backslashreplace")
+
+
+def beginning_as_text(data: bytes) -> str:
+    """The same of bytes that were cut: a letter that was cut in two is left out."""
+    return codecs.getincrementaldecoder("utf-8")(errors="backslashreplace").decode(data, final=False)

@@ -1,0 +1,368 @@
+"""The baseline: what a good engineer would write by hand for the same job, with DuckDB and nothing else.
+
+`admit` goes from csv.gz files to typed Parquet by log and log date, and a quarantine with the reasons; `build` from there
+to every mart (`marts.sql`). The rules are written down here a second time, on purpose: two ways to the same figures.
+
+What it leaves out stands in `README.md`. Not here: when it runs and what is measured (`harness`).
+"""
+
+import gzip
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from warehouse.settings import PROJECT, Settings
+
+VOCABULARY = PROJECT / "dbt_project" / "seeds" / "provider_vocabularies.csv"
+MARTS_SQL = Path(__file__).with_name("marts.sql")
+
+SPACES = (r"\x20", r"\t", r"\n", r"\x0b", r"\x0c", r"\r")
+SPACE = "".join(SPACES)
+E164 = r"\+[1-9][0-9]{6,14}"
+DAY = r"(?:199[0-9]|20[0-9]{2})-[0-9]{2}-[0-9]{2}"
+HOUR_MINUTE = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"
+SECONDS = r":[0-5][0-9](?:\.[0-9]{1,6})?"
+AT_UTC = rf"{DAY}[T ]{HOUR_MINUTE}{SECONDS}(?:Z|[+-]00:?00)?"
+ANYWHERE = (
+    rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{HOUR_MINUTE}(?:{SECONDS})?"
+    r"(?:Z|[+-](?:[01][0-9]|2[0-3])(?::?[0-5][0-9])?)?"
+)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A type as the logs write it: the SQL that reads a text `{0}` as it, null where it does not follow the rule."""
+
+    read: str
+    rule: str
+
+
+def _matching(pattern: str, then: str) -> str:
+    return f"case when regexp_full_match({{0}}, '{_braced(pattern)}') then {then} end"
+
+
+def _braced(pattern: str) -> str:
+    return pattern.replace("{", "{{").replace("}", "}}")
+
+
+def _decimal(precision: int, scale: int) -> Kind:
+    whole = precision - scale
+    pattern = rf"[+-]?(?:0*[0-9]{{1,{whole}}}(?:\.[0-9]{{0,{scale}}}0*)?|0*\.[0-9]{{1,{scale}}}0*)"
+    return Kind(
+        _matching(pattern, f"try_cast({{0}} as decimal({precision}, {scale}))"),
+        f"must be a plain decimal number with at most {whole} digits before the point and {scale} after it",
+    )
+
+
+ID = Kind("case when strlen({0}) <= 128 or length({0}) <= 128 then {0} end", "must be 1 to 128 characters")
+STRING = Kind("{0}", "must be text")
+CURRENCY = Kind(_matching("[A-Za-z]{3}", "upper({0})"), "must be three ASCII letters")
+CAMPAIGN_TYPE = Kind(_matching("[SsMm][Mm][Ss]", "upper({0})"), "must be SMS or MMS")
+INTEGER = Kind(
+    _matching("[+-]?0*[0-9]{1,10}", "try_cast(ltrim({0}, '+') as integer)"),
+    "must be a whole number of 32 bits, in digits",
+)
+DATE = Kind(_matching("[0-9]{4}-[0-9]{2}-[0-9]{2}", "try_cast({0} as date)"), "must be a real date YYYY-MM-DD")
+# A cast to TIMESTAMP is fast and drops an offset in silence: for UTC alone. Others go through TIMESTAMPTZ, with seconds.
+TIMESTAMP = Kind(
+    f"case when regexp_full_match({{0}}, '{_braced(AT_UTC)}') then try_cast({{0}} as timestamp)"
+    f" when regexp_full_match({{0}}, '{_braced(ANYWHERE)}') then in_range(try_cast(regexp_replace({{0}},"
+    r" '^(.{{16}})([Z+-].*)?$', '\1:00\2') as timestamptz) at time zone 'UTC') end",
+    "must be a real moment from 1990 to 2099, as YYYY-MM-DDTHH:MM[:SS[.ffffff]] with Z, an offset or nothing for UTC",
+)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a log; `checks` are further rules as (SQL that holds, rule), `{0}` the text, `{1}` the typed value."""
+
+    name: str
+    kind: Kind
+    required: bool = False
+    checks: tuple[tuple[str, str], ...] = ()
+    default: str | None = None
+
+
+SKIP_REASONS = ("SkippedNoContent", "SkippedHypersonalization", "FailedHypersonalization", "ContentTooLong")
+IS_E164 = (
+    f"regexp_full_match({{0}}, '{_braced(E164)}')",
+    "must be an E.164 number: +, then 7 to 15 digits, the first not 0",
+)
+NOT_NEGATIVE = ("{1} >= 0", "must be 0 or more")
+
+LOGS: dict[str, tuple[Column, ...]] = {
+    "receipts": (
+        Column("message_id", ID, required=True),
+        Column("provider", STRING, required=True, default="smpp"),
+        Column("provider_status", STRING, required=True),
+        Column("error_code", STRING),
+        Column("occurred_at", TIMESTAMP, required=True),
+        Column("received_at", TIMESTAMP),
+    ),
+    "sends": (
+        Column("message_id", ID, required=True),
+        Column("campaign_id", ID, required=True),
+        Column("contact_id", ID, required=True),
+        Column("mobile_number", STRING, required=True, checks=(IS_E164,)),
+        Column("sent_at", TIMESTAMP, required=True),
+        Column(
+            "segments",
+            INTEGER,
+            checks=(
+                ("{1} between 1 and 255", "must be from 1 to 255"),
+                ("{0} is not null or skip_reason is not null", "is required unless the contact was skipped"),
+            ),
+        ),
+        Column(
+            "skip_reason", STRING, checks=((f"{{0}} in {SKIP_REASONS}", f"must be one of {', '.join(SKIP_REASONS)}"),)
+        ),
+        Column("provider", STRING),
+        Column("cost", _decimal(18, 6), checks=(NOT_NEGATIVE,)),
+        Column(
+            "cost_currency",
+            CURRENCY,
+            checks=(("{0} is not null or cost is null", "is required where there is a cost"),),
+        ),
+    ),
+    "clicks": (
+        Column("click_id", ID, required=True),
+        Column("campaign_id", ID, required=True),
+        Column("contact_id", ID, required=True),
+        Column("message_id", ID),
+        Column("url", STRING),
+        Column("clicked_at", TIMESTAMP, required=True),
+        Column("user_agent", STRING),
+    ),
+    "orders": (
+        Column("order_id", ID, required=True),
+        Column("contact_id", ID, required=True),
+        Column("ordered_at", TIMESTAMP, required=True),
+        Column("total", _decimal(18, 2), required=True, checks=(NOT_NEGATIVE,)),
+        Column(
+            "refunded_amount",
+            _decimal(18, 2),
+            required=True,
+            default="0",
+            checks=(("{1} >= 0 and ({1} <= typed_total or typed_total < 0)", "must be from 0 to the total"),),
+        ),
+        Column("currency", CURRENCY, required=True),
+        Column(
+            "status", STRING, required=True, checks=(("{0} in ('placed', 'cancelled')", "must be placed or cancelled"),)
+        ),
+        Column("updated_at", TIMESTAMP, required=True),
+    ),
+    "unsubscribes": (
+        Column("contact_id", ID, required=True),
+        Column("unsubscribed_at", TIMESTAMP, required=True),
+        Column("mobile_number", STRING, checks=(IS_E164,)),
+        Column("source", STRING),
+    ),
+    "campaigns": (
+        Column("campaign_id", ID, required=True),
+        Column("campaign_name", STRING, required=True),
+        Column("campaign_type", CAMPAIGN_TYPE, required=True),
+        Column("body", STRING),
+        Column("media_url", STRING),
+        Column("sender", STRING),
+        Column("max_segments", INTEGER, checks=(("{1} >= 1", "must be 1 or more"),)),
+        Column("modified_by", STRING, required=True),
+        Column("modified_at", TIMESTAMP, required=True),
+    ),
+    "exchange_rates": (
+        Column("rate_date", DATE, required=True),
+        Column("currency", CURRENCY, required=True),
+        Column("rate", _decimal(18, 8), required=True, checks=(("{1} > 0", "must be more than 0"),)),
+        Column("base_currency", CURRENCY),
+    ),
+}
+"""The logs, those with the most rows first."""
+
+MAY_SPAN_LINES = frozenset({"campaigns"})
+"""Logs whose texts hold line breaks. In the others a record is a line."""
+
+
+# --- admission
+
+
+def admit(settings: Settings, landing: Path, to: Path) -> dict[str, int]:
+    """Takes every csv.gz file of a landing zone; gives how many rows were accepted and rejected.
+
+    A gzip file is read by one thread, so as many files are taken at a time as there are threads, each by itself.
+    """
+    to.mkdir(parents=True, exist_ok=True)
+    with _connected(settings, to / "quarantine.duckdb", threads=1) as connection:
+        connection.execute(
+            "create table rejected_rows (log varchar, log_date date, source_file varchar, row_number bigint,"
+            " reasons varchar[], raw_row varchar)"
+        )
+        connection.execute("create macro in_range(moment) as if(year(moment) between 1990 and 2099, moment, null)")
+        files = [(log, file) for log in LOGS for file in sorted((landing / log).glob("*.csv.gz"))]
+        with ThreadPoolExecutor(settings.threads) as threads:
+            accepted = sum(threads.map(lambda task: _admit_file(connection.cursor(), *task, to), files))
+        (rejected,) = connection.execute("select count(*) from rejected_rows").fetchone()
+        return {"accepted": accepted, "rejected": rejected}
+
+
+def _admit_file(connection: duckdb.DuckDBPyConnection, log: str, file: Path, to: Path) -> int:
+    """Judges the rows of one file once, then writes the good to Parquet and the bad to quarantine."""
+    with gzip.open(file, "rt", encoding="utf-8-sig") as lines:
+        header = [name.strip() for name in lines.readline().split(",")]
+    log_date = file.name.removesuffix(".csv.gz")
+    source = {"log": log, "log_date": log_date, "source_file": file.name}
+    connection.execute(_judging(log, header, file))
+    columns = ", ".join(f"typed_{column.name} as {column.name}" for column in LOGS[log])
+    place = to / "lake" / log / f"log_date={log_date}" / "rows.parquet"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    (accepted,) = connection.execute(
+        f"copy (select {columns}, '{file.name}' as source_file, row_number from judged where reasons is null)"
+        f" to '{place}' (format parquet, compression zstd)"
+    ).fetchone()
+    connection.execute(
+        "insert into rejected_rows select $log, $log_date, $source_file, row_number, reasons, raw_row from judged"
+        " where reasons is not null",
+        source,
+    )
+    connection.close()
+    return accepted
+
+
+def _judging(log: str, header: list[str], file: Path) -> str:
+    """The statement that holds the records of a file to the rules of its log."""
+    columns = LOGS[log]
+    records = _records_over_lines(header, file) if log in MAY_SPAN_LINES else _records_by_line(len(header), file)
+    texts = ", ".join(
+        _with_default(f"nullif(fields[{header.index(column.name) + 1}], '')", column) + f" as {column.name}"
+        for column in columns
+    )
+    typed = ", ".join(f"{column.kind.read.format(column.name)} as typed_{column.name}" for column in columns)
+    checks = [check for column in columns for check in _checks(column)]
+    is_good = " and ".join(f"({holds})" for holds, _ in checks)
+    reasons = ", ".join(f"if({holds}, null, '{reason}')" for holds, reason in checks)
+    return f"""
+        create or replace temp table judged as
+        with
+            {records},
+            texts as (
+                select line, row_number, len(fields) is not distinct from {len(header)} as is_whole, {texts}
+                from records
+            ),
+            typed as (
+                select *, {typed} from texts
+            )
+        select
+            {", ".join(f"typed_{column.name}" for column in columns)},
+            row_number,
+            case
+                when is_whole and {is_good} then null
+                when not is_whole then ['line: has not the {len(header)} fields of the header, or a stray quote']
+                else list_filter([{reasons}], lambda x: x is not null)
+            end as reasons,
+            if(reasons is null, null, line) as raw_row
+        from typed
+    """
+
+
+def _records_by_line(fields: int, file: Path) -> str:
+    """The records of a file in which each is a line.
+
+    Lines without a quote are split at their commas; the few others are matched first. White space around values is
+    looked for once a line.
+    """
+    field = r'(?:"(?:[^"]|"")*"|[^",]*)'
+    record = rf"{field}(?:,{field}){{{fields - 1}}}"
+    holds_space = " or ".join(f"contains(line, e'{space}')" for space in SPACES)
+    return f"""
+            lines as (
+                select line, row_number() over () as row_number
+                from read_csv(
+                    '{file}', columns = {{'line': 'varchar'}}, auto_detect = false, header = false, skip = 1,
+                    delim = '\x01', quote = '', escape = ''
+                )
+                where line is not null
+            ),
+            records as (
+                select
+                    line, row_number,
+                    case
+                        when not contains(line, '"') then string_split(line, ',')
+                        when regexp_full_match(line, '{record}')
+                            then list_transform(
+                                regexp_extract_all(',' || line, ',({field})', 1),
+                                lambda x: if(x[1] = '"', replace(x[2:-2], '""', '"'), x)
+                            )
+                    end as split_fields,
+                    if(
+                        ({holds_space})
+                        and regexp_matches(line, '(?:^|[,"])[{SPACE}]|[{SPACE}](?:[,"]|$)'),
+                        list_transform(split_fields, lambda x: trim(x, e'{SPACE}')),
+                        split_fields
+                    ) as fields
+                from lines
+            )"""
+
+
+def _records_over_lines(header: list[str], file: Path) -> str:
+    """The records of a small file with line breaks within its texts, left to DuckDB's parser."""
+    columns = ", ".join(f"'{name}': 'varchar'" for name in header)
+    fields = ", ".join(f"trim({name}, e'{SPACE}')" for name in header)
+    return f"""
+            records as (
+                select [{fields}] as fields, array_to_string(fields, ',') as line, row_number() over () as row_number
+                from read_csv(
+                    '{file}', columns = {{{columns}}}, auto_detect = false, header = true, delim = ',', quote = '"',
+                    escape = '"'
+                )
+            )"""
+
+
+def _checks(column: Column) -> Iterator[tuple[str, str]]:
+    """The rules of a column as SQL that is true where it holds, and the reason where not."""
+    typed = f"typed_{column.name}"
+    if column.required:
+        yield f"{column.name} is not null", f"{column.name}: is required"
+    if column.kind is not STRING:
+        yield f"{typed} is not null or {column.name} is null", f"{column.name}: {column.kind.rule}"
+    for holds, rule in column.checks:
+        yield f"coalesce({holds.format(column.name, typed)}, true)", f"{column.name}: {rule}"
+
+
+def _with_default(text: str, column: Column) -> str:
+    return text if column.default is None else f"coalesce({text}, '{column.default}')"
+
+
+# --- build
+
+
+def build(settings: Settings, admitted: Path) -> None:
+    """From admitted Parquet to every mart, in `marts.duckdb` beside it."""
+    with _connected(settings, admitted / "build.duckdb", settings.threads) as connection:
+        connection.execute(f"attach '{admitted / 'marts.duckdb'}' as marts_file")
+        for log in LOGS:
+            connection.execute(f"create temp view {log}_log as from read_parquet('{admitted}/lake/{log}/*/*.parquet')")
+        for name, value in settings.altering_figures().items():
+            connection.execute(f"set variable {name} = {json.dumps(value).replace(chr(34), chr(39))}")
+        connection.execute(
+            f"create temp table vocabulary as from read_csv('{VOCABULARY}', header = true, all_varchar = true)"
+        )
+        for statement in connection.extract_statements(MARTS_SQL.read_text()):
+            connection.execute(statement)
+
+
+def _connected(settings: Settings, file: Path, threads: int) -> duckdb.DuckDBPyConnection:
+    scratch = file.parent / "scratch"
+    scratch.mkdir(parents=True, exist_ok=True)
+    connection = duckdb.connect(
+        str(file),
+        config={
+            "memory_limit": settings.memory_limit,
+            "threads": threads,
+            "temp_directory": str(scratch),
+            "preserve_insertion_order": False,
+        },
+    )
+    connection.execute("set timezone = 'UTC'")
+    return connection
