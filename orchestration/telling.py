@@ -16,6 +16,7 @@ from models.vocabulary import Log
 from orchestration.stages import Warehouse, Work
 from warehouse.ledger import LoadedFile, Refresh
 from warehouse.settings import PROJECT
+from warehouse.sql import literal
 
 WIDTH_OF_A_LOG = 120
 
@@ -90,9 +91,7 @@ def end_of_refresh(warehouse: Warehouse, refresh: Refresh) -> None:
 
 def _figures(warehouse: Warehouse) -> None:
     with duckdb.connect() as connection:
-        connection.execute(
-            f"attach '{str(warehouse.paths.published_marts).replace(chr(39), chr(39) * 2)}' as p (read_only)"
-        )
+        connection.execute(f"attach {literal(warehouse.paths.published_marts)} as p (read_only)")
         rows = connection.execute(
             "select campaign_name, campaign_type, strftime(last_sent_at, '%Y-%m-%d %H:%M'), total_sent, total_delivered,"
             " unique_clickers, direct_orders, revenue from p.marts.campaign_metrics"
@@ -145,8 +144,7 @@ def status(warehouse: Warehouse) -> None:
     published = warehouse.ledger.last_publication()
     if published and warehouse.paths.published_marts.exists():
         with duckdb.connect() as connection:
-            place = str(warehouse.paths.published_marts).replace("'", "''")
-            connection.execute(f"attach '{place}' as p (read_only)")
+            connection.execute(f"attach {literal(warehouse.paths.published_marts)} as p (read_only)")
             build_id, at, until, version = connection.execute(
                 "select build_id, published_at, data_until, version from p.marts.build_info"
             ).fetchone()

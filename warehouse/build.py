@@ -26,6 +26,7 @@ from warehouse.ledger import Build, Ledger, now
 from warehouse.paths import DataPaths
 from warehouse.preview import preview
 from warehouse.settings import DBT_PREFIX, PROJECT, Settings
+from warehouse.sql import literal
 
 DBT_PROJECT = PROJECT / "dbt_project"
 CANDIDATE_DATABASE = "candidate"
@@ -145,8 +146,7 @@ def built_marts(paths: DataPaths) -> dict[str, BuiltMart]:
 
 def attach_candidate(connection: duckdb.DuckDBPyConnection, paths: DataPaths) -> None:
     """Gives a connection read access to the candidate's marts, as `candidate.marts`."""
-    path = str(paths.candidate).replace("'", "''")
-    connection.execute(f"attach '{path}' as {CANDIDATE_DATABASE} (read_only)")
+    connection.execute(f"attach {literal(paths.candidate)} as {CANDIDATE_DATABASE} (read_only)")
 
 
 def _project_files() -> list[Path]:

@@ -22,6 +22,7 @@ from models.marts import MARTS, SCHEMA, MartColumn, columns
 from warehouse.ledger import Ledger, now
 from warehouse.paths import DataPaths, put_in_place
 from warehouse.settings import Settings
+from warehouse.sql import literal
 
 REPORTS = ("campaign_metrics", "campaign_overview", "delivery_status", "skip_reasons", "attributed_unsubscribes")
 
@@ -62,9 +63,9 @@ def export(settings: Settings, paths: DataPaths, ledger: Ledger, reports: Iterab
         raise NothingPublished(f"nothing has been published yet: {paths.published_marts} is not there")
     with duckdb.connect() as connection:
         connection.execute(f"set memory_limit = '{settings.memory_limit}'; set threads = {settings.threads}")
-        connection.execute(f"set temp_directory = {_literal(paths.scratch)}")
+        connection.execute(f"set temp_directory = {literal(paths.scratch)}")
         # One handle for all reports: they are of one build, even if another is published meanwhile.
-        connection.execute(f"attach {_literal(paths.published_marts)} as published (read_only)")
+        connection.execute(f"attach {literal(paths.published_marts)} as published (read_only)")
         (build_id,) = connection.execute(f"select build_id from published.{SCHEMA}.build_info").fetchone()
         return [_export(connection, settings, paths, ledger, report, build_id) for report in reports]
 
@@ -110,7 +111,7 @@ def _copy_statement(report: str, file: Path, mode: str) -> str:
     order = ", ".join(f"mart.{name}" for name in MARTS[report].key)
     return (
         f"copy (select {cells} from published.{SCHEMA}.{report} as mart order by {order})"
-        f" to {_literal(file)} (format csv, header, delimiter ',', quote '\"', escape '\"', nullstr ''{quoting})"
+        f" to {literal(file)} (format csv, header, delimiter ',', quote '\"', escape '\"', nullstr ''{quoting})"
     )
 
 
@@ -152,7 +153,3 @@ def _moment_of(report: str, name: str) -> datetime | None:
         return datetime.strptime(match[1], _MOMENT).replace(tzinfo=UTC)
     except ValueError:
         return None
-
-
-def _literal(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"

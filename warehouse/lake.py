@@ -22,6 +22,7 @@ from models.vocabulary import Log
 from warehouse.landing import LandingFile
 from warehouse.paths import DataPaths, put_in_place, remove
 from warehouse.preview import preview
+from warehouse.sql import literal
 
 ROW_GROUP_ROWS = 122_880
 """DuckDB reads a row group per thread; this is the size it writes itself."""
@@ -129,7 +130,7 @@ def lake_preview(paths: DataPaths, log: Log) -> str:
     """A few rows of a log, of its latest log date, as Markdown."""
     newest = sorted((paths.lake / log).glob("log_date=*/*.parquet"), key=lambda file: file.parent.name)[-1]
     with duckdb.connect() as connection:
-        return preview(connection, f"read_parquet('{_quoted(newest)}')")
+        return preview(connection, f"read_parquet({literal(newest)})")
 
 
 def cut_raw_row(raw: str) -> str:
@@ -148,7 +149,7 @@ def publish_quarantine(paths: DataPaths, refused: list[dict[str, object]]) -> No
     files = sorted(str(file) for file in paths.quarantine.glob("*/log_date=*/*.parquet"))
     with duckdb.connect() as connection:
         # Attached under a name of its own: a file and a schema of the same name make every short name ambiguous.
-        connection.execute(f"attach '{_quoted(aside)}' as published")
+        connection.execute(f"attach {literal(aside)} as published")
         connection.execute("create schema published.quarantine")
         connection.execute(
             "create table published.quarantine.rejected_rows (log varchar, log_date date, source_file varchar,"
@@ -173,7 +174,3 @@ def publish_quarantine(paths: DataPaths, refused: list[dict[str, object]]) -> No
             )
         connection.execute("detach published")
     put_in_place(aside, place)
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

@@ -16,6 +16,7 @@ from warehouse.build import sendmart_version
 from warehouse.ledger import Build, Ledger, now
 from warehouse.paths import DataPaths, put_in_place, remove
 from warehouse.settings import Settings
+from warehouse.sql import literal
 
 
 def publish(settings: Settings, paths: DataPaths, ledger: Ledger, build: Build) -> datetime:
@@ -31,7 +32,7 @@ def publish(settings: Settings, paths: DataPaths, ledger: Ledger, build: Build) 
         leftover.unlink(missing_ok=True)
     shutil.copyfile(paths.candidate, aside)
     with duckdb.connect() as connection:
-        connection.execute(f"attach '{str(aside).replace(chr(39), chr(39) * 2)}' as publication")
+        connection.execute(f"attach {literal(aside)} as publication")
         _add_build_info(connection, settings, build, published_at)
         _add_comments(connection)
         connection.execute("checkpoint publication")
@@ -72,10 +73,6 @@ def _add_build_info(
 def _add_comments(connection: duckdb.DuckDBPyConnection) -> None:
     for mart in MARTS:
         table = f"publication.{SCHEMA}.{mart}"
-        connection.execute(f"comment on table {table} is {_literal(description(mart))}")
+        connection.execute(f"comment on table {table} is {literal(description(mart))}")
         for column in columns(mart):
-            connection.execute(f"comment on column {table}.{column.name} is {_literal(column.description)}")
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+            connection.execute(f"comment on column {table}.{column.name} is {literal(column.description)}")

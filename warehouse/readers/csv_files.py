@@ -16,8 +16,11 @@ import polars as pl
 
 from warehouse.readers.lines import BYTE_ORDER_MARK, Lines, OverlongLine
 from warehouse.readers.records import (
+    HAS_NUL,
     MAX_RECORD_BYTES,
     MAX_RECORD_LINES,
+    NOT_UTF8,
+    TOO_LONG,
     BrokenRecord,
     Layout,
     ReconciliationError,
@@ -28,9 +31,6 @@ from warehouse.readers.records import (
 )
 
 WHITE_SPACE = " \t\n\x0b\x0c\r"
-NOT_UTF8 = "line: is not valid UTF-8"
-HAS_NUL = "line: holds a NUL"
-TOO_LONG = "line: is longer than 1 MiB"
 _QUOTED_FIELD, _PLAIN_FIELD = r'"(?:[^"]|"")*"', r'[^",]*'
 
 

@@ -17,7 +17,10 @@ import polars as pl
 
 from warehouse.readers.lines import Lines, OverlongLine
 from warehouse.readers.records import (
+    HAS_NUL,
     MAX_RECORD_BYTES,
+    NOT_UTF8,
+    TOO_LONG,
     BrokenRecord,
     Fault,
     Layout,
@@ -28,9 +31,6 @@ from warehouse.readers.records import (
 )
 
 WHITE_SPACE = b" \t\n\x0b\x0c\r"
-NOT_UTF8 = "line: is not valid UTF-8"
-HAS_NUL = "line: holds a NUL"
-TOO_LONG = "line: is longer than 1 MiB"
 NOT_AN_OBJECT = "line: is not a JSON object"
 
 
