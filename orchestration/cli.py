@@ -22,6 +22,7 @@ from filelock import Timeout
 from orchestration import telling
 from orchestration.stages import Warehouse, find_work, prune_exports
 from orchestration.stages import export as export_reports
+from warehouse.build import BuildFailed
 from warehouse.exports import REPORTS, NothingPublished
 from warehouse.ledger import Refresh, now
 from warehouse.settings import PROJECT, SettingsError, is_set, load_settings
@@ -70,14 +71,17 @@ def refresh(
     """
     warehouse = _open()
     _show_progress()
-    started_at = now()
-    try:
+    if dry_run:
         work = find_work(warehouse, verify=verify, full_refresh=full_refresh)
         telling.landing(warehouse, work)
-        if dry_run:
-            telling.plan(work)
-            return
+        telling.plan(work)
+        return
+    started_at = now()
+    try:
         with _writer(warehouse):
+            # Looked for only now: what another refresh has just done is no work any more.
+            work = find_work(warehouse, verify=verify, full_refresh=full_refresh)
+            telling.landing(warehouse, work)
             if work.is_nothing:
                 prune_exports(warehouse)
                 ended = Refresh(started_at, now(), "nothing new", "")
@@ -87,9 +91,12 @@ def refresh(
                 from orchestration.running import run_refresh
 
                 ended = run_refresh(warehouse, work, verify=verify, full_refresh=full_refresh)
-    except OSError as error:
-        # A full disk, a folder without permission: nothing of it is the program's fault, and a trace would not help.
-        ended = Refresh(started_at, now(), "failed", f"{error.strerror or error}: {error.filename or ''}")
+    except (OSError, BuildFailed) as error:
+        # A full disk, a folder without permission, a model that cannot be parsed: a trace would not help.
+        words = (
+            f"{error.strerror}: {error.filename or ''}" if isinstance(error, OSError) and error.strerror else str(error)
+        )
+        ended = Refresh(started_at, now(), "failed", words)
         with contextlib.suppress(OSError, sqlite3.Error):
             warehouse.ledger.note_refresh(ended)
     telling.end_of_refresh(warehouse, ended)

@@ -52,8 +52,13 @@ def run_refresh(warehouse: Warehouse, work: Work, *, verify: bool = False, full_
     if job.name == "refresh":
         ops |= {f"logs__{log}": {"config": {"verify": verify}} for log in Log}
         ops["build"] = {"config": {"full_refresh": full_refresh}}
+    instance = dg.DagsterInstance.from_config(str(dagster_home(warehouse)))
+    # Runs of this command that were killed: the writer's lock is held, so none of them is alive, and nobody else ends them.
+    abandoned = dg.RunsFilter(tags=STARTED_BY_COMMAND, statuses=[dg.DagsterRunStatus.STARTED])
+    for run in instance.get_runs(abandoned):
+        instance.report_run_failed(run, "The process that ran it was killed.")
     result = job.execute_in_process(
-        instance=dg.DagsterInstance.from_config(str(dagster_home(warehouse))),
+        instance=instance,
         raise_on_error=False,
         run_config={"ops": ops, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         tags=STARTED_BY_COMMAND,

@@ -113,7 +113,7 @@ def dbt_manifest(settings: Settings, paths: DataPaths) -> Path:
         BuildFailed: the project cannot be parsed.
     """
     manifest = paths.dbt_target / "manifest.json"
-    if not manifest.exists() or any(file.stat().st_mtime > manifest.stat().st_mtime for file in _project_files()):
+    if not _is_whole(manifest) or any(file.stat().st_mtime > manifest.stat().st_mtime for file in _project_files()):
         # As a build would: the build after it finds everything parsed.
         run_dbt(settings, paths, ["parse"])
     return manifest
@@ -153,6 +153,15 @@ def _project_files() -> list[Path]:
     """What the dbt project is made of, in a fixed order; not what dbt writes beside it."""
     files = (file for file in DBT_PROJECT.rglob("*") if file.suffix in (".sql", ".yml", ".csv"))
     return sorted(file for file in files if file.relative_to(DBT_PROJECT).parts[0] not in ("target", "logs"))
+
+
+def _is_whole(manifest: Path) -> bool:
+    """Whether it is there, and was not cut off by a kill or a full disk while dbt wrote it."""
+    try:
+        json.loads(manifest.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _new_build_id() -> str:

@@ -5,7 +5,8 @@ import pytest
 
 from models.marts import DBT_MARTS
 from models.vocabulary import Log
-from orchestration.running import dagster_home
+from orchestration.running import STARTED_BY_COMMAND, dagster_home, run_refresh
+from orchestration.stages import Work
 from tests.running import RefreshedWarehouse, environment
 from warehouse.exports import REPORTS
 
@@ -38,6 +39,24 @@ def test_every_asset_has_an_owner_a_group_a_kind_and_a_description(definitions: 
         assert spec.group_name != "default", spec.key
         assert spec.kinds, spec.key
         assert spec.description, spec.key
+
+
+def test_no_check_ends_a_run_before_the_gate(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    specs = [graph.get_check_spec(key) for key in graph.asset_check_keys]
+    assert len(specs) > 100
+    assert [spec.name for spec in specs if spec.blocking] == []
+
+
+def test_a_run_that_was_killed_is_closed_by_the_next(
+    refreshed_small: RefreshedWarehouse, definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    """A run left as started would stand in the way of whatever counts the runs in progress."""
+    job = definitions.resolve_job_def("csv_exports")
+    killed = instance.create_run_for_job(job, tags=STARTED_BY_COMMAND, status=dg.DagsterRunStatus.STARTED)
+    with environment(refreshed_small.environment):
+        run_refresh(refreshed_small.warehouse, Work(must_export=True))
+    assert instance.get_run_by_id(killed.run_id).status == dg.DagsterRunStatus.FAILURE
 
 
 def test_logs_are_partitioned_by_date_and_nothing_else_is(definitions: dg.Definitions) -> None:
