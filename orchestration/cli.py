@@ -12,6 +12,7 @@ import os
 import shutil
 import sqlite3
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -50,7 +51,8 @@ def _open() -> Warehouse:
 
 
 def _show_progress() -> None:
-    handler = logging.StreamHandler(sys.stdout)
+    # A copy of standard output: Dagster turns the original aside while a step runs.
+    handler = logging.StreamHandler(os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8"))
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
     logger = logging.getLogger("sendmart")
     logger.handlers = [handler]
@@ -91,11 +93,11 @@ def refresh(
                 from orchestration.running import run_refresh
 
                 ended = run_refresh(warehouse, work, verify=verify, full_refresh=full_refresh)
-    except (OSError, BuildFailed) as error:
-        # A full disk, a folder without permission, a model that cannot be parsed: a trace would not help.
-        words = (
-            f"{error.strerror}: {error.filename or ''}" if isinstance(error, OSError) and error.strerror else str(error)
-        )
+    except Exception as error:
+        if not isinstance(error, OSError | BuildFailed | duckdb.Error | sqlite3.Error):
+            # No full disk, no folder without permission, no model that cannot be parsed: a trace may help.
+            logging.getLogger("sendmart").exception("the refresh broke off")
+        words = " ".join(str(error).split())[:600]
         ended = Refresh(started_at, now(), "failed", words)
         with contextlib.suppress(OSError, sqlite3.Error):
             warehouse.ledger.note_refresh(ended)
@@ -133,14 +135,21 @@ def sample(
     from warehouse.sample import write_sample
 
     warehouse = _open()
-    if first_run and (is_set("landing") or warehouse.paths.has_lake()):
-        return
     folder = to or warehouse.settings.landing
-    try:
-        summary = write_sample(folder, sends=sends, days=days, seed=seed, file_format=file_format)
-    except FileExistsError as error:
-        if first_run:
+    if first_run:
+        in_use = folder.is_dir() and any(folder.iterdir())
+        if in_use or is_set("landing") or warehouse.paths.has_lake():
             return
+    # Written aside and renamed on a first run: broken off, it leaves no half of a sample to be taken for the whole.
+    aside = folder.with_name(f".{folder.name}.tmp") if first_run else folder
+    try:
+        if first_run:
+            shutil.rmtree(aside, ignore_errors=True)
+        summary = write_sample(aside, sends=sends, days=days, seed=seed, file_format=file_format)
+        if first_run:
+            aside.replace(folder)
+            summary = replace(summary, to=folder)
+    except FileExistsError as error:
         typer.echo(f"{error}. Give another folder with --to, or empty it first.", err=True)
         raise typer.Exit(SENSELESS) from error
     except ValueError as error:

@@ -69,12 +69,23 @@ def end_of_refresh(warehouse: Warehouse, refresh: Refresh) -> None:
         if refused:
             console.print(f"Refused, and accepted as such: {', '.join(refused[:5])}{', …' if len(refused) > 5 else ''}")
         _places(warehouse)
+        if not warehouse.settings.landing.is_dir():
+            console.print(
+                f"NOTE: the landing zone {_short(warehouse.settings.landing)} is not there: no logs could come."
+            )
         return
     console.print()
-    if refresh.outcome == "held back":
-        console.print("HELD BACK: this build was not published. What was published before is untouched.")
+    last = warehouse.ledger.last_publication()
+    if last is None:
+        so_far = "Nothing has been published yet."
+    elif last[1] >= refresh.started_at:
+        so_far = "The new build was published; what comes after it was not done."
     else:
-        console.print("FAILED: the refresh did not finish. What was published before is untouched.")
+        so_far = "What was published before is untouched."
+    if refresh.outcome == "held back":
+        console.print(f"HELD BACK: this build was not published. {so_far}")
+    else:
+        console.print(f"FAILED: the refresh did not finish. {so_far}")
     lines = refresh.message.splitlines()
     for line in lines[:HOLDS_SHOWN]:
         console.print(f"  {line}")

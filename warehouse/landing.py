@@ -131,12 +131,10 @@ def _log_date(source_file: str) -> date | None:
 
 
 def _is_text(name: str) -> bool:
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
+    """Whether a name can be told to people: no bytes that are not UTF-8, no control characters."""
+    return name.isprintable()
 
 
 def _printable(name: str) -> str:
-    return os.fsencode(name).decode("utf-8", errors="backslashreplace")
+    text = os.fsencode(name).decode("utf-8", errors="backslashreplace")
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)

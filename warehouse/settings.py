@@ -31,7 +31,10 @@ class SettingsError(ValueError):
 
 
 def _from_project(path: Path) -> Path:
-    return PROJECT / path.expanduser()
+    folder = PROJECT / path.expanduser()
+    if folder.exists() and not folder.is_dir():
+        raise ValueError("must be a folder")
+    return folder
 
 
 def _currency(value: str) -> str:
@@ -41,7 +44,7 @@ def _currency(value: str) -> str:
 
 
 def _time_zone(value: str) -> str:
-    if value not in available_timezones():
+    if value not in available_timezones() - {"localtime", "Factory", "posixrules"}:
         raise ValueError("must be a time zone of the IANA database, such as Europe/Berlin")
     return value
 
@@ -91,7 +94,9 @@ class Settings(BaseSettings):
         "UTC", description="The zone of days in reports and of the schedules' clock; stored timestamps stay UTC."
     )
     memory_limit: str = Field(
-        "2500MB", pattern=r"^[0-9]+(\.[0-9]+)? ?[KMGT]i?B$", description="The most memory DuckDB may use in a build."
+        "2500MB",
+        pattern=r"^[1-9][0-9]*(\.[0-9]+)? ?[KMGT]i?B$",
+        description="The most memory DuckDB may use in a build.",
     )
     threads: int = Field(
         default_factory=lambda: os.cpu_count() or 1, ge=1, le=256, description="How many threads a build uses."
@@ -122,7 +127,10 @@ def load_settings() -> Settings:
     Raises:
         SettingsError: with one line for every setting that makes no sense, and for every unknown `SENDMART_` variable.
     """
-    given = {*os.environ, *dotenv_values(DOTENV)}
+    try:
+        given = {*os.environ, *dotenv_values(DOTENV)}
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{DOTENV.name}: must be UTF-8") from error
     problems = [_unknown(name) for name in sorted(given) if name.startswith(PREFIX) and not _is_known(name)]
     try:
         settings = Settings(_env_file=DOTENV)

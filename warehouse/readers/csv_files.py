@@ -158,7 +158,7 @@ class _CsvReader:
         if fields is None and not why and not is_last:
             return None
         if fields is None:
-            raise RefusedFile(f"the header cannot be read ({why or 'line: has an unclosed quote'}): {run[0][:200]}")
+            raise RefusedFile(f"the header cannot be read: {why or 'line: has an unclosed quote'}")
         self._names = [name.strip(WHITE_SPACE) for name in fields]
         self._unknown = frozenset(self._layout.check(self._names))
         field = f"(?:{_QUOTED_FIELD}|{_PLAIN_FIELD})"

@@ -46,7 +46,7 @@ class Lines:
             with self._open() as file:
                 yield from self._blocks(file)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise RefusedFile(f"not a whole gzip file: {error}; drop it again, complete") from error
+            raise RefusedFile(f"not a whole gzip file: {error}") from error
 
     def _open(self) -> BinaryIO:
         return gzip.open(self._path, "rb") if self._path.name.endswith(".gz") else self._path.open("rb")

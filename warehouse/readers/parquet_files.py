@@ -40,7 +40,7 @@ def read(path: Path, layout: Layout) -> Iterator[Records]:
                 yield _records_of(batch, layout, unknown, first_row=read_rows + 1)
                 read_rows += batch.num_rows
     except (pa.ArrowInvalid, OSError, pa.ArrowNotImplementedError) as error:
-        raise RefusedFile(f"not a whole Parquet file: {str(error).splitlines()[0][:200]}") from error
+        raise RefusedFile(f"not a whole Parquet file: {str(error).splitlines()[0][:200].rstrip('.')}") from error
     if read_rows != row_count:
         raise RefusedFile(f"not a whole Parquet file: its footer tells of {row_count} rows, {read_rows} are there")
 

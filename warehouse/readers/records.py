@@ -4,6 +4,7 @@ Not here: how a format is read (`csv_files`, `jsonl_files`, `parquet_files`).
 """
 
 import codecs
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -40,10 +41,13 @@ class Layout:
         """
         twice = sorted({name for name in found if found.count(name) > 1})
         if twice:
-            raise RefusedFile(f"column twice: {', '.join(map(repr, twice))}; keep one of each")
+            # Only what looks like a name is told: without a header line it could be somebody's number.
+            names = [repr(name) for name in twice if re.fullmatch(r"[A-Za-z_][A-Za-z_ ]{0,60}", name)]
+            raise RefusedFile(f"column twice: {', '.join(names) or 'one without a name'}; keep one of each")
         missing = [name for name in self.required if name not in found]
         if missing:
-            raise RefusedFile(f"required column missing: {', '.join(missing)}; the file has {', '.join(found)[:300]}")
+            hint = "" if set(found) & set(self.columns) else "; is there a header line?"
+            raise RefusedFile(f"required column missing: {', '.join(missing)}{hint}")
         return [name for name in found if name not in self.columns]
 
 
