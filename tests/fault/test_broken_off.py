@@ -1,14 +1,17 @@
-"""A refresh killed in any stage, then repeated, gives what one that was not killed gives."""
+"""What is broken off is told, and is made good by the next refresh: kills in every stage, folders that cannot be written."""
 
 import os
+import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.oracle.compare import differences, read_mart
 from tests.running import CASES, SENDMART, clean_environment, environment_of, mart_rows, sendmart
+from warehouse.exports import REPORTS
 from warehouse.settings import PROJECT
 
 STAGES = {
@@ -58,3 +61,35 @@ def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path: Path, folde
     assert refresh.returncode == 1
     assert folder in refresh.stdout
     assert "Traceback" not in refresh.stdout + refresh.stderr
+
+
+def test_an_export_that_fails_is_told_apart_from_a_build_that_was_not_published(tmp_path: Path) -> None:
+    (tmp_path / "exports").mkdir()
+    (tmp_path / "exports" / "delivery_status").write_text("a file where a folder should be")
+    variables = environment_of(tmp_path, CASES / "small" / "landing", max_rejected_share="1")
+    failed = sendmart(variables, "refresh")
+    assert failed.returncode == 1
+    assert (tmp_path / "published" / "marts.duckdb").exists()
+    last_lines = "\n".join(failed.stdout.splitlines()[-4:])
+    assert "FAILED: the refresh did not finish. The new build was published" in last_lines
+    assert "delivery_status" in last_lines
+
+    (tmp_path / "exports" / "delivery_status").unlink()
+    mended = sendmart(variables, "refresh")
+    assert mended.returncode == 0
+    assert {file.parent.name for file in (tmp_path / "exports").glob("*/*.csv")} == set(REPORTS)
+
+
+def test_a_first_sample_that_was_broken_off_is_not_taken_for_the_whole(tmp_path: Path) -> None:
+    """`--first-run` writes to the default landing zone only, so the project is copied to have one of its own."""
+    project = tmp_path / "project"
+    for package in ("models", "quality", "warehouse", "orchestration"):
+        shutil.copytree(PROJECT / package, project / package, ignore=shutil.ignore_patterns("__pycache__"))
+    half = project / "data" / ".landing.tmp" / "sends"
+    half.mkdir(parents=True)
+    (half / "2026-01-01.csv.gz").write_bytes(b"half of it")
+    command = [sys.executable, "-m", "orchestration.cli", "sample", "--first-run"]
+    run = subprocess.run(command, env=clean_environment({}), cwd=project, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert len(list((project / "data" / "landing").rglob("2026-*.*"))) == 98, "seven logs on fourteen days"
+    assert not half.exists()
