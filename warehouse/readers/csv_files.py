@@ -1,17 +1,20 @@
 """CSV files: UTF-8, comma, double quotes, a header line.
 
 A record is the shortest run of lines that parses strictly to the header's number of fields; where none starts at a line,
-that line alone is broken and reading goes on at the next. Almost every line is a record by itself, which one vectorised
-test tells: those lines go to the fast parser as they are, and only the others are looked at one by one. So the parser is
-never shown anything that could lead it astray, and the number of records is known before it starts.
+that line alone is broken and reading goes on at the next. In most blocks every line is a record by itself and holds no
+quote, which their commas and line ends alone tell: those go to the fast parser as they are. In the others each line is
+tested, and only those that are no record by themselves are looked at one by one. So the parser is never shown anything
+that could lead it astray, and the number of records is known before it starts.
 
 Not here: what the values must be (`models.logs`).
 """
 
 import io
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from warehouse.readers.lines import BYTE_ORDER_MARK, Lines, OverlongLine
@@ -31,6 +34,8 @@ from warehouse.readers.records import (
 )
 
 WHITE_SPACE = " \t\n\x0b\x0c\r"
+_NO_SEPARATORS = bytes(set(range(256)) - set(b",\n"))
+_NO_LINES, _NO_NUMBERS = pl.Series([], dtype=pl.String), pl.Series([], dtype=pl.Int64)
 _QUOTED_FIELD, _PLAIN_FIELD = r'"(?:[^"]|"")*"', r'[^",]*'
 
 
@@ -118,16 +123,18 @@ class _CsvReader:
 
     def records_of(self, data: bytes, *, is_last: bool) -> tuple[Records, bytes]:
         """The records of whole lines, and the bytes of one that the lines after them may complete."""
-        lines, not_utf8 = _lines_of(data)
         if self._names is None:
-            after_header = self._take_header(lines, not_utf8, is_last)
+            after_header = self._take_header(data, is_last)
             if after_header is None:
-                return self._batch(lines.clear()), data
-            lines, not_utf8 = after_header
+                return self._batch(_NO_LINES), data
+            data = data[after_header:]
+            if not data:
+                return self._batch(_NO_LINES), b""
+        plain_records = self._count_plain_records(data)
+        if plain_records:
+            return self._plain_batch(data, plain_records), b""
+        lines, not_utf8 = _lines_of(data)
         is_record = self._is_record(lines, may_hold_quotes=b'"' in data, may_hold_nul=bool(not_utf8) or b"\0" in data)
-        if is_record.all():
-            self.lines_read += len(lines)
-            return self._batch(lines, first_is=self._records_read + 1), b""
         return self._resolve(lines, is_record, not_utf8, is_last)
 
     def overlong_line(self, line: OverlongLine) -> Records:
@@ -137,19 +144,20 @@ class _CsvReader:
         self.lines_read += 1
         self._records_read += 1
         broken = BrokenRecord(self._records_read, (TOO_LONG,), beginning_as_text(line.head))
-        return self._batch(pl.Series([], dtype=pl.String), broken=[broken])
+        return self._batch(_NO_LINES, broken=[broken])
 
-    def _take_header(self, lines: pl.Series, not_utf8: set[int], is_last: bool) -> tuple[pl.Series, set[int]] | None:
-        """Reads the header and gives the lines after it; None where the header goes on beyond these lines. Blank lines
-        before it are passed over.
+    def _take_header(self, data: bytes, is_last: bool) -> int | None:
+        """Reads the header and gives the place of the line after it; None where the header goes on beyond these lines.
+        Blank lines before it are passed over.
         """
-        blank = 0
-        while blank < len(lines) and not lines[blank].strip(WHITE_SPACE):
-            blank += 1
-        if blank == len(lines):
-            self.lines_read += blank
-            return lines.clear(), set()
-        run = lines.slice(blank, MAX_RECORD_LINES).to_list()
+        lines = io.BytesIO(data)
+        first = next((line for line in lines if line.strip(WHITE_SPACE.encode())), b"")
+        start = lines.tell() - len(first)
+        if not first:
+            self.lines_read += _count_lines(data)
+            return start
+        header = [first, *islice(lines, MAX_RECORD_LINES - 1)]
+        run = [_decoded(line.removesuffix(b"\n"))[0] for line in header]
         if _size(run[0]) > MAX_RECORD_BYTES:
             raise RefusedFile("the header line is longer than 1 MiB")
         if "\0" in run[0]:
@@ -163,14 +171,37 @@ class _CsvReader:
         self._unknown = frozenset(self._layout.check(self._names))
         field = f"(?:{_QUOTED_FIELD}|{_PLAIN_FIELD})"
         self._strict_record = rf"^{field}(?:,{field}){{{len(fields) - 1}}}\r?$"
-        start = blank + span
-        self.lines_read += start
-        return lines.slice(start), {index - start for index in not_utf8}
+        start += sum(len(line) for line in header[:span])
+        self.lines_read += _count_lines(data[:start])
+        return start
+
+    def _count_plain_records(self, data: bytes) -> int:
+        """How many lines there are, if each is a record that is simply split at its commas, as almost all are; else 0."""
+        if b'"' in data or b"\0" in data or not data.endswith(b"\n") or not _is_utf8(data):
+            return 0
+        # A line that is too long would fill one of these stretches.
+        stretch = MAX_RECORD_BYTES // 2
+        if any(data.find(b"\n", start, start + stretch) < 0 for start in range(0, len(data), stretch)):
+            return 0
+        separators = data.translate(None, _NO_SEPARATORS)
+        record = b"," * (len(self._names) - 1) + b"\n"
+        count = len(separators) // len(record)
+        return count if separators == record * count else 0
+
+    def _plain_batch(self, data: bytes, count: int) -> Records:
+        first = self._records_read + 1
+        self._records_read += count
+        self.lines_read += count
+        return Records(
+            text=self._parse(data, count),
+            row_numbers=_numbers_from(first, count),
+            raw=lambda indices: _lines_at(data, indices),
+            count=count,
+            unknown_columns=self._unknown,
+        )
 
     def _is_record(self, lines: pl.Series, *, may_hold_quotes: bool, may_hold_nul: bool) -> pl.Series:
         """Which lines are a record each, by themselves."""
-        if self._names is None:
-            return pl.Series([], dtype=pl.Boolean)
         if may_hold_quotes:
             is_record = lines.str.contains(self._strict_record)
         else:
@@ -222,8 +253,8 @@ class _CsvReader:
             at = odd + span
         else:
             take_up_to(len(lines))
-        records = pl.concat(runs) if runs else lines.clear()
-        numbers = pl.concat(row_numbers) if row_numbers else pl.Series([], dtype=pl.Int64)
+        records = pl.concat(runs) if runs else _NO_LINES
+        numbers = pl.concat(row_numbers) if row_numbers else _NO_NUMBERS
         return self._batch(records, numbers, broken), carried
 
     def _what_is_wrong(self, line: str, is_not_utf8: bool, fields: list[str] | None, why: str) -> tuple[str, ...]:
@@ -238,17 +269,10 @@ class _CsvReader:
         return (f"line: has {len(fields)} fields, the header {len(self._names)}",)
 
     def _batch(
-        self,
-        records: pl.Series,
-        row_numbers: pl.Series | None = None,
-        broken: Sequence[BrokenRecord] = (),
-        first_is: int | None = None,
+        self, records: pl.Series, row_numbers: pl.Series = _NO_NUMBERS, broken: Sequence[BrokenRecord] = ()
     ) -> Records:
-        if row_numbers is None:
-            row_numbers = _numbers_from(first_is or 1, len(records))
-            self._records_read += len(records)
         return Records(
-            text=self._parse(records),
+            text=self._parse(records.str.join("\n").item().encode(), len(records)),
             row_numbers=row_numbers,
             raw=lambda indices: [record.removesuffix("\r") for record in records.gather(list(indices))],
             count=len(records) + len(broken),
@@ -256,41 +280,64 @@ class _CsvReader:
             unknown_columns=self._unknown,
         )
 
-    def _parse(self, records: pl.Series) -> pl.DataFrame:
-        """The fields of records that are known to be well formed."""
-        if records.is_empty():
+    def _parse(self, data: bytes, count: int) -> pl.DataFrame:
+        """The fields of records that are known to be well formed, and to be so many."""
+        if not count:
             return pl.DataFrame(schema=dict.fromkeys(self._layout.columns, pl.String))
         known = [index for index, name in enumerate(self._names) if name in self._layout.columns]
         frame = pl.read_csv(
             # The parser takes a byte-order mark off the beginning: it is given one, so that it takes none of a value's.
-            io.BytesIO(BYTE_ORDER_MARK + records.str.join("\n")[0].encode()),
+            io.BytesIO(BYTE_ORDER_MARK + data),
             has_header=False,
             new_columns=[f"field {index}" for index in range(len(self._names))],
             columns=known,
             infer_schema=False,
             quote_char='"',
         )
-        if frame.height != len(records):
-            raise ReconciliationError(f"{len(records)} CSV records given to the parser, {frame.height} came back")
+        if frame.height != count:
+            raise ReconciliationError(f"{count} CSV records given to the parser, {frame.height} came back")
         frame.columns = [self._names[index] for index in known]
         absent = [pl.lit(None, pl.String).alias(name) for name in self._layout.columns if name not in self._names]
         return frame.with_columns(absent).select(self._layout.columns)
 
 
 def _lines_of(data: bytes) -> tuple[pl.Series, set[int]]:
-    """Lines as text. One that is not UTF-8 is made to begin with a NUL, which no record may hold; its index is given."""
+    """Lines as text, and the places of those that are not UTF-8."""
     data = data.removesuffix(b"\n")
+    if _is_utf8(data):
+        return pl.Series([data.decode()]).str.split("\n").explode(), set()
+    lines = [_decoded(line) for line in data.split(b"\n")]
+    not_utf8 = {index for index, (_, is_utf8) in enumerate(lines) if not is_utf8}
+    return pl.Series([text for text, _ in lines], dtype=pl.String), not_utf8
+
+
+def _lines_at(data: bytes, indices: Sequence[int]) -> list[str]:
+    """Some of the lines of what is UTF-8 and ends with a line's end."""
+    if not indices:
+        return []
+    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n"))
+    starts = np.append(0, ends + 1)
+    return [data[starts[index] : ends[index]].decode().removesuffix("\r") for index in indices]
+
+
+def _decoded(line: bytes) -> tuple[str, bool]:
+    """A line as text, and whether it is UTF-8; if not, it is made to begin with a NUL, which no record may hold."""
     try:
-        return pl.Series([data.decode("utf-8")]).str.split("\n").explode(), set()
+        return line.decode(), True
     except UnicodeDecodeError:
-        lines, not_utf8 = [], set()
-        for index, line in enumerate(data.split(b"\n")):
-            try:
-                lines.append(line.decode("utf-8"))
-            except UnicodeDecodeError:
-                lines.append("\0" + as_text(line))
-                not_utf8.add(index)
-        return pl.Series(lines, dtype=pl.String), not_utf8
+        return "\0" + as_text(line), False
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _count_lines(data: bytes) -> int:
+    return data.count(b"\n") + (not data.endswith(b"\n"))
 
 
 def _shown(line: str, is_not_utf8: bool) -> str:

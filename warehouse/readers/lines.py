@@ -52,12 +52,9 @@ class Lines:
         return gzip.open(self._path, "rb") if self._path.name.endswith(".gz") else self._path.open("rb")
 
     def _blocks(self, file: BinaryIO) -> Iterator[Block | OverlongLine]:
-        rest = file.read(len(BYTE_ORDER_MARK))
-        if rest == BYTE_ORDER_MARK:
-            rest = b""
-        self.count += rest.count(b"\n")
+        rest = b""
         overlong: bytes | None = None
-        while chunk := file.read(BLOCK_BYTES):
+        for chunk in _chunks(file):
             self.count += chunk.count(b"\n")
             if overlong is not None:
                 end = chunk.find(b"\n")
@@ -65,16 +62,25 @@ class Lines:
                     continue
                 yield OverlongLine(overlong)
                 overlong, chunk = None, chunk[end + 1 :]
-            data = rest + chunk
-            cut = data.rfind(b"\n") + 1
+            cut = chunk.rfind(b"\n") + 1
             if cut:
-                yield Block(data[:cut])
-            rest = data[cut:]
+                yield Block(b"".join((rest, memoryview(chunk)[:cut])))
+                rest = b""
+            rest += chunk[cut:]
             if len(rest) > MAX_RECORD_BYTES + len(b"\r"):
                 overlong, rest = rest[:OVERLONG_HEAD_BYTES], b""
         if overlong is not None:
             self.count += 1
             yield OverlongLine(overlong)
         elif rest:
-            self.count += not rest.endswith(b"\n")
+            self.count += 1
             yield Block(rest)
+
+
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    """The bytes of a file, but for its byte-order mark."""
+    head = file.read(len(BYTE_ORDER_MARK))
+    if head != BYTE_ORDER_MARK:
+        yield head
+    while chunk := file.read(BLOCK_BYTES):
+        yield chunk
