@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: measures the stages of a refresh beside the hand-written baseline and prints one table."""
+"""`python -m benchmarks`: measures the stages of a refresh beside the hand-written baseline and prints the figures."""
 
 import os
 import platform
@@ -12,19 +12,19 @@ import duckdb
 import psutil
 import typer
 
-from benchmarks import harness
+from benchmarks import harness, report
 from benchmarks.measure import StageFailed
 
 
 def main(
     sends: Annotated[int, typer.Option(min=1, help="How many messages were sent: 1000000, or 10000000.")] = 1_000_000,
-    days: Annotated[int, typer.Option(min=1, max=3650, help="Over how many days.")] = 30,
+    days: Annotated[int, typer.Option(min=1, max=3650, help="Over how many days; the night comes after them.")] = 37,
     memory_limit: Annotated[str, typer.Option(help="What DuckDB may use, on both sides.")] = "2500MB",
     threads: Annotated[int, typer.Option(min=1, help="Threads, on both sides.")] = os.cpu_count() or 1,
     folder: Annotated[Path | None, typer.Option(help="Where the data goes; by default a temporary folder.")] = None,
     keep: Annotated[bool, typer.Option(help="Do not delete the data afterwards.")] = False,
 ) -> None:
-    """Measure admission, build, tests, audit, publication and export beside a hand-written DuckDB script."""
+    """Measure a first refresh, stage by stage, and one night after it beside a hand-written DuckDB script."""
     if folder is not None and folder.exists() and any(folder.iterdir()):
         typer.echo(f"{folder} is not empty: give a folder of its own", err=True)
         raise typer.Exit(2)
@@ -42,14 +42,17 @@ def main(
         else:
             shutil.rmtree(place)
     memory = psutil.virtual_memory().total / 2**30
+    admitted = outcome.stages["admission"].taken.figures
     typer.echo(
-        f"\n{outcome.rows:,} rows ({sends:,} sends, {days} days, {outcome.csv_bytes / 1e6:,.0f} MB csv.gz),"
-        f" {outcome.rejected:,} quarantined; memory_limit {memory_limit}, {threads} threads;"
-        f" {os.cpu_count()} cores, {memory:.0f} GiB, DuckDB {duckdb.__version__},"
+        f"\n{admitted['accepted'] + admitted['rejected']:,} rows ({admitted['sends']:,} sends, {days} days,"
+        f" {outcome.csv_bytes / 1e6:,.0f} MB csv.gz), {admitted['rejected']:,} quarantined; memory_limit {memory_limit},"
+        f" {threads} threads; {os.cpu_count()} cores, {memory:.0f} GiB, DuckDB {duckdb.__version__},"
         f" Python {platform.python_version()}\n"
     )
-    typer.echo(harness.table(outcome))
-    typer.echo(f"\nslowest models: {harness.slowest_models(outcome)}")
+    typer.echo(report.figures(outcome))
+    typer.echo(f"\n{report.stages(outcome)}")
+    typer.echo(f"\nslowest models of the full build: {report.slowest_models(outcome.stages['build'])}")
+    typer.echo(f"slowest models of the night: {report.slowest_models(outcome.night)}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """The baseline: what a good engineer would write by hand for the same job, with DuckDB and nothing else.
 
-`admit` goes from csv.gz files to typed Parquet by log and log date, and a quarantine with the reasons; `build` from there
-to every mart (`marts.sql`). The rules are written down here a second time, on purpose: two ways to the same figures.
+`admit` goes from csv.gz files to typed Parquet by log and log date, and a quarantine with the reasons; `build` from
+there to every mart (`marts.sql`); `night` brings the marts up to date with one more day (`night.sql`). The rules are
+written down here a second time, on purpose: two ways to the same figures.
 
 What it leaves out stands in `README.md`. Not here: when it runs and what is measured (`harness`).
 """
@@ -18,7 +19,10 @@ import duckdb
 from warehouse.settings import PROJECT, Settings
 
 VOCABULARY = PROJECT / "dbt_project" / "seeds" / "provider_vocabularies.csv"
-MARTS_SQL = Path(__file__).with_name("marts.sql")
+RULES_SQL, MARTS_SQL, NIGHT_SQL = (Path(__file__).with_name(f"{name}.sql") for name in ("rules", "marts", "night"))
+
+STATE, MARTS = "state.duckdb", "marts.duckdb"
+"""What the script keeps from one night to the next, and the marts."""
 
 SPACES = (r"\x20", r"\t", r"\n", r"\x0b", r"\x0c", r"\r")
 SPACE = "".join(SPACES)
@@ -196,10 +200,12 @@ def admit(settings: Settings, landing: Path, to: Path) -> dict[str, int]:
     to.mkdir(parents=True, exist_ok=True)
     with _connected(settings, to / "quarantine.duckdb", threads=1) as connection:
         connection.execute(
-            "create table rejected_rows (log varchar, log_date date, source_file varchar, row_number bigint,"
+            "create table if not exists rejected_rows (log varchar, log_date date, source_file varchar, row_number bigint,"
             " reasons varchar[], raw_row varchar)"
         )
-        connection.execute("create macro in_range(moment) as if(year(moment) between 1990 and 2099, moment, null)")
+        connection.execute(
+            "create or replace macro in_range(moment) as if(year(moment) between 1990 and 2099, moment, null)"
+        )
         files = [(log, file) for log in LOGS for file in sorted((landing / log).glob("*.csv.gz"))]
         with ThreadPoolExecutor(settings.threads) as threads:
             accepted = sum(threads.map(lambda task: _admit_file(connection.cursor(), *task, to), files))
@@ -338,17 +344,31 @@ def _with_default(text: str, column: Column) -> str:
 
 
 def build(settings: Settings, admitted: Path) -> None:
-    """From admitted Parquet to every mart, in `marts.duckdb` beside it."""
-    with _connected(settings, admitted / "build.duckdb", settings.threads) as connection:
-        connection.execute(f"attach '{admitted / 'marts.duckdb'}' as marts_file")
+    """From all admitted Parquet to every mart, in `marts.duckdb` beside it, and what a night goes on from."""
+    for file in (admitted / STATE, admitted / MARTS):
+        file.unlink(missing_ok=True)
+    _run(settings, admitted, "*", MARTS_SQL)
+
+
+def night(settings: Settings, admitted: Path) -> None:
+    """Brings every mart up to date with the last log date that was admitted, none of whose files was there before."""
+    last = max(place.name for place in (admitted / "lake").glob("*/log_date=*"))
+    _run(settings, admitted, last, NIGHT_SQL)
+
+
+def _run(settings: Settings, admitted: Path, days: str, script: Path) -> None:
+    """Runs a script on the log dates that a pattern names."""
+    with _connected(settings, admitted / STATE, settings.threads) as connection:
+        connection.execute(f"attach '{admitted / MARTS}' as marts_file")
         for log in LOGS:
-            connection.execute(f"create temp view {log}_log as from read_parquet('{admitted}/lake/{log}/*/*.parquet')")
+            rows = f"read_parquet('{admitted}/lake/{log}/{days}/*.parquet')"
+            connection.execute(f"create temp view {log}_log as from {rows}")
         for name, value in settings.altering_figures().items():
             connection.execute(f"set variable {name} = {json.dumps(value).replace(chr(34), chr(39))}")
         connection.execute(
             f"create temp table vocabulary as from read_csv('{VOCABULARY}', header = true, all_varchar = true)"
         )
-        for statement in connection.extract_statements(MARTS_SQL.read_text()):
+        for statement in connection.extract_statements(RULES_SQL.read_text() + script.read_text()):
             connection.execute(statement)
 
 

@@ -1,28 +1,36 @@
-"""One run of the benchmark: sample logs, fixed cost, every stage beside the baseline, the same marts, one table.
+"""One run of the benchmark: sample logs, fixed costs, every stage and a night beside the baseline, the same marts.
 
-Not here: how a process is measured (`measure`), how marts are compared (`compare`), the command line (`__main__`).
+Not here: the sample (`samples`), how a process is measured (`measure`), how marts are compared (`compare`), the tables
+(`report`), the command line (`__main__`).
 """
 
-import importlib.util
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.compare import differences, differing_rejections
 from benchmarks.measure import Taken, measure, measure_stage
+from benchmarks.samples import Sample, write_history
 from benchmarks.stage import BASELINE_FOLDER
 from warehouse.paths import DataPaths
-from warehouse.sample import write_sample
 from warehouse.settings import PREFIX, Settings
 
 STAGES = ("admission", "build", "dbt tests", "audit", "publish", "export")
 WITH_BASELINE = ("admission", "build")
 
-FIXED_TRIES = 2
-"""A cost that is to be taken off must not hold what else the machine did: the cheapest of these counts."""
+SHORT_DAYS = 30
+"""The history that a longer one is held against, with as many sends a day."""
+
+LITTLE_MEMORY = "1GB"
+
+TINY_SENDS, TINY_DAYS = 40, 4
+"""A warehouse in which a night costs nothing but what is fixed."""
+
+TRIES = 2
+"""What is fixed, and a night, which costs little more, must not hold what else the machine did: the cheapest counts."""
 
 
 class FiguresDiffer(Exception):
@@ -40,17 +48,32 @@ class Scale:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """Ours, what of it is fixed, and the baseline's of the same."""
+
+    taken: Taken
+    fixed: Taken | None = None
+    baseline: Taken | None = None
+
+    @property
+    def own(self) -> Taken:
+        """Ours without what is fixed."""
+        return self.taken.without(self.fixed) if self.fixed else self.taken
+
+
+@dataclass(frozen=True)
 class Outcome:
-    """What was measured: by stage, on an empty lake and on the sample, and whole refreshes."""
+    """What was measured: the stages of a first refresh, one night, a rebuild with little memory, whole refreshes."""
 
     scale: Scale
-    rows: int
-    rejected: int
     csv_bytes: int
-    fixed: dict[str, Taken]
-    ours: dict[str, Taken]
-    baseline: dict[str, Taken]
-    refreshes: dict[str, Taken] = field(default_factory=dict)
+    stages: dict[str, Measured]
+    night: Measured
+    night_admission: Taken
+    short_night: Measured | None
+    short_night_admission: Taken | None
+    little_memory: Measured
+    refreshes: dict[str, Taken]
 
 
 def run(scale: Scale, folder: Path, tell: Callable[[str], None]) -> Outcome:
@@ -60,147 +83,165 @@ def run(scale: Scale, folder: Path, tell: Callable[[str], None]) -> Outcome:
         FiguresDiffer: ours and the baseline do not come to the same.
         StageFailed: a stage did not work.
     """
-    refreshes, fixed = _measure_fixed(scale, folder / "empty", tell)
-
-    landing, data = folder / "landing", folder / "data"
-    tell(f"writing sample logs: {scale.sends:,} sends on {scale.days} days")
-    sample = write_sample(landing, sends=scale.sends, days=scale.days, file_format="csv.gz")
-    environment = _environment(scale, landing, data)
-    ours: dict[str, Taken] = {}
-    baseline: dict[str, Taken] = {}
-    for stage in _stages():
-        if stage in WITH_BASELINE:
-            baseline[stage] = _measured(f"baseline {stage}", environment, tell)
-        ours[stage] = _measured(stage, environment, tell)
-    _hold_against_baseline(scale, data, ours, baseline, tell)
-    refreshes["`sendmart refresh`, nothing new"] = _measured_refresh(environment, "nothing new", tell)
-    return Outcome(
-        scale=scale,
-        rows=sum(sample.rows.values()),
-        rejected=ours["admission"].figures["rejected"],
-        csv_bytes=sample.bytes,
-        fixed=fixed,
-        ours=ours,
-        baseline=baseline,
-        refreshes=refreshes,
-    )
+    return _Run(scale, folder, tell).outcome()
 
 
-def _measure_fixed(
-    scale: Scale, folder: Path, tell: Callable[[str], None]
-) -> tuple[dict[str, Taken], dict[str, Taken]]:
-    """What a refresh, and each stage, takes where there is nothing to work on."""
-    landing = folder / "landing"
-    landing.mkdir(parents=True)
-    tries = []
-    for number in range(FIXED_TRIES):
-        # A data folder of its own each time: dbt keeps what it has parsed there, and a first build has it to do.
-        environment = _environment(scale, landing, folder / f"data-{number}")
-        tries.append({stage: _measured(stage, environment, tell, "on an empty lake") for stage in _stages()})
-    fixed = {stage: min((one[stage] for one in tries), key=lambda taken: taken.cpu) for stage in _stages()}
-    environment = _environment(scale, landing, folder / "refreshed")
-    refreshes = {"`sendmart refresh`, empty lake": _measured_refresh(environment, "empty lake", tell)}
-    shutil.rmtree(folder)
-    return refreshes, fixed
+class _Run:
+    """The steps of a run, each of which says what it took."""
 
+    def __init__(self, scale: Scale, folder: Path, tell: Callable[[str], None]) -> None:
+        self._scale = scale
+        self._folder = folder
+        self._tell = tell
 
-def _stages() -> list[str]:
-    """The stages there are: the audit comes later than the others."""
-    has_audit = importlib.util.find_spec("quality.audit") is not None
-    return [stage for stage in STAGES if stage != "audit" or has_audit]
+    def outcome(self) -> Outcome:
+        fixed, fixed_rebuild, empty_refresh = self._fixed()
+        fixed_night = self._fixed_night()
+        short_night, short_admission = self._short_night(fixed_night)
 
+        sample, data = self._sample("history", self._scale.sends, self._scale.days)
+        csv_bytes = sample.csv_bytes()
+        stages = {}
+        for stage in STAGES:
+            baseline = self._stage(f"baseline {stage}", sample.landing, data) if stage in WITH_BASELINE else None
+            stages[stage] = Measured(self._stage(stage, sample.landing, data), fixed[stage], baseline)
+        self._hold_against_baseline(data)
+        self._hold_admitted_against_baseline(stages["admission"])
+        unchanged_refresh = self._refresh(sample.landing, data, "nothing new")
 
-def _environment(scale: Scale, landing: Path, data: Path) -> dict[str, str]:
-    return {
-        f"{PREFIX}LANDING": str(landing),
-        f"{PREFIX}DATA": str(data),
-        f"{PREFIX}MEMORY_LIMIT": scale.memory_limit,
-        f"{PREFIX}THREADS": str(scale.threads),
-    }
-
-
-def _measured(stage: str, environment: dict[str, str], tell: Callable[[str], None], where: str = "") -> Taken:
-    taken = measure_stage(stage, environment)
-    _tell_taken(tell, f"{stage} {where}".strip(), taken)
-    return taken
-
-
-def _measured_refresh(environment: dict[str, str], where: str, tell: Callable[[str], None]) -> Taken:
-    program = Path(sys.executable).parent / "sendmart"
-    taken = measure([str(program), "refresh"], environment)
-    _tell_taken(tell, f"sendmart refresh, {where}", taken)
-    return taken
-
-
-def _tell_taken(tell: Callable[[str], None], name: str, taken: Taken) -> None:
-    tell(f"{name}: {taken.wall:.1f} s, {taken.cpu:.1f} CPU s, {taken.peak / 1e6:,.0f} MB")
-
-
-def _hold_against_baseline(
-    scale: Scale, data: Path, ours: dict[str, Taken], baseline: dict[str, Taken], tell: Callable[[str], None]
-) -> None:
-    paths = DataPaths(data)
-    started = time.perf_counter()
-    settings = Settings(memory_limit=scale.memory_limit, threads=scale.threads)
-    found = differences(settings, paths.candidate, data / BASELINE_FOLDER / "marts.duckdb")
-    found += differing_rejections(paths.published_quarantine, data / BASELINE_FOLDER / "quarantine.duckdb")
-    counts = [
-        {name: taken["admission"].figures[name] for name in ("accepted", "rejected")} for taken in (ours, baseline)
-    ]
-    if counts[0] != counts[1]:
-        found.append(f"rows admitted: {counts[0]}, by the baseline {counts[1]}")
-    if found:
-        raise FiguresDiffer("\n".join(found[:50]))
-    tell(f"every mart and every quarantined row is that of the baseline ({time.perf_counter() - started:.0f} s)")
-
-
-# --- the table
-
-
-def table(outcome: Outcome) -> str:
-    """The figures as a Markdown table; ratios are ours to the baseline's, as they are and without the fixed cost."""
-    lines = [
-        "| stage | wall s | CPU s | peak MB | fixed wall s | fixed CPU s | baseline wall s | baseline CPU s "
-        "| baseline peak MB | wall ratio | CPU ratio | wall ratio, no fixed | CPU ratio, no fixed |",
-        "|---|" + "--:|" * 12,
-    ]
-    lines += [
-        _row(stage, taken, outcome.fixed.get(stage), outcome.baseline.get(stage))
-        for stage, taken in outcome.ours.items()
-    ]
-    both = [stage for stage in outcome.ours if stage in outcome.baseline]
-    lines += [
-        _row(
-            f"**{name}**",
-            _sum(outcome.ours[stage] for stage in stages),
-            _sum(outcome.fixed[stage] for stage in stages),
-            _sum(outcome.baseline.values()),
+        night, night_admission = self._night(sample, data, fixed_night)
+        # The rebuild holds the night's rows, too: a night and a rebuild must come to the same, on either side.
+        baseline = self._stage("baseline build", sample.landing, data, LITTLE_MEMORY)
+        self._hold_against_baseline(data)
+        little_memory = Measured(self._stage("rebuild", sample.landing, data, LITTLE_MEMORY), fixed_rebuild, baseline)
+        self._hold_against_baseline(data)
+        return Outcome(
+            scale=self._scale,
+            csv_bytes=csv_bytes,
+            stages=stages,
+            night=night,
+            night_admission=night_admission,
+            short_night=short_night,
+            short_night_admission=short_admission,
+            little_memory=little_memory,
+            refreshes={
+                "`sendmart refresh`, empty lake": empty_refresh,
+                "`sendmart refresh`, nothing new": unchanged_refresh,
+            },
         )
-        for name, stages in ((" and ".join(both), both), ("all stages", list(outcome.ours)))
-    ]
-    lines += [_row(name, taken, None, None) for name, taken in outcome.refreshes.items()]
-    return "\n".join(lines)
+
+    def _fixed(self) -> tuple[dict[str, Taken], Taken, Taken]:
+        """What each stage, a rebuild and a refresh take where there is nothing to work on."""
+        landing = self._folder / "empty" / "landing"
+        landing.mkdir(parents=True)
+        tries: list[dict[str, Taken]] = []
+        for number in range(TRIES):
+            # A data folder of its own each time: dbt keeps what it has parsed there, and a first build has it to do.
+            data = landing.with_name(f"data-{number}")
+            tries.append({stage: self._stage(stage, landing, data) for stage in STAGES})
+            tries[-1]["rebuild"] = self._stage("rebuild", landing, data, LITTLE_MEMORY)
+        fixed = {stage: _cheapest([one[stage] for one in tries]) for stage in tries[0]}
+        refresh = self._refresh(landing, landing.with_name("refreshed"), "empty lake")
+        shutil.rmtree(landing.parent)
+        return {stage: fixed[stage] for stage in STAGES}, fixed["rebuild"], refresh
+
+    def _fixed_night(self) -> Taken:
+        """What a build that brings up to date takes where next to nothing has changed in next to nothing."""
+        tries = []
+        for number in range(TRIES):
+            sample, data = self._sample(f"tiny-{number}", TINY_SENDS, TINY_DAYS)
+            self._stage("admission", sample.landing, data)
+            self._stage("build", sample.landing, data)
+            sample.drop_night()
+            self._stage("admission", sample.landing, data)
+            tries.append(self._stage("build", sample.landing, data))
+            shutil.rmtree(data.parent)
+        return _cheapest(tries)
+
+    def _short_night(self, fixed: Taken) -> tuple[Measured | None, Taken | None]:
+        """The night after a shorter history with as many sends a day; none where the whole one is as short."""
+        if self._scale.days <= SHORT_DAYS:
+            return None, None
+        sends = round(self._scale.sends / self._scale.days * SHORT_DAYS)
+        sample, data = self._sample("short", sends, SHORT_DAYS)
+        for stage in WITH_BASELINE:
+            self._stage(f"baseline {stage}", sample.landing, data)
+            self._stage(stage, sample.landing, data)
+        night = self._night(sample, data, fixed)
+        shutil.rmtree(data.parent)
+        return night
+
+    def _night(self, sample: Sample, data: Path, fixed: Taken) -> tuple[Measured, Taken]:
+        """The build after one more day has arrived, and the admission before it."""
+        self._tell(f"the night after {sample.days} days:")
+        self._stage("baseline admission", sample.night, data)
+        sample.drop_night()
+        admission = self._stage("admission", sample.landing, data)
+        before, ours, baseline = data.with_name("before"), [], []
+        shutil.copytree(data, before)
+        for _ in range(TRIES):
+            shutil.rmtree(data)
+            shutil.copytree(before, data)
+            baseline.append(self._stage("baseline night", sample.landing, data))
+            ours.append(self._stage("build", sample.landing, data))
+            self._hold_against_baseline(data)
+        shutil.rmtree(before)
+        return Measured(_cheapest(ours), fixed, _cheapest(baseline)), admission
+
+    def _sample(self, name: str, sends: int, days: int) -> tuple[Sample, Path]:
+        """Sample logs and the data folder for them."""
+        self._tell(f"writing sample logs: {sends:,} sends on {days} days, and a night")
+        folder = self._folder / name
+        return write_history(folder, sends, days), folder / "data"
+
+    def _stage(self, stage: str, landing: Path, data: Path, memory_limit: str | None = None) -> Taken:
+        taken = measure_stage(stage, self._environment(landing, data, memory_limit))
+        self._tell_taken(f"{stage} in {data.parent.name}" + (f", {memory_limit}" if memory_limit else ""), taken)
+        return taken
+
+    def _refresh(self, landing: Path, data: Path, where: str) -> Taken:
+        program = Path(sys.executable).parent / "sendmart"
+        taken = measure([str(program), "refresh"], self._environment(landing, data, None))
+        self._tell_taken(f"sendmart refresh, {where}", taken)
+        return taken
+
+    def _environment(self, landing: Path, data: Path, memory_limit: str | None) -> dict[str, str]:
+        return {
+            f"{PREFIX}LANDING": str(landing),
+            f"{PREFIX}DATA": str(data),
+            f"{PREFIX}MEMORY_LIMIT": memory_limit or self._scale.memory_limit,
+            f"{PREFIX}THREADS": str(self._scale.threads),
+        }
+
+    def _tell_taken(self, name: str, taken: Taken) -> None:
+        self._tell(f"{name}: {taken.wall:.1f} s, {taken.cpu:.1f} CPU s, {taken.peak / 1e6:,.0f} MB")
+
+    def _hold_against_baseline(self, data: Path) -> None:
+        """Compares the marts, and the rows turned away."""
+        started = time.perf_counter()
+        paths, baseline = DataPaths(data), data / BASELINE_FOLDER
+        settings = Settings(memory_limit=self._scale.memory_limit, threads=self._scale.threads)
+        _raise_if(differences(settings, paths.candidate, baseline / "marts.duckdb"))
+        _raise_if(differing_rejections(paths.published_quarantine, baseline / "quarantine.duckdb"))
+        taken = time.perf_counter() - started
+        self._tell(f"every mart and every quarantined row is that of the baseline ({taken:.0f} s)")
+
+    def _hold_admitted_against_baseline(self, admission: Measured) -> None:
+        """A row that neither side admitted nor turned away would show in no comparison of marts."""
+        ours, baseline = admission.taken.figures, admission.baseline.figures
+        _raise_if(
+            [
+                f"{rows}: {ours[rows]}, by the baseline {baseline[rows]}"
+                for rows in baseline
+                if ours[rows] != baseline[rows]
+            ]
+        )
 
 
-def slowest_models(outcome: Outcome, count: int = 6) -> str:
-    """The dbt models that took longest, with their seconds."""
-    models = outcome.ours["build"].figures["models"]
-    return ", ".join(f"{name} {models[name]:.1f} s" for name in sorted(models, key=models.get, reverse=True)[:count])
+def _cheapest(tries: list[Taken]) -> Taken:
+    return min(tries, key=lambda taken: taken.cpu)
 
 
-def _row(name: str, taken: Taken, fixed: Taken | None, baseline: Taken | None) -> str:
-    cells = [name, f"{taken.wall:.1f}", f"{taken.cpu:.1f}", f"{taken.peak / 1e6:.0f}"]
-    cells += [f"{fixed.wall:.1f}", f"{fixed.cpu:.1f}"] if fixed else [""] * 2
-    if baseline:
-        cells += [f"{baseline.wall:.1f}", f"{baseline.cpu:.1f}", f"{baseline.peak / 1e6:.0f}"]
-        for ours in (taken, taken.without(fixed) if fixed else taken):
-            cells += [f"{ours.wall / baseline.wall:.2f}", f"{ours.cpu / baseline.cpu:.2f}"]
-    else:
-        cells += [""] * 7
-    return "| " + " | ".join(cells) + " |"
-
-
-def _sum(parts: Iterable[Taken]) -> Taken:
-    """Several stages, one after the other."""
-    parts = list(parts)
-    return Taken(sum(part.wall for part in parts), sum(part.cpu for part in parts), max(part.peak for part in parts))
+def _raise_if(differing: list[str]) -> None:
+    if differing:
+        raise FiguresDiffer("\n".join(differing[:50]))

@@ -25,10 +25,14 @@ def _refresh_stage(name: str) -> Callable[[], dict]:
 
     def admission() -> dict:
         loaded = [file for log in Log for file in stages.load_changed(warehouse, log)]
-        return {"accepted": sum(file.accepted for file in loaded), "rejected": sum(file.rejected for file in loaded)}
+        return {
+            "accepted": sum(file.accepted for file in loaded),
+            "rejected": sum(file.rejected for file in loaded),
+            "sends": sum(file.accepted for file in loaded if file.log == Log.SENDS),
+        }
 
-    def build() -> dict:
-        _, nodes = stages.build_candidate(warehouse)
+    def build(full_refresh: bool = False) -> dict:
+        _, nodes = stages.build_candidate(warehouse, full_refresh=full_refresh)
         return {"models": {node.name: node.seconds for node in nodes}}
 
     def dbt_tests() -> dict:
@@ -51,6 +55,7 @@ def _refresh_stage(name: str) -> Callable[[], dict]:
     return {
         "admission": admission,
         "build": build,
+        "rebuild": lambda: build(full_refresh=True),
         "dbt tests": dbt_tests,
         "audit": audit,
         "publish": publish,
@@ -68,6 +73,7 @@ def _baseline_stage(name: str) -> Callable[[], dict]:
     return {
         "baseline admission": lambda: baseline.admit(settings, settings.landing, folder),
         "baseline build": lambda: baseline.build(settings, folder) or {},
+        "baseline night": lambda: baseline.night(settings, folder) or {},
     }[name]
 
 
