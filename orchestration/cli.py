@@ -23,7 +23,7 @@ from filelock import Timeout
 from orchestration import telling
 from orchestration.stages import Warehouse, find_work, prune_exports
 from orchestration.stages import export as export_reports
-from warehouse.build import BuildFailed
+from warehouse.dbt import BuildFailed
 from warehouse.exports import REPORTS, NothingPublished
 from warehouse.ledger import Refresh, now
 from warehouse.settings import PROJECT, SettingsError, is_set, load_settings

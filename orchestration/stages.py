@@ -18,6 +18,7 @@ from quality import gate
 from quality.admission import judge
 from warehouse import build, exports, lake, landing, publication
 from warehouse.build import BuiltNode
+from warehouse.dbt import BuildFailed
 from warehouse.landing import LandingFile, LandingZone
 from warehouse.ledger import Build, Ledger, LoadedFile
 from warehouse.loading import load
@@ -126,8 +127,8 @@ def is_built(warehouse: Warehouse) -> bool:
     return build.is_current(warehouse.settings, warehouse.paths, warehouse.ledger)
 
 
-def build_candidate(warehouse: Warehouse) -> tuple[Build, list[BuiltNode]]:
-    """Computes the marts of a new candidate from the lake.
+def build_candidate(warehouse: Warehouse, *, full_refresh: bool = False) -> tuple[Build, list[BuiltNode]]:
+    """Brings the candidate's marts up to date with the lake; with `full_refresh`, computes all of them anew.
 
     Raises:
         BuildFailed: a model could not be built.
@@ -135,7 +136,9 @@ def build_candidate(warehouse: Warehouse) -> tuple[Build, list[BuiltNode]]:
     with warehouse.paths.writer():
         started = time.perf_counter()
         lake.ensure_lake(warehouse.paths)
-        candidate, nodes = build.run_models(warehouse.settings, warehouse.paths, warehouse.ledger)
+        candidate, nodes = build.run_models(
+            warehouse.settings, warehouse.paths, warehouse.ledger, full_refresh=full_refresh
+        )
         log.info("build %s: %d models in %.1f s", candidate.build_id, len(nodes), time.perf_counter() - started)
         marts = build.built_marts(warehouse.paths)
         log.info("rows: %s", ", ".join(f"{name} {mart.rows:,}" for name, mart in marts.items()))
@@ -174,7 +177,7 @@ def audit_candidate(warehouse: Warehouse) -> list[CheckResult]:
 def _record(warehouse: Warehouse, results: Iterable[CheckResult]) -> None:
     candidate = warehouse.ledger.candidate()
     if candidate is None:
-        raise build.BuildFailed("there is no whole candidate to check; refresh again")
+        raise BuildFailed("there is no whole candidate to check; refresh again")
     warehouse.ledger.record_checks(candidate.build_id, results)
 
 

@@ -115,10 +115,15 @@ def rejected_writer(paths: DataPaths, file: LandingFile) -> RowWriter:
     return RowWriter(place(paths.quarantine, file), QUARANTINE_SCHEMA, None)
 
 
+def empty_file(paths: DataPaths, log: Log) -> Path:
+    """A file of the lake that holds nothing but the columns of a log."""
+    return partition(paths.lake, log, "1970-01-01") / "empty.parquet"
+
+
 def ensure_lake(paths: DataPaths) -> None:
     """Makes the lake readable before anything was loaded: an empty file a log, since a glob without a match is an error."""
     for log in Log:
-        empty = partition(paths.lake, log, "1970-01-01") / "empty.parquet"
+        empty = empty_file(paths, log)
         if not empty.exists():
             empty.parent.mkdir(parents=True, exist_ok=True)
             aside = empty.with_name(f".{empty.name}.tmp")

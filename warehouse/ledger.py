@@ -9,7 +9,7 @@ Not here: the rows themselves (`warehouse.lake`), what the facts lead to (`quali
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -32,6 +32,11 @@ create table if not exists acceptances (
     log text not null, source_file text not null, sha256 text not null, reason text not null, accepted_at text not null,
     primary key (log, source_file, sha256)
 );
+create table if not exists changes (
+    change_id integer primary key autoincrement, log text not null, place text not null, replaced text,
+    noted_at text not null
+);
+create table if not exists built_from (name text primary key, fingerprint text not null);
 create table if not exists builds (
     build_id text primary key, inputs text not null, data_until text, built_at text not null,
     is_candidate integer not null
@@ -69,6 +74,18 @@ class LoadedFile:
     unknown_columns: tuple[str, ...]
     loaded_at: datetime
     is_accepted: bool = False
+
+
+@dataclass(frozen=True)
+class Change:
+    """A file of the lake that came, changed or went: `place` in the lake, and `replaced` in the change feed's folder,
+    what it held before.
+    """
+
+    change_id: int
+    log: Log
+    place: str
+    replaced: str | None
 
 
 @dataclass(frozen=True)
@@ -188,6 +205,25 @@ class Ledger:
             (latest,) = connection.execute("select max(log_date) from files where accepted > 0").fetchone()
             return date.fromisoformat(latest) if latest else None
 
+    # --- change feed
+
+    def note_changes(self, changes: Iterable[tuple[Log, Path, Path | None]]) -> None:
+        """Notes that files of the lake are about to change: log, place, what they hold so far."""
+        with self._transaction() as connection:
+            connection.executemany(
+                "insert into changes (log, place, replaced, noted_at) values (?, ?, ?, ?)",
+                [
+                    (log, str(place), str(replaced) if replaced else None, now().isoformat())
+                    for log, place, replaced in changes
+                ],
+            )
+
+    def open_changes(self) -> list[Change]:
+        """The changes that no finished build has used yet, in order."""
+        with self._transaction() as connection:
+            rows = connection.execute("select * from changes order by change_id")
+            return [Change(row["change_id"], Log(row["log"]), row["place"], row["replaced"]) for row in rows]
+
     def accept(self, log: Log, source_file: str, sha256: str, reason: str) -> None:
         """Notes that a person accepts what was found in this content of this file."""
         with self._transaction() as connection:
@@ -203,10 +239,13 @@ class Ledger:
         with self._transaction() as connection:
             connection.execute("update builds set is_candidate = 0")
 
-    def note_candidate(self, build: Build) -> None:
-        """Notes a finished build as the one that the candidate's files hold."""
+    def note_candidate(self, build: Build, used: Iterable[Change], built_from: Mapping[str, str]) -> None:
+        """Notes a finished build as the one that the candidate's files hold; the changes that it used are closed."""
         with self._transaction() as connection:
             connection.execute("update builds set is_candidate = 0")
+            connection.executemany("delete from changes where change_id = ?", [(change.change_id,) for change in used])
+            connection.execute("delete from built_from")
+            connection.executemany("insert into built_from values (?, ?)", built_from.items())
             connection.execute(
                 "insert into builds values (?, ?, ?, ?, 1)",
                 (
@@ -225,6 +264,18 @@ class Ledger:
                 date.fromisoformat(row["data_until"]) if row["data_until"] else None,
                 datetime.fromisoformat(row["built_at"]),
             )
+
+    def built_from(self) -> dict[str, str]:
+        """By name, the fingerprints of models, vocabulary and settings that the tables of the build at hand come from;
+        empty where these are no base for another build.
+        """
+        with self._transaction() as connection:
+            return {row["name"]: row["fingerprint"] for row in connection.execute("select * from built_from")}
+
+    def forget_built_from(self, names: Iterable[str]) -> None:
+        """Notes that the tables of these models are about to go."""
+        with self._transaction() as connection:
+            connection.executemany("delete from built_from where name = ?", [(name,) for name in names])
 
     def record_checks(self, build_id: str, results: Iterable[CheckResult]) -> None:
         """Records results; one recorded again replaces the earlier."""

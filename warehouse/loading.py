@@ -16,7 +16,7 @@ import polars as pl
 
 from models.logs import COLUMNS, EVENT_TIME
 from models.vocabulary import Log
-from warehouse import lake
+from warehouse import changes, lake
 from warehouse.landing import LandingFile, Stamp
 from warehouse.ledger import Ledger, LoadedFile, now
 from warehouse.paths import DataPaths
@@ -171,7 +171,7 @@ class _Loader:
             opened.last_event = max(filter(None, (opened.last_event, events.max())))
 
     def _put_in_place(self, whole: list[_OpenFile]) -> None:
-        taken = []
+        unchanged = []
         for opened in whole:
             if opened.accepted.rows + opened.rejected.rows != opened.records:
                 raise ReconciliationError(
@@ -180,11 +180,9 @@ class _Loader:
                 )
             if _has_changed(opened):
                 self._let_go(opened)
-                continue
-            opened.accepted.commit()
-            opened.rejected.commit()
-            taken.append((_loaded(opened, None), opened.stamp))
-        self._note(taken)
+            else:
+                unchanged.append(opened)
+        self._take([(opened, _loaded(opened, None)) for opened in unchanged])
 
     def _refuse(self, opened: _OpenFile, reason: str) -> None:
         """Takes nothing of a file, and takes away what it gave before."""
@@ -193,20 +191,24 @@ class _Loader:
             return
         opened.accepted = lake.accepted_writer(self._paths, opened.file)
         opened.rejected = lake.rejected_writer(self._paths, opened.file)
-        opened.accepted.commit()
-        opened.rejected.commit()
         opened.records = 0
-        self._note([(_loaded(opened, reason), opened.stamp)])
+        self._take([(opened, _loaded(opened, reason))])
 
     def _let_go(self, opened: _OpenFile) -> None:
         opened.is_gone = True
         opened.accepted.discard()
         opened.rejected.discard()
 
-    def _note(self, taken: list[tuple[LoadedFile, Stamp]]) -> None:
-        if taken:
-            self._ledger.note_files(taken)
-            self._loaded += [loaded for loaded, _ in taken]
+    def _take(self, taken: list[tuple[_OpenFile, LoadedFile]]) -> None:
+        """Puts what files gave in place of what they gave before."""
+        if not taken:
+            return
+        changes.note(self._paths, self._ledger, [opened.file for opened, _ in taken])
+        for opened, _ in taken:
+            opened.accepted.commit()
+            opened.rejected.commit()
+        self._ledger.note_files((loaded, opened.stamp) for opened, loaded in taken)
+        self._loaded += [loaded for _, loaded in taken]
 
 
 def _rejected_rows(opened: _OpenFile, records: Records, indices: list[int], reasons: list[list[str]]) -> pl.DataFrame:

@@ -32,6 +32,11 @@ class DataPaths:
         return self.data / "quarantine"
 
     @property
+    def changes(self) -> Path:
+        """What files of the lake held before they were replaced, until a build has used the change."""
+        return self.data / "changes"
+
+    @property
     def warehouse(self) -> Path:
         return self.data / "warehouse"
 

@@ -23,7 +23,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 PREFIX = "SENDMART_"
 DOTENV = PROJECT / ".env"
 DBT_PREFIX = "SENDMART_DBT_"
-"""Variables by which a build tells dbt's profile where its files are (`warehouse.build`): no settings."""
+"""Variables by which a build tells dbt's profile where its files are (`warehouse.dbt`): no settings."""
 
 
 class SettingsError(ValueError):

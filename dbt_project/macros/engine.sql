@@ -106,3 +106,25 @@
 {% macro duckdb__store_for(purpose) -%}
     set disabled_compression_methods = '{{ 'fsst,dict_fsst,dictionary' if purpose == 'build' else '' }}'
 {%- endmacro %}
+
+
+{# The few rows of a large stored table whose key is among those of another relation; further conditions may follow. #}
+{% macro rows_with_key(table, key, among) -%}
+    {{ adapter.dispatch('rows_with_key')(table, key, among) }}
+{%- endmacro %}
+
+{% macro default__rows_with_key(table, key, among) -%}
+select * from {{ table }}
+left semi join {{ among }} using ({{ key | join(', ') }})
+where true
+{%- endmacro %}
+
+{# DuckDB would read every column of every row before it joins: the columns of the key say which rows are wanted. #}
+{% macro duckdb__rows_with_key(table, key, among) -%}
+select * from {{ table }}
+where rowid in (
+    select state.rowid
+    from {{ table }} as state
+    semi join {{ among }} using ({{ key | join(', ') }})
+)
+{%- endmacro %}

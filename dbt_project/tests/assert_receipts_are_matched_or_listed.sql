@@ -27,4 +27,5 @@ full join messages_unmatched
     on messages_not_sent.message_id = messages_unmatched.message_id
 where
     messages_not_sent.message_id is null
-    or messages_unmatched.message_id is null
+    -- A message that was skipped need not have a receipt.
+    or (messages_unmatched.message_id is null and messages_not_sent.skip_reason is null)

@@ -1,6 +1,7 @@
 with sends as (
 
-    select count(*) as sends from {{ ref('int_sends_deduplicated') }}
+    select count(*) as sends from {{ ref('int_messages_resolved') }}
+    where campaign_id is not null
 
 ),
 

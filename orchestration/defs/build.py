@@ -4,7 +4,7 @@ One step builds the models and then runs the tests, in this process, so that a f
 to look at. Where the candidate at hand is what a build would give, and was published, there is nothing to do and
 everything after it is passed over.
 
-Not here: the models (`dbt_project/`), how dbt is run (`warehouse.build`).
+Not here: the models (`dbt_project/`), how dbt is run (`warehouse.dbt`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, dbt_assets
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
 
 from models.checks import CheckResult
 from orchestration import stages
 from orchestration.defs.common import OWNERS
 from orchestration.resources import WarehouseResource
-from warehouse.build import built_marts, dbt_manifest
+from warehouse.build import built_marts
+from warehouse.dbt import dbt_manifest
 from warehouse.paths import DataPaths
 from warehouse.settings import load_settings
 
@@ -38,6 +39,11 @@ class Translator(DagsterDbtTranslator):
             return "seeds"
         return dbt_resource_props["fqn"][1]
 
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        if dbt_resource_props["resource_type"] == "source":
+            return dg.AssetKey(["logs", dbt_resource_props["name"]])
+        return super().get_asset_key(dbt_resource_props)
+
     def get_asset_check_spec(self, *args: Any, **kwargs: Any) -> dg.AssetCheckSpec | None:
         # Never blocking to Dagster, which would end the run before the audit and the gate: the gate holds back.
         spec = super().get_asset_check_spec(*args, **kwargs)
@@ -52,13 +58,17 @@ def _manifest() -> Path:
     return dbt_manifest(settings, DataPaths(settings.data))
 
 
-@dbt_assets(manifest=_manifest(), name="build", dagster_dbt_translator=Translator())
+# The lake and its changes are one asset to Dagster.
+_TRANSLATOR = Translator(settings=DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True))
+
+
+@dbt_assets(manifest=_manifest(), name="build", dagster_dbt_translator=_TRANSLATOR)
 def dbt_build(context: dg.AssetExecutionContext, config: BuildConfig, warehouse: WarehouseResource) -> Iterator[Any]:
     opened = warehouse.open()
     candidate = opened.ledger.candidate()
     seconds: dict[str, float] = {}
     if config.full_refresh or not stages.is_built(opened):
-        candidate, nodes = stages.build_candidate(opened)
+        candidate, nodes = stages.build_candidate(opened, full_refresh=config.full_refresh)
         seconds = {node.name: node.seconds for node in nodes}
     elif candidate is not None and stages.is_published(opened, candidate):
         context.log.info("the published build %s is up to date: nothing to build", candidate.build_id)

@@ -1,7 +1,7 @@
 """The dbt project by itself: its unit tests, and that it parses without a setting."""
 
 from tests.running import RefreshedWarehouse, environment
-from warehouse.build import run_dbt
+from warehouse.dbt import run_dbt
 
 
 def test_unit_tests_of_the_models_hold(refreshed_small: RefreshedWarehouse) -> None:

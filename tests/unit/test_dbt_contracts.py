@@ -18,6 +18,7 @@ DBT_PROJECT = Path(__file__).parents[2] / "dbt_project"
 MODELS = DBT_PROJECT / "models"
 SQL_FILES = sorted(MODELS.rglob("*.sql"))
 INTERMEDIATE = [file.stem for file in SQL_FILES if file.parent.name == "intermediate"]
+TOUCHED = [file.stem for file in SQL_FILES if file.parent.name == "touched"]
 LINEAGE = {"log_date": "date", "source_file": "varchar", "row_number": "bigint"}
 EXPORTS = {"campaign_metrics", "campaign_overview", "delivery_status", "skip_reasons", "attributed_unsubscribes"}
 
@@ -93,8 +94,9 @@ class TestMart:
 
 
 def test_the_sources_are_the_logs() -> None:
-    (logs,) = properties(MODELS / "staging" / "_logs__sources.yml")["sources"]
-    assert [table["name"] for table in logs["tables"]] == list(Log)
+    for file in (MODELS / "staging" / "_logs__sources.yml", MODELS / "touched" / "_changes__sources.yml"):
+        (logs,) = properties(file)["sources"]
+        assert [table["name"] for table in logs["tables"]] == list(Log)
 
 
 @pytest.mark.parametrize("log", Log)
@@ -124,13 +126,20 @@ def test_intermediate_model_is_described_and_has_a_key(name: str) -> None:
     said = model("intermediate", name)
     assert said["description"].split(". ")[-1].startswith("Grain: one row per ")
     assert all(column.get("description") for column in said["columns"])
-    (key,) = unique_keys(said)
+    key = unique_keys(said)[0]
     assert set(key) <= {column["name"] for column in said["columns"]}
+
+
+@pytest.mark.parametrize("name", TOUCHED)
+def test_touched_relation_is_described(name: str) -> None:
+    said = model("touched", name)
+    assert "Grain: one row per " in said["description"]
+    assert all(column.get("description") for column in said["columns"])
 
 
 def test_every_yml_has_its_model() -> None:
     named = {file.with_suffix("") for file in SQL_FILES}
-    others = {"_logs__sources.yml", "groups.yml", "exposures.yml"}
+    others = {"_logs__sources.yml", "_changes__sources.yml", "groups.yml", "exposures.yml"}
     assert {file.with_suffix("") for file in MODELS.rglob("*.yml") if file.name not in others} == named
 
 

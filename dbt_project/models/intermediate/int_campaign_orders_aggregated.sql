@@ -1,3 +1,6 @@
+{# Few rows: nothing is gained by bringing it up to date. -#}
+{{ config(materialized='table') }}
+
 with orders as (
 
     select * from {{ ref('int_orders_attributed') }}

@@ -1,43 +1,24 @@
-with sends as (
+{{ config(meta={'touched_by': {'touched_messages': ['campaign_id']}}) }}
 
-    select * from {{ ref('int_sends_deduplicated') }}
+-- depends_on: {{ ref('touched_messages') }}
 
-),
+with messages as (
 
-messages as (
-
+    {% if is_incremental() -%}
+    {{ rows_with_key(ref('int_messages_resolved'), ['campaign_id'], ref('touched_messages')) | indent(4) }}
+    {%- else -%}
     select * from {{ ref('int_messages_resolved') }}
-    where is_sent
-
-),
-
-campaigns as (
-
-    select campaign_id
-    from sends
-    group by campaign_id
-
-),
-
-campaign_messages as (
-
-    select
-        campaign_id,
-        max(sent_at) as last_sent_at,
-        sum(segments) as total_segments,
-        count(*) filter (where delivery_status = 'delivered') as total_delivered,
-        count(*) as total_sent
-    from messages
-    group by campaign_id
+    where campaign_id is not null
+    {%- endif %}
 
 )
 
+-- A campaign whose every message was skipped occurs in the sends log, too.
 select
-    campaigns.campaign_id,
-    campaign_messages.last_sent_at,
-    cast(coalesce(campaign_messages.total_segments, 0) as bigint) as total_segments,
-    coalesce(campaign_messages.total_delivered, 0) as total_delivered,
-    coalesce(campaign_messages.total_sent, 0) as total_sent
-from campaigns
-left join campaign_messages
-    on campaigns.campaign_id = campaign_messages.campaign_id
+    campaign_id,
+    max(sent_at) filter (where is_sent) as last_sent_at,
+    cast(coalesce(sum(segments) filter (where is_sent), 0) as bigint) as total_segments,
+    count(*) filter (where is_sent and delivery_status = 'delivered') as total_delivered,
+    count(*) filter (where is_sent) as total_sent
+from messages
+group by campaign_id

@@ -1,3 +1,6 @@
+{# Few rows: nothing is gained by bringing it up to date. -#}
+{{ config(materialized='table') }}
+
 with unsubscribes as (
 
     select * from {{ ref('int_unsubscribes_attributed') }}

@@ -1,17 +1,16 @@
 {# Only rates into the reporting currency can be used; a rate without a base is one. -#}
-{{
-    one_row_per_key(
-        relation=ref('stg_logs__exchange_rates'),
-        where="coalesce(base_currency, '" ~ var('reporting_currency') ~ "') = '" ~ var('reporting_currency') ~ "'",
-        key=['currency', 'rate_date'],
-        order_by=[
-            'rate desc',
-            'base_currency desc nulls last',
-        ],
-        columns=[
-            'currency',
-            'rate_date',
-            'rate',
-        ],
-    )
-}}
+{{ config(meta={'touched_by': {'touched_exchange_rates': ['currency', 'rate_date']}}) }}
+
+-- depends_on: {{ ref('touched_exchange_rates') }}
+
+{% if is_incremental() %}
+
+select {{ deduplication('exchange_rates').columns | join(', ') }}
+from {{ ref('touched_exchange_rates') }}
+where version = 'now'
+
+{% else %}
+
+{{ deduplicated('exchange_rates', ref('stg_logs__exchange_rates')) }}
+
+{% endif %}

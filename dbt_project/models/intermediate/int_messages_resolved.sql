@@ -1,6 +1,18 @@
-with receipts as (
+{{ config(meta={'touched_by': {'touched_messages': ['message_id']}}) }}
 
-    select * from {{ ref('stg_logs__receipts') }}
+-- depends_on: {{ ref('touched_messages') }}
+
+{% if is_incremental() %}
+
+select {{ resolved_message_columns() | join(', ') }}
+from {{ ref('touched_messages') }}
+where version = 'now'
+
+{% else %}
+
+with sends as (
+
+    {{ deduplicated('sends', ref('stg_logs__sends')) | indent(4) }}
 
 ),
 
@@ -10,86 +22,25 @@ provider_statuses as (
 
 ),
 
-sends as (
-
-    select * from {{ ref('int_sends_deduplicated') }}
-    where skip_reason is null
-
-),
-
--- Delivered before the other final statuses before pending; the earliest delivered, the latest of the others. A moment
--- between 1990 and 2099 is less than 2^52 microseconds.
-receipts_ranked as (
+receipts as (
 
     select
-        receipts.message_id,
-        provider_statuses.provider_status_number,
-        case
-            when provider_statuses.delivery_status = 'delivered'
-                then 3 * 4503599627370496 - {{ microseconds_of('receipts.occurred_at') }}
-            when provider_statuses.delivery_status = 'pending'
-                then {{ microseconds_of('receipts.occurred_at') }}
-            when provider_statuses.delivery_status is not null
-                then 4503599627370496 + {{ microseconds_of('receipts.occurred_at') }}
-        end as moment_rank
-    from receipts
+        logged.message_id,
+        logged.occurred_at,
+        provider_statuses.delivery_status,
+        provider_statuses.tie_rank
+    from {{ ref('stg_logs__receipts') }} as logged
     inner join provider_statuses
-        on receipts.provider = provider_statuses.provider
-        and receipts.provider_status = provider_statuses.provider_status
-        and receipts.error_code is not distinct from provider_statuses.error_code
+        on logged.provider = provider_statuses.provider
+        and logged.provider_status = provider_statuses.provider_status
+        and logged.error_code is not distinct from provider_statuses.error_code
 
 ),
 
--- The deciding receipt as one number, the greatest: neither a sort nor a search for repeated receipts is needed. Null
--- where no receipt of the message could be translated.
-messages_reported as (
+{{ resolved_messages() }}
 
-    select
-        message_id,
-        max({{ packed('moment_rank', 'provider_status_number') }}) as deciding_receipt
-    from receipts_ranked
-    group by message_id
+-- In order of time a night finds what it touches close together: the messages of a campaign, the last days.
+select * from messages_resolved
+order by sent_at
 
-),
-
--- One join for both sides: messages without a receipt, and receipts without a message.
-messages as (
-
-    select
-        coalesce(sends.message_id, messages_reported.message_id) as message_id,
-        sends.message_id is not null as is_sent,
-        sends.campaign_id,
-        sends.contact_id,
-        sends.mobile_number,
-        sends.sent_at,
-        sends.segments,
-        {{ packed_first('messages_reported.deciding_receipt') }} as moment_rank,
-        {{ packed_second('messages_reported.deciding_receipt') }} as provider_status_number
-    from sends
-    full join messages_reported
-        on sends.message_id = messages_reported.message_id
-
-)
-
-select
-    messages.message_id,
-    messages.is_sent,
-    messages.campaign_id,
-    messages.contact_id,
-    messages.mobile_number,
-    messages.sent_at,
-    messages.segments,
-    coalesce(provider_statuses.delivery_status, 'pending') as delivery_status,
-    case
-        when messages.moment_rank is null
-            then messages.sent_at
-        when provider_statuses.delivery_status = 'delivered'
-            then {{ timestamp_of('3 * 4503599627370496 - messages.moment_rank') }}
-        when provider_statuses.delivery_status = 'pending'
-            then {{ timestamp_of('messages.moment_rank') }}
-        else {{ timestamp_of('messages.moment_rank - 4503599627370496') }}
-    end as status_at,
-    messages.provider_status_number
-from messages
-left join provider_statuses
-    on messages.provider_status_number = provider_statuses.provider_status_number
+{% endif %}

@@ -1,14 +1,43 @@
-with hard_bounces as (
+{{ config(meta={'touched_by': {'touched_messages': ['mobile_number']}}) }}
 
-    select * from {{ ref('int_messages_resolved') }}
-    where is_sent and delivery_status = 'hard_bounce'
+-- depends_on: {{ ref('touched_messages') }}
+
+with {% if is_incremental() -%}
+-- A message that was pending before and did not bounce hard leaves a number that is not suppressed as it is.
+touched_numbers as (
+
+    select mobile_number from {{ ref('touched_messages') }}
+    where
+        is_sent
+        and (
+            (version = 'now' and delivery_status = 'hard_bounce')
+            or (version = 'before' and delivery_status <> 'pending')
+            or mobile_number in (select mobile_number from {{ this }})
+        )
+    group by mobile_number
 
 ),
 
 final_messages as (
 
+    {{ rows_with_key(ref('int_messages_resolved'), ['mobile_number'], 'touched_numbers') | indent(4) }}
+    and is_sent
+    and delivery_status <> 'pending'
+
+),
+{%- else -%}
+final_messages as (
+
     select * from {{ ref('int_messages_resolved') }}
     where is_sent and delivery_status <> 'pending'
+
+),
+{%- endif %}
+
+hard_bounces as (
+
+    select * from final_messages
+    where delivery_status = 'hard_bounce'
 
 ),
 

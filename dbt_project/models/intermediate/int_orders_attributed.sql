@@ -1,6 +1,13 @@
+{{ config(meta={'touched_by': {'touched_order_contacts': ['contact_id']}}) }}
+
+-- depends_on: {{ ref('touched_order_contacts') }}
+
 with orders as (
 
     select * from {{ ref('int_orders_converted') }}
+    {%- if is_incremental() %}
+    semi join {{ ref('touched_order_contacts') }} using (contact_id)
+    {%- endif %}
 
 ),
 

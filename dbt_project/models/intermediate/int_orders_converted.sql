@@ -1,3 +1,6 @@
+{# Few orders are asked for at a time: nothing is stored. -#}
+{{ config(materialized='view') }}
+
 with orders as (
 
     select * from {{ ref('int_orders_deduplicated') }}

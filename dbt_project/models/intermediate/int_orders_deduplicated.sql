@@ -1,24 +1,15 @@
-{{
-    one_row_per_key(
-        relation=ref('stg_logs__orders'),
-        key=['order_id'],
-        order_by=[
-            'updated_at desc',
-            "case when status = 'cancelled' then 0 else 1 end",
-            'contact_id desc',
-            'ordered_at desc',
-            'total desc',
-            'refunded_amount desc',
-            'currency desc',
-        ],
-        columns=[
-            'order_id',
-            'contact_id',
-            'ordered_at',
-            'total',
-            'refunded_amount',
-            'currency',
-            'status',
-        ],
-    )
-}}
+{{ config(meta={'touched_by': {'touched_orders': ['order_id']}}) }}
+
+-- depends_on: {{ ref('touched_orders') }}
+
+{% if is_incremental() %}
+
+select {{ deduplication('orders').columns | join(', ') }}
+from {{ ref('touched_orders') }}
+where version = 'now'
+
+{% else %}
+
+{{ deduplicated('orders', ref('stg_logs__orders')) }}
+
+{% endif %}

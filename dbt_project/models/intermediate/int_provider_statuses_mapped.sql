@@ -1,10 +1,6 @@
-with receipts as (
+{{ config(unique_key='provider_status_number', incremental_strategy='delete+insert') }}
 
-    select * from {{ ref('stg_logs__receipts') }}
-
-),
-
-vocabulary as (
+with vocabulary as (
 
     select
         {{ ascii_upper('provider') }} as provider_upper,
@@ -15,28 +11,77 @@ vocabulary as (
 
 ),
 
-provider_statuses as (
+{% if is_incremental() -%}
+known as (
+
+    select * from {{ this }}
+
+),
+
+receipts as (
+
+    select * from {{ source('changes', 'receipts') }}
+    where change = 'added'
+
+),
+{%- else -%}
+known as (
+
+    select
+        cast(null as varchar) as provider,
+        cast(null as varchar) as provider_status,
+        cast(null as varchar) as error_code,
+        cast(null as bigint) as provider_status_number
+    where false
+
+),
+
+receipts as (
+
+    select * from {{ ref('stg_logs__receipts') }}
+
+),
+{%- endif %}
+
+written as (
 
     select
         provider,
         provider_status,
-        error_code,
-        {{ ascii_upper('provider') }} as provider_upper,
-        {{ ascii_upper('provider_status') }} as provider_status_upper,
-        {{ ascii_upper('error_code') }} as error_code_upper
+        error_code
     from receipts
     group by provider, provider_status, error_code
+
+),
+
+provider_statuses as (
+
+    select
+        coalesce(known.provider, written.provider) as provider,
+        coalesce(known.provider_status, written.provider_status) as provider_status,
+        coalesce(known.error_code, written.error_code) as error_code,
+        known.provider_status_number as known_number
+    from known
+    full join written
+        on known.provider = written.provider
+        and known.provider_status = written.provider_status
+        and known.error_code is not distinct from written.error_code
 
 ),
 
 translated as (
 
     select
-        provider_statuses.provider,
-        provider_statuses.provider_status,
-        provider_statuses.error_code,
+        provider_statuses.*,
         coalesce(of_error_code.delivery_status, of_any_error_code.delivery_status) as delivery_status
-    from provider_statuses
+    from (
+        select
+            *,
+            {{ ascii_upper('provider') }} as provider_upper,
+            {{ ascii_upper('provider_status') }} as provider_status_upper,
+            {{ ascii_upper('error_code') }} as error_code_upper
+        from provider_statuses
+    ) as provider_statuses
     left join vocabulary as of_error_code
         on provider_statuses.provider_upper = of_error_code.provider_upper
         and provider_statuses.provider_status_upper = of_error_code.provider_status_upper
@@ -48,13 +93,21 @@ translated as (
 
 )
 
--- The number stands for the three strings wherever receipts are many, and sorts as they do where receipts of one moment
--- compete: first by what the status says, then by the strings' bytes.
+-- The number stands for the three strings wherever receipts are many, and is theirs from then on. The rank sorts as they
+-- do where receipts of one moment compete: first by what the status says, then by the strings' bytes; what comes later
+-- may come between, so it holds for one run.
 select
     provider,
     provider_status,
     error_code,
     delivery_status,
+    coalesce(
+        known_number,
+        max(known_number) over () + row_number() over (
+            order by known_number nulls first, provider, provider_status, error_code nulls first
+        ),
+        row_number() over (order by provider, provider_status, error_code nulls first)
+    ) as provider_status_number,
     row_number() over (
         order by
             case delivery_status
@@ -66,5 +119,5 @@ select
             provider,
             provider_status,
             error_code nulls first
-    ) as provider_status_number
+    ) as tie_rank
 from translated

@@ -1,6 +1,10 @@
+{{ config(meta={'touched_by': {'touched_messages': ['message_id']}}) }}
+
+-- depends_on: {{ ref('touched_messages') }}
+
 with receipts as (
 
-    select * from {{ ref('stg_logs__receipts') }}
+    {{ receipts_of_touched_messages() if is_incremental() else 'select * from ' ~ ref('stg_logs__receipts') }}
 
 ),
 

@@ -1,13 +1,22 @@
-with receipts as (
+{{ config(meta={'touched_by': {'touched_messages': ['message_id']}}) }}
 
-    select * from {{ ref('stg_logs__receipts') }}
+-- depends_on: {{ ref('touched_messages') }}
+
+with messages_not_sent as (
+
+    {% if is_incremental() -%}
+    select message_id from {{ ref('touched_messages') }}
+    where version = 'now' and not is_sent
+    {%- else -%}
+    select message_id from {{ ref('int_messages_resolved') }}
+    where not is_sent
+    {%- endif %}
 
 ),
 
-messages_not_sent as (
+receipts as (
 
-    select message_id from {{ ref('int_messages_resolved') }}
-    where not is_sent
+    {{ receipts_of_touched_messages() if is_incremental() else 'select * from ' ~ ref('stg_logs__receipts') }}
 
 ),
 

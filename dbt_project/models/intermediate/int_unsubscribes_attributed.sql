@@ -1,13 +1,17 @@
+{{ config(meta={'touched_by': {'touched_unsubscribes': ['contact_id'], 'touched_messages': ['contact_id']}}) }}
+
+-- depends_on: {{ ref('touched_unsubscribes') }}, {{ ref('touched_messages') }}
+
 with unsubscribes as (
 
     select * from {{ ref('int_unsubscribes_deduplicated') }}
-
-),
-
-sends as (
-
-    select * from {{ ref('int_sends_deduplicated') }}
-    where skip_reason is null
+    {%- if is_incremental() %}
+    semi join (
+        select contact_id from {{ ref('touched_unsubscribes') }}
+        union all
+        select contact_id from {{ ref('touched_messages') }}
+    ) using (contact_id)
+    {%- endif %}
 
 ),
 
@@ -20,12 +24,16 @@ unsubscribed_contacts as (
 ),
 
 -- Few contacts ever unsubscribe: only their messages are put in order.
-sends_to_them as (
+messages_to_them as (
 
-    select sends.*
-    from sends
-    semi join unsubscribed_contacts
-        on sends.contact_id = unsubscribed_contacts.contact_id
+    {% if is_incremental() -%}
+    {{ rows_with_key(ref('int_messages_resolved'), ['contact_id'], 'unsubscribed_contacts') | indent(4) }}
+    and is_sent
+    {%- else -%}
+    select * from {{ ref('int_messages_resolved') }}
+    semi join unsubscribed_contacts using (contact_id)
+    where is_sent
+    {%- endif %}
 
 ),
 
@@ -42,7 +50,7 @@ send_periods as (
             partition by contact_id
             order by sent_at, message_id
         ) as next_sent_at
-    from sends_to_them
+    from messages_to_them
 
 )
 

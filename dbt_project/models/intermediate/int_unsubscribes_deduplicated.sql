@@ -1,15 +1,15 @@
-{{
-    one_row_per_key(
-        relation=ref('stg_logs__unsubscribes'),
-        key=['contact_id', 'unsubscribed_at'],
-        order_by=[
-            'mobile_number desc nulls last',
-            'source desc nulls last',
-        ],
-        columns=[
-            'contact_id',
-            'unsubscribed_at',
-            'source',
-        ],
-    )
-}}
+{{ config(meta={'touched_by': {'touched_unsubscribes': ['contact_id', 'unsubscribed_at']}}) }}
+
+-- depends_on: {{ ref('touched_unsubscribes') }}
+
+{% if is_incremental() %}
+
+select {{ deduplication('unsubscribes').columns | join(', ') }}
+from {{ ref('touched_unsubscribes') }}
+where version = 'now'
+
+{% else %}
+
+{{ deduplicated('unsubscribes', ref('stg_logs__unsubscribes')) }}
+
+{% endif %}

@@ -4,24 +4,9 @@ with campaign_metrics as (
 
 ),
 
-delivery_status as (
-
-    select * from {{ ref('delivery_status') }}
-
-),
-
 campaign_contacts as (
 
-    select
-        campaign_id,
-        count(*) as unique_sends,
-        count(*) filter (where delivery_status = 'delivered') as unique_deliveries,
-        count(*) filter (where delivery_status = 'pending') as pending,
-        count(*) filter (where delivery_status = 'soft_bounce') as soft_bounces,
-        count(*) filter (where delivery_status = 'hard_bounce') as hard_bounces,
-        count(*) filter (where delivery_status = 'deleted') as deleted
-    from delivery_status
-    group by campaign_id
+    select * from {{ ref('int_campaign_contacts_aggregated') }}
 
 )
 

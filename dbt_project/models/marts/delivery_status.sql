@@ -1,9 +1,30 @@
+{{ config(materialized='incremental', meta={'touched_by': {'touched_messages': ['campaign_id', 'contact_id']}}) }}
+
+-- depends_on: {{ ref('touched_messages') }}
+
+with {% if is_incremental() -%}
+touched_contacts as (
+
+    select distinct
+        campaign_id,
+        contact_id
+    from {{ ref('touched_messages') }}
+
+),
+
+messages as (
+
+    {{ rows_with_key(ref('int_messages_resolved'), ['campaign_id', 'contact_id'], 'touched_contacts') | indent(4) }}
+
+),
+
+{% endif -%}
 -- The deciding message of a contact in a campaign: the one delivered first, else the one sent last.
-with campaign_contacts as (
+campaign_contacts as (
 
     {{
         one_row_per_key(
-            relation=ref('int_messages_resolved'),
+            relation='messages' if is_incremental() else ref('int_messages_resolved'),
             where='is_sent',
             key=['campaign_id', 'contact_id'],
             order_by=[

@@ -1,25 +1,44 @@
-with sends as (
+{{ config(materialized='incremental', meta={'touched_by': {'touched_messages': ['message_id'], 'touched_campaigns': ['campaign_id']}}) }}
 
-    select * from {{ ref('int_sends_deduplicated') }}
-    where skip_reason is not null
+-- depends_on: {{ ref('touched_messages') }}, {{ ref('touched_campaigns') }}
+
+with campaigns as (
+
+    select * from {{ ref('int_campaigns_deduplicated') }}
 
 ),
 
-campaigns as (
+skipped as (
 
-    select * from {{ ref('int_campaigns_deduplicated') }}
+    {% if is_incremental() -%}
+    select campaign_id, contact_id, message_id, mobile_number, skip_reason, sent_at
+    from {{ ref('touched_messages') }}
+    where version = 'now' and skip_reason is not null
+
+    union all
+
+    -- Of a campaign that was renamed.
+    select campaign_id, contact_id, message_id, mobile_number, skip_reason, skipped_at as sent_at
+    from {{ this }}
+    semi join {{ ref('touched_campaigns') }} using (campaign_id)
+    anti join {{ ref('touched_messages') }} using (message_id)
+    {%- else -%}
+    select campaign_id, contact_id, message_id, mobile_number, skip_reason, sent_at
+    from {{ ref('int_messages_resolved') }}
+    where skip_reason is not null
+    {%- endif %}
 
 )
 
 select
-    cast(sends.campaign_id as varchar) as campaign_id,
+    cast(skipped.campaign_id as varchar) as campaign_id,
     cast(campaigns.campaign_name as varchar) as campaign_name,
-    cast(sends.contact_id as varchar) as contact_id,
-    cast(sends.message_id as varchar) as message_id,
-    cast(sends.mobile_number as varchar) as mobile_number,
-    cast(sends.skip_reason as varchar) as skip_reason,
+    cast(skipped.contact_id as varchar) as contact_id,
+    cast(skipped.message_id as varchar) as message_id,
+    cast(skipped.mobile_number as varchar) as mobile_number,
+    cast(skipped.skip_reason as varchar) as skip_reason,
     cast(
-        case sends.skip_reason
+        case skipped.skip_reason
             when 'SkippedNoContent'
                 then 'The campaign has no content.'
             when 'SkippedHypersonalization'
@@ -30,7 +49,7 @@ select
                 then 'The message was longer than the maximum number of segments set, or than 2,000 characters.'
         end as varchar
     ) as skip_reason_details,
-    cast(sends.sent_at as timestamp) as skipped_at
-from sends
+    cast(skipped.sent_at as timestamp) as skipped_at
+from skipped
 left join campaigns
-    on sends.campaign_id = campaigns.campaign_id
+    on skipped.campaign_id = campaigns.campaign_id

@@ -4,9 +4,9 @@ with receipts as (
 
 ),
 
-clicks as (
+campaign_clicks as (
 
-    select * from {{ ref('int_clicks_deduplicated') }}
+    select * from {{ ref('int_campaign_clicks_aggregated') }}
 
 ),
 
@@ -26,10 +26,10 @@ unsubscribes as (
 
 clicks_on_nothing_sent as (
 
-    select clicks.clicked_at
-    from clicks
+    select campaign_clicks.*
+    from campaign_clicks
     anti join campaigns_sent
-        on clicks.campaign_id = campaigns_sent.campaign_id
+        on campaign_clicks.campaign_id = campaigns_sent.campaign_id
 
 ),
 
@@ -49,9 +49,9 @@ counted as (
     select
         'clicks' as log,
         'campaign_never_sent' as kind,
-        count(*) as events,
-        min(clicked_at) as first_at,
-        max(clicked_at) as last_at
+        coalesce(sum(total_clicks), 0) as events,
+        min(first_clicked_at) as first_at,
+        max(last_clicked_at) as last_at
     from clicks_on_nothing_sent
 
     union all

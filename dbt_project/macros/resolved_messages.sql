@@ -1,0 +1,94 @@
+{# The columns of `messages_resolved`, below. #}
+{% macro resolved_message_columns() -%}
+    {{ return([
+        'message_id', 'is_sent', 'campaign_id', 'contact_id', 'mobile_number', 'sent_at', 'segments', 'skip_reason',
+        'delivery_status', 'status_at', 'provider_status_number',
+    ]) }}
+{%- endmacro %}
+
+
+{#
+    Where each message stands, from its send and its receipts: two more common table expressions, after the caller's
+    `sends` (one row for each message) and `receipts` (message_id, delivery_status, occurred_at, tie_rank; several or
+    none for each message, the same one more than once at will). The result is `messages_resolved`.
+#}
+{% macro resolved_messages() -%}
+-- Delivered before the other final statuses before pending; the earliest delivered, the latest of the others. A moment
+-- between 1990 and 2099 is less than 2^52 microseconds.
+receipts_ranked as (
+
+    select
+        message_id,
+        tie_rank,
+        case
+            when delivery_status = 'delivered'
+                then 3 * 4503599627370496 - {{ microseconds_of('occurred_at') }}
+            when delivery_status = 'pending'
+                then {{ microseconds_of('occurred_at') }}
+            when delivery_status is not null
+                then 4503599627370496 + {{ microseconds_of('occurred_at') }}
+        end as moment_rank
+    from receipts
+
+),
+
+-- The deciding receipt as one number, the greatest: neither a sort nor a search for repeated receipts is needed. Null
+-- where no receipt of the message could be translated.
+messages_reported as (
+
+    select
+        message_id,
+        max({{ packed('moment_rank', 'tie_rank') }}) as deciding_receipt
+    from receipts_ranked
+    group by message_id
+
+),
+
+-- One join for both sides: messages without a receipt, and receipts without a message.
+messages as (
+
+    select
+        coalesce(sends.message_id, messages_reported.message_id) as message_id,
+        sends.message_id is not null and sends.skip_reason is null as is_sent,
+        sends.campaign_id,
+        sends.contact_id,
+        sends.mobile_number,
+        sends.sent_at,
+        sends.segments,
+        sends.skip_reason,
+        {{ packed_first('messages_reported.deciding_receipt') }} as moment_rank,
+        {{ packed_second('messages_reported.deciding_receipt') }} as tie_rank
+    from sends
+    full join messages_reported
+        on sends.message_id = messages_reported.message_id
+
+),
+
+messages_resolved as (
+
+    select
+        messages.message_id,
+        messages.is_sent,
+        messages.campaign_id,
+        messages.contact_id,
+        messages.mobile_number,
+        messages.sent_at,
+        messages.segments,
+        messages.skip_reason,
+        coalesce(provider_statuses.delivery_status, 'pending') as delivery_status,
+        case
+            when messages.moment_rank is null
+                then messages.sent_at
+            when provider_statuses.delivery_status = 'delivered'
+                then {{ timestamp_of('3 * 4503599627370496 - messages.moment_rank') }}
+            when provider_statuses.delivery_status = 'pending'
+                then {{ timestamp_of('messages.moment_rank') }}
+            else {{ timestamp_of('messages.moment_rank - 4503599627370496') }}
+        end as status_at,
+        provider_statuses.provider_status_number
+    from messages
+    left join provider_statuses
+        on messages.tie_rank = provider_statuses.tie_rank
+
+)
+{%- endmacro %}

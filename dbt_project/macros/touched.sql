@@ -1,0 +1,160 @@
+{#
+    Incremental builds: what a run touches is put into small relations first (`models/touched/`), and then each stateful
+    model is brought up to date by key: rows of touched keys go, what they are now comes. A run that was killed half-way
+    is simply repeated: it touches the same keys again, since a change of the lake stays open until a build has finished,
+    and what rows were before any of its tries stays in the touched relations until then.
+#}
+
+
+{#
+    The table of a stateful model as the run before left it; none where it is to be built in full. Not `ref`: the model
+    depends on what it touches, not the reverse.
+#}
+{% macro state_of(name) -%}
+    {%- if not execute or flags.FULL_REFRESH -%}
+        {{ return(none) }}
+    {%- endif -%}
+    {%- set model = graph.nodes.values() | selectattr('resource_type', 'equalto', 'model')
+        | selectattr('name', 'equalto', name) | first -%}
+    {{ return(load_cached_relation(api.Relation.create(
+        database=model.database, schema=model.schema, identifier=model.alias, type='table'
+    ))) }}
+{%- endmacro %}
+
+
+{# Whether this run takes rows of a log away: then, and only then, the lake is read again, for their keys. #}
+{% macro takes_away(log) -%}
+    {%- if not execute -%}
+        {{ return(false) }}
+    {%- endif -%}
+    {%- set found = run_query("select 1 from " ~ source('changes', log) ~ " where change = 'removed' limit 1") -%}
+    {{ return(found | length > 0) }}
+{%- endmacro %}
+
+
+{#
+    The rows of a deduplicated log that this run touches: as they were (`version` before) and as they are now.
+
+    A row that was kept stays a candidate beside what has come, unless rows of its key were taken away: then the whole
+    lake is asked for that key.
+#}
+{% macro touched_rows(log, state_name) -%}
+{%- set rule = deduplication(log) -%}
+{%- set columns = rule.columns | join(', ') -%}
+{%- set key = rule.key | join(', ') -%}
+{%- set state = state_of(state_name) -%}
+{%- set lake = ref('stg_logs__' ~ log) -%}
+{%- if state is none %}
+select
+    cast('now' as varchar) as version,
+    {{ columns }}
+from {{ source('changes', log) }}
+where false
+{%- else %}
+with changes as (
+
+    select *
+    from {{ source('changes', log) }}
+    where {{ rule.where or 'true' }}
+
+),
+
+touched_keys as (
+
+    select
+        {{ key }},
+        bool_or(change = 'removed') as is_removed
+    from changes
+    group by {{ key }}
+
+),
+
+removed_keys as (
+
+    select {{ key }} from touched_keys
+    where is_removed
+
+),
+
+rows_before as (
+
+    {{ rows_with_key(state, rule.key, 'touched_keys') | indent(4) }}
+
+),
+
+candidates as (
+
+    select {{ columns }} from changes
+    where change = 'added'
+
+    union all
+
+    select * from rows_before
+    anti join removed_keys using ({{ key }})
+    {%- if takes_away(log) %}
+
+    union all
+
+    select {{ columns }}
+    from {{ lake }}
+    semi join removed_keys using ({{ key }})
+    where {{ rule.where or 'true' }}
+    {%- endif %}
+
+),
+
+rows_now as (
+
+    {{
+        one_row_per_key(
+            relation='candidates', key=rule.key, order_by=rule.order_by, columns=rule.columns
+        ) | indent(4)
+    }}
+
+)
+
+select
+    'before' as version,
+    *
+from rows_before
+
+union all
+
+select
+    'now' as version,
+    *
+from rows_now
+{%- endif %}
+{%- endmacro %}
+
+
+{#
+    Strategy of the touched relations. What a row was before the first try of this run must outlive every repeat; what it
+    is now is known best by the last.
+#}
+{% macro get_incremental_accumulated_sql(arguments) -%}
+    {%- set columns = get_quoted_csv(arguments.dest_columns | map(attribute='name')) -%}
+    delete from {{ arguments.target_relation }} where version = 'now';
+
+    insert into {{ arguments.target_relation }} ({{ columns }})
+    select {{ columns }} from {{ arguments.temp_relation }}
+{%- endmacro %}
+
+
+{#
+    Strategy of the stateful models: rows whose key was touched go, rows of the model's query come. `meta.touched_by`
+    names the touched relations, and for each the columns of the key, which have the same names on both sides.
+#}
+{% macro get_incremental_touched_sql(arguments) -%}
+    {%- set columns = get_quoted_csv(arguments.dest_columns | map(attribute='name')) -%}
+    {%- for name, key in config.get('meta').touched_by.items() %}
+    delete from {{ arguments.target_relation }} as state
+    using (select distinct {{ key | join(', ') }} from {{ state_of(name) }}) as touched
+    where
+        {%- for column in key %}
+        {{ 'and ' if not loop.first }}state.{{ column }} = touched.{{ column }}
+        {%- endfor %};
+    {% endfor %}
+    insert into {{ arguments.target_relation }} ({{ columns }})
+    select {{ columns }} from {{ arguments.temp_relation }}
+{%- endmacro %}

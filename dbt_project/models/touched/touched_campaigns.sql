@@ -1,0 +1,1 @@
+{{ touched_rows('campaigns', 'int_campaigns_deduplicated') }}

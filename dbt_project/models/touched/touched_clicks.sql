@@ -1,0 +1,1 @@
+{{ touched_rows('clicks', 'int_clicks_deduplicated') }}

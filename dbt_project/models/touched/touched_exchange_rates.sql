@@ -1,0 +1,1 @@
+{{ touched_rows('exchange_rates', 'int_exchange_rates_deduplicated') }}

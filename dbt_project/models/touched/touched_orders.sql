@@ -1,0 +1,1 @@
+{{ touched_rows('orders', 'int_orders_deduplicated') }}

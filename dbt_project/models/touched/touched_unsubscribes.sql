@@ -1,0 +1,1 @@
+{{ touched_rows('unsubscribes', 'int_unsubscribes_deduplicated') }}

@@ -1,0 +1,160 @@
+"""An incremental build gives, row for row, what a full one would: however the logs arrive, and wherever it is killed.
+
+Landing zones are small but nasty (`tests/oracle`). They arrive in any number of refreshes, in any order of files, with
+files that are cut short, emptied and made whole again; then the lake is built in full, and every mart must be the same.
+Everything runs through admission and dbt's runner in this process; only what is killed is a process of its own.
+"""
+
+import os
+import random
+import shutil
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from models.vocabulary import Log
+from orchestration import stages
+from orchestration.stages import Warehouse
+from tests.oracle.landing_zones import write_landing_zone
+from tests.running import all_marts, environment, environment_of
+from warehouse import dbt
+from warehouse.settings import load_settings
+
+FEW = settings(max_examples=3, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+TEXT_FILES = (".csv", ".jsonl")
+
+
+class Zone:
+    """A landing zone that fills bit by bit, and the warehouse that takes it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.all, self.landing, self.data = folder / "all", folder / "landing", folder / "data"
+
+    def begin(self, seed: int) -> list[Path]:
+        """Starts anew with another zone; gives the files that are to come, in any order."""
+        # dbt's folder stays: it parses a project again wherever its paths differ.
+        for kept_from_before in ("lake", "quarantine", "published", "changes"):
+            shutil.rmtree(self.data / kept_from_before, ignore_errors=True)
+        (self.data / "ledger.sqlite").unlink(missing_ok=True)
+        for folder in (self.all, self.landing):
+            shutil.rmtree(folder, ignore_errors=True)
+        self.landing.mkdir(parents=True)
+        write_landing_zone(self.all, seed, stories=50, refused=True, fault_share=0.05)
+        files = sorted(file.relative_to(self.all) for file in self.all.rglob("*") if file.is_file())
+        random.Random(seed).shuffle(files)
+        return files
+
+    def drop(self, file: Path, share: float = 1.0) -> None:
+        """Drops a file, or only the first lines of it."""
+        content = (self.all / file).read_bytes()
+        if share < 1 and file.suffix in TEXT_FILES:
+            lines = content.splitlines(keepends=True)
+            content = b"".join(lines[: int(len(lines) * share)])
+        place = self.landing / file
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+
+    def warehouse(self) -> Warehouse:
+        return Warehouse.of(load_settings())
+
+    def load(self) -> None:
+        for log in Log:
+            stages.load_changed(self.warehouse(), log)
+
+    def build(self, *, full_refresh: bool = False) -> dict[str, Counter]:
+        """Builds, and gives every mart as the rows it holds."""
+        warehouse = self.warehouse()
+        stages.build_candidate(warehouse, full_refresh=full_refresh)
+        marts = all_marts(warehouse.paths.candidate)
+        return {mart: Counter(repr(sorted(row.items())) for row in rows) for mart, rows in marts.items()}
+
+
+@pytest.fixture(scope="module")
+def zone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zone]:
+    zone = Zone(tmp_path_factory.mktemp("incremental"))
+    with environment(environment_of(zone.data, zone.landing)):
+        yield zone
+
+
+@FEW
+@given(seed=st.integers(1, 10_000), refreshes=st.integers(2, 4), draw=st.randoms(use_true_random=False))
+def test_any_number_of_refreshes_gives_what_a_full_build_gives(
+    zone: Zone, seed: int, refreshes: int, draw: random.Random
+) -> None:
+    files = zone.begin(seed)
+    for refresh in range(refreshes):
+        for file in files[refresh::refreshes]:
+            zone.drop(file, draw.choice([1, 1, 1, 0.5]))
+        for file in files:
+            if (zone.landing / file).exists() and draw.random() < 0.25:
+                zone.drop(file, draw.choice([1, 1, 0.7, 0]))
+        zone.load()
+        incremental = zone.build()
+    assert zone.build() == incremental, "twice is once"
+    assert zone.build(full_refresh=True) == incremental
+
+
+KILLED_AFTER = ("touched_messages", "int_messages_resolved", "int_orders_deduplicated", "delivery_status", "campaigns")
+"""Models after which a build is killed: of those that come after them some are new then, and some are old."""
+
+
+@pytest.mark.parametrize("model", KILLED_AFTER)
+def test_a_build_killed_between_two_models_is_repeated(zone: Zone, model: str) -> None:
+    files = zone.begin(KILLED_AFTER.index(model) + 1)
+    early, late, later = files[::3], files[1::3], files[2::3]
+    for file in early:
+        zone.drop(file)
+    zone.load()
+    zone.build()
+    for file in [*late, *early[:10]]:
+        zone.drop(file, 0.6)
+    zone.load()
+    _build_and_be_killed_after(zone, model)
+    assert zone.warehouse().ledger.candidate() is None, "half a build is none"
+    for file in [*later, *late, *early[:5]]:
+        zone.drop(file)
+    zone.load()
+    incremental = zone.build()
+    assert zone.build(full_refresh=True) == incremental
+
+
+def _build_and_be_killed_after(zone: Zone, model: str) -> None:
+    child = os.fork()
+    if child == 0:
+        dbt._progress = lambda: _kill_after(model)
+        try:
+            stages.build_candidate(zone.warehouse())
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL, f"the build ended without {model}"
+
+
+def _kill_after(model: str) -> Callable[[Any], None]:
+    def watch(event: Any) -> None:
+        if event.info.name == "LogModelResult" and event.data.node_info.node_name == model:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return watch
+
+
+def test_a_setting_that_alters_figures_rebuilds_what_depends_on_it(
+    zone: Zone, caplog: pytest.LogCaptureFixture
+) -> None:
+    for file in zone.begin(77):
+        zone.drop(file)
+    zone.load()
+    before = zone.build()
+    with environment(environment_of(zone.data, zone.landing, conversion_window_hours="1")), caplog.at_level("INFO"):
+        after = zone.build()
+        assert "changed: setting conversion_window_hours" in caplog.text
+        assert after != before
+        assert after["delivery_status"] == before["delivery_status"]
+        assert zone.build(full_refresh=True) == after
+    assert zone.build() == before

@@ -1,0 +1,82 @@
+"""The change feed: which files of the lake came, changed or went since a build used them, and what they held before.
+
+A change is noted before a file moves, with what it replaces kept aside, and stays open until a build that used it has
+finished: a load or a build that is killed at any point is simply repeated. The keys that a change touches are those of
+the rows in these files; a build reads them as the relations `changes.<log>`, of which `change` says whether a row was
+added or removed. A row that was removed may be in the lake all the same, from another file or from this one's new
+content: it says no more than that its key must be looked up again.
+
+Not here: what a build does with it (`dbt_project/models/touched`).
+"""
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import duckdb
+
+from models.logs import COLUMNS
+from models.vocabulary import Log
+from warehouse import lake
+from warehouse.landing import LandingFile
+from warehouse.ledger import Change, Ledger
+from warehouse.paths import DataPaths, remove
+from warehouse.sql import literal
+
+SCHEMA = "changes"
+
+
+def note(paths: DataPaths, ledger: Ledger, files: Iterable[LandingFile]) -> None:
+    """Notes that the lake's files of these log files are about to be replaced, or taken away."""
+    changes = []
+    for file in files:
+        place = lake.place(paths.lake, file)
+        changes.append((file.log, place.relative_to(paths.lake), _kept_aside(paths, file.log, place)))
+    ledger.note_changes(changes)
+
+
+def _kept_aside(paths: DataPaths, log: Log, place: Path) -> Path | None:
+    """Where a file of the lake stays to be read when another has taken its place; None where there is none."""
+    if not place.exists():
+        return None
+    kept = paths.changes / log / f"{place.stem}-{secrets.token_hex(6)}.parquet"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(place, kept)
+    except OSError:  # not every file system has hard links
+        shutil.copyfile(place, kept)
+    return kept.relative_to(paths.changes)
+
+
+def show(connection: duckdb.DuckDBPyConnection, database: str, paths: DataPaths, changes: Iterable[Change]) -> None:
+    """Makes the rows of open changes readable as `<database>.changes.<log>`."""
+    changes = list(changes)
+    connection.execute(f"create schema if not exists {database}.{SCHEMA}")
+    for log in Log:
+        of_log = [change for change in changes if change.log == log]
+        added = sorted({paths.lake / change.place for change in of_log})
+        removed = [paths.changes / change.replaced for change in of_log if change.replaced]
+        connection.execute(
+            f"create or replace view {database}.{SCHEMA}.{log} as"
+            f" {_rows(paths, log, added, 'added')} union all {_rows(paths, log, removed, 'removed')}"
+        )
+
+
+def _rows(paths: DataPaths, log: Log, files: Iterable[Path], change: str) -> str:
+    # With the lake's empty file, there is always one to tell the columns and their types.
+    listed = ", ".join(literal(file) for file in [lake.empty_file(paths, log), *files] if file.exists())
+    columns = ", ".join(column.name for column in COLUMNS[log])
+    return (
+        f"select {columns}, {literal(change)} as change"
+        f" from read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
+    )
+
+
+def tidy(paths: DataPaths, ledger: Ledger) -> None:
+    """Deletes what was kept aside for changes that are closed, or that were never noted."""
+    needed = {paths.changes / change.replaced for change in ledger.open_changes() if change.replaced}
+    for file in paths.changes.glob("*/*.parquet"):
+        if file not in needed:
+            remove(file)

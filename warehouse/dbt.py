@@ -1,0 +1,137 @@
+"""dbt, run inside this process on a data folder: its commands, its files, its manifest.
+
+Not here: which models are to be built anew (`warehouse.rebuilding`), what a candidate is (`warehouse.build`).
+"""
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from warehouse.paths import DataPaths
+from warehouse.settings import DBT_PREFIX, PROJECT, Settings
+
+DBT_PROJECT = PROJECT / "dbt_project"
+SLOW_MODEL_SECONDS = 1.0
+
+log = logging.getLogger("sendmart.build")
+
+
+class BuildFailed(Exception):
+    """A model could not be built; what was published stays as it is."""
+
+
+def dbt_manifest(settings: Settings, paths: DataPaths) -> Path:
+    """dbt's manifest of the project as it is now, parsed anew where it is another's.
+
+    Raises:
+        BuildFailed: the project cannot be parsed.
+    """
+    manifest, parsed = paths.dbt_target / "manifest.json", paths.dbt_target / "parsed_project.sha256"
+    digest = hashlib.sha256()
+    for file in project_files():
+        digest.update(f"{file.relative_to(DBT_PROJECT)}\0".encode() + file.read_bytes())
+    if not _is_whole(manifest) or not parsed.exists() or parsed.read_text() != digest.hexdigest():
+        # As a build would: the build after it finds everything parsed.
+        run_dbt(settings, paths, ["parse"])
+        parsed.write_text(digest.hexdigest())
+    return manifest
+
+
+def project_files() -> list[Path]:
+    """What the dbt project is made of, in a fixed order; not what dbt writes beside it."""
+    files = (file for file in DBT_PROJECT.rglob("*") if file.suffix in (".sql", ".yml", ".csv"))
+    return sorted(file for file in files if file.relative_to(DBT_PROJECT).parts[0] not in ("target", "logs"))
+
+
+def dbt_arguments(settings: Settings, paths: DataPaths) -> list[str]:
+    """What every dbt command of the project is given: where its files are, and the settings in force."""
+    variables = {"lake_path": str(paths.lake), **settings.altering_figures()}
+    return [
+        *("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)),
+        *("--target-path", str(paths.dbt_target), "--log-path", str(paths.dbt_target / "logs")),
+        *("--vars", json.dumps(variables, sort_keys=True)),
+    ]
+
+
+def dbt_environment(settings: Settings, paths: DataPaths) -> dict[str, str]:
+    """The variables that `dbt_project/profiles.yml` reads."""
+    return {
+        f"{DBT_PREFIX}BUILD": str(paths.build),
+        f"{DBT_PREFIX}CANDIDATE": str(paths.candidate),
+        f"{DBT_PREFIX}MEMORY_LIMIT": settings.memory_limit,
+        f"{DBT_PREFIX}THREADS": str(settings.threads),
+        f"{DBT_PREFIX}TEMP_DIRECTORY": str(paths.scratch),
+    }
+
+
+def run_dbt(settings: Settings, paths: DataPaths, command: list[str]) -> list[Any]:
+    """Runs a dbt command on the data folder and gives the results of its nodes."""
+    paths.scratch.mkdir(parents=True, exist_ok=True)
+    with _environment(dbt_environment(settings, paths)):
+        outcome = _run([*command, *dbt_arguments(settings, paths)])
+        return list(getattr(outcome, "results", ()))
+
+
+def _run(command: list[str]) -> Any:
+    """Runs dbt in this process.
+
+    Raises:
+        BuildFailed: dbt could not even start: a faulty project, a locked file.
+    """
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.cli.main import dbtRunner
+
+    try:
+        outcome = dbtRunner(callbacks=[_progress()]).invoke([*command, "--quiet", "--log-level", "none"])
+    finally:
+        # The files are to be opened by others, and renamed: nobody may hold on to them.
+        DuckDBConnectionManager.close_all_connections()
+    if outcome.exception is not None or outcome.result is None:
+        raise BuildFailed(f"dbt {command[0]}: {first_line(str(outcome.exception))}")
+    return outcome.result
+
+
+def _progress() -> Callable[[Any], None]:
+    """Tells the log about each model as it is done; quick ones only to those who want to know everything."""
+
+    def tell(event: Any) -> None:
+        if event.info.name == "LogModelResult":
+            is_slow = event.data.execution_time >= SLOW_MODEL_SECONDS
+            name, status = event.data.node_info.node_name, event.data.status.lower()
+            log.log(
+                logging.INFO if is_slow else logging.DEBUG, "%s %s in %.1f s", name, status, event.data.execution_time
+            )
+
+    return tell
+
+
+@contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def first_line(message: str | None) -> str:
+    return " ".join((message or "").split())[:500]
+
+
+def _is_whole(manifest: Path) -> bool:
+    """Whether it is there, and was not cut off by a kill or a full disk while dbt wrote it."""
+    try:
+        json.loads(manifest.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return True

@@ -1,0 +1,83 @@
+"""What of a build must be built anew, because what it was made from has changed: its code, the vocabulary, a setting.
+
+Everything that a model is made from has a name and a fingerprint: its own code, the macros, each setting that alters
+figures, the release. The fingerprints of the build at hand are in the ledger; where one differs now, the models that come
+from it, directly or through others, are built in full, and the rest incrementally.
+
+Not here: rows that changed (`warehouse.changes`).
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from typing import Any
+
+import duckdb
+
+from warehouse.settings import Settings
+
+MACROS = "macros"
+RELEASE = "release"
+_SETTING = re.compile(r"""var\(\s*['"](\w+)['"]""")
+
+
+@dataclass(frozen=True)
+class Origins:
+    """What the models of the project are made from, by name: fingerprints, which comes from which, and where each
+    model is (database, schema, table or view).
+    """
+
+    fingerprints: dict[str, str]
+    parents: dict[str, set[str]]
+    places: dict[str, tuple[str, str, str]]
+
+    @classmethod
+    def of(cls, manifest: Mapping[str, Any], settings: Settings, release: str) -> "Origins":
+        nodes = {name: node for name, node in manifest["nodes"].items() if node["resource_type"] in ("model", "seed")}
+        macros = [macro for macro in manifest["macros"].values() if macro["package_name"] == "sendmart"]
+        figures = {f"setting {name}": json.dumps(value) for name, value in settings.altering_figures().items()}
+        fingerprints = {
+            RELEASE: f"{release}, DuckDB {duckdb.__version__}",
+            MACROS: _digest(sorted(macro["macro_sql"] for macro in macros)),
+            **figures,
+            **{name: _digest(_code(node)) for name, node in nodes.items()},
+        }
+        of_macros = {RELEASE, *_settings("\n".join(macro["macro_sql"] for macro in macros), figures)}
+        parents = {
+            name: {MACROS, *_settings(node["raw_code"], figures), *_nodes_before(node, nodes)}
+            for name, node in nodes.items()
+        }
+        places = {name: (node["database"], node["schema"], node["alias"]) for name, node in nodes.items()}
+        return cls(fingerprints, {MACROS: of_macros, **parents}, places)
+
+    def changed_since(self, built_from: Mapping[str, str]) -> set[str]:
+        """The names whose fingerprint is another than that of the build at hand."""
+        return {name for name, fingerprint in self.fingerprints.items() if built_from.get(name) != fingerprint}
+
+    def models_from(self, names: Iterable[str]) -> set[str]:
+        """The models and seeds that come from any of these names, or are among them."""
+        found = set(names)
+        for name in TopologicalSorter(self.parents).static_order():
+            if self.parents.get(name, set()) & found:
+                found.add(name)
+        return found & self.places.keys()
+
+
+def _code(node: Mapping[str, Any]) -> list[Any]:
+    types = {column["name"]: column.get("data_type") for column in node["columns"].values()}
+    return [node["checksum"], node["config"], types, node["database"], node["schema"], node["alias"]]
+
+
+def _settings(code: str, figures: Mapping[str, str]) -> set[str]:
+    return {f"setting {name}" for name in _SETTING.findall(code)} & figures.keys()
+
+
+def _nodes_before(node: Mapping[str, Any], nodes: Mapping[str, Any]) -> set[str]:
+    return set(node["depends_on"].get("nodes", ())) & nodes.keys()
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
