@@ -2,6 +2,9 @@
 
 -- depends_on: {{ ref('touched_messages') }}
 
+{#- In full the messages are read twice, each time with the few columns wanted: named once, they would all be kept. -#}
+{%- set messages = 'messages_of_touched_numbers' if is_incremental() else ref('int_messages_resolved') %}
+
 with {% if is_incremental() -%}
 -- A message that was pending before and did not bounce hard leaves a number that is not suppressed as it is.
 touched_numbers as (
@@ -18,34 +21,19 @@ touched_numbers as (
 
 ),
 
-final_messages as (
+messages_of_touched_numbers as (
 
     {{ rows_with_key(ref('int_messages_resolved'), ['mobile_number'], 'touched_numbers') | indent(4) }}
-    and is_sent
-    and delivery_status <> 'pending'
-
-),
-{%- else -%}
-final_messages as (
-
-    select * from {{ ref('int_messages_resolved') }}
-    where is_sent and delivery_status <> 'pending'
-
-),
-{%- endif %}
-
-hard_bounces as (
-
-    select * from final_messages
-    where delivery_status = 'hard_bounce'
 
 ),
 
+{% endif -%}
 -- Few numbers bounce often enough: only their messages are put in order.
 numbers_in_question as (
 
     select mobile_number
-    from hard_bounces
+    from {{ messages }}
+    where is_sent and delivery_status = 'hard_bounce'
     group by mobile_number
     having count(*) >= {{ var('hard_bounces_to_suppress') }}
 
@@ -54,16 +42,16 @@ numbers_in_question as (
 messages_in_question as (
 
     select
-        final_messages.mobile_number,
-        final_messages.message_id,
-        final_messages.campaign_id,
-        final_messages.contact_id,
-        final_messages.sent_at,
-        final_messages.status_at,
-        final_messages.delivery_status = 'hard_bounce' as is_hard_bounce
-    from final_messages
-    semi join numbers_in_question
-        on final_messages.mobile_number = numbers_in_question.mobile_number
+        mobile_number,
+        message_id,
+        campaign_id,
+        contact_id,
+        sent_at,
+        status_at,
+        delivery_status = 'hard_bounce' as is_hard_bounce
+    from {{ messages }}
+    semi join numbers_in_question using (mobile_number)
+    where is_sent and delivery_status <> 'pending'
 
 ),
 
