@@ -29,8 +29,11 @@ def write_landing_zone(
     refused: bool = False,
     long_lines: bool = False,
     fault_share: float = 1.0,
+    crumbs: int = 0,
 ) -> None:
     """Fills `folder` with a landing zone of so many stories.
+
+    Of each log, so many rows lie in files of their own, `crumb-<number>.jsonl`.
 
     `faults` adds bad rows and broken lines, `fault_share` of every kind known (each in a format drawn by the seed);
     `refused` adds files that are refused whole; `long_lines` adds lines beyond 1 MiB.
@@ -39,6 +42,10 @@ def write_landing_zone(
     rows = tell(rng, stories)
     for log in LOGS:
         paths = _paths(rng, log)
+        rng.shuffle(rows[log])
+        for number, row in enumerate(rows[log][:crumbs]):
+            _write(folder / log / f"{FIRST_DAY}/crumb-{number}.jsonl", render(rng, "jsonl", log, [row]))
+        rows[log] = rows[log][crumbs:]
         shares: dict[str, list[dict | Line]] = {path: [] for path in paths}
         for row in rows[log] + (_some(rng, bad.bad_rows(rng, log), fault_share) if faults else []):
             shares[rng.choice(paths)].append(row)

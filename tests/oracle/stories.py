@@ -152,7 +152,9 @@ class Story:
         return message
 
     def _bounces(self) -> None:
-        """Messages to one number, by several campaigns and at times in the same moment, with the outcomes wanted."""
+        """Messages to one number, by several campaigns and at times in the same moment, with the outcomes wanted; then,
+        to the same number, messages that were skipped.
+        """
         mobile_number = f"+447800{self.number:05d}0"
         sent_at = self._moment()
         for outcome in self.rng.choice(BOUNCES):
@@ -163,6 +165,9 @@ class Story:
                 self._receipt(message["message_id"], sent_at + self.rng.randint(0, 48) * HOUR, STATUS_OF[outcome])
             if self.rng.random() < 0.7:
                 sent_at += self.rng.choice((TICK, HOUR, 6 * HOUR))
+        for _ in range(self.rng.randint(0, 2)):
+            message = self._send(self.rng.choice(self.campaigns), self.rng.choice(self.contacts), sent_at, False)
+            message |= {"mobile_number": mobile_number, "skip_reason": self.rng.choice(SKIP_REASONS)}
 
     def _twins(self) -> None:
         """Two messages of a campaign to a contact, sent in one moment and heard of in one moment, in two statuses."""

@@ -2,40 +2,29 @@
 
 -- depends_on: {{ ref('touched_messages') }}
 
-{#- In full the messages are read twice, each time with the few columns wanted: named once, they would all be kept. -#}
-{%- set messages = 'messages_of_touched_numbers' if is_incremental() else ref('int_messages_resolved') %}
-
-with {% if is_incremental() -%}
--- A message that was pending before and did not bounce hard leaves a number that is not suppressed as it is.
-touched_numbers as (
-
-    select mobile_number from {{ ref('touched_messages') }}
-    where
-        is_sent
-        and (
-            (version = 'now' and delivery_status = 'hard_bounce')
-            or (version = 'before' and delivery_status <> 'pending')
-            or mobile_number in (select mobile_number from {{ this }})
-        )
-    group by mobile_number
-
-),
-
-messages_of_touched_numbers as (
-
-    {{ rows_with_key(ref('int_messages_resolved'), ['mobile_number'], 'touched_numbers') | indent(4) }}
-
-),
-
-{% endif -%}
--- Few numbers bounce often enough: only their messages are put in order.
-numbers_in_question as (
+-- Few numbers bounce often enough: only their messages are put in order. What a run puts right are all numbers that it
+-- touches, of messages sent or not: none of them may stay behind when the touched ones go.
+with numbers_in_question as (
 
     select mobile_number
-    from {{ messages }}
+    from {{ ref('int_messages_resolved') }}
+    {%- if is_incremental() %}
+    semi join {{ ref('touched_messages') }} using (mobile_number)
+    {%- endif %}
     where is_sent and delivery_status = 'hard_bounce'
     group by mobile_number
     having count(*) >= {{ var('hard_bounces_to_suppress') }}
+
+),
+
+messages_of_them as (
+
+    {% if is_incremental() -%}
+    {{ rows_with_key(ref('int_messages_resolved'), ['mobile_number'], 'numbers_in_question') | indent(4) }}
+    {%- else -%}
+    select * from {{ ref('int_messages_resolved') }}
+    semi join numbers_in_question using (mobile_number)
+    {%- endif %}
 
 ),
 
@@ -49,8 +38,7 @@ messages_in_question as (
         sent_at,
         status_at,
         delivery_status = 'hard_bounce' as is_hard_bounce
-    from {{ messages }}
-    semi join numbers_in_question using (mobile_number)
+    from messages_of_them
     where is_sent and delivery_status <> 'pending'
 
 ),
