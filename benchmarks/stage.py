@@ -50,7 +50,7 @@ def _refresh_stage(name: str) -> Callable[[], dict]:
         return {}
 
     def export() -> dict:
-        return {"rows": sum(told.rows for told in stages.export(warehouse, REPORTS))}
+        return {"rows": sum(getattr(told, "rows", 0) for told in stages.export(warehouse, REPORTS))}
 
     return {
         "admission": admission,

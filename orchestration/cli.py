@@ -24,7 +24,7 @@ from orchestration import telling
 from orchestration.stages import Warehouse, find_work, prune_exports
 from orchestration.stages import export as export_reports
 from warehouse.dbt import BuildFailed
-from warehouse.exports import REPORTS, NothingPublished
+from warehouse.exports import REPORTS, NothingPublished, Unchanged
 from warehouse.ledger import Refresh, now
 from warehouse.settings import PROJECT, SettingsError, is_set, load_settings
 
@@ -188,8 +188,15 @@ def accept(
 @app.command()
 def export(
     reports: Annotated[list[str] | None, typer.Argument(help=f"Of {', '.join(REPORTS)}; all by default.")] = None,
+    all_campaigns: Annotated[
+        bool, typer.Option(help="Every campaign, not only those that changed since the last export.")
+    ] = False,
 ) -> None:
-    """Write CSV exports of the published marts now, and prune old ones, as the scheduled exports do."""
+    """Write CSV exports of the published marts now, and prune old ones, as the scheduled exports do.
+
+    The campaign table and the overview hold every campaign. Contact-level reports hold, whole, the campaigns that changed
+    since the last export; the .json beside each says which.
+    """
     warehouse = _open()
     unknown = [report for report in reports or [] if report not in REPORTS]
     if unknown:
@@ -197,13 +204,17 @@ def export(
         raise typer.Exit(SENSELESS)
     try:
         with _writer(warehouse):
-            written = export_reports(warehouse, reports or REPORTS)
+            told = export_reports(warehouse, reports or REPORTS, all_campaigns=all_campaigns)
             prune_exports(warehouse)
     except NothingPublished as error:
         typer.echo(f"{error}. Next: sendmart refresh", err=True)
         raise typer.Exit(FAILED) from error
-    for told in written:
-        typer.echo(f"{warehouse.paths.exports / told.report / told.file}: {told.rows} rows")
+    for one in told:
+        place = warehouse.paths.exports / one.report
+        if isinstance(one, Unchanged):
+            typer.echo(f"{place / one.since}: nothing has changed since. Every campaign: --all-campaigns")
+        else:
+            typer.echo(f"{place / one.file}: {one.rows} rows")
 
 
 @app.command()

@@ -232,19 +232,35 @@ def unexported(warehouse: Warehouse) -> list[str]:
     return [report for report in exports.REPORTS if report not in exported]
 
 
-def export(warehouse: Warehouse, reports: Iterable[str]) -> list[exports.Export]:
-    """Writes reports of the published build as CSV.
+def export(
+    warehouse: Warehouse, reports: Iterable[str], *, all_campaigns: bool = False
+) -> list[exports.Export | exports.Unchanged]:
+    """Writes reports of the published build as CSV: contact-level ones with the campaigns that changed since the last
+    time, or with `all_campaigns`.
 
     Raises:
         NothingPublished: there is no published build yet.
     """
     with warehouse.paths.writer():
         started = time.perf_counter()
-        written = exports.export(warehouse.settings, warehouse.paths, warehouse.ledger, reports)
-        for told in written:
-            log.info("exported %s: %d rows", told.file, told.rows)
-        log.info("exports: %d written in %.1f s", len(written), time.perf_counter() - started)
-        return written
+        told = exports.export(
+            warehouse.settings, warehouse.paths, warehouse.ledger, reports, all_campaigns=all_campaigns
+        )
+        for one in told:
+            log.info("%s", in_words(one))
+        log.info("exports: %d reports in %.1f s", len(told), time.perf_counter() - started)
+        return told
+
+
+def in_words(told: exports.Export | exports.Unchanged) -> str:
+    """What became of an export, in a line."""
+    if isinstance(told, exports.Unchanged):
+        return f"{told.report}: nothing has changed since {told.since}"
+    if told.changed_since is None:
+        return f"exported {told.file}: {told.rows} rows"
+    return (
+        f"exported {told.file}: {told.rows} rows of {len(told.campaigns)} campaigns, changed since {told.changed_since}"
+    )
 
 
 def prune_exports(warehouse: Warehouse) -> list[str]:

@@ -4,7 +4,8 @@
 rows sorted by key, null empty, timestamps in ISO 8601 with `Z`. In spreadsheet mode no text cell can be taken for a
 formula: that is decided by a column's type, never by how a value looks.
 
-Not here: when exports are made (`orchestration/`), what the figures mean (`models.marts`).
+Not here: which campaigns an export holds (`warehouse.export_scope`), when exports are made (`orchestration/`), what the
+figures mean (`models.marts`).
 """
 
 import hashlib
@@ -19,6 +20,7 @@ from pathlib import Path
 import duckdb
 
 from models.marts import MARTS, SCHEMA, MartColumn, columns
+from warehouse.export_scope import NO_CAMPAIGN, Scope, scope_of
 from warehouse.ledger import Ledger, now
 from warehouse.paths import DataPaths, put_in_place
 from warehouse.settings import Settings
@@ -35,6 +37,7 @@ CAMPAIGN_REPORT_COLUMNS = (
 
 FORMULA_START = r"^[=+\-@\t\r\n]"
 _MOMENT = "%Y%m%dT%H%M%SZ"
+_PUBLISHED = "published"
 
 
 class NothingPublished(Exception):
@@ -43,7 +46,11 @@ class NothingPublished(Exception):
 
 @dataclass(frozen=True)
 class Export:
-    """An export, as its `.json` tells it."""
+    """An export, as its `.json` tells it.
+
+    `campaigns` is `all`, or names those that it holds: every one of which a row came, changed or went since the export
+    `changed_since`. Of such a campaign it holds all rows; "" stands for the rows of no campaign.
+    """
 
     report: str
     file: str
@@ -51,10 +58,28 @@ class Export:
     exported_at: str
     rows: int
     sha256: str
+    campaigns: str | list[str]
+    changed_since: str | None
 
 
-def export(settings: Settings, paths: DataPaths, ledger: Ledger, reports: Iterable[str] = REPORTS) -> list[Export]:
-    """Writes reports of the published build as CSV.
+@dataclass(frozen=True)
+class Unchanged:
+    """A report of which nothing was written: no row is another than in the exports up to the file `since`."""
+
+    report: str
+    since: str
+
+
+def export(
+    settings: Settings,
+    paths: DataPaths,
+    ledger: Ledger,
+    reports: Iterable[str] = REPORTS,
+    *,
+    all_campaigns: bool = False,
+) -> list[Export | Unchanged]:
+    """Writes reports of the published build as CSV; contact-level ones with the campaigns that changed since the last,
+    or with `all_campaigns`.
 
     Raises:
         NothingPublished: there is no published build yet.
@@ -65,9 +90,17 @@ def export(settings: Settings, paths: DataPaths, ledger: Ledger, reports: Iterab
         connection.execute(f"set memory_limit = '{settings.memory_limit}'; set threads = {settings.threads}")
         connection.execute(f"set temp_directory = {literal(paths.scratch)}")
         # One handle for all reports: they are of one build, even if another is published meanwhile.
-        connection.execute(f"attach {literal(paths.published_marts)} as published (read_only)")
-        (build_id,) = connection.execute(f"select build_id from published.{SCHEMA}.build_info").fetchone()
-        return [_export(connection, settings, paths, ledger, report, build_id) for report in reports]
+        connection.execute(f"attach {literal(paths.published_marts)} as {_PUBLISHED} (read_only)")
+        (build_id,) = connection.execute(f"select build_id from {_PUBLISHED}.{SCHEMA}.build_info").fetchone()
+        told: list[Export | Unchanged] = []
+        for report in reports:
+            scope = scope_of(connection, _PUBLISHED, ledger, report, all_campaigns=all_campaigns)
+            if scope.is_nothing:
+                ledger.note_unchanged(report, build_id)
+                told.append(Unchanged(report, scope.since))
+            else:
+                told.append(_export(connection, settings, paths, ledger, report, build_id, scope))
+        return told
 
 
 def _export(
@@ -77,6 +110,7 @@ def _export(
     ledger: Ledger,
     report: str,
     build_id: str,
+    scope: Scope,
 ) -> Export:
     folder = paths.exports / report
     folder.mkdir(parents=True, exist_ok=True)
@@ -84,21 +118,42 @@ def _export(
     while (place := folder / f"{report}_{exported_at.strftime(_MOMENT)}.csv").exists():
         exported_at += timedelta(seconds=1)
     aside = folder / f".{report}.csv.tmp"
-    (rows,) = connection.execute(_copy_statement(report, aside, settings.export_csv_mode)).fetchone()
+    if scope.changed is not None:
+        _show_campaigns(connection, scope.changed)
+    statement = _copy_statement(report, aside, settings.export_csv_mode, only_shown=scope.changed is not None)
+    (rows,) = connection.execute(statement).fetchone()
     with aside.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    told = Export(report, place.name, build_id, exported_at.isoformat().replace("+00:00", "Z"), rows, sha256)
+    told = Export(
+        report=report,
+        file=place.name,
+        build_id=build_id,
+        exported_at=exported_at.isoformat().replace("+00:00", "Z"),
+        rows=rows,
+        sha256=sha256,
+        campaigns="all" if scope.changed is None else scope.changed,
+        changed_since=scope.since,
+    )
     described = folder / f".{report}.json.tmp"
-    described.write_text(json.dumps(asdict(told), indent=2) + "\n", encoding="utf-8")
+    described.write_text(json.dumps(asdict(told), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     # The description first: a CSV that is there is described.
     put_in_place(described, place.with_suffix(".json"))
     put_in_place(aside, place)
-    ledger.note_export(report, place.name, build_id, exported_at)
+    ledger.note_export(report, place.name, build_id, exported_at, scope.digests)
     return told
 
 
-def _copy_statement(report: str, file: Path, mode: str) -> str:
-    """The statement that writes a report to a file."""
+def _show_campaigns(connection: duckdb.DuckDBPyConnection, campaigns: list[str]) -> None:
+    """Makes these campaigns readable to the next statement, as `campaigns_to_export`."""
+    connection.execute(
+        "create or replace temporary table campaigns_to_export as"
+        " select nullif(unnest($campaigns::varchar[]), $none) as campaign_id",
+        {"campaigns": campaigns, "none": NO_CAMPAIGN},
+    )
+
+
+def _copy_statement(report: str, file: Path, mode: str, *, only_shown: bool) -> str:
+    """The statement that writes a report to a file: all of it, or the campaigns in `campaigns_to_export`."""
     by_name = {column.name: column for column in columns(report)}
     if report == "campaign_metrics":
         shown = [(by_name[name], by_name[name].label) for name in CAMPAIGN_REPORT_COLUMNS]
@@ -107,10 +162,16 @@ def _copy_statement(report: str, file: Path, mode: str) -> str:
     cells = ", ".join(f'{_cell(column, mode)} as "{header}"' for column, header in shown)
     texts = ", ".join(f'"{header}"' for column, header in shown if column.sql_type == "varchar")
     quoting = f", force_quote ({texts})" if mode == "spreadsheet" else ""
+    mart = f"{_PUBLISHED}.{SCHEMA}.{report}"
+    # By their numbers: else every column of every row would be read, and then most of them thrown away.
+    among = (
+        f" where rowid in (select of_mart.rowid from {mart} as of_mart semi join campaigns_to_export as wanted"
+        " on of_mart.campaign_id is not distinct from wanted.campaign_id)"
+    )
     # Qualified: by their bare names the cells as written would be sorted, not the values.
     order = ", ".join(f"mart.{name}" for name in MARTS[report].key)
     return (
-        f"copy (select {cells} from published.{SCHEMA}.{report} as mart order by {order})"
+        f"copy (select {cells} from {mart} as mart{among if only_shown else ''} order by {order})"
         f" to {literal(file)} (format csv, header, delimiter ',', quote '\"', escape '\"', nullstr ''{quoting})"
     )
 

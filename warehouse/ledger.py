@@ -51,10 +51,16 @@ create table if not exists exports (
     report text not null, file text not null, build_id text not null, exported_at text not null,
     primary key (report, file)
 );
+create table if not exists exported_campaigns (
+    report text not null, campaign_id text not null, digest text not null,
+    primary key (report, campaign_id)
+);
 create table if not exists refreshes (
     started_at text primary key, finished_at text not null, outcome text not null, message text not null
 );
 """
+
+_NO_FILE = ""
 
 
 @dataclass(frozen=True)
@@ -304,14 +310,43 @@ class Ledger:
             row = connection.execute("select * from publications order by rowid desc limit 1").fetchone()
             return row and (row["build_id"], datetime.fromisoformat(row["published_at"]))
 
-    def note_export(self, report: str, file: str, build_id: str, exported_at: datetime) -> None:
+    def note_export(
+        self, report: str, file: str, build_id: str, exported_at: datetime, campaigns: Mapping[str, str]
+    ) -> None:
+        """Notes an export, and what each campaign's rows came to in it or in those before."""
         with self._transaction() as connection:
             connection.execute(
                 "insert or replace into exports values (?, ?, ?, ?)", (report, file, build_id, exported_at.isoformat())
             )
+            connection.execute("delete from exported_campaigns where report = ?", (report,))
+            connection.executemany(
+                "insert into exported_campaigns values (?, ?, ?)",
+                [(report, campaign_id, digest) for campaign_id, digest in campaigns.items()],
+            )
+
+    def note_unchanged(self, report: str, build_id: str) -> None:
+        """Notes that an export of a report from this build would hold nothing: no file belongs to it."""
+        with self._transaction() as connection:
+            connection.execute(
+                "insert or replace into exports values (?, ?, ?, ?)", (report, _NO_FILE, build_id, now().isoformat())
+            )
+
+    def last_export(self, report: str) -> str | None:
+        """The file that a report was exported to last."""
+        with self._transaction() as connection:
+            (file,) = connection.execute(
+                "select max(file) from exports where report = ? and file <> ?", (report, _NO_FILE)
+            ).fetchone()
+            return file
+
+    def exported_campaigns(self, report: str) -> dict[str, str]:
+        """By campaign, what its rows came to when a report was exported last."""
+        with self._transaction() as connection:
+            rows = connection.execute("select * from exported_campaigns where report = ?", (report,))
+            return {row["campaign_id"]: row["digest"] for row in rows}
 
     def exported_reports(self, build_id: str) -> set[str]:
-        """The reports that were exported from a build."""
+        """The reports that were exported from a build, or had nothing new to be exported."""
         with self._transaction() as connection:
             rows = connection.execute("select distinct report from exports where build_id = ?", (build_id,))
             return {row["report"] for row in rows}

@@ -12,13 +12,16 @@ from orchestration import stages
 from orchestration.defs.common import OWNERS
 from orchestration.defs.publication import PUBLISHED_MARTS
 from orchestration.resources import WarehouseResource
-from warehouse.exports import REPORTS
+from warehouse.exports import REPORTS, Unchanged
 
 
 class ExportConfig(dg.Config):
-    """`only_new` passes over a report that was exported from the published build before."""
+    """`only_new` passes over a report that was exported from the published build before; `all_campaigns` writes every
+    campaign of a contact-level report, not only those that changed since the last export.
+    """
 
     only_new: bool = False
+    all_campaigns: bool = False
 
 
 def _asset_of(report: str) -> dg.AssetsDefinition:
@@ -36,9 +39,13 @@ def _asset_of(report: str) -> dg.AssetsDefinition:
         opened = warehouse.open()
         if config.only_new and report not in stages.unexported(opened):
             return
-        for told in stages.export(opened, [report]):
+        for told in stages.export(opened, [report], all_campaigns=config.all_campaigns):
+            if isinstance(told, Unchanged):
+                yield dg.MaterializeResult(metadata={"holds": stages.in_words(told)})
+                continue
             yield dg.MaterializeResult(
                 metadata={
+                    "holds": stages.in_words(told),
                     "path": dg.MetadataValue.path(str(opened.paths.exports / report / told.file)),
                     "dagster/row_count": told.rows,
                     "sha256": told.sha256,
