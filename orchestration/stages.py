@@ -87,8 +87,7 @@ def load_changed(
             wanted = set(dates)
             files = [file for file in files if file.log_date in wanted]
         loaded = load(warehouse.paths, warehouse.ledger, files, judge)
-        if loaded or not warehouse.paths.published_quarantine.exists():
-            publish_quarantine(warehouse)
+        publish_quarantine(warehouse)
         accepted, rejected = sum(file.accepted for file in loaded), sum(file.rejected for file in loaded)
         refused = sum(file.refusal is not None for file in loaded)
         log.info(
@@ -105,13 +104,17 @@ def load_changed(
 
 
 def publish_quarantine(warehouse: Warehouse) -> None:
-    """Shows what is in quarantine to those who look at `published/quarantine.duckdb`."""
+    """Shows what is in quarantine to those who look at `published/quarantine.duckdb`, where that is not what it holds."""
+    fingerprint = warehouse.ledger.quarantine_fingerprint()
+    if warehouse.paths.published_quarantine.exists() and warehouse.ledger.published_quarantine() == fingerprint:
+        return
     refused = [
         {"log": file.log, "log_date": file.log_date, "source_file": file.source_file, "reason": file.refusal}
         for file in warehouse.ledger.files()
         if file.refusal
     ]
     lake.publish_quarantine(warehouse.paths, refused)
+    warehouse.ledger.note_published_quarantine(fingerprint)
 
 
 def by_date(loaded: Iterable[LoadedFile]) -> dict[date, list[LoadedFile]]:

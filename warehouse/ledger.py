@@ -28,6 +28,7 @@ create table if not exists files (
     first_event text, last_event text, unknown_columns text not null, loaded_at text not null,
     primary key (log, source_file)
 );
+create table if not exists published_quarantine (fingerprint text primary key);
 create table if not exists acceptances (
     log text not null, source_file text not null, sha256 text not null, reason text not null, accepted_at text not null,
     primary key (log, source_file, sha256)
@@ -199,11 +200,31 @@ class Ledger:
     def files_fingerprint(self) -> str:
         """Which content of which files was looked at, in one word. Refused files count: a build knows what it lacks."""
         with self._transaction() as connection:
-            rows = connection.execute("select log, source_file, sha256 from files order by log, source_file")
-            digest = hashlib.sha256()
-            for row in rows:
-                digest.update("\0".join(row).encode() + b"\n")
-            return digest.hexdigest()
+            return _fingerprint(
+                connection.execute("select log, source_file, sha256 from files order by log, source_file")
+            )
+
+    def quarantine_fingerprint(self) -> str:
+        """Which files have rows in quarantine, or were refused, in one word."""
+        with self._transaction() as connection:
+            return _fingerprint(
+                connection.execute(
+                    "select log, source_file, sha256, loaded_at from files where rejected > 0 or refusal is not null"
+                    " order by log, source_file"
+                )
+            )
+
+    def note_published_quarantine(self, fingerprint: str) -> None:
+        """Notes that the published quarantine holds what this fingerprint stands for."""
+        with self._transaction() as connection:
+            connection.execute("delete from published_quarantine")
+            connection.execute("insert into published_quarantine values (?)", (fingerprint,))
+
+    def published_quarantine(self) -> str | None:
+        """The fingerprint of what the published quarantine holds."""
+        with self._transaction() as connection:
+            row = connection.execute("select * from published_quarantine").fetchone()
+            return row and row["fingerprint"]
 
     def data_until(self) -> date | None:
         """The latest log date of which the lake holds a row."""
@@ -367,6 +388,13 @@ class Ledger:
                 row["outcome"],
                 row["message"],
             )
+
+
+def _fingerprint(rows: Iterable[sqlite3.Row]) -> str:
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update("\0".join(row).encode() + b"\n")
+    return digest.hexdigest()
 
 
 def _stamp(row: sqlite3.Row) -> Stamp:
