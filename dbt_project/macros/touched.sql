@@ -8,16 +8,18 @@
 
 {#
     The table of a stateful model as the run before left it; none where it is to be built in full. Not `ref`: the model
-    depends on what it touches, not the reverse.
+    depends on what it touches, not the reverse. A unit test gives it as an input.
 #}
 {% macro state_of(name) -%}
     {%- if not execute or flags.FULL_REFRESH -%}
         {{ return(none) }}
+    {%- elif model.resource_type == 'unit_test' -%}
+        {{ return(ref(name)) }}
     {%- endif -%}
-    {%- set model = graph.nodes.values() | selectattr('resource_type', 'equalto', 'model')
+    {%- set node = graph.nodes.values() | selectattr('resource_type', 'equalto', 'model')
         | selectattr('name', 'equalto', name) | first -%}
     {{ return(load_cached_relation(api.Relation.create(
-        database=model.database, schema=model.schema, identifier=model.alias, type='table'
+        database=node.database, schema=node.schema, identifier=node.alias, type='table'
     ))) }}
 {%- endmacro %}
 
