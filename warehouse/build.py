@@ -81,8 +81,7 @@ def run_models(
     origins = Origins.of(json.loads(dbt_manifest(settings, paths).read_text()), settings, sendmart_version())
     stale = set(origins.places) if full_refresh else _stale(origins, paths, ledger)
     _prepare(paths, ledger, used, stale, origins)
-    command = ["build", "--resource-type", "seed", "--resource-type", "model"]
-    results = run_dbt(settings, paths, command)
+    results = run_dbt(settings, paths, ["build", *_selection(origins, stale)])
     failed = [result for result in results if result.status not in ("success", "pass")]
     if failed:
         words = "; ".join(f"{result.node.name}: {first_line(result.message)}" for result in failed if result.message)
@@ -93,6 +92,13 @@ def run_models(
     return build, [
         BuiltNode(result.node.unique_id, result.node.name, round(result.execution_time, 3)) for result in results
     ]
+
+
+def _selection(origins: Origins, stale: set[str]) -> list[str]:
+    """What dbt is to build: all models that hold rows; views and the vocabulary where they are no longer what they were."""
+    standing = sorted(origins.standing - stale)
+    selection = ["--resource-type", "seed", "--resource-type", "model"]
+    return [*selection, "--exclude", *(name.rpartition(".")[2] for name in standing)] if standing else selection
 
 
 def _stale(origins: Origins, paths: DataPaths, ledger: Ledger) -> set[str]:

@@ -27,12 +27,13 @@ _SETTING = re.compile(r"""var\(\s*['"](\w+)['"]""")
 @dataclass(frozen=True)
 class Origins:
     """What the models of the project are made from, by name: fingerprints, which comes from which, and where each
-    model is (database, schema, table or view).
+    model is (database, schema, table or view); and which of them new rows leave as they are: views and seeds.
     """
 
     fingerprints: dict[str, str]
     parents: dict[str, set[str]]
     places: dict[str, tuple[str, str, str]]
+    standing: set[str]
 
     @classmethod
     def of(cls, manifest: Mapping[str, Any], settings: Settings, release: str) -> "Origins":
@@ -51,7 +52,8 @@ class Origins:
             for name, node in nodes.items()
         }
         places = {name: (node["database"], node["schema"], node["alias"]) for name, node in nodes.items()}
-        return cls(fingerprints, {MACROS: of_macros, **parents}, places)
+        standing = {name for name, node in nodes.items() if node["config"]["materialized"] in ("view", "seed")}
+        return cls(fingerprints, {MACROS: of_macros, **parents}, places, standing)
 
     def changed_since(self, built_from: Mapping[str, str]) -> set[str]:
         """The names whose fingerprint is another than that of the build at hand."""

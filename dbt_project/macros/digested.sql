@@ -1,8 +1,9 @@
 {#
     A mart's rows by campaign: how many they are, and one digest of all that stands in them. A campaign's rows are the same
-    as they were where both are. In an incremental run, of the touched campaigns alone.
+    as they were where both are. In an incremental run, of the touched campaigns alone; `within` is a moment of a row that
+    lies in the time of its campaign.
 #}
-{% macro digested(mart) -%}
+{% macro digested(mart, within=none) -%}
 {%- set columns = graph.nodes['model.sendmart.' ~ mart].columns.keys() | list if execute else ['campaign_id'] -%}
 with {% if is_incremental() -%}
 touched as (
@@ -14,7 +15,7 @@ touched as (
 
 rows_of_mart as (
 
-    {{ rows_with_key(ref(mart), ['campaign_id'], 'touched') | indent(4) }}
+    {{ rows_with_key(ref(mart), ['campaign_id'], 'touched', within_touched_periods(within) if within else 'true') | indent(4) }}
 
 )
 {%- else -%}

@@ -79,6 +79,20 @@
 {%- endmacro %}
 
 
+{# The type of a delivery status within a build: one of five words, to be kept as a number where that can be. #}
+{% macro delivery_status_type() -%}
+    {{ adapter.dispatch('delivery_status_type')() }}
+{%- endmacro %}
+
+{% macro default__delivery_status_type() -%}
+    varchar
+{%- endmacro %}
+
+{% macro duckdb__delivery_status_type() -%}
+    enum ('delivered', 'pending', 'soft_bounce', 'hard_bounce', 'deleted')
+{%- endmacro %}
+
+
 {# An amount of money, decimal(18,2), times a rate, decimal(18,8), with every digit kept. #}
 {% macro converted(amount, rate) -%}
     {{ adapter.dispatch('converted')(amount, rate) }}
@@ -108,31 +122,35 @@
 {%- endmacro %}
 
 
-{# The few rows of a large stored table whose key is among those of another relation; further conditions may follow. #}
-{% macro rows_with_key(table, key, among) -%}
-    {{ adapter.dispatch('rows_with_key')(table, key, among) }}
+{#
+    The few rows of a large stored table whose key is among those of another relation. `where` holds for all of them and
+    spares the rest of the table; further conditions may follow.
+#}
+{% macro rows_with_key(table, key, among, where='true') -%}
+    {{ adapter.dispatch('rows_with_key')(table, key, among, where) }}
 {%- endmacro %}
 
-{% macro default__rows_with_key(table, key, among) -%}
+{% macro default__rows_with_key(table, key, among, where) -%}
 select * from {{ table }}
 left semi join {{ among }} using ({{ key | join(', ') }})
-where true
+where {{ where }}
 {%- endmacro %}
 
 {#
     DuckDB would read every column of every row before it joins: the columns of the key say which rows are wanted. Only
     what is stored has row ids; a unit test gives common table expressions.
 #}
-{% macro duckdb__rows_with_key(table, key, among) -%}
+{% macro duckdb__rows_with_key(table, key, among, where) -%}
 select * from {{ table }}
 {%- if table.is_cte %}
 semi join {{ among }} using ({{ key | join(', ') }})
-where true
+where {{ where }}
 {%- else %}
-where rowid in (
+where {{ where }} and rowid in (
     select state.rowid
     from {{ table }} as state
     semi join {{ among }} using ({{ key | join(', ') }})
+    where {{ where }}
 )
 {%- endif %}
 {%- endmacro %}

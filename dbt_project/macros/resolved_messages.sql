@@ -75,7 +75,9 @@ messages_resolved as (
         messages.sent_at,
         messages.segments,
         messages.skip_reason,
-        coalesce(provider_statuses.delivery_status, 'pending') as delivery_status,
+        coalesce(
+            provider_statuses.delivery_status, cast('pending' as {{ delivery_status_type() }})
+        ) as delivery_status,
         case
             when messages.moment_rank is null
                 then messages.sent_at

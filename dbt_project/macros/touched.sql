@@ -35,6 +35,36 @@
 
 
 {#
+    A condition that holds for every message of a touched campaign, and every contact's last one: its moment lies within
+    the time of such a campaign. In tables in order of time, most of a long history is passed over by it, unread: by the
+    first and last moment of all whole blocks are, by the single periods what lies between them. A unit test has nothing
+    stored.
+#}
+{% macro within_touched_periods(moment) -%}
+    {%- if not execute or model.resource_type == 'unit_test' -%}
+        {{ return('true') }}
+    {%- endif -%}
+    {%- set periods = run_query(
+        "select cast(valid_from as varchar), cast(valid_until as varchar) from " ~ state_of('touched_campaign_periods')
+        ~ " order by valid_from"
+    ) -%}
+    {%- if periods.rows | length == 0 -%}
+        {{ return('false') }}
+    {%- endif -%}
+    {%- set conditions = [] -%}
+    {%- for period in periods.rows -%}
+        {%- do conditions.append(
+            moment ~ " between timestamp '" ~ period[0] ~ "' and timestamp '" ~ period[1] ~ "'"
+        ) -%}
+    {%- endfor -%}
+    {{ return(
+        "(" ~ moment ~ " between timestamp '" ~ periods.rows[0][0] ~ "' and timestamp '" ~ periods.rows[-1][1]
+        ~ "' and (" ~ conditions | join(' or ') ~ "))"
+    ) }}
+{%- endmacro %}
+
+
+{#
     The rows of a deduplicated log that this run touches: as they were (`version` before) and as they are now.
 
     A row that was kept stays a candidate beside what has come, unless rows of its key were taken away: then the whole
@@ -145,7 +175,8 @@ from rows_now
 
 {#
     Strategy of the stateful models: rows whose key was touched go, rows of the model's query come. `meta.touched_by`
-    names the touched relations, and for each the columns of the key, which have the same names on both sides.
+    names the touched relations, and for each the columns of the key, which have the same names on both sides;
+    `meta.within` a moment of the row by which it is within the period of a touched campaign.
 #}
 {% macro get_incremental_touched_sql(arguments) -%}
     {%- set columns = get_quoted_csv(arguments.dest_columns | map(attribute='name')) -%}
@@ -155,7 +186,10 @@ from rows_now
     where
         {%- for column in key %}
         {{ 'and ' if not loop.first }}state.{{ column }} = touched.{{ column }}
-        {%- endfor %};
+        {%- endfor %}
+        {%- if config.get('meta').within %}
+        and {{ within_touched_periods('state.' ~ config.get('meta').within) }}
+        {%- endif %};
     {% endfor %}
     insert into {{ arguments.target_relation }} ({{ columns }})
     select {{ columns }} from {{ arguments.temp_relation }}

@@ -1,11 +1,13 @@
 {{ config(meta={'touched_by': {'touched_messages': ['campaign_id']}}) }}
 
--- depends_on: {{ ref('touched_messages') }}
+-- depends_on: {{ ref('touched_messages') }}, {{ ref('touched_campaign_periods') }}
 
 with delivery_status as (
 
     {% if is_incremental() -%}
-    {{ rows_with_key(ref('delivery_status'), ['campaign_id'], ref('touched_messages')) | indent(4) }}
+    {{ rows_with_key(
+            ref('delivery_status'), ['campaign_id'], ref('touched_messages'), within_touched_periods('last_sent_at')
+        ) | indent(4) }}
     {%- else -%}
     select * from {{ ref('delivery_status') }}
     {%- endif %}

@@ -1,11 +1,13 @@
 {{ config(meta={'touched_by': {'touched_messages': ['campaign_id']}}) }}
 
--- depends_on: {{ ref('touched_messages') }}
+-- depends_on: {{ ref('touched_messages') }}, {{ ref('touched_campaign_periods') }}
 
 with messages as (
 
     {% if is_incremental() -%}
-    {{ rows_with_key(ref('int_messages_resolved'), ['campaign_id'], ref('touched_messages')) | indent(4) }}
+    {{ rows_with_key(
+            ref('int_messages_resolved'), ['campaign_id'], ref('touched_messages'), within_touched_periods('sent_at')
+        ) | indent(4) }}
     {%- else -%}
     select * from {{ ref('int_messages_resolved') }}
     where campaign_id is not null
@@ -16,6 +18,8 @@ with messages as (
 -- A campaign whose every message was skipped occurs in the sends log, too.
 select
     campaign_id,
+    min(sent_at) as first_message_at,
+    max(sent_at) as last_message_at,
     max(sent_at) filter (where is_sent) as last_sent_at,
     cast(coalesce(sum(segments) filter (where is_sent), 0) as bigint) as total_segments,
     count(*) filter (where is_sent and delivery_status = 'delivered') as total_delivered,

@@ -1,30 +1,18 @@
-{{ config(meta={'touched_by': {'touched_messages': ['mobile_number']}}) }}
+{{ config(meta={'touched_by': {'touched_mobile_numbers': ['mobile_number']}}) }}
 
--- depends_on: {{ ref('touched_messages') }}
+-- depends_on: {{ ref('touched_mobile_numbers') }}
 
--- Few numbers bounce often enough: only their messages are put in order. What a run puts right are all numbers that it
--- touches, of messages sent or not: none of them may stay behind when the touched ones go.
+-- Few numbers bounce often enough: only their messages are put in order.
 with numbers_in_question as (
 
     select mobile_number
     from {{ ref('int_messages_resolved') }}
     {%- if is_incremental() %}
-    semi join {{ ref('touched_messages') }} using (mobile_number)
+    semi join {{ ref('touched_mobile_numbers') }} using (mobile_number)
     {%- endif %}
     where is_sent and delivery_status = 'hard_bounce'
     group by mobile_number
     having count(*) >= {{ var('hard_bounces_to_suppress') }}
-
-),
-
-messages_of_them as (
-
-    {% if is_incremental() -%}
-    {{ rows_with_key(ref('int_messages_resolved'), ['mobile_number'], 'numbers_in_question') | indent(4) }}
-    {%- else -%}
-    select * from {{ ref('int_messages_resolved') }}
-    semi join numbers_in_question using (mobile_number)
-    {%- endif %}
 
 ),
 
@@ -33,12 +21,10 @@ messages_in_question as (
     select
         mobile_number,
         message_id,
-        campaign_id,
-        contact_id,
         sent_at,
-        status_at,
         delivery_status = 'hard_bounce' as is_hard_bounce
-    from messages_of_them
+    from {{ ref('int_messages_resolved') }}
+    semi join numbers_in_question using (mobile_number)
     where is_sent and delivery_status <> 'pending'
 
 ),
@@ -69,6 +55,26 @@ hard_bounces_counted as (
     from messages_in_runs
     where is_hard_bounce
 
+),
+
+deciding_hard_bounces as (
+
+    select message_id
+    from hard_bounces_counted
+    where
+        hard_bounces_in_run = {{ var('hard_bounces_to_suppress') }}
+        {%- if not var('hard_bounce_suppression') %}
+        and false
+        {%- endif %}
+    qualify row_number() over (partition by mobile_number order by sent_at, message_id) = 1
+
+),
+
+-- Few, looked up at last: what else is known of a message need not be read for all that were put in order.
+deciding_messages as (
+
+    {{ rows_with_key(ref('int_messages_resolved'), ['message_id'], 'deciding_hard_bounces') | indent(4) }}
+
 )
 
 select
@@ -76,11 +82,6 @@ select
     status_at as suppressed_at,
     campaign_id,
     message_id,
-    contact_id
-from hard_bounces_counted
-where
-    hard_bounces_in_run = {{ var('hard_bounces_to_suppress') }}
-    {%- if not var('hard_bounce_suppression') %}
-    and false
-    {%- endif %}
-qualify row_number() over (partition by mobile_number order by sent_at, message_id) = 1
+    contact_id,
+    sent_at as message_sent_at
+from deciding_messages

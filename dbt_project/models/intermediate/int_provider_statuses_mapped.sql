@@ -73,7 +73,9 @@ translated as (
 
     select
         provider_statuses.*,
-        coalesce(of_error_code.delivery_status, of_any_error_code.delivery_status) as delivery_status
+        cast(
+            coalesce(of_error_code.delivery_status, of_any_error_code.delivery_status) as {{ delivery_status_type() }}
+        ) as delivery_status
     from (
         select
             *,

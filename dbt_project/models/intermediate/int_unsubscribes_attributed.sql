@@ -1,16 +1,12 @@
-{{ config(meta={'touched_by': {'touched_unsubscribes': ['contact_id'], 'touched_messages': ['contact_id']}}) }}
+{{ config(meta={'touched_by': {'touched_unsubscribed_contacts': ['contact_id']}}) }}
 
--- depends_on: {{ ref('touched_unsubscribes') }}, {{ ref('touched_messages') }}
+-- depends_on: {{ ref('touched_unsubscribed_contacts') }}
 
 with unsubscribes as (
 
     select * from {{ ref('int_unsubscribes_deduplicated') }}
     {%- if is_incremental() %}
-    semi join (
-        select contact_id from {{ ref('touched_unsubscribes') }}
-        union all
-        select contact_id from {{ ref('touched_messages') }}
-    ) using (contact_id)
+    semi join {{ ref('touched_unsubscribed_contacts') }} using (contact_id)
     {%- endif %}
 
 ),
@@ -26,14 +22,9 @@ unsubscribed_contacts as (
 -- Few contacts ever unsubscribe: only their messages are put in order.
 messages_to_them as (
 
-    {% if is_incremental() -%}
-    {{ rows_with_key(ref('int_messages_resolved'), ['contact_id'], 'unsubscribed_contacts') | indent(4) }}
-    and is_sent
-    {%- else -%}
     select * from {{ ref('int_messages_resolved') }}
     semi join unsubscribed_contacts using (contact_id)
     where is_sent
-    {%- endif %}
 
 ),
 

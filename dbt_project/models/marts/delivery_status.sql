@@ -1,6 +1,11 @@
-{{ config(materialized='incremental', meta={'touched_by': {'touched_messages': ['campaign_id', 'contact_id']}}) }}
+{{
+    config(
+        materialized='incremental',
+        meta={'touched_by': {'touched_messages': ['campaign_id', 'contact_id']}, 'within': 'last_sent_at'},
+    )
+}}
 
--- depends_on: {{ ref('touched_messages') }}
+-- depends_on: {{ ref('touched_messages') }}, {{ ref('touched_campaign_periods') }}
 
 with {% if is_incremental() -%}
 touched_contacts as (
@@ -14,7 +19,9 @@ touched_contacts as (
 
 messages as (
 
-    {{ rows_with_key(ref('int_messages_resolved'), ['campaign_id', 'contact_id'], 'touched_contacts') | indent(4) }}
+    {{ rows_with_key(
+            ref('int_messages_resolved'), ['campaign_id', 'contact_id'], 'touched_contacts', within_touched_periods('sent_at')
+        ) | indent(4) }}
 
 ),
 
