@@ -3,11 +3,13 @@
 Here `quality` and `warehouse` meet. No Dagster here: the command line must start quickly, and tests run without it.
 """
 
+import json
 import logging
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import partial
 from itertools import groupby
 
 import duckdb
@@ -16,9 +18,10 @@ from models.checks import CheckResult
 from models.vocabulary import Log
 from quality import gate
 from quality.admission import judge
-from warehouse import build, exports, lake, landing, publication
+from quality.audit import expected_checks
+from warehouse import build, checked, exports, lake, landing, publication
 from warehouse.build import BuiltNode
-from warehouse.dbt import BuildFailed
+from warehouse.dbt import BuildFailed, dbt_manifest
 from warehouse.landing import LandingFile, LandingZone
 from warehouse.ledger import Build, Ledger, LoadedFile
 from warehouse.loading import load
@@ -152,10 +155,24 @@ def test_candidate(warehouse: Warehouse) -> dict[str, CheckResult]:
     """Runs the dbt tests on the candidate and records what they say; by the tests' unique ids."""
     with warehouse.paths.writer():
         started = time.perf_counter()
+        _choose_rows_to_check(warehouse)
         results = build.run_tests(warehouse.settings, warehouse.paths)
         _record(warehouse, results.values())
         _tell("dbt tests", results.values(), started)
         return results
+
+
+def _choose_rows_to_check(warehouse: Warehouse) -> None:
+    """All rows of the candidate, or, where the build that it went on from was held to every check, those it touched."""
+    candidate = warehouse.ledger.candidate()
+    went_on_from = warehouse.ledger.went_on_from(candidate.build_id) if candidate else None
+    if went_on_from and gate.was_held_to_all(_expected_checks(warehouse), warehouse.ledger.checks(went_on_from)):
+        manifest = json.loads(dbt_manifest(warehouse.settings, warehouse.paths).read_text())
+        rows = checked.put_aside(warehouse.paths, manifest)
+        log.info("rows to check: the %d that the build touched; the others were checked in those before", rows)
+    else:
+        checked.forget(warehouse.paths)
+        log.info("rows to check: all")
 
 
 def audit_candidate(warehouse: Warehouse) -> list[CheckResult]:
@@ -167,8 +184,12 @@ def audit_candidate(warehouse: Warehouse) -> list[CheckResult]:
         connection.execute(f"set memory_limit = '{warehouse.settings.memory_limit}'")
         connection.execute("set temp_directory = $scratch", {"scratch": str(warehouse.paths.scratch)})
         build.attach_candidate(connection, warehouse.paths)
+        touched = checked.relations(connection, warehouse.paths)
         results = []
-        for name, check in (("contracts", check_contracts), ("expectations", check_expectations)):
+        for name, check in (
+            ("contracts", partial(check_contracts, rows=touched, row_number=checked.NUMBER_IN_MODEL)),
+            ("expectations", check_expectations),
+        ):
             started = time.perf_counter()
             of_kind = check(connection, build.CANDIDATE_SCHEMA)
             _tell(name, of_kind, started)
@@ -200,17 +221,20 @@ def _tell(kind: str, results: Iterable[CheckResult], started: float) -> None:
 
 def decide(warehouse: Warehouse) -> gate.Verdict:
     """Whether the candidate may be published, from what was recorded of it and of the files in the lake."""
-    from quality.audit import expected_checks
-
     candidate = warehouse.ledger.candidate()
     recorded = warehouse.ledger.checks(candidate.build_id) if candidate else []
     return gate.decide(
-        expected_checks() | build.expected_tests(warehouse.paths),
+        _expected_checks(warehouse),
         recorded,
         warehouse.ledger.files(),
         warehouse.settings.max_rejected_share,
         warehouse.settings.min_rejected_rows,
     )
+
+
+def _expected_checks(warehouse: Warehouse) -> set[str]:
+    """The names of all checks that a candidate must have been held to."""
+    return expected_checks() | build.expected_tests(warehouse.paths)
 
 
 def is_published(warehouse: Warehouse, candidate: Build) -> bool:

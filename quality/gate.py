@@ -79,6 +79,14 @@ def decide(
     return Verdict(tuple(holds), tuple(warnings))
 
 
+def was_held_to_all(expected_checks: Iterable[str], recorded: Iterable[CheckResult]) -> bool:
+    """Whether every check of a build was carried out, and none that blocks failed."""
+    results = {result.name: result for result in recorded}
+    return results.keys() >= set(expected_checks) and all(
+        result.passed or not result.is_blocking for result in results.values()
+    )
+
+
 def _refused_files(files: Iterable[FileFacts]) -> Iterable[Hold]:
     for file in files:
         if file.refusal and not file.is_accepted:

@@ -20,8 +20,16 @@ from typing import Any
 import duckdb
 
 from models.checks import CheckResult
-from warehouse import changes
-from warehouse.dbt import BuildFailed, dbt_manifest, first_line, project_files, run_dbt
+from warehouse import changes, checked
+from warehouse.dbt import (
+    BUILD_DATABASE,
+    CANDIDATE_DATABASE,
+    BuildFailed,
+    dbt_manifest,
+    first_line,
+    project_files,
+    run_dbt,
+)
 from warehouse.ledger import Build, Change, Ledger, now
 from warehouse.paths import DataPaths, remove
 from warehouse.preview import preview
@@ -29,8 +37,6 @@ from warehouse.rebuilding import Origins
 from warehouse.settings import Settings
 from warehouse.sql import literal
 
-BUILD_DATABASE = "build"
-CANDIDATE_DATABASE = "candidate"
 CANDIDATE_SCHEMA = f"{CANDIDATE_DATABASE}.marts"
 
 log = logging.getLogger("sendmart.build")
@@ -80,6 +86,8 @@ def run_models(
     used = ledger.open_changes()
     origins = Origins.of(json.loads(dbt_manifest(settings, paths).read_text()), settings, sendmart_version())
     stale = set(origins.places) if full_refresh else _stale(origins, paths, ledger)
+    # With other checks, too, all rows are to be looked at.
+    is_all_as_before = not stale and not origins.changed_since(ledger.built_from())
     _prepare(paths, ledger, used, stale, origins)
     results = run_dbt(settings, paths, ["build", *_selection(origins, stale)])
     failed = [result for result in results if result.status not in ("success", "pass")]
@@ -87,7 +95,7 @@ def run_models(
         words = "; ".join(f"{result.node.name}: {first_line(result.message)}" for result in failed if result.message)
         raise BuildFailed(f"{len(failed)} of {len(results)} models were not built: {words}")
     build = Build(_new_build_id(), made_of, ledger.data_until(), now())
-    ledger.note_candidate(build, used, origins.fingerprints)
+    ledger.note_candidate(build, used, origins.fingerprints, ledger.last_build() if is_all_as_before else None)
     changes.tidy(paths, ledger)
     return build, [
         BuiltNode(result.node.unique_id, result.node.name, round(result.execution_time, 3)) for result in results
@@ -138,6 +146,7 @@ def _prepare(paths: DataPaths, ledger: Ledger, used: list[Change], stale: set[st
     with duckdb.connect() as connection:
         connection.execute(f"attach {literal(paths.build)} as {BUILD_DATABASE}")
         connection.execute(f"attach {literal(paths.candidate)} as {CANDIDATE_DATABASE}")
+        connection.execute(f"drop schema if exists {BUILD_DATABASE}.{checked.SCHEMA} cascade")
         _drop(connection, {origins.places[name] for name in stale})
         if not is_repeated:
             connection.execute(f"drop schema if exists {BUILD_DATABASE}.touched cascade")

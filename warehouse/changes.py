@@ -67,7 +67,7 @@ def show(connection: duckdb.DuckDBPyConnection, database: str, paths: DataPaths,
 def _rows(paths: DataPaths, log: Log, files: Iterable[Path], change: str) -> str:
     # With the lake's empty file, there is always one to tell the columns and their types.
     listed = ", ".join(literal(file) for file in [lake.empty_file(paths, log), *files] if file.exists())
-    columns = ", ".join(column.name for column in COLUMNS[log])
+    columns = ", ".join([*(column.name for column in COLUMNS[log]), *lake.LINEAGE])
     return (
         f"select {columns}, {literal(change)} as change"
         f" from read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"

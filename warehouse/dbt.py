@@ -16,6 +16,9 @@ from warehouse.paths import DataPaths
 from warehouse.settings import DBT_PREFIX, PROJECT, Settings
 
 DBT_PROJECT = PROJECT / "dbt_project"
+BUILD_DATABASE, CANDIDATE_DATABASE = "build", "candidate"
+"""What `dbt_project/profiles.yml` calls the two files of a candidate."""
+
 SLOW_MODEL_SECONDS = 1.0
 
 log = logging.getLogger("sendmart.build")

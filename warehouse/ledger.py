@@ -42,6 +42,7 @@ create table if not exists builds (
     build_id text primary key, inputs text not null, data_until text, built_at text not null,
     is_candidate integer not null
 );
+create table if not exists predecessors (build_id text primary key, went_on_from text not null);
 create table if not exists checks (
     build_id text not null, name text not null, is_blocking integer not null, passed integer not null,
     detail text not null, recorded_at text not null,
@@ -266,8 +267,13 @@ class Ledger:
         with self._transaction() as connection:
             connection.execute("update builds set is_candidate = 0")
 
-    def note_candidate(self, build: Build, used: Iterable[Change], built_from: Mapping[str, str]) -> None:
-        """Notes a finished build as the one that the candidate's files hold; the changes that it used are closed."""
+    def note_candidate(
+        self, build: Build, used: Iterable[Change], built_from: Mapping[str, str], went_on_from: str | None
+    ) -> None:
+        """Notes a finished build as the one that the candidate's files hold; the changes that it used are closed.
+
+        `went_on_from` is the build whose tables it brought up to date; None where any was built in full.
+        """
         with self._transaction() as connection:
             connection.execute("update builds set is_candidate = 0")
             connection.executemany("delete from changes where change_id = ?", [(change.change_id,) for change in used])
@@ -281,6 +287,15 @@ class Ledger:
                 ),
             )  # fmt: skip
 
+            if went_on_from:
+                connection.execute("insert into predecessors values (?, ?)", (build.build_id, went_on_from))
+
+    def went_on_from(self, build_id: str) -> str | None:
+        """The build whose tables a build brought up to date; None where it built any in full."""
+        with self._transaction() as connection:
+            row = connection.execute("select * from predecessors where build_id = ?", (build_id,)).fetchone()
+            return row and row["went_on_from"]
+
     def candidate(self) -> Build | None:
         """The build that the candidate's files hold; None where they hold none, or half of one."""
         with self._transaction() as connection:
@@ -291,6 +306,12 @@ class Ledger:
                 date.fromisoformat(row["data_until"]) if row["data_until"] else None,
                 datetime.fromisoformat(row["built_at"]),
             )
+
+    def last_build(self) -> str | None:
+        """The build that was finished last, whether or not the candidate's files still hold it whole."""
+        with self._transaction() as connection:
+            row = connection.execute("select build_id from builds order by rowid desc limit 1").fetchone()
+            return row and row["build_id"]
 
     def built_from(self) -> dict[str, str]:
         """By name, the fingerprints of models, vocabulary and settings that the tables of the build at hand come from;

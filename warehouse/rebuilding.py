@@ -13,14 +13,20 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
+from pathlib import Path
 from typing import Any
 
 import duckdb
 
+import models.marts
 from warehouse.settings import Settings
 
 MACROS = "macros"
 RELEASE = "release"
+CHECKS = "checks"
+"""No model comes from it: a check that changed asks for all rows to be looked at, not for a build in full."""
+
+_MART_CONTRACTS = Path(models.marts.__file__)
 _SETTING = re.compile(r"""var\(\s*['"](\w+)['"]""")
 
 
@@ -40,7 +46,9 @@ class Origins:
         nodes = {name: node for name, node in manifest["nodes"].items() if node["resource_type"] in ("model", "seed")}
         macros = [macro for macro in manifest["macros"].values() if macro["package_name"] == "sendmart"]
         figures = {f"setting {name}": json.dumps(value) for name, value in settings.altering_figures().items()}
+        tests = [node for node in manifest["nodes"].values() if node["resource_type"] == "test"]
         fingerprints = {
+            CHECKS: _digest([sorted([node["name"], node["raw_code"]] for node in tests), _MART_CONTRACTS.read_text()]),
             RELEASE: f"{release}, DuckDB {duckdb.__version__}",
             MACROS: _digest(sorted(macro["macro_sql"] for macro in macros)),
             **figures,

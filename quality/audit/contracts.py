@@ -8,7 +8,9 @@ Not here: the contracts (`models.marts`), sums between marts and anything else t
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 
 import duckdb
 import polars as pl
@@ -24,23 +26,39 @@ _ROW_NUMBER = "rowid"
 """DuckDB's own number of a row: it names a row in a query without telling anything of it."""
 
 
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of a mart that are looked at: in what relation, and which of its columns numbers them."""
+
+    relation: str
+    number: str
+
+
 class _ContractFault(Exception):
     """A rule could not be carried out, so that nothing can be said of the mart."""
 
 
-def check_contracts(connection: duckdb.DuckDBPyConnection, schema: str) -> list[CheckResult]:
+def check_contracts(
+    connection: duckdb.DuckDBPyConnection,
+    schema: str,
+    rows: Mapping[str, str] = MappingProxyType({}),
+    row_number: str = _ROW_NUMBER,
+) -> list[CheckResult]:
     """One blocking result per mart, `contract_<mart>`.
 
     Args:
         connection: a connection that sees the candidate; it is left as it is.
         schema: where the marts are, such as `candidate.marts`.
+        rows: by mart, a relation with the rows to look at, where these are not all of it.
+        row_number: the column of such a relation that holds the row's number in the mart.
     """
     results = []
     for mart in DBT_MARTS:
         try:
             # A cursor of its own: whatever happens to it, the next mart is read by another.
             with connection.cursor() as cursor:
-                faults = _faults(cursor, schema, mart)
+                looked_at = _Rows(rows[mart], row_number) if mart in rows else _Rows(f"{schema}.{mart}", _ROW_NUMBER)
+                faults = _faults(cursor, schema, mart, looked_at)
         # Whatever it is, the mart has not been checked. (A panic of polars is no Exception.)
         except (Exception, pl.exceptions.PanicException) as error:
             faults = [f"could not be checked: {error_text(error)}"]
@@ -48,12 +66,12 @@ def check_contracts(connection: duckdb.DuckDBPyConnection, schema: str) -> list[
     return results
 
 
-def _faults(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str) -> list[str]:
+def _faults(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str, rows: _Rows) -> list[str]:
     """What is wrong with a mart, a line each."""
     # Rules are written for the contract's columns and types: they say nothing of others.
     return _wrong_columns(cursor, schema, mart) or [
-        *_broken_rules(cursor, schema, mart),
-        *_repeated_keys(cursor, schema, mart),
+        *_broken_rules(cursor, schema, mart, rows),
+        *_repeated_keys(cursor, schema, mart, rows),
     ]
 
 
@@ -76,12 +94,12 @@ def _wrong_columns(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str) ->
     return [f"{'; '.join(faults)}; look: describe {in_candidate(schema, mart)}"] if faults else []
 
 
-def _broken_rules(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str) -> list[str]:
+def _broken_rules(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str, rows: _Rows) -> list[str]:
     contract, key = DBT_MARTS[mart].contract.to_schema(), DBT_MARTS[mart].key
     rows_breaking: Counter[str] = Counter()
     failing = 0
     examples: list[dict[str, object]] = []
-    for batch in _batches(cursor, schema, mart):
+    for batch in _batches(cursor, mart, rows):
         try:
             contract.validate(batch.drop(_ROW_NUMBER), lazy=True)
         except SchemaErrors as errors:
@@ -100,9 +118,10 @@ def _broken_rules(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str) -> 
     ]
 
 
-def _batches(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str) -> Iterator[pl.DataFrame]:
+def _batches(cursor: duckdb.DuckDBPyConnection, mart: str, rows: _Rows) -> Iterator[pl.DataFrame]:
     names = ", ".join(column.name for column in columns(mart))
-    for batch in cursor.execute(f"select {names}, {_ROW_NUMBER} from {schema}.{mart}").to_arrow_reader(BATCH_ROWS):
+    found = cursor.execute(f"select {names}, {rows.number} as {_ROW_NUMBER} from {rows.relation}")
+    for batch in found.to_arrow_reader(BATCH_ROWS):
         yield pl.DataFrame(batch)
 
 
@@ -116,14 +135,14 @@ def _rules_by_row(errors: SchemaErrors) -> pl.DataFrame:
     return cases.select("index", rule=pl.concat_str("column", pl.lit(": "), rule)).unique()
 
 
-def _repeated_keys(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str) -> list[str]:
+def _repeated_keys(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str, rows: _Rows) -> list[str]:
     key = DBT_MARTS[mart].key
     listed = ", ".join(key)
-    hashes = f"select hash({listed}) from {schema}.{mart} group by 1 having count(*) > 1"
+    hashes = f"select hash({listed}) from {rows.relation} group by 1 having count(*) > 1"
     if cursor.execute(f"{hashes} limit 1").fetchone() is None:
         return []
     repeats = (
-        f"select {listed}, count(*) from {schema}.{mart} "
+        f"select {listed}, count(*) from {rows.relation} "
         f"where hash({listed}) in ({hashes}) group by all having count(*) > 1"
     )
     keys, rows = cursor.execute(f"select count(*), sum(count) from ({repeats}) as repeated({listed}, count)").fetchone()

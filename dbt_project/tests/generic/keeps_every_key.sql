@@ -13,7 +13,7 @@ keys_before as (
     select
         {{ columns | join(',\n        ') }},
         {{ hash_of(columns) }} as key_hash
-    from {{ of }}
+    from {{ get_where_subquery(of) }}
     where {{ among }}
 
 )

@@ -1,0 +1,108 @@
+"""Which rows of a build are held to its checks: those it touched, where the build before was held to every check."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from models.vocabulary import Log
+from orchestration import stages
+from orchestration.stages import Warehouse
+from tests.running import CASES, environment, environment_of
+from warehouse.settings import load_settings
+
+SEND = "message_id,campaign_id,contact_id,mobile_number,sent_at,segments\n"
+
+
+@pytest.fixture(scope="module")
+def audited_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    """A warehouse with the small case, built and held to every check; then one more message has come."""
+    folder = tmp_path_factory.mktemp("audited")
+    landing = folder / "landing"
+    shutil.copytree(CASES / "small" / "landing", landing)
+    with environment(environment_of(folder / "data", landing, max_rejected_share="1")):
+        warehouse = Warehouse.of(load_settings())
+        _refresh(warehouse)
+        assert _holds(warehouse) == []
+        (landing / "sends" / "2026-02-01.csv").write_text(
+            SEND + "new,c-new,zz-new,+447700900999,2026-02-01 08:00:00,1\n"
+        )
+        for log in Log:
+            stages.load_changed(warehouse, log)
+        shutil.copytree(folder / "data", folder / "as_audited")
+        yield warehouse
+
+
+@pytest.fixture
+def audited(audited_once: Warehouse) -> Warehouse:
+    """As it was; at the same place, for dbt parses a project again wherever its paths differ."""
+    data = audited_once.paths.data
+    shutil.rmtree(data)
+    shutil.copytree(data.with_name("as_audited"), data)
+    return audited_once
+
+
+def _refresh(warehouse: Warehouse) -> None:
+    for log in Log:
+        stages.load_changed(warehouse, log)
+    stages.build_candidate(warehouse)
+    _check(warehouse)
+
+
+def _check(warehouse: Warehouse) -> None:
+    stages.test_candidate(warehouse)
+    stages.audit_candidate(warehouse)
+
+
+def _holds(warehouse: Warehouse) -> list[str]:
+    return sorted(
+        hold.found.partition(":")[0] for hold in stages.decide(warehouse).holds if hold.code == "check-failed"
+    )
+
+
+def _spoil(warehouse: Warehouse, contact: str) -> None:
+    """Repeats a row of the candidate, with a status that there is none of."""
+    with duckdb.connect(str(warehouse.paths.candidate)) as connection:
+        connection.execute(
+            "insert into marts.delivery_status select * replace ('lost' as delivery_status) from marts.delivery_status"
+            f" where contact_id = {contact} limit 1"
+        )
+
+
+UNTOUCHED = "(select min(contact_id) from marts.delivery_status)"
+
+
+def test_the_rows_that_a_build_touched_are_held_to_every_check(audited: Warehouse) -> None:
+    stages.build_candidate(audited)
+    _spoil(audited, "'zz-new'")
+    _check(audited)
+    assert {
+        "contract_delivery_status",
+        "unique_key_delivery_status_campaign_id__contact_id",
+        "accepted_values_delivery_status_delivery_status__delivered__pending__soft_bounce__hard_bounce__deleted",
+    } <= set(_holds(audited))
+
+
+def test_rows_that_no_build_touched_are_looked_at_no_more_but_in_sums(audited: Warehouse) -> None:
+    stages.build_candidate(audited)
+    _spoil(audited, UNTOUCHED)
+    _check(audited)
+    found = _holds(audited)
+    assert "contract_delivery_status" not in found
+    assert "assert_contacts_and_messages_add_up_by_campaign" in found
+    stages.build_candidate(audited)
+    _check(audited)
+    assert {"contract_delivery_status", "unique_key_delivery_status_campaign_id__contact_id"} <= set(_holds(audited)), (
+        "after a build that failed a check, all rows are looked at"
+    )
+
+
+def test_a_build_after_one_that_was_not_checked_is_looked_at_whole(audited: Warehouse) -> None:
+    """Killed before the checks: nobody knows whether they would have held."""
+    stages.build_candidate(audited)
+    _spoil(audited, UNTOUCHED)
+    stages.build_candidate(audited)
+    _check(audited)
+    assert "contract_delivery_status" in _holds(audited)
