@@ -1,0 +1,116 @@
+"""`python -m benchmarks.nights`: what a night costs after many nights, and how large the build has become.
+
+Tables that are brought up to date by deleting and inserting wear: their order of time is lost, their files grow. Here
+nights follow one another in one process, each with the admission of a day and the build after it; then everything is built
+in full, and one night more is measured on that: the difference is what compaction could gain.
+
+Not here: one night beside the baseline (`harness`).
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Annotated
+
+import typer
+
+from models.vocabulary import Log
+from orchestration import stages
+from orchestration.stages import Warehouse
+from warehouse.sample import write_sample
+from warehouse.settings import PREFIX, load_settings
+
+IN_A_ROW = 5
+"""Nights of which the median is told: days differ in size by more than ten times."""
+
+
+@dataclass(frozen=True)
+class Night:
+    """One night: how many sends came, what the build took, and how large the candidate's files are after it."""
+
+    sends: int
+    cpu: float
+    build_bytes: int
+    candidate_bytes: int
+
+
+class _Nights:
+    """A warehouse whose days arrive one after another."""
+
+    def __init__(self, folder: Path, sends: int, days: int) -> None:
+        self._landing, self._later = folder / "landing", folder / "later"
+        write_sample(self._later, sends=sends, days=days, file_format="csv.gz")
+        self._dates = sorted(file.name for file in (self._later / Log.SENDS).iterdir())
+        os.environ |= {f"{PREFIX}LANDING": str(self._landing), f"{PREFIX}DATA": str(folder / "data")}
+        self._warehouse = Warehouse.of(load_settings())
+
+    def drop(self, days: int) -> None:
+        """The files of the next days arrive."""
+        for _ in range(days):
+            date = self._dates.pop(0)
+            for log in Log:
+                if (self._later / log / date).exists():
+                    (self._landing / log).mkdir(parents=True, exist_ok=True)
+                    (self._later / log / date).rename(self._landing / log / date)
+
+    def build(self, *, full_refresh: bool = False) -> Night:
+        loaded = [file for log in Log for file in stages.load_changed(self._warehouse, log)]
+        before = _cpu()
+        stages.build_candidate(self._warehouse, full_refresh=full_refresh)
+        paths = self._warehouse.paths
+        return Night(
+            sends=sum(file.accepted for file in loaded if file.log == Log.SENDS),
+            cpu=_cpu() - before,
+            build_bytes=paths.build.stat().st_size,
+            candidate_bytes=paths.candidate.stat().st_size,
+        )
+
+
+def _cpu() -> float:
+    return sum(os.times()[:2])
+
+
+def main(
+    sends: Annotated[int, typer.Option(help="Messages sent in all, nights included.")] = 2_000_000,
+    history: Annotated[int, typer.Option(help="Days that are there before the first night.")] = 30,
+    nights: Annotated[int, typer.Option(help="How many nights follow.")] = 100,
+) -> None:
+    """Measure night after night, then a build in full and the nights after it."""
+    folder = Path(tempfile.mkdtemp(prefix="sendmart-nights-"))
+    try:
+        warehouse = _Nights(folder, sends, history + nights + IN_A_ROW)
+        warehouse.drop(history)
+        first = warehouse.build()
+        typer.echo(f"after {history} days: {_sizes(first)}")
+        some: list[Night] = []
+        for number in range(1, nights + 1):
+            warehouse.drop(1)
+            some.append(warehouse.build())
+            if number % (2 * IN_A_ROW) == 0 or number == IN_A_ROW:
+                typer.echo(f"after night {number}: {_told(some[-IN_A_ROW:])}")
+        typer.echo(f"built in full: {_sizes(warehouse.build(full_refresh=True))}")
+        after = []
+        for _ in range(IN_A_ROW):
+            warehouse.drop(1)
+            after.append(warehouse.build())
+        typer.echo(f"{IN_A_ROW} nights later: {_told(after)}")
+    finally:
+        shutil.rmtree(folder)
+
+
+def _told(nights: list[Night]) -> str:
+    each = median(night.cpu for night in nights)
+    sends = median(night.sends for night in nights)
+    return f"{each:.2f} CPU s a night of {sends:,.0f} sends, {_sizes(nights[-1])}"
+
+
+def _sizes(night: Night) -> str:
+    return f"build {night.build_bytes / 1e6:,.0f} MB, candidate {night.candidate_bytes / 1e6:,.0f} MB"
+
+
+if __name__ == "__main__":
+    sys.exit(typer.run(main))
