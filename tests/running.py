@@ -16,6 +16,7 @@ import pytest
 
 from models.marts import DBT_MARTS
 from orchestration.stages import Warehouse, find_work
+from warehouse.export_scope import CONTACT_REPORTS
 from warehouse.ledger import Refresh, now
 from warehouse.settings import PREFIX, PROJECT, load_settings
 
@@ -82,16 +83,25 @@ def clean_environment(variables: dict[str, str]) -> dict[str, str]:
 
 def mart_rows(file: Path, mart: str) -> list[dict[str, Any]]:
     """The rows of a mart in a published or candidate file."""
-    with duckdb.connect() as connection:
-        connection.execute(f"attach '{file}' as marts_file (read_only)")
-        cursor = connection.execute(f"select * from marts_file.marts.{mart}")
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    return _rows(file, f"marts.{mart}")
 
 
 def all_marts(file: Path) -> dict[str, list[dict[str, Any]]]:
     """The rows of every mart that dbt computes."""
     return {mart: mart_rows(file, mart) for mart in DBT_MARTS}
+
+
+def digests(file: Path) -> dict[str, list[dict[str, Any]]]:
+    """What tells exports which campaigns have changed."""
+    return {table: _rows(file, f"digests.{table}") for table in [f"{report}_digested" for report in CONTACT_REPORTS]}
+
+
+def _rows(file: Path, table: str) -> list[dict[str, Any]]:
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{file}' as marts_file (read_only)")
+        cursor = connection.execute(f"select * from marts_file.{table}")
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def rejected_rows(file: Path) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ from models.vocabulary import Log
 from orchestration import stages
 from orchestration.stages import Warehouse
 from tests.oracle.landing_zones import write_landing_zone
-from tests.running import all_marts, environment, environment_of
+from tests.running import all_marts, digests, environment, environment_of
 from warehouse import dbt
 from warehouse.settings import load_settings
 
@@ -76,10 +76,10 @@ class Zone:
             stages.load_changed(self.warehouse(), log)
 
     def build(self, *, full_refresh: bool = False) -> dict[str, Counter]:
-        """Builds, and gives every mart as the rows it holds."""
+        """Builds, and gives every mart, and what exports are told by, as the rows they hold."""
         warehouse = self.warehouse()
         stages.build_candidate(warehouse, full_refresh=full_refresh)
-        marts = all_marts(warehouse.paths.candidate)
+        marts = all_marts(warehouse.paths.candidate) | digests(warehouse.paths.candidate)
         return {mart: Counter(repr(sorted(row.items())) for row in rows) for mart, rows in marts.items()}
 
 

@@ -3,6 +3,7 @@
 The yml files are read as they are: dbt need not run. What the models compute is tested elsewhere.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import yaml
 from models import marts
 from models.logs import COLUMNS, CONTRACTS
 from models.vocabulary import DeliveryStatus, Log
+from warehouse.export_scope import CONTACT_REPORTS
 
 DBT_PROJECT = Path(__file__).parents[2] / "dbt_project"
 MODELS = DBT_PROJECT / "models"
@@ -135,6 +137,21 @@ def test_touched_relation_is_described(name: str) -> None:
     said = model("touched", name)
     assert "Grain: one row per " in said["description"]
     assert all(column.get("description") for column in said["columns"])
+
+
+def test_every_contact_level_report_is_digested() -> None:
+    digests = {file.stem for file in SQL_FILES if file.parent.name == "digests"}
+    assert digests == {f"{report}_digested" for report in CONTACT_REPORTS}
+    for name in digests:
+        said = model("digests", name)
+        assert said["description"].split(". ")[-1].startswith("Grain: one row per ")
+        assert unique_keys(said) == [["campaign_id"]]
+        assert all(column.get("description") for column in said["columns"])
+
+
+def test_a_delivery_status_is_one_of_five_words_within_a_build() -> None:
+    (words,) = re.findall(r"enum \((.*)\)", (DBT_PROJECT / "macros" / "engine.sql").read_text(encoding="utf-8"))
+    assert words.replace("'", "").split(", ") == list(DeliveryStatus)
 
 
 def test_every_yml_has_its_model() -> None:

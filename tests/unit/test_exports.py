@@ -13,7 +13,8 @@ import duckdb
 import pytest
 
 from models.marts import MARTS, columns
-from warehouse.exports import REPORTS, NothingPublished, export, prune
+from warehouse.export_scope import CONTACT_REPORTS
+from warehouse.exports import REPORTS, NothingPublished, Unchanged, export, prune
 from warehouse.ledger import Ledger
 from warehouse.paths import DataPaths
 from warehouse.settings import load_settings
@@ -61,8 +62,8 @@ class Published:
         self.ledger = Ledger(self.paths.ledger)
         self._monkeypatch = monkeypatch
 
-    def publish(self, build_id: str = "b1", **rows_of_marts: list[dict]) -> None:
-        """Each row with the values given, any others made up."""
+    def publish(self, build_id: str = "b1", with_digests: bool = True, **rows_of_marts: list[dict]) -> None:
+        """Each row with the values given, any others made up; without digests, as builds of old versions are."""
         place = self.paths.published_marts
         place.parent.mkdir(parents=True, exist_ok=True)
         place.unlink(missing_ok=True)
@@ -80,13 +81,21 @@ class Published:
                     marks = ", ".join("?" * len(types))
                     values = list((made_up | row).values())
                     connection.execute(f"insert into published.marts.{mart} values ({marks})", values)
+            if with_digests:
+                connection.execute("create schema published.digests")
+                for report in CONTACT_REPORTS:
+                    connection.execute(
+                        f"create table published.digests.{report}_digested as select campaign_id, count(*) as"
+                        f" rows_of_campaign, cast(bit_xor(hash({', '.join(HEADERS[report])})) as varchar) as digest"
+                        f" from published.marts.{report} group by campaign_id"
+                    )
 
-    def export(self, *reports: str, mode: str = "spreadsheet"):
+    def export(self, *reports: str, mode: str = "spreadsheet", all_campaigns: bool = False):
         self._monkeypatch.setenv("SENDMART_EXPORT_CSV_MODE", mode)
-        return export(load_settings(), self.paths, self.ledger, reports or REPORTS)
+        return export(load_settings(), self.paths, self.ledger, reports or REPORTS, all_campaigns=all_campaigns)
 
     def csv(self, report: str, mode: str = "spreadsheet") -> bytes:
-        (told,) = self.export(report, mode=mode)
+        (told,) = self.export(report, mode=mode, all_campaigns=True)
         return (self.paths.exports / report / told.file).read_bytes()
 
     def lines(self, report: str, mode: str = "spreadsheet") -> list[str]:
@@ -298,7 +307,7 @@ def test_an_export_is_named_after_its_moment_and_described_beside_it(published):
 
 def test_exports_within_a_second_do_not_overwrite_one_another(published):
     published.publish()
-    files = {told.file for _ in range(3) for told in published.export("skip_reasons")}
+    files = {told.file for _ in range(3) for told in published.export("skip_reasons", all_campaigns=True)}
     assert len(files) == 3
     assert len(list((published.paths.exports / "skip_reasons").iterdir())) == 6
 
@@ -450,3 +459,77 @@ def test_pruning_by_the_clock_spares_what_was_just_exported(published):
     old = place(published.paths, "skip_reasons/skip_reasons_20200101T000000Z.csv")
     assert prune(published.paths, 1) == [f"skip_reasons/{old.name}"]
     assert (published.paths.exports / "skip_reasons" / told.file).exists()
+
+
+class TestContactReports:
+    """Reports with a row for each contact: what changed since the export before."""
+
+    @staticmethod
+    def contacts(**statuses: str) -> list[dict]:
+        """A contact for each: `<campaign>_<contact>=<status>`."""
+        return [
+            {"campaign_id": name.partition("_")[0], "contact_id": name.partition("_")[2], "delivery_status": status}
+            for name, status in statuses.items()
+        ]
+
+    def exported(self, published: Published, **options: bool) -> tuple[set[tuple[str, str]], dict]:
+        (told,) = published.export("delivery_status", mode="raw", **options)
+        place = published.paths.exports / "delivery_status" / told.file
+        rows = list(csv.DictReader(io.StringIO(place.read_text(encoding="utf-8"))))
+        described = json.loads(place.with_suffix(".json").read_text(encoding="utf-8"))
+        assert described["rows"] == len(rows)
+        return {(row["campaign_id"], row["contact_id"]) for row in rows}, described
+
+    def test_the_first_holds_every_campaign_and_the_next_those_that_changed_whole(self, published):
+        published.publish("b1", delivery_status=self.contacts(c1_a="pending", c1_b="delivered", c2_a="pending"))
+        rows, first = self.exported(published)
+        assert rows == {("c1", "a"), ("c1", "b"), ("c2", "a")}
+        assert (first["campaigns"], first["changed_since"]) == ("all", None)
+        published.publish("b2", delivery_status=self.contacts(c1_a="delivered", c1_b="delivered", c2_a="pending"))
+        rows, second = self.exported(published)
+        assert rows == {("c1", "a"), ("c1", "b")}
+        assert (second["campaigns"], second["changed_since"]) == (["c1"], first["file"])
+
+    def test_what_changed_and_changed_back_between_two_exports_did_not_change(self, published):
+        published.publish("b1", delivery_status=self.contacts(c1_a="pending"))
+        self.exported(published)
+        published.publish("b2", delivery_status=self.contacts(c1_a="delivered"))
+        published.publish("b3", delivery_status=self.contacts(c1_a="pending"))
+        assert published.export("delivery_status") == [Unchanged("delivery_status", since=self._only_file(published))]
+
+    def test_where_nothing_changed_no_file_is_written_and_the_build_counts_as_exported(self, published):
+        published.publish("b1", delivery_status=self.contacts(c1_a="pending"))
+        self.exported(published)
+        published.publish("b2", delivery_status=self.contacts(c1_a="pending"))
+        assert published.ledger.exported_reports("b2") == set()
+        assert published.export("delivery_status") == [Unchanged("delivery_status", since=self._only_file(published))]
+        assert published.ledger.exported_reports("b2") == {"delivery_status"}
+        rows, described = self.exported(published, all_campaigns=True)
+        assert (rows, described["campaigns"]) == ({("c1", "a")}, "all")
+
+    def test_a_campaign_whose_rows_have_gone_is_named(self, published):
+        published.publish("b1", delivery_status=self.contacts(c1_a="pending", c2_a="pending"))
+        self.exported(published)
+        published.publish("b2", delivery_status=self.contacts(c2_a="pending"))
+        rows, described = self.exported(published)
+        assert (rows, described["campaigns"]) == (set(), ["c1"])
+
+    def test_unsubscribes_of_no_campaign_change_like_those_of_one(self, published):
+        nobody, somebody = {"contact_id": "k1", "campaign_id": None}, {"contact_id": "k2", "campaign_id": "c1"}
+        published.publish("b1", attributed_unsubscribes=[somebody])
+        published.export("attributed_unsubscribes")
+        published.publish("b2", attributed_unsubscribes=[somebody, nobody])
+        (told,) = published.export("attributed_unsubscribes")
+        assert (told.rows, told.campaigns) == (1, [""])
+
+    def test_a_build_of_a_version_without_digests_is_exported_whole(self, published):
+        published.publish("b1", delivery_status=self.contacts(c1_a="pending"))
+        self.exported(published)
+        published.publish("b2", with_digests=False, delivery_status=self.contacts(c1_a="pending"))
+        rows, described = self.exported(published)
+        assert (rows, described["campaigns"]) == ({("c1", "a")}, "all")
+
+    @staticmethod
+    def _only_file(published: Published) -> str:
+        (file,) = (published.paths.exports / "delivery_status").glob("*.csv")
+        return file.name
