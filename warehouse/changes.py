@@ -33,7 +33,7 @@ def note(paths: DataPaths, ledger: Ledger, files: Iterable[LandingFile]) -> None
     changes = []
     for file in files:
         place = lake.place(paths.lake, file)
-        changes.append((file.log, place.relative_to(paths.lake), _kept_aside(paths, file.log, place)))
+        changes.append((file, place.relative_to(paths.lake), _kept_aside(paths, file.log, place)))
     ledger.note_changes(changes)
 
 
