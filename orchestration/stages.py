@@ -87,7 +87,9 @@ def load_changed(
             wanted = set(dates)
             files = [file for file in files if file.log_date in wanted]
         loaded = load(warehouse.paths, warehouse.ledger, files, judge)
-        if loaded or not warehouse.paths.published_quarantine.exists():
+        # Every load opens changes, and one that was killed before this line has left them open.
+        is_changed = any(change.log == log_name for change in warehouse.ledger.open_changes())
+        if is_changed or not warehouse.paths.published_quarantine.exists():
             publish_quarantine(warehouse)
         accepted, rejected = sum(file.accepted for file in loaded), sum(file.rejected for file in loaded)
         refused = sum(file.refusal is not None for file in loaded)
