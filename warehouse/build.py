@@ -85,7 +85,7 @@ def run_models(
     made_of = inputs(settings, ledger)
     used = ledger.open_changes()
     origins = Origins.of(json.loads(dbt_manifest(settings, paths).read_text()), settings, sendmart_version())
-    stale = set(origins.places) if full_refresh else _stale(origins, paths, ledger)
+    stale = set(origins.places) if full_refresh else _stale(origins, paths, ledger, used)
     # With other checks, too, all rows are to be looked at.
     is_all_as_before = not stale and not origins.changed_since(ledger.built_from())
     _prepare(paths, ledger, used, stale, origins)
@@ -109,11 +109,14 @@ def _selection(origins: Origins, stale: set[str]) -> list[str]:
     return [*selection, "--exclude", *(name.rpartition(".")[2] for name in standing)] if standing else selection
 
 
-def _stale(origins: Origins, paths: DataPaths, ledger: Ledger) -> set[str]:
+def _stale(origins: Origins, paths: DataPaths, ledger: Ledger, used: list[Change]) -> set[str]:
     """The models whose tables cannot be brought up to date: what they were made from is not what there is now."""
     built_from = ledger.built_from()
     if not (built_from and paths.build.exists() and paths.candidate.exists()):
         log.info("there is no build to go on from: everything is built in full")
+        return set(origins.places)
+    if not changes.are_whole(paths, used):
+        log.warning("what files of the lake held before is gone from %s: everything is built in full", paths.changes)
         return set(origins.places)
     if gone := built_from.keys() - origins.fingerprints.keys():
         log.info("no longer there: %s; everything is built in full", _listed(gone))

@@ -22,7 +22,7 @@ from models.vocabulary import Log
 from warehouse import lake
 from warehouse.landing import LandingFile
 from warehouse.ledger import Change, Ledger
-from warehouse.paths import DataPaths, remove
+from warehouse.paths import DataPaths, remove, sync_file, sync_folder
 from warehouse.sql import literal
 
 SCHEMA = "changes"
@@ -33,7 +33,7 @@ def note(paths: DataPaths, ledger: Ledger, files: Iterable[LandingFile]) -> None
     changes = []
     for file in files:
         place = lake.place(paths.lake, file)
-        changes.append((file.log, place.relative_to(paths.lake), _kept_aside(paths, file.log, place)))
+        changes.append((file, place.relative_to(paths.lake), _kept_aside(paths, file.log, place)))
     ledger.note_changes(changes)
 
 
@@ -47,6 +47,8 @@ def _kept_aside(paths: DataPaths, log: Log, place: Path) -> Path | None:
         os.link(place, kept)
     except OSError:  # not every file system has hard links
         shutil.copyfile(place, kept)
+        sync_file(kept)
+    sync_folder(kept.parent)
     return kept.relative_to(paths.changes)
 
 
@@ -72,6 +74,11 @@ def _rows(paths: DataPaths, log: Log, files: Iterable[Path], change: str) -> str
         f"select {columns}, {literal(change)} as change"
         f" from read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
     )
+
+
+def are_whole(paths: DataPaths, changes: Iterable[Change]) -> bool:
+    """Whether all that was kept aside for these changes is still there."""
+    return all((paths.changes / change.replaced).exists() for change in changes if change.replaced)
 
 
 def tidy(paths: DataPaths, ledger: Ledger) -> None:

@@ -235,15 +235,23 @@ class Ledger:
 
     # --- change feed
 
-    def note_changes(self, changes: Iterable[tuple[Log, Path, Path | None]]) -> None:
-        """Notes that files of the lake are about to change: log, place, what they hold so far."""
+    def note_changes(self, changes: Iterable[tuple[LandingFile, Path, Path | None]]) -> None:
+        """Notes that files of the lake are about to change: the log file, its place, what it holds so far.
+
+        Until it is noted what was taken of them, they count as untaken, even where they become again what they were.
+        """
+        changes = list(changes)
         with self._transaction() as connection:
             connection.executemany(
                 "insert into changes (log, place, replaced, noted_at) values (?, ?, ?, ?)",
                 [
-                    (log, str(place), str(replaced) if replaced else None, now().isoformat())
-                    for log, place, replaced in changes
+                    (file.log, str(place), str(replaced) if replaced else None, now().isoformat())
+                    for file, place, replaced in changes
                 ],
+            )
+            connection.executemany(
+                "update files set sha256 = '', noted_ns = 0 where log = ? and source_file = ?",
+                [(file.log, file.source_file) for file, _, _ in changes],
             )
 
     def open_changes(self) -> list[Change]:

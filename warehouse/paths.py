@@ -96,8 +96,7 @@ class DataPaths:
 
 def put_in_place(written: Path, place: Path) -> None:
     """Moves a finished file to where it is read, so that at any moment, and after a power cut, there is one or the other."""
-    with written.open("rb") as file:
-        os.fsync(file.fileno())
+    sync_file(written)
     written.replace(place)
     sync_folder(place.parent)
 
@@ -107,6 +106,11 @@ def remove(place: Path) -> None:
     if place.exists():
         place.unlink()
         sync_folder(place.parent)
+
+
+def sync_file(place: Path) -> None:
+    with place.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def sync_folder(folder: Path) -> None:

@@ -1,0 +1,192 @@
+"""Refreshes that are killed: at a named point, or after some seconds, each in a process of its own.
+
+A point is a call of a function that the production code makes anyway: the process that is to die wraps that function
+itself before it begins, so that the code needs no hook. Threads of polars and DuckDB do not survive a fork: processes are
+forked from a server that has imported everything and run nothing.
+
+Not here: what must be true after a kill, and after the refresh that follows (`tests.fault.test_killed`).
+"""
+
+import multiprocessing
+import os
+import pkgutil
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from models.vocabulary import Log
+from orchestration import stages
+from orchestration.stages import Warehouse
+
+PATIENCE_SECONDS = 120
+"""A refresh of these tests takes a few; one that hangs must not hang the suite."""
+
+_processes = multiprocessing.get_context("forkserver")
+_processes.set_forkserver_preload(
+    # What production code, pandera and dbt import only when they need it, too.
+    [__name__, "pandera.strategies.base_strategies", "dbt.cli.main", "dbt.task.build", "dbt.adapters.duckdb"]
+)
+
+
+@dataclass(frozen=True)
+class CrashPoint:
+    """The moment before or after a call of a function: of its calls the one so counted, and of a name only those that
+    are given it, be it a model's or a file's.
+    """
+
+    function: str
+    is_after: bool
+    call: int
+    given: str | None
+
+    def arm(self) -> None:
+        """From now on, this process does not survive the point."""
+        owner_name, _, name = self.function.rpartition(".")
+        owner = pkgutil.resolve_name(owner_name)
+        function, calls = getattr(owner, name), count(1)
+
+        def deadly(*args: Any, **kwargs: Any) -> Any:
+            is_meant = self.given is None or any(Path(str(arg)).name == self.given for arg in args)
+            is_last = is_meant and next(calls) == self.call
+            if is_last and not self.is_after:
+                _die()
+            result = function(*args, **kwargs)
+            if is_last:
+                _die()
+            return result
+
+        setattr(owner, name, deadly)
+
+
+def before(function: str, call: int = 1, given: str | None = None) -> CrashPoint:
+    return CrashPoint(function, False, call, given)
+
+
+def after(function: str, call: int = 1, given: str | None = None) -> CrashPoint:
+    return CrashPoint(function, True, call, given)
+
+
+def after_model(name: str) -> CrashPoint:
+    """dbt has told that a model was built."""
+    return after("warehouse.dbt.log.log", given=name)
+
+
+IN_A_LOAD = {
+    "what it held is kept aside, the change is not noted": before("warehouse.ledger.Ledger.note_changes"),
+    "the change is noted, no file has moved": after("warehouse.changes.note"),
+    "the lake's file has moved, that of the quarantine has not": after("warehouse.lake.RowWriter.commit"),
+    "both have moved, the ledger does not know": before("warehouse.ledger.Ledger.note_files"),
+}
+IN_A_PUBLICATION_OF_QUARANTINE = {
+    "the ledger knows, the quarantine is not published": before("orchestration.stages.publish_quarantine"),
+    "the quarantine is about to be swapped in": before("warehouse.lake.put_in_place", given="quarantine.duckdb"),
+}
+BETWEEN_LOGS = {
+    "between two logs": before("orchestration.stages.load_changed", call=4),
+}
+IN_A_BUILD = {
+    "the candidate is forgotten": after("warehouse.ledger.Ledger.forget_candidate"),
+    "what the last build touched is gone, the changes are not shown": before("warehouse.changes.show"),
+    "every model is built, the candidate is not noted": before("warehouse.ledger.Ledger.note_candidate"),
+    "the candidate is noted, what was kept aside is still there": before("warehouse.changes.tidy"),
+}
+BETWEEN_MODELS = {
+    "the largest of the stateful models is built": after_model("int_messages_resolved"),
+    "one of the marts is built": after_model("campaign_metrics"),
+}
+IN_A_BUILD_OF_CHANGED_CODE = {
+    "the tables of changed models are dropped": after("warehouse.build._drop"),
+}
+IN_A_FULL_BUILD = {
+    "one of the two files is removed": after("warehouse.build.remove", call=2),
+    "both files are removed": after("warehouse.build.remove", call=4),
+    "both files are new and empty": after("warehouse.changes.show"),
+}
+IN_A_PUBLICATION = {
+    "the candidate is copied": before("warehouse.publication._add_build_info"),
+    "the copy says which build it is": after("warehouse.publication._add_build_info"),
+    "the copy is about to be swapped in": before("warehouse.publication.put_in_place"),
+    "the copy is swapped in, the ledger does not know": before("warehouse.ledger.Ledger.note_publication"),
+    "the ledger knows, nothing is exported": after("warehouse.ledger.Ledger.note_publication"),
+}
+IN_AN_EXPORT = {
+    "both files are written aside": before("warehouse.exports.put_in_place"),
+    "the description is there, the rows are not": before("warehouse.exports.put_in_place", call=2),
+    "both are there, the ledger does not know": before("warehouse.ledger.Ledger.note_export"),
+    "some reports are exported, others are not": before("warehouse.exports.put_in_place", call=6),
+}
+CRASH_POINTS = {
+    **IN_A_LOAD,
+    **IN_A_PUBLICATION_OF_QUARANTINE,
+    **BETWEEN_LOGS,
+    **IN_A_BUILD,
+    **BETWEEN_MODELS,
+    **IN_A_BUILD_OF_CHANGED_CODE,
+    **IN_A_FULL_BUILD,
+    **IN_A_PUBLICATION,
+    **IN_AN_EXPORT,
+}
+
+
+def refresh(warehouse: Warehouse, *, full_refresh: bool = False) -> None:
+    """What the refresh job does, but for Dagster and the checks: nothing is held back here."""
+    for log in Log:
+        stages.load_changed(warehouse, log)
+    if full_refresh or not stages.is_built(warehouse):
+        stages.build_candidate(warehouse, full_refresh=full_refresh)
+    candidate = warehouse.ledger.candidate()
+    if not stages.is_published(warehouse, candidate):
+        stages.publish(warehouse, candidate)
+    stages.export(warehouse, stages.unexported(warehouse))
+
+
+def refresh_killed_at(warehouse: Warehouse, point: str, *, full_refresh: bool = False) -> None:
+    """Refreshes until a named point, and no further."""
+    with _started(_refresh_until, warehouse, CRASH_POINTS[point], full_refresh) as process:
+        process.join(PATIENCE_SECONDS)
+        assert process.exitcode == -signal.SIGKILL, f"exit code {process.exitcode}: it never came so far that {point}"
+
+
+def refresh_killed_after(warehouse: Warehouse, seconds: float) -> None:
+    """Refreshes for so many seconds, or to its end where that comes first."""
+    with _started(refresh, warehouse) as process:
+        process.join(seconds)
+        process.kill()
+        process.join(PATIENCE_SECONDS)
+        assert process.exitcode in (0, -signal.SIGKILL), "the refresh failed by itself"
+
+
+def seconds_of_a_refresh(warehouse: Warehouse) -> float:
+    """Refreshes to the end, in a process as those that are killed; gives how long that took."""
+    started = time.perf_counter()
+    with _started(refresh, warehouse) as process:
+        process.join(PATIENCE_SECONDS)
+        assert process.exitcode == 0, "the refresh failed"
+    return time.perf_counter() - started
+
+
+@contextmanager
+def _started(function: Callable[..., None], *args: Any) -> Iterator[multiprocessing.Process]:
+    process = _processes.Process(target=function, args=args)
+    process.start()
+    try:
+        yield process
+    finally:
+        if process.is_alive():
+            process.kill()
+            process.join()
+        process.close()
+
+
+def _refresh_until(warehouse: Warehouse, point: CrashPoint, full_refresh: bool) -> None:
+    point.arm()
+    refresh(warehouse, full_refresh=full_refresh)
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
