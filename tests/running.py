@@ -3,6 +3,8 @@
 Not here: what must come out (`tests/oracle`, `tests/cases`).
 """
 
+import csv
+import json
 import os
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from models.marts import DBT_MARTS
 from orchestration.stages import Warehouse, find_work
 from warehouse.export_scope import CONTACT_REPORTS
 from warehouse.ledger import Refresh, now
+from warehouse.paths import DataPaths
 from warehouse.settings import PREFIX, PROJECT, load_settings
 
 CASES = Path(__file__).parent / "cases"
@@ -102,6 +105,29 @@ def _rows(file: Path, table: str) -> list[dict[str, Any]]:
         cursor = connection.execute(f"select * from marts_file.{table}")
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def exported_rows(paths: DataPaths, report: str) -> list[dict[str, str]]:
+    """What all exports of a report come to, read in order: of a campaign the rows of the last that holds it."""
+    by_campaign: dict[str, list[dict[str, str]]] = {}
+    for file in sorted((paths.exports / report).glob("*.csv")):
+        told = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
+        with file.open(encoding="utf-8", newline="") as text:
+            rows = list(csv.DictReader(text))
+        if told["campaigns"] == "all":
+            by_campaign.clear()
+        else:
+            for campaign_id in told["campaigns"]:
+                by_campaign.pop(campaign_id, None)
+        for row in rows:
+            by_campaign.setdefault(_campaign_of(row), []).append(row)
+    return sorted((row for rows in by_campaign.values() for row in rows), key=lambda row: list(row.values()))
+
+
+def _campaign_of(row: dict[str, str]) -> str:
+    # Text that begins like a formula has an apostrophe in front in a CSV for spreadsheets.
+    found = row.get("campaign_id", row.get("Campaign ID"))
+    return found[1:] if found[:1] == "'" and found[1:2] in ("=", "+", "-", "@", "\t", "\r", "\n") else found
 
 
 def rejected_rows(file: Path) -> list[dict[str, Any]]:

@@ -83,7 +83,7 @@ IN_A_LOAD = {
     "both have moved, the ledger does not know": before("warehouse.ledger.Ledger.note_files"),
 }
 IN_A_PUBLICATION_OF_QUARANTINE = {
-    "the ledger knows, the quarantine is not published": before("orchestration.stages.publish_quarantine"),
+    "the ledger knows, the quarantine is not published": before("warehouse.lake.publish_quarantine"),
     "the quarantine is about to be swapped in": before("warehouse.lake.put_in_place", given="quarantine.duckdb"),
 }
 BETWEEN_LOGS = {

@@ -27,7 +27,7 @@ from orchestration.stages import Warehouse
 from tests.fault import killing
 from tests.fault.killing import refresh, refresh_killed_after, refresh_killed_at, seconds_of_a_refresh
 from tests.oracle.landing_zones import write_landing_zone
-from tests.running import all_marts, environment, environment_of
+from tests.running import all_marts, environment, environment_of, exported_rows
 from warehouse import landing
 from warehouse.exports import REPORTS
 from warehouse.settings import load_settings
@@ -135,7 +135,7 @@ def outcome(warehouse: Warehouse) -> Outcome:
             (file.log, file.source_file, file.sha256, file.refusal, file.records, file.accepted, file.first_event)
             for file in warehouse.ledger.files()
         ],
-        "exports": {report: max((paths.exports / report).glob("*.csv")).read_bytes() for report in REPORTS},
+        "exports": {report: exported_rows(paths, report) for report in REPORTS},
     }
 
 
