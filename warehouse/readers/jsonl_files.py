@@ -10,6 +10,7 @@ Not here: what the values must be (`models.logs`).
 import json
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -70,65 +71,70 @@ class _JsonlReader:
     def overlong_line(self, line: OverlongLine) -> Records:
         self.lines_read += 1
         self._records_read += 1
-        return self._batch(
-            [], [], [BrokenRecord(self._records_read, (TOO_LONG,), beginning_as_text(line.head))], [], set()
+        return self._records(
+            _Batch(broken=[BrokenRecord(self._records_read, (TOO_LONG,), beginning_as_text(line.head))])
         )
 
     def records_of(self, data: bytes) -> Records:
-        objects: list[tuple[int, bytes, _Object]] = []
-        broken: list[BrokenRecord] = []
-        lines = data.removesuffix(b"\n").split(b"\n")
-        for line in lines:
+        batch = _Batch()
+        for line in data.removesuffix(b"\n").split(b"\n"):
             self.lines_read += 1
             if not line.strip(WHITE_SPACE):
                 continue
             self._records_read += 1
-            value, reason = _parsed(line)
-            if value is None:
-                broken.append(BrokenRecord(self._records_read, (reason,), as_text(line.removesuffix(b"\r"))))
+            pairs, reason = _parsed(line)
+            if pairs is None:
+                batch.broken.append(BrokenRecord(self._records_read, (reason,), as_text(line.removesuffix(b"\r"))))
             else:
-                objects.append((self._records_read, line, value))
-        rows: list[dict[str, str | None]] = []
-        faults: list[Fault] = []
-        unknown: set[str] = set()
-        for index, (_, _, pairs) in enumerate(objects):
-            row = dict(pairs)
-            if len(row) != len(pairs):
-                times = Counter(key for key, _ in pairs)
-                for key in sorted(key for key, count in times.items() if count > 1):
-                    faults.append(Fault(index, key, "stands twice in the JSON object"))
-            if not row.keys() <= self._known:
-                unknown |= row.keys() - self._known
-            for column, value in row.items():
-                if value is None or column not in self._known:
-                    continue
-                if value.__class__ is not str:
-                    faults.append(Fault(index, column, f"must be text or a number, not {_kind(value)}"))
-                    row[column] = None
-                elif "\0" in value:
-                    faults.append(Fault(index, column, "holds a NUL"))
-                    row[column] = None
-            rows.append(row)
-        return self._batch(rows, objects, broken, faults, unknown)
+                batch.numbers.append(self._records_read)
+                batch.lines.append(line)
+                batch.rows.append(self._row(pairs, batch))
+        return self._records(batch)
 
-    def _batch(
-        self,
-        rows: list[dict[str, str | None]],
-        objects: list[tuple[int, bytes, _Object]],
-        broken: list[BrokenRecord],
-        faults: list[Fault],
-        unknown: set[str],
-    ) -> Records:
-        columns = {name: pl.Series([row.get(name) for row in rows], dtype=pl.String) for name in self._layout.columns}
+    def _row(self, pairs: _Object, batch: "_Batch") -> dict[str, str | None]:
+        """The values of an object by key; what is wrong with them is added to the batch's faults."""
+        index, row = len(batch.rows), dict(pairs)
+        if len(row) != len(pairs):
+            times = Counter(key for key, _ in pairs)
+            for key in sorted(key for key, count in times.items() if count > 1):
+                batch.faults.append(Fault(index, key, "stands twice in the JSON object"))
+        if not row.keys() <= self._known:
+            batch.unknown |= row.keys() - self._known
+        for column, value in row.items():
+            if value is None or column not in self._known:
+                continue
+            if value.__class__ is not str:
+                batch.faults.append(Fault(index, column, f"must be text or a number, not {_kind(value)}"))
+                row[column] = None
+            elif "\0" in value:
+                batch.faults.append(Fault(index, column, "holds a NUL"))
+                row[column] = None
+        return row
+
+    def _records(self, batch: "_Batch") -> Records:
+        names, rows, lines = self._layout.columns, batch.rows, batch.lines
         return Records(
-            text=pl.DataFrame(columns),
-            row_numbers=pl.Series([number for number, _, _ in objects], dtype=pl.Int64),
-            raw=lambda indices: [as_text(objects[index][1].removesuffix(b"\r")) for index in indices],
-            count=len(rows) + len(broken),
-            broken=broken,
-            faults=faults,
-            unknown_columns=frozenset(unknown),
+            text=pl.DataFrame({name: pl.Series([row.get(name) for row in rows], dtype=pl.String) for name in names}),
+            row_numbers=pl.Series(batch.numbers, dtype=pl.Int64),
+            # Of what was read, only the lines are kept until their rows are judged.
+            raw=lambda indices: [as_text(lines[index].removesuffix(b"\r")) for index in indices],
+            count=len(rows) + len(batch.broken),
+            broken=batch.broken,
+            faults=batch.faults,
+            unknown_columns=frozenset(batch.unknown),
         )
+
+
+@dataclass
+class _Batch:
+    """What a piece of a file gives: of each object its number, its line and its values, and what was wrong."""
+
+    numbers: list[int] = field(default_factory=list)
+    lines: list[bytes] = field(default_factory=list)
+    rows: list[dict[str, str | None]] = field(default_factory=list)
+    broken: list[BrokenRecord] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    unknown: set[str] = field(default_factory=set)
 
 
 def _parsed(line: bytes) -> tuple[_Object | None, str]:
