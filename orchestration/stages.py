@@ -24,6 +24,7 @@ from warehouse.build import BuiltNode
 from warehouse.dbt import BuildFailed, dbt_manifest
 from warehouse.landing import LandingFile, LandingZone
 from warehouse.ledger import Build, Ledger, LoadedFile
+from warehouse.limits import keep_within_limits
 from warehouse.loading import load
 from warehouse.paths import DataPaths
 from warehouse.settings import Settings
@@ -181,8 +182,7 @@ def audit_candidate(warehouse: Warehouse) -> list[CheckResult]:
     from quality.audit.expectations import check_expectations
 
     with warehouse.paths.writer(), duckdb.connect() as connection:
-        connection.execute(f"set memory_limit = '{warehouse.settings.memory_limit}'")
-        connection.execute("set temp_directory = $scratch", {"scratch": str(warehouse.paths.scratch)})
+        keep_within_limits(connection, warehouse.settings)
         build.attach_candidate(connection, warehouse.paths)
         touched = checked.relations(connection, warehouse.paths)
         results = []

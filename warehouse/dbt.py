@@ -68,13 +68,13 @@ def dbt_environment(settings: Settings, paths: DataPaths) -> dict[str, str]:
         f"{DBT_PREFIX}CANDIDATE": str(paths.candidate),
         f"{DBT_PREFIX}MEMORY_LIMIT": settings.memory_limit,
         f"{DBT_PREFIX}THREADS": str(settings.threads),
-        f"{DBT_PREFIX}TEMP_DIRECTORY": str(paths.scratch),
+        f"{DBT_PREFIX}TEMP_DIRECTORY": str(settings.scratch),
     }
 
 
 def run_dbt(settings: Settings, paths: DataPaths, command: list[str]) -> list[Any]:
     """Runs a dbt command on the data folder and gives the results of its nodes."""
-    paths.scratch.mkdir(parents=True, exist_ok=True)
+    settings.scratch.mkdir(parents=True, exist_ok=True)
     with _environment(dbt_environment(settings, paths)):
         outcome = _run([*command, *dbt_arguments(settings, paths)])
         return list(getattr(outcome, "results", ()))

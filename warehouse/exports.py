@@ -22,6 +22,7 @@ import duckdb
 from models.marts import MARTS, SCHEMA, MartColumn, columns
 from warehouse.export_scope import NO_CAMPAIGN, Scope, scope_of
 from warehouse.ledger import Ledger, now
+from warehouse.limits import keep_within_limits
 from warehouse.paths import DataPaths, put_in_place
 from warehouse.settings import Settings
 from warehouse.sql import literal
@@ -87,8 +88,7 @@ def export(
     if not paths.published_marts.exists():
         raise NothingPublished(f"nothing has been published yet: {paths.published_marts} is not there")
     with duckdb.connect() as connection:
-        connection.execute(f"set memory_limit = '{settings.memory_limit}'; set threads = {settings.threads}")
-        connection.execute(f"set temp_directory = {literal(paths.scratch)}")
+        keep_within_limits(connection, settings)
         # One handle for all reports: they are of one build, even if another is published meanwhile.
         connection.execute(f"attach {literal(paths.published_marts)} as {_PUBLISHED} (read_only)")
         (build_id,) = connection.execute(f"select build_id from {_PUBLISHED}.{SCHEMA}.build_info").fetchone()

@@ -55,11 +55,6 @@ class DataPaths:
         return self.warehouse / "dbt"
 
     @property
-    def scratch(self) -> Path:
-        """What DuckDB spills to disk."""
-        return self.warehouse / "scratch"
-
-    @property
     def published_marts(self) -> Path:
         return self.data / "published" / "marts.duckdb"
 

@@ -7,6 +7,7 @@ Not here: what a figure-altering setting does to a figure (`dbt_project/`).
 """
 
 import difflib
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -101,10 +102,20 @@ class Settings(BaseSettings):
     threads: int = Field(
         default_factory=lambda: os.cpu_count() or 1, ge=1, le=256, description="How many threads a build uses."
     )
+    temp_directory: Folder | None = Field(
+        None, description="Where DuckDB spills what exceeds its memory; by default a folder of the data folder."
+    )
 
     @property
     def time_zone(self) -> ZoneInfo:
         return ZoneInfo(self.report_timezone)
+
+    @property
+    def scratch(self) -> Path:
+        """Where DuckDB spills to: of each data folder its own, for the names of its files are always the same."""
+        if self.temp_directory is None:
+            return self.data / "warehouse" / "scratch"
+        return self.temp_directory / f"sendmart-{hashlib.sha256(str(self.data).encode()).hexdigest()[:12]}"
 
     def altering_figures(self) -> dict[str, Any]:
         """The settings that change what a figure is, by their names as dbt variables."""
@@ -118,7 +129,7 @@ class Settings(BaseSettings):
 
     def as_json(self) -> str:
         """All settings, for `build_info`: paths left out, they say nothing about the figures."""
-        return json.dumps(self.model_dump(mode="json", exclude={"landing", "data"}), sort_keys=True)
+        return json.dumps(self.model_dump(mode="json", exclude={"landing", "data", "temp_directory"}), sort_keys=True)
 
 
 def load_settings() -> Settings:

@@ -1,6 +1,6 @@
 """The audit of a candidate build: what its marts are held to before anyone reads them.
 
-`contracts` holds every row of every mart to its pandera contract, `expectations` holds campaigns, statuses and totals
+`contracts` holds the rows of every mart to its pandera contract, `expectations` holds campaigns, statuses and totals
 to Great Expectations suites (`suites`) over small frames that DuckDB computes (`frames`, `figures`). Both only read the
 candidate and answer with check results; `wording` says how failures are put, and keeps mobile numbers out of them.
 

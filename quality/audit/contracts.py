@@ -1,7 +1,8 @@
-"""Holds every row of every mart of a candidate build to the mart's contract: columns, types, rules, keys.
+"""Holds the rows of every mart of a candidate build to the mart's contract: columns, types, rules, keys.
 
-Rows are read as Arrow in batches of bounded size, so that memory does not grow with the mart; keys are compared by
-hash, and in full only where two hashes are the same.
+All rows, or those that are given for a mart: who calls knows which were looked at before. They are read as Arrow in
+batches of bounded size, so that memory does not grow with the mart; keys are compared by hash, and in full only where two
+hashes are the same.
 
 Not here: the contracts (`models.marts`), sums between marts and anything else that takes more than a row to be seen
 (`quality.audit.expectations`).

@@ -20,7 +20,7 @@ def test_the_readme_lists_every_setting_with_its_default() -> None:
     fields = Settings.model_fields
     assert listed.keys() == {PREFIX + name.upper() for name in fields}
     for name, field in fields.items():
-        if field.default_factory is None:
+        if field.default_factory is None and field.default is not None:
             default = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
             assert listed[PREFIX + name.upper()] == f"`{default}`"
 

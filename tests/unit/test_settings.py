@@ -170,3 +170,14 @@ def test_what_a_build_records_of_the_settings_says_nothing_of_paths(monkeypatch)
     settings = load_settings()
     assert "ana" not in settings.as_json()
     assert '"reporting_currency": "USD"' in settings.as_json()
+
+
+def test_duckdb_spills_to_a_folder_of_its_own_for_each_data_folder(monkeypatch, tmp_path):
+    assert load_settings().scratch == DEFAULTS["data"] / "warehouse" / "scratch"
+    monkeypatch.setenv("SENDMART_TEMP_DIRECTORY", str(tmp_path))
+    of_default = load_settings().scratch
+    monkeypatch.setenv("SENDMART_DATA", "elsewhere")
+    of_another = load_settings().scratch
+    assert {of_default.parent, of_another.parent} == {tmp_path}
+    assert of_default != of_another
+    assert str(tmp_path) not in load_settings().as_json()
