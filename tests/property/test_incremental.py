@@ -5,6 +5,7 @@ files that are cut short, emptied and made whole again; then the lake is built i
 Everything runs through admission and dbt's runner in this process; only what is killed is a process of its own.
 """
 
+import csv
 import os
 import random
 import shutil
@@ -22,7 +23,7 @@ from models.vocabulary import Log
 from orchestration import stages
 from orchestration.stages import Warehouse
 from tests.oracle.landing_zones import write_landing_zone
-from tests.running import all_marts, digests, environment, environment_of
+from tests.running import all_marts, digests, environment, environment_of, mart_rows
 from warehouse import dbt
 from warehouse.settings import load_settings
 
@@ -74,6 +75,11 @@ class Zone:
     def load(self) -> None:
         for log in Log:
             stages.load_changed(self.warehouse(), log)
+
+    def built(self) -> Warehouse:
+        warehouse = self.warehouse()
+        stages.build_candidate(warehouse)
+        return warehouse
 
     def build(self, *, full_refresh: bool = False) -> dict[str, Counter]:
         """Builds, and gives every mart, and what exports are told by, as the rows they hold."""
@@ -185,3 +191,41 @@ def test_a_setting_that_alters_figures_rebuilds_what_depends_on_it(
         assert after["delivery_status"] == before["delivery_status"]
         assert zone.build(full_refresh=True) == after
     assert zone.build() == before
+
+
+def test_another_vocabulary_or_model_rebuilds_what_comes_from_it(
+    zone: Zone, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Receipts that were not understood count once the vocabulary knows their words, without a word from anybody."""
+    project = tmp_path / "dbt_project"
+    shutil.copytree(dbt.DBT_PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
+    monkeypatch.setattr(dbt, "DBT_PROJECT", project)
+    files = zone.begin(78)
+    for file in files[::2]:
+        zone.drop(file)
+    zone.load()
+    unmapped = mart_rows(zone.built().paths.candidate, "unmapped_receipts")
+    words = next(row for row in unmapped if row["error_code"] is None)
+    with (project / "seeds" / "provider_vocabularies.csv").open("a", encoding="utf-8", newline="") as vocabulary:
+        csv.writer(vocabulary, lineterminator="\n").writerow(
+            [words["provider"], words["provider_status"], "", "hard_bounce"]
+        )
+    for file in files[1::2]:
+        zone.drop(file)
+    zone.load()
+    with caplog.at_level("INFO"):
+        after = zone.build()
+    assert "changed: provider_vocabularies;" in caplog.text
+    still_unmapped = mart_rows(zone.warehouse().paths.candidate, "unmapped_receipts")
+    added = (words["provider"], words["provider_status"])
+    assert added not in {(row["provider"], row["provider_status"]) for row in still_unmapped}
+    assert zone.build(full_refresh=True) == after
+
+    with (project / "models" / "intermediate" / "int_orders_attributed.sql").open("a", encoding="utf-8") as model:
+        model.write("where recency = 1\n")
+    caplog.clear()
+    with caplog.at_level("INFO"):
+        without_assists = zone.build()
+    assert "changed: int_orders_attributed;" in caplog.text
+    assert without_assists != after
+    assert zone.build(full_refresh=True) == without_assists
