@@ -65,6 +65,23 @@
 
 
 {#
+    Whether a message was sent lately, as seen from the last that this run touches. Where a question is mostly settled by
+    what was sent lately, the rest of a long history, in order of time, is read only for what was not. Nothing depends on how
+    long lately is: a month, since most contacts get a message more often. A unit test has nothing stored, and all is recent.
+#}
+{% macro is_recent(moment) -%}
+    {%- if not execute or model.resource_type == 'unit_test' -%}
+        {{ return('true') }}
+    {%- endif -%}
+    {%- set since = run_query(
+        "select cast(" ~ dbt.dateadd('day', -30, 'max(valid_until)') ~ " as varchar) from "
+        ~ state_of('touched_campaign_periods')
+    ).rows[0][0] -%}
+    {{ return(moment ~ " >= timestamp '" ~ since ~ "'" if since else 'true') }}
+{%- endmacro %}
+
+
+{#
     The rows of a deduplicated log that this run touches: as they were (`version` before) and as they are now.
 
     A row that was kept stays a candidate beside what has come, unless rows of its key were taken away: then the whole
@@ -175,22 +192,25 @@ from rows_now
 
 {#
     Strategy of the stateful models: rows whose key was touched go, rows of the model's query come. `meta.touched_by`
-    names the touched relations, and for each the columns of the key, which have the same names on both sides;
-    `meta.within` a moment of the row by which it is within the period of a touched campaign.
+    names the touched relations, and for each the columns of the key, which have the same names on both sides.
+    `meta.within` names a moment of the row that is null or within the period of a touched campaign.
 #}
 {% macro get_incremental_touched_sql(arguments) -%}
     {%- set columns = get_quoted_csv(arguments.dest_columns | map(attribute='name')) -%}
+    {%- set moment = 'state.' ~ config.get('meta').within if config.get('meta').within else none -%}
+    {#- Two statements rather than an `or`, which would have every row read. -#}
+    {%- set places = [within_touched_periods(moment), moment ~ ' is null'] if moment else ['true'] -%}
     {%- for name, key in config.get('meta').touched_by.items() %}
+    {%- for place in places %}
     delete from {{ arguments.target_relation }} as state
     using (select distinct {{ key | join(', ') }} from {{ state_of(name) }}) as touched
     where
+        {{ place }}
         {%- for column in key %}
-        {{ 'and ' if not loop.first }}state.{{ column }} = touched.{{ column }}
-        {%- endfor %}
-        {%- if config.get('meta').within %}
-        and {{ within_touched_periods('state.' ~ config.get('meta').within) }}
-        {%- endif %};
+        and state.{{ column }} = touched.{{ column }}
+        {%- endfor %};
     {% endfor %}
+    {%- endfor %}
     insert into {{ arguments.target_relation }} ({{ columns }})
     select {{ columns }} from {{ arguments.temp_relation }}
 {%- endmacro %}

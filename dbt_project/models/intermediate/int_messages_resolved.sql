@@ -1,6 +1,6 @@
-{{ config(meta={'touched_by': {'touched_messages': ['message_id']}}) }}
+{{ config(meta={'touched_by': {'touched_messages': ['message_id']}, 'within': 'sent_at'}) }}
 
--- depends_on: {{ ref('touched_messages') }}
+-- depends_on: {{ ref('touched_messages') }}, {{ ref('touched_campaign_periods') }}
 
 {% if is_incremental() %}
 

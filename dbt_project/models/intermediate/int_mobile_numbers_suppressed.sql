@@ -1,15 +1,68 @@
 {{ config(meta={'touched_by': {'touched_mobile_numbers': ['mobile_number']}}) }}
 
--- depends_on: {{ ref('touched_mobile_numbers') }}
+-- depends_on: {{ ref('touched_mobile_numbers') }}, {{ ref('touched_campaign_periods') }}
 
+{#- In full the messages are read twice, each time with the few columns wanted: named once, they would all be kept. -#}
+{%- set messages = 'messages_of_touched_numbers' if is_incremental() else ref('int_messages_resolved') %}
+
+with {% if is_incremental() -%}
+touched_mobile_numbers as (
+
+    select * from {{ ref('touched_mobile_numbers') }}
+
+),
+
+recent_messages as (
+
+    select * from {{ ref('int_messages_resolved') }}
+    semi join touched_mobile_numbers using (mobile_number)
+    where is_sent and delivery_status <> 'pending' and {{ is_recent('sent_at') }}
+
+),
+
+recent_interruptions as (
+
+    select
+        mobile_number,
+        min(sent_at) as first_interrupted_at
+    from recent_messages
+    where delivery_status <> 'hard_bounce'
+    group by mobile_number
+
+),
+
+-- No run was complete before the first message that is touched: else the number had been suppressed by it, and would not be
+-- in question. With an interruption before that message, all that came before the interruption can be left alone.
+numbers_to_look_back_for as (
+
+    select touched_mobile_numbers.mobile_number
+    from touched_mobile_numbers
+    left join recent_interruptions
+        on touched_mobile_numbers.mobile_number = recent_interruptions.mobile_number
+    where
+        recent_interruptions.first_interrupted_at is null
+        or recent_interruptions.first_interrupted_at >= touched_mobile_numbers.first_touched_at
+
+),
+
+messages_of_touched_numbers as (
+
+    select * from recent_messages
+
+    union all
+
+    select * from {{ ref('int_messages_resolved') }}
+    semi join numbers_to_look_back_for using (mobile_number)
+    where is_sent and delivery_status <> 'pending' and not {{ is_recent('sent_at') }}
+
+),
+
+{% endif -%}
 -- Few numbers bounce often enough: only their messages are put in order.
-with numbers_in_question as (
+numbers_in_question as (
 
     select mobile_number
-    from {{ ref('int_messages_resolved') }}
-    {%- if is_incremental() %}
-    semi join {{ ref('touched_mobile_numbers') }} using (mobile_number)
-    {%- endif %}
+    from {{ messages }}
     where is_sent and delivery_status = 'hard_bounce'
     group by mobile_number
     having count(*) >= {{ var('hard_bounces_to_suppress') }}
@@ -23,7 +76,7 @@ messages_in_question as (
         message_id,
         sent_at,
         delivery_status = 'hard_bounce' as is_hard_bounce
-    from {{ ref('int_messages_resolved') }}
+    from {{ messages }}
     semi join numbers_in_question using (mobile_number)
     where is_sent and delivery_status <> 'pending'
 
@@ -59,7 +112,9 @@ hard_bounces_counted as (
 
 deciding_hard_bounces as (
 
-    select message_id
+    select
+        message_id,
+        sent_at
     from hard_bounces_counted
     where
         hard_bounces_in_run = {{ var('hard_bounces_to_suppress') }}
@@ -70,10 +125,11 @@ deciding_hard_bounces as (
 
 ),
 
--- Few, looked up at last: what else is known of a message need not be read for all that were put in order.
+-- Few, looked up at last: what else is known of a message need not be read for all that were put in order. By the time as
+-- well as the id, they are found without looking elsewhere.
 deciding_messages as (
 
-    {{ rows_with_key(ref('int_messages_resolved'), ['message_id'], 'deciding_hard_bounces') | indent(4) }}
+    {{ rows_with_key(ref('int_messages_resolved'), ['sent_at', 'message_id'], 'deciding_hard_bounces') | indent(4) }}
 
 )
 

@@ -1,12 +1,12 @@
-{{ config(meta={'touched_by': {'touched_unsubscribed_contacts': ['contact_id']}}) }}
+{{ config(meta={'touched_by': {'touched_attributions': ['contact_id', 'unsubscribed_at']}}) }}
 
--- depends_on: {{ ref('touched_unsubscribed_contacts') }}
+-- depends_on: {{ ref('touched_attributions') }}, {{ ref('touched_campaign_periods') }}
 
 with unsubscribes as (
 
     select * from {{ ref('int_unsubscribes_deduplicated') }}
     {%- if is_incremental() %}
-    semi join {{ ref('touched_unsubscribed_contacts') }} using (contact_id)
+    semi join {{ ref('touched_attributions') }} using (contact_id, unsubscribed_at)
     {%- endif %}
 
 ),
@@ -19,6 +19,51 @@ unsubscribed_contacts as (
 
 ),
 
+{% if is_incremental() -%}
+recent_messages as (
+
+    select * from {{ ref('int_messages_resolved') }}
+    semi join unsubscribed_contacts using (contact_id)
+    where is_sent and {{ is_recent('sent_at') }}
+
+),
+
+first_recent_messages as (
+
+    select
+        contact_id,
+        min(sent_at) as first_sent_at
+    from recent_messages
+    group by contact_id
+
+),
+
+-- Who got a message lately, and unsubscribed after it, need not be looked for further back.
+contacts_to_look_back_for as (
+
+    select unsubscribes.contact_id
+    from unsubscribes
+    left join first_recent_messages
+        on unsubscribes.contact_id = first_recent_messages.contact_id
+    where
+        first_recent_messages.first_sent_at is null
+        or unsubscribes.unsubscribed_at < first_recent_messages.first_sent_at
+    group by unsubscribes.contact_id
+
+),
+
+messages_to_them as (
+
+    select * from recent_messages
+
+    union all
+
+    select * from {{ ref('int_messages_resolved') }}
+    semi join contacts_to_look_back_for using (contact_id)
+    where is_sent and not {{ is_recent('sent_at') }}
+
+),
+{%- else -%}
 -- Few contacts ever unsubscribe: only their messages are put in order.
 messages_to_them as (
 
@@ -27,6 +72,7 @@ messages_to_them as (
     where is_sent
 
 ),
+{%- endif %}
 
 -- A message is the contact's last until the next one. No period is left open: an `or` in the join's condition would
 -- turn it into a nested loop.

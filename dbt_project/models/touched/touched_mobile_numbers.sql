@@ -29,11 +29,14 @@ numbers_suppressed as (
 
 )
 
-select touched_messages.mobile_number
+select
+    touched_messages.mobile_number,
+    min(touched_messages.sent_at) as first_touched_at
 from touched_messages
 left join numbers_suppressed
     on touched_messages.mobile_number = numbers_suppressed.mobile_number
-where
+group by touched_messages.mobile_number
+having bool_or(
     touched_messages.sent_at <= numbers_suppressed.message_sent_at
     or (
         numbers_suppressed.mobile_number is null
@@ -42,4 +45,4 @@ where
             or (touched_messages.version = 'before' and touched_messages.delivery_status <> 'pending')
         )
     )
-group by touched_messages.mobile_number
+)

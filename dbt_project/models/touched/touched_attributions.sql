@@ -10,13 +10,18 @@ with unsubscribes as (
 
 ),
 
-touched_contacts as (
+touched_unsubscribes as (
 
-    select contact_id from {{ ref('touched_unsubscribes') }}
+    select
+        contact_id,
+        unsubscribed_at
+    from {{ ref('touched_unsubscribes') }}
 
     union all
 
-    select touched_messages.contact_id
+    select
+        unsubscribes.contact_id,
+        unsubscribes.unsubscribed_at
     from {{ ref('touched_messages') }} as touched_messages
     inner join unsubscribes
         on touched_messages.contact_id = unsubscribes.contact_id
@@ -24,6 +29,8 @@ touched_contacts as (
 
 )
 
-select contact_id
-from touched_contacts
-group by contact_id
+select
+    contact_id,
+    unsubscribed_at
+from touched_unsubscribes
+group by contact_id, unsubscribed_at
