@@ -21,7 +21,7 @@ refresh: install
 	@$(BIN)/sendmart refresh
 
 test: install lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: install
 	$(BIN)/ruff check .

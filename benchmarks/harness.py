@@ -63,13 +63,14 @@ class Measured:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was measured: the stages of a first refresh, one night, a rebuild with little memory, whole refreshes."""
+    """What was measured: the stages of a first refresh and of one night, a rebuild with little memory, whole refreshes."""
 
     scale: Scale
     csv_bytes: int
     stages: dict[str, Measured]
     night: Measured
     night_admission: Taken
+    night_checked: dict[str, Measured]
     short_night: Measured | None
     short_night_admission: Taken | None
     little_memory: Measured
@@ -110,6 +111,11 @@ class _Run:
         unchanged_refresh = self._refresh(sample.landing, data, "nothing new")
 
         night, night_admission = self._night(sample, data, fixed_night)
+        night_checked = {
+            stage: Measured(self._stage(stage, sample.landing, data), fixed[stage])
+            for stage in STAGES
+            if stage not in WITH_BASELINE
+        }
         # The rebuild holds the night's rows, too: a night and a rebuild must come to the same, on either side.
         baseline = self._stage("baseline build", sample.landing, data, LITTLE_MEMORY)
         self._hold_against_baseline(data)
@@ -121,6 +127,7 @@ class _Run:
             stages=stages,
             night=night,
             night_admission=night_admission,
+            night_checked=night_checked,
             short_night=short_night,
             short_night_admission=short_admission,
             little_memory=little_memory,

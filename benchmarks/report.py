@@ -4,7 +4,7 @@ Ratios are ours to the baseline's where nothing else is said. Not here: what was
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchmarks.harness import LITTLE_MEMORY, SHORT_DAYS, Measured, Outcome
 from benchmarks.measure import Taken
@@ -79,9 +79,13 @@ def stages(outcome: Outcome) -> str:
         _stage_row(f"**{name}**", _sum([outcome.stages[stage] for stage in stages]))
         for name, stages in ((" and ".join(both), both), ("all stages", list(outcome.stages)))
     ]
-    lines.append(_stage_row("build, one night", outcome.night))
+    night = {"admission": Measured(outcome.night_admission), "build": outcome.night, **outcome.night_checked}
+    lines += [_stage_row(f"one night: {stage}", measured) for stage, measured in night.items()]
+    lines.append(
+        _stage_row("**one night, all stages**", _sum([replace(measured, baseline=None) for measured in night.values()]))
+    )
     if outcome.short_night:
-        lines.append(_stage_row(f"build, one night after {SHORT_DAYS} days", outcome.short_night))
+        lines.append(_stage_row(f"one night after {SHORT_DAYS} days: build", outcome.short_night))
     lines.append(_stage_row(f"full rebuild, {LITTLE_MEMORY}", outcome.little_memory))
     lines += [_stage_row(name, Measured(taken)) for name, taken in outcome.refreshes.items()]
     return "\n".join(lines)
@@ -108,10 +112,11 @@ def _stage_row(name: str, measured: Measured) -> str:
 
 def _sum(stages: list[Measured]) -> Measured:
     """Several stages, one after the other; the baseline has not all of them."""
+    baseline = [stage.baseline for stage in stages if stage.baseline]
     return Measured(
         _one_after_another([stage.taken for stage in stages]),
-        _one_after_another([stage.fixed for stage in stages]),
-        _one_after_another([stage.baseline for stage in stages if stage.baseline]),
+        _one_after_another([stage.fixed for stage in stages if stage.fixed]),
+        _one_after_another(baseline) if baseline else None,
     )
 
 
