@@ -12,7 +12,6 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ CHECKS = "checks"
 """No model comes from it: a check that changed asks for all rows to be looked at, not for a build in full."""
 
 _MART_CONTRACTS = Path(models.marts.__file__)
+_STATE = re.compile(r"""(?:state_of\(|touched_rows\(\s*['"]\w+['"],)\s*['"](\w+)['"]""")
 _SETTING = re.compile(r"""var\(\s*['"](\w+)['"]""")
 
 
@@ -56,7 +56,7 @@ class Origins:
         }
         of_macros = {RELEASE, *_settings("\n".join(macro["macro_sql"] for macro in macros), figures)}
         parents = {
-            name: {MACROS, *_settings(node["raw_code"], figures), *_nodes_before(node, nodes)}
+            name: {MACROS, *_settings(node["raw_code"], figures), *_nodes_before(node, nodes), *_states(node, nodes)}
             for name, node in nodes.items()
         }
         places = {name: (node["database"], node["schema"], node["alias"]) for name, node in nodes.items()}
@@ -70,9 +70,9 @@ class Origins:
     def models_from(self, names: Iterable[str]) -> set[str]:
         """The models and seeds that come from any of these names, or are among them."""
         found = set(names)
-        for name in TopologicalSorter(self.parents).static_order():
-            if self.parents.get(name, set()) & found:
-                found.add(name)
+        # Again and again: what a run touches is told by a table that the run then brings up to date, which is a circle.
+        while more := {name for name, parents in self.parents.items() if parents & found} - found:
+            found |= more
         return found & self.places.keys()
 
 
@@ -87,6 +87,11 @@ def _settings(code: str, figures: Mapping[str, str]) -> set[str]:
 
 def _nodes_before(node: Mapping[str, Any], nodes: Mapping[str, Any]) -> set[str]:
     return set(node["depends_on"].get("nodes", ())) & nodes.keys()
+
+
+def _states(node: Mapping[str, Any], nodes: Mapping[str, Any]) -> set[str]:
+    """The tables whose rows before the run a touched relation tells of: without them it tells of nothing."""
+    return {f"model.{node['package_name']}.{name}" for name in _STATE.findall(node["raw_code"])} & nodes.keys()
 
 
 def _digest(content: Any) -> str:

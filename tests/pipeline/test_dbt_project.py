@@ -1,7 +1,10 @@
 """The dbt project by itself: its unit tests, and that it parses without a setting."""
 
+import json
+
 from tests.running import RefreshedWarehouse, environment
-from warehouse.dbt import run_dbt
+from warehouse.dbt import dbt_manifest, run_dbt
+from warehouse.rebuilding import Origins
 
 
 def test_unit_tests_of_the_models_hold(refreshed_small: RefreshedWarehouse) -> None:
@@ -17,3 +20,21 @@ def test_every_data_test_ran_on_the_candidate(refreshed_small: RefreshedWarehous
     recorded = {check.name for check in ledger.checks(ledger.candidate().build_id)}
     assert len(recorded) > 100
     assert "assert_contacts_and_messages_add_up_by_campaign" in recorded
+
+
+def test_where_a_table_is_built_in_full_so_is_all_that_asks_what_a_run_touches_of_it(
+    refreshed_small: RefreshedWarehouse,
+) -> None:
+    """A touched relation tells of rows by the table that is to be brought up to date: with that gone, it tells of none."""
+    warehouse = refreshed_small.warehouse
+    with environment(refreshed_small.environment):
+        manifest = json.loads(dbt_manifest(warehouse.settings, warehouse.paths).read_text())
+    origins = Origins.of(manifest, warehouse.settings, "")
+    for table, asking in {
+        "int_messages_resolved": {"int_receipts_unmapped", "int_receipts_unmatched", "delivery_status", "skip_reasons"},
+        "int_campaign_sends_aggregated": {"delivery_status", "int_campaign_contacts_aggregated"},
+        "int_unsubscribes_deduplicated": {"int_unsubscribes_attributed"},
+    }.items():
+        stale = {name.rpartition(".")[2] for name in origins.models_from([f"model.sendmart.{table}"])}
+        assert asking <= stale, table
+    assert "model.sendmart.int_messages_resolved" not in origins.models_from(["setting conversion_window_hours"])

@@ -92,8 +92,19 @@ class Zone:
 @pytest.fixture(scope="module")
 def zone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zone]:
     zone = Zone(tmp_path_factory.mktemp("incremental"))
-    with environment(environment_of(zone.data, zone.landing)):
+    project = tmp_path_factory.mktemp("project") / "dbt_project"
+    shutil.copytree(dbt.DBT_PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
+    _shorten_what_is_recent(project / "macros" / "touched.sql")
+    with environment(environment_of(zone.data, zone.landing)), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dbt, "DBT_PROJECT", project)
         yield zone
+
+
+def _shorten_what_is_recent(macros: Path) -> None:
+    """To half a day: all that happens in a zone happens in less than a month, and nothing would be looked for before it."""
+    code = macros.read_text(encoding="utf-8")
+    assert code.count("dateadd('day', -30,") == 1
+    macros.write_text(code.replace("dateadd('day', -30,", "dateadd('hour', -12,"), encoding="utf-8")
 
 
 @FEW
