@@ -37,10 +37,12 @@ class Scope:
 
 
 def scope_of(
-    connection: duckdb.DuckDBPyConnection, database: str, ledger: Ledger, report: str, *, all_campaigns: bool
+    connection: duckdb.DuckDBPyConnection, database: str, ledger: Ledger, report: str, mode: str, *, all_campaigns: bool
 ) -> Scope:
-    """What the next export of a report holds, from the build that is attached as `database`."""
-    digests = _digests(connection, database, report)
+    """What the next export of a report holds, from the build that is attached as `database`; written in another mode, the
+    same rows are others.
+    """
+    digests = _digests(connection, database, report, mode)
     exported = ledger.exported_campaigns(report)
     since = ledger.last_export(report)
     if all_campaigns or digests is None or since is None:
@@ -49,7 +51,7 @@ def scope_of(
     return Scope(sorted(c for c in either if digests.get(c) != exported.get(c)), since, digests)
 
 
-def _digests(connection: duckdb.DuckDBPyConnection, database: str, report: str) -> dict[str, str] | None:
+def _digests(connection: duckdb.DuckDBPyConnection, database: str, report: str, mode: str) -> dict[str, str] | None:
     """By campaign; None for reports with a row for each campaign, and in a build made before there were any."""
     table = f"{report}_digested"
     place = [database, "digests", table]
@@ -57,7 +59,8 @@ def _digests(connection: duckdb.DuckDBPyConnection, database: str, report: str) 
     if report not in CONTACT_REPORTS or not connection.execute(is_there, place).fetchone():
         return None
     found = connection.execute(
-        f"select coalesce(campaign_id, $none), rows_of_campaign || ':' || digest from {database}.digests.{table}",
-        {"none": NO_CAMPAIGN},
+        f"select coalesce(campaign_id, $none), concat_ws(':', $mode, rows_of_campaign, digest)"
+        f" from {database}.digests.{table}",
+        {"none": NO_CAMPAIGN, "mode": mode},
     )
     return dict(found.fetchall())

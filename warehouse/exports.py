@@ -94,7 +94,8 @@ def export(
         (build_id,) = connection.execute(f"select build_id from {_PUBLISHED}.{SCHEMA}.build_info").fetchone()
         told: list[Export | Unchanged] = []
         for report in reports:
-            scope = scope_of(connection, _PUBLISHED, ledger, report, all_campaigns=all_campaigns)
+            mode = settings.export_csv_mode
+            scope = scope_of(connection, _PUBLISHED, ledger, report, mode, all_campaigns=all_campaigns)
             if scope.is_nothing:
                 ledger.note_unchanged(report, build_id)
                 told.append(Unchanged(report, scope.since))

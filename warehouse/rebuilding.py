@@ -48,7 +48,7 @@ class Origins:
         figures = {f"setting {name}": json.dumps(value) for name, value in settings.altering_figures().items()}
         tests = [node for node in manifest["nodes"].values() if node["resource_type"] == "test"]
         fingerprints = {
-            CHECKS: _digest([sorted([node["name"], node["raw_code"]] for node in tests), _MART_CONTRACTS.read_text()]),
+            CHECKS: _digest([sorted(map(_check, tests)), _MART_CONTRACTS.read_text(encoding="utf-8")]),
             RELEASE: f"{release}, DuckDB {duckdb.__version__}",
             MACROS: _digest(sorted(macro["macro_sql"] for macro in macros)),
             **figures,
@@ -79,6 +79,10 @@ class Origins:
 def _code(node: Mapping[str, Any]) -> list[Any]:
     types = {column["name"]: column.get("data_type") for column in node["columns"].values()}
     return [node["checksum"], node["config"], types, node["database"], node["schema"], node["alias"]]
+
+
+def _check(node: Mapping[str, Any]) -> list[str]:
+    return [node["name"], node["raw_code"], json.dumps([node.get("test_metadata"), node["config"]], sort_keys=True)]
 
 
 def _settings(code: str, figures: Mapping[str, str]) -> set[str]:

@@ -495,14 +495,24 @@ class TestContactReports:
         self.exported(published)
         published.publish("b2", delivery_status=self.contacts(c1_a="delivered"))
         published.publish("b3", delivery_status=self.contacts(c1_a="pending"))
-        assert published.export("delivery_status") == [Unchanged("delivery_status", since=self._only_file(published))]
+        assert published.export("delivery_status", mode="raw") == [
+            Unchanged("delivery_status", since=self._only_file(published))
+        ]
+
+    def test_in_another_mode_every_campaign_is_written_anew(self, published):
+        published.publish("b1", delivery_status=self.contacts(c1_a="pending", c2_a="pending"))
+        published.export("delivery_status", mode="spreadsheet")
+        rows, described = self.exported(published)
+        assert (rows, described["campaigns"]) == ({("c1", "a"), ("c2", "a")}, ["c1", "c2"])
 
     def test_where_nothing_changed_no_file_is_written_and_the_build_counts_as_exported(self, published):
         published.publish("b1", delivery_status=self.contacts(c1_a="pending"))
         self.exported(published)
         published.publish("b2", delivery_status=self.contacts(c1_a="pending"))
         assert published.ledger.exported_reports("b2") == set()
-        assert published.export("delivery_status") == [Unchanged("delivery_status", since=self._only_file(published))]
+        assert published.export("delivery_status", mode="raw") == [
+            Unchanged("delivery_status", since=self._only_file(published))
+        ]
         assert published.ledger.exported_reports("b2") == {"delivery_status"}
         rows, described = self.exported(published, all_campaigns=True)
         assert (rows, described["campaigns"]) == ({("c1", "a")}, "all")
