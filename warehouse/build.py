@@ -96,6 +96,9 @@ def run_models(
         raise BuildFailed(f"{len(failed)} of {len(results)} models were not built: {words}")
     build = Build(_new_build_id(), made_of, ledger.data_until(), now())
     ledger.note_candidate(build, used, origins.fingerprints, ledger.last_build() if is_all_as_before else None)
+    with duckdb.connect() as connection:
+        connection.execute(f"attach {literal(paths.build)} as {BUILD_DATABASE}")
+        changes.show_added(connection, BUILD_DATABASE, paths, [] if stale >= origins.places.keys() else used)
     changes.tidy(paths, ledger)
     return build, [
         BuiltNode(result.node.unique_id, result.node.name, round(result.execution_time, 3)) for result in results

@@ -13,6 +13,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -79,6 +80,13 @@ def _rows(paths: DataPaths, log: Log, files: Iterable[Path], change: str) -> str
 def are_whole(paths: DataPaths, changes: Iterable[Change]) -> bool:
     """Whether all that was kept aside for these changes is still there."""
     return all((paths.changes / change.replaced).exists() for change in changes if change.replaced)
+
+
+def show_added(
+    connection: duckdb.DuckDBPyConnection, database: str, paths: DataPaths, changes: Iterable[Change]
+) -> None:
+    """Leaves of changes that were used what came by them, for the checks: what was replaced is about to be deleted."""
+    show(connection, database, paths, [replace(change, replaced=None) for change in changes])
 
 
 def tidy(paths: DataPaths, ledger: Ledger) -> None:

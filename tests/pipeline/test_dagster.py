@@ -6,8 +6,8 @@ import pytest
 from models.marts import DBT_MARTS
 from models.vocabulary import Log
 from orchestration.running import STARTED_BY_COMMAND, dagster_home, run_refresh
-from orchestration.stages import Work
-from tests.running import RefreshedWarehouse, environment
+from orchestration.stages import Warehouse, Work, find_work
+from tests.running import RefreshedWarehouse, all_marts, environment
 from warehouse.exports import REPORTS
 
 
@@ -95,11 +95,12 @@ def test_checks_and_row_counts_are_recorded(refreshed_small: RefreshedWarehouse,
     assert len(records) == len(keys) == 33
 
 
-def test_a_date_or_a_range_can_be_reloaded_by_hand(
+def test_a_date_or_a_range_can_be_reloaded_by_hand_and_the_next_refresh_builds_on_it(
     refreshed_small: RefreshedWarehouse, definitions: dg.Definitions
 ) -> None:
     warehouse = refreshed_small.warehouse
     before = {file.source_file: file.loaded_at for file in warehouse.ledger.files(Log.SENDS)}
+    marts = _sorted_marts(warehouse)
     with environment(refreshed_small.environment):
         job = definitions.resolve_implicit_global_asset_job_def()
         result = job.execute_in_process(
@@ -116,3 +117,11 @@ def test_a_date_or_a_range_can_be_reloaded_by_hand(
         if file.loaded_at > before[file.source_file]
     }
     assert reloaded == {"2026-01-06", "2026-01-07"}
+    with environment(refreshed_small.environment):
+        ended = run_refresh(warehouse, find_work(warehouse))
+    assert (ended.outcome, _sorted_marts(warehouse)) == ("published", marts)
+
+
+def _sorted_marts(warehouse: Warehouse) -> dict[str, list[str]]:
+    marts = all_marts(warehouse.paths.published_marts)
+    return {mart: sorted(map(repr, rows)) for mart, rows in marts.items()}

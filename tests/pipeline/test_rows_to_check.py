@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -105,3 +106,22 @@ def test_a_build_after_one_that_was_not_checked_is_looked_at_whole(audited: Ware
     stages.build_candidate(audited)
     _check(audited)
     assert "contract_delivery_status" in _holds(audited)
+
+
+def test_a_night_with_files_that_were_replaced_and_emptied_is_held_to_every_check(audited: Warehouse) -> None:
+    """What they held before is kept aside for the build alone: the checks must do without it."""
+    before = {file: file.read_bytes() for file in (_file(audited, Log.SENDS), _file(audited, Log.CLICKS))}
+    try:
+        for file in before:
+            file.write_bytes(b"")
+        _refresh(audited)
+        assert _holds(audited) == []
+        assert stages.decide(audited).may_publish
+    finally:
+        for file, content in before.items():
+            file.write_bytes(content)
+
+
+def _file(warehouse: Warehouse, log: Log) -> Path:
+    """A log file with rows."""
+    return next(file.path for file in warehouse.scan_landing().of(log) if file.path.suffix == ".jsonl")

@@ -134,6 +134,10 @@ def _checked_string(value: bytes | None) -> tuple[str | None, str]:
         return None, "is not valid UTF-8"
 
 
+EXACT_BELOW = 10**15
+"""Integral values below are written out to the last digit: of a narrow type, the fewest digits would end in zeros."""
+
+
 def _float_text(values: pa.Array) -> pl.Series:
     distinct = pl.Series(values).unique()
     spelled = pl.Series(
@@ -146,6 +150,8 @@ def _spelled(value: float, kind: pa.DataType) -> str:
     number = {16: np.float16, 32: np.float32, 64: np.float64}[kind.bit_width](value)
     if not np.isfinite(number):
         return str(number)
+    if value.is_integer() and abs(value) < EXACT_BELOW:
+        return str(int(value))
     return np.format_float_positional(number, trim="-")
 
 
