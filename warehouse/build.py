@@ -106,7 +106,7 @@ def run_models(
 
 
 def _selection(origins: Origins, stale: set[str]) -> list[str]:
-    """What dbt is to build: all models that hold rows; views and the vocabulary where they are no longer what they were."""
+    """What dbt is to build: all models; the vocabulary where it is no longer what it was."""
     standing = sorted(origins.standing - stale)
     selection = ["--resource-type", "seed", "--resource-type", "model"]
     return [*selection, "--exclude", *(name.rpartition(".")[2] for name in standing)] if standing else selection

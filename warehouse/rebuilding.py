@@ -33,7 +33,7 @@ _SETTING = re.compile(r"""var\(\s*['"](\w+)['"]""")
 @dataclass(frozen=True)
 class Origins:
     """What the models of the project are made from, by name: fingerprints, which comes from which, and where each
-    model is (database, schema, table or view); and which of them new rows leave as they are: views and seeds.
+    model is (database, schema, table or view); and which of them new rows leave as they are: seeds.
     """
 
     fingerprints: dict[str, str]
@@ -60,7 +60,8 @@ class Origins:
             for name, node in nodes.items()
         }
         places = {name: (node["database"], node["schema"], node["alias"]) for name, node in nodes.items()}
-        standing = {name for name, node in nodes.items() if node["config"]["materialized"] in ("view", "seed")}
+        # Not views: those of staging name the lake by its path, and a data folder may be copied or moved.
+        standing = {name for name, node in nodes.items() if node["config"]["materialized"] == "seed"}
         return cls(fingerprints, {MACROS: of_macros, **parents}, places, standing)
 
     def changed_since(self, built_from: Mapping[str, str]) -> set[str]:
