@@ -1,0 +1,59 @@
+"""`sendmart refresh`: the nightly job, by hand or from cron."""
+
+import contextlib
+import logging
+import sqlite3
+from typing import Annotated
+
+import duckdb
+import typer
+
+from orchestration import telling
+from orchestration.commands.common import FAILED, OK, open_warehouse, show_progress, writer_of
+from orchestration.stages import find_work, prune_exports
+from warehouse.dbt import BuildFailed
+from warehouse.ledger import Refresh, now
+
+
+def refresh(
+    full_refresh: Annotated[bool, typer.Option(help="Build everything anew, even where nothing has changed.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Only say what a refresh would do.")] = False,
+    verify: Annotated[bool, typer.Option(help="Hash every file, instead of trusting size and time stamps.")] = False,
+) -> None:
+    """Load what is new in the landing zone, build, audit, publish, export, prune.
+
+    Exit code 0: published, or nothing new. 1: held back or failed; what was published before is untouched. 2: a setting
+    makes no sense.
+    """
+    warehouse = open_warehouse()
+    show_progress()
+    if dry_run:
+        work = find_work(warehouse, verify=verify, full_refresh=full_refresh)
+        telling.landing(warehouse, work)
+        telling.plan(work)
+        return
+    started_at = now()
+    try:
+        with writer_of(warehouse):
+            # Looked for only now: what another refresh has just done is no work any more.
+            work = find_work(warehouse, verify=verify, full_refresh=full_refresh)
+            telling.landing(warehouse, work)
+            if work.is_nothing:
+                prune_exports(warehouse)
+                ended = Refresh(started_at, now(), "nothing new", "")
+                warehouse.ledger.note_refresh(ended)
+            else:
+                # Dagster takes seconds to import: a refresh with nothing to do does without.
+                from orchestration.running import run_refresh
+
+                ended = run_refresh(warehouse, work, verify=verify, full_refresh=full_refresh)
+    except Exception as error:
+        if not isinstance(error, OSError | BuildFailed | duckdb.Error | sqlite3.Error):
+            # No full disk, no folder without permission, no model that cannot be parsed: a trace may help.
+            logging.getLogger("sendmart").exception("the refresh broke off")
+        words = " ".join(str(error).split())[:600]
+        ended = Refresh(started_at, now(), "failed", words)
+        with contextlib.suppress(OSError, sqlite3.Error):
+            warehouse.ledger.note_refresh(ended)
+    telling.end_of_refresh(warehouse, ended)
+    raise typer.Exit(OK if ended.outcome in ("published", "nothing new") else FAILED)
