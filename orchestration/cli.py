@@ -12,6 +12,7 @@ import sys
 import duckdb
 import typer
 
+from models.masking import mask_error, masked
 from orchestration.commands import developing, exporting, judging, refreshing, sampling
 from orchestration.commands.common import FAILED
 
@@ -41,8 +42,11 @@ def main() -> None:
     try:
         app()
     except (OSError, sqlite3.Error, duckdb.Error) as error:
-        typer.echo(f"sendmart: {error}", err=True)
+        typer.echo(f"sendmart: {masked(str(error))}", err=True)
         sys.exit(FAILED)
+    except Exception as error:
+        mask_error(error)
+        raise
 
 
 if __name__ == "__main__":

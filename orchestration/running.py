@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from models.masking import masked
 from orchestration import stages
 from orchestration.stages import Warehouse, Work
 from warehouse.ledger import Refresh, now
@@ -88,4 +89,4 @@ def _words(event: "DagsterEvent") -> str:
     error = event.step_failure_data.error
     while error.cause is not None:
         error = error.cause
-    return f"{event.step_key}: {' '.join(error.message.split())[:600]}"
+    return f"{event.step_key}: {' '.join(masked(error.message).split())[:600]}"

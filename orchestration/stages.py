@@ -15,6 +15,7 @@ from itertools import groupby
 import duckdb
 
 from models.checks import CheckResult
+from models.masking import masking_errors, masking_logger
 from models.vocabulary import Log
 from quality import gate
 from quality.admission import judge
@@ -29,7 +30,7 @@ from warehouse.loading import load
 from warehouse.paths import DataPaths
 from warehouse.settings import Settings
 
-log = logging.getLogger("sendmart")
+log = masking_logger("sendmart")
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ def find_work(warehouse: Warehouse, *, verify: bool = False, full_refresh: bool 
 # --- admission
 
 
+@masking_errors
 def load_changed(
     warehouse: Warehouse, log_name: Log, *, dates: Iterable[date] | None = None, verify: bool = False
 ) -> list[LoadedFile]:
@@ -134,6 +136,7 @@ def is_built(warehouse: Warehouse) -> bool:
     return build.is_current(warehouse.settings, warehouse.paths, warehouse.ledger)
 
 
+@masking_errors
 def build_candidate(warehouse: Warehouse, *, full_refresh: bool = False) -> tuple[Build, list[BuiltNode]]:
     """Brings the candidate's marts up to date with the lake; with `full_refresh`, computes all of them anew.
 
@@ -152,6 +155,7 @@ def build_candidate(warehouse: Warehouse, *, full_refresh: bool = False) -> tupl
         return candidate, nodes
 
 
+@masking_errors
 def test_candidate(warehouse: Warehouse) -> dict[str, CheckResult]:
     """Runs the dbt tests on the candidate and records what they say; by the tests' unique ids."""
     with warehouse.paths.writer():
@@ -176,6 +180,7 @@ def _choose_rows_to_check(warehouse: Warehouse) -> None:
         log.info("rows to check: all")
 
 
+@masking_errors
 def audit_candidate(warehouse: Warehouse) -> list[CheckResult]:
     """Holds the candidate to the mart contracts and the expectations and records what they say."""
     from quality.audit.contracts import check_contracts
@@ -241,6 +246,7 @@ def is_published(warehouse: Warehouse, candidate: Build) -> bool:
     return publication.is_published(warehouse.paths, warehouse.ledger, candidate)
 
 
+@masking_errors
 def publish(warehouse: Warehouse, candidate: Build) -> datetime:
     """Publishes the candidate in one step."""
     with warehouse.paths.writer():
@@ -259,6 +265,7 @@ def unexported(warehouse: Warehouse) -> list[str]:
     return [report for report in exports.REPORTS if report not in exported]
 
 
+@masking_errors
 def export(
     warehouse: Warehouse, reports: Iterable[str], *, all_campaigns: bool = False
 ) -> list[exports.Export | exports.Unchanged]:

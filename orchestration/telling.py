@@ -7,11 +7,13 @@ import sys
 from collections import Counter
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 from rich.console import Console
 from rich.table import Table
 
+from models.masking import harmless
 from models.vocabulary import Log
 from orchestration.stages import Warehouse, Work
 from warehouse.ledger import LoadedFile, Refresh
@@ -20,7 +22,17 @@ from warehouse.sql import literal
 
 WIDTH_OF_A_LOG = 120
 
-console = Console(highlight=False, soft_wrap=True, markup=False, width=None if sys.stdout.isatty() else WIDTH_OF_A_LOG)
+
+class _HarmlessConsole(Console):
+    """Prints what came from files and values without the numbers and the control characters in it."""
+
+    def print(self, *objects: Any, **style: Any) -> None:
+        super().print(*(harmless(one) if isinstance(one, str) else one for one in objects), **style)
+
+
+console = _HarmlessConsole(
+    highlight=False, soft_wrap=True, markup=False, width=None if sys.stdout.isatty() else WIDTH_OF_A_LOG
+)
 
 HOLDS_SHOWN = 20
 
@@ -114,7 +126,7 @@ def _figures(warehouse: Warehouse) -> None:
     for header in ("Sent", "Delivered", "Clickers", "Orders", "Revenue"):
         table.add_column(header, justify="right")
     for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row))
+        table.add_row(*("" if value is None else " ".join(harmless(str(value)).split()) for value in row))
     console.print()
     console.print(table)
 

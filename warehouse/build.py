@@ -11,7 +11,6 @@ publication.
 
 import hashlib
 import json
-import logging
 import secrets
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -20,6 +19,7 @@ from typing import Any
 import duckdb
 
 from models.checks import CheckResult
+from models.masking import masking_logger
 from warehouse import changes, checked
 from warehouse.dbt import (
     BUILD_DATABASE,
@@ -39,7 +39,7 @@ from warehouse.sql import literal
 
 CANDIDATE_SCHEMA = f"{CANDIDATE_DATABASE}.marts"
 
-log = logging.getLogger("sendmart.build")
+log = masking_logger("sendmart.build")
 
 
 @dataclass(frozen=True)

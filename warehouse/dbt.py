@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from warehouse.paths import DataPaths
+from models.masking import masked, masking_logger
+from warehouse.paths import DataPaths, remove
 from warehouse.settings import DBT_PREFIX, PROJECT, Settings
 
 DBT_PROJECT = PROJECT / "dbt_project"
@@ -21,7 +22,7 @@ BUILD_DATABASE, CANDIDATE_DATABASE = "build", "candidate"
 
 SLOW_MODEL_SECONDS = 1.0
 
-log = logging.getLogger("sendmart.build")
+log = masking_logger("sendmart.build")
 
 
 class BuildFailed(Exception):
@@ -75,9 +76,13 @@ def dbt_environment(settings: Settings, paths: DataPaths) -> dict[str, str]:
 def run_dbt(settings: Settings, paths: DataPaths, command: list[str]) -> list[Any]:
     """Runs a dbt command on the data folder and gives the results of its nodes."""
     settings.scratch.mkdir(parents=True, exist_ok=True)
-    with _environment(dbt_environment(settings, paths)):
-        outcome = _run([*command, *dbt_arguments(settings, paths)])
-        return list(getattr(outcome, "results", ()))
+    try:
+        with _environment(dbt_environment(settings, paths)):
+            outcome = _run([*command, *dbt_arguments(settings, paths)])
+            return list(getattr(outcome, "results", ()))
+    finally:
+        # Nobody reads it, and it quotes values as the engine stumbled over them.
+        remove(paths.dbt_target / "run_results.json")
 
 
 def _run(command: list[str]) -> Any:
@@ -128,7 +133,8 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
 
 
 def first_line(message: str | None) -> str:
-    return " ".join((message or "").split())[:500]
+    """What dbt and the engine say, on one line; they quote values."""
+    return " ".join(masked(message or "").split())[:500]
 
 
 def _is_whole(manifest: Path) -> bool:

@@ -1,17 +1,18 @@
-"""A few rows of a relation as a Markdown table, for people to see what is there; phone numbers masked.
+"""A few rows of a relation as a Markdown table, for people to see what is there: nobody can be told from it.
 
-Not here: where previews are shown (`orchestration/defs`).
+Not here: where previews are shown (`orchestration/defs`), how a number is masked (`models.masking`).
 """
 
 import duckdb
 
+from models.masking import HIDDEN_COLUMNS, MASKED_COLUMNS, harmless, masked_number
+
 PREVIEW_ROWS = 5
 PREVIEW_CHARACTERS = 40
-NUMBER_COLUMN = "mobile_number"
 
 
 def preview(connection: duckdb.DuckDBPyConnection, relation: str) -> str:
-    """The first rows of a relation: long texts cut, of a phone number only its beginning and end shown."""
+    """The first rows of a relation: long texts cut, phone numbers masked, contacts left out."""
     cursor = connection.execute(f"from {relation} limit {PREVIEW_ROWS}")
     names = [column[0] for column in cursor.description]
     lines = [names, ["---"] * len(names)]
@@ -19,14 +20,11 @@ def preview(connection: duckdb.DuckDBPyConnection, relation: str) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
-def masked(number: str) -> str:
-    """`+447700900123` as `+44…23`."""
-    return f"{number[:3]}…{number[-2:]}"
-
-
 def _cell(name: str, value: object) -> str:
     if value is None:
         return ""
-    text = masked(str(value)) if name == NUMBER_COLUMN else str(value)
+    if name in HIDDEN_COLUMNS:
+        return "…"
+    text = masked_number(str(value)) if name in MASKED_COLUMNS else harmless(str(value))
     text = " ".join(text.split()).replace("|", "\\|").replace("`", "'").replace("<", "&lt;")
     return text if len(text) <= PREVIEW_CHARACTERS else f"{text[:PREVIEW_CHARACTERS]}…"

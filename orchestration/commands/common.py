@@ -7,6 +7,7 @@ import sys
 import typer
 from filelock import Timeout
 
+from models.masking import masking_logger
 from orchestration import telling
 from orchestration.stages import Warehouse
 from warehouse.settings import SettingsError, load_settings
@@ -27,7 +28,7 @@ def show_progress() -> None:
     # A copy of standard output: Dagster turns the original aside while a step runs.
     handler = logging.StreamHandler(os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8"))
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
-    logger = logging.getLogger("sendmart")
+    logger = masking_logger("sendmart")
     logger.handlers = [handler]
     logger.setLevel(logging.INFO)
     logger.propagate = False

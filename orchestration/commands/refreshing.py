@@ -1,13 +1,13 @@
 """`sendmart refresh`: the nightly job, by hand or from cron."""
 
 import contextlib
-import logging
 import sqlite3
 from typing import Annotated
 
 import duckdb
 import typer
 
+from models.masking import masked, masking_logger
 from orchestration import telling
 from orchestration.commands.common import FAILED, OK, open_warehouse, show_progress, writer_of
 from orchestration.stages import find_work, prune_exports
@@ -50,8 +50,8 @@ def refresh(
     except Exception as error:
         if not isinstance(error, OSError | BuildFailed | duckdb.Error | sqlite3.Error):
             # No full disk, no folder without permission, no model that cannot be parsed: a trace may help.
-            logging.getLogger("sendmart").exception("the refresh broke off")
-        words = " ".join(str(error).split())[:600]
+            masking_logger("sendmart").exception("the refresh broke off")
+        words = " ".join(masked(str(error)).split())[:600]
         ended = Refresh(started_at, now(), "failed", words)
         with contextlib.suppress(OSError, sqlite3.Error):
             warehouse.ledger.note_refresh(ended)

@@ -3,31 +3,30 @@
 Not here: what is checked, and how.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
+
+from models.masking import MASKED_COLUMNS, harmless, masked
 
 MOST_NAMED = 5
 """So many rows, campaigns or groups are named in a detail; the rest are counted."""
 
 _LONGEST_VALUE = 80
 _LONGEST_ERROR = 500
-_NUMBER = re.compile(r"\+[0-9]{7,15}(?![0-9])")
-_NUMBER_COLUMNS = {"mobile_number"}
-
-
-def masked(text: str) -> str:
-    """The text without the mobile numbers that stand in it: of each, the last two digits stay."""
-    return _NUMBER.sub(lambda found: "+…" + found.group()[-2:], text)
+_CONTACT_COLUMN = "contact_id"
 
 
 def shown(column: str, value: object) -> str:
-    """A value on one line, and short. Nothing but the last two digits is shown of a mobile number, valid or not."""
+    """A value on one line, and short. Nothing but the last two digits is shown of a mobile number, valid or not; of a
+    contact nothing: details are kept in places where nobody looks for a person who asked to be erased.
+    """
     if value is None or value != value:
         return "null"
     text = " ".join((f"{value:.12g}" if isinstance(value, float) else str(value)).split())
-    if column in _NUMBER_COLUMNS:
+    if column == _CONTACT_COLUMN:
+        return "…"
+    if column in MASKED_COLUMNS:
         return f"…{text[-2:]}"
-    text = masked(text)
+    text = harmless(text)
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
 
 
@@ -52,7 +51,7 @@ def in_candidate(schema: str, mart: str) -> str:
 
 def select_values(schema: str, mart: str, column: str, values: Sequence[str]) -> str:
     """A query for the rows with these values; empty where a value may not be shown as it is."""
-    if column in _NUMBER_COLUMNS or any(masked(value) != value for value in values):
+    if column in {_CONTACT_COLUMN, *MASKED_COLUMNS} or any(masked(value) != value for value in values):
         return ""
     listed = ", ".join(literal(value) for value in dict.fromkeys(values))
     return f"select * from {in_candidate(schema, mart)} where {column} in ({listed})"
