@@ -9,8 +9,9 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from functools import partial
 from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 
@@ -20,15 +21,20 @@ from models.vocabulary import Log
 from quality import gate
 from quality.admission import judge
 from quality.audit import expected_checks
-from warehouse import build, checked, exports, lake, landing, publication
+from quality.audit.figures import BuildFacts, LogFacts
+from quality.audit.page import AuditedBuild, audit_page
+from warehouse import audit_pages, build, checked, exports, lake, landing, publication
 from warehouse.build import BuiltNode
 from warehouse.dbt import BuildFailed, dbt_manifest
 from warehouse.landing import LandingFile, LandingZone
-from warehouse.ledger import Build, Ledger, LoadedFile
+from warehouse.ledger import Build, Ledger, LoadedFile, now
 from warehouse.limits import keep_within_limits
 from warehouse.loading import load
 from warehouse.paths import DataPaths
 from warehouse.settings import Settings
+
+if TYPE_CHECKING:
+    from quality.audit.expectations import Findings
 
 log = masking_logger("sendmart")
 
@@ -182,7 +188,7 @@ def _choose_rows_to_check(warehouse: Warehouse) -> None:
 
 @masking_errors
 def audit_candidate(warehouse: Warehouse) -> list[CheckResult]:
-    """Holds the candidate to the mart contracts and the expectations and records what they say."""
+    """Holds the candidate to the mart contracts and the expectations, records what they say, and shows it on a page."""
     from quality.audit.contracts import check_contracts
     from quality.audit.expectations import check_expectations
 
@@ -190,24 +196,66 @@ def audit_candidate(warehouse: Warehouse) -> list[CheckResult]:
         keep_within_limits(connection, warehouse.settings)
         build.attach_candidate(connection, warehouse.paths)
         touched = checked.relations(connection, warehouse.paths)
-        results = []
-        for name, check in (
-            ("contracts", partial(check_contracts, rows=touched, row_number=checked.NUMBER_IN_MODEL)),
-            ("expectations", check_expectations),
-        ):
-            started = time.perf_counter()
-            of_kind = check(connection, build.CANDIDATE_SCHEMA)
-            _tell(name, of_kind, started)
-            results += of_kind
+        started = time.perf_counter()
+        results = check_contracts(connection, build.CANDIDATE_SCHEMA, touched, checked.NUMBER_IN_MODEL)
+        _tell("contracts", results, started)
+        started = time.perf_counter()
+        candidate = _candidate_to_check(warehouse)
+        facts = _facts_of(warehouse, candidate)
+        found = check_expectations(connection, build.CANDIDATE_SCHEMA, facts, warehouse.ledger.published_figures())
+        _tell("expectations", found.results, started)
+        results += found.results
         _record(warehouse, results)
+        warehouse.ledger.note_figures(candidate.build_id, found.figures)
+        _write_page(warehouse, candidate, results, found)
         return results
 
 
-def _record(warehouse: Warehouse, results: Iterable[CheckResult]) -> None:
+def _facts_of(warehouse: Warehouse, candidate: Build) -> BuildFacts:
+    logs = warehouse.ledger.log_dates(candidate.data_until)
+    return BuildFacts(
+        candidate.build_id,
+        candidate.data_until,
+        now(),
+        {log: LogFacts(latest, rows) for log, (latest, rows) in logs.items()},
+    )
+
+
+def _write_page(warehouse: Warehouse, candidate: Build, audited: list[CheckResult], found: "Findings") -> None:
+    names = {result.name for result in audited}
+    page = audit_page(
+        AuditedBuild(
+            candidate.build_id,
+            candidate.data_until,
+            now(),
+            build.sendmart_version(),
+            [str(hold) for hold in decide(warehouse).holds],
+        ),
+        [result for result in warehouse.ledger.checks(candidate.build_id) if result.name not in names],
+        audited,
+        found.compared,
+    )
+    place = audit_pages.write(warehouse.paths, candidate.build_id, page)
+    audit_pages.prune(warehouse.paths, warehouse.ledger)
+    log.info("audit page: %s", place)
+
+
+def audit_page_of(warehouse: Warehouse) -> Path | None:
+    """Where the page is that tells what was checked of the candidate; None where there is none."""
+    candidate = warehouse.ledger.candidate()
+    place = candidate and audit_pages.place_of(warehouse.paths, candidate.build_id)
+    return place if place and place.exists() else None
+
+
+def _candidate_to_check(warehouse: Warehouse) -> Build:
     candidate = warehouse.ledger.candidate()
     if candidate is None:
         raise BuildFailed("there is no whole candidate to check; refresh again")
-    warehouse.ledger.record_checks(candidate.build_id, results)
+    return candidate
+
+
+def _record(warehouse: Warehouse, results: Iterable[CheckResult]) -> None:
+    warehouse.ledger.record_checks(_candidate_to_check(warehouse).build_id, results)
 
 
 def _tell(kind: str, results: Iterable[CheckResult], started: float) -> None:

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from models.masking import harmless
 from models.vocabulary import Log
-from orchestration.stages import Warehouse, Work
+from orchestration.stages import Warehouse, Work, audit_page_of
 from warehouse.ledger import LoadedFile, Refresh
 from warehouse.settings import PROJECT
 from warehouse.sql import literal
@@ -108,6 +108,7 @@ def end_of_refresh(warehouse: Warehouse, refresh: Refresh) -> None:
             f"Next: mend and drop again, or accept, what is named above, then: sendmart refresh. Rows in quarantine are in"
             f" {_short(warehouse.paths.published_quarantine)}, the candidate in {_short(warehouse.paths.candidate)}"
         )
+        _audit_page(warehouse)
     else:
         console.print("Next: mend what is named above, then: sendmart refresh. It takes up where this one ended.")
 
@@ -139,10 +140,17 @@ def _places(warehouse: Warehouse) -> None:
     marts = _short(warehouse.paths.published_marts)
     console.print(f"Published marts: {marts}")
     console.print(f"CSV exports:     {_short(warehouse.paths.exports)}/<report>/")
+    _audit_page(warehouse)
     console.print("Next: .venv/bin/sendmart status, make dev, or query the marts: .venv/bin/python -c \\")
     console.print(
         f"  \"import duckdb; print(duckdb.connect('{marts}', read_only=True).sql('from marts.marts.campaign_overview'))\""
     )
+
+
+def _audit_page(warehouse: Warehouse) -> None:
+    page = audit_page_of(warehouse)
+    if page:
+        console.print(f"What was checked: {_short(page)}")
 
 
 def sample(summary) -> None:
@@ -188,6 +196,7 @@ def status(warehouse: Warehouse) -> None:
         console.print(f"{'failed' if check.is_blocking else 'warning'} {check.name}: {check.detail}")
     if not failed and candidate:
         console.print(f"Checks of build {candidate.build_id}: all hold")
+    _audit_page(warehouse)
 
 
 def _logs(files: list[LoadedFile]) -> None:

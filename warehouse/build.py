@@ -18,7 +18,7 @@ from typing import Any
 
 import duckdb
 
-from models.checks import CheckResult
+from models.checks import CheckResult, Rule
 from models.masking import masking_logger
 from warehouse import changes, checked
 from warehouse.dbt import (
@@ -218,4 +218,5 @@ def _check_result(result: Any) -> CheckResult:
     if not passed and result.failures:
         _, _, table = str(result.node.relation_name).partition(".")
         detail = f"{result.failures} rows, to be seen in warehouse/build.duckdb: from {table}"
-    return CheckResult(result.node.name, result.node.config.severity.lower() == "error", passed, detail)
+    rule = Rule(result.node.description or result.node.name, passed, detail, failing=result.failures)
+    return CheckResult(result.node.name, result.node.config.severity.lower() == "error", passed, detail, (rule,))

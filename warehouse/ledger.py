@@ -16,6 +16,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from models.checks import CheckResult
+from models.figures import BuildFigures, Figures
 from models.vocabulary import Log
 from warehouse.landing import LandingFile, Stamp
 
@@ -48,6 +49,10 @@ create table if not exists checks (
     detail text not null, recorded_at text not null,
     primary key (build_id, name)
 );
+create table if not exists figures (
+    build_id text not null, mart text not null, name text not null, value real not null,
+    primary key (build_id, mart, name)
+);
 create table if not exists publications (build_id text primary key, published_at text not null);
 create table if not exists exports (
     report text not null, file text not null, build_id text not null, exported_at text not null,
@@ -63,6 +68,9 @@ create table if not exists refreshes (
 """
 
 _NO_FILE = ""
+
+BUILDS_WITH_FIGURES = 400
+"""Of so many builds, the latest, figures are kept."""
 
 
 @dataclass(frozen=True)
@@ -345,6 +353,48 @@ class Ledger:
         with self._transaction() as connection:
             rows = connection.execute("select * from checks where build_id = ? order by name", (build_id,))
             return [CheckResult(r["name"], bool(r["is_blocking"]), bool(r["passed"]), r["detail"]) for r in rows]
+
+    # --- figures
+
+    def note_figures(self, build_id: str, figures: Figures) -> None:
+        """Notes the figures of a build, in place of those noted before; those of builds long past go."""
+        with self._transaction() as connection:
+            connection.execute("delete from figures where build_id = ?", (build_id,))
+            connection.executemany(
+                "insert into figures values (?, ?, ?, ?)",
+                [(build_id, mart, name, value) for mart, of_mart in figures.items() for name, value in of_mart.items()],
+            )
+            connection.execute(
+                "delete from figures where build_id not in (select build_id from builds order by rowid desc limit ?)",
+                (BUILDS_WITH_FIGURES,),
+            )
+
+    def published_figures(self) -> list[BuildFigures]:
+        """The figures of the builds that were published, in that order."""
+        with self._transaction() as connection:
+            rows = connection.execute(
+                "select publications.build_id, data_until, mart, name, value from publications"
+                " join builds using (build_id) join figures using (build_id) order by publications.rowid"
+            ).fetchall()
+        builds: dict[str, tuple[date | None, dict[str, dict[str, float]]]] = {}
+        for row in rows:
+            until = date.fromisoformat(row["data_until"]) if row["data_until"] else None
+            _, figures = builds.setdefault(row["build_id"], (until, {}))
+            figures.setdefault(row["mart"], {})[row["name"]] = row["value"]
+        return [BuildFigures(build_id, until, figures) for build_id, (until, figures) in builds.items()]
+
+    def log_dates(self, day: date | None) -> dict[Log, tuple[date | None, int]]:
+        """By log, the latest log date of which the lake holds a row, and the rows of a day."""
+        with self._transaction() as connection:
+            rows = connection.execute(
+                "select log, max(case when accepted > 0 then log_date end) as latest,"
+                " sum(case when log_date = ? then accepted else 0 end) as rows_of_day from files group by log",
+                (day.isoformat() if day else None,),
+            )
+            return {
+                Log(row["log"]): (date.fromisoformat(row["latest"]) if row["latest"] else None, row["rows_of_day"])
+                for row in rows
+            }
 
     # --- publications, exports, refreshes
 

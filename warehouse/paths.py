@@ -63,6 +63,11 @@ class DataPaths:
         return self.data / "published" / "quarantine.duckdb"
 
     @property
+    def audits(self) -> Path:
+        """Pages that tell what was checked of a build, one each."""
+        return self.data / "published" / "audits"
+
+    @property
     def exports(self) -> Path:
         return self.data / "exports"
 

@@ -22,6 +22,7 @@ MEANINGS = {
     "contract": "Columns, types, keys and row rules of the mart's contract. A failure holds publication back, at the gate.",
     "invariants": "What must be true between marts, whatever was sent. A failure holds publication back, at the gate.",
     "volumes": "Volumes and rates that are seldom out of this range. A failure warns.",
+    "history": "Volumes, rates and freshness beside those of the builds published before. A failure warns.",
 }
 MARTS = [dg.AssetKey(["marts", mart]) for mart in DBT_MARTS]
 
@@ -40,8 +41,11 @@ MARTS = [dg.AssetKey(["marts", mart]) for mart in DBT_MARTS]
     ],
 )
 def candidate_audit(warehouse: WarehouseResource) -> Iterator[Any]:
-    results = stages.audit_candidate(warehouse.open())
+    opened = warehouse.open()
+    results = stages.audit_candidate(opened)
     failed = [result.name for result in results if not result.passed]
-    yield dg.MaterializeResult(metadata={"checks": len(results), "failed": ", ".join(failed) or "none"})
+    metadata = {"checks": len(results), "failed": ", ".join(failed) or "none"}
+    page = stages.audit_page_of(opened)
+    yield dg.MaterializeResult(metadata=metadata | ({"page": dg.MetadataValue.path(str(page))} if page else {}))
     for result in results:
         yield check_of(dg.AssetCheckKey(AUDIT, result.name), result)

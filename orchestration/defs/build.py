@@ -92,12 +92,26 @@ def dbt_build(context: dg.AssetExecutionContext, config: BuildConfig, warehouse:
 
 
 def check_of(key: dg.AssetCheckKey, result: CheckResult) -> dg.AssetCheckResult:
-    """A recorded result as Dagster shows it."""
+    """A recorded result as Dagster shows it: what was found, how many rows were looked at and failed, and which."""
     severity = dg.AssetCheckSeverity.ERROR if result.is_blocking else dg.AssetCheckSeverity.WARN
+    metadata: dict[str, Any] = {"found": result.detail} if result.detail else {}
+    for name in ("looked_at", "failing"):
+        counts = [count for rule in result.rules if (count := getattr(rule, name)) is not None]
+        if counts:
+            metadata[f"rows_{name}"] = max(counts)
+    failed = [rule for rule in result.rules if not rule.passed]
+    if failed:
+        metadata["failed_rules"] = dg.MetadataValue.json(
+            [
+                {
+                    "expected": rule.says,
+                    "rows_looked_at": rule.looked_at,
+                    "rows_failing": rule.failing,
+                    "keys": [dict(keys) for keys in rule.keys],
+                }
+                for rule in failed
+            ]
+        )
     return dg.AssetCheckResult(
-        asset_key=key.asset_key,
-        check_name=key.name,
-        passed=result.passed,
-        severity=severity,
-        metadata={"found": result.detail} if result.detail else {},
+        asset_key=key.asset_key, check_name=key.name, passed=result.passed, severity=severity, metadata=metadata
     )

@@ -17,9 +17,9 @@ import duckdb
 import polars as pl
 from pandera.errors import SchemaErrors
 
-from models.checks import CheckResult
+from models.checks import CheckResult, Rule
 from models.marts import DBT_MARTS, columns
-from quality.audit.wording import MOST_NAMED, error_text, in_candidate, named, some_of
+from quality.audit.wording import MOST_NAMED, error_text, in_candidate, named, shown, some_of
 
 BATCH_ROWS = 500_000
 
@@ -59,28 +59,32 @@ def check_contracts(
             # A cursor of its own: whatever happens to it, the next mart is read by another.
             with connection.cursor() as cursor:
                 looked_at = _Rows(rows[mart], row_number) if mart in rows else _Rows(f"{schema}.{mart}", _ROW_NUMBER)
-                faults = _faults(cursor, schema, mart, looked_at)
+                rules = _rules(cursor, schema, mart, looked_at)
         # Whatever it is, the mart has not been checked. (A panic of polars is no Exception.)
         except (Exception, pl.exceptions.PanicException) as error:
-            faults = [f"could not be checked: {error_text(error)}"]
-        results.append(CheckResult(f"contract_{mart}", is_blocking=True, passed=not faults, detail="\n".join(faults)))
+            rules = [Rule("the contract is kept", passed=False, found=f"could not be checked: {error_text(error)}")]
+        faults = "\n".join(rule.found for rule in rules if not rule.passed)
+        results.append(
+            CheckResult(f"contract_{mart}", is_blocking=True, passed=not faults, detail=faults, rules=(*rules,))
+        )
     return results
 
 
-def _faults(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str, rows: _Rows) -> list[str]:
-    """What is wrong with a mart, a line each."""
-    # Rules are written for the contract's columns and types: they say nothing of others.
-    return _wrong_columns(cursor, schema, mart) or [
-        *_broken_rules(cursor, schema, mart, rows),
-        *_repeated_keys(cursor, schema, mart, rows),
-    ]
+def _rules(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str, rows: _Rows) -> list[Rule]:
+    """What a mart was held to, and what is wrong with it."""
+    wrong = _wrong_columns(cursor, schema, mart)
+    columns = Rule("columns are those of the contract, in name, type and order", passed=not wrong, found=wrong)
+    if wrong:
+        # Rules are written for the contract's columns and types: they say nothing of others.
+        return [columns]
+    return [columns, _broken_rules(cursor, schema, mart, rows), _repeated_keys(cursor, schema, mart, rows)]
 
 
-def _wrong_columns(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str) -> list[str]:
+def _wrong_columns(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str) -> str:
     try:
         described = cursor.execute(f"describe {schema}.{mart}").fetchall()
     except duckdb.CatalogException:
-        return [f"table {in_candidate(schema, mart)} is missing"]
+        return f"table {in_candidate(schema, mart)} is missing"
     found = {name: sql_type.lower() for name, sql_type, *_ in described}
     wanted = {column.name: column.sql_type for column in columns(mart)}
     faults = [f"column {name} is missing" for name in wanted if name not in found]
@@ -92,15 +96,17 @@ def _wrong_columns(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str) ->
     ]
     if not faults and list(found) != list(wanted):
         faults.append(f"columns are not in the order {', '.join(wanted)}")
-    return [f"{'; '.join(faults)}; look: describe {in_candidate(schema, mart)}"] if faults else []
+    return f"{'; '.join(faults)}; look: describe {in_candidate(schema, mart)}" if faults else ""
 
 
-def _broken_rules(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str, rows: _Rows) -> list[str]:
+def _broken_rules(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str, rows: _Rows) -> Rule:
     contract, key = DBT_MARTS[mart].contract.to_schema(), DBT_MARTS[mart].key
     rows_breaking: Counter[str] = Counter()
-    failing = 0
+    looked_at = failing = 0
     examples: list[dict[str, object]] = []
+    says = "every row keeps the rules of the contract"
     for batch in _batches(cursor, mart, rows):
+        looked_at += len(batch)
         try:
             contract.validate(batch.drop(_ROW_NUMBER), lazy=True)
         except SchemaErrors as errors:
@@ -110,13 +116,18 @@ def _broken_rules(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str, row
             failing += len(places)
             examples += batch[places.head(MOST_NAMED - len(examples))].select(*key, _ROW_NUMBER).to_dicts()
     if not failing:
-        return []
-    rules = ", ".join(f"{rule} ({rows})" for rule, rows in sorted(rows_breaking.items()))
+        return Rule(says, passed=True, looked_at=looked_at, failing=0)
+    broken_rules = ", ".join(f"{rule} ({rows})" for rule, rows in sorted(rows_breaking.items()))
     numbers = ", ".join(str(row.pop(_ROW_NUMBER)) for row in examples)
-    return [
-        f"{failing} rows break rules: {rules}; {some_of(failing, len(examples))}{named(examples)}; "
+    found = (
+        f"{failing} rows break rules: {broken_rules}; {some_of(failing, len(examples))}{named(examples)}; "
         f"look: select * from {in_candidate(schema, mart)} where {_ROW_NUMBER} in ({numbers})"
-    ]
+    )
+    return Rule(says, False, found, looked_at, failing, _keys(examples))
+
+
+def _keys(rows: list[dict[str, object]]) -> tuple[dict[str, str], ...]:
+    return tuple({column: shown(column, value) for column, value in row.items()} for row in rows)
 
 
 def _batches(cursor: duckdb.DuckDBPyConnection, mart: str, rows: _Rows) -> Iterator[pl.DataFrame]:
@@ -136,20 +147,24 @@ def _rules_by_row(errors: SchemaErrors) -> pl.DataFrame:
     return cases.select("index", rule=pl.concat_str("column", pl.lit(": "), rule)).unique()
 
 
-def _repeated_keys(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str, rows: _Rows) -> list[str]:
+def _repeated_keys(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str, rows: _Rows) -> Rule:
     key = DBT_MARTS[mart].key
     listed = ", ".join(key)
+    says = f"no two rows have the same {listed}"
     hashes = f"select hash({listed}) from {rows.relation} group by 1 having count(*) > 1"
     if cursor.execute(f"{hashes} limit 1").fetchone() is None:
-        return []
+        return Rule(says, passed=True)
     repeats = (
         f"select {listed}, count(*) from {rows.relation} "
         f"where hash({listed}) in ({hashes}) group by all having count(*) > 1"
     )
-    keys, rows = cursor.execute(f"select count(*), sum(count) from ({repeats}) as repeated({listed}, count)").fetchone()
+    keys, failing = cursor.execute(
+        f"select count(*), sum(count) from ({repeats}) as repeated({listed}, count)"
+    ).fetchone()
     if not keys:
-        return []
+        return Rule(says, passed=True)
     found = cursor.execute(f"{repeats} order by all limit {MOST_NAMED}").fetchall()
     examples = [dict(zip(key, row, strict=False)) for row in found]
     look = f"select {listed}, count(*) from {in_candidate(schema, mart)} group by all having count(*) > 1"
-    return [f"{rows} rows share {keys} keys ({listed}); {some_of(keys, len(examples))}{named(examples)}; look: {look}"]
+    told = f"{failing} rows share {keys} keys ({listed}); {some_of(keys, len(examples))}{named(examples)}; look: {look}"
+    return Rule(says, False, told, None, failing, _keys(examples))

@@ -1,22 +1,28 @@
-"""Holds a candidate build to its Great Expectations suites: sums between marts block, volumes and shares warn.
+"""Holds a candidate build to its Great Expectations suites: sums between marts block, volumes and shares warn, and so does
+what is unlike the builds before it.
 
 Great Expectations has no datasource for DuckDB, and turns decimals into floats: it is given small pandas frames that
 DuckDB computed, through one context in memory that writes nothing and calls nobody.
 
-Not here: the queries (`quality.audit.frames`, `quality.audit.figures`), the expectations (`quality.audit.suites`),
-rules that a row keeps by itself (`quality.audit.contracts`).
+Not here: the queries (`quality.audit.frames`, `quality.audit.figures`), what earlier builds make ordinary
+(`quality.audit.history`), the expectations (`quality.audit.suites`), rules that a row keeps by itself
+(`quality.audit.contracts`).
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pandas as pd
 
-from models.checks import CheckResult
+from models.checks import CheckResult, Rule
+from models.figures import BuildFigures, Figures
 from models.marts import DBT_MARTS
-from quality.audit.figures import FIGURES
+from quality.audit.figures import DECIDED_BY, FIGURES, PROVIDERS, BuildFacts, of_facts
 from quality.audit.frames import FRAMES, SHARED
+from quality.audit.history import Compared, compared
 from quality.audit.wording import MOST_NAMED, error_text, named, select_values, shown, some_of
 
 if TYPE_CHECKING:
@@ -24,20 +30,41 @@ if TYPE_CHECKING:
     from great_expectations.core.expectation_validation_result import ExpectationValidationResult
     from great_expectations.datasource.fluent import PandasDatasource
 
-_INVARIANTS, _VOLUMES = "invariants", "volumes"
+_INVARIANTS, _VOLUMES, _HISTORY = "invariants", "volumes", "history"
+_KINDS = (_INVARIANTS, _VOLUMES, _HISTORY)
 
 _KIND_BY_SEVERITY = {"critical": _INVARIANTS, "warning": _VOLUMES}
 
 _NULLABLE = (pd.BooleanDtype, pd.Int8Dtype, pd.Int16Dtype, pd.Int32Dtype, pd.Int64Dtype, pd.Float64Dtype)
 
+_NO_FACTS = BuildFacts()
 
-def check_expectations(connection: duckdb.DuckDBPyConnection, schema: str) -> list[CheckResult]:
-    """Two results per mart: `invariants_<mart>`, blocking, and `volumes_<mart>`, which only warns.
+
+@dataclass(frozen=True)
+class Findings:
+    """What an audit found: results, the candidate's figures, and by mart those beside their history."""
+
+    results: list[CheckResult]
+    figures: Figures
+    compared: dict[str, list[Compared]]
+
+
+def check_expectations(
+    connection: duckdb.DuckDBPyConnection,
+    schema: str,
+    facts: BuildFacts = _NO_FACTS,
+    published: Sequence[BuildFigures] = (),
+) -> Findings:
+    """Three results per mart: `invariants_<mart>`, blocking, `volumes_<mart>` and `history_<mart>`, which only warn.
 
     Args:
         connection: a connection that sees the candidate; it is left as it is.
         schema: where the marts are, such as `candidate.marts`.
+        facts: what is known of the build besides its marts.
+        published: the figures of builds that were published, in that order.
     """
+    figures: dict[str, dict[str, float]] = {}
+    beside_history: dict[str, list[Compared]] = {}
     try:
         # Imported here, for it takes seconds: only an audit pays for it.
         from quality.audit.suites import suites
@@ -46,18 +73,37 @@ def check_expectations(connection: duckdb.DuckDBPyConnection, schema: str) -> li
         source = _source()
         # Its temporary tables go with it.
         with connection.cursor() as cursor:
-            without = _share_aggregates(cursor, schema)
+            without = _share_aggregates(cursor, schema, facts)
             audit = _Audit(cursor, schema, source, without)
-            faults = {mart: audit.faults(mart, *expected[mart]) for mart in DBT_MARTS}
+            rules = {mart: audit.rules(mart, *expected[mart]) for mart in DBT_MARTS}
+            for mart in DBT_MARTS:
+                try:
+                    figures[mart] = audit.figures(mart) | of_facts(mart, facts)
+                    candidate = BuildFigures(facts.build_id, facts.data_until, figures)
+                    beside_history[mart] = compared(mart, candidate, published)
+                    rules[mart][_HISTORY] = audit.against_history(mart, beside_history[mart])
+                # Whatever it is, this has not been checked.
+                except Exception as error:
+                    rules[mart][_HISTORY] = [_unchecked("; ".join([error_text(error), *without]))]
     # Whatever it is, nothing has been checked.
     except Exception as error:
-        line = f"could not be checked: {error_text(error)}"
-        faults = {mart: {_INVARIANTS: [line], _VOLUMES: [line]} for mart in DBT_MARTS}
-    return [
-        CheckResult(f"{kind}_{mart}", is_blocking=kind == _INVARIANTS, passed=not lines, detail="\n".join(lines))
-        for mart, by_kind in faults.items()
-        for kind, lines in by_kind.items()
+        rules = {mart: {kind: [_unchecked(error_text(error))] for kind in _KINDS} for mart in DBT_MARTS}
+    results = [
+        CheckResult(
+            f"{kind}_{mart}",
+            is_blocking=kind == _INVARIANTS,
+            passed=all(rule.passed for rule in rules[mart][kind]),
+            detail="\n".join(rule.found for rule in rules[mart][kind] if not rule.passed),
+            rules=tuple(rules[mart][kind]),
+        )
+        for mart in DBT_MARTS
+        for kind in _KINDS
     ]
+    return Findings(results, figures, beside_history)
+
+
+def _unchecked(why: str) -> Rule:
+    return Rule("everything that is expected of the mart", passed=False, found=f"could not be checked: {why}")
 
 
 def _source() -> "PandasDatasource":
@@ -80,9 +126,11 @@ def _source() -> "PandasDatasource":
     return context.data_sources.add_pandas("candidate")
 
 
-def _share_aggregates(cursor: duckdb.DuckDBPyConnection, schema: str) -> list[str]:
+def _share_aggregates(cursor: duckdb.DuckDBPyConnection, schema: str, facts: BuildFacts) -> list[str]:
     """Computes what several frames need; what could not be computed, and why, is told where it is missed."""
     faults = []
+    cursor.execute("create temporary table audited_build (data_until date)")
+    cursor.execute("insert into audited_build values (?)", [facts.data_until])
     for name, query in SHARED.items():
         try:
             cursor.execute(f"create temporary table {name} as {query.format(marts=schema)}")
@@ -102,27 +150,47 @@ class _Audit:
         self._source = source
         self._without = without
 
-    def faults(self, mart: str, of_frame: "ExpectationSuite", of_figures: "ExpectationSuite") -> dict[str, list[str]]:
-        """What is not as expected, a line each, by kind of result."""
-        faults: dict[str, list[str]] = {_INVARIANTS: [], _VOLUMES: []}
+    def rules(self, mart: str, of_frame: "ExpectationSuite", of_figures: "ExpectationSuite") -> dict[str, list[Rule]]:
+        """What is expected of a mart by itself, and how that came out, by kind of result."""
+        rules: dict[str, list[Rule]] = {_INVARIANTS: [], _VOLUMES: []}
         frame = FRAMES[mart]
         for kind, suite, query, names in (
             (_INVARIANTS, of_frame, frame.sql, frame.names),
             (_VOLUMES, of_figures, FIGURES[mart], ()),
         ):
             try:
-                for result in self._failed(suite, query, names):
+                data = _without_nullable_types(self._cursor.execute(query.format(marts=self._schema)).df())
+                for result in self._validated(suite, data, names):
                     severity = result.expectation_config.severity.value
-                    faults[_KIND_BY_SEVERITY[severity]].append(self._told(mart, result, names))
+                    rules[_KIND_BY_SEVERITY[severity]].append(self._rule(mart, result, names))
             # Whatever it is, this has not been checked.
             except Exception as error:
-                faults[kind].append("; ".join([f"could not be checked: {error_text(error)}", *self._without]))
-        return faults
+                rules[kind].append(_unchecked("; ".join([error_text(error), *self._without])))
+        return rules
 
-    def _failed(
-        self, suite: "ExpectationSuite", query: str, names: Sequence[str]
-    ) -> "list[ExpectationValidationResult]":
-        data = _without_nullable_types(self._cursor.execute(query.format(marts=self._schema)).df())
+    def figures(self, mart: str) -> dict[str, float]:
+        """The figures of a mart, by name; one that could not be taken is missing."""
+        found = self._cursor.execute(FIGURES[mart].format(marts=self._schema))
+        names = [column[0] for column in found.description]
+        figures = dict(zip(names, found.fetchone(), strict=True))
+        if mart == "delivery_status":
+            providers = self._cursor.execute(PROVIDERS).fetchall()
+            figures |= {f"{DECIDED_BY}{shown('provider', provider)}": contacts for provider, contacts in providers}
+        return {name: float(value) for name, value in figures.items() if value is not None and math.isfinite(value)}
+
+    def against_history(self, mart: str, figures: Sequence[Compared]) -> list[Rule]:
+        """What earlier builds lead to expect of a mart's figures, and how that came out."""
+        from quality.audit.suites import of_history
+
+        suite = of_history(mart, figures)
+        if not suite.expectations:
+            return []
+        data = pd.DataFrame({figure.name: [figure.value] for figure in figures})
+        return [self._rule(mart, result, ()) for result in self._validated(suite, data, ())]
+
+    def _validated(
+        self, suite: "ExpectationSuite", data: pd.DataFrame, names: Sequence[str]
+    ) -> "Iterator[ExpectationValidationResult]":
         asset = self._source.add_dataframe_asset(suite.name)
         batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": data})
         found = batch.validate(
@@ -135,7 +203,20 @@ class _Audit:
         )
         if len(found.results) != len(suite.expectations):
             raise RuntimeError(f"{len(found.results)} of {len(suite.expectations)} expectations were looked at")
-        return [result for result in found.results if not result.success]
+        yield from found.results
+
+    def _rule(self, mart: str, result: "ExpectationValidationResult", names: Sequence[str]) -> Rule:
+        """An expectation and how it came out."""
+        found = result.result
+        rows = [] if result.success else found.get("partial_unexpected_index_list") or []
+        return Rule(
+            says=result.expectation_config.description,
+            passed=bool(result.success),
+            found="" if result.success else self._told(mart, result, names),
+            looked_at=found.get("element_count"),
+            failing=found.get("unexpected_count"),
+            keys=tuple({name: shown(name, row[name]) for name in names} for row in rows) if names else (),
+        )
 
     def _told(self, mart: str, result: "ExpectationValidationResult", names: Sequence[str]) -> str:
         """A failed expectation: what was expected, what was found, of which rows, and how to look at them."""

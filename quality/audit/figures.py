@@ -1,15 +1,81 @@
 """The figures of a build: one row per mart, of volumes and shares that tell an ordinary night from an incident.
 
 A share of few is noise: it is null, and warns of nothing, unless there are enough to take it of. A row says nothing of
-any contact, and could be kept with its build for later ones to be held against.
+any contact, and is kept with its build for later ones to be held against. What no mart holds, how fresh the logs are and
+how long those of the last day, comes with them from the facts that the caller has of the build.
 
-Not here: which figures are in order (`quality.audit.suites`), invariants (`quality.audit.frames`).
+Not here: which figures are in order (`quality.audit.suites`, `quality.audit.history`), invariants
+(`quality.audit.frames`).
 """
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from models.vocabulary import Log
 
 ENOUGH = 100
 """Messages, contacts, clicks, orders or events: of fewer, no share is taken."""
 
 ENOUGH_CAMPAIGNS = 20
+
+MOST_PROVIDERS = 20
+
+DECIDED_BY = "contacts decided by "
+"""How figures of one provider are called, before its name."""
+
+PROVIDERS = f"""
+    select lower(provider), sum(contacts)
+    from audited_receipts
+    group by 1
+    order by 2 desc, 1
+    limit {MOST_PROVIDERS}
+"""
+"""The providers whose receipts decided where most contacts stand, and of how many."""
+
+
+@dataclass(frozen=True)
+class LogFacts:
+    """What the lake holds of a log: the latest log date with a row, and the rows of the build's latest log date."""
+
+    latest: date | None
+    rows_of_last_day: int
+
+
+@dataclass(frozen=True)
+class BuildFacts:
+    """What is known of a candidate besides its marts. `audited_at` is UTC."""
+
+    build_id: str = "candidate"
+    data_until: date | None = None
+    audited_at: datetime | None = None
+    logs: Mapping[Log, LogFacts] = field(default_factory=dict)
+
+
+LOGS = {
+    "campaign_metrics": (Log.SENDS, Log.CLICKS),
+    "delivery_status": (Log.RECEIPTS,),
+    "attributed_unsubscribes": (Log.UNSUBSCRIBES,),
+    "attributed_orders": (Log.ORDERS,),
+    "campaigns": (Log.CAMPAIGNS,),
+    "unconverted_orders": (Log.EXCHANGE_RATES,),
+}
+"""The logs that are told of with a mart."""
+
+
+def of_facts(mart: str, facts: BuildFacts) -> dict[str, float]:
+    """The figures of a mart that come from no mart."""
+    figures: dict[str, float] = {}
+    if facts.data_until is None:
+        return figures
+    if mart == "campaign_metrics" and facts.audited_at is not None:
+        figures["days_behind"] = (facts.audited_at.date() - facts.data_until).days
+    for log in LOGS.get(mart, ()):
+        of_log = facts.logs.get(log)
+        if of_log is not None and of_log.latest is not None:
+            figures[f"{log}_days_behind"] = (facts.data_until - of_log.latest).days
+            figures[f"{log}_rows_of_last_day"] = of_log.rows_of_last_day
+    return figures
 
 
 def _share(part: str, whole: str, enough: int = ENOUGH) -> str:
@@ -28,21 +94,35 @@ FIGURES = {
                 coalesce(sum(total_delivered), 0) as delivered,
                 coalesce(sum(total_segments), 0) as segments,
                 coalesce(sum(unique_clickers), 0) as clickers,
-                coalesce(sum(direct_orders), 0) as direct_orders
+                coalesce(sum(direct_orders), 0) as direct_orders,
+                coalesce(sum(total_clicks), 0) as clicks,
+                max(last_sent_at) as last_sent_at
             from {{marts}}.campaign_metrics
+        ),
+        lately as (
+            select count(*) as campaigns, count(*) filter (where campaign_name is null) as unnamed
+            from {{marts}}.campaign_metrics
+            cross join audited_moment
+            where last_sent_at between until - interval 7 days and until
         )
         select
-            campaigns,
+            metrics.campaigns,
             messages as messages_sent,
-            {_share("unnamed", "campaigns", ENOUGH_CAMPAIGNS)} as unnamed_campaigns_share,
-            {_share("clicked_beyond_delivered", "campaigns", ENOUGH_CAMPAIGNS)}
+            metrics.clicks,
+            datediff('day', last_sent_at, data_until) as last_sent_days_behind,
+            {_share("metrics.unnamed", "metrics.campaigns", ENOUGH_CAMPAIGNS)} as unnamed_campaigns_share,
+            {_share("lately.unnamed", "lately.campaigns", ENOUGH_CAMPAIGNS)} as unnamed_campaigns_lately_share,
+            {_share("clicked_beyond_delivered", "metrics.campaigns", ENOUGH_CAMPAIGNS)}
                 as campaigns_clicked_beyond_delivered_share,
-            {_share("converting_beyond_1", "campaigns", ENOUGH_CAMPAIGNS)} as campaigns_converting_beyond_1_share,
+            {_share("converting_beyond_1", "metrics.campaigns", ENOUGH_CAMPAIGNS)}
+                as campaigns_converting_beyond_1_share,
             {_share("delivered", "messages")} as delivered_share,
             {_share("segments", "messages")} as segments_per_message,
             {_share("clickers", "delivered")} as clickers_per_delivered,
             {_share("direct_orders", "clickers")} as direct_orders_per_clicker
         from metrics
+        cross join lately
+        cross join audited_moment
     """,
     "campaign_overview": f"""
         with overview as (
@@ -56,6 +136,9 @@ FIGURES = {
         )
         select
             contacts,
+            soft_bounces,
+            hard_bounces,
+            unsubscribes,
             {_share("soft_bounces", "contacts")} as soft_bounce_share,
             {_share("hard_bounces", "contacts")} as hard_bounce_share,
             {_share("deleted", "contacts")} as deleted_share,
@@ -69,14 +152,20 @@ FIGURES = {
                 sum(messages) as messages,
                 coalesce(sum(settled), 0) as settled,
                 sum(settled) filter (where delivery_status = 'pending') as settled_pending,
-                sum(settled_without_receipt) as settled_without_receipt
+                sum(settled_without_receipt) as settled_without_receipt,
+                coalesce(sum(settled_lately), 0) as settled_lately,
+                sum(settled_lately) filter (where delivery_status = 'pending') as settled_lately_pending,
+                coalesce(sum(sent_lately), 0) as sent_lately,
+                sum(sent_lately) filter (where delivery_status = 'delivered') as sent_lately_delivered
             from audited_statuses
         )
         select
             contacts,
             {_share("messages", "contacts")} as messages_per_contact,
             {_share("coalesce(settled_pending, 0)", "settled")} as pending_after_three_days_share,
-            {_share("settled_without_receipt", "settled")} as without_receipt_after_three_days_share
+            {_share("settled_without_receipt", "settled")} as without_receipt_after_three_days_share,
+            {_share("coalesce(settled_lately_pending, 0)", "settled_lately")} as pending_after_three_days_lately_share,
+            {_share("coalesce(sent_lately_delivered, 0)", "sent_lately")} as delivered_lately_share
         from statuses
     """,
     "skip_reasons": f"""
@@ -94,9 +183,10 @@ FIGURES = {
             from {{marts}}.campaign_metrics
         )
         select
-            messages as skipped_messages,
-            {_share("messages", "(messages + sent)")} as skipped_share,
-            {_share("failed", "(messages + sent)")} as failed_hypersonalization_share,
+            skipped.messages as skipped_messages,
+            skipped.messages + sent as messages,
+            {_share("skipped.messages", "(skipped.messages + sent)")} as skipped_share,
+            {_share("failed", "(skipped.messages + sent)")} as failed_hypersonalization_share,
             {_share("campaigns_skipped", "campaigns", ENOUGH_CAMPAIGNS)} as campaigns_wholly_skipped_share
         from skipped
         cross join metrics
@@ -123,7 +213,9 @@ FIGURES = {
                 count(*) filter (where attribution = 'assisted') as assisted,
                 count(*) filter (where attribution = 'direct' and total > 0) as paid,
                 count(*) filter (where attribution = 'direct' and total > 0 and refunded_amount = total) as refunded,
-                count(*) filter (where attribution = 'direct' and metrics.campaign_id is null) as never_sent
+                count(*) filter (where attribution = 'direct' and metrics.campaign_id is null) as never_sent,
+                count(*) filter (where attribution = 'direct' and attributed.revenue is null) as without_revenue,
+                coalesce(sum(attributed.revenue) filter (where attribution = 'direct'), 0) as revenue
             from {{marts}}.attributed_orders as attributed
             left join {{marts}}.campaign_metrics as metrics using (campaign_id)
         ),
@@ -135,15 +227,22 @@ FIGURES = {
         spreads as (
             select max(spread) as widest
             from (select max(rate) / min(rate) as spread from rates group by currency)
+        ),
+        clicks as (
+            select coalesce(sum(total_clicks), 0) as clicks from {{marts}}.campaign_metrics
         )
         select
             direct as orders,
+            revenue,
+            without_revenue,
+            clicks,
             {_share("assisted", "direct")} as assists_per_order,
             {_share("refunded", "paid")} as refunded_in_full_share,
             {_share("never_sent", "direct")} as campaign_never_sent_share,
             widest as widest_spread_of_a_currency
         from orders
         cross join spreads
+        cross join clicks
     """,
     "suppressed_numbers": f"""
         with suppressed as (
@@ -155,6 +254,7 @@ FIGURES = {
         )
         select
             numbers,
+            contacts,
             {_share("numbers", "contacts")} as suppressed_per_contact,
             {_share("numbers", "hard_bounces")} as suppressed_per_hard_bounce
         from suppressed
@@ -204,7 +304,12 @@ FIGURES = {
         metrics as (
             select coalesce(sum(total_sent), 0) as sent from {{marts}}.campaign_metrics
         )
-        select kinds, receipts, {_share("messages", "sent")} as messages_share
+        select
+            kinds,
+            receipts,
+            messages,
+            sent as messages_sent,
+            {_share("messages", "sent")} as messages_share
         from unmapped
         cross join metrics
     """,
@@ -228,6 +333,10 @@ FIGURES = {
         )
         select
             events.kinds,
+            events.receipts,
+            events.clicks,
+            events.clicks + metrics.clicks as clicks_of_all,
+            metrics.sent as messages_sent,
             {_share("events.receipts", "metrics.sent")} as receipts_per_message,
             {_share("events.clicks", "(events.clicks + metrics.clicks)")} as clicks_share,
             {_share("events.unsubscribes", "attributed.unsubscribes")} as unsubscribes_share

@@ -19,6 +19,15 @@ class Frame:
 
 
 SHARED = {
+    # What "lately" is counted from. A message sent far in the future, by a clock that is wrong, must not move it.
+    "audited_moment": """
+        select
+            data_until,
+            least(
+                (select max(last_sent_at) from {marts}.delivery_status), cast(data_until + interval 1 day as timestamp)
+            ) as until
+        from audited_build
+    """,
     # The one pass over the largest mart: what comes in its place has a row per campaign and status.
     "audited_statuses": """
         select
@@ -33,11 +42,12 @@ SHARED = {
             ) as with_half_a_receipt,
             count(*) filter (where provider is null and status_at > last_sent_at) as changed_without_receipt,
             count(*) filter (where last_sent_at < settled_before) as settled,
-            count(*) filter (where last_sent_at < settled_before and provider is null) as settled_without_receipt
+            count(*) filter (where last_sent_at < settled_before and provider is null) as settled_without_receipt,
+            count(*) filter (where last_sent_at between settled_before - interval 2 days and settled_before)
+                as settled_lately,
+            count(*) filter (where last_sent_at > settled_before + interval 2 days) as sent_lately
         from {marts}.delivery_status
-        cross join (
-            select max(last_sent_at) - interval 3 days as settled_before from {marts}.delivery_status
-        ) as settling
+        cross join (select until - interval 3 days as settled_before from audited_moment) as settling
         group by campaign_id, delivery_status
     """,
     "audited_contacts": """

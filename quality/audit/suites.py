@@ -1,4 +1,4 @@
-"""What is expected of every mart: Great Expectations suites over its frame and its figures.
+"""What is expected of every mart: Great Expectations suites over its frame, its figures, and these beside their history.
 
 Severity is used as Great Expectations means it. Critical: an invariant, which no landing zone, however odd, makes
 fail, and whose failure is a fault of the build. Warning: a volume or a share that is out of the ordinary and may yet be
@@ -9,12 +9,15 @@ Importing this module imports Great Expectations, which takes seconds: only `qua
 Not here: the frames (`quality.audit.frames`, `quality.audit.figures`), running the suites.
 """
 
+from collections.abc import Sequence
+
 from great_expectations import expectations as gxe
 from great_expectations.core import ExpectationSuite
 from great_expectations.expectations.expectation import Expectation
 from great_expectations.expectations.metadata_types import FailureSeverity
 
 from models.vocabulary import Attribution, CampaignType, DeliveryStatus, Log, SkipReason
+from quality.audit.history import Compared
 
 
 def _same(one: str, other: str, says: str) -> Expectation:
@@ -231,3 +234,15 @@ def suites() -> dict[str, tuple[ExpectationSuite, ExpectationSuite]]:
         )
         for mart in _OF_FRAMES
     }
+
+
+def of_history(mart: str, figures: Sequence[Compared]) -> ExpectationSuite:
+    """What is expected of those figures of a mart that have a history to go by."""
+    return ExpectationSuite(
+        name=f"{mart} history",
+        expectations=[
+            _ordinarily(figure.name, figure.says, least=figure.least, most=figure.most)
+            for figure in figures
+            if figure.has_norm
+        ],
+    )

@@ -89,10 +89,10 @@ def test_checks_and_row_counts_are_recorded(refreshed_small: RefreshedWarehouse,
     keys = [
         dg.AssetCheckKey(dg.AssetKey(["audit", "candidate_audit"]), f"{kind}_{mart}")
         for mart in DBT_MARTS
-        for kind in ("contract", "invariants", "volumes")
+        for kind in ("contract", "invariants", "volumes", "history")
     ]
     records = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
-    assert len(records) == len(keys) == 33
+    assert len(records) == len(keys) == 44
 
 
 def test_a_date_or_a_range_can_be_reloaded_by_hand_and_the_next_refresh_builds_on_it(

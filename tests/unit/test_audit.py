@@ -520,8 +520,8 @@ update unmatched_events set events = 400;
 
 def audited(marts: dict[str, pl.DataFrame], *changes: str) -> dict[str, CheckResult]:
     with candidate(marts, *changes) as connection:
-        results = by_name(check_expectations(connection, SCHEMA))
-    assert results.keys() == {f"{kind}_{mart}" for kind in ("invariants", "volumes") for mart in DBT_MARTS}
+        results = by_name(check_expectations(connection, SCHEMA).results)
+    assert results.keys() == {f"{kind}_{mart}" for kind in ("invariants", "volumes", "history") for mart in DBT_MARTS}
     assert all(result.is_blocking == name.startswith("invariants_") for name, result in results.items())
     return results
 
