@@ -12,7 +12,7 @@ import sys
 import duckdb
 import typer
 
-from orchestration.commands import developing, exporting, judging, refreshing, sampling
+from orchestration.commands import developing, exporting, judging, publishing, refreshing, sampling
 from orchestration.commands.common import FAILED
 
 app = typer.Typer(
@@ -30,6 +30,9 @@ for command in (
     sampling.sample,
     judging.status,
     judging.accept,
+    publishing.publish,
+    publishing.rollback,
+    publishing.diff,
     exporting.export,
     developing.dev,
 ):
