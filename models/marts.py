@@ -260,6 +260,9 @@ class BuildInfo(MartContract):
     data_until: pl.Date = maybe("The latest log date in the lake; null with no data.")
     version: pl.String = always("The version of Sendmart.")
     settings: pl.String = always("The settings in force, as JSON.")
+    override_reason: pl.String = maybe(
+        "Why a person published it over what held it back; null where nothing did: the gate let it pass."
+    )
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import duckdb
 import typer
 
 from models.masking import mask_error, masked
-from orchestration.commands import developing, exporting, judging, refreshing, sampling
+from orchestration.commands import developing, exporting, judging, publishing, refreshing, sampling
 from orchestration.commands.common import FAILED
 
 app = typer.Typer(
@@ -31,6 +31,9 @@ for command in (
     sampling.sample,
     judging.status,
     judging.accept,
+    publishing.publish,
+    publishing.rollback,
+    publishing.diff,
     exporting.export,
     developing.dev,
 ):

@@ -23,11 +23,12 @@ from quality.admission import judge
 from quality.audit import expected_checks
 from quality.audit.figures import BuildFacts, LogFacts
 from quality.audit.page import AuditedBuild, audit_page
-from warehouse import audit_pages, build, checked, exports, lake, landing, publication
+from warehouse import audit_pages, build, checked, comparison, exports, lake, landing, publication
 from warehouse.build import BuiltNode
+from warehouse.comparison import Gist
 from warehouse.dbt import BuildFailed, dbt_manifest
 from warehouse.landing import LandingFile, LandingZone
-from warehouse.ledger import Build, Ledger, LoadedFile, now
+from warehouse.ledger import Build, Ledger, LoadedFile, Override, now
 from warehouse.limits import keep_within_limits
 from warehouse.loading import load
 from warehouse.paths import DataPaths
@@ -282,7 +283,13 @@ def decide(warehouse: Warehouse) -> gate.Verdict:
         warehouse.ledger.files(),
         warehouse.settings.max_rejected_share,
         warehouse.settings.min_rejected_rows,
+        withdrawal=warehouse.ledger.withdrawal(candidate.build_id) if candidate else None,
+        overridden={text for override in _overrides(warehouse, candidate) for text in override.overridden},
     )
+
+
+def _overrides(warehouse: Warehouse, candidate: Build | None) -> list[Override]:
+    return warehouse.ledger.overrides(candidate.build_id) if candidate else []
 
 
 def _expected_checks(warehouse: Warehouse) -> set[str]:
@@ -295,13 +302,60 @@ def is_published(warehouse: Warehouse, candidate: Build) -> bool:
 
 
 @masking_errors
-def publish(warehouse: Warehouse, candidate: Build) -> datetime:
-    """Publishes the candidate in one step."""
+def publish(warehouse: Warehouse, candidate: Build) -> tuple[datetime, Gist | None]:
+    """Publishes the candidate in one step; gives the moment, and what changed: None where that cannot be said."""
     with warehouse.paths.writer():
         started = time.perf_counter()
+        publication.settle(warehouse.paths, warehouse.ledger)
+        gist = _gist(warehouse)
         published_at = publication.publish(warehouse.settings, warehouse.paths, warehouse.ledger, candidate)
         log.info("published build %s in %.1f s", candidate.build_id, time.perf_counter() - started)
-        return published_at
+        if gist:
+            log.info("%s", gist.in_words())
+            for warning in gist.warnings:
+                log.warning("warning %s", warning)
+        return published_at, gist
+
+
+def _gist(warehouse: Warehouse) -> Gist | None:
+    """What the candidate changes of what is published; a build that cannot be compared is published all the same."""
+    current, candidate = publication.published_build(warehouse.paths), warehouse.ledger.candidate()
+    if current is None or candidate is None or current[0] == candidate.build_id:
+        return None
+    try:
+        return comparison.gist(
+            warehouse.settings, current[0], warehouse.paths.published_marts, warehouse.paths.candidate,
+            candidate.data_until,
+        )  # fmt: skip
+    except duckdb.Error as error:
+        log.warning("what changed since build %s cannot be said: %s", current[0], error)
+        return None
+
+
+def override(warehouse: Warehouse, candidate: Build, reason: str) -> gate.Verdict:
+    """Notes that a person publishes this build over all that holds it back; gives the verdict after that."""
+    with warehouse.paths.writer():
+        holds = decide(warehouse).holds
+        if holds:
+            warehouse.ledger.override(candidate.build_id, reason, [str(hold) for hold in holds])
+        return decide(warehouse)
+
+
+def roll_back(warehouse: Warehouse, build_id: str | None = None) -> tuple[str, str]:
+    """Makes a kept build, or the one published before, the published one again; gives the one that it was, and is.
+
+    Raises:
+        NotKept: there is no such build to go back to.
+    """
+    with warehouse.paths.writer():
+        publication.settle(warehouse.paths, warehouse.ledger)
+        to = build_id or publication.before(warehouse.paths, warehouse.ledger)
+        if to is None:
+            raise publication.NotKept("no earlier build is kept that was not gone back from")
+        (left, _) = warehouse.ledger.last_publication()
+        publication.go_back(warehouse.paths, warehouse.ledger, to)
+        log.info("published build %s again, in place of %s", to, left)
+        return left, to
 
 
 def unexported(warehouse: Warehouse) -> list[str]:

@@ -180,6 +180,7 @@ def status(warehouse: Warehouse) -> None:
                 "select build_id, published_at, data_until, version from p.marts.build_info"
             ).fetchone()
         console.print(f"Published build: {build_id}, {at:%Y-%m-%d %H:%M:%S} UTC, data until {until}, version {version}")
+        _by_a_person(warehouse, build_id)
     else:
         console.print("Published build: none yet")
     files = warehouse.ledger.files()
@@ -197,6 +198,19 @@ def status(warehouse: Warehouse) -> None:
     if not failed and candidate:
         console.print(f"Checks of build {candidate.build_id}: all hold")
     _audit_page(warehouse)
+
+
+def _by_a_person(warehouse: Warehouse, build_id: str) -> None:
+    """What people said of the published build: that it is published over what held it back, or was gone back to."""
+    last = warehouse.ledger.publications()[-1:]
+    for publication in last:
+        if publication.went_back_from:
+            at = f"{publication.published_at:%Y-%m-%d %H:%M:%S} UTC"
+            console.print(f"  gone back to at {at} from build {publication.went_back_from}")
+    for override in warehouse.ledger.overrides(build_id):
+        console.print(f"  overridden at {override.overridden_at:%Y-%m-%d %H:%M:%S} UTC: {override.reason}")
+        for hold in override.overridden:
+            console.print(f"    {hold}")
 
 
 def _logs(files: list[LoadedFile]) -> None:

@@ -1,15 +1,16 @@
 """The gate: whether a candidate may be published, decided from recorded facts alone.
 
 It trusts neither the order in which things ran nor that they ran: a check that should have been recorded for this build
-and was not, holds the build back like one that failed.
+and was not, holds the build back like one that failed. What a person overrode of one build is that: the holds as they
+were shown. Another hold of the same build, or the same of another build, holds back.
 
 Not here: carrying checks out (`quality.audit`, dbt), recording them (`warehouse.ledger`), publishing.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Protocol
 
 from models.checks import CheckResult
@@ -28,6 +29,14 @@ class FileFacts(Protocol):
     is_accepted: bool
 
 
+class Withdrawal(Protocol):
+    """A person went back from a build, or one made of the same, to `build_id`."""
+
+    build_id: str
+    published_at: datetime
+    went_back_from: str | None
+
+
 @dataclass(frozen=True)
 class Hold:
     """One reason why a build is held back: a code of the runbook, what was found, and what to do about it."""
@@ -42,10 +51,13 @@ class Hold:
 
 @dataclass(frozen=True)
 class Verdict:
-    """`holds` is empty for a build that may be published; `warnings` are failed checks that do not hold it back."""
+    """`holds` is empty for a build that may be published; `warnings` are failed checks that do not hold it back;
+    `overridden` would, had a person not said that it be published all the same.
+    """
 
     holds: tuple[Hold, ...]
     warnings: tuple[CheckResult, ...]
+    overridden: tuple[Hold, ...] = ()
 
     @property
     def may_publish(self) -> bool:
@@ -58,6 +70,9 @@ def decide(
     files: Iterable[FileFacts],
     max_rejected_share: float,
     min_rejected_rows: int,
+    *,
+    withdrawal: Withdrawal | None = None,
+    overridden: Collection[str] = (),
 ) -> Verdict:
     """The verdict on a candidate.
 
@@ -67,6 +82,8 @@ def decide(
         files: every file that was loaded or refused.
         max_rejected_share: the share of a log-day's records in quarantine above which it holds back (0 to 1) ...
         min_rejected_rows: ... where at least this many of them are.
+        withdrawal: that a person went back from what the candidate is, if so.
+        overridden: the texts of the holds of this build that a person overrode.
     """
     results = {result.name: result for result in recorded}
     files = list(files)
@@ -75,9 +92,14 @@ def decide(
         *_rejected_rows(files, max_rejected_share, min_rejected_rows),
         *_missing_checks(set(expected_checks) - set(results)),
         *_failed_checks(result for result in results.values() if result.is_blocking and not result.passed),
+        *_withdrawn(withdrawal),
     ]
     warnings = [result for result in results.values() if not result.is_blocking and not result.passed]
-    return Verdict(tuple(holds), tuple(warnings))
+    return Verdict(
+        tuple(hold for hold in holds if str(hold) not in overridden),
+        tuple(warnings),
+        tuple(hold for hold in holds if str(hold) in overridden),
+    )
 
 
 def was_held_to_all(expected_checks: Iterable[str], recorded: Iterable[CheckResult]) -> bool:
@@ -135,4 +157,14 @@ def _failed_checks(failed: Iterable[CheckResult]) -> Iterable[Hold]:
             Code.CHECK_FAILED,
             f"{result.name}: {result.detail or 'failed'}",
             "The candidate can be looked at in warehouse/candidate.duckdb",
+        )
+
+
+def _withdrawn(withdrawal: Withdrawal | None) -> Iterable[Hold]:
+    if withdrawal:
+        yield Hold(
+            Code.BUILD_WITHDRAWN,
+            f"made of the same files, settings and models as build {withdrawal.went_back_from}, which somebody went back"
+            f" from at {withdrawal.published_at:%Y-%m-%d %H:%M:%S} UTC, to build {withdrawal.build_id}",
+            'Mend what was wrong, then: sendmart refresh; or publish it again: sendmart publish --accept "…"',
         )

@@ -53,7 +53,14 @@ create table if not exists figures (
     build_id text not null, mart text not null, name text not null, value real not null,
     primary key (build_id, mart, name)
 );
-create table if not exists publications (build_id text primary key, published_at text not null);
+create table if not exists publications (
+    publication integer primary key autoincrement, build_id text not null, published_at text not null,
+    went_back_from text
+);
+create table if not exists overrides (
+    override integer primary key autoincrement, build_id text not null, reason text not null, overridden text not null,
+    overridden_at text not null
+);
 create table if not exists exports (
     report text not null, file text not null, build_id text not null, exported_at text not null,
     primary key (report, file)
@@ -115,6 +122,25 @@ class Build:
 
 
 @dataclass(frozen=True)
+class Publication:
+    """A build became what is published; `went_back_from` is the build that a person went back from to it, or None."""
+
+    build_id: str
+    published_at: datetime
+    went_back_from: str | None
+
+
+@dataclass(frozen=True)
+class Override:
+    """A person published a build over what held it back: the texts of the holds, and why."""
+
+    build_id: str
+    reason: str
+    overridden: tuple[str, ...]
+    overridden_at: datetime
+
+
+@dataclass(frozen=True)
 class Refresh:
     """How a refresh ended: `published`, `nothing new`, `held back` or `failed`."""
 
@@ -141,6 +167,7 @@ class Ledger:
         try:
             connection.row_factory = sqlite3.Row
             connection.execute("pragma synchronous = full")
+            _bring_up_to_date(connection)
             connection.executescript(_SCHEMA)
             with connection:
                 yield connection
@@ -398,17 +425,59 @@ class Ledger:
 
     # --- publications, exports, refreshes
 
-    def note_publication(self, build_id: str, published_at: datetime) -> None:
+    def note_publication(self, build_id: str, published_at: datetime, went_back_from: str | None = None) -> None:
         with self._transaction() as connection:
             connection.execute(
-                "insert or replace into publications values (?, ?)", (build_id, published_at.isoformat())
+                "insert into publications (build_id, published_at, went_back_from) values (?, ?, ?)",
+                (build_id, published_at.isoformat(), went_back_from),
             )
+
+    def publications(self) -> list[Publication]:
+        """All publications, in order; a build that was gone back to, or published again, occurs again."""
+        with self._transaction() as connection:
+            return [_publication(row) for row in connection.execute("select * from publications order by publication")]
 
     def last_publication(self) -> tuple[str, datetime] | None:
         """The build published last, and when."""
         with self._transaction() as connection:
-            row = connection.execute("select * from publications order by rowid desc limit 1").fetchone()
+            row = connection.execute("select * from publications order by publication desc limit 1").fetchone()
             return row and (row["build_id"], datetime.fromisoformat(row["published_at"]))
+
+    def withdrawal(self, build_id: str) -> Publication | None:
+        """When a person last went back from a build, or from one that was made of the same: None where no one did, or
+        it has been published again since.
+        """
+        with self._transaction() as connection:
+            row = connection.execute(
+                "with of_the_same as ("
+                " select build_id from builds where inputs = (select inputs from builds where build_id = ?1)"
+                " ) select *, went_back_from in of_the_same and build_id <> ?1 as is_withdrawn from publications"
+                " where build_id in of_the_same or went_back_from in of_the_same order by publication desc limit 1",
+                (build_id,),
+            ).fetchone()
+            return _publication(row) if row and row["is_withdrawn"] else None
+
+    def override(self, build_id: str, reason: str, overridden: Iterable[str]) -> None:
+        """Notes that a person publishes a build over what holds it back: the texts of these holds."""
+        with self._transaction() as connection:
+            connection.execute(
+                "insert into overrides (build_id, reason, overridden, overridden_at) values (?, ?, ?, ?)",
+                (build_id, reason, json.dumps(list(overridden)), now().isoformat()),
+            )
+
+    def overrides(self, build_id: str) -> list[Override]:
+        """What a person overrode of what held a build back, in order."""
+        with self._transaction() as connection:
+            rows = connection.execute("select * from overrides where build_id = ? order by override", (build_id,))
+            return [
+                Override(
+                    row["build_id"],
+                    row["reason"],
+                    tuple(json.loads(row["overridden"])),
+                    datetime.fromisoformat(row["overridden_at"]),
+                )
+                for row in rows
+            ]
 
     def note_export(
         self, report: str, file: str, build_id: str, exported_at: datetime, campaigns: Mapping[str, str]
@@ -446,10 +515,13 @@ class Ledger:
             return {row["campaign_id"]: row["digest"] for row in rows}
 
     def exported_reports(self, build_id: str) -> set[str]:
-        """The reports that were exported from a build, or had nothing new to be exported."""
+        """The reports of which the last export was from a build, or would have held nothing new.
+
+        The last: a build that was gone back to is exported again if another was exported in between.
+        """
         with self._transaction() as connection:
-            rows = connection.execute("select distinct report from exports where build_id = ?", (build_id,))
-            return {row["report"] for row in rows}
+            rows = connection.execute("select report, build_id, max(rowid) from exports group by report")
+            return {row["report"] for row in rows if row["build_id"] == build_id}
 
     def note_refresh(self, refresh: Refresh) -> None:
         with self._transaction() as connection:
@@ -467,6 +539,32 @@ class Ledger:
                 row["outcome"],
                 row["message"],
             )
+
+
+def _bring_up_to_date(connection: sqlite3.Connection) -> None:
+    """Gives a ledger of an older version, where a build could be published only once, the publications of this one."""
+    if "build_id" in _keys_of_publications(connection):
+        connection.execute("begin immediate")
+        with connection:
+            if "build_id" in _keys_of_publications(connection):  # still: another process may have been first
+                connection.execute("alter table publications rename to publications_before")
+                connection.execute(
+                    "create table publications (publication integer primary key autoincrement, build_id text not null,"
+                    " published_at text not null, went_back_from text)"
+                )
+                connection.execute(
+                    "insert into publications (build_id, published_at)"
+                    " select build_id, published_at from publications_before order by rowid"
+                )
+                connection.execute("drop table publications_before")
+
+
+def _keys_of_publications(connection: sqlite3.Connection) -> set[str]:
+    return {row["name"] for row in connection.execute("pragma table_info(publications)") if row["pk"]}
+
+
+def _publication(row: sqlite3.Row) -> Publication:
+    return Publication(row["build_id"], datetime.fromisoformat(row["published_at"]), row["went_back_from"])
 
 
 def _fingerprint(rows: Iterable[sqlite3.Row]) -> str:

@@ -59,6 +59,11 @@ class DataPaths:
         return self.data / "published" / "marts.duckdb"
 
     @property
+    def kept_builds(self) -> Path:
+        """Published builds, the current one included, to go back to: `<build id>.duckdb`."""
+        return self.data / "published" / "builds"
+
+    @property
     def published_quarantine(self) -> Path:
         return self.data / "published" / "quarantine.duckdb"
 

@@ -1,22 +1,39 @@
-"""Publication: a candidate becomes `published/marts.duckdb`, whole, in one rename.
+"""Publication: a candidate becomes `published/marts.duckdb`, whole, in one rename; and the way back to an earlier build.
 
 Readers keep the file that they have open; who opens it next sees the new build. The file that is being built is never
-the one that is read.
+the one that is read. The last published builds are kept, `published/builds/<build id>.duckdb`: the current one is the same
+file under a second name, so that it takes no space of its own until another is published.
 
-Not here: whether a candidate may be published (`quality.gate`).
+The published file itself says which build it is, and is believed: a kill after the rename leaves only a ledger that does
+not know of it yet (`settle`).
+
+Not here: whether a candidate may be published (`quality.gate`), what changed between builds (`warehouse.comparison`).
 """
 
+import logging
+import os
+import re
 import shutil
-from datetime import datetime
+from datetime import UTC, datetime
+from pathlib import Path
 
 import duckdb
 
 from models.marts import MARTS, SCHEMA, columns, description
 from warehouse.build import sendmart_version
-from warehouse.ledger import Build, Ledger, now
+from warehouse.ledger import Build, Ledger, Publication, now
 from warehouse.paths import DataPaths, put_in_place, remove
 from warehouse.settings import Settings
 from warehouse.sql import literal
+
+_OURS = r"\.?[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}\.(duckdb|duckdb\.wal|tmp)"
+"""Names in the folder of kept builds that are ours to delete."""
+
+log = logging.getLogger("sendmart.publication")
+
+
+class NotKept(Exception):
+    """There is no such build to go back to."""
 
 
 def publish(settings: Settings, paths: DataPaths, ledger: Ledger, build: Build) -> datetime:
@@ -33,14 +50,18 @@ def publish(settings: Settings, paths: DataPaths, ledger: Ledger, build: Build) 
     shutil.copyfile(paths.candidate, aside)
     with duckdb.connect() as connection:
         connection.execute(f"attach {literal(aside)} as publication")
-        _add_build_info(connection, settings, build, published_at)
+        overrides = ledger.overrides(build.build_id)
+        _add_build_info(connection, settings, build, published_at, overrides[-1].reason if overrides else None)
         _add_comments(connection)
         connection.execute("checkpoint publication")
         connection.execute("detach publication")
-    # A write-ahead log belongs to the file it came with: left by a reader who wrote, it would spoil the next.
-    remove(place.with_name(f"{place.name}.wal"))
-    put_in_place(aside, place)
+    # That which is published now may come from a version that kept none.
+    if (current := published_build(paths)) and not _kept(paths, current[0]).exists():
+        _keep(paths, place, current[0])
+    _keep(paths, aside, build.build_id)
+    _swap_in(paths, aside)
     ledger.note_publication(build.build_id, published_at)
+    prune(paths, ledger, settings.kept_builds)
     return published_at
 
 
@@ -49,8 +70,137 @@ def is_published(paths: DataPaths, ledger: Ledger, build: Build) -> bool:
     return last is not None and last[0] == build.build_id and paths.published_marts.exists()
 
 
+def published_build(paths: DataPaths) -> tuple[str, datetime] | None:
+    """The build that the published file holds, and when that was made; None where there is none to be read."""
+    if not paths.published_marts.exists():
+        return None
+    try:
+        with duckdb.connect() as connection:
+            connection.execute(f"attach {literal(paths.published_marts)} as publication (read_only)")
+            build_id, published_at = connection.execute(
+                f"select build_id, published_at from publication.{SCHEMA}.build_info"
+            ).fetchone()
+    except duckdb.Error as error:
+        log.warning("%s cannot be read: %s", paths.published_marts, error)
+        return None
+    return build_id, published_at.replace(tzinfo=UTC)
+
+
+def settle(paths: DataPaths, ledger: Ledger) -> None:
+    """Has the ledger know of what was published, or gone back to, where a kill came in between."""
+    current, last = published_build(paths), ledger.last_publication()
+    if current is None or (last is not None and last[0] == current[0]):
+        return
+    if current in [(publication.build_id, publication.published_at) for publication in ledger.publications()]:
+        ledger.note_publication(current[0], now(), went_back_from=last[0])
+    else:
+        ledger.note_publication(*current)
+
+
+# --- kept builds
+
+
+def kept_builds(paths: DataPaths, ledger: Ledger) -> list[Publication]:
+    """The last publication of each build that is kept, in order; the last is what is published."""
+    last: dict[str, Publication] = {}
+    for publication in ledger.publications():
+        last.pop(publication.build_id, None)
+        last[publication.build_id] = publication
+    return [publication for publication in last.values() if _kept(paths, publication.build_id).exists()]
+
+
+def kept_file(paths: DataPaths, ledger: Ledger, build_id: str) -> Path:
+    """The file of a kept build.
+
+    Raises:
+        NotKept: naming those that are.
+    """
+    there = [publication.build_id for publication in kept_builds(paths, ledger)]
+    if build_id not in there:
+        raise NotKept(f"no build {build_id} is kept; there are: {', '.join(there) or 'none'}")
+    return _kept(paths, build_id)
+
+
+def before(paths: DataPaths, ledger: Ledger) -> str | None:
+    """The build to go back to: of those that are kept, the last that was published by itself before the current one,
+    and that nobody went back from.
+    """
+    history = [publication.build_id for publication in ledger.publications() if publication.went_back_from is None]
+    left = {publication.went_back_from for publication in ledger.publications()}
+    last = ledger.last_publication()
+    if last is None or last[0] not in history:
+        return None
+    current = len(history) - 1 - history[::-1].index(last[0])
+    earlier = (build_id for build_id in reversed(history[:current]) if build_id not in left | {last[0]})
+    return next((build_id for build_id in earlier if _kept(paths, build_id).exists()), None)
+
+
+def go_back(paths: DataPaths, ledger: Ledger, build_id: str) -> None:
+    """Makes a kept build the published one again.
+
+    Killed at any point, it leaves the one build or the other, and can be repeated.
+
+    Raises:
+        NotKept: the build is not kept, or is the one that is published.
+    """
+    settle(paths, ledger)
+    kept, current = kept_file(paths, ledger, build_id), ledger.last_publication()[0]
+    if build_id == current:
+        raise NotKept(f"build {build_id} is what is published")
+    if not _kept(paths, current).exists() and paths.published_marts.exists():
+        _keep(paths, paths.published_marts, current)
+    aside = paths.published_marts.with_name(f".{paths.published_marts.name}.tmp")
+    _link(kept, aside)
+    _swap_in(paths, aside)
+    ledger.note_publication(build_id, now(), went_back_from=current)
+
+
+def prune(paths: DataPaths, ledger: Ledger, keep: int) -> list[str]:
+    """Deletes kept builds but the last so many that were published, and what a kill left; gives their names."""
+    last = [publication.build_id for publication in kept_builds(paths, ledger)][-keep:]
+    wanted = {_kept(paths, build_id).name for build_id in last}
+    files = [file for file in sorted(paths.kept_builds.iterdir()) if re.fullmatch(_OURS, file.name)]
+    deleted = [file for file in files if file.name not in wanted]
+    for file in deleted:
+        file.unlink()
+    return [file.name for file in deleted]
+
+
+def _kept(paths: DataPaths, build_id: str) -> Path:
+    return paths.kept_builds / f"{build_id}.duckdb"
+
+
+def _keep(paths: DataPaths, file: Path, build_id: str) -> None:
+    paths.kept_builds.mkdir(parents=True, exist_ok=True)
+    aside = paths.kept_builds / f".{build_id}.tmp"
+    _link(file, aside)
+    put_in_place(aside, _kept(paths, build_id))
+
+
+def _link(file: Path, aside: Path) -> None:
+    """The same file under another name; a copy where the file system has no such thing."""
+    aside.unlink(missing_ok=True)
+    try:
+        os.link(file, aside)
+    except OSError:
+        shutil.copyfile(file, aside)
+
+
+def _swap_in(paths: DataPaths, aside: Path) -> None:
+    place = paths.published_marts
+    # A write-ahead log belongs to the file it came with: left by a reader who wrote, it would spoil the next.
+    remove(place.with_name(f"{place.name}.wal"))
+    put_in_place(aside, place)
+    # Where both names are of one file already, a rename does nothing.
+    aside.unlink(missing_ok=True)
+
+
 def _add_build_info(
-    connection: duckdb.DuckDBPyConnection, settings: Settings, build: Build, published_at: datetime
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    build: Build,
+    published_at: datetime,
+    override_reason: str | None,
 ) -> None:
     definition = ", ".join(
         f"{column.name} {column.sql_type}{'' if column.nullable else ' not null'}" for column in columns("build_info")
@@ -59,13 +209,14 @@ def _add_build_info(
     connection.execute(
         f"insert into publication.{SCHEMA}.build_info by name select $build_id as build_id,"
         " $published_at::timestamp as published_at, $data_until::date as data_until, $version as version,"
-        " $settings as settings",
+        " $settings as settings, $override_reason as override_reason",
         {
             "build_id": build.build_id,
             "published_at": published_at.replace(tzinfo=None),
             "data_until": build.data_until,
             "version": sendmart_version(),
             "settings": settings.as_json(),
+            "override_reason": override_reason,
         },
     )
 

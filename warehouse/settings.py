@@ -86,6 +86,9 @@ class Settings(BaseSettings):
     min_rejected_rows: int = Field(
         10, ge=0, description="With fewer rows of a log-day in quarantine than this, publication is not held back."
     )
+    kept_builds: int = Field(
+        7, ge=1, le=1_000, description="How many published builds are kept to go back to, the current one included."
+    )
     export_retention_days: int = Field(30, ge=1, le=36_500, description="How many days exports are kept.")
     export_csv_mode: Literal["spreadsheet", "raw"] = Field(
         "spreadsheet",

@@ -13,6 +13,7 @@ from orchestration.commands.common import FAILED, OK, open_warehouse, show_progr
 from orchestration.stages import find_work, prune_exports
 from warehouse.dbt import BuildFailed
 from warehouse.ledger import Refresh, now
+from warehouse.publication import settle
 
 
 def refresh(
@@ -35,6 +36,7 @@ def refresh(
     started_at = now()
     try:
         with writer_of(warehouse):
+            settle(warehouse.paths, warehouse.ledger)
             # Looked for only now: what another refresh has just done is no work any more.
             work = find_work(warehouse, verify=verify, full_refresh=full_refresh)
             telling.landing(warehouse, work)

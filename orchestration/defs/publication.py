@@ -5,6 +5,8 @@ A candidate that is held back fails the step, so that somebody is told; what was
 Not here: the decision (`quality.gate`), the swap (`warehouse.publication`).
 """
 
+from typing import Any
+
 import dagster as dg
 
 from orchestration import stages
@@ -38,13 +40,19 @@ def published_marts(warehouse: WarehouseResource) -> dg.MaterializeResult:
                 metadata={f"{place}. {hold.code}": str(hold) for place, hold in enumerate(verdict.holds[:50], start=1)},
                 allow_retries=False,
             )
-        published_at = stages.publish(opened, candidate)
-    return dg.MaterializeResult(
-        metadata={
-            "build_id": candidate.build_id,
-            "published_at": published_at.isoformat(),
-            "data_until": str(candidate.data_until),
-            "path": dg.MetadataValue.path(str(opened.paths.published_marts)),
-            "warnings": len(verdict.warnings),
-        }
-    )
+        published_at, gist = stages.publish(opened, candidate)
+    metadata: dict[str, Any] = {
+        "build_id": candidate.build_id,
+        "published_at": published_at.isoformat(),
+        "data_until": str(candidate.data_until),
+        "path": dg.MetadataValue.path(str(opened.paths.published_marts)),
+        "warnings": len(verdict.warnings),
+    }
+    if gist:
+        metadata["what changed"] = gist.in_words()
+        metadata["largest moves"] = dg.MetadataValue.md(gist.largest_moves)
+        metadata["large moves of settled figures"] = "\n".join(gist.warnings) or "none"
+    if verdict.overridden:
+        metadata["overridden"] = "\n".join(str(hold) for hold in verdict.overridden)
+        metadata["override_reason"] = opened.ledger.overrides(candidate.build_id)[-1].reason
+    return dg.MaterializeResult(metadata=metadata)

@@ -110,9 +110,16 @@ IN_A_FULL_BUILD = {
 IN_A_PUBLICATION = {
     "the candidate is copied": before("warehouse.publication._add_build_info"),
     "the copy says which build it is": after("warehouse.publication._add_build_info"),
-    "the copy is about to be swapped in": before("warehouse.publication.put_in_place"),
+    "the copy is about to be kept": before("warehouse.publication.put_in_place"),
+    "the copy is kept, and about to be swapped in": before("warehouse.publication.put_in_place", call=2),
     "the copy is swapped in, the ledger does not know": before("warehouse.ledger.Ledger.note_publication"),
+    "the ledger knows, old builds are not pruned": before("warehouse.publication.prune"),
     "the ledger knows, nothing is exported": after("warehouse.ledger.Ledger.note_publication"),
+}
+IN_A_ROLLBACK = {
+    "the earlier build is about to be swapped in": before("warehouse.publication.put_in_place", given="marts.duckdb"),
+    "the earlier build is swapped in, the ledger does not know": before("warehouse.ledger.Ledger.note_publication"),
+    "the ledger knows that there was a way back": after("warehouse.ledger.Ledger.note_publication"),
 }
 IN_AN_EXPORT = {
     "both files are written aside": before("warehouse.exports.put_in_place"),
@@ -129,6 +136,7 @@ CRASH_POINTS = {
     **IN_A_BUILD_OF_CHANGED_CODE,
     **IN_A_FULL_BUILD,
     **IN_A_PUBLICATION,
+    **IN_A_ROLLBACK,
     **IN_AN_EXPORT,
 }
 
@@ -148,6 +156,13 @@ def refresh(warehouse: Warehouse, *, full_refresh: bool = False) -> None:
 def refresh_killed_at(warehouse: Warehouse, point: str, *, full_refresh: bool = False) -> None:
     """Refreshes until a named point, and no further."""
     with _started(_refresh_until, warehouse, CRASH_POINTS[point], full_refresh) as process:
+        process.join(PATIENCE_SECONDS)
+        assert process.exitcode == -signal.SIGKILL, f"exit code {process.exitcode}: it never came so far that {point}"
+
+
+def roll_back_killed_at(warehouse: Warehouse, point: str) -> None:
+    """Goes back to the build published before, until a named point, and no further."""
+    with _started(_roll_back_until, warehouse, CRASH_POINTS[point]) as process:
         process.join(PATIENCE_SECONDS)
         assert process.exitcode == -signal.SIGKILL, f"exit code {process.exitcode}: it never came so far that {point}"
 
@@ -186,6 +201,11 @@ def _started(function: Callable[..., None], *args: Any) -> Iterator[multiprocess
 def _refresh_until(warehouse: Warehouse, point: CrashPoint, full_refresh: bool) -> None:
     point.arm()
     refresh(warehouse, full_refresh=full_refresh)
+
+
+def _roll_back_until(warehouse: Warehouse, point: CrashPoint) -> None:
+    point.arm()
+    stages.roll_back(warehouse)
 
 
 def _die() -> None:

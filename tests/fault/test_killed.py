@@ -21,14 +21,21 @@ import duckdb
 import polars as pl
 import pytest
 
+from models.runbook import Code
 from models.vocabulary import Log
 from orchestration import stages
 from orchestration.stages import Warehouse
 from tests.fault import killing
-from tests.fault.killing import refresh, refresh_killed_after, refresh_killed_at, seconds_of_a_refresh
+from tests.fault.killing import (
+    refresh,
+    refresh_killed_after,
+    refresh_killed_at,
+    roll_back_killed_at,
+    seconds_of_a_refresh,
+)
 from tests.oracle.landing_zones import write_landing_zone
 from tests.running import all_marts, environment, environment_of, exported_rows
-from warehouse import landing
+from warehouse import landing, publication
 from warehouse.exports import REPORTS
 from warehouse.settings import load_settings
 
@@ -371,6 +378,39 @@ def test_a_killed_publication_or_export_is_repeated(
     assert_nothing_half_done(zone.warehouse(), [published, final])
     refresh(zone.warehouse())
     assert_same(zone.warehouse(), final)
+    assert_kept(zone.warehouse(), [published, final])
+
+
+@pytest.mark.parametrize("point", killing.IN_A_ROLLBACK)
+def test_a_killed_rollback_is_repeated_and_what_was_gone_back_from_is_held_back(
+    zone: Zone, published: Outcome, built: None, final: Outcome, point: str
+) -> None:
+    zone.restore("built")
+    refresh(zone.warehouse())
+    roll_back_killed_at(zone.warehouse(), point)
+    warehouse = zone.warehouse()
+    assert_nothing_half_done(warehouse, [published, final])
+    assert_kept(warehouse, [published, final])
+    publication.settle(warehouse.paths, warehouse.ledger)
+    if _marts(warehouse.paths.published_marts) == final["marts"]:
+        stages.roll_back(warehouse)
+    assert _marts(warehouse.paths.published_marts) == published["marts"]
+    stages.export(warehouse, stages.unexported(warehouse))
+    assert {report: exported_rows(warehouse.paths, report) for report in REPORTS} == published["exports"]
+    assert stages.find_work(warehouse).must_publish
+    assert Code.BUILD_WITHDRAWN in [hold.code for hold in stages.decide(warehouse).holds]
+    refresh(warehouse)
+    assert_same(warehouse, final)
+
+
+def assert_kept(warehouse: Warehouse, builds: Iterable[Outcome]) -> None:
+    """Both builds are there to go back to, and what is published is one of them."""
+    kept = publication.kept_builds(warehouse.paths, warehouse.ledger)
+    files = [publication.kept_file(warehouse.paths, warehouse.ledger, build.build_id) for build in kept]
+    wholes = [build["marts"] for build in builds]
+    assert len(files) == len(wholes)
+    assert all(whole in map(_marts, files) for whole in wholes)
+    assert _marts(warehouse.paths.published_marts) in map(_marts, files)
 
 
 # --- any moment

@@ -91,11 +91,42 @@ def test_bad_files_hold_back_until_mended_or_accepted(tmp_path: Path) -> None:
     assert len(rejected_rows(published / "quarantine.duckdb")) == 20, "quarantine is brought up to date all the same"
     assert "held back" in sendmart(variables, "status").stdout
 
+    refused = sendmart(variables, "publish")
+    assert refused.returncode == 1
+    assert "file-refused: " in refused.stdout
+    assert "rows-rejected: " in refused.stdout
+    assert sendmart(variables, "publish", "--accept", " ").returncode == 2
+    assert sendmart(variables, "publish", "--accept", "why", "--dry-run").returncode == 1
+    assert marts.stat().st_ino == inode
+    overridden = sendmart(variables, "publish", "--accept", "a demonstration without Summer")
+    assert overridden.returncode == 0, overridden.stdout + overridden.stderr
+    assert marts.stat().st_ino != inode
+    status = sendmart(variables, "status").stdout
+    assert "a demonstration without Summer" in status
+    assert "rows-rejected: campaigns of 2026-01-03" in status
+    assert [row["override_reason"] for row in mart_rows(marts, "build_info")] == ["a demonstration without Summer"]
+
+    back = sendmart(variables, "rollback")
+    assert back.returncode == 0, back.stdout + back.stderr
+    assert marts.stat().st_ino == inode, "the very file that was published first"
+    withdrawn = sendmart(variables, "refresh")
+    assert withdrawn.returncode == 1, "what was gone back from is not published by a night in which nothing came"
+    assert "build-withdrawn: " in withdrawn.stdout
+    assert "rows-rejected: " not in withdrawn.stdout, "of this build it stays overridden"
+    assert sendmart(variables, "rollback").returncode == 1, "there is nothing before the first"
+
     (campaigns / "2026-01-02.csv").write_text(HEADER + "c2,Summer,MMS,bob,2026-01-02T10:00:00Z\n")
+    still_held = sendmart(variables, "refresh")
+    assert still_held.returncode == 1
+    assert "rows-rejected: " in still_held.stdout, (
+        "the next build is judged anew, for the same content of the same file"
+    )
+    assert "build-withdrawn: " not in still_held.stdout
     accepted = sendmart(variables, "accept", "campaigns/2026-01-03.csv", "--reason", "a test of the sending platform")
     assert accepted.returncode == 0
-    mended = sendmart(variables, "refresh")
+    mended = sendmart(variables, "publish")
     assert mended.returncode == 0, mended.stdout + mended.stderr
+    assert "since build " in mended.stdout
     assert {row["campaign_name"] for row in mart_rows(marts, "campaigns")} == {"Spring", "Summer"}
 
     (campaigns / "2026-01-03.csv").write_text(HEADER + bad_rows + "c99,Odd,TELEX,ann,2026-01-03T10:00:00Z\n")
@@ -103,6 +134,11 @@ def test_bad_files_hold_back_until_mended_or_accepted(tmp_path: Path) -> None:
     (campaigns / "2026-01-03.csv").write_text("")
     emptied = sendmart(variables, "refresh")
     assert emptied.returncode == 0
+    assert "since build " in emptied.stdout, "the gist of what a publication changed"
+    told = sendmart(variables, "diff")
+    assert told.returncode == 0, told.stderr
+    assert "Campaigns whose figures moved: 0" in told.stdout
+    assert sendmart(variables, "diff", "nonsense").returncode == 2
     assert rejected_rows(published / "quarantine.duckdb") == []
 
 

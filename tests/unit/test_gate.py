@@ -1,12 +1,13 @@
 """The gate: what holds a build back, and what does not."""
 
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 
 import pytest
 
 from models.checks import CheckResult
 from quality.gate import decide
+from warehouse.ledger import Publication
 
 MONDAY, TUESDAY = date(2026, 1, 5), date(2026, 1, 6)
 
@@ -175,3 +176,34 @@ def test_what_is_printed_ends_by_naming_the_page_of_the_runbook():
     files = [File(refusal="x"), File(source_file="b", rejected=500)]
     for hold in decided(files, [CheckResult("a", True, False)], ["missing"]).holds:
         assert str(hold).endswith(f"See docs/runbook/{hold.code}.md")
+
+
+# What a person said of a build
+
+
+WITHDRAWAL = Publication("b1", datetime(2026, 1, 6, 8, tzinfo=UTC), went_back_from="b2")
+
+
+def test_a_build_that_somebody_went_back_from_is_held_back_though_every_check_holds():
+    (hold,) = decide(["a"], [CheckResult("a", True, True)], [File()], 0.01, 10, withdrawal=WITHDRAWAL).holds
+    assert hold.code == "build-withdrawn"
+    for words in ("b2", "2026-01-06 08:00:00", "b1", "sendmart publish --accept"):
+        assert words in str(hold)
+
+
+def test_what_a_person_overrode_holds_back_no_more_and_all_else_does():
+    def verdict(*overridden: str, detail: str = "3 campaigns", at: int = 8):
+        withdrawal = replace(WITHDRAWAL, published_at=WITHDRAWAL.published_at.replace(hour=at))
+        files = [File(refusal="x"), File(source_file="b", rejected=500)]
+        recorded = [CheckResult("tiles", True, False, detail)]
+        return decide(["gone"], recorded, files, 0.01, 10, withdrawal=withdrawal, overridden=overridden)
+
+    everything = [str(hold) for hold in verdict().holds]
+    assert len(everything) == 5
+    assert (verdict().overridden, verdict().may_publish) == ((), False)
+    assert verdict(*everything).may_publish
+    assert [str(hold) for hold in verdict(*everything).overridden] == everything
+    for left in everything:
+        assert [str(hold) for hold in verdict(*(text for text in everything if text != left)).holds] == [left]
+    assert codes(verdict(*everything, detail="4 campaigns")) == ["check-failed"], "found anew, it is another"
+    assert codes(verdict(*everything, at=9)) == ["build-withdrawn"], "gone back from once more"

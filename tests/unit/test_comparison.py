@@ -1,0 +1,286 @@
+"""What changed between two builds: every kind of change is counted once, and large moves of settled campaigns warn."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from models.marts import DBT_MARTS, SCHEMA, columns
+from warehouse import comparison
+from warehouse.comparison import Comparison, Gist, MartChange, Move, compare, gist
+from warehouse.export_scope import CONTACT_REPORTS
+from warehouse.settings import load_settings
+
+LONG_AGO, LATELY, DATA_UNTIL = datetime(2026, 1, 2, 12), datetime(2026, 1, 14, 12), date(2026, 1, 15)
+NUMBER = "+447700900123"
+Rows = dict[str, list[dict]]
+
+
+def marts_file(place: Path, rows: Rows, *changes: str, with_digests: bool = True) -> Path:
+    """A file of marts; of a row what is not given is 0, or the text x."""
+    place.unlink(missing_ok=True)
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{place}' as f; create schema f.{SCHEMA}; create schema f.digests")
+        for mart in DBT_MARTS:
+            types = {column.name: column.sql_type for column in columns(mart)}
+            connection.execute(
+                f"create table f.{SCHEMA}.{mart} ({', '.join(f'{name} {kind}' for name, kind in types.items())})"
+            )
+            blank = {
+                name: "x" if kind == "varchar" else LONG_AGO if kind == "timestamp" else 0
+                for name, kind in types.items()
+            }
+            for row in rows.get(mart, []):
+                assert row.keys() <= types.keys()
+                connection.execute(
+                    f"insert into f.{SCHEMA}.{mart} values ({', '.join('?' * len(types))})",
+                    list((blank | row).values()),
+                )
+        for report in CONTACT_REPORTS if with_digests else ():
+            connection.execute(
+                f"create table f.digests.{report}_digested as select campaign_id, count(*) as rows_of_campaign,"
+                f" cast(bit_xor(hash(t)) as varchar) as digest from f.{SCHEMA}.{report} as t group by campaign_id"
+            )
+        connection.execute(f"use f.{SCHEMA}")
+        for change in changes:
+            connection.execute(change)
+    return place
+
+
+def campaign(campaign_id: str, at: datetime | None = LONG_AGO, **figures) -> dict:
+    return {"campaign_id": campaign_id, "campaign_name": f"Name {campaign_id}", "last_sent_at": at, **figures}
+
+
+def contact(campaign_id: str | None, contact_id: str, **values) -> dict:
+    return {"campaign_id": campaign_id, "contact_id": contact_id, "mobile_number": NUMBER, **values}
+
+
+@pytest.fixture
+def compared(tmp_path: Path, bare_environment, monkeypatch):
+    monkeypatch.setenv("SENDMART_DATA", str(tmp_path / "data"))
+
+    def compared(before: Path | Rows, after: Path | Rows, **options) -> Comparison:
+        files = [
+            place if isinstance(place, Path) else marts_file(tmp_path / f"{name}.duckdb", place)
+            for name, place in (("before", before), ("after", after))
+        ]
+        return compare(load_settings(), *files, **options)
+
+    return compared
+
+
+@pytest.fixture
+def gist_of(tmp_path: Path, bare_environment, monkeypatch):
+    monkeypatch.setenv("SENDMART_DATA", str(tmp_path / "data"))
+
+    def gist_of(before: list[dict], after: list[dict], data_until: date | None = DATA_UNTIL) -> Gist:
+        files = [
+            marts_file(tmp_path / f"{name}.duckdb", {"campaign_metrics": rows})
+            for name, rows in (("before", before), ("after", after))
+        ]
+        return gist(load_settings(), "b1", *files, data_until)
+
+    return gist_of
+
+
+def of(found: Comparison, mart: str) -> MartChange:
+    return next(one for one in found.marts if one.mart == mart)
+
+
+# Marts
+
+
+def test_builds_with_the_same_rows_have_no_changes(compared) -> None:
+    rows = {
+        "campaign_metrics": [campaign("c1", revenue=5)],
+        "delivery_status": [contact("c1", "k1")],
+        "unmapped_receipts": [{"provider": "p", "error_code": None}],
+    }
+    found = compared(rows, rows)
+    assert [one.mart for one in found.marts] == list(DBT_MARTS)
+    assert all(one.is_nothing for one in found.marts)
+    assert (found.campaigns_moved, found.moves, found.new_campaigns, found.gone_campaigns) == (0, (), (), ())
+
+
+@pytest.mark.parametrize("with_digests", [True, False])
+def test_rows_that_came_went_and_changed_are_told_apart_by_key(compared, tmp_path: Path, with_digests: bool) -> None:
+    before = [contact("c1", "stays"), contact("c1", "goes"), contact("c1", "turns", delivery_status="pending")]
+    after = [contact("c1", "stays"), contact("c1", "comes"), contact("c1", "turns", delivery_status="delivered")]
+    after.append(contact("c2", "comes"))
+    nobody = {"contact_id": "k", "unsubscribed_at": LONG_AGO, "campaign_id": None}
+    orders = [{"order_id": "o1", "campaign_id": "c1"}, {"order_id": "o1", "campaign_id": "c2"}]
+    found = compared(
+        marts_file(
+            tmp_path / "1.duckdb",
+            {"delivery_status": before, "attributed_unsubscribes": [nobody], "attributed_orders": orders},
+            with_digests=with_digests,
+        ),
+        marts_file(
+            tmp_path / "2.duckdb",
+            {
+                "delivery_status": after,
+                "attributed_unsubscribes": [nobody | {"source": "y"}],
+                "attributed_orders": orders[1:],
+            },
+        ),
+    )
+    assert of(found, "delivery_status") == MartChange("delivery_status", 3, 4, 2, 1, 1, (), (), ())
+    assert of(found, "attributed_unsubscribes") == MartChange("attributed_unsubscribes", 1, 1, 0, 0, 1, (), (), ())
+    assert of(found, "attributed_orders") == MartChange("attributed_orders", 2, 1, 0, 1, 0, (), (), ())
+
+
+def test_columns_that_came_went_and_have_another_type_are_named_and_rows_compared_by_the_others(
+    compared, tmp_path: Path
+) -> None:
+    rows = {"campaign_overview": [{"campaign_id": "c1"}], "suppressed_numbers": [{"mobile_number": NUMBER}]}
+    found = compared(
+        marts_file(tmp_path / "1.duckdb", rows),
+        marts_file(
+            tmp_path / "2.duckdb",
+            rows,
+            "alter table campaign_overview drop column pending",
+            "alter table campaign_overview add column tile bigint",
+            "alter table campaign_overview alter deleted type varchar",
+            "alter table suppressed_numbers rename mobile_number to number_key",
+        ),
+    )
+    assert of(found, "campaign_overview") == MartChange(
+        "campaign_overview", 1, 1, 0, 0, 0, ("tile",), ("pending",), ("deleted",)
+    )
+    suppressed = of(found, "suppressed_numbers")
+    assert (suppressed.added, suppressed.columns_added, suppressed.columns_removed) == (
+        *(None, ("number_key",), ("mobile_number",)),
+    )
+
+
+def test_a_mart_that_is_new_is_all_columns(compared, tmp_path: Path) -> None:
+    found = compared(
+        marts_file(tmp_path / "1.duckdb", {}, "drop table unmatched_events"),
+        marts_file(tmp_path / "2.duckdb", {"unmatched_events": [{"log": "clicks"}]}),
+    )
+    assert (of(found, "unmatched_events").rows_before, of(found, "unmatched_events").rows_after) == (0, 1)
+    assert "events" in of(found, "unmatched_events").columns_added
+
+
+# Figures by campaign
+
+
+def test_figures_that_moved_are_listed_by_campaign_the_largest_first(compared, tmp_path: Path) -> None:
+    before = {
+        "campaign_metrics": [
+            campaign("small", total_sent=10),
+            campaign("large", revenue=Decimal("10.50"), total_sent=3),
+        ],
+        "campaign_overview": [{"campaign_id": "large", "pending": 4, "revenue": 0}, {"campaign_id": "small"}],
+    }
+    after = {
+        "campaign_metrics": [
+            campaign("small", total_sent=11),
+            campaign("large", revenue=Decimal("1.25"), total_sent=4),
+        ],
+        "campaign_overview": [{"campaign_id": "large", "pending": 2, "revenue": 9}, {"campaign_id": "small"}],
+    }
+
+    def move(campaign_id: str, figure: str, before: str, after: str) -> Move:
+        return Move(campaign_id, f"Name {campaign_id}", LONG_AGO, figure, Decimal(before), Decimal(after))
+
+    everything = (
+        move("large", "revenue", "10.50", "1.25"),
+        move("large", "pending", "4", "2"),
+        move("large", "total_sent", "3", "4"),
+        move("small", "total_sent", "10", "11"),
+    )
+    files = [marts_file(tmp_path / "1.duckdb", before), marts_file(tmp_path / "2.duckdb", after)]
+    for options, moves in (
+        ({}, everything),
+        ({"campaigns": 1}, everything[:3]),
+        ({"campaigns": None}, everything),
+        ({"campaign_id": "small"}, everything[3:]),
+        ({"campaign_id": "nobody"}, ()),
+    ):
+        found = compared(*files, **options)
+        assert (found.campaigns_moved, found.moves) == (2, moves)
+
+
+def test_campaigns_that_came_and_went_are_named_and_do_not_move(compared) -> None:
+    found = compared({"campaign_metrics": [campaign("goes", total_sent=9)]}, {"campaign_metrics": [campaign("comes")]})
+    assert (found.new_campaigns, found.gone_campaigns, found.moves) == (("comes",), ("goes",), ())
+
+
+# The gist
+
+
+def test_the_gist_tells_what_a_night_brought(gist_of) -> None:
+    before = [campaign("c1", LATELY, total_sent=1000, total_delivered=900, revenue=Decimal("100.00"))]
+    after = [
+        campaign("c1", LATELY, total_sent=1000, total_delivered=990, revenue=Decimal("103.20")),
+        campaign("c2", LATELY, total_sent=1200, total_delivered=1000),
+    ]
+    found = gist_of(before, after)
+    assert found.in_words() == (
+        "since build b1: +1 campaigns, +1,200 messages, +1,090 delivered, revenue +3.2%, 1 campaigns moved"
+    )
+    assert found.warnings == ()
+    assert "| c1 | Name c1 | total_delivered | 900.00 | 990.00 |" in found.largest_moves
+
+
+LARGE_MOVES = [
+    # More than a tenth, at least a hundred, and sent more than seven days before the end of the data: all three.
+    (LONG_AGO, 1000, 1101, True),
+    (LONG_AGO, 1000, 1100, False),
+    (LONG_AGO, 100, 199, False),
+    (LONG_AGO, 100, 200, True),
+    (LONG_AGO, 0, 100, True),
+    (LONG_AGO, 1000, 899, True),
+    (datetime(2026, 1, 7, 23, 59), 1000, 2000, True),
+    (datetime(2026, 1, 8), 1000, 2000, False),
+    (None, 1000, 2000, False),
+]
+
+
+@pytest.mark.parametrize("figure", ["total_sent", "total_delivered", "revenue", "total_clicks"])
+def test_large_moves_of_campaigns_that_should_be_settled_warn(gist_of, monkeypatch, figure: str) -> None:
+    monkeypatch.setattr(comparison, "WARNINGS_SHOWN", 100)
+    moves = {f"c{number}": move for number, move in enumerate(LARGE_MOVES)}
+    found = gist_of(
+        [campaign(name, at, **{figure: before}) for name, (at, before, _, _) in moves.items()],
+        [campaign(name, at, **{figure: after}) for name, (at, _, after, _) in moves.items()],
+    )
+    expected = [
+        f"campaign {name}, last sent {at:%Y-%m-%d}: {figure} {before:,} → {after:,} ("
+        for name, (at, before, after, warns) in moves.items()
+        if warns and figure != "total_clicks"
+    ]
+    assert sorted(warning.partition("(")[0] + "(" for warning in found.warnings) == expected
+
+
+def test_totals_that_shrank_and_campaigns_that_went_warn(gist_of) -> None:
+    def warnings(revenue: str = "100.00", **figures: int) -> tuple[str, ...]:
+        whole = {"total_sent": 50, "total_delivered": 40, "total_clicks": 30, "direct_orders": 20}
+        before = [campaign("c1", LATELY, revenue=Decimal("100.00"), **whole)]
+        return gist_of(before, [campaign("c1", LATELY, revenue=Decimal(revenue), **(whole | figures))]).warnings
+
+    assert warnings() == warnings(direct_orders=10) == warnings(revenue="99.00") == ()
+    assert warnings(revenue="98.99") == ("revenue of all campaigns shrank: 100 → 98.99 (-1.0%)",)
+    assert warnings(total_sent=49) == ("total_sent of all campaigns shrank: 50 → 49 (-2.0%)",)
+    assert len(warnings(total_delivered=39, total_clicks=29)) == 2
+    (gone,) = gist_of([campaign(f"c{number}") for number in range(5)], [campaign("c0")]).warnings
+    assert gone == "4 campaigns are gone (c1, c2, c3, …)"
+
+
+def test_many_large_moves_are_counted(gist_of) -> None:
+    before = [campaign(f"c{number}", total_sent=100) for number in range(8)]
+    after = [campaign(f"c{number}", total_sent=300 + number) for number in range(8)]
+    found = gist_of(before, after)
+    assert [warning.partition(",")[0] for warning in found.warnings[:5]] == [
+        f"campaign c{7 - place}" for place in range(5)
+    ]
+    assert found.warnings[5].startswith("… and 3 more large moves")
+    assert gist_of(before, after, data_until=None).warnings == ()
+
+
+def test_phone_numbers_are_in_nothing_that_is_told(compared) -> None:
+    rows = {"delivery_status": [contact("c1", "k1")], "suppressed_numbers": [{"mobile_number": NUMBER}]}
+    assert NUMBER not in repr(compared({}, rows))

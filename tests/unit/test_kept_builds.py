@@ -1,0 +1,245 @@
+"""Published builds that are kept: which, the way back to them, and what a person says of one."""
+
+import os
+import re
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from models.marts import DBT_MARTS, SCHEMA, columns
+from warehouse import publication
+from warehouse.ledger import Build, Ledger, Publication
+from warehouse.paths import DataPaths
+from warehouse.publication import NotKept
+from warehouse.settings import load_settings
+
+A, B, C, D = (f"20260105T03300{number}Z-00000{number}" for number in range(1, 5))
+
+
+class Builds:
+    """A data folder in which candidates are made, and published."""
+
+    def __init__(self, data: Path) -> None:
+        self.paths = DataPaths(data)
+        self.ledger = Ledger(self.paths.ledger)
+        self._made: dict[str, Build] = {}
+
+    def make(self, build_id: str, inputs: str | None = None) -> Build:
+        """A candidate of this id; its one campaign is named for it."""
+        self.paths.candidate.parent.mkdir(parents=True, exist_ok=True)
+        self.paths.candidate.unlink(missing_ok=True)
+        with duckdb.connect(str(self.paths.candidate)) as connection:
+            connection.execute(f"create schema {SCHEMA}")
+            for mart in DBT_MARTS:
+                definition = ", ".join(f"{column.name} {column.sql_type}" for column in columns(mart))
+                connection.execute(f"create table {SCHEMA}.{mart} ({definition})")
+            connection.execute(f"insert into {SCHEMA}.campaigns (campaign_id) values (?)", [build_id])
+        build = Build(build_id, inputs or build_id, None, datetime(2026, 1, 5, tzinfo=UTC))
+        if build_id not in self._made:
+            self.ledger.note_candidate(build, [], {}, None)
+        self._made[build_id] = build
+        return build
+
+    def publish(self, *build_ids: str) -> None:
+        for build_id in build_ids:
+            publication.publish(load_settings(), self.paths, self.ledger, self.make(build_id))
+
+    def go_back(self, build_id: str) -> None:
+        publication.go_back(self.paths, self.ledger, build_id)
+
+    @property
+    def kept(self) -> list[str]:
+        return [one.build_id for one in publication.kept_builds(self.paths, self.ledger)]
+
+    @property
+    def before(self) -> str | None:
+        return publication.before(self.paths, self.ledger)
+
+    @property
+    def published(self) -> str:
+        """The build that readers see: what it says, and what it holds."""
+        with duckdb.connect(str(self.paths.published_marts), read_only=True) as connection:
+            (build_id,) = connection.execute("select build_id from marts.marts.build_info").fetchone()
+            assert connection.execute("select campaign_id from marts.marts.campaigns").fetchone() == (build_id,)
+        return build_id
+
+    def file(self, build_id: str) -> Path:
+        return self.paths.kept_builds / f"{build_id}.duckdb"
+
+
+@pytest.fixture
+def builds(tmp_path: Path, bare_environment) -> Builds:
+    return Builds(tmp_path / "data")
+
+
+def test_the_last_so_many_are_kept_and_the_current_one_is_the_published_file(builds: Builds, monkeypatch) -> None:
+    monkeypatch.setenv("SENDMART_KEPT_BUILDS", "2")
+    builds.publish(A, B)
+    assert builds.kept == [A, B]
+    builds.publish(C)
+    assert (builds.kept, builds.published) == ([B, C], C)
+    assert sorted(file.name for file in builds.paths.kept_builds.iterdir()) == [f"{B}.duckdb", f"{C}.duckdb"]
+    assert builds.file(C).samefile(builds.paths.published_marts)
+    monkeypatch.setenv("SENDMART_KEPT_BUILDS", "1")
+    builds.publish(D)
+    assert builds.kept == [D]
+
+
+def test_nothing_but_builds_is_pruned(builds: Builds) -> None:
+    builds.publish(A)
+    for name in ("notes.txt", "mine.duckdb", f".{B}.tmp", f"{C}.duckdb", f"{A}.duckdb.wal"):
+        (builds.paths.kept_builds / name).touch()
+    builds.publish(D)
+    left = {file.name for file in builds.paths.kept_builds.iterdir()}
+    assert left == {"notes.txt", "mine.duckdb", f"{A}.duckdb", f"{D}.duckdb"}
+
+
+def test_what_a_version_published_that_kept_none_is_kept_too(builds: Builds) -> None:
+    builds.publish(A)
+    builds.file(A).unlink()
+    builds.publish(B)
+    assert builds.kept == [A, B]
+
+
+def test_without_hard_links_builds_are_copied(builds: Builds, monkeypatch) -> None:
+    def refused(*_args) -> None:
+        raise OSError("no such thing here")
+
+    monkeypatch.setattr(os, "link", refused)
+    builds.publish(A, B)
+    builds.go_back(A)
+    assert builds.published == A
+    assert not builds.file(A).samefile(builds.paths.published_marts)
+
+
+def test_going_back_is_a_publication_and_takes_readers_to_the_earlier_build(builds: Builds) -> None:
+    builds.publish(A, B)
+    (builds.paths.published_marts.with_name("marts.duckdb.wal")).write_bytes(b"of a reader who wrote")
+    builds.go_back(A)
+    assert (builds.published, builds.kept) == (A, [B, A])
+    assert [(one.build_id, one.went_back_from) for one in builds.ledger.publications()] == [
+        *((A, None), (B, None), (A, B)),
+    ]
+    assert builds.ledger.last_publication()[0] == A
+    assert not list(builds.paths.published_marts.parent.glob("*.wal"))
+    builds.publish(C)
+    assert (builds.published, builds.kept) == (C, [B, A, C])
+
+
+@pytest.mark.parametrize("build_id", ["nonsense", "../marts", C, B])
+def test_there_is_no_going_back_to_what_is_not_kept_or_is_published(builds: Builds, build_id: str) -> None:
+    builds.publish(A, B)
+    with pytest.raises(NotKept):
+        builds.go_back(build_id)
+    assert (builds.published, len(builds.ledger.publications())) == (B, 2)
+
+
+def test_the_way_back_leads_past_what_somebody_went_back_from(builds: Builds) -> None:
+    assert builds.before is None
+    builds.publish(A)
+    assert builds.before is None
+    builds.publish(B, C)
+    assert builds.before == B
+    builds.go_back(B)
+    assert builds.before == A, "not forward to C"
+    builds.go_back(A)
+    assert builds.before is None
+    builds.publish(D)
+    assert builds.before == A, "B and C were gone back from"
+    builds.file(A).unlink()
+    assert builds.before is None
+
+
+def test_a_ledger_that_a_kill_left_behind_learns_what_is_published(builds: Builds, monkeypatch) -> None:
+    builds.publish(A)
+    with monkeypatch.context() as killed:
+        killed.setattr(Ledger, "note_publication", lambda *_args, **_named: None)
+        builds.publish(B)
+    publication.settle(builds.paths, builds.ledger)
+    assert [(one.build_id, one.went_back_from) for one in builds.ledger.publications()] == [(A, None), (B, None)]
+    with monkeypatch.context() as killed:
+        killed.setattr(Ledger, "note_publication", lambda *_args, **_named: None)
+        builds.publish(B)
+        builds.go_back(A)
+    for _ in range(2):
+        publication.settle(builds.paths, builds.ledger)
+        assert builds.ledger.publications()[-1].went_back_from == B
+        assert builds.ledger.last_publication()[0] == builds.published == A
+
+
+# What a person says of a build
+
+
+def test_a_build_gone_back_from_is_withdrawn_until_it_is_published_again(builds: Builds) -> None:
+    builds.publish(A, B)
+    assert builds.ledger.withdrawal(B) is None
+    builds.go_back(A)
+    assert builds.ledger.withdrawal(B) == builds.ledger.publications()[-1]
+    assert builds.ledger.withdrawal(A) is None
+    builds.publish(B)
+    assert builds.ledger.withdrawal(B) is None
+
+
+def test_a_build_made_of_the_same_is_withdrawn_too_and_one_of_other_files_is_not(builds: Builds) -> None:
+    builds.publish(A, B)
+    builds.go_back(A)
+    builds.make(C, inputs=B)
+    builds.make(D)
+    assert builds.ledger.withdrawal(C).went_back_from == B
+    assert builds.ledger.withdrawal(D) is None
+    builds.go_back(B)
+    assert builds.ledger.withdrawal(C) is None, "what it is made of is published"
+
+
+def test_an_override_belongs_to_one_build_and_analysts_read_why(builds: Builds) -> None:
+    builds.ledger.override(A, "a known gap", ["file-refused: x"])
+    builds.ledger.override(A, "and another", ["check-failed: y"])
+    assert [(one.reason, one.overridden) for one in builds.ledger.overrides(A)] == [
+        ("a known gap", ("file-refused: x",)),
+        ("and another", ("check-failed: y",)),
+    ]
+    assert builds.ledger.overrides(B) == []
+    for build_id, reason in ((A, "and another"), (B, None)):
+        builds.publish(build_id)
+        with duckdb.connect(str(builds.paths.published_marts), read_only=True) as connection:
+            assert connection.execute("select override_reason from marts.marts.build_info").fetchone() == (reason,)
+
+
+# What is exported
+
+
+def test_a_build_that_was_gone_back_to_is_exported_again_if_another_was_in_between(tmp_path: Path) -> None:
+    ledger, at = Ledger(tmp_path / "ledger.sqlite"), datetime(2026, 1, 5, tzinfo=UTC)
+    ledger.note_export("campaign_metrics", "1.csv", A, at, {})
+    ledger.note_unchanged("skip_reasons", A)
+    ledger.note_export("campaign_metrics", "2.csv", B, at, {})
+    assert ledger.exported_reports(A) == {"skip_reasons"}, "and nothing of B has taken its place"
+    ledger.note_unchanged("skip_reasons", B)
+    assert (ledger.exported_reports(A), ledger.exported_reports(B)) == (set(), {"campaign_metrics", "skip_reasons"})
+    ledger.note_unchanged("skip_reasons", A)
+    assert ledger.exported_reports(A) == {"skip_reasons"}
+
+
+# Ledgers of before
+
+
+def test_a_ledger_of_a_version_that_published_each_build_once_goes_on(tmp_path: Path) -> None:
+    file, at = tmp_path / "ledger.sqlite", datetime(2026, 1, 5, tzinfo=UTC)
+    with sqlite3.connect(file) as connection:
+        connection.execute("create table publications (build_id text primary key, published_at text not null)")
+        for build_id in (B, A):
+            connection.execute("insert into publications values (?, ?)", (build_id, at.isoformat()))
+    connection.close()
+    for _ in range(2):
+        assert Ledger(file).publications() == [Publication(B, at, None), Publication(A, at, None)]
+    Ledger(file).note_publication(B, at, went_back_from=A)
+    assert Ledger(file).last_publication() == (B, at)
+
+
+def test_names_of_builds_are_those_that_are_pruned() -> None:
+    from warehouse.build import _new_build_id
+
+    assert re.fullmatch(publication._OURS, f"{_new_build_id()}.duckdb")
