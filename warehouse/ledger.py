@@ -17,6 +17,7 @@ from pathlib import Path
 
 from models.checks import CheckResult
 from models.vocabulary import Log
+from warehouse.contents import Content
 from warehouse.landing import LandingFile, Stamp
 
 _SCHEMA = """
@@ -28,6 +29,7 @@ create table if not exists files (
     first_event text, last_event text, unknown_columns text not null, loaded_at text not null,
     primary key (log, source_file)
 );
+create table if not exists lake_contents (place text primary key, size integer not null, sha256 text not null);
 create table if not exists published_quarantine (fingerprint text primary key);
 create table if not exists acceptances (
     log text not null, source_file text not null, sha256 text not null, reason text not null, accepted_at text not null,
@@ -63,6 +65,12 @@ create table if not exists refreshes (
 """
 
 _NO_FILE = ""
+
+IN_FLIGHT = ""
+"""Stands for the SHA-256 of a log file that is being taken: until it is noted what came of it, it counts as untaken."""
+
+NOT_KNOWN = "not known"
+"""Stands for the SHA-256 of a log file that nobody can look at any more, while the lake holds what it gave."""
 
 
 @dataclass(frozen=True)
@@ -171,9 +179,14 @@ class Ledger:
             (stamp.size, stamp.mtime_ns, stamp.ctime_ns, stamp.inode, stamp.noted_ns, file.log, file.source_file),
         )
 
-    def note_files(self, loaded: Iterable[tuple[LoadedFile, Stamp]]) -> None:
-        """Notes what was taken of files, in place of what was noted of them before."""
+    def note_files(
+        self, loaded: Iterable[tuple[LoadedFile, Stamp]], contents: Mapping[Path, Content] | None = None
+    ) -> None:
+        """Notes what was taken of files, in place of what was noted of them before; and what the files of lake and
+        quarantine hold that were written for it, by their places in the data folder.
+        """
         with self._transaction() as connection:
+            _note_contents(connection, contents or {})
             connection.executemany(
                 "insert or replace into files values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
@@ -233,6 +246,21 @@ class Ledger:
             (latest,) = connection.execute("select max(log_date) from files where accepted > 0").fetchone()
             return date.fromisoformat(latest) if latest else None
 
+    # --- what files of lake and quarantine hold
+
+    def note_contents(self, contents: Mapping[Path, Content]) -> None:
+        """Notes what files of lake and quarantine hold, by their places in the data folder."""
+        with self._transaction() as connection:
+            _note_contents(connection, contents)
+
+    def contents(self) -> dict[Path, Content]:
+        """What the files of lake and quarantine held when they were written, by their places in the data folder; nothing
+        of those that an older release wrote.
+        """
+        with self._transaction() as connection:
+            rows = connection.execute("select * from lake_contents")
+            return {Path(row["place"]): Content(row["size"], row["sha256"]) for row in rows}
+
     # --- change feed
 
     def note_changes(self, changes: Iterable[tuple[LandingFile, Path, Path | None]]) -> None:
@@ -250,8 +278,12 @@ class Ledger:
                 ],
             )
             connection.executemany(
-                "update files set sha256 = '', noted_ns = 0 where log = ? and source_file = ?",
-                [(file.log, file.source_file) for file, _, _ in changes],
+                "update files set sha256 = ?, noted_ns = 0 where log = ? and source_file = ?",
+                [(IN_FLIGHT, file.log, file.source_file) for file, _, _ in changes],
+            )
+            connection.executemany(
+                "delete from lake_contents where place = ?",
+                [(f"{root}/{place}",) for _, place, _ in changes for root in ("lake", "quarantine")],
             )
 
     def open_changes(self) -> list[Change]:
@@ -410,13 +442,21 @@ class Ledger:
 
     def last_refresh(self) -> Refresh | None:
         with self._transaction() as connection:
-            row = connection.execute("select * from refreshes order by started_at desc limit 1").fetchone()
+            # In the order in which they were noted: the clock may have jumped.
+            row = connection.execute("select * from refreshes order by rowid desc limit 1").fetchone()
             return row and Refresh(
                 datetime.fromisoformat(row["started_at"]),
                 datetime.fromisoformat(row["finished_at"]),
                 row["outcome"],
                 row["message"],
             )
+
+
+def _note_contents(connection: sqlite3.Connection, contents: Mapping[Path, Content]) -> None:
+    connection.executemany(
+        "insert or replace into lake_contents values (?, ?, ?)",
+        [(str(place), content.size, content.sha256) for place, content in contents.items()],
+    )
 
 
 def _fingerprint(rows: Iterable[sqlite3.Row]) -> str:
