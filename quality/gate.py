@@ -13,6 +13,7 @@ from datetime import date
 from typing import Protocol
 
 from models.checks import CheckResult
+from models.runbook import Code
 
 
 class FileFacts(Protocol):
@@ -29,14 +30,14 @@ class FileFacts(Protocol):
 
 @dataclass(frozen=True)
 class Hold:
-    """One reason why a build is held back: a stable code, what was found, and what to do about it."""
+    """One reason why a build is held back: a code of the runbook, what was found, and what to do about it."""
 
-    code: str
+    code: Code
     found: str
     next_step: str
 
     def __str__(self) -> str:
-        return f"{self.code}: {self.found}. {self.next_step}"
+        return f"{self.code}: {self.found}. {self.next_step}. See {self.code.page}"
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def _refused_files(files: Iterable[FileFacts]) -> Iterable[Hold]:
         if file.refusal and not file.is_accepted:
             name = f"{file.log}/{file.source_file}"
             yield Hold(
-                "file-refused",
+                Code.FILE_REFUSED,
                 f"{name}: {file.refusal}",
                 f'Drop it again, mended, or accept it: sendmart accept {name} --reason "…"',
             )
@@ -111,7 +112,7 @@ def _rejected_rows(files: Iterable[FileFacts], max_share: float, min_rows: int) 
         if rejected and rejected >= min_rows and rejected / records > max_share:
             names = ", ".join(f"{log}/{file.source_file}" for file in open_files[:3])
             yield Hold(
-                "rows-rejected",
+                Code.ROWS_REJECTED,
                 f"{log} of {day}: {rejected} of {records} rows are in quarantine ({names}{', …' * (len(open_files) > 3)})",
                 "See published/quarantine.duckdb; drop the file again, mended, or accept what was found:"
                 f' sendmart accept {log}/{open_files[0].source_file} --reason "…"',
@@ -122,7 +123,7 @@ def _missing_checks(missing: set[str]) -> Iterable[Hold]:
     if missing:
         shown = ", ".join(sorted(missing)[:5])
         yield Hold(
-            "check-missing",
+            Code.CHECK_MISSING,
             f"{len(missing)} checks were not carried out on this build ({shown}{', …' * (len(missing) > 5)})",
             "Refresh again; if they stay missing, look at the audit's step in Dagster",
         )
@@ -131,7 +132,7 @@ def _missing_checks(missing: set[str]) -> Iterable[Hold]:
 def _failed_checks(failed: Iterable[CheckResult]) -> Iterable[Hold]:
     for result in sorted(failed, key=lambda result: result.name):
         yield Hold(
-            "check-failed",
+            Code.CHECK_FAILED,
             f"{result.name}: {result.detail or 'failed'}",
             "The candidate can be looked at in warehouse/candidate.duckdb",
         )

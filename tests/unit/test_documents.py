@@ -5,6 +5,7 @@ from pathlib import Path
 
 from models.dictionary import data_dictionary
 from models.marts import columns
+from models.runbook import Code
 from warehouse.exports import CAMPAIGN_REPORT_COLUMNS
 from warehouse.settings import PREFIX, PROJECT, Settings
 
@@ -26,7 +27,7 @@ def test_the_readme_lists_every_setting_with_its_default() -> None:
 
 
 def test_links_in_the_documents_lead_somewhere() -> None:
-    for document in [PROJECT / "README.md", *(PROJECT / "docs").glob("*.md"), *PROJECT.glob("benchmarks/*.md")]:
+    for document in [PROJECT / "README.md", *(PROJECT / "docs").rglob("*.md"), *PROJECT.glob("benchmarks/*.md")]:
         for link in re.findall(r"\]\(([^)#:]+)\)", document.read_text(encoding="utf-8")):
             assert (document.parent / Path(link)).exists(), f"{document.name}: {link}"
 
@@ -35,3 +36,18 @@ def test_the_campaign_report_shows_every_column_once_under_a_label() -> None:
     labels = {column.name: column.label for column in columns("campaign_metrics")}
     assert sorted(CAMPAIGN_REPORT_COLUMNS) == sorted(labels)
     assert None not in labels.values()
+
+
+def test_every_code_of_the_runbook_has_a_page_and_a_row_in_the_index_and_every_page_a_code() -> None:
+    runbook = PROJECT / "docs" / "runbook"
+    assert {f"docs/runbook/{page.name}" for page in runbook.glob("*.md")} == {
+        "docs/runbook/README.md",
+        *(code.page for code in Code),
+    }
+    index = (runbook / "README.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| \[`(.+)`\]\((.+)\) \| (.+) \|$", index, flags=re.MULTILINE)
+    assert listed == [(code, f"{code}.md", code.meaning) for code in Code]
+    for code in Code:
+        page = (PROJECT / code.page).read_text(encoding="utf-8")
+        assert page.startswith(f"# {code}\n")
+        assert "\n## What to do\n" in page

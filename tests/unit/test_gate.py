@@ -169,3 +169,9 @@ def test_all_that_holds_back_is_listed():
     assert sorted(codes(verdict)) == ["check-failed", "check-failed", "check-missing", "file-refused", "rows-rejected"]
     assert [result.name for result in verdict.warnings] == ["w"]
     assert all(hold.next_step and hold.found for hold in verdict.holds)
+
+
+def test_what_is_printed_ends_by_naming_the_page_of_the_runbook():
+    files = [File(refusal="x"), File(source_file="b", rejected=500)]
+    for hold in decided(files, [CheckResult("a", True, False)], ["missing"]).holds:
+        assert str(hold).endswith(f"See docs/runbook/{hold.code}.md")
