@@ -41,7 +41,11 @@ def main() -> None:
     try:
         app()
     except (OSError, sqlite3.Error, duckdb.Error) as error:
-        typer.echo(f"sendmart: {error}", err=True)
+        from orchestration.failures import failure_of
+        from orchestration.stages import Warehouse
+        from warehouse.settings import load_settings
+
+        typer.echo(f"sendmart: {failure_of(error, Warehouse.of(load_settings()))}", err=True)
         sys.exit(FAILED)
 
 
