@@ -214,6 +214,13 @@ def _lake_file_corrupt(raised: _Raised, warehouse: Warehouse) -> Failure:
 
 
 def _build_file_corrupt(raised: _Raised, warehouse: Warehouse) -> Failure:
+    if raised.kind != "CandidateDamaged":
+        place = _path_in(raised.words) or "a file"
+        return Failure(
+            Code.BUILD_FILE_CORRUPT,
+            f"{place} is damaged ({raised.words})",
+            "Next: sendmart refresh, which makes it anew from the lake. If it comes back, look at the disk",
+        )
     return Failure(
         Code.BUILD_FILE_CORRUPT,
         f"a file of the build in {warehouse.paths.warehouse} is damaged, and was removed ({raised.words})",

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from itertools import groupby
 
@@ -26,7 +26,7 @@ from warehouse.dbt import BuildFailed, dbt_manifest
 from warehouse.duckdb_files import fault_of, says_damaged
 from warehouse.integrity import DamagedFile, LakeDamaged
 from warehouse.landing import LandingFile, LandingZone
-from warehouse.ledger import Build, Ledger, LoadedFile
+from warehouse.ledger import Build, Ledger, LoadedFile, now
 from warehouse.limits import keep_within_limits
 from warehouse.loading import load
 from warehouse.paths import DataPaths
@@ -308,12 +308,16 @@ def publish(warehouse: Warehouse, candidate: Build) -> datetime:
 
 
 def unexported(warehouse: Warehouse) -> list[str]:
-    """The reports that have not been exported from the published build yet."""
+    """The reports that have not been exported from the published build yet, or of which an export was deleted."""
     last = warehouse.ledger.last_publication()
     if last is None:
         return []
     exported = warehouse.ledger.exported_reports(last[0])
-    return [report for report in exports.REPORTS if report not in exported]
+    return [
+        report
+        for report in exports.REPORTS
+        if report not in exported or exports.missing(warehouse.settings, warehouse.paths, warehouse.ledger, report)
+    ]
 
 
 def export(
@@ -348,8 +352,16 @@ def in_words(told: exports.Export | exports.Unchanged) -> str:
 
 
 def prune_exports(warehouse: Warehouse) -> list[str]:
-    """Deletes exports older than the retention."""
+    """Deletes exports older than the retention; nothing where the clock says that nobody refreshed for so long."""
     with warehouse.paths.writer():
+        days = warehouse.settings.export_retention_days
+        last = warehouse.ledger.last_end()
+        if last is not None and now() - last > timedelta(days=days):
+            # It may have jumped ahead: pruned is what is still too old at the next refresh.
+            log.warning(
+                "the last refresh was more than %d days ago, by the clock: no exports are pruned this time", days
+            )
+            return []
         deleted = exports.prune(warehouse.paths, warehouse.settings.export_retention_days)
         log.info("pruned %d export files older than %d days", len(deleted), warehouse.settings.export_retention_days)
         return deleted

@@ -116,7 +116,7 @@ class Build:
 
 @dataclass(frozen=True)
 class Refresh:
-    """How a refresh ended: `published`, `nothing new`, `held back` or `failed`."""
+    """How a refresh ended: `published`, `nothing new`, `held back` or `failed`; `not finished` until it has."""
 
     started_at: datetime
     finished_at: datetime
@@ -421,6 +421,18 @@ class Ledger:
             ).fetchone()
             return file
 
+    def exported_files(self, report: str) -> list[str]:
+        """The files that a report was exported to, those that were pruned since included."""
+        with self._transaction() as connection:
+            rows = connection.execute("select file from exports where report = ? and file <> ?", (report, _NO_FILE))
+            return [row["file"] for row in rows]
+
+    def forget_exports(self, report: str) -> None:
+        """Notes that a report counts as never exported: the next export holds all of it."""
+        with self._transaction() as connection:
+            connection.execute("delete from exports where report = ?", (report,))
+            connection.execute("delete from exported_campaigns where report = ?", (report,))
+
     def exported_campaigns(self, report: str) -> dict[str, str]:
         """By campaign, what its rows came to when a report was exported last."""
         with self._transaction() as connection:
@@ -439,6 +451,14 @@ class Ledger:
                 "insert or replace into refreshes values (?, ?, ?, ?)",
                 (refresh.started_at.isoformat(), refresh.finished_at.isoformat(), refresh.outcome, refresh.message),
             )
+
+    def last_end(self) -> datetime | None:
+        """When a refresh ended last, by the clock of that time; whatever is at work now has not."""
+        with self._transaction() as connection:
+            row = connection.execute(
+                "select finished_at from refreshes where outcome <> 'not finished' order by rowid desc limit 1"
+            ).fetchone()
+            return row and datetime.fromisoformat(row["finished_at"])
 
     def last_refresh(self) -> Refresh | None:
         with self._transaction() as connection:
