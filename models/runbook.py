@@ -18,6 +18,20 @@ class Code(StrEnum):
     CHECK_MISSING = "check-missing"
     BUILD_WITHDRAWN = "build-withdrawn"
 
+    # A refresh that failed
+    DISK_FULL = "disk-full"
+    NO_PERMISSION = "no-permission"
+    PATH_UNUSABLE = "path-unusable"
+    OUT_OF_MEMORY = "out-of-memory"
+    FILE_LOCKED = "file-locked"
+    LAKE_FILE_CORRUPT = "lake-file-corrupt"
+    BUILD_FILE_CORRUPT = "build-file-corrupt"
+    LEDGER_UNUSABLE = "ledger-unusable"
+    MODEL_NOT_BUILT = "model-not-built"
+    SETTING_INVALID = "setting-invalid"
+    REFRESH_NOT_FINISHED = "refresh-not-finished"
+    UNEXPECTED = "unexpected"
+
     @property
     def meaning(self) -> str:
         """In a line, as the runbook's index has it."""
@@ -35,4 +49,16 @@ _MEANINGS = {
     Code.CHECK_FAILED: "A blocking check of the build does not hold.",
     Code.CHECK_MISSING: "A check was not carried out on this build.",
     Code.BUILD_WITHDRAWN: "Somebody went back from this build to an earlier one: it is not published again by itself.",
+    Code.DISK_FULL: "A disk is full.",
+    Code.NO_PERMISSION: "A file or folder may not be read or written, or its disk is read-only.",
+    Code.PATH_UNUSABLE: "A file lies where a folder should be, or the other way round.",
+    Code.OUT_OF_MEMORY: "The memory that a build may use does not suffice.",
+    Code.FILE_LOCKED: "Another program holds a file of the data folder open for writing.",
+    Code.LAKE_FILE_CORRUPT: "A file of the lake is damaged, and its log file is not in the landing zone any more.",
+    Code.BUILD_FILE_CORRUPT: "A file of the build was found damaged after it was built.",
+    Code.LEDGER_UNUSABLE: "The ledger cannot be read or written.",
+    Code.MODEL_NOT_BUILT: "A model could not be built, or the dbt project could not be read.",
+    Code.SETTING_INVALID: "A setting makes no sense.",
+    Code.REFRESH_NOT_FINISHED: "A refresh is at work, or was killed, or could not note how it ended.",
+    Code.UNEXPECTED: "None of the above: a fault in Sendmart, or of the machine.",
 }

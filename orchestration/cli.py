@@ -12,7 +12,7 @@ import sys
 import duckdb
 import typer
 
-from models.masking import mask_error, masked
+from models.masking import mask_error
 from orchestration.commands import developing, exporting, judging, publishing, refreshing, sampling
 from orchestration.commands.common import FAILED
 
@@ -45,7 +45,11 @@ def main() -> None:
     try:
         app()
     except (OSError, sqlite3.Error, duckdb.Error) as error:
-        typer.echo(f"sendmart: {masked(str(error))}", err=True)
+        from orchestration.failures import failure_of
+        from orchestration.stages import Warehouse
+        from warehouse.settings import load_settings
+
+        typer.echo(f"sendmart: {failure_of(error, Warehouse.of(load_settings()))}", err=True)
         sys.exit(FAILED)
     except Exception as error:
         mask_error(error)

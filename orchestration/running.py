@@ -13,8 +13,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models.masking import masked
+from models.masking import masking_logger
+from models.runbook import Code
 from orchestration import stages
+from orchestration.failures import failure_of_step
 from orchestration.stages import Warehouse, Work
 from warehouse.ledger import Refresh, now
 from warehouse.settings import PROJECT
@@ -22,8 +24,15 @@ from warehouse.settings import PROJECT
 if TYPE_CHECKING:
     from dagster import DagsterEvent
 
+log = masking_logger("sendmart")
+
 STARTED_BY_COMMAND = {"sendmart/started_by": "command line"}
 """The tag of runs that report their end themselves."""
+
+_NOT_FINISHED = (
+    f"{Code.REFRESH_NOT_FINISHED}: it is at work, or was killed, or could not note how it ended. Refresh again: what was"
+    f" half done is done over. See {Code.REFRESH_NOT_FINISHED.page}"
+)
 
 
 def dagster_home(warehouse: Warehouse) -> Path:
@@ -48,6 +57,9 @@ def run_refresh(warehouse: Warehouse, work: Work, *, verify: bool = False, full_
 
     logging.getLogger("dagster").setLevel(logging.ERROR)
     started_at = now()
+    # Where it is killed, or cannot note its end, this is what is known of it.
+    warehouse.ledger.note_refresh(Refresh(started_at, started_at, "not finished", _NOT_FINISHED))
+    published_before = warehouse.ledger.last_publication()
     job = defs().resolve_job_def("refresh" if work.must_publish or any(work.files.values()) else "csv_exports")
     ops = {f"exports__{report}": {"config": {"only_new": True}} for report in REPORTS}
     if job.name == "refresh":
@@ -64,29 +76,38 @@ def run_refresh(warehouse: Warehouse, work: Work, *, verify: bool = False, full_
         run_config={"ops": ops, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         tags=STARTED_BY_COMMAND,
     )
-    ended = how_it_ended(warehouse, started_at, [event for event in result.all_events if event.is_step_failure])
+    failures = [event for event in result.all_events if event.is_step_failure]
+    # By what is noted, not by the clock: it may have jumped meanwhile.
+    is_new = warehouse.ledger.last_publication() != published_before
+    ended = how_it_ended(warehouse, started_at, failures, is_new=is_new)
     with contextlib.suppress(OSError, sqlite3.Error):  # on a full disk, what went wrong is still told
         warehouse.ledger.note_refresh(ended)
     return ended
 
 
-def how_it_ended(warehouse: Warehouse, started_at: datetime, failures: Iterable["DagsterEvent"]) -> Refresh:
-    """What a run of the refresh job came to: `published`, `nothing new`, `held back` or `failed`, and why."""
+def how_it_ended(
+    warehouse: Warehouse, started_at: datetime, failures: Iterable["DagsterEvent"], *, is_new: bool | None = None
+) -> Refresh:
+    """What a run of the refresh job came to: `published`, `nothing new`, `held back` or `failed`, and why.
+
+    `is_new`: whether it published; None where that is to be told by the clock.
+    """
     failures = list(failures)
     if not failures:
-        last = warehouse.ledger.last_publication()
-        is_new = last is not None and last[1] >= started_at
+        if is_new is None:
+            last = warehouse.ledger.last_publication()
+            is_new = last is not None and last[1] >= started_at
         return Refresh(started_at, now(), "published" if is_new else "nothing new", "")
     if any(event.step_key.startswith("published__") for event in failures):
         verdict = stages.decide(warehouse)
         if not verdict.may_publish:
             return Refresh(started_at, now(), "held back", "\n".join(str(hold) for hold in verdict.holds))
-    return Refresh(started_at, now(), "failed", "\n".join(_words(event) for event in failures))
-
-
-def _words(event: "DagsterEvent") -> str:
-    """Why a step failed: the innermost cause, which is what a person can act on."""
-    error = event.step_failure_data.error
-    while error.cause is not None:
-        error = error.cause
-    return f"{event.step_key}: {' '.join(masked(error.message).split())[:600]}"
+    told = {}
+    for event in failures:
+        error = event.step_failure_data.error
+        failure = failure_of_step(event.step_key, error, warehouse)
+        if not failure.is_expected:
+            log.error("%s broke off: %s", event.step_key, error.to_string())
+        # A full disk fails many steps, and is one thing to mend.
+        told.setdefault((failure.code, failure.next_step), failure)
+    return Refresh(started_at, now(), "failed", "\n".join(map(str, told.values())))

@@ -6,9 +6,11 @@ Here `quality` and `warehouse` meet. No Dagster here: the command line must star
 import json
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,10 +25,23 @@ from quality.admission import judge
 from quality.audit import expected_checks
 from quality.audit.figures import BuildFacts, LogFacts
 from quality.audit.page import AuditedBuild, audit_page
-from warehouse import audit_pages, build, checked, comparison, exports, lake, landing, publication
-from warehouse.build import BuiltNode
+from warehouse import (
+    audit_pages,
+    build,
+    checked,
+    comparison,
+    exports,
+    integrity,
+    lake,
+    landing,
+    leftovers,
+    publication,
+)
+from warehouse.build import BuiltNode, CandidateDamaged
 from warehouse.comparison import Gist
 from warehouse.dbt import BuildFailed, dbt_manifest
+from warehouse.duckdb_files import fault_of, says_damaged
+from warehouse.integrity import DamagedFile, LakeDamaged
 from warehouse.landing import LandingFile, LandingZone
 from warehouse.ledger import Build, Ledger, LoadedFile, Override, now
 from warehouse.limits import keep_within_limits
@@ -75,7 +90,8 @@ def find_work(warehouse: Warehouse, *, verify: bool = False, full_refresh: bool 
     """Looks at landing zone, candidate, publication and exports, and changes none of them."""
     zone = warehouse.scan_landing()
     files = {log: warehouse.ledger.untaken(zone.of(log), verify=verify) for log in Log}
-    must_build = full_refresh or any(files.values()) or not is_built(warehouse)
+    is_damaged = bool(integrity.damaged(warehouse.paths, warehouse.ledger, contents=verify))
+    must_build = full_refresh or any(files.values()) or is_damaged or not is_built(warehouse)
     candidate = warehouse.ledger.candidate()
     must_publish = must_build or candidate is None or not is_published(warehouse, candidate)
     must_export = must_publish or bool(unexported(warehouse))
@@ -89,17 +105,28 @@ def find_work(warehouse: Warehouse, *, verify: bool = False, full_refresh: bool 
 def load_changed(
     warehouse: Warehouse, log_name: Log, *, dates: Iterable[date] | None = None, verify: bool = False
 ) -> list[LoadedFile]:
-    """Takes what is new or changed of one log: on whatever dates, or, reloading it in any case, on the dates given."""
+    """Takes what is new or changed of one log: on whatever dates, or, reloading it in any case, on the dates given.
+
+    What is damaged in the lake is taken again, too; with `verify`, checksums are looked at, and not only sizes.
+
+    Raises:
+        LakeDamaged: and what was damaged is not in the landing zone any more. Everything else was taken.
+    """
     with warehouse.paths.writer():
         started = time.perf_counter()
         lake.ensure_lake(warehouse.paths)
-        files = warehouse.scan_landing().of(log_name)
+        in_landing = warehouse.scan_landing().of(log_name)
+        leftovers.clear(warehouse.paths, warehouse.ledger, log_name, in_landing)
+        damaged = integrity.damaged(warehouse.paths, warehouse.ledger, log_name, contents=verify)
         if dates is None:
-            files = warehouse.ledger.untaken(files, verify=verify)
+            files = warehouse.ledger.untaken(in_landing, verify=verify)
         else:
             wanted = set(dates)
-            files = [file for file in files if file.log_date in wanted]
+            files = [file for file in in_landing if file.log_date in wanted]
+        files, lost = _with_damaged(warehouse, files, damaged, in_landing)
         loaded = load(warehouse.paths, warehouse.ledger, files, judge)
+        if verify:
+            integrity.note_unknown(warehouse.paths, warehouse.ledger, log_name)
         publish_quarantine(warehouse)
         accepted, rejected = sum(file.accepted for file in loaded), sum(file.rejected for file in loaded)
         refused = sum(file.refusal is not None for file in loaded)
@@ -113,13 +140,27 @@ def load_changed(
             if file.unknown_columns:
                 unknown = ", ".join(file.unknown_columns)
                 log.info("%s/%s: unknown columns ignored: %s", file.log, file.source_file, unknown)
+        if lost:
+            raise LakeDamaged(lost)
         return loaded
+
+
+def _with_damaged(
+    warehouse: Warehouse, files: list[LandingFile], damaged: list[DamagedFile], in_landing: list[LandingFile]
+) -> tuple[list[LandingFile], list[DamagedFile]]:
+    """The files to be taken, with those whose rows in the lake are damaged; and what is damaged and in no log file."""
+    there = {file.source_file: file for file in in_landing}
+    again = [file for file in damaged if file.source_file in there]
+    integrity.take_away(warehouse.paths, warehouse.ledger, again)
+    to_be_taken = sorted({*files, *(there[file.source_file] for file in again)})
+    return to_be_taken, [file for file in damaged if file.source_file not in there]
 
 
 def publish_quarantine(warehouse: Warehouse) -> None:
     """Shows what is in quarantine to those who look at `published/quarantine.duckdb`, where that is not what it holds."""
     fingerprint = warehouse.ledger.quarantine_fingerprint()
-    if warehouse.paths.published_quarantine.exists() and warehouse.ledger.published_quarantine() == fingerprint:
+    published = warehouse.paths.published_quarantine
+    if published.exists() and warehouse.ledger.published_quarantine() == fingerprint and not fault_of(published):
         return
     refused = [
         {"log": file.log, "log_date": file.log_date, "source_file": file.source_file, "reason": file.refusal}
@@ -149,23 +190,51 @@ def build_candidate(warehouse: Warehouse, *, full_refresh: bool = False) -> tupl
 
     Raises:
         BuildFailed: a model could not be built.
+        LakeDamaged: a file of the lake is damaged, and what it held is not in the landing zone any more.
     """
     with warehouse.paths.writer():
         started = time.perf_counter()
         lake.ensure_lake(warehouse.paths)
-        candidate, nodes = build.run_models(
-            warehouse.settings, warehouse.paths, warehouse.ledger, full_refresh=full_refresh
-        )
+        candidate, nodes = _run_models(warehouse, full_refresh=full_refresh)
         log.info("build %s: %d models in %.1f s", candidate.build_id, len(nodes), time.perf_counter() - started)
         marts = build.built_marts(warehouse.paths)
         log.info("rows: %s", ", ".join(f"{name} {mart.rows:,}" for name, mart in marts.items()))
         return candidate, nodes
 
 
+def _run_models(warehouse: Warehouse, *, full_refresh: bool) -> tuple[Build, list[BuiltNode]]:
+    """Builds; where a damaged file is found on the way, makes good what can be, and builds once more."""
+    run = partial(build.run_models, warehouse.settings, warehouse.paths, warehouse.ledger)
+    try:
+        return run(full_refresh=full_refresh)
+    except LakeDamaged as error:
+        for of_log in {file.log for file in error.files}:
+            load_changed(warehouse, of_log, verify=True)
+        return run(full_refresh=full_refresh)
+    except (CandidateDamaged, duckdb.Error) as error:
+        if not says_damaged(str(error)):
+            raise
+        log.warning("%s: what is built is removed, and built in full from the lake", error)
+        build.remove_candidate(warehouse.paths, warehouse.ledger)
+        return run(full_refresh=True)
+
+
+@contextmanager
+def _reading_candidate(warehouse: Warehouse) -> Iterator[None]:
+    """A candidate that is found damaged when it is read, after it was built, is removed: the next refresh builds anew."""
+    try:
+        yield
+    except (CandidateDamaged, duckdb.Error) as error:
+        if not says_damaged(str(error)):
+            raise
+        build.remove_candidate(warehouse.paths, warehouse.ledger)
+        raise CandidateDamaged(str(error)) from error
+
+
 @masking_errors
 def test_candidate(warehouse: Warehouse) -> dict[str, CheckResult]:
     """Runs the dbt tests on the candidate and records what they say; by the tests' unique ids."""
-    with warehouse.paths.writer():
+    with warehouse.paths.writer(), _reading_candidate(warehouse):
         started = time.perf_counter()
         _choose_rows_to_check(warehouse)
         results = build.run_tests(warehouse.settings, warehouse.paths)
@@ -193,7 +262,7 @@ def audit_candidate(warehouse: Warehouse) -> list[CheckResult]:
     from quality.audit.contracts import check_contracts
     from quality.audit.expectations import check_expectations
 
-    with warehouse.paths.writer(), duckdb.connect() as connection:
+    with warehouse.paths.writer(), _reading_candidate(warehouse), duckdb.connect() as connection:
         keep_within_limits(connection, warehouse.settings)
         build.attach_candidate(connection, warehouse.paths)
         touched = checked.relations(connection, warehouse.paths)
@@ -304,7 +373,7 @@ def is_published(warehouse: Warehouse, candidate: Build) -> bool:
 @masking_errors
 def publish(warehouse: Warehouse, candidate: Build) -> tuple[datetime, Gist | None]:
     """Publishes the candidate in one step; gives the moment, and what changed: None where that cannot be said."""
-    with warehouse.paths.writer():
+    with warehouse.paths.writer(), _reading_candidate(warehouse):
         started = time.perf_counter()
         publication.settle(warehouse.paths, warehouse.ledger)
         gist = _gist(warehouse)
@@ -359,12 +428,16 @@ def roll_back(warehouse: Warehouse, build_id: str | None = None) -> tuple[str, s
 
 
 def unexported(warehouse: Warehouse) -> list[str]:
-    """The reports that have not been exported from the published build yet."""
+    """The reports that have not been exported from the published build yet, or of which an export was deleted."""
     last = warehouse.ledger.last_publication()
     if last is None:
         return []
     exported = warehouse.ledger.exported_reports(last[0])
-    return [report for report in exports.REPORTS if report not in exported]
+    return [
+        report
+        for report in exports.REPORTS
+        if report not in exported or exports.missing(warehouse.settings, warehouse.paths, warehouse.ledger, report)
+    ]
 
 
 @masking_errors
@@ -400,8 +473,16 @@ def in_words(told: exports.Export | exports.Unchanged) -> str:
 
 
 def prune_exports(warehouse: Warehouse) -> list[str]:
-    """Deletes exports older than the retention."""
+    """Deletes exports older than the retention; nothing where the clock says that nobody refreshed for so long."""
     with warehouse.paths.writer():
+        days = warehouse.settings.export_retention_days
+        last = warehouse.ledger.last_end()
+        if last is not None and now() - last > timedelta(days=days):
+            # It may have jumped ahead: pruned is what is still too old at the next refresh.
+            log.warning(
+                "the last refresh was more than %d days ago, by the clock: no exports are pruned this time", days
+            )
+            return []
         deleted = exports.prune(warehouse.paths, warehouse.settings.export_retention_days)
         log.info("pruned %d export files older than %d days", len(deleted), warehouse.settings.export_retention_days)
         return deleted

@@ -3,6 +3,8 @@
 Not here: what happened, which is in the ledger and the published files.
 """
 
+import shutil
+import sqlite3
 import sys
 from collections import Counter
 from datetime import date, timedelta
@@ -69,10 +71,10 @@ def plan(work: Work) -> None:
 
 def end_of_refresh(warehouse: Warehouse, refresh: Refresh) -> None:
     """How a refresh ended, where things are, a look at the figures, and what to do next."""
-    files = warehouse.ledger.files()
-    quarantined = sum(file.rejected for file in files)
-    refused = [f"{file.log}/{file.source_file}" for file in files if file.refusal]
     if refresh.outcome in ("published", "nothing new"):
+        files = warehouse.ledger.files()
+        quarantined = sum(file.rejected for file in files)
+        refused = [f"{file.log}/{file.source_file}" for file in files if file.refusal]
         _figures(warehouse)
         if refresh.outcome == "nothing new":
             console.print("Nothing new: nothing was loaded, built or published.")
@@ -87,8 +89,15 @@ def end_of_refresh(warehouse: Warehouse, refresh: Refresh) -> None:
             )
         return
     console.print()
-    last = warehouse.ledger.last_publication()
-    if last is None:
+    try:
+        last = warehouse.ledger.last_publication()
+    except (OSError, sqlite3.Error):
+        last, is_known = None, False
+    else:
+        is_known = True
+    if not is_known:
+        so_far = "What was published before is untouched."
+    elif last is None:
         so_far = "Nothing has been published yet."
     elif last[1] >= refresh.started_at:
         so_far = "The new build was published; what comes after it was not done."
@@ -172,6 +181,8 @@ def status(warehouse: Warehouse) -> None:
         console.print(f"Last refresh: {last.started_at:%Y-%m-%d %H:%M:%S} UTC, {seconds:.0f} s: {last.outcome}")
         for line in last.message.splitlines():
             console.print(f"  {line}")
+    if warehouse.settings.data.exists():
+        console.print(f"Free disk space: {shutil.disk_usage(warehouse.settings.data).free / 1e9:,.2f} GB")
     published = warehouse.ledger.last_publication()
     if published and warehouse.paths.published_marts.exists():
         with duckdb.connect() as connection:

@@ -12,6 +12,7 @@ publication.
 import hashlib
 import json
 import secrets
+import time
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -20,7 +21,7 @@ import duckdb
 
 from models.checks import CheckResult, Rule
 from models.masking import masking_logger
-from warehouse import changes, checked
+from warehouse import changes, checked, integrity
 from warehouse.dbt import (
     BUILD_DATABASE,
     CANDIDATE_DATABASE,
@@ -30,6 +31,7 @@ from warehouse.dbt import (
     project_files,
     run_dbt,
 )
+from warehouse.duckdb_files import fault_of, says_damaged
 from warehouse.ledger import Build, Change, Ledger, now
 from warehouse.paths import DataPaths, remove
 from warehouse.preview import preview
@@ -40,6 +42,10 @@ from warehouse.sql import literal
 CANDIDATE_SCHEMA = f"{CANDIDATE_DATABASE}.marts"
 
 log = masking_logger("sendmart.build")
+
+
+class CandidateDamaged(Exception):
+    """A file of the candidate is damaged, and that was found only when it was read."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,9 @@ def inputs(settings: Settings, ledger: Ledger) -> str:
 def is_current(settings: Settings, paths: DataPaths, ledger: Ledger) -> bool:
     """Whether the candidate at hand is what a build would give now."""
     build = ledger.candidate()
-    if build is None or not paths.candidate.exists() or ledger.open_changes():
+    if build is None or not (paths.build.exists() and paths.candidate.exists()) or ledger.open_changes():
+        return False
+    if fault_of(paths.build) or fault_of(paths.candidate):
         return False
     return build.inputs == inputs(settings, ledger)
 
@@ -84,8 +92,11 @@ def run_models(
     """
     made_of = inputs(settings, ledger)
     used = ledger.open_changes()
+    _remove_damaged(paths, ledger)
     origins = Origins.of(json.loads(dbt_manifest(settings, paths).read_text()), settings, sendmart_version())
     stale = set(origins.places) if full_refresh else _stale(origins, paths, ledger, used)
+    if stale >= origins.places.keys():
+        _hold_lake_to_checksums(paths, ledger)
     # With other checks, too, all rows are to be looked at.
     is_all_as_before = not stale and not origins.changed_since(ledger.built_from())
     _prepare(paths, ledger, used, stale, origins)
@@ -93,6 +104,9 @@ def run_models(
     failed = [result for result in results if result.status not in ("success", "pass")]
     if failed:
         words = "; ".join(f"{result.node.name}: {first_line(result.message)}" for result in failed if result.message)
+        if says_damaged(words):
+            _hold_lake_to_checksums(paths, ledger)
+            raise CandidateDamaged(words)
         raise BuildFailed(f"{len(failed)} of {len(results)} models were not built: {words}")
     build = Build(_new_build_id(), made_of, ledger.data_until(), now())
     ledger.note_candidate(build, used, origins.fingerprints, ledger.last_build() if is_all_as_before else None)
@@ -103,6 +117,30 @@ def run_models(
     return build, [
         BuiltNode(result.node.unique_id, result.node.name, round(result.execution_time, 3)) for result in results
     ]
+
+
+def _hold_lake_to_checksums(paths: DataPaths, ledger: Ledger) -> None:
+    """A build in full reads every file of the lake: none may hold anything but what was written."""
+    started = time.perf_counter()
+    if found := integrity.damaged(paths, ledger, contents=True):
+        raise integrity.LakeDamaged(found)
+    log.info("checksums of the lake hold; looked at in %.1f s", time.perf_counter() - started)
+
+
+def _remove_damaged(paths: DataPaths, ledger: Ledger) -> None:
+    """Removes the candidate's files where one of them cannot be opened: everything is built from the lake."""
+    if ledger.built_from() and (fault := fault_of(paths.build) or fault_of(paths.candidate)):
+        log.warning("%s: what is built is removed, and built in full from the lake", fault)
+        remove_candidate(paths, ledger)
+
+
+def remove_candidate(paths: DataPaths, ledger: Ledger) -> None:
+    """Removes the candidate's files; the next build is in full."""
+    ledger.forget_candidate()
+    ledger.forget_built_from(ledger.built_from())
+    for file in (paths.build, paths.candidate):
+        remove(file)
+        remove(file.with_name(f"{file.name}.wal"))
 
 
 def _selection(origins: Origins, stale: set[str]) -> list[str]:
@@ -145,9 +183,7 @@ def _prepare(paths: DataPaths, ledger: Ledger, used: list[Change], stale: set[st
     ledger.forget_candidate()
     ledger.forget_built_from(stale)
     if is_full:
-        for file in (paths.build, paths.candidate):
-            remove(file)
-            remove(file.with_name(f"{file.name}.wal"))
+        remove_candidate(paths, ledger)
     paths.warehouse.mkdir(parents=True, exist_ok=True)
     with duckdb.connect() as connection:
         connection.execute(f"attach {literal(paths.build)} as {BUILD_DATABASE}")
@@ -169,6 +205,9 @@ def _drop(connection: duckdb.DuckDBPyConnection, places: set[tuple[str, str, str
 def run_tests(settings: Settings, paths: DataPaths) -> dict[str, CheckResult]:
     """Runs the dbt tests on the candidate; results by the tests' unique ids. Failing rows are kept in the build file."""
     results = run_dbt(settings, paths, ["test", "--exclude-resource-type", "unit_test", "--store-failures"])
+    for result in results:
+        if says_damaged(result.message or ""):
+            raise CandidateDamaged(first_line(result.message))
     return {result.node.unique_id: _check_result(result) for result in results}
 
 

@@ -9,6 +9,7 @@ content: it says no more than that its key must be looked up again.
 Not here: what a build does with it (`dbt_project/models/touched`).
 """
 
+import logging
 import os
 import secrets
 import shutil
@@ -21,6 +22,7 @@ import duckdb
 from models.logs import COLUMNS
 from models.vocabulary import Log
 from warehouse import lake
+from warehouse.integrity import is_as_written
 from warehouse.landing import LandingFile
 from warehouse.ledger import Change, Ledger
 from warehouse.paths import DataPaths, remove, sync_file, sync_folder
@@ -28,12 +30,19 @@ from warehouse.sql import literal
 
 SCHEMA = "changes"
 
+log = logging.getLogger("sendmart")
+
 
 def note(paths: DataPaths, ledger: Ledger, files: Iterable[LandingFile]) -> None:
     """Notes that the lake's files of these log files are about to be replaced, or taken away."""
+    noted = ledger.contents()
     changes = []
     for file in files:
         place = lake.place(paths.lake, file)
+        if place.exists() and not is_as_written(paths, noted, place.relative_to(paths.data)):
+            log.warning("%s is damaged, and is replaced: everything is built in full", place)
+            ledger.forget_built_from(ledger.built_from())
+            remove(place)
         changes.append((file, place.relative_to(paths.lake), _kept_aside(paths, file.log, place)))
     ledger.note_changes(changes)
 

@@ -10,6 +10,7 @@ figures mean (`models.marts`).
 
 import hashlib
 import json
+import logging
 import re
 import stat
 from collections.abc import Iterable
@@ -39,6 +40,8 @@ CAMPAIGN_REPORT_COLUMNS = (
 FORMULA_START = r"^[=+\-@\t\r\n]"
 _MOMENT = "%Y%m%dT%H%M%SZ"
 _PUBLISHED = "published"
+
+log = logging.getLogger("sendmart")
 
 
 class NothingPublished(Exception):
@@ -94,6 +97,9 @@ def export(
         (build_id,) = connection.execute(f"select build_id from {_PUBLISHED}.{SCHEMA}.build_info").fetchone()
         told: list[Export | Unchanged] = []
         for report in reports:
+            if gone := missing(settings, paths, ledger, report):
+                log.warning("%s/%s is gone: the next export holds every campaign", report, gone[0])
+                ledger.forget_exports(report)
             mode = settings.export_csv_mode
             scope = scope_of(connection, _PUBLISHED, ledger, report, mode, all_campaigns=all_campaigns)
             if scope.is_nothing:
@@ -116,6 +122,9 @@ def _export(
     folder = paths.exports / report
     folder.mkdir(parents=True, exist_ok=True)
     exported_at = now().replace(microsecond=0)
+    # Exports are read in the order of their names: one is never named before the last, wherever the clock has jumped.
+    if scope.since and (last := _moment_of(report, scope.since)) and exported_at <= last:
+        exported_at = last + timedelta(seconds=1)
     while (place := folder / f"{report}_{exported_at.strftime(_MOMENT)}.csv").exists():
         exported_at += timedelta(seconds=1)
     aside = folder / f".{report}.csv.tmp"
@@ -185,6 +194,18 @@ def _cell(column: MartColumn, mode: str) -> str:
     if column.sql_type == "varchar" and mode == "spreadsheet":
         return f"if(regexp_matches({value}, '{FORMULA_START}'), '''' || {value}, {value})"
     return value
+
+
+def missing(settings: Settings, paths: DataPaths, ledger: Ledger, report: str) -> list[str]:
+    """The exports of a report that were deleted before their time: what all exports come to lacks what they held."""
+    oldest_kept = now() - timedelta(days=settings.export_retention_days)
+    return [
+        file
+        for file in ledger.exported_files(report)
+        if (moment := _moment_of(report, file))
+        and moment > oldest_kept
+        and not (paths.exports / report / file).exists()
+    ]
 
 
 def prune(paths: DataPaths, retention_days: int, at: datetime | None = None) -> list[str]:

@@ -10,7 +10,9 @@ Not here: what was taken from where (`warehouse.ledger`), the order of a load (`
 
 import hashlib
 import re
+from datetime import date
 from pathlib import Path
+from typing import Protocol
 
 import duckdb
 import polars as pl
@@ -19,6 +21,7 @@ import pyarrow.parquet as pq
 
 from models.logs import COLUMNS, EVENT_TIME
 from models.vocabulary import Log
+from warehouse.contents import Content
 from warehouse.landing import LandingFile
 from warehouse.paths import DataPaths, put_in_place, remove
 from warehouse.preview import preview
@@ -47,7 +50,15 @@ def partition(root: Path, log: Log, log_date: str) -> Path:
     return root / log / f"log_date={log_date}"
 
 
-def place(root: Path, file: LandingFile) -> Path:
+class NamedFile(Protocol):
+    """What decides where the rows of a log file lie."""
+
+    log: Log
+    log_date: date
+    source_file: str
+
+
+def place(root: Path, file: NamedFile) -> Path:
     """Where the rows of a log file lie: named after it, and told apart from every other by a hash."""
     readable = re.sub(r"[^A-Za-z0-9-]+", "-", file.source_file).strip("-")[:80]
     digest = hashlib.sha256(file.source_file.encode()).hexdigest()[:12]
@@ -84,13 +95,18 @@ class RowWriter:
         self._writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
         self.rows += rows.height
 
-    def commit(self) -> None:
-        """Puts what was written in place of what was there; with no rows, takes away what was there."""
+    def commit(self) -> dict[Path, Content]:
+        """Puts what was written in place of what was there; with no rows, takes away what was there.
+
+        Gives what the file now holds, by its path.
+        """
         if self._writer is None:
             remove(self._place)
-            return
+            return {}
         self._writer.close()
+        content = Content.of(self._aside)
         put_in_place(self._aside, self._place)
+        return {self._place: content}
 
     def discard(self) -> None:
         """Forgets what was written; what was there before stays."""

@@ -18,6 +18,7 @@ from pathlib import Path
 from models.checks import CheckResult
 from models.figures import BuildFigures, Figures
 from models.vocabulary import Log
+from warehouse.contents import Content
 from warehouse.landing import LandingFile, Stamp
 
 _SCHEMA = """
@@ -29,6 +30,7 @@ create table if not exists files (
     first_event text, last_event text, unknown_columns text not null, loaded_at text not null,
     primary key (log, source_file)
 );
+create table if not exists lake_contents (place text primary key, size integer not null, sha256 text not null);
 create table if not exists published_quarantine (fingerprint text primary key);
 create table if not exists acceptances (
     log text not null, source_file text not null, sha256 text not null, reason text not null, accepted_at text not null,
@@ -78,6 +80,11 @@ _NO_FILE = ""
 
 BUILDS_WITH_FIGURES = 400
 """Of so many builds, the latest, figures are kept."""
+IN_FLIGHT = ""
+"""Stands for the SHA-256 of a log file that is being taken: until it is noted what came of it, it counts as untaken."""
+
+NOT_KNOWN = "not known"
+"""Stands for the SHA-256 of a log file that nobody can look at any more, while the lake holds what it gave."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +149,7 @@ class Override:
 
 @dataclass(frozen=True)
 class Refresh:
-    """How a refresh ended: `published`, `nothing new`, `held back` or `failed`."""
+    """How a refresh ended: `published`, `nothing new`, `held back` or `failed`; `not finished` until it has."""
 
     started_at: datetime
     finished_at: datetime
@@ -206,9 +213,14 @@ class Ledger:
             (stamp.size, stamp.mtime_ns, stamp.ctime_ns, stamp.inode, stamp.noted_ns, file.log, file.source_file),
         )
 
-    def note_files(self, loaded: Iterable[tuple[LoadedFile, Stamp]]) -> None:
-        """Notes what was taken of files, in place of what was noted of them before."""
+    def note_files(
+        self, loaded: Iterable[tuple[LoadedFile, Stamp]], contents: Mapping[Path, Content] | None = None
+    ) -> None:
+        """Notes what was taken of files, in place of what was noted of them before; and what the files of lake and
+        quarantine hold that were written for it, by their places in the data folder.
+        """
         with self._transaction() as connection:
+            _note_contents(connection, contents or {})
             connection.executemany(
                 "insert or replace into files values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
@@ -268,6 +280,21 @@ class Ledger:
             (latest,) = connection.execute("select max(log_date) from files where accepted > 0").fetchone()
             return date.fromisoformat(latest) if latest else None
 
+    # --- what files of lake and quarantine hold
+
+    def note_contents(self, contents: Mapping[Path, Content]) -> None:
+        """Notes what files of lake and quarantine hold, by their places in the data folder."""
+        with self._transaction() as connection:
+            _note_contents(connection, contents)
+
+    def contents(self) -> dict[Path, Content]:
+        """What the files of lake and quarantine held when they were written, by their places in the data folder; nothing
+        of those that an older release wrote.
+        """
+        with self._transaction() as connection:
+            rows = connection.execute("select * from lake_contents")
+            return {Path(row["place"]): Content(row["size"], row["sha256"]) for row in rows}
+
     # --- change feed
 
     def note_changes(self, changes: Iterable[tuple[LandingFile, Path, Path | None]]) -> None:
@@ -285,8 +312,12 @@ class Ledger:
                 ],
             )
             connection.executemany(
-                "update files set sha256 = '', noted_ns = 0 where log = ? and source_file = ?",
-                [(file.log, file.source_file) for file, _, _ in changes],
+                "update files set sha256 = ?, noted_ns = 0 where log = ? and source_file = ?",
+                [(IN_FLIGHT, file.log, file.source_file) for file, _, _ in changes],
+            )
+            connection.executemany(
+                "delete from lake_contents where place = ?",
+                [(f"{root}/{place}",) for _, place, _ in changes for root in ("lake", "quarantine")],
             )
 
     def open_changes(self) -> list[Change]:
@@ -508,6 +539,18 @@ class Ledger:
             ).fetchone()
             return file
 
+    def exported_files(self, report: str) -> list[str]:
+        """The files that a report was exported to, those that were pruned since included."""
+        with self._transaction() as connection:
+            rows = connection.execute("select file from exports where report = ? and file <> ?", (report, _NO_FILE))
+            return [row["file"] for row in rows]
+
+    def forget_exports(self, report: str) -> None:
+        """Notes that a report counts as never exported: the next export holds all of it."""
+        with self._transaction() as connection:
+            connection.execute("delete from exports where report = ?", (report,))
+            connection.execute("delete from exported_campaigns where report = ?", (report,))
+
     def exported_campaigns(self, report: str) -> dict[str, str]:
         """By campaign, what its rows came to when a report was exported last."""
         with self._transaction() as connection:
@@ -530,9 +573,18 @@ class Ledger:
                 (refresh.started_at.isoformat(), refresh.finished_at.isoformat(), refresh.outcome, refresh.message),
             )
 
+    def last_end(self) -> datetime | None:
+        """When a refresh ended last, by the clock of that time; whatever is at work now has not."""
+        with self._transaction() as connection:
+            row = connection.execute(
+                "select finished_at from refreshes where outcome <> 'not finished' order by rowid desc limit 1"
+            ).fetchone()
+            return row and datetime.fromisoformat(row["finished_at"])
+
     def last_refresh(self) -> Refresh | None:
         with self._transaction() as connection:
-            row = connection.execute("select * from refreshes order by started_at desc limit 1").fetchone()
+            # In the order in which they were noted: the clock may have jumped.
+            row = connection.execute("select * from refreshes order by rowid desc limit 1").fetchone()
             return row and Refresh(
                 datetime.fromisoformat(row["started_at"]),
                 datetime.fromisoformat(row["finished_at"]),
@@ -565,6 +617,13 @@ def _keys_of_publications(connection: sqlite3.Connection) -> set[str]:
 
 def _publication(row: sqlite3.Row) -> Publication:
     return Publication(row["build_id"], datetime.fromisoformat(row["published_at"]), row["went_back_from"])
+
+
+def _note_contents(connection: sqlite3.Connection, contents: Mapping[Path, Content]) -> None:
+    connection.executemany(
+        "insert or replace into lake_contents values (?, ?, ?)",
+        [(str(place), content.size, content.sha256) for place, content in contents.items()],
+    )
 
 
 def _fingerprint(rows: Iterable[sqlite3.Row]) -> str:

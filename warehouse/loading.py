@@ -204,10 +204,14 @@ class _Loader:
         if not taken:
             return
         changes.note(self._paths, self._ledger, [opened.file for opened, _ in taken])
+        contents = {}
         for opened, _ in taken:
-            opened.accepted.commit()
-            opened.rejected.commit()
-        self._ledger.note_files((loaded, opened.stamp) for opened, loaded in taken)
+            contents |= opened.accepted.commit()
+            contents |= opened.rejected.commit()
+        self._ledger.note_files(
+            ((loaded, opened.stamp) for opened, loaded in taken),
+            {place.relative_to(self._paths.data): content for place, content in contents.items()},
+        )
         self._loaded += [loaded for _, loaded in taken]
 
 

@@ -21,6 +21,7 @@ import duckdb
 
 from models.marts import MARTS, SCHEMA, columns, description
 from warehouse.build import sendmart_version
+from warehouse.duckdb_files import fault_of
 from warehouse.ledger import Build, Ledger, Publication, now
 from warehouse.paths import DataPaths, put_in_place, remove
 from warehouse.settings import Settings
@@ -67,7 +68,9 @@ def publish(settings: Settings, paths: DataPaths, ledger: Ledger, build: Build) 
 
 def is_published(paths: DataPaths, ledger: Ledger, build: Build) -> bool:
     last = ledger.last_publication()
-    return last is not None and last[0] == build.build_id and paths.published_marts.exists()
+    if last is None or last[0] != build.build_id or not paths.published_marts.exists():
+        return False
+    return fault_of(paths.published_marts) is None
 
 
 def published_build(paths: DataPaths) -> tuple[str, datetime] | None:

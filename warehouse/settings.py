@@ -10,6 +10,7 @@ import difflib
 import hashlib
 import json
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
@@ -27,6 +28,10 @@ DBT_PREFIX = "SENDMART_DBT_"
 """Variables by which a build tells dbt's profile where its files are (`warehouse.dbt`): no settings."""
 
 
+LEAST_MEMORY = 100_000_000
+"""Bytes; with less, DuckDB cannot build even a small warehouse."""
+
+
 class SettingsError(ValueError):
     """A setting makes no sense; the message has one line for each."""
 
@@ -36,6 +41,22 @@ def _from_project(path: Path) -> Path:
     if folder.exists() and not folder.is_dir():
         raise ValueError("must be a folder")
     return folder
+
+
+def _writable(path: Path) -> Path:
+    folder = path
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ValueError("must be a folder that can be written")
+    return path
+
+
+def _enough_memory(value: str) -> str:
+    number, unit, base = re.fullmatch(r"([0-9.]+) ?([KMGT])(i?)B", value).groups()
+    if float(number) * (1024 if base else 1000) ** (" KMGT".index(unit)) < LEAST_MEMORY:
+        raise ValueError(f"must be at least {LEAST_MEMORY // 1_000_000}MB")
+    return value
 
 
 def _currency(value: str) -> str:
@@ -97,15 +118,16 @@ class Settings(BaseSettings):
     report_timezone: Annotated[str, AfterValidator(_time_zone)] = Field(
         "UTC", description="The zone of days in reports and of the schedules' clock; stored timestamps stay UTC."
     )
-    memory_limit: str = Field(
+    memory_limit: Annotated[
+        str, Field(pattern=r"^[1-9][0-9]*(\.[0-9]+)? ?[KMGT]i?B$"), AfterValidator(_enough_memory)
+    ] = Field(
         "2500MB",
-        pattern=r"^[1-9][0-9]*(\.[0-9]+)? ?[KMGT]i?B$",
         description="The most memory DuckDB may use in a build.",
     )
     threads: int = Field(
         default_factory=lambda: os.cpu_count() or 1, ge=1, le=256, description="How many threads a build uses."
     )
-    temp_directory: Folder | None = Field(
+    temp_directory: Annotated[Folder, AfterValidator(_writable)] | None = Field(
         None, description="Where DuckDB spills what exceeds its memory; by default a folder of the data folder."
     )
 

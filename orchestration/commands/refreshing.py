@@ -4,14 +4,13 @@ import contextlib
 import sqlite3
 from typing import Annotated
 
-import duckdb
 import typer
 
-from models.masking import masked, masking_logger
+from models.masking import masking_logger
 from orchestration import telling
 from orchestration.commands.common import FAILED, OK, open_warehouse, show_progress, writer_of
-from orchestration.stages import find_work, prune_exports
-from warehouse.dbt import BuildFailed
+from orchestration.failures import failure_of
+from orchestration.stages import find_work, prune_exports, publish_quarantine
 from warehouse.ledger import Refresh, now
 from warehouse.publication import settle
 
@@ -41,6 +40,7 @@ def refresh(
             work = find_work(warehouse, verify=verify, full_refresh=full_refresh)
             telling.landing(warehouse, work)
             if work.is_nothing:
+                publish_quarantine(warehouse)
                 prune_exports(warehouse)
                 ended = Refresh(started_at, now(), "nothing new", "")
                 warehouse.ledger.note_refresh(ended)
@@ -50,11 +50,10 @@ def refresh(
 
                 ended = run_refresh(warehouse, work, verify=verify, full_refresh=full_refresh)
     except Exception as error:
-        if not isinstance(error, OSError | BuildFailed | duckdb.Error | sqlite3.Error):
-            # No full disk, no folder without permission, no model that cannot be parsed: a trace may help.
+        failure = failure_of(error, warehouse)
+        if not failure.is_expected:
             masking_logger("sendmart").exception("the refresh broke off")
-        words = " ".join(masked(str(error)).split())[:600]
-        ended = Refresh(started_at, now(), "failed", words)
+        ended = Refresh(started_at, now(), "failed", str(failure))
         with contextlib.suppress(OSError, sqlite3.Error):
             warehouse.ledger.note_refresh(ended)
     telling.end_of_refresh(warehouse, ended)

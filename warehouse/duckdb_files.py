@@ -1,0 +1,42 @@
+"""Whether a DuckDB file is damaged: by opening it, or by what DuckDB said when it read one.
+
+DuckDB finds a damaged header or catalogue when it opens a file, and a damaged block when it reads that.
+
+Not here: what follows (`warehouse.build`, `warehouse.publication`).
+"""
+
+from pathlib import Path
+
+import duckdb
+
+from warehouse.sql import literal
+
+_SIGNS = (
+    "not a valid DuckDB database file",
+    "Corrupt database file",
+    "Could not read enough bytes",
+    "Failure while replaying WAL",
+    "Serialization Error",
+    "with version number",
+    "database has been invalidated",
+    "does not exist in the database file",
+)
+
+
+def says_damaged(words: str) -> bool:
+    """Whether DuckDB's words mean a damaged file, and not a full disk, a lock or a query that cannot be run."""
+    return any(sign in words for sign in _SIGNS)
+
+
+def fault_of(file: Path) -> str | None:
+    """What is wrong with a file, in a line; None where it can be opened, is not there, or is somebody else's to open."""
+    if not file.exists():
+        return None
+    try:
+        with duckdb.connect() as connection:
+            connection.execute(f"attach {literal(file)} as looked_at (read_only)")
+            connection.execute("select count(*) from duckdb_columns() where database_name = 'looked_at'").fetchone()
+    except duckdb.Error as error:
+        words = " ".join(str(error).split())
+        return f"{file} is damaged ({words[:200]})" if says_damaged(words) else None
+    return None

@@ -1,0 +1,97 @@
+"""What is left of loads that were killed, or of a ledger that was lost: half-written files go, whole ones are noted.
+
+A log file may be gone from the landing zone before the load that took it can be repeated. What the lake then holds of it
+is in the figures, and so must be in the ledger: it is noted as it lies there.
+
+Not here: the load (`warehouse.loading`), files that are damaged (`warehouse.integrity`).
+"""
+
+import logging
+from collections.abc import Iterable, Iterator
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from models.logs import EVENT_TIME
+from models.vocabulary import Log
+from warehouse import lake
+from warehouse.contents import Content
+from warehouse.integrity import DamagedFile, LakeDamaged
+from warehouse.landing import LandingFile, Stamp
+from warehouse.ledger import IN_FLIGHT, NOT_KNOWN, Ledger, LoadedFile, now
+from warehouse.paths import DataPaths, remove
+from warehouse.sql import literal
+
+log = logging.getLogger("sendmart")
+
+_NO_STAMP = Stamp(0, 0, 0, 0, 0)
+
+
+def clear(paths: DataPaths, ledger: Ledger, of_log: Log, in_landing: Iterable[LandingFile]) -> None:
+    """Makes good what is left of a log: to be called where no load is under way, and before the next."""
+    noted = {lake.place(Path(), file): file for file in ledger.files(of_log)}
+    to_be_taken = {lake.place(Path(), file) for file in in_landing}
+    unsettled = {place for place, file in noted.items() if file.sha256 == IN_FLIGHT}
+    for root in (paths.lake, paths.quarantine):
+        for file in _files(root / of_log):
+            place = file.relative_to(root)
+            if file.name.startswith("."):
+                remove(file)
+            elif place not in noted and file != lake.empty_file(paths, of_log):
+                unsettled.add(place)
+    for place in sorted(unsettled - to_be_taken):
+        _note_as_it_lies(paths, ledger, of_log, place, noted.get(place))
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for pattern in ("log_date=*/*.parquet", "log_date=*/.*.parquet.tmp"):
+        yield from folder.glob(pattern)
+
+
+def _note_as_it_lies(paths: DataPaths, ledger: Ledger, of_log: Log, place: Path, noted: LoadedFile | None) -> None:
+    files = {root: root / place for root in (paths.lake, paths.quarantine) if (root / place).exists()}
+    log_date = date.fromisoformat(place.parent.name.removeprefix("log_date="))
+    try:
+        rows = {root: pq.read_metadata(file).num_rows for root, file in files.items()}
+        source_file = noted.source_file if noted else _source_file(next(iter(files.values())))
+        first_event, last_event = _events(of_log, files[paths.lake]) if paths.lake in files else (None, None)
+    except (pa.ArrowException, duckdb.Error) as error:
+        found = "was not noted when it was written, and cannot be read"
+        name = noted.source_file if noted else "a file that is not known"
+        (file, *_) = files.values()
+        raise LakeDamaged([DamagedFile(of_log, log_date, name, file.relative_to(paths.data), found)]) from error
+    loaded = LoadedFile(
+        log=of_log,
+        source_file=source_file,
+        log_date=log_date,
+        sha256=NOT_KNOWN,
+        refusal=None,
+        records=sum(rows.values()),
+        accepted=rows.get(paths.lake, 0),
+        rejected=rows.get(paths.quarantine, 0),
+        first_event=first_event,
+        last_event=last_event,
+        unknown_columns=(),
+        loaded_at=now(),
+    )
+    log.warning(
+        "%s/%s is gone from the landing zone, and was not noted when it was taken: noted as the lake holds it,"
+        " %d rows accepted, %d quarantined", of_log, loaded.source_file, loaded.accepted, loaded.rejected,
+    )  # fmt: skip
+    contents = {file.relative_to(paths.data): Content.of(file) for file in files.values()}
+    ledger.note_files([(loaded, _NO_STAMP)], contents)
+
+
+def _source_file(file: Path) -> str:
+    return pq.read_table(file, columns=["source_file"])["source_file"][0].as_py()
+
+
+def _events(of_log: Log, file: Path) -> tuple[str, str]:
+    event = EVENT_TIME[of_log]
+    with duckdb.connect() as connection:
+        return connection.execute(
+            f"select min({event})::varchar, max({event})::varchar from read_parquet({literal(file)})"
+        ).fetchone()
