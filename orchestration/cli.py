@@ -13,7 +13,7 @@ import duckdb
 import typer
 
 from models.masking import mask_error, masked
-from orchestration.commands import developing, exporting, judging, refreshing, sampling
+from orchestration.commands import developing, erasing, exporting, judging, refreshing, sampling
 from orchestration.commands.common import FAILED
 
 app = typer.Typer(
@@ -32,6 +32,7 @@ for command in (
     judging.status,
     judging.accept,
     exporting.export,
+    erasing.erase,
     developing.dev,
 ):
     app.command()(command)

@@ -59,6 +59,16 @@ class DataPaths:
         return self.data / "published" / "marts.duckdb"
 
     @property
+    def kept_builds(self) -> Path:
+        """Published builds that are kept for a while, one file each."""
+        return self.data / "published" / "builds"
+
+    @property
+    def audits(self) -> Path:
+        """What the audit of each build found, as pages."""
+        return self.data / "published" / "audits"
+
+    @property
     def published_quarantine(self) -> Path:
         return self.data / "published" / "quarantine.duckdb"
 
@@ -69,6 +79,11 @@ class DataPaths:
     @property
     def dagster_home(self) -> Path:
         return self.data / "dagster"
+
+    @property
+    def hash_key(self) -> Path:
+        """The key of the keyed hashes, where the settings name no other place."""
+        return self.data / "hash.key"
 
     @property
     def lock(self) -> Path:

@@ -10,7 +10,7 @@ import typer
 from models.masking import masked, masking_logger
 from orchestration import telling
 from orchestration.commands.common import FAILED, OK, open_warehouse, show_progress, writer_of
-from orchestration.stages import find_work, prune_exports
+from orchestration.stages import find_work, finish_erasures, prune_exports
 from warehouse.dbt import BuildFailed
 from warehouse.ledger import Refresh, now
 
@@ -36,6 +36,7 @@ def refresh(
     try:
         with writer_of(warehouse):
             # Looked for only now: what another refresh has just done is no work any more.
+            finish_erasures(warehouse)
             work = find_work(warehouse, verify=verify, full_refresh=full_refresh)
             telling.landing(warehouse, work)
             if work.is_nothing:
