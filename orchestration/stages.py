@@ -20,7 +20,7 @@ from models.vocabulary import Log
 from quality import gate
 from quality.admission import judge
 from quality.audit import expected_checks
-from warehouse import build, checked, exports, lake, landing, publication
+from warehouse import build, checked, exports, lake, landing, privacy, publication
 from warehouse.build import BuiltNode
 from warehouse.dbt import BuildFailed, dbt_manifest
 from warehouse.erasure.places import come_from, erase_everywhere
@@ -46,6 +46,7 @@ class Warehouse:
 
     @classmethod
     def of(cls, settings: Settings) -> "Warehouse":
+        privacy.write_for(settings)
         paths = DataPaths(settings.data)
         return cls(settings, paths, Ledger(paths.ledger))
 
@@ -96,6 +97,7 @@ def load_changed(
     """Takes what is new or changed of one log: on whatever dates, or, reloading it in any case, on the dates given."""
     with warehouse.paths.writer():
         started = time.perf_counter()
+        privacy.tighten(warehouse.settings, warehouse.paths)
         lake.ensure_lake(warehouse.paths)
         files = warehouse.scan_landing().of(log_name)
         if dates is None:

@@ -480,7 +480,8 @@ class Ledger:
             connection.create_function("rewritten", 1, rewrite, deterministic=True)
             for table, column in _IN_WORDS:
                 connection.execute(
-                    f"update {table} set {column} = rewritten({column}) where rewritten({column}) <> {column}"
+                    f"update {table} set {column} = rewritten({column})"
+                    f" where {column} is not null and rewritten({column}) <> {column}"
                 )
 
     def note_refresh(self, refresh: Refresh) -> None:

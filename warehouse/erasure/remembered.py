@@ -33,7 +33,7 @@ ERASED_RAW_ROW = "erased"
 _NUMBER_DIGITS = 12  # after +999: 15 in all, the most that a number has
 _NUMBER = re.compile(r"\+[0-9]{7,15}")
 _WORD = re.compile(r"""[^\s"'<>;,:(){}\[\]|=&\\]+""")
-_SHORTEST_WORD = 6
+_SHORTEST_WORD = 5
 """Shorter words of a text are left: `5` in `5 rows` is nobody."""
 
 
