@@ -9,7 +9,7 @@ are BIGINT, ids are case-sensitive strings.
 Not here: how the figures are computed (`dbt_project/`), volumes and rates that can be right or wrong (`quality/`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import pandera.polars as pa
@@ -329,6 +329,29 @@ def columns(mart: str) -> tuple[MartColumn, ...]:
         )
         for name, column in MARTS[mart].contract.to_schema().columns.items()
     )
+
+
+NUMBER, NUMBER_HASH = "mobile_number", "mobile_number_hash"
+_MASKED = "Masked: its first and last two digits."
+_HASH = (
+    "The keyed hash of the number, where SENDMART_MASK_NUMBERS is true: 64 hexadecimal digits, a key like the number."
+)
+
+
+def published_columns(mart: str, *, is_masked: bool) -> tuple[MartColumn, ...]:
+    """The columns of a mart as it is published: with masked numbers, each has its keyed hash beside it."""
+    published = []
+    for column in columns(mart):
+        published.append(column)
+        if is_masked and column.name == NUMBER:
+            published[-1] = replace(column, description=f"{column.description} {_MASKED}")
+            published.append(MartColumn(NUMBER_HASH, column.sql_type, column.nullable, _HASH, None))
+    return tuple(published)
+
+
+def published_key(mart: str, *, is_masked: bool) -> tuple[str, ...]:
+    """The key of a mart as it is published: masked numbers are no key, their hashes are."""
+    return tuple(NUMBER_HASH if is_masked and name == NUMBER else name for name in MARTS[mart].key)
 
 
 def description(mart: str) -> str:

@@ -13,7 +13,7 @@ import duckdb
 import typer
 
 from models.masking import mask_error
-from orchestration.commands import developing, exporting, judging, publishing, refreshing, sampling
+from orchestration.commands import developing, erasing, exporting, judging, publishing, refreshing, sampling
 from orchestration.commands.common import FAILED
 
 app = typer.Typer(
@@ -35,6 +35,7 @@ for command in (
     publishing.rollback,
     publishing.diff,
     exporting.export,
+    erasing.erase,
     developing.dev,
 ):
     app.command()(command)

@@ -35,13 +35,17 @@ from warehouse import (
     lake,
     landing,
     leftovers,
+    privacy,
     publication,
 )
 from warehouse.build import BuiltNode, CandidateDamaged
 from warehouse.comparison import Gist
 from warehouse.dbt import BuildFailed, dbt_manifest
 from warehouse.duckdb_files import fault_of, says_damaged
+from warehouse.erasure.places import come_from, erase_everywhere
+from warehouse.erasure.remembered import CONTACT, Remembered, contact_token, remembered
 from warehouse.integrity import DamagedFile, LakeDamaged
+from warehouse.keyed_hash import keyed_hash
 from warehouse.landing import LandingFile, LandingZone
 from warehouse.ledger import Build, Ledger, LoadedFile, Override, now
 from warehouse.limits import keep_within_limits
@@ -65,6 +69,7 @@ class Warehouse:
 
     @classmethod
     def of(cls, settings: Settings) -> "Warehouse":
+        privacy.write_for(settings)
         paths = DataPaths(settings.data)
         return cls(settings, paths, Ledger(paths.ledger))
 
@@ -98,6 +103,14 @@ def find_work(warehouse: Warehouse, *, verify: bool = False, full_refresh: bool 
     return Work(files, must_build, must_publish, must_export)
 
 
+@dataclass(frozen=True)
+class Erasure:
+    """What came of an erasure: files rewritten, by place; and files of the landing zone that hold what was erased."""
+
+    rewritten: dict[str, int]
+    still_in_landing: list[str]
+
+
 # --- admission
 
 
@@ -114,6 +127,7 @@ def load_changed(
     """
     with warehouse.paths.writer():
         started = time.perf_counter()
+        privacy.tighten(warehouse.settings, warehouse.paths)
         lake.ensure_lake(warehouse.paths)
         in_landing = warehouse.scan_landing().of(log_name)
         leftovers.clear(warehouse.paths, warehouse.ledger, log_name, in_landing)
@@ -124,7 +138,8 @@ def load_changed(
             wanted = set(dates)
             files = [file for file in in_landing if file.log_date in wanted]
         files, lost = _with_damaged(warehouse, files, damaged, in_landing)
-        loaded = load(warehouse.paths, warehouse.ledger, files, judge)
+        erased = remembered(warehouse.settings, warehouse.paths, warehouse.ledger)
+        loaded = load(warehouse.paths, warehouse.ledger, files, judge, erased=erased)
         if verify:
             integrity.note_unknown(warehouse.paths, warehouse.ledger, log_name)
         publish_quarantine(warehouse)
@@ -140,6 +155,7 @@ def load_changed(
             if file.unknown_columns:
                 unknown = ", ".join(file.unknown_columns)
                 log.info("%s/%s: unknown columns ignored: %s", file.log, file.source_file, unknown)
+        finish_erasures(warehouse)
         if lost:
             raise LakeDamaged(lost)
         return loaded
@@ -158,7 +174,8 @@ def _with_damaged(
 
 def publish_quarantine(warehouse: Warehouse) -> None:
     """Shows what is in quarantine to those who look at `published/quarantine.duckdb`, where that is not what it holds."""
-    fingerprint = warehouse.ledger.quarantine_fingerprint()
+    masking = warehouse.settings.mask_numbers
+    fingerprint = warehouse.ledger.quarantine_fingerprint() + (" masked" if masking else "")
     published = warehouse.paths.published_quarantine
     if published.exists() and warehouse.ledger.published_quarantine() == fingerprint and not fault_of(published):
         return
@@ -167,13 +184,51 @@ def publish_quarantine(warehouse: Warehouse) -> None:
         for file in warehouse.ledger.files()
         if file.refusal
     ]
-    lake.publish_quarantine(warehouse.paths, refused)
+    lake.publish_quarantine(warehouse.paths, refused, mask_numbers=masking)
     warehouse.ledger.note_published_quarantine(fingerprint)
 
 
 def by_date(loaded: Iterable[LoadedFile]) -> dict[date, list[LoadedFile]]:
     ordered = sorted(loaded, key=lambda file: file.log_date)
     return {day: list(files) for day, files in groupby(ordered, key=lambda file: file.log_date)}
+
+
+# --- erasure
+
+
+@masking_errors
+def erase(warehouse: Warehouse, contact_id: str, reason: str) -> Erasure | None:
+    """Puts tokens in place of a contact and its numbers, wherever they stand; None where that was done before.
+
+    It is remembered by a keyed hash: rows that come later are read the same way.
+
+    Raises:
+        KeyMissing: the key of the keyed hashes is gone.
+    """
+    with warehouse.paths.writer():
+        lake.ensure_lake(warehouse.paths)
+        hashes = keyed_hash(warehouse.settings, warehouse.paths, warehouse.ledger)
+        if Remembered(hashes, warehouse.ledger).tokens(CONTACT, [contact_id]):
+            return finish_erasures(warehouse)
+        warehouse.ledger.note_erasure(reason, hashes.of(contact_id), contact_token())
+        return finish_erasures(warehouse)
+
+
+def finish_erasures(warehouse: Warehouse) -> Erasure | None:
+    """Carries on what was begun to be erased, here or by a process that was killed; None where nothing was."""
+    if not warehouse.ledger.is_erasing():
+        return None
+    with warehouse.paths.writer():
+        started = time.perf_counter()
+        erased = remembered(warehouse.settings, warehouse.paths, warehouse.ledger)
+        rewritten = erase_everywhere(warehouse.settings, warehouse.paths, warehouse.ledger, erased)
+        warehouse.ledger.note_published_quarantine("")
+        publish_quarantine(warehouse)
+        from_files = come_from(warehouse.paths, warehouse.ledger)
+        warehouse.ledger.note_erasures_finished()
+        log.info("erased in %.1f s: files rewritten: %s", time.perf_counter() - started, rewritten)
+        there = [name for name in from_files if (warehouse.settings.landing / name).exists()]
+        return Erasure(rewritten, there)
 
 
 # --- build and audit
@@ -367,7 +422,7 @@ def _expected_checks(warehouse: Warehouse) -> set[str]:
 
 
 def is_published(warehouse: Warehouse, candidate: Build) -> bool:
-    return publication.is_published(warehouse.paths, warehouse.ledger, candidate)
+    return publication.is_published(warehouse.settings, warehouse.paths, warehouse.ledger, candidate)
 
 
 @masking_errors

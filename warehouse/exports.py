@@ -20,11 +20,12 @@ from pathlib import Path
 
 import duckdb
 
-from models.marts import MARTS, SCHEMA, MartColumn, columns
+from models.marts import SCHEMA, MartColumn, published_columns, published_key
 from warehouse.export_scope import NO_CAMPAIGN, Scope, scope_of
 from warehouse.ledger import Ledger, now
 from warehouse.limits import keep_within_limits
 from warehouse.paths import DataPaths, put_in_place
+from warehouse.publication import is_masked
 from warehouse.settings import Settings
 from warehouse.sql import literal
 
@@ -101,6 +102,7 @@ def export(
                 log.warning("%s/%s is gone: the next export holds every campaign", report, gone[0])
                 ledger.forget_exports(report)
             mode = settings.export_csv_mode
+            mode = settings.export_csv_mode + ("+masked" if is_masked(connection, _PUBLISHED) else "")
             scope = scope_of(connection, _PUBLISHED, ledger, report, mode, all_campaigns=all_campaigns)
             if scope.is_nothing:
                 ledger.note_unchanged(report, build_id)
@@ -130,7 +132,13 @@ def _export(
     aside = folder / f".{report}.csv.tmp"
     if scope.changed is not None:
         _show_campaigns(connection, scope.changed)
-    statement = _copy_statement(report, aside, settings.export_csv_mode, only_shown=scope.changed is not None)
+    statement = _copy_statement(
+        report,
+        aside,
+        settings.export_csv_mode,
+        only_shown=scope.changed is not None,
+        masked=is_masked(connection, _PUBLISHED),
+    )
     (rows,) = connection.execute(statement).fetchone()
     with aside.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -162,9 +170,9 @@ def _show_campaigns(connection: duckdb.DuckDBPyConnection, campaigns: list[str])
     )
 
 
-def _copy_statement(report: str, file: Path, mode: str, *, only_shown: bool) -> str:
+def _copy_statement(report: str, file: Path, mode: str, *, only_shown: bool, masked: bool) -> str:
     """The statement that writes a report to a file: all of it, or the campaigns in `campaigns_to_export`."""
-    by_name = {column.name: column for column in columns(report)}
+    by_name = {column.name: column for column in published_columns(report, is_masked=masked)}
     if report == "campaign_metrics":
         shown = [(by_name[name], by_name[name].label) for name in CAMPAIGN_REPORT_COLUMNS]
     else:
@@ -179,7 +187,7 @@ def _copy_statement(report: str, file: Path, mode: str, *, only_shown: bool) -> 
         " on of_mart.campaign_id is not distinct from wanted.campaign_id)"
     )
     # Qualified: by their bare names the cells as written would be sorted, not the values.
-    order = ", ".join(f"mart.{name}" for name in MARTS[report].key)
+    order = ", ".join(f"mart.{name}" for name in published_key(report, is_masked=masked))
     return (
         f"copy (select {cells} from {mart} as mart{among if only_shown else ''} order by {order})"
         f" to {literal(file)} (format csv, header, delimiter ',', quote '\"', escape '\"', nullstr ''{quoting})"

@@ -32,6 +32,12 @@ ROW_GROUP_ROWS = 122_880
 
 DICTIONARY_SAMPLE_ROWS = 10_000
 RAW_ROW_BYTES = 64 << 10
+_MASKED_RAW_ROW = (
+    r"regexp_replace(regexp_replace(raw_row, '(\+[0-9]{2})[0-9 ().-]{3,}([0-9]{2})', '\1…\2', 'g'),"
+    r" '([0-9]{2})[0-9]{6,}([0-9]{2})', '\1…\2', 'g')"
+)
+"""A rejected number need not be a number: of any ten digits in a row only the ends are shown."""
+
 LINEAGE = {"source_file": pl.String(), "row_number": pl.Int64()}
 QUARANTINE_SCHEMA = {
     "source_file": pl.String(),
@@ -161,8 +167,10 @@ def cut_raw_row(raw: str) -> str:
     return raw.encode()[:RAW_ROW_BYTES].decode(errors="ignore")
 
 
-def publish_quarantine(paths: DataPaths, refused: list[dict[str, object]]) -> None:
-    """Brings `published/quarantine.duckdb` up to date: every row in quarantine, every file refused."""
+def publish_quarantine(paths: DataPaths, refused: list[dict[str, object]], *, mask_numbers: bool) -> None:
+    """Brings `published/quarantine.duckdb` up to date: every row in quarantine, with its numbers as they came or masked,
+    and every file refused.
+    """
     place = paths.published_quarantine
     place.parent.mkdir(parents=True, exist_ok=True)
     aside = place.with_name(f".{place.name}.tmp")
@@ -179,7 +187,8 @@ def publish_quarantine(paths: DataPaths, refused: list[dict[str, object]]) -> No
         if files:
             connection.execute(
                 "insert into published.quarantine.rejected_rows"
-                " select split_part(filename, '/', -3), log_date, source_file, row_number, reasons, raw_row"
+                " select split_part(filename, '/', -3), log_date, source_file, row_number, reasons,"
+                f" {_MASKED_RAW_ROW if mask_numbers else 'raw_row'}"
                 " from read_parquet($files, filename = true, hive_partitioning = true,"
                 " hive_types = {'log_date': 'date'})",
                 {"files": files},

@@ -9,7 +9,7 @@ Not here: the rows themselves (`warehouse.lake`), what the facts lead to (`quali
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -71,12 +71,21 @@ create table if not exists exported_campaigns (
     report text not null, campaign_id text not null, digest text not null,
     primary key (report, campaign_id)
 );
+create table if not exists hash_key (own_hash text primary key);
+create table if not exists erasures (
+    erasure_id integer primary key autoincrement, reason text not null, started_at text not null, finished_at text
+);
+create table if not exists erased (
+    kind text not null, hash text not null, token text not null, erasure_id integer not null,
+    primary key (kind, hash)
+);
 create table if not exists refreshes (
     started_at text primary key, finished_at text not null, outcome text not null, message text not null
 );
 """
 
 _NO_FILE = ""
+_IN_WORDS = (("checks", "detail"), ("refreshes", "message"), ("files", "refusal"))
 
 BUILDS_WITH_FIGURES = 400
 """Of so many builds, the latest, figures are kept."""
@@ -145,6 +154,15 @@ class Override:
     reason: str
     overridden: tuple[str, ...]
     overridden_at: datetime
+
+
+class Erased:
+    """A contact (`contact`) or number (`number`) that was erased, by its keyed hash, and what stands in its place."""
+
+    kind: str
+    hash: str
+    token: str
+    erasure_id: int
 
 
 @dataclass(frozen=True)
@@ -524,6 +542,11 @@ class Ledger:
                 [(report, campaign_id, digest) for campaign_id, digest in campaigns.items()],
             )
 
+    def forget_exports_of(self, build_id: str) -> None:
+        """Notes that nothing was exported yet of a build as it is now; the files stay."""
+        with self._transaction() as connection:
+            connection.execute("update exports set build_id = '' where build_id = ?", (build_id,))
+
     def note_unchanged(self, report: str, build_id: str) -> None:
         """Notes that an export of a report from this build would hold nothing: no file belongs to it."""
         with self._transaction() as connection:
@@ -565,6 +588,65 @@ class Ledger:
         with self._transaction() as connection:
             rows = connection.execute("select report, build_id, max(rowid) from exports group by report")
             return {row["report"] for row in rows if row["build_id"] == build_id}
+
+    # --- keyed hashes, erasures
+
+    def note_hash_key(self, own_hash: str) -> None:
+        """Notes what tells the key of the keyed hashes from another, without telling the key."""
+        with self._transaction() as connection:
+            connection.execute("insert into hash_key values (?)", (own_hash,))
+
+    def hash_key(self) -> str | None:
+        with self._transaction() as connection:
+            row = connection.execute("select * from hash_key").fetchone()
+            return row and row["own_hash"]
+
+    def note_erasure(self, reason: str, contact_hash: str, token: str) -> int:
+        """Notes that a contact is to be erased; gives the erasure's number."""
+        with self._transaction() as connection:
+            erasure_id = connection.execute(
+                "insert into erasures (reason, started_at) values (?, ?)", (reason, now().isoformat())
+            ).lastrowid
+            connection.execute("insert into erased values ('contact', ?, ?, ?)", (contact_hash, token, erasure_id))
+            return erasure_id
+
+    def note_erased_numbers(self, tokens: Iterable[tuple[str, str, int]]) -> None:
+        """Notes numbers of erased contacts: hash, token, erasure. Such an erasure is not finished any more: the number
+        may stand elsewhere.
+        """
+        with self._transaction() as connection:
+            for number_hash, token, erasure_id in tokens:
+                connection.execute(
+                    "insert or ignore into erased values ('number', ?, ?, ?)", (number_hash, token, erasure_id)
+                )
+                connection.execute("update erasures set finished_at = null where erasure_id = ?", (erasure_id,))
+
+    def erased(self) -> list[Erased]:
+        """Every contact and number that is to be read as a token."""
+        with self._transaction() as connection:
+            rows = connection.execute("select * from erased order by erasure_id, kind, hash")
+            return [Erased(row["kind"], row["hash"], row["token"], row["erasure_id"]) for row in rows]
+
+    def is_erasing(self) -> bool:
+        """Whether an erasure was begun and has not got through."""
+        with self._transaction() as connection:
+            return connection.execute("select 1 from erasures where finished_at is null").fetchone() is not None
+
+    def note_erasures_finished(self) -> None:
+        """Notes that nothing that was to be erased stands anywhere any more."""
+        with self._transaction() as connection:
+            connection.execute("update erasures set finished_at = ? where finished_at is null", (now().isoformat(),))
+
+    def rewrite_texts(self, rewrite: Callable[[str], str]) -> None:
+        """Rewrites what was recorded in words; what it said before does not stay in the file either."""
+        with self._transaction() as connection:
+            connection.execute("pragma secure_delete = on")
+            connection.create_function("rewritten", 1, rewrite, deterministic=True)
+            for table, column in _IN_WORDS:
+                connection.execute(
+                    f"update {table} set {column} = rewritten({column})"
+                    f" where {column} is not null and rewritten({column}) <> {column}"
+                )
 
     def note_refresh(self, refresh: Refresh) -> None:
         with self._transaction() as connection:

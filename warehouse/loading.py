@@ -15,8 +15,10 @@ from typing import Protocol
 import polars as pl
 
 from models.logs import COLUMNS, EVENT_TIME
+from models.masking import harmless
 from models.vocabulary import Log
 from warehouse import changes, lake
+from warehouse.erasure.remembered import Remembered
 from warehouse.landing import LandingFile, Stamp
 from warehouse.ledger import Ledger, LoadedFile, now
 from warehouse.paths import DataPaths
@@ -59,15 +61,16 @@ def load(
     files: Iterable[LandingFile],
     judge: Judge,
     batch_rows: int = ROWS_PER_BATCH,
+    erased: Remembered | None = None,
 ) -> list[LoadedFile]:
-    """Takes files of one log and notes them in the ledger; gives what was taken of each.
+    """Takes files of one log and notes them in the ledger; gives what was taken of each. Of who was `erased`, tokens.
 
     A file that changes or vanishes while it is read is left for the next time, with what it gave before in place.
 
     Raises:
         ReconciliationError: accepted and rejected rows of a file do not add up to its records; nothing of it is taken.
     """
-    loader = _Loader(paths, ledger, judge, batch_rows)
+    loader = _Loader(paths, ledger, judge, batch_rows, erased)
     try:
         for file in files:
             loader.take(file)
@@ -78,11 +81,14 @@ def load(
 
 
 class _Loader:
-    def __init__(self, paths: DataPaths, ledger: Ledger, judge: Judge, batch_rows: int) -> None:
+    def __init__(
+        self, paths: DataPaths, ledger: Ledger, judge: Judge, batch_rows: int, erased: Remembered | None
+    ) -> None:
         self._paths = paths
         self._ledger = ledger
         self._judge = judge
         self._batch_rows = batch_rows
+        self._erased = erased
         self._open: list[_OpenFile] = []
         self._pending: list[tuple[_OpenFile, Records]] = []
         self._pending_rows = 0
@@ -140,29 +146,32 @@ class _Loader:
                 faults += [Fault(start + fault.index, fault.column, fault.rule) for fault in records.faults]
                 start += records.text.height
             judgement = self._judge(log, pl.concat([records.text for _, records in pending]), faults)
+            rows = self._erased.rows(log, judgement.rows) if self._erased else judgement.rows
             start = 0
             for opened, records in pending:
-                self._sort_out(opened, records, judgement, start)
+                self._sort_out(opened, records, rows, judgement.reasons, start)
                 start += records.text.height
         whole = [opened for opened in self._open if opened.is_read and not opened.is_gone]
         self._put_in_place(whole)
         self._open = [opened for opened in self._open if not opened.is_read and not opened.is_gone]
 
-    def _sort_out(self, opened: _OpenFile, records: Records, judgement: Judgement, start: int) -> None:
+    def _sort_out(
+        self, opened: _OpenFile, records: Records, judged: pl.DataFrame, reasons: pl.DataFrame, start: int
+    ) -> None:
         """Writes a file's share of a judged batch: what is accepted to the lake, what is rejected to quarantine."""
         height = records.text.height
         lineage = [
             pl.lit(opened.file.source_file).alias("source_file"),
             records.row_numbers.alias("row_number"),
         ]
-        rows = judgement.rows.slice(start, height).with_columns(lineage)
-        rejected = judgement.reasons.filter(pl.col("index").is_between(start, start + height - 1))
+        rows = judged.slice(start, height).with_columns(lineage)
+        rejected = reasons.filter(pl.col("index").is_between(start, start + height - 1))
         indices = (rejected["index"] - start).to_list()
         if indices:
             is_accepted = pl.Series([True]).new_from_index(0, height).scatter(indices, False)
             rows = rows.filter(is_accepted)
         opened.accepted.write(rows)
-        opened.rejected.write(_rejected_rows(opened, records, indices, rejected["reasons"].to_list()))
+        opened.rejected.write(_rejected_rows(opened, records, indices, rejected["reasons"].to_list(), self._erased))
         opened.records += records.count
         opened.unknown_columns |= records.unknown_columns
         if rows.height:
@@ -215,7 +224,13 @@ class _Loader:
         self._loaded += [loaded for _, loaded in taken]
 
 
-def _rejected_rows(opened: _OpenFile, records: Records, indices: list[int], reasons: list[list[str]]) -> pl.DataFrame:
+def _rejected_rows(
+    opened: _OpenFile,
+    records: Records,
+    indices: list[int],
+    reasons: list[list[str]],
+    erased: Remembered | None,
+) -> pl.DataFrame:
     numbers = records.row_numbers.gather(indices).to_list() + [broken.row_number for broken in records.broken]
     raw = records.raw(indices) + [broken.raw for broken in records.broken]
     return pl.DataFrame(
@@ -223,7 +238,7 @@ def _rejected_rows(opened: _OpenFile, records: Records, indices: list[int], reas
             "source_file": [opened.file.source_file] * len(numbers),
             "row_number": numbers,
             "reasons": reasons + [list(broken.reasons) for broken in records.broken],
-            "raw_row": [lake.cut_raw_row(row) for row in raw],
+            "raw_row": [lake.cut_raw_row(erased.raw_row(row) if erased else row) for row in raw],
         },
         schema=lake.QUARANTINE_SCHEMA,
     ).sort("row_number")
@@ -243,12 +258,12 @@ def _loaded(opened: _OpenFile, refusal: str | None) -> LoadedFile:
         source_file=opened.file.source_file,
         log_date=opened.file.log_date,
         sha256=opened.sha256,
-        refusal=refusal,
+        refusal=refusal and harmless(refusal),
         records=opened.records,
         accepted=opened.accepted.rows,
         rejected=opened.rejected.rows,
         first_event=str(opened.first_event) if opened.first_event else None,
         last_event=str(opened.last_event) if opened.last_event else None,
-        unknown_columns=tuple(sorted(opened.unknown_columns)),
+        unknown_columns=tuple(sorted({harmless(name) for name in opened.unknown_columns})),
         loaded_at=now(),
     )

@@ -81,6 +81,11 @@ class DataPaths:
         return self.data / "dagster"
 
     @property
+    def hash_key(self) -> Path:
+        """The key of the keyed hashes, where the settings name no other place."""
+        return self.data / "hash.key"
+
+    @property
     def lock(self) -> Path:
         return self.data / ".writer.lock"
 

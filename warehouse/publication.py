@@ -14,16 +14,21 @@ import logging
 import os
 import re
 import shutil
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 
-from models.marts import MARTS, SCHEMA, columns, description
+from models.marts import MARTS, NUMBER, NUMBER_HASH, SCHEMA, columns, description, published_columns
 from warehouse.build import sendmart_version
 from warehouse.duckdb_files import fault_of
+from warehouse.keyed_hash import keyed_hash
 from warehouse.ledger import Build, Ledger, Publication, now
+from warehouse.limits import keep_within_limits
 from warehouse.paths import DataPaths, put_in_place, remove
+from warehouse.rewriting import Column, write_anew
 from warehouse.settings import Settings
 from warehouse.sql import literal
 
@@ -48,29 +53,39 @@ def publish(settings: Settings, paths: DataPaths, ledger: Ledger, build: Build) 
     aside = place.with_name(f".{place.name}.tmp")
     for leftover in (aside, aside.with_name(f"{aside.name}.wal")):
         leftover.unlink(missing_ok=True)
-    shutil.copyfile(paths.candidate, aside)
+    if settings.mask_numbers:
+        _write_masked(settings, paths, ledger, aside)
+    else:
+        shutil.copyfile(paths.candidate, aside)
     with duckdb.connect() as connection:
         connection.execute(f"attach {literal(aside)} as publication")
         overrides = ledger.overrides(build.build_id)
         _add_build_info(connection, settings, build, published_at, overrides[-1].reason if overrides else None)
-        _add_comments(connection)
+        _add_comments(connection, is_masked=settings.mask_numbers)
         connection.execute("checkpoint publication")
         connection.execute("detach publication")
     # That which is published now may come from a version that kept none.
     if (current := published_build(paths)) and not _kept(paths, current[0]).exists():
         _keep(paths, place, current[0])
     _keep(paths, aside, build.build_id)
+    # Published again, under another setting: what was exported of it is not what it is about to hold.
+    ledger.forget_exports_of(build.build_id)
     _swap_in(paths, aside)
     ledger.note_publication(build.build_id, published_at)
     prune(paths, ledger, settings.kept_builds)
     return published_at
 
 
-def is_published(paths: DataPaths, ledger: Ledger, build: Build) -> bool:
+def is_published(settings: Settings, paths: DataPaths, ledger: Ledger, build: Build) -> bool:
+    """Whether the build is what is published, with its numbers masked or not as is set."""
     last = ledger.last_publication()
     if last is None or last[0] != build.build_id or not paths.published_marts.exists():
         return False
-    return fault_of(paths.published_marts) is None
+    if fault_of(paths.published_marts) is not None:
+        return False
+    with duckdb.connect() as connection:
+        connection.execute(f"attach {literal(paths.published_marts)} as published (read_only)")
+        return is_masked(connection, "published") == settings.mask_numbers
 
 
 def published_build(paths: DataPaths) -> tuple[str, datetime] | None:
@@ -198,6 +213,37 @@ def _swap_in(paths: DataPaths, aside: Path) -> None:
     aside.unlink(missing_ok=True)
 
 
+# --- masked numbers
+
+
+def is_masked(connection: duckdb.DuckDBPyConnection, database: str) -> bool:
+    """Whether the numbers of a published build, attached as `database`, are masked."""
+    found = connection.execute(
+        "select 1 from duckdb_columns() where (database_name, schema_name, column_name) = (?, ?, ?)",
+        [database, SCHEMA, NUMBER_HASH],
+    )
+    return found.fetchone() is not None
+
+
+def _write_masked(settings: Settings, paths: DataPaths, ledger: Ledger, file: Path) -> None:
+    """Writes the candidate's tables with masked numbers, each with its keyed hash beside it."""
+    with duckdb.connect() as connection:
+        keep_within_limits(connection, settings)
+        keyed_hash(settings, paths, ledger).show(connection)
+        connection.execute(f"attach {literal(paths.candidate)} as candidate (read_only)")
+        write_anew(connection, "candidate", file, _masked)
+
+
+def _masked(schema: str, table: str, columns: Sequence[Column]) -> list[Column]:
+    written = []
+    for column in columns:
+        written.append(column)
+        if column.name == NUMBER:
+            written[-1] = replace(column, value=f"left({NUMBER}, 3) || '…' || right({NUMBER}, 2)")
+            written.append(replace(column, name=NUMBER_HASH, value=f"keyed_hash({NUMBER})"))
+    return written
+
+
 def _add_build_info(
     connection: duckdb.DuckDBPyConnection,
     settings: Settings,
@@ -224,9 +270,9 @@ def _add_build_info(
     )
 
 
-def _add_comments(connection: duckdb.DuckDBPyConnection) -> None:
+def _add_comments(connection: duckdb.DuckDBPyConnection, *, is_masked: bool) -> None:
     for mart in MARTS:
         table = f"publication.{SCHEMA}.{mart}"
         connection.execute(f"comment on table {table} is {literal(description(mart))}")
-        for column in columns(mart):
+        for column in published_columns(mart, is_masked=is_masked):
             connection.execute(f"comment on column {table}.{column.name} is {literal(column.description)}")

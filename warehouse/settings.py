@@ -59,6 +59,19 @@ def _enough_memory(value: str) -> str:
     return value
 
 
+def _file_from_project(path: Path) -> Path:
+    file = PROJECT / path.expanduser()
+    if file.is_dir():
+        raise ValueError("must be a file")
+    return file
+
+
+def _umask(value: str) -> str:
+    if not re.fullmatch(r"0?0[0-7][0-7]", value) or value[-1] != "7":
+        raise ValueError("must be an octal mask that leaves other users nothing, such as 077 or 027")
+    return value
+
+
 def _currency(value: str) -> str:
     if len(value) != 3 or not (value.isascii() and value.isalpha()):
         raise ValueError("must be three ASCII letters, such as USD")
@@ -70,6 +83,8 @@ def _time_zone(value: str) -> str:
         raise ValueError("must be a time zone of the IANA database, such as Europe/Berlin")
     return value
 
+
+_OF_THE_MACHINE = {"landing", "data", "temp_directory", "hash_key_file", "umask"}
 
 Folder = Annotated[Path, AfterValidator(_from_project)]
 
@@ -124,6 +139,15 @@ class Settings(BaseSettings):
         "2500MB",
         description="The most memory DuckDB may use in a build.",
     )
+    mask_numbers: bool = Field(
+        False, description="Whether numbers are published masked, with a keyed hash of each beside it."
+    )
+    hash_key_file: Annotated[Path, AfterValidator(_file_from_project)] | None = Field(
+        None, description="The key of the keyed hashes; by default a file of the data folder."
+    )
+    umask: Annotated[str, AfterValidator(_umask)] = Field(
+        "077", description="Which permissions written files lack: 077 keeps them to the user, 027 lets the group read."
+    )
     threads: int = Field(
         default_factory=lambda: os.cpu_count() or 1, ge=1, le=256, description="How many threads a build uses."
     )
@@ -154,7 +178,7 @@ class Settings(BaseSettings):
 
     def as_json(self) -> str:
         """All settings, for `build_info`: paths left out, they say nothing about the figures."""
-        return json.dumps(self.model_dump(mode="json", exclude={"landing", "data", "temp_directory"}), sort_keys=True)
+        return json.dumps(self.model_dump(mode="json", exclude=_OF_THE_MACHINE), sort_keys=True)
 
 
 def load_settings() -> Settings:

@@ -10,7 +10,7 @@ from models.masking import masking_logger
 from orchestration import telling
 from orchestration.commands.common import FAILED, OK, open_warehouse, show_progress, writer_of
 from orchestration.failures import failure_of
-from orchestration.stages import find_work, prune_exports, publish_quarantine
+from orchestration.stages import find_work, finish_erasures, prune_exports, publish_quarantine
 from warehouse.ledger import Refresh, now
 from warehouse.publication import settle
 
@@ -37,6 +37,7 @@ def refresh(
         with writer_of(warehouse):
             settle(warehouse.paths, warehouse.ledger)
             # Looked for only now: what another refresh has just done is no work any more.
+            finish_erasures(warehouse)
             work = find_work(warehouse, verify=verify, full_refresh=full_refresh)
             telling.landing(warehouse, work)
             if work.is_nothing:

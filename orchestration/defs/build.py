@@ -21,7 +21,6 @@ from orchestration.defs.common import OWNERS
 from orchestration.resources import WarehouseResource
 from warehouse.build import built_marts
 from warehouse.dbt import dbt_manifest
-from warehouse.paths import DataPaths
 from warehouse.settings import load_settings
 
 
@@ -54,8 +53,8 @@ class Translator(DagsterDbtTranslator):
 
 
 def _manifest() -> Path:
-    settings = load_settings()
-    return dbt_manifest(settings, DataPaths(settings.data))
+    opened = stages.Warehouse.of(load_settings())
+    return dbt_manifest(opened.settings, opened.paths)
 
 
 # The lake and its changes are one asset to Dagster.

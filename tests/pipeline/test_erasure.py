@@ -1,0 +1,198 @@
+"""Erasure: figures stay what they were, nobody can be found any more, and nobody comes back with a late file."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from models.vocabulary import Log
+from orchestration import stages
+from orchestration.stages import Warehouse
+from tests.running import RefreshedWarehouse, all_marts, exported_rows
+from warehouse.erasure import places
+
+CONTACT, NUMBER = "p84-1", "+4477000841"
+"""Of the wide case: sent to, clicked, ordered, opted out, each under this number."""
+
+BROKEN = f'{CONTACT},"unclosed\n{CONTACT},yesterday,{NUMBER},reply\nnobody,{NUMBER},,\nk1,tomorrow,,link\n'
+
+
+def _copy(refreshed: RefreshedWarehouse, folder: Path) -> Warehouse:
+    """A refreshed warehouse in a folder of its own, with its landing zone."""
+    of_fixture = refreshed.warehouse
+    shutil.copytree(of_fixture.settings.data, folder / "data")
+    shutil.copytree(refreshed.landing, folder / "landing")
+    changed = {"data": folder / "data", "landing": folder / "landing"}
+    return Warehouse.of(of_fixture.settings.model_copy(update=changed))
+
+
+@pytest.fixture(scope="module")
+def warehouse(refreshed_wide: RefreshedWarehouse, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    """The wide case; broken rows, a kept build, an audit page and a check's words name the contact as well."""
+    copy = _copy(refreshed_wide, tmp_path_factory.mktemp("erasure"))
+    (copy.settings.landing / "unsubscribes" / "2026-01-14.csv").write_text(
+        f"contact_id,unsubscribed_at,mobile_number,source\n{BROKEN}"
+    )
+    stages.load_changed(copy, Log.UNSUBSCRIBES)
+    copy.paths.kept_builds.mkdir()
+    os.link(copy.paths.published_marts, copy.paths.kept_builds / "kept.duckdb")
+    copy.paths.audits.mkdir(exist_ok=True)
+    (copy.paths.audits / "kept.html").write_text(f"<td>{CONTACT}</td><td>{NUMBER}</td>")
+    with sqlite3.connect(copy.paths.ledger) as ledger:
+        ledger.execute("update checks set detail = ?", [f"failed for contact_id {CONTACT}; {NUMBER}."])
+    return copy
+
+
+@pytest.fixture(scope="module")
+def erasure(warehouse: Warehouse) -> stages.Erasure:
+    assert _found(warehouse.paths.data), "it is there to be erased"
+    return stages.erase(warehouse, CONTACT, "request 7")
+
+
+def _found(folder: Path) -> set[str]:
+    """Where the contact or its number stands: in bytes, or in the rows of files that are compressed."""
+    either = re.compile(rf"(?<![\w-]){CONTACT}(?![\w-])|{re.escape(NUMBER)}(?![0-9])")
+    return {
+        str(file.relative_to(folder))
+        for file in folder.rglob("*")
+        if file.is_file() and any(either.search(text) for text in _texts(file))
+    }
+
+
+def _texts(file: Path) -> Iterator[str]:
+    yield file.read_bytes().decode("latin-1")
+    if file.suffix == ".parquet":
+        yield from (str(row) for row in duckdb.execute("from read_parquet(?)", [str(file)]).fetchall())
+    if file.suffix == ".duckdb":
+        with duckdb.connect() as connection:
+            connection.execute(f"attach '{file}' as looked_at (read_only)")
+            for schema, table in connection.execute(
+                "select schema_name, table_name from duckdb_tables() where database_name = 'looked_at'"
+            ).fetchall():
+                yield from (str(row) for row in connection.execute(f'from looked_at.{schema}."{table}"').fetchall())
+
+
+def _tokens(warehouse: Warehouse) -> dict[str, str]:
+    return {one.kind: one.token for one in warehouse.ledger.erased()}
+
+
+def _with_tokens(marts: dict[str, list[dict]], tokens: dict[str, str]) -> dict[str, list[dict]]:
+    def read(row: dict) -> dict:
+        is_erased = row.get("contact_id") == CONTACT
+        values = {CONTACT: tokens["contact"], NUMBER: tokens["number"]}
+        row = {name: values.get(value, value) if isinstance(value, str) else value for name, value in row.items()}
+        return row | {"source": None} if is_erased and "source" in row else row
+
+    return {mart: [read(row) for row in rows] for mart, rows in marts.items()}
+
+
+def _sorted(marts: dict[str, list[dict]]) -> dict[str, list[str]]:
+    return {mart: sorted(map(repr, rows)) for mart, rows in marts.items()}
+
+
+def test_nobody_finds_the_contact_or_its_number_anywhere(warehouse: Warehouse, erasure: stages.Erasure) -> None:
+    assert _found(warehouse.paths.data) == set()
+    assert min(erasure.rewritten.values()) > 0, erasure.rewritten
+    assert "unsubscribes/2026-01-14.csv" in erasure.still_in_landing
+    assert all((warehouse.settings.landing / name).exists() for name in erasure.still_in_landing)
+
+
+def test_published_builds_and_exports_say_the_same_with_tokens(
+    warehouse: Warehouse, erasure: stages.Erasure, refreshed_wide: RefreshedWarehouse
+) -> None:
+    before = _with_tokens(all_marts(refreshed_wide.warehouse.paths.published_marts), _tokens(warehouse))
+    assert _sorted(all_marts(warehouse.paths.published_marts)) == _sorted(before)
+    kept = warehouse.paths.kept_builds / "kept.duckdb"
+    assert kept.stat().st_ino == warehouse.paths.published_marts.stat().st_ino
+    for report in ("delivery_status", "attributed_unsubscribes", "skip_reasons"):
+        was = exported_rows(refreshed_wide.warehouse.paths, report)
+        tokens = {CONTACT: _tokens(warehouse)["contact"], f"'{NUMBER}": f"'{_tokens(warehouse)['number']}"}
+        expected = [
+            {name: tokens.get(value, value) for name, value in row.items()}
+            | ({"source": ""} if row["contact_id"] == CONTACT and "source" in row else {})
+            for row in was
+        ]
+        assert exported_rows(warehouse.paths, report) == sorted(expected, key=lambda row: list(row.values()))
+        for file in (warehouse.paths.exports / report).glob("*.csv"):
+            told = json.loads(file.with_suffix(".json").read_text())
+            assert told["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def test_rows_that_were_rejected_keep_their_number_and_reasons(warehouse: Warehouse, erasure: stages.Erasure) -> None:
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{warehouse.paths.published_quarantine}' as q (read_only)")
+        rows = connection.execute(
+            "select row_number, len(reasons) > 0, raw_row from q.quarantine.rejected_rows"
+            " where source_file = '2026-01-14.csv' and log = 'unsubscribes' order by 1"
+        ).fetchall()
+    assert rows == [(1, True, "erased"), (2, True, "erased"), (3, True, "erased"), (4, True, "k1,tomorrow,,link")]
+
+
+def test_a_file_dropped_again_with_more_rows_brings_nobody_back(
+    warehouse: Warehouse, erasure: stages.Erasure, refreshed_wide: RefreshedWarehouse
+) -> None:
+    """The builds: in full after the erasure, then incremental over what came late, then in full again."""
+    tokens = _tokens(warehouse)
+    stages.build_candidate(warehouse)
+    before = _with_tokens(all_marts(refreshed_wide.warehouse.paths.published_marts), tokens)
+    assert _sorted(all_marts(warehouse.paths.candidate)) == _sorted(before)
+    sends = warehouse.settings.landing / "sends"
+    header = "message_id,campaign_id,contact_id,mobile_number,sent_at,segments"
+    late = f"late-1,late,{CONTACT},{NUMBER},2026-01-15T10:00:00Z,1\nlate-2,late,{CONTACT},+4477999999,2026-01-15T11:00:00Z,1\n"
+    (sends / "2026-01-15.csv").write_text(f"{header}\n{late}late-3,late,somebody,{NUMBER},2026-01-15T11:00:00Z,1\n")
+    orders = warehouse.settings.landing / "orders" / "2026-01-09.1.jsonl"
+    orders.write_text(orders.read_text() + orders.read_text().splitlines()[-1] + "\n")
+    stages.load_changed(warehouse, Log.ORDERS)
+    stages.load_changed(warehouse, Log.SENDS)
+    assert _found(warehouse.paths.data) == set()
+    assert not warehouse.ledger.is_erasing()
+    stages.build_candidate(warehouse)
+    incremental = all_marts(warehouse.paths.candidate)
+    late = [row for row in incremental["delivery_status"] if row["campaign_id"] == "late"]
+    assert {(row["contact_id"], row["messages_sent"]) for row in late} == {(tokens["contact"], 2), ("somebody", 1)}
+    assert {row["mobile_number"] for row in late if row["contact_id"] == "somebody"} == {tokens["number"]}
+    stages.build_candidate(warehouse, full_refresh=True)
+    assert _sorted(all_marts(warehouse.paths.candidate)) == _sorted(incremental)
+
+
+def test_erased_again_there_is_nothing_to_do(warehouse: Warehouse, erasure: stages.Erasure) -> None:
+    assert stages.erase(warehouse, CONTACT, "request 8") is None
+
+
+@pytest.mark.parametrize("broken_off_at", ["_erase_log", "_erase_quarantine", "_erase_build", "_erase_export"])
+def test_what_was_broken_off_is_carried_on_by_who_does_not_know_the_contact(
+    broken_off_at: str, refreshed_wide: RefreshedWarehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = _copy(refreshed_wide, tmp_path)
+    with monkeypatch.context() as patch:
+        done = getattr(places, broken_off_at)
+
+        def once_then_killed(*arguments):
+            done(*arguments)
+            raise KeyboardInterrupt
+
+        patch.setattr(places, broken_off_at, once_then_killed)
+        with pytest.raises(KeyboardInterrupt):
+            stages.erase(copy, CONTACT, "")
+    assert copy.ledger.is_erasing()
+    stages.finish_erasures(copy)
+    assert _found(copy.paths.data) == set()
+    assert not copy.ledger.is_erasing()
+
+
+def test_without_its_key_nothing_is_erased_and_nothing_loaded(
+    refreshed_wide: RefreshedWarehouse, tmp_path: Path
+) -> None:
+    copy = _copy(refreshed_wide, tmp_path)
+    stages.erase(copy, "nobody", "")
+    copy.paths.hash_key.write_text("0" * 64)
+    for attempt in (lambda: stages.erase(copy, CONTACT, ""), lambda: stages.load_changed(copy, Log.SENDS)):
+        with pytest.raises(OSError, match="not the key that was used before"):
+            attempt()

@@ -1,0 +1,179 @@
+"""Names that are commands to somebody, and numbers where they do not belong: one refresh of them, with numbers masked.
+
+They come out as they went in, reach no shell, path or SQL as text, and no number is seen where people and tools read.
+"""
+
+import csv
+import hmac
+import json
+import re
+import string
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from models.masking import masked_number
+from orchestration import stages
+from orchestration.stages import Warehouse
+from tests.running import environment, environment_of, mart_rows, rejected_rows, sendmart
+from warehouse.settings import PROJECT, load_settings
+
+NAMES = [
+    *("../../x", "'; drop table marts.campaigns; --", '"; drop schema marts cascade; --', "=cmd()", "@SUM(1)", "+1"),
+    *("{{ 7*7 }}", "{% raw %}", "%(x)s", "$(touch x)", "`touch x`", "; touch x", "line\nbreak", "tab\tbed", "📱"),
+    *("[red]x[/red]", "<script>alert(1)</script>", "\x1b[31mred", "a\u202eb", "null", "1e3", "x,y", "\\", "*", "?"),
+]
+NUMBERS = {name: f"+4479111222{place:02}" for place, name in enumerate(NAMES)}
+ELSEWHERE = ["+447911133301", "+44 7911 133302", "00447911133303"]
+"""Numbers in broken rows, unknown columns, names of campaigns and of files that are ignored."""
+
+FILE = """it's $(touch x); "q" [red] {{ 7*7 }} %s.jsonl"""
+
+SAFE = f"{string.ascii_letters}{string.digits}-_.="
+
+
+@dataclass(frozen=True)
+class Hostile:
+    folder: Path
+    variables: dict[str, str]
+    run: subprocess.CompletedProcess[str]
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+
+def _write(folder: Path, log: str, rows: list[dict], name: str = FILE) -> None:
+    place = folder / log / "2026-01-05"
+    place.mkdir(parents=True, exist_ok=True)
+    (place / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Hostile:
+    folder = tmp_path_factory.mktemp("hostile")
+    landing = folder / "landing"
+    at = {name: f"2026-01-05T10:00:{place:02}Z" for place, name in enumerate(NAMES)}
+    ids = {name: {"campaign_id": name, "contact_id": name, "message_id": name} for name in NAMES}
+    edit = {"campaign_type": "SMS", "modified_by": "ann", "modified_at": "2026-01-01T00:00Z"}
+    _write(landing, "campaigns", [{**edit, "campaign_id": name, "campaign_name": name, "body": name} for name in NAMES])
+    _write(landing, "campaigns", [{**edit, "campaign_id": "n", "campaign_name": f"call {ELSEWHERE[0]}"}], "n.jsonl")
+    sends = [{**ids[name], "mobile_number": NUMBERS[name], "sent_at": at[name], "segments": 1} for name in NAMES]
+    broken = [f"{{{ELSEWHERE[0]}", json.dumps(sends[0] | {"mobile_number": ELSEWHERE[1], ELSEWHERE[2]: 1})]
+    _write(landing, "sends", sends)
+    (landing / "sends" / "2026-01-05" / "broken.jsonl").write_text(
+        "\n".join([*broken, json.dumps(sends[0] | {ELSEWHERE[0]: 1})])
+    )
+    (landing / "sends" / f"{ELSEWHERE[0]}.txt").write_text("")
+    _write(landing, "receipts", [{"message_id": n, "provider_status": n, "occurred_at": at[n]} for n in NAMES])
+    _write(landing, "clicks", [{**ids[name], "click_id": name, "clicked_at": at[name], "url": name} for name in NAMES])
+    order = {"total": "1", "currency": "USD", "status": "placed"}
+    moments = {name: {"ordered_at": at[name], "updated_at": at[name]} for name in NAMES}
+    _write(landing, "orders", [{**order, **moments[n], "order_id": n, "contact_id": n} for n in NAMES])
+    _write(landing, "unsubscribes", [{"contact_id": n, "unsubscribed_at": at[n], "source": n} for n in NAMES])
+    variables = environment_of(folder / "data", landing, max_rejected_share="1", mask_numbers="true")
+    return Hostile(folder, variables, sendmart(variables, "refresh"))
+
+
+def test_it_is_published_as_it_came(hostile: Hostile) -> None:
+    assert hostile.run.returncode == 0, hostile.run.stdout + hostile.run.stderr
+    marts = hostile.data / "published" / "marts.duckdb"
+    for mart, column in (
+        *(
+            ("campaign_metrics", "campaign_id"),
+            ("campaign_metrics", "campaign_name"),
+            ("delivery_status", "contact_id"),
+        ),
+        *(
+            ("attributed_orders", "order_id"),
+            ("attributed_orders", "campaign_id"),
+            ("attributed_unsubscribes", "source"),
+        ),
+    ):
+        assert sorted(row[column] for row in mart_rows(marts, mart)) == sorted(NAMES), (mart, column)
+    assert {row["provider_status"] for row in mart_rows(marts, "unmapped_receipts")} <= set(NAMES)
+
+
+def test_nothing_was_run_and_nothing_written_elsewhere(hostile: Hostile) -> None:
+    assert {place.name for place in hostile.folder.iterdir()} == {"data", "landing"}
+    for folder in (hostile.folder, PROJECT, PROJECT.parent, Path.cwd()):
+        assert not (folder / "x").exists()
+    assert not [file for file in hostile.data.rglob("*") if file.name == "x" or not set(file.name) <= set(SAFE)]
+
+
+def test_no_cell_of_an_export_can_be_taken_for_a_formula(hostile: Hostile) -> None:
+    exports = list((hostile.data / "exports").glob("*/*.csv"))
+    cells = [cell for file in exports for row in csv.reader(file.open(newline="", encoding="utf-8")) for cell in row]
+    assert not [cell for cell in cells if re.match(r"[=+\-@\t\r\n]", cell)]
+    assert "'=cmd()" in cells
+
+
+def test_what_is_printed_moves_no_cursor_and_forges_no_line(hostile: Hostile) -> None:
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f\u202e]", hostile.run.stdout + hostile.run.stderr)
+
+
+def test_no_number_is_printed_recorded_or_published(hostile: Hostile) -> None:
+    numbers = [*NUMBERS.values(), *ELSEWHERE]
+    printed = hostile.run.stdout + hostile.run.stderr + sendmart(hostile.variables, "status").stdout
+    recorded = [hostile.data / "ledger.sqlite", *(hostile.data / "dagster").rglob("*")]
+    published = [*(hostile.data / "published").rglob("*"), *(hostile.data / "exports").rglob("*.csv")]
+    texts = {"printed": printed} | {
+        str(file): file.read_bytes().decode("latin-1") for file in [*recorded, *published] if file.is_file()
+    }
+    for name in ("marts", "quarantine"):
+        texts[name] = _rows_of(hostile.data / "published" / f"{name}.duckdb")
+    # A campaign's name is published as it is: it is no contact's number.
+    seen = {(place, number) for place, text in texts.items() for number in numbers if number in text}
+    assert {place for place, number in seen if number != ELSEWHERE[0]} == set()
+    assert not [place for place, _ in seen if "dagster" in place or "ledger" in place or place == "printed"]
+
+
+def _rows_of(file: Path) -> str:
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{file}' as looked_at (read_only)")
+        tables = connection.execute("select schema_name, table_name from duckdb_tables()").fetchall()
+        return "\n".join(
+            str(row)
+            for schema, table in tables
+            for row in connection.execute(f"from looked_at.{schema}.{table}").fetchall()
+        )
+
+
+def test_nobody_else_can_read_what_was_written(hostile: Hostile) -> None:
+    assert not [file for file in (hostile.data, *hostile.data.rglob("*")) if file.stat().st_mode & 0o077]
+
+
+def test_masked_numbers_have_their_keyed_hash_beside_them(hostile: Hostile) -> None:
+    key = bytes.fromhex((hostile.data / "hash.key").read_text())
+    rows = mart_rows(hostile.data / "published" / "marts.duckdb", "delivery_status")
+    assert list(rows[0])[:4] == ["campaign_id", "contact_id", "mobile_number", "mobile_number_hash"]
+    for row in rows:
+        number = NUMBERS[row["contact_id"]]
+        assert row["mobile_number"] == masked_number(number) == f"+44…{number[-2:]}"
+        assert row["mobile_number_hash"] == hmac.new(key, number.encode(), "sha256").hexdigest()
+    raw = [row["raw_row"] for row in rejected_rows(hostile.data / "published" / "quarantine.duckdb")]
+    assert len(raw) == 2
+    assert all("…" in row for row in raw)
+
+
+def test_another_setting_publishes_and_exports_anew(hostile: Hostile) -> None:
+    def opened(mask_numbers: str) -> Warehouse:
+        with environment(hostile.variables | {"SENDMART_MASK_NUMBERS": mask_numbers}):
+            return Warehouse.of(load_settings())
+
+    assert stages.find_work(opened("true")).is_nothing
+    plain = opened("false")
+    work = stages.find_work(plain)
+    assert (work.must_build, work.must_publish) == (False, True)
+    stages.publish(plain, plain.ledger.candidate())
+    assert "delivery_status" in stages.unexported(plain)
+    (told,) = stages.export(plain, ["delivery_status"])
+    assert told.rows == len(NAMES), "under another setting every row is another"
+    assert {row["mobile_number"] for row in mart_rows(plain.paths.published_marts, "delivery_status")} == set(
+        NUMBERS.values()
+    )
+    stages.publish_quarantine(plain)
+    assert ELSEWHERE[1] in _rows_of(plain.paths.published_quarantine)

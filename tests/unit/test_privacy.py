@@ -1,0 +1,249 @@
+"""Masking, keyed hashes, what is remembered of the erased, and who may read what is written."""
+
+import hmac
+import json
+import logging
+import os
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+
+from models.masking import harmless, mask_error, masked, masked_number, masking_logger
+from models.vocabulary import Log
+from warehouse import privacy
+from warehouse.erasure.places import _form_of
+from warehouse.erasure.remembered import CONTACT, Remembered, contact_token, number_token, remembered
+from warehouse.keyed_hash import KeyedHash, KeyMissing, keyed_hash
+from warehouse.ledger import Ledger
+from warehouse.paths import DataPaths
+from warehouse.preview import preview
+from warehouse.settings import Settings
+
+KEY = bytes(range(32))
+
+
+@pytest.fixture
+def settings(tmp_path: Path, bare_environment: Path) -> Settings:
+    return Settings(data=tmp_path / "data", landing=tmp_path / "landing")
+
+
+@pytest.fixture
+def paths(settings: Settings) -> DataPaths:
+    return DataPaths(settings.data)
+
+
+@pytest.fixture
+def erased(settings: Settings, paths: DataPaths) -> Remembered:
+    """One contact erased: `p-1, the first`, whose number is +447700900123."""
+    ledger = Ledger(paths.ledger)
+    hashes = keyed_hash(settings, paths, ledger)
+    ledger.note_erasure("", hashes.of("p-1, the first"), contact_token())
+    found = remembered(settings, paths, ledger)
+    found.note_numbers("p-1, the first", [hashes.of("+447700900123")])
+    return found
+
+
+# --- masking
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("from +447700900123 to +33612345678.", "from +44…23 to +33…78."),
+        ("'+44 7700 900123'", "'+44…23'"),
+        ("+44 (7700) 900-123", "+44…23"),
+        ("00447700900123", "004…23"),
+        ("+1234567", "+12…67"),
+        ("build 20261124T223021Z-0ff1b0: 1234567890 rows, +5% off, +123456", None),
+    ],
+)
+def test_numbers_are_masked_and_nothing_else_is(text: str, expected: str | None) -> None:
+    assert masked(text) == (text if expected is None else expected)
+
+
+def test_a_text_too_short_to_be_a_number_is_not_shown_by_half() -> None:
+    assert masked_number("+44") == "…"
+
+
+def test_control_characters_are_spelled_out() -> None:
+    assert harmless("\x1b[31mred\r\u202e") == "\\x1b[31mred\\r\\u202e"
+
+
+def test_a_log_hears_masked_numbers_in_words_arguments_and_traces(caplog: pytest.LogCaptureFixture) -> None:
+    logger = masking_logger("sendmart.of_this_test")
+    assert masking_logger("sendmart.of_this_test") is logger
+    assert len(logger.filters) == 1
+    try:
+        raise ValueError("cannot cast '+447700900123'")
+    except ValueError:
+        logger.exception("of %s\nforged", "+447700900123")
+    shown = logging.Formatter("%(message)s").format(caplog.records[0])
+    assert "+44…23\n  forged" in shown
+    assert "cannot cast '+44…23'" in shown
+    assert "7009" not in shown
+
+
+def test_an_error_s_words_are_masked_and_those_of_what_led_to_it() -> None:
+    with pytest.raises(RuntimeError) as caught:
+        try:
+            duckdb.execute("select cast('+447700900123x' as integer)")
+        except duckdb.Error as error:
+            raise RuntimeError("of +447700900123") from error
+    mask_error(caught.value)
+    assert str(caught.value) == "of +44…23"
+    assert "'+44…23x'" in str(caught.value.__cause__)
+
+
+def test_a_preview_shows_no_contact_and_no_number() -> None:
+    with duckdb.connect() as connection:
+        connection.execute("create table t as select 'p1' as contact_id, '+447700900123' as mobile_number, 'c|1' as c")
+        assert preview(connection, "t").splitlines()[2] == "| … | +44…23 | c\\|1 |"
+
+
+# --- keyed hash
+
+
+def test_the_hash_is_hmac_in_python_and_in_sql() -> None:
+    hashes = KeyedHash(KEY)
+    expected = hmac.new(KEY, "+447700900123é".encode(), "sha256").hexdigest()
+    with duckdb.connect() as connection:
+        hashes.show(connection)
+        (in_sql,) = connection.execute("select keyed_hash(?)", ["+447700900123é"]).fetchone()
+    assert hashes.of("+447700900123é") == in_sql == expected
+
+
+def test_a_key_is_made_once_for_its_owner_and_never_replaced(settings: Settings, paths: DataPaths) -> None:
+    ledger = Ledger(paths.ledger)
+    made = keyed_hash(settings, paths, ledger).of("x")
+    assert paths.hash_key.stat().st_mode & 0o777 == 0o600
+    assert keyed_hash(settings, paths, ledger).of("x") == made
+    key = paths.hash_key.read_text()
+    for spoilt, words in ((None, "not there"), ("00" * 32, "not the key"), ("zz", "32 bytes"), ("é", "32 bytes")):
+        paths.hash_key.unlink(missing_ok=True)
+        if spoilt is not None:
+            paths.hash_key.write_text(spoilt, encoding="utf-8")
+        with pytest.raises(KeyMissing, match=words):
+            keyed_hash(settings, paths, ledger)
+    paths.hash_key.write_text(key)
+    assert keyed_hash(settings, paths, ledger).of("x") == made
+
+
+# --- what is remembered
+
+
+def test_tokens_are_valid_and_random() -> None:
+    numbers = {number_token() for _ in range(100)}
+    assert len(numbers) == 100
+    assert pl.Series(list(numbers)).str.contains(r"^\+999[0-9]{12}$").all()
+    assert len({contact_token() for _ in range(100)}) == 100
+
+
+def test_where_nobody_was_erased_nothing_is_remembered(settings: Settings, paths: DataPaths) -> None:
+    assert remembered(settings, paths, Ledger(paths.ledger)) is None
+    assert not paths.hash_key.exists()
+
+
+def test_rows_are_read_with_tokens_and_without_free_text(erased: Remembered) -> None:
+    rows = pl.DataFrame(
+        {
+            "contact_id": ["p-1, the first", "other", "p-1, the first", "other"],
+            "mobile_number": ["+447700900123", "+447700900123", None, "+447700900999"],
+            "source": ["link", "link", "reply", None],
+        }
+    )
+    token = erased.tokens(CONTACT, ["p-1, the first"])["p-1, the first"]
+    (number,) = erased.hashed("number").values()
+    read = erased.rows(Log.UNSUBSCRIBES, rows)
+    assert read["contact_id"].to_list() == [token, "other", token, "other"]
+    assert read["mobile_number"].to_list() == [number, number, None, "+447700900999"]
+    assert read["source"].to_list() == [None, "link", None, None]
+    assert erased.rows(Log.UNSUBSCRIBES, read).equals(read), "a token is read as itself"
+
+
+def test_a_number_that_the_contact_was_not_known_to_have_is_erased_too(erased: Remembered) -> None:
+    rows = pl.DataFrame({"contact_id": ["p-1, the first", "other"], "mobile_number": ["+447700900777"] * 2})
+    read = erased.rows(Log.SENDS, rows)
+    assert read["mobile_number"].n_unique() == 1
+    assert read["mobile_number"][0].startswith("+999")
+    assert len(erased.hashed("number")) == 2
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        '"p-1, the first",2026-01-05,',
+        'm1,"p-1, the first"',
+        json.dumps({"contact_id": " p-1, the first ", "x": 1}),
+        '{"mobile_number": "+447700900123", "x": ',
+        "+447700900123\\x00 garbage",
+        'x,"+447700900123',
+    ],
+)
+def test_a_rejected_row_that_names_somebody_is_blanked(erased: Remembered, raw: str) -> None:
+    assert erased.raw_row(raw) == "erased"
+
+
+@pytest.mark.parametrize(
+    "raw", ["p-1,2026", '{"contact_id": "p-12"}', "+4477009001234", "[" * 100_000, "", '{"a": [1, {}]}']
+)
+def test_other_rejected_rows_stay(erased: Remembered, raw: str) -> None:
+    assert erased.raw_row(raw) == raw
+
+
+def test_texts_are_read_by_the_word(erased: Remembered) -> None:
+    assert "+447700900123" not in erased.text("failed for '+447700900123'.")
+    assert erased.text("5 rows of +447700900999.") == "5 rows of +447700900999."
+
+
+@pytest.mark.parametrize(
+    ("record", "is_spreadsheet"),
+    [
+        ('"c1","p1","\'+4477","delivered",1,"m1",2026,2026,"x","DELIVRD",', True),
+        ('"c,1","p,1",+4477,delivered,1,m1,2026,2026,x,DELIVRD,', False),
+        ("", True),
+    ],
+)
+def test_how_an_export_was_written_is_seen_in_its_first_row(tmp_path: Path, record: str, is_spreadsheet: bool) -> None:
+    header = "campaign_id,contact_id,mobile_number,delivery_status,messages_sent,message_id,last_sent_at,status_at"
+    file = tmp_path / "delivery_status" / "x.csv"
+    file.parent.mkdir()
+    file.write_text(f"{header},provider,provider_status,error_code\n{record}\n")
+    assert _form_of(file) == (f"{header},provider,provider_status,error_code".split(","), is_spreadsheet)
+
+
+# --- who may read
+
+
+def test_an_old_data_folder_is_closed_and_its_landing_zone_left(settings: Settings, paths: DataPaths) -> None:
+    within = settings.model_copy(update={"landing": settings.data / "landing"})
+    for place in (paths.lake / "sends", paths.data / "landing"):
+        place.mkdir(parents=True)
+        (place / "file").write_text("")
+    opened = [paths.data, *paths.data.rglob("*")]
+    for place in opened:
+        place.chmod(0o777 if place.is_dir() else 0o666)
+    privacy.tighten(within, paths)
+    modes = {place.relative_to(paths.data).as_posix(): place.stat().st_mode & 0o777 for place in opened}
+    closed = {".": 0o711, "lake": 0o700, "lake/sends": 0o700, "lake/sends/file": 0o600}
+    assert modes == closed | {"landing": 0o777, "landing/file": 0o666}
+    privacy.tighten(settings, paths)
+    assert paths.data.stat().st_mode & 0o777 == 0o700
+
+
+def test_what_is_written_follows_the_setting(settings: Settings, tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        for umask, mode in (("077", 0o600), ("027", 0o640)):
+            privacy.write_for(settings.model_copy(update={"umask": umask}))
+            (tmp_path / umask).write_text("")
+            assert (tmp_path / umask).stat().st_mode & 0o777 == mode
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.parametrize("value", ["022", "0", "77", "078", "007x", "026"])
+def test_no_mask_leaves_others_anything(value: str, bare_environment: Path) -> None:
+    with pytest.raises(ValueError, match="octal mask"):
+        Settings(umask=value)

@@ -1,0 +1,352 @@
+"""Erasing what lies on disk: lake, quarantine, build, published builds, exports, audit pages, the ledger's words.
+
+Every place is gone through by keyed hashes alone, file by file, each written aside and put in place; what holds nothing of
+the erased is left as it is. So an erasure that was killed is carried on by whoever comes next, who need not know the
+contact. The build is thrown away: the next one is made in full, from the lake.
+
+Not here: rows that come later (`warehouse.erasure.remembered`), `published/quarantine.duckdb`, which is made from the
+quarantine (`warehouse.lake`).
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pyarrow.parquet as pq
+
+from models.marts import NUMBER_HASH, published_columns
+from models.masking import masked_number
+from models.vocabulary import Log
+from warehouse import lake
+from warehouse.erasure.remembered import CONTACT, ERASED_RAW_ROW, NUMBER, Remembered
+from warehouse.export_scope import CONTACT_REPORTS
+from warehouse.exports import FORMULA_START
+from warehouse.ledger import Ledger
+from warehouse.limits import keep_within_limits
+from warehouse.paths import DataPaths, put_in_place, remove
+from warehouse.rewriting import Column, columns_of, tables, write_anew
+from warehouse.settings import Settings
+from warehouse.sql import literal
+
+Standing = dict[str, dict[str, str]]
+"""By column, the values that were erased and still stand there, with their tokens."""
+
+_LOGS = tuple(log for log in Log if "contact_id" in lake.lake_schema(log))
+_CELL = re.compile(r'("(?:[^"]|"")*"|[^,\n]*)[,\n]')
+_FIRST_RECORD_CHARACTERS = 1 << 20
+
+
+def erase_everywhere(settings: Settings, paths: DataPaths, ledger: Ledger, remembered: Remembered) -> dict[str, int]:
+    """Puts tokens in place of whatever was erased and still stands somewhere; gives the files rewritten, by place.
+
+    Can be killed at any point, and repeated.
+    """
+    with duckdb.connect() as connection:
+        keep_within_limits(connection, settings)
+        remembered.hashes.show(connection)
+        builds = _published_builds(paths)
+        _note_numbers(connection, paths, builds, remembered)
+        rewritten = {
+            "lake": sum(_erase_log(connection, paths, log, remembered) for log in _LOGS),
+            "quarantine": _erase_quarantine(paths, remembered),
+            "published builds": sum(_erase_build(connection, names, remembered) for names in builds),
+            "exports": sum(_erase_export(connection, file, remembered) for file in _exports(paths)),
+            "audit pages": sum(_erase_page(page, remembered) for page in sorted(paths.audits.glob("*.html"))),
+        }
+    _throw_away_build(settings, paths, ledger)
+    ledger.rewrite_texts(remembered.text)
+    return rewritten
+
+
+def _standing(
+    connection: duckdb.DuckDBPyConnection,
+    relation: str,
+    columns: Iterable[str],
+    remembered: Remembered,
+    bare: str = "value",
+) -> Standing:
+    """What of the erased stands in a relation of these columns; `bare` is what is hashed of a value.
+
+    A masked number is known by the hash beside it.
+    """
+    columns = set(columns)
+    kinds = {"contact_id": CONTACT, NUMBER_HASH if NUMBER_HASH in columns else "mobile_number": NUMBER}
+    found: Standing = {}
+    for column in kinds.keys() & columns:
+        tokens = remembered.hashed(kinds[column])
+        hash_of_value = "value" if column == NUMBER_HASH else f"keyed_hash({bare})"
+        rows = connection.execute(
+            f"with among as (select distinct {column} as value from {relation} where {column} is not null),"
+            f" hashed as (select value, {hash_of_value} as hash from among)"
+            " select value, hash from hashed where hash in (select unnest($hashes::varchar[]))",
+            {"hashes": list(tokens)},
+        ).fetchall()
+        if rows:
+            found[column] = {value: tokens[hash] for value, hash in rows}
+    return found
+
+
+def _exchanged(standing: Standing, remembered: Remembered, written: Callable[[str], str] = str) -> dict[str, str]:
+    """By column, the expression that puts tokens in place of what stands there; `written` is how a number is written."""
+    contacts, numbers, hashes = (standing.get(name, {}) for name in ("contact_id", "mobile_number", NUMBER_HASH))
+    values = {}
+    if contacts:
+        values["contact_id"] = _case("contact_id", "contact_id", contacts)
+        values["source"] = f"case when contact_id in ({_listed(contacts)}) then null else source end"
+    if numbers:
+        tokens = {number: written(token) for number, token in numbers.items()}
+        values["mobile_number"] = _case("mobile_number", "mobile_number", tokens)
+    if hashes:
+        tokens = {hash: written(masked_number(token)) for hash, token in hashes.items()}
+        values["mobile_number"] = _case("mobile_number", NUMBER_HASH, tokens)
+        hashed = {hash: remembered.hashes.of(token) for hash, token in hashes.items()}
+        values[NUMBER_HASH] = _case(NUMBER_HASH, NUMBER_HASH, hashed)
+    return values
+
+
+def _case(column: str, deciding: str, values: dict[str, str]) -> str:
+    cases = " ".join(f"when {literal(value)} then {literal(other)}" for value, other in values.items())
+    return f"case {deciding} {cases} else {column} end"
+
+
+def _listed(values: Iterable[str]) -> str:
+    return ", ".join(literal(value) for value in values) or "null"
+
+
+def _lake_files(paths: DataPaths, log: Log) -> str:
+    files = literal(paths.lake / log / "*" / "*.parquet")
+    return f"read_parquet({files}, union_by_name = true, hive_partitioning = false, filename = true)"
+
+
+def _note_numbers(
+    connection: duckdb.DuckDBPyConnection, paths: DataPaths, builds: list[list[Path]], remembered: Remembered
+) -> None:
+    """Finds out, before anything goes, which numbers erased contacts had."""
+
+    def note(relation: str, number_hash: str) -> None:
+        contacts = _standing(connection, relation, ["contact_id"], remembered).get("contact_id", {})
+        found = connection.execute(
+            f"select distinct contact_id, {number_hash} from {relation}"
+            f" where mobile_number is not null and contact_id in ({_listed(contacts)})"
+        ).fetchall()
+        for contact_id, of_number in found:
+            remembered.note_numbers(contact_id, [of_number])
+
+    for log in _LOGS:
+        if "mobile_number" in lake.lake_schema(log):
+            note(_lake_files(paths, log), "keyed_hash(mobile_number)")
+    for names in builds:
+        connection.execute(f"attach {literal(names[0])} as kept (read_only)")
+        for relation, columns in _relations(connection):
+            if {"contact_id", "mobile_number"} <= set(columns):
+                note(relation, NUMBER_HASH if NUMBER_HASH in columns else "keyed_hash(mobile_number)")
+        connection.execute("detach kept")
+
+
+# --- lake and quarantine
+
+
+def _erase_log(connection: duckdb.DuckDBPyConnection, paths: DataPaths, log: Log, remembered: Remembered) -> int:
+    relation = _lake_files(paths, log)
+    standing = _standing(connection, relation, lake.lake_schema(log), remembered)
+    if not standing:
+        return 0
+    where = " or ".join(f"{column} in ({_listed(values)})" for column, values in standing.items())
+    holding = connection.execute(f"select distinct filename from {relation} where {where} order by 1").fetchall()
+    for (file,) in holding:
+        _rewrite(Path(file), lake.lake_schema(log), lambda rows: remembered.rows(log, rows))
+    return len(holding)
+
+
+def _erase_quarantine(paths: DataPaths, remembered: Remembered) -> int:
+    def erased(rows: pl.DataFrame) -> pl.DataFrame:
+        raw = [remembered.raw_row(row) for row in rows["raw_row"]]
+        return rows.with_columns(pl.Series("raw_row", raw, dtype=pl.String))
+
+    holding = [
+        file
+        for file in sorted(paths.quarantine.glob("*/log_date=*/*.parquet"))
+        if any(not erased(rows).equals(rows) for rows in _batches(file))
+    ]
+    for file in holding:
+        _rewrite(file, lake.QUARANTINE_SCHEMA, erased)
+    return len(holding)
+
+
+def _batches(file: Path) -> Iterable[pl.DataFrame]:
+    with pq.ParquetFile(file) as opened:
+        for batch in opened.iter_batches(batch_size=lake.ROW_GROUP_ROWS):
+            yield pl.DataFrame(batch)
+
+
+def _rewrite(file: Path, schema: dict[str, pl.DataType], change: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
+    """Writes a file of lake or quarantine anew, its rows in their order."""
+    writer = lake.RowWriter(file, schema, None)
+    try:
+        for rows in _batches(file):
+            late = [pl.lit(None, kind).alias(name) for name, kind in schema.items() if name not in rows.columns]
+            writer.write(change(rows.with_columns(late)))
+    except BaseException:
+        writer.discard()
+        raise
+    writer.commit()
+
+
+def come_from(paths: DataPaths, ledger: Ledger) -> list[str]:
+    """The log files, `<log>/<source_file>`, of which rows in lake or quarantine were erased: they may still be there."""
+    lake.ensure_lake(paths)
+    tokens = {kind: [one.token for one in ledger.erased() if one.kind == kind] for kind in (CONTACT, NUMBER)}
+    found: set[str] = set()
+    with duckdb.connect() as connection:
+        for log in _LOGS:
+            also = (
+                f" or mobile_number in ({_listed(tokens[NUMBER])})" if "mobile_number" in lake.lake_schema(log) else ""
+            )
+            rows = connection.execute(
+                f"select distinct source_file from {_lake_files(paths, log)}"
+                f" where contact_id in ({_listed(tokens[CONTACT])}){also}"
+            )
+            found |= {f"{log}/{source_file}" for (source_file,) in rows.fetchall()}
+    for file in paths.quarantine.glob("*/log_date=*/*.parquet"):
+        for rows in _batches(file):
+            erased = rows.filter(pl.col("raw_row") == ERASED_RAW_ROW)
+            found |= {f"{file.parent.parent.name}/{source_file}" for source_file in erased["source_file"].unique()}
+    return sorted(found)
+
+
+# --- builds
+
+
+def _throw_away_build(settings: Settings, paths: DataPaths, ledger: Ledger) -> None:
+    """Leaves the next build nothing to go on from: not the candidate, not what changes replaced, nothing spilled."""
+    ledger.forget_candidate()
+    ledger.forget_built_from(list(ledger.built_from()))
+    for file in (paths.build, paths.candidate):
+        remove(file)
+        remove(file.with_name(f"{file.name}.wal"))
+    for file in paths.changes.glob("*/*.parquet"):
+        remove(file)
+    shutil.rmtree(settings.scratch, ignore_errors=True)
+
+
+def _published_builds(paths: DataPaths) -> list[list[Path]]:
+    """Every published build that lies there, with all its names: one that is kept and the current one may be one file."""
+    by_inode: dict[int, list[Path]] = {}
+    for file in (paths.published_marts, *sorted(paths.kept_builds.glob("*.duckdb"))):
+        if file.exists():
+            by_inode.setdefault(file.stat().st_ino, []).append(file)
+    return list(by_inode.values())
+
+
+def _relations(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, list[str]]]:
+    """The tables of the build that is attached as `kept`, with their columns."""
+    return [
+        (f'kept."{schema}"."{table}"', [column.name for column in columns_of(connection, "kept", schema, table)])
+        for schema, table, _ in tables(connection, "kept")
+    ]
+
+
+def _erase_build(connection: duckdb.DuckDBPyConnection, names: list[Path], remembered: Remembered) -> int:
+    aside = names[0].with_name(f".{names[0].name}.tmp")
+    connection.execute(f"attach {literal(names[0])} as kept (read_only)")
+    try:
+        exchanged = {
+            relation: _exchanged(_standing(connection, relation, columns, remembered), remembered)
+            for relation, columns in _relations(connection)
+        }
+        if not any(exchanged.values()):
+            return 0
+
+        def erased(schema: str, table: str, columns: Sequence[Column]) -> list[Column]:
+            values = exchanged[f'kept."{schema}"."{table}"']
+            return [replace(column, value=values.get(column.name, column.value)) for column in columns]
+
+        write_anew(connection, "kept", aside, erased)
+    finally:
+        connection.execute("detach kept")
+    remove(names[0].with_name(f"{names[0].name}.wal"))
+    put_in_place(aside, names[0])
+    for name in names[1:]:
+        link = name.with_name(f".{name.name}.tmp")
+        link.unlink(missing_ok=True)
+        try:
+            os.link(names[0], link)
+        except OSError:  # not every file system has hard links
+            shutil.copyfile(names[0], link)
+        put_in_place(link, name)
+    return 1
+
+
+# --- exports and pages
+
+
+def _exports(paths: DataPaths) -> list[Path]:
+    return [file for report in CONTACT_REPORTS for file in sorted((paths.exports / report).glob("*.csv"))]
+
+
+def _erase_export(connection: duckdb.DuckDBPyConnection, file: Path, remembered: Remembered) -> int:
+    """Writes an export anew, its rows in their order; what its `.json` says of it follows."""
+    header, is_spreadsheet = _form_of(file)
+    kinds = ", ".join(f"{literal(name)}: 'varchar'" for name in header)
+    relation = (
+        f"read_csv({literal(file)}, header = true, auto_detect = false, delim = ',', quote = '\"', escape = '\"',"
+        f" nullstr = '', columns = {{{kinds}}})"
+    )
+    # As a spreadsheet is shown it, text that begins like a formula has an apostrophe in front.
+    is_marked = f"starts_with(value, '''') and regexp_matches(value[2:], '{FORMULA_START}')"
+    bare = f"if({is_marked}, value[2:], value)" if is_spreadsheet else "value"
+    standing = _standing(connection, relation, header, remembered, bare)
+    if not standing:
+        return 0
+    exchanged = _exchanged(standing, remembered, lambda number: f"'{number}" if is_spreadsheet else number)
+    cells = ", ".join(f"{exchanged.get(name, name)} as {name}" for name in header)
+    quoting = f", force_quote ({', '.join(_texts(file.parent.name, header))})" if is_spreadsheet else ""
+    aside = file.with_name(f".{file.name}.tmp")
+    connection.execute(
+        f"copy (select {cells} from {relation}) to {literal(aside)}"
+        f" (format csv, header, delimiter ',', quote '\"', escape '\"', nullstr ''{quoting})"
+    )
+    described = file.with_suffix(".json")
+    if described.exists():
+        with aside.open("rb") as written:
+            sha256 = hashlib.file_digest(written, "sha256").hexdigest()
+        told = json.loads(described.read_text(encoding="utf-8")) | {"sha256": sha256}
+        _put_text(described, json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+    put_in_place(aside, file)
+    return 1
+
+
+def _form_of(file: Path) -> tuple[list[str], bool]:
+    """The header of an export, and whether it was written for spreadsheets: then every text in it is quoted."""
+    with file.open(encoding="utf-8", newline="") as text:
+        header = text.readline().rstrip("\n").replace('"', "").split(",")
+        cells = _CELL.findall(text.read(_FIRST_RECORD_CHARACTERS))
+    first = dict(zip(header, cells, strict=False))
+    return header, all(first.get(name, "")[:1] in ("", '"') for name in _texts(file.parent.name, header))
+
+
+def _texts(report: str, header: Sequence[str]) -> list[str]:
+    columns = published_columns(report, is_masked=NUMBER_HASH in header)
+    return [column.name for column in columns if column.sql_type == "varchar" and column.name in header]
+
+
+def _erase_page(page: Path, remembered: Remembered) -> int:
+    before = page.read_text(encoding="utf-8")
+    after = remembered.text(before)
+    if after == before:
+        return 0
+    _put_text(page, after)
+    return 1
+
+
+def _put_text(place: Path, text: str) -> None:
+    aside = place.with_name(f".{place.name}.tmp")
+    aside.write_text(text, encoding="utf-8")
+    put_in_place(aside, place)
