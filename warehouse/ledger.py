@@ -85,7 +85,14 @@ create table if not exists refreshes (
 """
 
 _NO_FILE = ""
-_IN_WORDS = (("checks", "detail"), ("refreshes", "message"), ("files", "refusal"))
+_IN_WORDS = (
+    ("checks", "detail"),
+    ("refreshes", "message"),
+    ("files", "refusal"),
+    ("acceptances", "reason"),
+    ("overrides", "reason"),
+    ("overrides", "overridden"),
+)
 
 BUILDS_WITH_FIGURES = 400
 """Of so many builds, the latest, figures are kept."""
@@ -304,6 +311,11 @@ class Ledger:
         """Notes what files of lake and quarantine hold, by their places in the data folder."""
         with self._transaction() as connection:
             _note_contents(connection, contents)
+
+    def forget_contents(self, places: Iterable[Path]) -> None:
+        """Forgets what files of lake and quarantine held: they are about to be written anew."""
+        with self._transaction() as connection:
+            connection.executemany("delete from lake_contents where place = ?", [(str(place),) for place in places])
 
     def contents(self) -> dict[Path, Content]:
         """What the files of lake and quarantine held when they were written, by their places in the data folder; nothing

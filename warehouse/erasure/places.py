@@ -54,8 +54,8 @@ def erase_everywhere(settings: Settings, paths: DataPaths, ledger: Ledger, remem
         builds = _published_builds(paths)
         _note_numbers(connection, paths, builds, remembered)
         rewritten = {
-            "lake": sum(_erase_log(connection, paths, log, remembered) for log in _LOGS),
-            "quarantine": _erase_quarantine(paths, remembered),
+            "lake": sum(_erase_log(connection, paths, ledger, log, remembered) for log in _LOGS),
+            "quarantine": _erase_quarantine(paths, ledger, remembered),
             "published builds": sum(_erase_build(connection, names, remembered) for names in builds),
             "exports": sum(_erase_export(connection, file, remembered) for file in _exports(paths)),
             "audit pages": sum(_erase_page(page, remembered) for page in sorted(paths.audits.glob("*.html"))),
@@ -153,7 +153,9 @@ def _note_numbers(
 # --- lake and quarantine
 
 
-def _erase_log(connection: duckdb.DuckDBPyConnection, paths: DataPaths, log: Log, remembered: Remembered) -> int:
+def _erase_log(
+    connection: duckdb.DuckDBPyConnection, paths: DataPaths, ledger: Ledger, log: Log, remembered: Remembered
+) -> int:
     relation = _lake_files(paths, log)
     standing = _standing(connection, relation, lake.lake_schema(log), remembered)
     if not standing:
@@ -161,11 +163,11 @@ def _erase_log(connection: duckdb.DuckDBPyConnection, paths: DataPaths, log: Log
     where = " or ".join(f"{column} in ({_listed(values)})" for column, values in standing.items())
     holding = connection.execute(f"select distinct filename from {relation} where {where} order by 1").fetchall()
     for (file,) in holding:
-        _rewrite(Path(file), lake.lake_schema(log), lambda rows: remembered.rows(log, rows))
+        _rewrite(paths, ledger, Path(file), lake.lake_schema(log), lambda rows: remembered.rows(log, rows))
     return len(holding)
 
 
-def _erase_quarantine(paths: DataPaths, remembered: Remembered) -> int:
+def _erase_quarantine(paths: DataPaths, ledger: Ledger, remembered: Remembered) -> int:
     def erased(rows: pl.DataFrame) -> pl.DataFrame:
         raw = [remembered.raw_row(row) for row in rows["raw_row"]]
         return rows.with_columns(pl.Series("raw_row", raw, dtype=pl.String))
@@ -176,7 +178,7 @@ def _erase_quarantine(paths: DataPaths, remembered: Remembered) -> int:
         if any(not erased(rows).equals(rows) for rows in _batches(file))
     ]
     for file in holding:
-        _rewrite(file, lake.QUARANTINE_SCHEMA, erased)
+        _rewrite(paths, ledger, file, lake.QUARANTINE_SCHEMA, erased)
     return len(holding)
 
 
@@ -186,7 +188,13 @@ def _batches(file: Path) -> Iterable[pl.DataFrame]:
             yield pl.DataFrame(batch)
 
 
-def _rewrite(file: Path, schema: dict[str, pl.DataType], change: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
+def _rewrite(
+    paths: DataPaths,
+    ledger: Ledger,
+    file: Path,
+    schema: dict[str, pl.DataType],
+    change: Callable[[pl.DataFrame], pl.DataFrame],
+) -> None:
     """Writes a file of lake or quarantine anew, its rows in their order."""
     writer = lake.RowWriter(file, schema, None)
     try:
@@ -196,7 +204,9 @@ def _rewrite(file: Path, schema: dict[str, pl.DataType], change: Callable[[pl.Da
     except BaseException:
         writer.discard()
         raise
-    writer.commit()
+    # Forgotten first: killed in between, it is held to neither the old content nor the new.
+    ledger.forget_contents([file.relative_to(paths.data)])
+    ledger.note_contents({place.relative_to(paths.data): content for place, content in writer.commit().items()})
 
 
 def come_from(paths: DataPaths, ledger: Ledger) -> list[str]:
