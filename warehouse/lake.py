@@ -84,18 +84,22 @@ class RowWriter:
         self._writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
         self.rows += rows.height
 
+    def close(self) -> None:
+        """No more rows come: the file written aside is held open no longer."""
+        if self._writer is not None:
+            self._writer.close()
+
     def commit(self) -> None:
         """Puts what was written in place of what was there; with no rows, takes away what was there."""
         if self._writer is None:
             remove(self._place)
             return
-        self._writer.close()
+        self.close()
         put_in_place(self._aside, self._place)
 
     def discard(self) -> None:
         """Forgets what was written; what was there before stays."""
-        if self._writer is not None:
-            self._writer.close()
+        self.close()
         self._aside.unlink(missing_ok=True)
 
 

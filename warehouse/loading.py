@@ -10,6 +10,7 @@ a function (`quality.admission.judge`).
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Protocol
 
 import polars as pl
@@ -141,9 +142,14 @@ class _Loader:
                 start += records.text.height
             judgement = self._judge(log, pl.concat([records.text for _, records in pending]), faults)
             start = 0
-            for opened, records in pending:
-                self._sort_out(opened, records, judgement, start)
-                start += records.text.height
+            for _, of_file in groupby(pending, key=lambda one: id(one[0])):
+                for opened, records in of_file:
+                    self._sort_out(opened, records, judgement, start)
+                    start += records.text.height
+                if opened.is_read:
+                    # Thousands of small files share a batch, and a process may not hold that many open.
+                    opened.accepted.close()
+                    opened.rejected.close()
         whole = [opened for opened in self._open if opened.is_read and not opened.is_gone]
         self._put_in_place(whole)
         self._open = [opened for opened in self._open if not opened.is_read and not opened.is_gone]
