@@ -10,6 +10,7 @@ Not here: what was taken from where (`warehouse.ledger`), the order of a load (`
 
 import hashlib
 import re
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -54,13 +55,18 @@ def place(root: Path, file: LandingFile) -> Path:
     return partition(root, file.log, file.log_date.isoformat()) / f"{readable}-{digest}.parquet"
 
 
+@cache
+def _arrow_schema(columns: tuple[tuple[str, pl.DataType], ...]) -> pa.Schema:
+    return pa.schema([(name, pl.Series([], dtype=dtype).to_arrow().type) for name, dtype in columns])
+
+
 class RowWriter:
     """Writes the rows of one log file aside, then puts them in place as a whole, or not at all."""
 
     def __init__(self, place: Path, schema: dict[str, pl.DataType], order_by: str | None) -> None:
         self._place = place
         self._aside = place.with_name(f".{place.name}.tmp")
-        self._schema = pa.schema([(name, pl.Series([], dtype=dtype).to_arrow().type) for name, dtype in schema.items()])
+        self._schema = _arrow_schema(tuple(schema.items()))
         self._columns = list(schema)
         self._order_by = order_by
         self._writer: pq.ParquetWriter | None = None

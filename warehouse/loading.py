@@ -9,8 +9,8 @@ a function (`quality.admission.judge`).
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import Protocol
 
 import polars as pl
@@ -25,6 +25,7 @@ from warehouse.readers import open_records
 from warehouse.readers.records import Fault, Layout, ReconciliationError, Records, RefusedFile
 
 ROWS_PER_BATCH = 250_000
+PUT_IN_PLACE_AT_A_TIME = 16
 
 
 class Judgement(Protocol):
@@ -134,6 +135,7 @@ class _Loader:
         """Judges the records that have come together, and puts in place the files that are now whole."""
         pending = [(opened, records) for opened, records in self._pending if not opened.is_gone]
         self._pending, self._pending_rows = [], 0
+        last_records = {id(opened): records for opened, records in pending}
         if pending:
             log = pending[0][0].file.log
             faults, start = [], 0
@@ -142,11 +144,10 @@ class _Loader:
                 start += records.text.height
             judgement = self._judge(log, pl.concat([records.text for _, records in pending]), faults)
             start = 0
-            for _, of_file in groupby(pending, key=lambda one: id(one[0])):
-                for opened, records in of_file:
-                    self._sort_out(opened, records, judgement, start)
-                    start += records.text.height
-                if opened.is_read:
+            for opened, records in pending:
+                self._sort_out(opened, records, judgement, start)
+                start += records.text.height
+                if opened.is_read and records is last_records[id(opened)]:
                     # Thousands of small files share a batch, and a process may not hold that many open.
                     opened.accepted.close()
                     opened.rejected.close()
@@ -210,9 +211,10 @@ class _Loader:
         if not taken:
             return
         changes.note(self._paths, self._ledger, [opened.file for opened, _ in taken])
-        for opened, _ in taken:
-            opened.accepted.commit()
-            opened.rejected.commit()
+        # Side by side: one after the other, the files of a batch would each wait for the disk.
+        writers = [writer for opened, _ in taken for writer in (opened.accepted, opened.rejected)]
+        with ThreadPoolExecutor(PUT_IN_PLACE_AT_A_TIME) as threads:
+            list(threads.map(lake.RowWriter.commit, writers))
         self._ledger.note_files((loaded, opened.stamp) for opened, loaded in taken)
         self._loaded += [loaded for _, loaded in taken]
 
@@ -220,6 +222,8 @@ class _Loader:
 def _rejected_rows(opened: _OpenFile, records: Records, indices: list[int], reasons: list[list[str]]) -> pl.DataFrame:
     numbers = records.row_numbers.gather(indices).to_list() + [broken.row_number for broken in records.broken]
     raw = records.raw(indices) + [broken.raw for broken in records.broken]
+    if not numbers:
+        return pl.DataFrame(schema=lake.QUARANTINE_SCHEMA)
     return pl.DataFrame(
         {
             "source_file": [opened.file.source_file] * len(numbers),
