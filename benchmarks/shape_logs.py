@@ -24,8 +24,8 @@ from models.vocabulary import Log
 from warehouse.sample import FIRST_LOG_DATE
 
 DAYS = 37
-ROWS_PER_SEND = 2.95
-"""How many rows, of all logs, the sample has for each of its sends."""
+ROWS_PER_SEND = 2.6
+"""How many rows, of all logs, the sample has for each of its sends, at the least."""
 
 DAYS_BEFORE_THE_LARGE_ONE = 5
 ROWS_PER_SMALL_FILE = 100

@@ -75,6 +75,7 @@ class RowWriter:
     def write(self, rows: pl.DataFrame) -> None:
         if rows.is_empty():
             return
+        rows = rows[self._columns]
         if self._writer is None:
             self._aside.parent.mkdir(parents=True, exist_ok=True)
             self._writer = pq.ParquetWriter(
@@ -82,11 +83,11 @@ class RowWriter:
                 self._schema,
                 compression="zstd",
                 store_decimal_as_integer=True,
-                use_dictionary=_repetitive_columns(rows.select(self._columns)),
+                use_dictionary=_repetitive_columns(rows),
             )
         if self._order_by:
             rows = rows.sort(self._order_by)
-        table = rows.select(self._columns).to_arrow().cast(self._schema)
+        table = rows.to_arrow().cast(self._schema)
         self._writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
         self.rows += rows.height
 
