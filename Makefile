@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: install refresh test lint dev benchmark docs lock
+.PHONY: install refresh test torture lint dev benchmark docs lock
 
 install: $(INSTALLED)
 
@@ -22,6 +22,13 @@ refresh: install
 
 test: install lint
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+# Long campaigns, apart from the suite: ten times the examples of the properties, others each time; the tests marked
+# `torture`; landing zones of an odd shape at a tenth of their size. What it took last is in benchmarks/README.md.
+torture: install
+	$(BIN)/python -m pytest tests/property --hypothesis-profile=torture --durations=5
+	$(BIN)/python -m pytest -m torture --durations=0
+	$(BIN)/python -m benchmarks.shapes --scale 0.1
 
 lint: install
 	$(BIN)/ruff check .

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+import tests.examples  # noqa: F401  registers the profile of `make torture`
 from tests.running import CASES, RefreshedWarehouse, refresh_in_process
 from warehouse import settings
 

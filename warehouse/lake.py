@@ -11,6 +11,7 @@ Not here: what was taken from where (`warehouse.ledger`), the order of a load (`
 import hashlib
 import re
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -71,13 +72,18 @@ def place(root: Path, file: NamedFile) -> Path:
     return partition(root, file.log, file.log_date.isoformat()) / f"{readable}-{digest}.parquet"
 
 
+@cache
+def _arrow_schema(columns: tuple[tuple[str, pl.DataType], ...]) -> pa.Schema:
+    return pa.schema([(name, pl.Series([], dtype=dtype).to_arrow().type) for name, dtype in columns])
+
+
 class RowWriter:
     """Writes the rows of one log file aside, then puts them in place as a whole, or not at all."""
 
     def __init__(self, place: Path, schema: dict[str, pl.DataType], order_by: str | None) -> None:
         self._place = place
         self._aside = place.with_name(f".{place.name}.tmp")
-        self._schema = pa.schema([(name, pl.Series([], dtype=dtype).to_arrow().type) for name, dtype in schema.items()])
+        self._schema = _arrow_schema(tuple(schema.items()))
         self._columns = list(schema)
         self._order_by = order_by
         self._writer: pq.ParquetWriter | None = None
@@ -86,6 +92,7 @@ class RowWriter:
     def write(self, rows: pl.DataFrame) -> None:
         if rows.is_empty():
             return
+        rows = rows[self._columns]
         if self._writer is None:
             self._aside.parent.mkdir(parents=True, exist_ok=True)
             self._writer = pq.ParquetWriter(
@@ -93,13 +100,18 @@ class RowWriter:
                 self._schema,
                 compression="zstd",
                 store_decimal_as_integer=True,
-                use_dictionary=_repetitive_columns(rows.select(self._columns)),
+                use_dictionary=_repetitive_columns(rows),
             )
         if self._order_by:
             rows = rows.sort(self._order_by)
-        table = rows.select(self._columns).to_arrow().cast(self._schema)
+        table = rows.to_arrow().cast(self._schema)
         self._writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
         self.rows += rows.height
+
+    def close(self) -> None:
+        """No more rows come: the file written aside is held open no longer."""
+        if self._writer is not None:
+            self._writer.close()
 
     def commit(self) -> dict[Path, Content]:
         """Puts what was written in place of what was there; with no rows, takes away what was there.
@@ -109,15 +121,14 @@ class RowWriter:
         if self._writer is None:
             remove(self._place)
             return {}
-        self._writer.close()
+        self.close()
         content = Content.of(self._aside)
         put_in_place(self._aside, self._place)
         return {self._place: content}
 
     def discard(self) -> None:
         """Forgets what was written; what was there before stays."""
-        if self._writer is not None:
-            self._writer.close()
+        self.close()
         self._aside.unlink(missing_ok=True)
 
 

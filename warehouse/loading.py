@@ -9,7 +9,9 @@ a function (`quality.admission.judge`).
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import polars as pl
@@ -18,6 +20,7 @@ from models.logs import COLUMNS, EVENT_TIME
 from models.masking import harmless
 from models.vocabulary import Log
 from warehouse import changes, lake
+from warehouse.contents import Content
 from warehouse.erasure.remembered import Remembered
 from warehouse.landing import LandingFile, Stamp
 from warehouse.ledger import Ledger, LoadedFile, now
@@ -26,6 +29,7 @@ from warehouse.readers import open_records
 from warehouse.readers.records import Fault, Layout, ReconciliationError, Records, RefusedFile
 
 ROWS_PER_BATCH = 250_000
+PUT_IN_PLACE_AT_A_TIME = 16
 
 
 class Judgement(Protocol):
@@ -139,6 +143,7 @@ class _Loader:
         """Judges the records that have come together, and puts in place the files that are now whole."""
         pending = [(opened, records) for opened, records in self._pending if not opened.is_gone]
         self._pending, self._pending_rows = [], 0
+        last_records = {id(opened): records for opened, records in pending}
         if pending:
             log = pending[0][0].file.log
             faults, start = [], 0
@@ -151,6 +156,10 @@ class _Loader:
             for opened, records in pending:
                 self._sort_out(opened, records, rows, judgement.reasons, start)
                 start += records.text.height
+                if opened.is_read and records is last_records[id(opened)]:
+                    # Thousands of small files share a batch, and a process may not hold that many open.
+                    opened.accepted.close()
+                    opened.rejected.close()
         whole = [opened for opened in self._open if opened.is_read and not opened.is_gone]
         self._put_in_place(whole)
         self._open = [opened for opened in self._open if not opened.is_read and not opened.is_gone]
@@ -213,10 +222,12 @@ class _Loader:
         if not taken:
             return
         changes.note(self._paths, self._ledger, [opened.file for opened, _ in taken])
-        contents = {}
-        for opened, _ in taken:
-            contents |= opened.accepted.commit()
-            contents |= opened.rejected.commit()
+        # Side by side: one after the other, the files of a batch would each wait for the disk.
+        writers = [writer for opened, _ in taken for writer in (opened.accepted, opened.rejected)]
+        contents: dict[Path, Content] = {}
+        with ThreadPoolExecutor(PUT_IN_PLACE_AT_A_TIME) as threads:
+            for written in threads.map(lake.RowWriter.commit, writers):
+                contents |= written
         self._ledger.note_files(
             ((loaded, opened.stamp) for opened, loaded in taken),
             {place.relative_to(self._paths.data): content for place, content in contents.items()},
@@ -233,6 +244,8 @@ def _rejected_rows(
 ) -> pl.DataFrame:
     numbers = records.row_numbers.gather(indices).to_list() + [broken.row_number for broken in records.broken]
     raw = records.raw(indices) + [broken.raw for broken in records.broken]
+    if not numbers:
+        return pl.DataFrame(schema=lake.QUARANTINE_SCHEMA)
     return pl.DataFrame(
         {
             "source_file": [opened.file.source_file] * len(numbers),

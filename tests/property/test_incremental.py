@@ -16,25 +16,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given
 from hypothesis import strategies as st
 
 from models.vocabulary import Log
 from orchestration import stages
 from orchestration.stages import Warehouse
+from tests.examples import tried
 from tests.oracle.landing_zones import write_landing_zone
 from tests.running import all_marts, digests, environment, environment_of, mart_rows
 from warehouse import dbt
 from warehouse.settings import load_settings
 
 # Examples take seconds, and a smaller seed is no simpler zone: nothing is gained by shrinking.
-FEW = settings(
-    max_examples=2,
-    deadline=None,
-    derandomize=True,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
+FEW = tried(2, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck))
 TEXT_FILES = (".csv", ".jsonl")
 NIGHTS = 3
 

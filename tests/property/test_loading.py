@@ -5,11 +5,12 @@ import tempfile
 from pathlib import Path
 
 import duckdb
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from models.vocabulary import Log
 from quality.admission import judge
+from tests.examples import tried
 from tests.oracle.landing_zones import write_landing_zone
 from warehouse import lake
 from warehouse.landing import scan
@@ -17,7 +18,7 @@ from warehouse.ledger import Ledger
 from warehouse.loading import load
 from warehouse.paths import DataPaths
 
-FEW = settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+FEW = tried(12, suppress_health_check=list(HealthCheck))
 
 
 def _take(landing: Path, paths: DataPaths, batch_rows: int) -> int:

@@ -1,6 +1,7 @@
 """Loading, from files in a landing zone to rows in lake and quarantine: nothing lost, nothing twice, nothing by halves."""
 
 import gzip
+import resource
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
@@ -545,3 +546,16 @@ def test_a_log_file_of_any_name_will_do(warehouse, name):
     assert warehouse.contacts(name) == ["k1"]
     lake.publish_quarantine(warehouse.paths, [])
     assert warehouse.published("select source_file, log_date from rejected_rows") == [(name, date(2026, 1, 5))]
+
+
+def test_more_small_files_than_a_process_may_hold_open_share_a_batch(warehouse):
+    for number in range(300):
+        warehouse.drop(f"2026-01-05/part-{number}.csv", HEADER + row(number) + BAD)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
+    try:
+        loaded = warehouse.load()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert sum(file.accepted for file in loaded.values()) == sum(file.rejected for file in loaded.values()) == 300
