@@ -12,7 +12,7 @@ import sys
 import duckdb
 import typer
 
-from orchestration.commands import developing, exporting, judging, refreshing, sampling
+from orchestration.commands import developing, exporting, judging, quarantine, refreshing, sampling
 from orchestration.commands.common import FAILED
 
 app = typer.Typer(
@@ -34,6 +34,7 @@ for command in (
     developing.dev,
 ):
     app.command()(command)
+app.add_typer(quarantine.app)
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from models.vocabulary import Log
+from orchestration import telling_quarantine
 from orchestration.stages import Warehouse, Work
 from warehouse.ledger import LoadedFile, Refresh
 from warehouse.settings import PROJECT
@@ -168,6 +169,8 @@ def status(warehouse: Warehouse) -> None:
         if file.refusal:
             accepted = " (accepted)" if file.is_accepted else ""
             console.print(f"refused{accepted}: {file.log}/{file.source_file}: {file.refusal}")
+    for line in telling_quarantine.status_lines(warehouse, files):
+        console.print(line)
     for line in _missing(files):
         console.print(line)
     candidate = warehouse.ledger.candidate()

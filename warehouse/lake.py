@@ -9,7 +9,10 @@ Not here: what was taken from where (`warehouse.ledger`), the order of a load (`
 """
 
 import hashlib
+import json
 import re
+from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -29,6 +32,7 @@ ROW_GROUP_ROWS = 122_880
 
 DICTIONARY_SAMPLE_ROWS = 10_000
 RAW_ROW_BYTES = 64 << 10
+_HEADER = "sendmart.header"
 LINEAGE = {"source_file": pl.String(), "row_number": pl.Int64()}
 QUARANTINE_SCHEMA = {
     "source_file": pl.String(),
@@ -49,9 +53,24 @@ def partition(root: Path, log: Log, log_date: str) -> Path:
 
 def place(root: Path, file: LandingFile) -> Path:
     """Where the rows of a log file lie: named after it, and told apart from every other by a hash."""
-    readable = re.sub(r"[^A-Za-z0-9-]+", "-", file.source_file).strip("-")[:80]
-    digest = hashlib.sha256(file.source_file.encode()).hexdigest()[:12]
-    return partition(root, file.log, file.log_date.isoformat()) / f"{readable}-{digest}.parquet"
+    return partition(root, file.log, file.log_date.isoformat()) / f"{file_name(file.source_file)}.parquet"
+
+
+def file_name(source_file: str) -> str:
+    """A log file's name as part of another's: plain letters, and a hash that tells it apart from every other."""
+    readable = re.sub(r"[^A-Za-z0-9-]+", "-", source_file).strip("-")[:80]
+    digest = hashlib.sha256(source_file.encode()).hexdigest()[:12]
+    return f"{readable}-{digest}"
+
+
+def accepted_place(paths: DataPaths, log: Log, log_date: date, source_file: str) -> Path:
+    """Where the accepted rows of a log file lie, if it gave any."""
+    return partition(paths.lake, log, log_date.isoformat()) / f"{file_name(source_file)}.parquet"
+
+
+def rejected_place(paths: DataPaths, log: Log, log_date: date, source_file: str) -> Path:
+    """Where the rejected rows of a log file lie, if it gave any."""
+    return partition(paths.quarantine, log, log_date.isoformat()) / f"{file_name(source_file)}.parquet"
 
 
 class RowWriter:
@@ -65,6 +84,8 @@ class RowWriter:
         self._order_by = order_by
         self._writer: pq.ParquetWriter | None = None
         self.rows = 0
+        self.header: Sequence[str] = ()
+        """The columns of the log file that the rows came from, in its order, where rows as they came need it."""
 
     def write(self, rows: pl.DataFrame) -> None:
         if rows.is_empty():
@@ -89,6 +110,8 @@ class RowWriter:
         if self._writer is None:
             remove(self._place)
             return
+        if self.header:
+            self._writer.add_key_value_metadata({_HEADER: json.dumps(list(self.header))})
         self._writer.close()
         put_in_place(self._aside, self._place)
 
@@ -113,6 +136,13 @@ def accepted_writer(paths: DataPaths, file: LandingFile) -> RowWriter:
 
 def rejected_writer(paths: DataPaths, file: LandingFile) -> RowWriter:
     return RowWriter(place(paths.quarantine, file), QUARANTINE_SCHEMA, None)
+
+
+def header_of(place: Path) -> list[str] | None:
+    """The columns of the log file that rows in quarantine came from, in its order; None where they need none."""
+    metadata = pq.read_metadata(place).metadata or {}
+    header = metadata.get(_HEADER.encode())
+    return json.loads(header) if header else None
 
 
 def empty_file(paths: DataPaths, log: Log) -> Path:
