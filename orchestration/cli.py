@@ -12,7 +12,7 @@ import sys
 import duckdb
 import typer
 
-from orchestration.commands import developing, exporting, judging, quarantine, refreshing, sampling
+from orchestration.commands import developing, explaining, exporting, judging, quarantine, refreshing, sampling
 from orchestration.commands.common import FAILED
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ for command in (
     sampling.sample,
     judging.status,
     judging.accept,
+    explaining.explain,
     exporting.export,
     developing.dev,
 ):
