@@ -13,7 +13,17 @@ import duckdb
 import typer
 
 from models.masking import mask_error
-from orchestration.commands import developing, erasing, exporting, judging, publishing, refreshing, sampling
+from orchestration.commands import (
+    developing,
+    erasing,
+    explaining,
+    exporting,
+    judging,
+    publishing,
+    quarantine,
+    refreshing,
+    sampling,
+)
 from orchestration.commands.common import FAILED
 
 app = typer.Typer(
@@ -34,11 +44,13 @@ for command in (
     publishing.publish,
     publishing.rollback,
     publishing.diff,
+    explaining.explain,
     exporting.export,
     erasing.erase,
     developing.dev,
 ):
     app.command()(command)
+app.add_typer(quarantine.app)
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ from rich.table import Table
 
 from models.masking import harmless
 from models.vocabulary import Log
+from orchestration import telling_quarantine
 from orchestration.stages import Warehouse, Work, audit_page_of
 from warehouse.ledger import LoadedFile, Refresh
 from warehouse.settings import PROJECT
@@ -200,6 +201,8 @@ def status(warehouse: Warehouse) -> None:
         if file.refusal:
             accepted = " (accepted)" if file.is_accepted else ""
             console.print(f"refused{accepted}: {file.log}/{file.source_file}: {file.refusal}")
+    for line in telling_quarantine.status_lines(warehouse, files):
+        console.print(line)
     for line in _missing(files):
         console.print(line)
     candidate = warehouse.ledger.candidate()

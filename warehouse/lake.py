@@ -9,7 +9,9 @@ Not here: what was taken from where (`warehouse.ledger`), the order of a load (`
 """
 
 import hashlib
+import json
 import re
+from collections.abc import Sequence
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -39,6 +41,7 @@ _MASKED_RAW_ROW = (
 )
 """A rejected number need not be a number: of any ten digits in a row only the ends are shown."""
 
+_HEADER = "sendmart.header"
 LINEAGE = {"source_file": pl.String(), "row_number": pl.Int64()}
 QUARANTINE_SCHEMA = {
     "source_file": pl.String(),
@@ -67,9 +70,14 @@ class NamedFile(Protocol):
 
 def place(root: Path, file: NamedFile) -> Path:
     """Where the rows of a log file lie: named after it, and told apart from every other by a hash."""
-    readable = re.sub(r"[^A-Za-z0-9-]+", "-", file.source_file).strip("-")[:80]
-    digest = hashlib.sha256(file.source_file.encode()).hexdigest()[:12]
-    return partition(root, file.log, file.log_date.isoformat()) / f"{readable}-{digest}.parquet"
+    return partition(root, file.log, file.log_date.isoformat()) / f"{file_name(file.source_file)}.parquet"
+
+
+def file_name(source_file: str) -> str:
+    """A log file's name as part of another's: plain letters, and a hash that tells it apart from every other."""
+    readable = re.sub(r"[^A-Za-z0-9-]+", "-", source_file).strip("-")[:80]
+    digest = hashlib.sha256(source_file.encode()).hexdigest()[:12]
+    return f"{readable}-{digest}"
 
 
 @cache
@@ -88,6 +96,8 @@ class RowWriter:
         self._order_by = order_by
         self._writer: pq.ParquetWriter | None = None
         self.rows = 0
+        self.header: Sequence[str] = ()
+        """The columns of the log file that the rows came from, in its order, where rows as they came need it."""
 
     def write(self, rows: pl.DataFrame) -> None:
         if rows.is_empty():
@@ -110,7 +120,9 @@ class RowWriter:
 
     def close(self) -> None:
         """No more rows come: the file written aside is held open no longer."""
-        if self._writer is not None:
+        if self._writer is not None and self._writer.is_open:
+            if self.header:
+                self._writer.add_key_value_metadata({_HEADER: json.dumps(list(self.header))})
             self._writer.close()
 
     def commit(self) -> dict[Path, Content]:
@@ -146,6 +158,13 @@ def accepted_writer(paths: DataPaths, file: LandingFile) -> RowWriter:
 
 def rejected_writer(paths: DataPaths, file: LandingFile) -> RowWriter:
     return RowWriter(place(paths.quarantine, file), QUARANTINE_SCHEMA, None)
+
+
+def header_of(place: Path) -> list[str] | None:
+    """The columns of the log file that rows in quarantine came from, in its order; None where they need none."""
+    metadata = pq.read_metadata(place).metadata or {}
+    header = metadata.get(_HEADER.encode())
+    return json.loads(header) if header else None
 
 
 def empty_file(paths: DataPaths, log: Log) -> Path:

@@ -123,6 +123,17 @@ class LoadedFile:
 
 
 @dataclass(frozen=True)
+class Acceptance:
+    """What a person accepted of a content of a file, and why; `is_in_force` while the file still has that content."""
+
+    log: Log
+    source_file: str
+    reason: str
+    accepted_at: datetime
+    is_in_force: bool
+
+
+@dataclass(frozen=True)
 class Change:
     """A file of the lake that came, changed or went: `place` in the lake, and `replaced` in the change feed's folder,
     what it held before.
@@ -363,6 +374,24 @@ class Ledger:
                 "insert or replace into acceptances values (?, ?, ?, ?, ?)",
                 (log, source_file, sha256, reason, now().isoformat()),
             )
+
+    def acceptances(self) -> list[Acceptance]:
+        """What persons have accepted, the latest first."""
+        with self._transaction() as connection:
+            rows = connection.execute(
+                "select acceptances.*, files.sha256 is not null as is_in_force from acceptances"
+                " left join files using (log, source_file, sha256) order by accepted_at desc, log, source_file"
+            )
+            return [
+                Acceptance(
+                    Log(row["log"]),
+                    row["source_file"],
+                    row["reason"],
+                    datetime.fromisoformat(row["accepted_at"]),
+                    bool(row["is_in_force"]),
+                )
+                for row in rows
+            ]
 
     # --- builds
 

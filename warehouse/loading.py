@@ -181,6 +181,7 @@ class _Loader:
             rows = rows.filter(is_accepted)
         opened.accepted.write(rows)
         opened.rejected.write(_rejected_rows(opened, records, indices, rejected["reasons"].to_list(), self._erased))
+        opened.rejected.header = records.header
         opened.records += records.count
         opened.unknown_columns |= records.unknown_columns
         if rows.height:

@@ -21,12 +21,16 @@ from orchestration.defs.common import OWNERS
 from orchestration.resources import WarehouseResource
 from warehouse.lake import lake_preview
 from warehouse.ledger import LoadedFile
+from warehouse.quarantine import Reason, reasons_of
 
 FIRST_LOG_DATE = "2020-01-01"
 """Where the partitions begin in the UI; files of earlier dates are loaded all the same."""
 
 MOST_DATES_REPORTED = 100
 """A materialisation event costs about 50 ms: a first load of a long history is reported in sum."""
+
+MOST_REASONS = 10
+"""So many reasons of a log are shown, the most frequent first."""
 
 log_dates = dg.DailyPartitionsDefinition(start_date=FIRST_LOG_DATE, end_offset=1)
 
@@ -51,6 +55,16 @@ def _metadata(loaded: list[LoadedFile]) -> dict[str, Any]:
         "first_event": min((file.first_event for file in loaded if file.first_event), default="none"),
         "last_event": max((file.last_event for file in loaded if file.last_event), default="none"),
     }
+
+
+def _reasons(reasons: list[Reason]) -> str:
+    """Why rows are in quarantine, as Markdown: counts and a place to look at; no row itself, which is somebody's data."""
+    lines = ["| reason | rows | first in |", "| --- | --- | --- |"]
+    lines += [
+        f"| {told.reason.replace('|', chr(92) + '|')} | {told.rows} | {told.source_file}, row {told.row_number} |"
+        for told in reasons
+    ]
+    return "\n".join(lines) if reasons else "none"
 
 
 def _dates_of(context: dg.AssetExecutionContext) -> list[date] | None:
@@ -101,7 +115,11 @@ def _asset_of(log: Log) -> dg.AssetsDefinition:
             check_name=check.name,
             passed=not rejected and not refused,
             severity=dg.AssetCheckSeverity.WARN,
-            metadata={"rows_quarantined": rejected, "files_refused": harmless(", ".join(refused[:20])) or "none"},
+            metadata={
+                "rows_quarantined": rejected,
+                "files_refused": harmless(", ".join(refused[:20])) or "none",
+                "reasons": dg.MetadataValue.md(_reasons(reasons_of(opened.paths, noted, MOST_REASONS))),
+            },
         )
 
     return load

@@ -159,3 +159,20 @@ def test_a_failing_check_holds_back(tmp_path: Path, refreshed_small: RefreshedWa
             assert (hold.code, "one row too many" in str(hold)) == ("check-failed", True)
         finally:
             warehouse.ledger.record_checks(candidate.build_id, [CheckResult(name, True, True)])
+
+
+def test_the_quarantine_is_listed_and_exported_to_be_mended(
+    refreshed_small: RefreshedWarehouse, tmp_path: Path
+) -> None:
+    variables = refreshed_small.environment
+    bad = [file for file in refreshed_small.warehouse.ledger.files() if file.rejected]
+    listed = sendmart(variables, "quarantine", "list")
+    assert listed.returncode == 0
+    assert all(f"{file.log}/{file.source_file}: {file.rejected} of" in listed.stdout for file in bad)
+    log = bad[0].log
+    written = sendmart(variables, "quarantine", "export", log, "--to", str(tmp_path))
+    assert (written.returncode, written.stderr) == (0, "")
+    of_log = [file for file in bad if file.log == log and not file.source_file.endswith(".parquet")]
+    assert all((tmp_path / log / file.source_file).exists() for file in of_log)
+    inside = sendmart(variables, "quarantine", "export", log, "--to", str(refreshed_small.landing / "x"))
+    assert (inside.returncode, "must not be in the landing zone" in inside.stderr) == (2, True)

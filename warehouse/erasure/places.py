@@ -197,6 +197,7 @@ def _rewrite(
 ) -> None:
     """Writes a file of lake or quarantine anew, its rows in their order."""
     writer = lake.RowWriter(file, schema, None)
+    writer.header = lake.header_of(file) or ()
     try:
         for rows in _batches(file):
             late = [pl.lit(None, kind).alias(name) for name, kind in schema.items() if name not in rows.columns]

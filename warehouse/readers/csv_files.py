@@ -198,6 +198,7 @@ class _CsvReader:
             raw=lambda indices: _lines_at(data, indices),
             count=count,
             unknown_columns=self._unknown,
+            header=self._names or (),
         )
 
     def _is_record(self, lines: pl.Series, *, may_hold_quotes: bool, may_hold_nul: bool) -> pl.Series:
@@ -278,6 +279,7 @@ class _CsvReader:
             count=len(records) + len(broken),
             broken=list(broken),
             unknown_columns=self._unknown,
+            header=self._names or (),
         )
 
     def _parse(self, data: bytes, count: int) -> pl.DataFrame:

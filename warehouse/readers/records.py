@@ -75,7 +75,8 @@ class Records:
 
     `text` has every column of the layout as strings, in the layout's order, null where the file has none;
     `row_numbers` are the records' places in the file (1 = the first), one per row of `text`; `raw(indices)` gives rows
-    as they came. `count` is the number of records that the batch accounts for, counted without the parser.
+    as they came. `count` is the number of records that the batch accounts for, counted without the parser. `header` are
+    the file's columns in its order, where rows as they came do not name them.
     """
 
     text: pl.DataFrame
@@ -85,6 +86,7 @@ class Records:
     broken: list[BrokenRecord] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     unknown_columns: frozenset[str] = frozenset()
+    header: Sequence[str] = ()
 
 
 def as_text(data: bytes) -> str:

@@ -1,0 +1,40 @@
+"""`sendmart explain`: why a figure is what it is."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from orchestration.commands.common import FAILED, open_warehouse
+
+
+class Kind(StrEnum):
+    """What can be explained."""
+
+    CAMPAIGN = "campaign"
+    MESSAGE = "message"
+    ORDER = "order"
+    CONTACT = "contact"
+
+
+def explain(
+    kind: Annotated[Kind, typer.Argument(help="What it is the id of.")],
+    key: Annotated[
+        str, typer.Argument(metavar="ID", help="The id, as in the logs; after -- if it begins with a dash.")
+    ],
+) -> None:
+    """Show the rows, files and rules that made the figures of a campaign, message, order or contact."""
+    import duckdb
+
+    from orchestration import telling_explanations
+    from warehouse.explaining import Explainer, Unknown
+
+    warehouse = open_warehouse()
+    with duckdb.connect() as connection:
+        try:
+            explainer = Explainer(warehouse.settings, warehouse.paths, warehouse.ledger, connection)
+            told = explainer.explain(kind.value, key)
+        except Unknown as error:
+            typer.echo(f"{error}", err=True)
+            raise typer.Exit(FAILED) from error
+        telling_explanations.explanation(told)

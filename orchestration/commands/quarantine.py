@@ -1,0 +1,69 @@
+"""`sendmart quarantine`: what is in quarantine and why, and rows of it as log files to be mended and dropped again."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from models.vocabulary import Log
+from orchestration import telling_quarantine
+from orchestration.commands.common import FAILED, SENSELESS, open_warehouse
+from orchestration.telling import console
+from warehouse.mending import CannotBeMended
+from warehouse.mending import export as export_to_mend
+
+app = typer.Typer(name="quarantine", no_args_is_help=True, help="Rows in quarantine: see them, and mend them.")
+
+
+@app.command("list")
+def list_(
+    log: Annotated[Log | None, typer.Argument(help="Of this log alone.")] = None,
+    files: Annotated[int, typer.Option(min=1, help="At most so many files.")] = 20,
+    reasons: Annotated[int, typer.Option(min=1, help="Of each file, its most frequent reasons.")] = 5,
+) -> None:
+    """Files with rows in quarantine, how many and why; files that stand refused."""
+    for line in telling_quarantine.list_lines(open_warehouse(), log, files, reasons):
+        console.print(line)
+
+
+@app.command()
+def export(
+    log: Annotated[Log, typer.Argument(help="The log.")],
+    file: Annotated[
+        str | None, typer.Argument(help="A file of it, as sendmart quarantine list names it; or all.")
+    ] = None,
+    *,
+    to: Annotated[Path, typer.Option(help="The folder to write to; laid out as a landing zone.")],
+    rows_only: Annotated[
+        bool, typer.Option(help="The bad rows alone, as a further part of the log date, to be dropped beside the file.")
+    ] = False,
+) -> None:
+    """Write files of a log that have rows in quarantine, to be mended and dropped again.
+
+    Each is written whole, good rows and bad, under its own name: mended and dropped in its place, it empties its quarantine.
+    """
+    warehouse = open_warehouse()
+    landing = warehouse.settings.landing
+    if to.absolute().resolve().is_relative_to(landing.resolve()):
+        typer.echo(f"--to must not be in the landing zone {landing}: mend first, then drop", err=True)
+        raise typer.Exit(SENSELESS)
+    name = file and file.removeprefix(f"{log}/")
+    noted = [known for known in warehouse.ledger.files(log) if known.rejected if name in (None, known.source_file)]
+    if name and not noted:
+        noted = [known for known in warehouse.ledger.files(log) if known.source_file == name]
+    if not noted:
+        what = f"{log}/{name}: no such file was loaded" if name else f"{log}: nothing is in quarantine"
+        typer.echo(f"{what}; sendmart quarantine list tells what there is", err=True)
+        raise typer.Exit(SENSELESS if name else FAILED)
+    failed = False
+    for known in noted:
+        try:
+            written = export_to_mend(warehouse.settings, warehouse.paths, known, to, rows_only=rows_only)
+        except CannotBeMended as error:
+            typer.echo(f"{log}/{known.source_file}: {error}", err=True)
+            failed = True
+            continue
+        for line in telling_quarantine.mendable_lines(landing, known, written, rows_only=rows_only):
+            console.print(line)
+    if failed:
+        raise typer.Exit(FAILED)

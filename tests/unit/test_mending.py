@@ -1,0 +1,229 @@
+"""The way back: rows in quarantine exported, mended and dropped again, in every format; files refused; acceptances."""
+
+import gzip
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from models.text import decimal
+from models.vocabulary import Log
+from orchestration import telling_quarantine
+from orchestration.stages import Warehouse, load_changed
+from quality import gate
+from warehouse import mending
+from warehouse.lake import RAW_ROW_BYTES
+from warehouse.ledger import LoadedFile
+from warehouse.mending import CannotBeMended, Mendable
+from warehouse.settings import Settings
+
+HEADER = "campaign,ordered_at, order_id ,contact_id,total,currency,status,updated_at"
+GOOD = 'x,2026-01-05T10:00:00Z,o1,"k, 1",10.50,USD,placed,2026-01-05T10:00:00Z'
+BAD = "y,2026-01-05T10:00:00Z,o2,k2,1e3,USD,placed,2026-01-05T10:00:00Z"
+LAST = "z,2026-01-05T11:00:00+01:00,o3,k3, 7 ,eur,cancelled,2026-01-06T10:00:00Z"
+BROKEN = 'y,2026-01-05T10:00:00Z,o4,"k4,1,USD,placed,2026-01-05T10:00:00Z'
+CSV = "\n".join([HEADER, GOOD, BAD, LAST, BROKEN, ""]).encode()
+
+
+def json_line(order_id: str, contact_id: str, total: str, currency: str = "USD") -> str:
+    return (
+        f'{{"order_id": "{order_id}", "contact_id": "{contact_id}", "total": {total}, "currency": "{currency}",'
+        ' "status": "placed", "ordered_at": "2026-01-05T10:00:00Z", "updated_at": "2026-01-05T10:00:00Z"}\n'
+    )
+
+
+JSON_LINES = (
+    json_line("o1", "k, 1", "10.50")
+    + json_line("o2", "k2", "1e3")
+    + json_line("o3", "k3", "7", "EUR")
+    + json_line("o4", "k4", "1").replace("}", "")
+).encode()
+
+
+class Zone:
+    """A landing zone of orders and what was loaded from it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.landing, self.to = folder / "landing", folder / "mending"
+        self.warehouse = Warehouse.of(Settings(landing=self.landing, data=folder / "data"))
+
+    def drop(self, name: str, content: bytes) -> Path:
+        path = self.landing / "orders" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        return path
+
+    def load(self) -> None:
+        load_changed(self.warehouse, Log.ORDERS)
+
+    def file(self, name: str) -> LoadedFile:
+        return next(file for file in self.warehouse.ledger.files() if file.source_file == name)
+
+    def export(self, name: str, **how: bool) -> Mendable:
+        return mending.export(self.warehouse.settings, self.warehouse.paths, self.file(name), self.to, **how)
+
+    def drop_mended(self, written: Mendable, mend) -> None:
+        """Mends what was exported, and drops it where it was laid out for."""
+        for place in written.files:
+            data = place.read_bytes()
+            is_gzip = place.name.endswith(".gz")
+            mended = mend(gzip.decompress(data) if is_gzip else data)
+            target = self.landing / place.relative_to(self.to)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(gzip.compress(mended) if is_gzip else mended)
+        self.load()
+
+    def rows(self) -> list[tuple]:
+        files = self.warehouse.paths.lake.glob("orders/*/*.parquet")
+        frame = pl.concat([pl.read_parquet(file, hive_partitioning=False) for file in files])
+        return sorted(frame.select("order_id", "contact_id", "ordered_at", "total", "currency", "status").rows())
+
+    def in_quarantine(self) -> int:
+        return sum(file.rejected for file in self.warehouse.ledger.files())
+
+    def is_held_back(self) -> bool:
+        return bool(gate.decide(set(), [], self.warehouse.ledger.files(), 0.01, 1).holds)
+
+
+@pytest.fixture
+def zone(tmp_path: Path, bare_environment) -> Zone:
+    return Zone(tmp_path)
+
+
+def mend(data: bytes) -> bytes:
+    return data.replace(b"1e3", b"1000").replace(b'"k4,1', b"k4,1").replace(b'05T10:00:00Z"\n', b'05T10:00:00Z"}\n')
+
+
+def parquet(folder: Path) -> bytes:
+    rows = [["o1", "k, 1", "10.5"], ["o2", "k2", "1e3"], ["o3", "k3", "7"]]
+    named = [dict(zip(("order_id", "contact_id", "total"), row, strict=True)) for row in rows]
+    for row in named:
+        row |= {"ordered_at": "2026-01-05T10:00:00Z", "currency": "USD", "status": "placed"}
+        row |= {"updated_at": "2026-01-05T10:00:00Z"}
+    pq.write_table(pa.Table.from_pylist(named), folder / "made.parquet")
+    return (folder / "made.parquet").read_bytes()
+
+
+FORMATS = {
+    "2026-01-05.csv": lambda folder: CSV,
+    "2026-01-05/gw 1.csv.gz": lambda folder: gzip.compress(CSV),
+    "2026-01-05.jsonl": lambda folder: JSON_LINES,
+    "2026-01-05.a.jsonl.gz": lambda folder: gzip.compress(JSON_LINES),
+    "2026-01-05.parquet": parquet,
+}
+
+
+@pytest.mark.parametrize("is_tidied", [False, True], ids=["the file is there", "the file has gone"])
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_file_exported_whole_mended_and_dropped_again_empties_its_quarantine(zone, tmp_path, name, is_tidied):
+    dropped = zone.drop(name, FORMATS[name](tmp_path))
+    zone.load()
+    before, bad = zone.rows(), zone.in_quarantine()
+    assert (len(before), bad > 0) == (zone.file(name).accepted, True)
+    if is_tidied:
+        dropped.unlink()
+    written = zone.export(name)
+    assert (written.rows, written.rejected, written.left_out) == (len(before) + bad, bad, 0)
+    zone.drop_mended(written, lambda data: data)
+    assert (zone.rows(), zone.in_quarantine()) == (before, bad), "unmended, nothing is admitted that was not before"
+    zone.drop_mended(written, mend)
+    assert zone.in_quarantine() == 0
+    after = zone.rows()
+    assert [row for row in after if row[0] in ("o1", "o3")] == before
+    assert {row[0]: str(row[3]) for row in after if row not in before} in (
+        {"o2": "1000.00", "o4": "1.00"},
+        {"o2": "1000.00"},
+    )
+    assert len(after) == written.rows
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_bad_rows_alone_are_a_further_part_and_the_file_stands_until_it_is_accepted(zone, tmp_path, name):
+    zone.drop(name, FORMATS[name](tmp_path))
+    zone.load()
+    before, bad = zone.rows(), zone.in_quarantine()
+    written = zone.export(name, rows_only=True)
+    assert (written.rows, written.rejected, len(written.files)) == (bad, bad, 1)
+    zone.drop_mended(written, mend)
+    assert len(zone.rows()) == len(before) + bad
+    part = zone.file(written.files[0].name)
+    assert (part.log_date, part.accepted, part.rejected) == (zone.file(name).log_date, bad, 0)
+    assert (zone.in_quarantine(), zone.is_held_back()) == (bad, True), "the file itself still says what it said"
+    zone.warehouse.ledger.accept(Log.ORDERS, name, zone.file(name).sha256, "mended beside it")
+    assert not zone.is_held_back()
+
+
+@pytest.mark.parametrize("rows_only", [False, True])
+def test_bytes_that_were_not_utf_8_are_put_back_and_never_admitted_as_text(zone, rows_only):
+    latin = GOOD.replace("k, 1", "Andr\u00e9").replace("o1", "o9").encode("latin-1")
+    zone.drop("2026-01-05.csv", CSV + latin + b"\n")
+    zone.load()
+    (zone.landing / "orders" / "2026-01-05.csv").unlink()
+    before = zone.rows()
+    written = zone.export("2026-01-05.csv", rows_only=rows_only)
+    assert latin in written.files[0].read_bytes().splitlines()
+    zone.drop_mended(written, lambda data: data)
+    assert zone.rows() == before
+
+
+def test_a_row_of_which_only_the_beginning_is_known_is_never_exported_as_if_it_were_whole(zone):
+    long = BAD.replace("y,", "y" * RAW_ROW_BYTES + ",", 1)
+    zone.drop("2026-01-05.csv", "\n".join([HEADER, GOOD, BAD, long, ""]).encode())
+    zone.load()
+    (zone.landing / "orders" / "2026-01-05.csv").unlink()
+    with pytest.raises(CannotBeMended, match="1 rows the quarantine holds only the beginning"):
+        zone.export("2026-01-05.csv")
+    written = zone.export("2026-01-05.csv", rows_only=True)
+    assert (written.rows, written.left_out) == (1, 1)
+    assert written.files[0].read_text().splitlines() == [HEADER.replace(" order_id ", "order_id"), BAD]
+
+
+def test_an_export_never_replaces_one_that_may_have_been_mended_and_leaves_nothing_half_done(zone):
+    zone.drop("2026-01-05.csv", CSV)
+    zone.load()
+    zone.export("2026-01-05.csv").files[0].write_text("mended")
+    with pytest.raises(FileExistsError):
+        zone.export("2026-01-05.csv")
+    assert [path.read_text() for path in zone.to.rglob("*") if path.is_file()] == ["mended"]
+
+
+def test_a_file_refused_is_taken_as_soon_as_it_is_whole(zone):
+    whole = gzip.compress(CSV)
+    zone.drop("2026-01-05.csv.gz", whole[:-9])
+    zone.load()
+    assert "gzip" in zone.file("2026-01-05.csv.gz").refusal
+    assert zone.is_held_back()
+    with pytest.raises(CannotBeMended, match="refused whole"):
+        zone.export("2026-01-05.csv.gz")
+    zone.drop("2026-01-05.csv.gz", gzip.compress(mend(CSV)))
+    zone.load()
+    assert (zone.file("2026-01-05.csv.gz").refusal, len(zone.rows()), zone.is_held_back()) == (None, 4, False)
+
+
+def test_what_was_accepted_is_bound_to_that_content_of_that_file_and_recorded_with_its_reason(zone):
+    ledger = zone.warehouse.ledger
+    for name in ("2026-01-05.csv", "2026-01-06.csv"):
+        zone.drop(name, CSV)
+    zone.load()
+    ledger.accept(Log.ORDERS, "2026-01-05.csv", zone.file("2026-01-05.csv").sha256, "a test of\nthe shop")
+    assert [file.is_accepted for file in ledger.files()] == [True, False], (
+        "the same content elsewhere is another matter"
+    )
+    (told,) = ledger.acceptances()
+    assert (told.log, told.source_file, told.reason, told.is_in_force) == (
+        Log.ORDERS, "2026-01-05.csv", "a test of\nthe shop", True,
+    )  # fmt: skip
+    zone.drop("2026-01-05.csv", CSV + BAD.encode() + b"\n")
+    zone.load()
+    assert [file.is_accepted for file in ledger.files()] == [False, False], "other content is judged anew"
+    lines = telling_quarantine.status_lines(zone.warehouse, ledger.files())
+    assert lines[:2] == [
+        "quarantine: orders/2026-01-05.csv: 3 of 5 rows",
+        f"  2 times: total: {decimal(18, 2).rule} (first in row 2)",
+    ]
+    assert "a test of the shop (the file has other content now" in lines[-1]
+    zone.drop("2026-01-05.csv", CSV)
+    zone.load()
+    assert [file.is_accepted for file in ledger.files()] == [True, False], "the content that was accepted has come back"
