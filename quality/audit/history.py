@@ -33,6 +33,7 @@ _LIKE_A_DEVIATION = 1.4826
 _WIDTH = 4
 _KEPT = 0.99
 _LEAST_OF_A_VOLUME, _MOST_OF_A_VOLUME = 0.55, 3.0
+_BEYOND = 2.0
 
 LOW, HIGH = "low", "high"
 BOTH = LOW + HIGH
@@ -111,6 +112,8 @@ class Volume:
         middle, spread = _middle_and_spread([math.log(max(value, 1)) for value in values])
         least = math.exp(middle - max(_WIDTH * spread, -math.log(_LEAST_OF_A_VOLUME)))
         most = math.exp(middle + max(_WIDTH * spread, math.log(_MOST_OF_A_VOLUME)))
+        # Where days differ much, they still seldom go far beyond all that there were.
+        least, most = max(least, min(values) / _BEYOND), min(most, max(values) * _BEYOND)
         # A quiet Sunday is no news where Sundays are quiet.
         same = [value for other, value in earlier if other.weekday() == day.weekday()]
         if len(same) > 1:
@@ -216,7 +219,6 @@ COMPARISONS: dict[str, tuple[Comparison, ...]] = {
         Kept("contacts", "no contacts of campaigns have gone"),
         Share("unsubscribes", "contacts", "no more opt out than before", HIGH, margin=0.005),
         Share("hard_bounces", "contacts", "no more messages fail than before", HIGH, margin=0.02),
-        Share("soft_bounces", "contacts", "no more messages expire than before", HIGH, margin=0.02),
     ),
     "delivery_status": (
         Kept("contacts", "no contacts of campaigns have gone"),
@@ -229,6 +231,7 @@ COMPARISONS: dict[str, tuple[Comparison, ...]] = {
             HIGH,
             margin=0.02,
         ),
+        Share("expired_after_three_days_lately_share", None, "no more messages expire than before", HIGH, margin=0.02),
         Lag("receipts_days_behind", "the receipts log comes as the others do"),
     ),
     "skip_reasons": (
