@@ -168,6 +168,8 @@ FIGURES = {
             {_share("messages", "contacts")} as messages_per_contact,
             {_share("coalesce(settled_pending, 0)", "settled")} as pending_after_three_days_share,
             {_share("settled_without_receipt", "settled")} as without_receipt_after_three_days_share,
+            settled_lately,
+            sent_lately,
             {_share("coalesce(settled_lately_pending, 0)", "settled_lately")} as pending_after_three_days_lately_share,
             {_share("coalesce(settled_lately_expired, 0)", "settled_lately")}
                 as expired_after_three_days_lately_share,
