@@ -9,8 +9,7 @@ Not here: the queries (`quality.audit.frames`, `quality.audit.figures`), what ea
 (`quality.audit.contracts`).
 """
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +19,8 @@ import pandas as pd
 from models.checks import CheckResult, Rule
 from models.figures import BuildFigures, Figures
 from models.marts import DBT_MARTS
-from quality.audit.figures import DECIDED_BY, FIGURES, PROVIDERS, BuildFacts, of_facts
-from quality.audit.frames import FRAMES, SHARED
+from quality.audit.figures import BuildFacts, figures_of
+from quality.audit.frames import FRAMES, share_aggregates
 from quality.audit.history import Compared, compared
 from quality.audit.wording import MOST_NAMED, error_text, named, select_values, shown, some_of
 
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
 
 _INVARIANTS, _VOLUMES, _HISTORY = "invariants", "volumes", "history"
 _KINDS = (_INVARIANTS, _VOLUMES, _HISTORY)
-
-_KIND_BY_SEVERITY = {"critical": _INVARIANTS, "warning": _VOLUMES}
 
 _NULLABLE = (pd.BooleanDtype, pd.Int8Dtype, pd.Int16Dtype, pd.Int32Dtype, pd.Int64Dtype, pd.Float64Dtype)
 
@@ -67,24 +64,33 @@ def check_expectations(
     beside_history: dict[str, list[Compared]] = {}
     try:
         # Imported here, for it takes seconds: only an audit pays for it.
-        from quality.audit.suites import suites
+        from quality.audit.suites import of_history, suites
 
         expected = suites()
         source = _source()
         # Its temporary tables go with it.
         with connection.cursor() as cursor:
-            without = _share_aggregates(cursor, schema, facts)
+            without = share_aggregates(cursor, schema, facts.data_until)
             audit = _Audit(cursor, schema, source, without)
-            rules = {mart: audit.rules(mart, *expected[mart]) for mart in DBT_MARTS}
+            rules = {mart: {_INVARIANTS: audit.invariants(mart, expected[mart][0])} for mart in DBT_MARTS}
             for mart in DBT_MARTS:
                 try:
-                    figures[mart] = audit.figures(mart) | of_facts(mart, facts)
+                    row = figures_of(cursor, schema, mart, facts)
+                    figures[mart] = {name: value for name, value in row.items() if value is not None}
                     candidate = BuildFigures(facts.build_id, facts.data_until, figures)
                     beside_history[mart] = compared(mart, candidate, published)
-                    rules[mart][_HISTORY] = audit.against_history(mart, beside_history[mart])
+                    rules[mart] |= {
+                        _VOLUMES: audit.ordinary(mart, expected[mart][1], row),
+                        _HISTORY: audit.ordinary(
+                            mart,
+                            of_history(mart, beside_history[mart]),
+                            {figure.name: figure.value for figure in beside_history[mart]},
+                        ),
+                    }
                 # Whatever it is, this has not been checked.
                 except Exception as error:
-                    rules[mart][_HISTORY] = [_unchecked("; ".join([error_text(error), *without]))]
+                    unchecked = [_unchecked("; ".join([error_text(error), *without]))]
+                    rules[mart] |= {_VOLUMES: unchecked, _HISTORY: unchecked}
     # Whatever it is, nothing has been checked.
     except Exception as error:
         rules = {mart: {kind: [_unchecked(error_text(error))] for kind in _KINDS} for mart in DBT_MARTS}
@@ -126,19 +132,6 @@ def _source() -> "PandasDatasource":
     return context.data_sources.add_pandas("candidate")
 
 
-def _share_aggregates(cursor: duckdb.DuckDBPyConnection, schema: str, facts: BuildFacts) -> list[str]:
-    """Computes what several frames need; what could not be computed, and why, is told where it is missed."""
-    faults = []
-    cursor.execute("create temporary table audited_build (data_until date)")
-    cursor.execute("insert into audited_build values (?)", [facts.data_until])
-    for name, query in SHARED.items():
-        try:
-            cursor.execute(f"create temporary table {name} as {query.format(marts=schema)}")
-        except duckdb.Error as error:
-            faults.append(f"{name}: {error_text(error)}")
-    return faults
-
-
 class _Audit:
     """The audit of one candidate."""
 
@@ -150,42 +143,22 @@ class _Audit:
         self._source = source
         self._without = without
 
-    def rules(self, mart: str, of_frame: "ExpectationSuite", of_figures: "ExpectationSuite") -> dict[str, list[Rule]]:
-        """What is expected of a mart by itself, and how that came out, by kind of result."""
-        rules: dict[str, list[Rule]] = {_INVARIANTS: [], _VOLUMES: []}
+    def invariants(self, mart: str, suite: "ExpectationSuite") -> list[Rule]:
+        """What must be true of a mart's frame, and how that came out."""
         frame = FRAMES[mart]
-        for kind, suite, query, names in (
-            (_INVARIANTS, of_frame, frame.sql, frame.names),
-            (_VOLUMES, of_figures, FIGURES[mart], ()),
-        ):
-            try:
-                data = _without_nullable_types(self._cursor.execute(query.format(marts=self._schema)).df())
-                for result in self._validated(suite, data, names):
-                    severity = result.expectation_config.severity.value
-                    rules[_KIND_BY_SEVERITY[severity]].append(self._rule(mart, result, names))
-            # Whatever it is, this has not been checked.
-            except Exception as error:
-                rules[kind].append(_unchecked("; ".join([error_text(error), *self._without])))
-        return rules
+        try:
+            data = _without_nullable_types(self._cursor.execute(frame.sql.format(marts=self._schema)).df())
+            return [self._rule(mart, result, frame.names) for result in self._validated(suite, data, frame.names)]
+        # Whatever it is, this has not been checked.
+        except Exception as error:
+            return [_unchecked("; ".join([error_text(error), *self._without]))]
 
-    def figures(self, mart: str) -> dict[str, float]:
-        """The figures of a mart, by name; one that could not be taken is missing."""
-        found = self._cursor.execute(FIGURES[mart].format(marts=self._schema))
-        names = [column[0] for column in found.description]
-        figures = dict(zip(names, found.fetchone(), strict=True))
-        if mart == "delivery_status":
-            providers = self._cursor.execute(PROVIDERS).fetchall()
-            figures |= {f"{DECIDED_BY}{shown('provider', provider)}": contacts for provider, contacts in providers}
-        return {name: float(value) for name, value in figures.items() if value is not None and math.isfinite(value)}
-
-    def against_history(self, mart: str, figures: Sequence[Compared]) -> list[Rule]:
-        """What earlier builds lead to expect of a mart's figures, and how that came out."""
-        from quality.audit.suites import of_history
-
-        suite = of_history(mart, figures)
+    def ordinary(self, mart: str, suite: "ExpectationSuite", figures: Mapping[str, float | None]) -> list[Rule]:
+        """What a mart's figures ordinarily are, and how that came out."""
         if not suite.expectations:
             return []
-        data = pd.DataFrame({figure.name: [figure.value] for figure in figures})
+        # Missing numbers are NaN, which Great Expectations leaves out.
+        data = pd.DataFrame([figures], dtype="float64")
         return [self._rule(mart, result, ()) for result in self._validated(suite, data, ())]
 
     def _validated(

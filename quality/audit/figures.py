@@ -8,11 +8,15 @@ Not here: which figures are in order (`quality.audit.suites`, `quality.audit.his
 (`quality.audit.frames`).
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+import duckdb
+
 from models.vocabulary import Log
+from quality.audit.wording import shown
 
 ENOUGH = 100
 """Messages, contacts, clicks, orders or events: of fewer, no share is taken."""
@@ -136,7 +140,6 @@ FIGURES = {
         )
         select
             contacts,
-            soft_bounces,
             hard_bounces,
             unsubscribes,
             {_share("soft_bounces", "contacts")} as soft_bounce_share,
@@ -155,6 +158,7 @@ FIGURES = {
                 sum(settled_without_receipt) as settled_without_receipt,
                 coalesce(sum(settled_lately), 0) as settled_lately,
                 sum(settled_lately) filter (where delivery_status = 'pending') as settled_lately_pending,
+                sum(settled_lately) filter (where delivery_status = 'soft_bounce') as settled_lately_expired,
                 coalesce(sum(sent_lately), 0) as sent_lately,
                 sum(sent_lately) filter (where delivery_status = 'delivered') as sent_lately_delivered
             from audited_statuses
@@ -164,7 +168,11 @@ FIGURES = {
             {_share("messages", "contacts")} as messages_per_contact,
             {_share("coalesce(settled_pending, 0)", "settled")} as pending_after_three_days_share,
             {_share("settled_without_receipt", "settled")} as without_receipt_after_three_days_share,
+            settled_lately,
+            sent_lately,
             {_share("coalesce(settled_lately_pending, 0)", "settled_lately")} as pending_after_three_days_lately_share,
+            {_share("coalesce(settled_lately_expired, 0)", "settled_lately")}
+                as expired_after_three_days_lately_share,
             {_share("coalesce(sent_lately_delivered, 0)", "sent_lately")} as delivered_lately_share
         from statuses
     """,
@@ -346,3 +354,16 @@ FIGURES = {
     """,
 }
 """The query of each mart's figures, over `{marts}`: one row."""
+
+
+def figures_of(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str, facts: BuildFacts) -> dict[str, float | None]:
+    """The figures of a mart, by name. The tables of `quality.audit.frames.share_aggregates` must be there."""
+    found = cursor.execute(FIGURES[mart].format(marts=schema))
+    names = [column[0] for column in found.description]
+    figures = dict(zip(names, found.fetchone(), strict=True)) | of_facts(mart, facts)
+    if mart == "delivery_status":
+        providers = cursor.execute(PROVIDERS).fetchall()
+        figures |= {f"{DECIDED_BY}{shown('provider', provider)}": contacts for provider, contacts in providers}
+    return {
+        name: None if value is None or not math.isfinite(value) else float(value) for name, value in figures.items()
+    }

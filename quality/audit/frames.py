@@ -8,6 +8,11 @@ Not here: what is expected of the frames (`quality.audit.suites`), totals of a b
 """
 
 from dataclasses import dataclass
+from datetime import date
+
+import duckdb
+
+from quality.audit.wording import error_text
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,22 @@ SHARED = {
     """,
 }
 """What several frames need of the large marts, as temporary tables."""
+
+
+def share_aggregates(cursor: duckdb.DuckDBPyConnection, schema: str, data_until: date | None) -> list[str]:
+    """Computes what several frames and figures need, as temporary tables; what could not be computed, and why, is given
+    back, to be told where it is missed.
+    """
+    faults = []
+    cursor.execute("create temporary table audited_build (data_until date)")
+    cursor.execute("insert into audited_build values (?)", [data_until])
+    for name, query in SHARED.items():
+        try:
+            cursor.execute(f"create temporary table {name} as {query.format(marts=schema)}")
+        except duckdb.Error as error:
+            faults.append(f"{name}: {error_text(error)}")
+    return faults
+
 
 FRAMES = {
     "campaign_metrics": Frame(

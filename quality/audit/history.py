@@ -27,12 +27,13 @@ from quality.audit.figures import DECIDED_BY, ENOUGH
 RECENT = 28
 """Log dates that are looked back on: four of each day of the week."""
 
-ENOUGH_BUILDS = 5
+ENOUGH_BUILDS = 7
+"""A week: fewer say little of how much days differ."""
 
 _LIKE_A_DEVIATION = 1.4826
 _WIDTH = 4
-_KEPT = 0.99
 _LEAST_OF_A_VOLUME, _MOST_OF_A_VOLUME = 0.55, 3.0
+_BEYOND = 2.0
 
 LOW, HIGH = "low", "high"
 BOTH = LOW + HIGH
@@ -73,10 +74,12 @@ class _Step:
 
 @dataclass(frozen=True)
 class Kept:
-    """A total over all time: it does not shrink, unless rows were taken back."""
+    """A total over all time: it does not shrink, unless rows were taken back. `least` is the share that must be left."""
 
     figure: str
     says: str
+    least: float = 0.99
+    enough: int = ENOUGH
 
     @property
     def name(self) -> str:
@@ -111,6 +114,9 @@ class Volume:
         middle, spread = _middle_and_spread([math.log(max(value, 1)) for value in values])
         least = math.exp(middle - max(_WIDTH * spread, -math.log(_LEAST_OF_A_VOLUME)))
         most = math.exp(middle + max(_WIDTH * spread, math.log(_MOST_OF_A_VOLUME)))
+        # Where days differ much, they still seldom go far beyond all that there were.
+        if len(values) >= 2 * ENOUGH_BUILDS:
+            least, most = max(least, min(values) / _BEYOND), min(most, max(values) * _BEYOND)
         # A quiet Sunday is no news where Sundays are quiet.
         same = [value for other, value in earlier if other.weekday() == day.weekday()]
         if len(same) > 1:
@@ -122,7 +128,7 @@ class Volume:
 
 @dataclass(frozen=True)
 class Share:
-    """Of what was added, which part; with no `whole`, a figure that is a share of the last days anyway."""
+    """Of what was added, which part; with no `whole`, a figure that is a share of the last days anyway, `of` so many."""
 
     part: str
     whole: str | None
@@ -130,6 +136,7 @@ class Share:
     sides: str
     margin: float
     enough: int = ENOUGH
+    of: str | None = None
 
     @property
     def name(self) -> str:
@@ -141,8 +148,9 @@ class Share:
     def range(self, earlier: Sequence[tuple[date, float]], step: _Step) -> _Range:
         middle, spread = _middle_and_spread([value for _, value in earlier])
         width = max(_WIDTH * spread, self.margin)
-        if self.whole and 0 < middle < 1:
-            width = max(width, _WIDTH * math.sqrt(middle * (1 - middle) / (step.added(self.whole) or 1)))
+        taken_of = step.added(self.whole) if self.whole else step.now.get(self.of or "")
+        if taken_of and 0 < middle < 1:
+            width = max(width, _WIDTH * math.sqrt(middle * (1 - middle) / taken_of))
         return (
             middle - width if LOW in self.sides else None,
             middle + width if HIGH in self.sides else None,
@@ -181,6 +189,7 @@ class Lag:
 
     figure: str
     says: str
+    margin: float = 2.5
 
     @property
     def name(self) -> str:
@@ -192,7 +201,7 @@ class Lag:
     def range(self, earlier: Sequence[tuple[date, float]]) -> _Range:
         values = sorted(value for _, value in earlier)
         # What happened once is no custom: the greatest lag so far is left out.
-        return None, max(median(values) + 1.5, values[-2] + 0.5)
+        return None, max(median(values) + self.margin, values[-2] + 0.5)
 
 
 Comparison = Kept | Volume | Share | Ratio | Lag
@@ -207,7 +216,7 @@ COMPARISONS: dict[str, tuple[Comparison, ...]] = {
         Volume("clicks_rows_of_last_day", "the clicks log of the last day is as long as on other days", of_a_day=True),
         Ratio("clicks", "messages_sent", "messages are clicked as often as before", factor=2.5),
         Share("unnamed_campaigns_lately_share", None, "campaigns of the last week are known by name", HIGH, margin=0.1),
-        Lag("days_behind", "data is as fresh as it usually is"),
+        Lag("days_behind", "data is as fresh as it usually is", margin=1.5),
         Lag("last_sent_days_behind", "messages were sent up to the last log date"),
         Lag("sends_days_behind", "the sends log comes as the others do"),
         Lag("clicks_days_behind", "the clicks log comes as the others do"),
@@ -216,18 +225,33 @@ COMPARISONS: dict[str, tuple[Comparison, ...]] = {
         Kept("contacts", "no contacts of campaigns have gone"),
         Share("unsubscribes", "contacts", "no more opt out than before", HIGH, margin=0.005),
         Share("hard_bounces", "contacts", "no more messages fail than before", HIGH, margin=0.02),
-        Share("soft_bounces", "contacts", "no more messages expire than before", HIGH, margin=0.02),
     ),
     "delivery_status": (
         Kept("contacts", "no contacts of campaigns have gone"),
         Volume("receipts_rows_of_last_day", "the receipts log of the last day is as long as on other days", True),
-        Share("delivered_lately_share", None, "messages of the last day are delivered as before", LOW, margin=0.05),
+        Share(
+            "delivered_lately_share",
+            None,
+            "messages of the last day are delivered as before",
+            LOW,
+            margin=0.05,
+            of="sent_lately",
+        ),
         Share(
             "pending_after_three_days_lately_share",
             None,
             "after three days, no more messages of two days are pending than before",
             HIGH,
             margin=0.02,
+            of="settled_lately",
+        ),
+        Share(
+            "expired_after_three_days_lately_share",
+            None,
+            "no more messages expire than before",
+            HIGH,
+            margin=0.02,
+            of="settled_lately",
         ),
         Lag("receipts_days_behind", "the receipts log comes as the others do"),
     ),
@@ -241,7 +265,7 @@ COMPARISONS: dict[str, tuple[Comparison, ...]] = {
     ),
     "attributed_orders": (
         Kept("orders", "no orders have gone"),
-        Kept("revenue", "no revenue has gone"),
+        Kept("revenue", "no revenue has gone, but what was refunded", least=0.9, enough=100 * ENOUGH),
         Volume("orders_rows_of_last_day", "the orders log of the last day is as long as on other days", True),
         Ratio("revenue", "orders", "orders bring in as much as before", factor=2, enough=20),
         Ratio("orders", "clicks", "clicks lead to orders as often as before", factor=3),
@@ -329,7 +353,7 @@ def _range(
     if isinstance(comparison, Kept):
         # What was published last can be told from the first build on, whatever its date.
         last = published[-1].figures.get(mart, {}).get(comparison.figure) if published else None
-        return (last * _KEPT if last is not None and last >= ENOUGH else None), None
+        return (last * comparison.least if last is not None and last >= comparison.enough else None), None
     if len(earlier) < ENOUGH_BUILDS:
         return None, None
     if isinstance(comparison, Volume):
