@@ -174,6 +174,7 @@ class Override:
     overridden_at: datetime
 
 
+@dataclass(frozen=True)
 class Erased:
     """A contact (`contact`) or number (`number`) that was erased, by its keyed hash, and what stands in its place."""
 

@@ -76,6 +76,8 @@ def after_model(name: str) -> CrashPoint:
     return after("warehouse.dbt.log.log", given=name)
 
 
+OLD_EXPORT = "campaign_metrics_20200101T000000Z.csv"
+
 IN_A_LOAD = {
     "what it held is kept aside, the change is not noted": before("warehouse.ledger.Ledger.note_changes"),
     "the change is noted, no file has moved": after("warehouse.changes.note"),
@@ -127,7 +129,18 @@ IN_AN_EXPORT = {
     "both are there, the ledger does not know": before("warehouse.ledger.Ledger.note_export"),
     "some reports are exported, others are not": before("warehouse.exports.put_in_place", call=6),
 }
+IN_THE_CHECKS = {
+    "the rows to check are put aside, no dbt test has run": before("warehouse.build.run_tests"),
+    "the dbt tests have run, nothing is recorded": before("warehouse.ledger.Ledger.record_checks"),
+    "the dbt tests are recorded, the audit has not begun": before("quality.audit.contracts.check_contracts"),
+    "the audit has ended, nothing of it is recorded": before("warehouse.ledger.Ledger.record_checks", call=2),
+}
+IN_THE_PRUNING = {
+    "one old export is deleted, others are not": after("pathlib.Path.unlink", given=OLD_EXPORT),
+}
 CRASH_POINTS = {
+    **IN_THE_CHECKS,
+    **IN_THE_PRUNING,
     **IN_A_LOAD,
     **IN_A_PUBLICATION_OF_QUARANTINE,
     **BETWEEN_LOGS,
@@ -141,21 +154,25 @@ CRASH_POINTS = {
 }
 
 
-def refresh(warehouse: Warehouse, *, full_refresh: bool = False) -> None:
-    """What the refresh job does, but for Dagster and the checks: nothing is held back here."""
+def refresh(warehouse: Warehouse, *, full_refresh: bool = False, checks: bool = False) -> None:
+    """What the refresh job does, but for Dagster and, unless asked for, the checks: nothing is held back here."""
     for log in Log:
         stages.load_changed(warehouse, log)
     if full_refresh or not stages.is_built(warehouse):
         stages.build_candidate(warehouse, full_refresh=full_refresh)
     candidate = warehouse.ledger.candidate()
+    if checks:
+        stages.test_candidate(warehouse)
+        stages.audit_candidate(warehouse)
     if not stages.is_published(warehouse, candidate):
         stages.publish(warehouse, candidate)
     stages.export(warehouse, stages.unexported(warehouse))
+    stages.prune_exports(warehouse)
 
 
-def refresh_killed_at(warehouse: Warehouse, point: str, *, full_refresh: bool = False) -> None:
+def refresh_killed_at(warehouse: Warehouse, point: str, *, full_refresh: bool = False, checks: bool = False) -> None:
     """Refreshes until a named point, and no further."""
-    with _started(_refresh_until, warehouse, CRASH_POINTS[point], full_refresh) as process:
+    with _started(_refresh_until, warehouse, CRASH_POINTS[point], full_refresh, checks) as process:
         process.join(PATIENCE_SECONDS)
         assert process.exitcode == -signal.SIGKILL, f"exit code {process.exitcode}: it never came so far that {point}"
 
@@ -167,19 +184,19 @@ def roll_back_killed_at(warehouse: Warehouse, point: str) -> None:
         assert process.exitcode == -signal.SIGKILL, f"exit code {process.exitcode}: it never came so far that {point}"
 
 
-def refresh_killed_after(warehouse: Warehouse, seconds: float) -> None:
+def refresh_killed_after(warehouse: Warehouse, seconds: float, *, checks: bool = False) -> None:
     """Refreshes for so many seconds, or to its end where that comes first."""
-    with _started(refresh, warehouse) as process:
+    with _started(_refresh_whole, warehouse, checks) as process:
         process.join(seconds)
         process.kill()
         process.join(PATIENCE_SECONDS)
         assert process.exitcode in (0, -signal.SIGKILL), "the refresh failed by itself"
 
 
-def seconds_of_a_refresh(warehouse: Warehouse) -> float:
+def seconds_of_a_refresh(warehouse: Warehouse, *, checks: bool = False) -> float:
     """Refreshes to the end, in a process as those that are killed; gives how long that took."""
     started = time.perf_counter()
-    with _started(refresh, warehouse) as process:
+    with _started(_refresh_whole, warehouse, checks) as process:
         process.join(PATIENCE_SECONDS)
         assert process.exitcode == 0, "the refresh failed"
     return time.perf_counter() - started
@@ -198,9 +215,13 @@ def _started(function: Callable[..., None], *args: Any) -> Iterator[multiprocess
         process.close()
 
 
-def _refresh_until(warehouse: Warehouse, point: CrashPoint, full_refresh: bool) -> None:
+def _refresh_whole(warehouse: Warehouse, checks: bool) -> None:
+    refresh(warehouse, checks=checks)
+
+
+def _refresh_until(warehouse: Warehouse, point: CrashPoint, full_refresh: bool, checks: bool) -> None:
     point.arm()
-    refresh(warehouse, full_refresh=full_refresh)
+    refresh(warehouse, full_refresh=full_refresh, checks=checks)
 
 
 def _roll_back_until(warehouse: Warehouse, point: CrashPoint) -> None:

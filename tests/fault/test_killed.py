@@ -8,17 +8,10 @@ Not here: how a refresh is killed, and the table of points (`tests.fault.killing
 (`tests.fault.test_broken_off`).
 """
 
-import hashlib
-import json
 import random
-import shutil
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-import duckdb
-import polars as pl
 import pytest
 
 from models.runbook import Code
@@ -33,195 +26,22 @@ from tests.fault.killing import (
     roll_back_killed_at,
     seconds_of_a_refresh,
 )
-from tests.oracle.landing_zones import write_landing_zone
-from tests.running import all_marts, environment, environment_of, exported_rows
-from warehouse import landing, publication
+from tests.fault.zones import (
+    HALF_OF_THE_LOGS,
+    NEW_IN,
+    Outcome,
+    Zone,
+    assert_nothing_half_done,
+    assert_same,
+    contents_of,
+    marts_of,
+    quarantine_of,
+)
+from tests.running import exported_rows
+from warehouse import lake, publication
 from warehouse.exports import REPORTS
-from warehouse.settings import load_settings
-
-SEED = 11
-NEW_IN = Log.CLICKS
-"""The log of which the altered file was not there before."""
-
-HALF_OF_THE_LOGS = tuple(Log)[::2]
-Outcome = dict[str, Any]
-
-
-class Zone:
-    """A landing zone and its warehouse, brought back to what they were: always in the same place, since dbt parses its
-    project anew wherever its paths differ.
-
-    Of every log a file changes, each in another way (`altered`).
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.landing, self.data, self._kept = folder / "landing", folder / "data", folder / "kept"
-        whole = folder / "whole"
-        write_landing_zone(whole, SEED, stories=40, refused=True, fault_share=0.3)
-        everything = {file.relative_to(whole): file.read_bytes() for file in whole.rglob("*") if file.is_file()}
-        self.altered = _altered(whole, everything)
-        new = self.altered[NEW_IN]
-        self.first = {path: content for path, content in everything.items() if path not in new}
-
-    def warehouse(self) -> Warehouse:
-        return Warehouse.of(load_settings())
-
-    def drop(self, files: dict[Path, bytes]) -> None:
-        for path, content in files.items():
-            place = self.landing / path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(content)
-
-    def drop_altered(self, logs: Iterable[Log] = tuple(Log)) -> None:
-        for log in logs:
-            self.drop(self.altered[log])
-
-    def clear(self) -> None:
-        """Forgets everything, but how dbt understood its project."""
-        shutil.rmtree(self.landing, ignore_errors=True)
-        for place in self.data.glob("*"):
-            if place.is_file():
-                place.unlink()
-            elif place.name != "warehouse":
-                shutil.rmtree(place)
-        for file in (self.data / "warehouse").glob("*.duckdb*"):
-            file.unlink()
-
-    def keep(self, name: str) -> None:
-        for folder in (self.landing, self.data):
-            shutil.copytree(folder, self._kept / name / folder.name)
-
-    def restore(self, name: str) -> None:
-        for folder in (self.landing, self.data):
-            shutil.rmtree(folder, ignore_errors=True)
-            shutil.copytree(self._kept / name / folder.name, folder)
-
-
-def _altered(whole: Path, everything: dict[Path, bytes]) -> dict[Log, dict[Path, bytes]]:
-    """For every log a file that changes, with what it then holds."""
-    by_log = {log: [file for file in landing.scan(whole).files if file.log == log] for log in Log}
-
-    def largest(log: Log, *suffixes: str) -> Path:
-        files = [file.path for file in by_log[log] if file.path.name.endswith(suffixes)]
-        return max(files, key=lambda path: (path.stat().st_size, path)).relative_to(whole)
-
-    mended = next(file.path.relative_to(whole) for file in by_log[Log.CAMPAIGNS] if ".lacking.csv" in file.path.name)
-    replaced, cut = largest(Log.SENDS, ".jsonl"), largest(Log.RECEIPTS, ".csv", ".jsonl")
-    new, spoilt, emptied = largest(Log.CLICKS, ""), largest(Log.ORDERS, ".gz"), largest(Log.UNSUBSCRIBES, ".csv")
-    rates = largest(Log.EXCHANGE_RATES, ".csv", ".jsonl")
-    return {
-        Log.CAMPAIGNS: {mended: everything[largest(Log.CAMPAIGNS, ".csv")]},
-        Log.SENDS: {replaced: _lines(everything[replaced], 0.3) + _lines(everything[replaced], -0.3)},
-        Log.RECEIPTS: {cut: _lines(everything[cut], 0.5)},
-        Log.CLICKS: {new: everything[new]},
-        Log.ORDERS: {spoilt: everything[spoilt][:-9]},
-        Log.UNSUBSCRIBES: {emptied: b""},
-        Log.EXCHANGE_RATES: {rates: _lines(everything[rates], 0.7)},
-    }
-
-
-def _lines(content: bytes, share: float) -> bytes:
-    """The first lines of a file, or, with a negative share, the last."""
-    lines = content.splitlines(keepends=True)
-    some = round(len(lines) * abs(share))
-    return b"".join(lines[:some] if share > 0 else lines[-some:])
-
-
-# --- what a refresh gives
-
-
-def outcome(warehouse: Warehouse) -> Outcome:
-    """Everything that a refresh gives, but the moments at which it did."""
-    paths = warehouse.paths
-    return {
-        "marts": _marts(paths.published_marts),
-        "lake": _contents(paths.lake),
-        "quarantine": _contents(paths.quarantine),
-        "published quarantine": _published_quarantine(paths.published_quarantine),
-        "files": [
-            (file.log, file.source_file, file.sha256, file.refusal, file.records, file.accepted, file.first_event)
-            for file in warehouse.ledger.files()
-        ],
-        "exports": {report: exported_rows(paths, report) for report in REPORTS},
-    }
-
-
-_marts_of: dict[str, dict[str, Counter]] = {}
-"""What files of marts hold, by their hash: most kills leave the file that was there before."""
-
-
-def _marts(file: Path) -> dict[str, Counter]:
-    digest = _sha256(file)
-    if digest not in _marts_of:
-        marts = all_marts(file)
-        _marts_of[digest] = {mart: Counter(repr(sorted(row.items())) for row in marts[mart]) for mart in marts}
-    return _marts_of[digest]
-
-
-def _contents(folder: Path) -> dict[str, str]:
-    return {file.relative_to(folder).as_posix(): _sha256(file) for file in folder.glob("*/log_date=*/*.parquet")}
-
-
-def _sha256(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
-
-
-def _published_quarantine(file: Path) -> Counter:
-    with duckdb.connect() as connection:
-        connection.execute(f"attach '{file}' as published (read_only)")
-        tables = [f"published.quarantine.{table}" for table in ("rejected_rows", "rejected_files")]
-        return Counter(repr(row) for table in tables for row in connection.execute(f"from {table}").fetchall())
-
-
-def assert_same(warehouse: Warehouse, expected: Outcome) -> None:
-    assert stages.find_work(warehouse).is_nothing
-    found = outcome(warehouse)
-    assert [name for name in expected if found[name] != expected[name]] == []
-
-
-def assert_nothing_half_done(warehouse: Warehouse, builds: Iterable[Outcome]) -> None:
-    """What is shown is whole, and belongs to one of these builds."""
-    paths, wholes = warehouse.paths, [build["marts"] for build in builds]
-    assert _marts(paths.published_marts) in wholes
-    if warehouse.ledger.candidate() is not None:
-        assert _marts(paths.candidate) in wholes, "half a build is none"
-    _published_quarantine(paths.published_quarantine)
-    for file in (*paths.lake.glob("*/*/*.parquet"), *paths.quarantine.glob("*/*/*.parquet")):
-        pl.read_parquet_schema(file)
-    for file in paths.exports.glob("*/*.csv"):
-        told = json.loads(file.with_suffix(".json").read_bytes())
-        assert told["sha256"] == _sha256(file)
-
 
 # --- what there is to begin with
-
-
-@pytest.fixture(scope="module")
-def zone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zone]:
-    zone = Zone(tmp_path_factory.mktemp("killed"))
-    with environment(environment_of(zone.data, zone.landing)):
-        yield zone
-
-
-@pytest.fixture(scope="module")
-def final(zone: Zone) -> Outcome:
-    """What a refresh of everything gives."""
-    zone.drop(zone.first)
-    zone.drop_altered()
-    refresh(zone.warehouse())
-    return outcome(zone.warehouse())
-
-
-@pytest.fixture(scope="module")
-def published(zone: Zone, final: Outcome) -> Outcome:
-    """What a refresh gives before anything is altered; kept as `published`."""
-    zone.clear()
-    zone.drop(zone.first)
-    refresh(zone.warehouse())
-    found = outcome(zone.warehouse())
-    assert [part for part in found if found[part] == final[part]] == [], "what is altered shows everywhere"
-    zone.keep("published")
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -273,11 +93,15 @@ def test_files_that_are_gone_when_a_killed_load_is_repeated_leave_marts_of_what_
         for path in files:
             (zone.landing / path).unlink()
     refresh(zone.warehouse())
-    for place, content in _contents(zone.warehouse().paths.lake).items():
+    for place, content in contents_of(zone.warehouse().paths.lake).items():
         assert content in (published["lake"].get(place), final["lake"].get(place)), "the old or the new, whole"
-    incremental = _marts(zone.warehouse().paths.published_marts)
+    noted = {lake.place(Path(), file).as_posix() for file in zone.warehouse().ledger.files()}
+    held = {place for place in contents_of(zone.warehouse().paths.lake) if not place.endswith("/empty.parquet")}
+    assert held <= noted, "what is in the figures is in the ledger"
+    assert list(zone.data.glob("*/*/*/.*.tmp")) == [], "what was half written is gone"
+    incremental = marts_of(zone.warehouse().paths.published_marts)
     stages.build_candidate(zone.warehouse(), full_refresh=True)
-    assert _marts(zone.warehouse().paths.candidate) == incremental
+    assert marts_of(zone.warehouse().paths.candidate) == incremental
 
 
 def test_files_that_are_what_they_were_when_a_killed_load_is_repeated_give_what_they_gave(
@@ -302,12 +126,12 @@ def test_a_killed_publication_of_the_quarantine_is_repeated_though_nothing_is_le
     refresh_killed_at(zone.warehouse(), point)
     warehouse = zone.warehouse()
     shown = warehouse.paths.published_quarantine
-    assert _published_quarantine(shown) == published["published quarantine"]
+    assert quarantine_of(shown) == published["published quarantine"]
     assert stages.load_changed(warehouse, log) == []
-    repeated = _published_quarantine(shown)
+    repeated = quarantine_of(shown)
     assert repeated != published["published quarantine"]
     stages.publish_quarantine(warehouse)
-    assert repeated == _published_quarantine(shown)
+    assert repeated == quarantine_of(shown)
 
 
 @pytest.mark.parametrize("point", killing.BETWEEN_LOGS)
@@ -392,9 +216,9 @@ def test_a_killed_rollback_is_repeated_and_what_was_gone_back_from_is_held_back(
     assert_nothing_half_done(warehouse, [published, final])
     assert_kept(warehouse, [published, final])
     publication.settle(warehouse.paths, warehouse.ledger)
-    if _marts(warehouse.paths.published_marts) == final["marts"]:
+    if marts_of(warehouse.paths.published_marts) == final["marts"]:
         stages.roll_back(warehouse)
-    assert _marts(warehouse.paths.published_marts) == published["marts"]
+    assert marts_of(warehouse.paths.published_marts) == published["marts"]
     stages.export(warehouse, stages.unexported(warehouse))
     assert {report: exported_rows(warehouse.paths, report) for report in REPORTS} == published["exports"]
     assert stages.find_work(warehouse).must_publish
@@ -409,8 +233,34 @@ def assert_kept(warehouse: Warehouse, builds: Iterable[Outcome]) -> None:
     files = [publication.kept_file(warehouse.paths, warehouse.ledger, build.build_id) for build in kept]
     wholes = [build["marts"] for build in builds]
     assert len(files) == len(wholes)
-    assert all(whole in map(_marts, files) for whole in wholes)
-    assert _marts(warehouse.paths.published_marts) in map(_marts, files)
+    assert all(whole in map(marts_of, files) for whole in wholes)
+    assert marts_of(warehouse.paths.published_marts) in map(marts_of, files)
+
+
+def test_checks_killed_one_after_the_other_are_carried_out_by_the_refresh_that_follows(
+    zone: Zone, published: Outcome, built: None, final: Outcome
+) -> None:
+    zone.restore("built")
+    for point in killing.IN_THE_CHECKS:
+        refresh_killed_at(zone.warehouse(), point, checks=True)
+        assert_nothing_half_done(zone.warehouse(), [published, final])
+        assert "check-missing" in {hold.code for hold in stages.decide(zone.warehouse()).holds}
+    refresh(zone.warehouse(), checks=True)
+    assert {"check-missing", "check-failed"} & {hold.code for hold in stages.decide(zone.warehouse()).holds} == set()
+    assert_same(zone.warehouse(), final)
+
+
+def test_a_killed_pruning_is_repeated(zone: Zone, published: Outcome) -> None:
+    zone.restore("published")
+    folder = zone.warehouse().paths.exports / "campaign_metrics"
+    old = [folder / killing.OLD_EXPORT, (folder / killing.OLD_EXPORT).with_suffix(".json"), folder / "mine.csv"]
+    for file in old:
+        file.write_text("old")
+    (point,) = killing.IN_THE_PRUNING
+    refresh_killed_at(zone.warehouse(), point)
+    assert [file.exists() for file in old] == [False, True, True]
+    stages.prune_exports(zone.warehouse())
+    assert [file.exists() for file in old] == [False, False, True]
 
 
 # --- any moment
@@ -419,22 +269,45 @@ def assert_kept(warehouse: Warehouse, builds: Iterable[Outcome]) -> None:
 @pytest.fixture(scope="module")
 def seconds(zone: Zone, published: Outcome, final: Outcome) -> float:
     """How long a refresh takes that is not killed."""
+    return _seconds(zone, final, checks=False)
+
+
+def _seconds(zone: Zone, final: Outcome, *, checks: bool) -> float:
     zone.restore("published")
     zone.drop_altered()
-    seconds = seconds_of_a_refresh(zone.warehouse())
+    seconds = seconds_of_a_refresh(zone.warehouse(), checks=checks)
     assert_same(zone.warehouse(), final)
     return seconds
+
+
+KILLS_IN_A_ROW = 12
+
+
+def _be_killed_at_any_moment(
+    zone: Zone, published: Outcome, final: Outcome, seconds: float, seed: int, *, checks: bool
+) -> None:
+    rng = random.Random(seed)
+    zone.restore("published")
+    zone.drop_altered()
+    for _ in range(KILLS_IN_A_ROW):
+        refresh_killed_after(zone.warehouse(), rng.uniform(0, seconds), checks=checks)
+        assert_nothing_half_done(zone.warehouse(), [published, final])
+    refresh(zone.warehouse(), checks=checks)
+    assert_same(zone.warehouse(), final)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_refresh_killed_again_and_again_at_any_moment_is_repeated(
     zone: Zone, published: Outcome, final: Outcome, seconds: float, seed: int
 ) -> None:
-    rng = random.Random(seed)
-    zone.restore("published")
-    zone.drop_altered()
-    for _ in range(4):
-        refresh_killed_after(zone.warehouse(), rng.uniform(0, seconds))
-        assert_nothing_half_done(zone.warehouse(), [published, final])
-    refresh(zone.warehouse())
-    assert_same(zone.warehouse(), final)
+    _be_killed_at_any_moment(zone, published, final, seconds, seed, checks=False)
+
+
+@pytest.mark.torture
+def test_a_refresh_with_its_checks_killed_at_any_moment_is_repeated(
+    zone: Zone, published: Outcome, final: Outcome
+) -> None:
+    """A long campaign: 240 kills."""
+    seconds = _seconds(zone, final, checks=True)
+    for seed in range(100, 120):
+        _be_killed_at_any_moment(zone, published, final, seconds, seed, checks=True)

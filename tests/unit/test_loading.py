@@ -70,7 +70,7 @@ class Warehouse:
 
     def quarantine(self) -> list[tuple[str, int, str]]:
         """File, row number and raw row of what is in the published quarantine."""
-        lake.publish_quarantine(self.paths, [])
+        lake.publish_quarantine(self.paths, [], mask_numbers=False)
         return self.published("select source_file, row_number, raw_row from rejected_rows order by all")
 
     def published(self, query: str) -> list[tuple]:
@@ -473,7 +473,7 @@ def test_the_published_quarantine_tells_every_rejected_row_and_refused_file(ware
         {"log": file.log, "log_date": file.log_date, "source_file": file.source_file, "reason": file.refusal}
         for file in warehouse.load(log=Log.CLICKS).values()
     ]
-    lake.publish_quarantine(warehouse.paths, refused)
+    lake.publish_quarantine(warehouse.paths, refused, mask_numbers=False)
     found = warehouse.published("from rejected_rows order by all")
     reasons = {(source_file, number): reasons for _, _, source_file, number, reasons, _ in found}
     assert [(*row[:4], row[5]) for row in found] == [
@@ -500,7 +500,7 @@ def test_the_published_quarantine_tells_every_rejected_row_and_refused_file(ware
 
 
 def test_the_published_quarantine_is_there_when_nothing_is_in_it(warehouse):
-    lake.publish_quarantine(warehouse.paths, [])
+    lake.publish_quarantine(warehouse.paths, [], mask_numbers=False)
     assert warehouse.published(
         "select (select count(*) from rejected_rows), (select count(*) from rejected_files)"
     ) == [(0, 0)]
@@ -523,7 +523,7 @@ def test_a_data_folder_of_any_name_will_do(tmp_path):
     warehouse.ledger = Ledger(warehouse.paths.ledger)
     warehouse.drop("2026-01-05.csv", rows(1) + BAD)
     warehouse.load()
-    lake.publish_quarantine(warehouse.paths, [])
+    lake.publish_quarantine(warehouse.paths, [], mask_numbers=False)
     with duckdb.connect() as connection:
         place = str(warehouse.paths.published_quarantine).replace("'", "''")
         connection.execute(f"attach '{place}' as published (read_only)")
@@ -544,7 +544,7 @@ def test_a_log_file_of_any_name_will_do(warehouse, name):
     warehouse.drop(name, rows(1) + BAD)
     assert list(warehouse.load()) == [name]
     assert warehouse.contacts(name) == ["k1"]
-    lake.publish_quarantine(warehouse.paths, [])
+    lake.publish_quarantine(warehouse.paths, [], mask_numbers=False)
     assert warehouse.published("select source_file, log_date from rejected_rows") == [(name, date(2026, 1, 5))]
 
 

@@ -1,0 +1,432 @@
+"""Faults of the machine and of files: a full disk, a read-only folder, a clock that jumps, a damaged file in every place.
+
+After each, figures equal those where nothing went wrong; or what was published is still there, and the code says why.
+
+Not here: kills (`tests.fault.test_killed`).
+"""
+
+import logging
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from models.runbook import Code
+from models.vocabulary import Log
+from orchestration import stages
+from orchestration.failures import Failure, failure_of
+from tests.fault.killing import refresh
+from tests.fault.zones import NEW_IN, Outcome, Zone, assert_same, marts_of, quarantine_of
+from tests.running import CASES, SENDMART, clean_environment, environment_of, mart_rows, sendmart
+from warehouse import build, exports, integrity, lake, landing, ledger, leftovers, loading, publication
+from warehouse.dbt import BuildFailed
+from warehouse.ledger import Refresh, now
+from warehouse.settings import PROJECT
+
+IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+def failing(zone: Zone, stage: Callable[[], object]) -> Failure:
+    """What a stage fails of."""
+    with pytest.raises(Exception) as raised:
+        stage()
+    return failure_of(raised.value, zone.warehouse())
+
+
+# --- the disk
+
+
+@pytest.fixture
+def disk(zone: Zone, published: Outcome) -> Iterator[Callable[[str], None]]:
+    """Puts the data folder, as it was published, on a disk of its own; gives what mounts it anew with other options."""
+    if not IS_ROOT:
+        pytest.skip("NOT TESTED: mounting a small disk needs root")
+    zone.restore("published")
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96m", "tmpfs", str(zone.data)], check=False)
+    if mounted.returncode:
+        pytest.skip("NOT TESTED: a small disk cannot be mounted here")
+    try:
+        shutil.copytree(zone.kept("published") / "data", zone.data, dirs_exist_ok=True)
+        yield lambda options: subprocess.run(["mount", "-o", f"remount,{options}", str(zone.data)], check=True)
+    finally:
+        subprocess.run(["umount", str(zone.data)], check=True)
+
+
+@contextmanager
+def full(zone: Zone, left: int) -> Iterator[None]:
+    """So many bytes are left on the disk of the data folder."""
+    filler = zone.data / "filler"
+    with filler.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, max(1, shutil.disk_usage(zone.data).free - left))
+    try:
+        yield
+    finally:
+        filler.unlink()
+
+
+def test_a_full_disk_in_every_stage_leaves_what_was_published_and_says_so(
+    zone: Zone, published: Outcome, final: Outcome, disk
+) -> None:
+    zone.drop_altered()
+    warehouse = zone.warehouse()
+    marts = warehouse.paths.published_marts
+
+    def load() -> None:
+        for log in Log:
+            stages.load_changed(warehouse, log)
+
+    for stage, left, shown in (
+        (load, 4 << 10, published),
+        (lambda: stages.build_candidate(warehouse), 64 << 10, published),
+        (lambda: stages.publish(warehouse, warehouse.ledger.candidate()), 64 << 10, published),
+        (lambda: stages.export(warehouse, exports.REPORTS), 0, final),
+    ):
+        with full(zone, left):
+            failure = failing(zone, stage)
+            assert (failure.code, str(zone.data) in failure.found) == (Code.DISK_FULL, True), str(failure)
+        assert marts_of(marts) == shown["marts"]
+        stage()
+    assert_same(warehouse, final)
+
+
+def test_a_disk_that_becomes_read_only_leaves_what_was_published_and_says_so(
+    zone: Zone, published: Outcome, final: Outcome, disk
+) -> None:
+    zone.drop_altered()
+    disk("ro")
+    failure = failing(zone, lambda: refresh(zone.warehouse()))
+    assert failure.code == Code.NO_PERMISSION
+    assert "SENDMART_DATA" in failure.next_step
+    assert marts_of(zone.warehouse().paths.published_marts) == published["marts"]
+    disk("rw")
+    refresh(zone.warehouse())
+    assert_same(zone.warehouse(), final)
+
+
+@pytest.mark.parametrize("folder", ["", "published"])
+def test_a_folder_without_permission_is_named_with_its_setting(tmp_path: Path, folder: str) -> None:
+    data = tmp_path / "data"
+    (data / "published").mkdir(parents=True)
+    (data / folder).chmod(0o555)
+    variables = environment_of(data, CASES / "small" / "landing", max_rejected_share="1")
+    # Root may do everything, unless it is without this capability.
+    without = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if IS_ROOT else []
+    run = subprocess.run(
+        [*without, SENDMART, "refresh"],
+        env=clean_environment(variables), cwd=PROJECT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    (data / folder).chmod(0o755)
+    last_lines = "\n".join(run.stdout.splitlines()[-3:])
+    assert run.returncode == 1
+    assert "no-permission: " in last_lines
+    assert str(data / folder) in last_lines
+    assert "SENDMART_DATA" in last_lines
+    assert "See docs/runbook/no-permission.md" in last_lines
+    assert "Traceback" not in run.stdout + run.stderr
+
+
+# --- others at work
+
+
+def test_of_two_refreshes_at_once_the_second_waits_and_says_so(tmp_path: Path) -> None:
+    case = CASES / "small"
+    variables = environment_of(tmp_path, case / "landing", max_rejected_share="1")
+    both = [
+        subprocess.Popen(
+            [SENDMART, "refresh"], env=clean_environment(variables), cwd=PROJECT, text=True, stdout=subprocess.PIPE
+        )
+        for _ in range(2)
+    ]
+    told = [process.communicate()[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], told
+    assert sum("Another refresh is at work on this data folder: waiting" in words for words in told) == 1
+    assert sum("Nothing new" in words for words in told) == 1
+    from tests.oracle.compare import differences, read_mart
+
+    for file in (case / "marts").glob("*.csv"):
+        if file.stem != "rejected_rows":
+            assert differences(read_mart(file), mart_rows(tmp_path / "published" / "marts.duckdb", file.stem)) == []
+
+
+LONG_QUERY = """
+import sys, duckdb
+with duckdb.connect(sys.argv[1], read_only=True) as c:
+    query = c.execute("select build_id from marts.marts.build_info, range(3000000)")
+    seen = {query.fetchone()[0]}
+    print("reading", flush=True)
+    sys.stdin.readline()
+    while rows := query.fetchmany(100000):
+        seen |= {row[0] for row in rows}
+    print(*seen, flush=True)
+"""
+
+
+def test_a_readers_long_query_sees_one_build_while_another_is_published(
+    zone: Zone, published: Outcome, final: Outcome
+) -> None:
+    zone.restore("published")
+    zone.drop_altered()
+    warehouse = zone.warehouse()
+    (before, _) = warehouse.ledger.last_publication()
+    command = [sys.executable, "-c", LONG_QUERY, str(warehouse.paths.published_marts)]
+    reader = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert reader.stdout.readline() == "reading\n"
+    refresh(warehouse)
+    out, _ = reader.communicate("\n")
+    assert (reader.returncode, out) == (0, f"{before}\n")
+    assert warehouse.ledger.last_publication()[0] != before
+    assert_same(warehouse, final)
+
+
+# --- the clock
+
+
+def test_a_clock_that_jumps_changes_no_figure_and_no_order(
+    zone: Zone, published: Outcome, final: Outcome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def jump(days: int) -> None:
+        moved = timedelta(days=days)
+        for module in (build, exports, leftovers, ledger, loading, publication, stages):
+            monkeypatch.setattr(module, "now", lambda: datetime.now(UTC) + moved)
+        at = SimpleNamespace(time_ns=lambda: int((datetime.now(UTC) + moved).timestamp() * 1e9))
+        monkeypatch.setattr(landing, "time", at)
+
+    zone.restore("published")
+    warehouse = zone.warehouse()
+    warehouse.ledger.note_refresh(Refresh(now(), now(), "published", ""))
+    exported = {file.name: file.read_bytes() for file in warehouse.paths.exports.rglob("*.csv")}
+    for days, logs in ((-3, list(Log)[::2]), (400, list(Log)[1::2])):
+        jump(days)
+        before = warehouse.ledger.last_publication()
+        zone.drop_altered(logs)
+        refresh(warehouse)
+        assert warehouse.ledger.last_publication()[0] not in (before[0], None), (
+            "the last is the last that was published"
+        )
+        assert marts_of(warehouse.paths.published_marts) != published["marts"]
+    assert_same(warehouse, final)
+    kept = {file.name: file.read_bytes() for file in warehouse.paths.exports.rglob("*.csv")}
+    assert exported.items() <= kept.items(), "nothing was written over, nor pruned for a clock that is ahead"
+    jump(-1)
+    warehouse.ledger.note_refresh(Refresh(ledger.now(), ledger.now(), "held back", "the last"))
+    assert warehouse.ledger.last_refresh().message == "the last"
+
+
+# --- damaged files of the build
+
+
+def _garbage(file: Path) -> None:
+    file.write_bytes(b"no database" * 1000)
+
+
+def _cut(file: Path) -> None:
+    os.truncate(file, file.stat().st_size // 2)
+
+
+def _blocks_of_nothing(file: Path) -> None:
+    """The headers are whole: it is found when the tables are read."""
+    size = file.stat().st_size
+    with file.open("r+b") as opened:
+        opened.seek(12288)
+        opened.write(os.urandom(size - 12288))
+
+
+@pytest.mark.parametrize(("name", "damage"), [("build", _garbage), ("candidate", _cut), ("build", _blocks_of_nothing)])
+def test_a_damaged_build_file_is_found_and_said_and_everything_is_built_from_the_lake(
+    zone: Zone, published: Outcome, final: Outcome, caplog: pytest.LogCaptureFixture, name: str, damage
+) -> None:
+    zone.restore("published")
+    zone.drop_altered()
+    damage(getattr(zone.warehouse().paths, name))
+    with caplog.at_level(logging.WARNING):
+        refresh(zone.warehouse())
+    assert any("built in full from the lake" in record.getMessage() for record in caplog.records)
+    assert_same(zone.warehouse(), final)
+
+
+def test_a_candidate_damaged_before_it_is_published_is_never_published(
+    zone: Zone, published: Outcome, final: Outcome
+) -> None:
+    zone.restore("published")
+    zone.drop_altered()
+    warehouse = zone.warehouse()
+    for log in Log:
+        stages.load_changed(warehouse, log)
+    stages.build_candidate(warehouse)
+    candidate = warehouse.ledger.candidate()
+    _blocks_of_nothing(warehouse.paths.candidate)
+    failure = failing(zone, lambda: stages.publish(warehouse, candidate))
+    assert failure.code == Code.BUILD_FILE_CORRUPT
+    assert marts_of(warehouse.paths.published_marts) == published["marts"]
+    refresh(warehouse)
+    assert_same(warehouse, final)
+
+
+def test_published_files_that_are_damaged_or_gone_are_published_again(zone: Zone, published: Outcome) -> None:
+    zone.restore("published")
+    paths = zone.warehouse().paths
+    _garbage(paths.published_marts)
+    assert stages.find_work(zone.warehouse()).must_publish
+    for damage in (_cut, Path.unlink):
+        damage(paths.published_quarantine)
+        refresh(zone.warehouse())
+        assert quarantine_of(paths.published_quarantine) == published["published quarantine"]
+    assert_same(zone.warehouse(), published)
+
+
+# --- damaged files of the lake
+
+
+def _other_bytes(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    file.write_bytes(content)
+
+
+def _held_of(zone: Zone, log: Log) -> Path:
+    """A file of the lake that an alteration replaces."""
+    (path,) = zone.altered[log]
+    wanted = path.relative_to(log).as_posix()
+    (file,) = [file for file in zone.warehouse().ledger.files(log) if file.source_file == wanted]
+    return lake.place(zone.warehouse().paths.lake, file)
+
+
+def test_damaged_files_of_the_lake_are_taken_from_the_landing_zone_again(zone: Zone, published: Outcome) -> None:
+    zone.restore("published")
+    warehouse = zone.warehouse()
+    _cut(_held_of(zone, Log.SENDS))
+    _held_of(zone, Log.RECEIPTS).unlink()
+    assert stages.find_work(warehouse).must_build, "sizes are looked at each time"
+    refresh(warehouse)
+    assert_same(warehouse, published)
+
+    _other_bytes(_held_of(zone, Log.SENDS))
+    assert stages.find_work(warehouse).is_nothing
+    assert stages.find_work(warehouse, verify=True).must_build, "checksums are looked at where one asks for it"
+    stages.build_candidate(warehouse, full_refresh=True)
+    assert integrity.damaged(warehouse.paths, warehouse.ledger, contents=True) == []
+    refresh(warehouse)
+    assert_same(warehouse, published)
+
+
+def test_a_damaged_file_that_is_replaced_takes_nothing_wrong_with_it(
+    zone: Zone, published: Outcome, final: Outcome
+) -> None:
+    zone.restore("published")
+    for log in (Log.SENDS, Log.ORDERS):
+        _other_bytes(_held_of(zone, log))
+    zone.drop_altered()
+    refresh(zone.warehouse())
+    assert_same(zone.warehouse(), final)
+
+
+@pytest.mark.parametrize("damage", [_cut, _other_bytes, Path.unlink])
+def test_a_damaged_file_whose_log_file_is_gone_ends_the_refresh_until_it_is_dropped_again(
+    zone: Zone, published: Outcome, damage
+) -> None:
+    zone.restore("published")
+    warehouse = zone.warehouse()
+    (path,) = zone.altered[Log.SENDS]
+    (zone.landing / path).unlink()
+    damage(_held_of(zone, Log.SENDS))
+    failure = failing(zone, lambda: refresh(warehouse, full_refresh=True))
+    assert failure.code == Code.LAKE_FILE_CORRUPT
+    for named in (path.as_posix(), "2026-01-", "lake/sends/log_date="):
+        assert named in failure.found
+    assert marts_of(warehouse.paths.published_marts) == published["marts"]
+    if damage is _cut:
+        zone.drop({path: zone.first[path]})
+        refresh(warehouse)
+        assert_same(warehouse, published)
+    else:
+        zone.drop({path: b""})
+        assert [file.accepted for file in stages.load_changed(warehouse, Log.SENDS, verify=True)] == [0]
+        assert integrity.damaged(warehouse.paths, warehouse.ledger, contents=True) == []
+
+
+def test_a_lake_of_a_release_without_checksums_is_held_to_its_rows_and_then_noted(
+    zone: Zone, published: Outcome
+) -> None:
+    zone.restore("published")
+    warehouse = zone.warehouse()
+    with sqlite3.connect(warehouse.paths.ledger) as connection:
+        connection.execute("drop table lake_contents")
+    connection.close()
+    assert stages.find_work(warehouse).is_nothing
+    _cut(_held_of(zone, Log.ORDERS))
+    (found,) = integrity.damaged(warehouse.paths, warehouse.ledger, contents=True)
+    assert found.log == Log.ORDERS
+    for log in Log:
+        stages.load_changed(warehouse, log, verify=True)
+    noted = warehouse.ledger.contents()
+    held = [*warehouse.paths.lake.rglob("*.parquet"), *warehouse.paths.quarantine.rglob("*.parquet")]
+    assert {file.relative_to(zone.data) for file in held if file.name != "empty.parquet"} == set(noted)
+    refresh(warehouse)
+    assert_same(warehouse, published)
+
+
+# --- the ledger
+
+
+def test_a_damaged_ledger_is_a_clear_error_and_moved_away_everything_is_taken_again(
+    zone: Zone, published: Outcome
+) -> None:
+    zone.restore("published")
+    paths = zone.warehouse().paths
+    noted = {(file.log, file.source_file): file for file in zone.warehouse().ledger.files()}
+    variables = environment_of(zone.data, zone.landing)
+    paths.ledger.write_bytes(b"no ledger " * 1000)
+    for command in ("refresh", "status"):
+        run = sendmart(variables, command)
+        assert run.returncode == 1
+        assert "ledger-unusable: " in run.stdout + run.stderr
+        assert "docs/runbook/ledger-unusable.md" in run.stdout + run.stderr
+        assert "Traceback" not in run.stdout + run.stderr
+    assert marts_of(paths.published_marts) == published["marts"]
+
+    paths.ledger.unlink()
+    gone = [path for log, files in zone.altered.items() for path in files if log not in (NEW_IN, Log.CAMPAIGNS)]
+    for path in gone:
+        (zone.landing / path).unlink()
+    refresh(zone.warehouse())
+    assert marts_of(paths.published_marts) == published["marts"], "the lake is the archive"
+    for file in zone.warehouse().ledger.files():
+        before = noted[file.log, file.source_file]
+        assert (file.records, file.accepted, file.first_event) == (before.records, before.accepted, before.first_event)
+    assert stages.find_work(zone.warehouse()).is_nothing
+
+
+# --- exports, vocabulary
+
+
+def test_an_export_that_somebody_deleted_is_made_good(zone: Zone, published: Outcome) -> None:
+    zone.restore("published")
+    warehouse = zone.warehouse()
+    (file,) = (warehouse.paths.exports / "delivery_status").glob("*.csv")
+    file.unlink()
+    assert stages.unexported(warehouse) == ["delivery_status"]
+    assert stages.find_work(warehouse).must_export
+    refresh(warehouse)
+    assert_same(warehouse, published)
+
+
+def test_a_vocabulary_with_line_ends_of_two_kinds_is_said_in_one_line(
+    zone: Zone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from warehouse import dbt
+
+    vocabulary = tmp_path / "vocabulary.csv"
+    vocabulary.write_bytes(b"provider,status\r\na,b\nc,d\r\n")
+    monkeypatch.setattr(dbt, "project_files", lambda: [vocabulary])
+    with pytest.raises(BuildFailed, match=r"vocabulary\.csv: some lines end in LF, others in CRLF"):
+        dbt._check_seeds()
+    vocabulary.write_bytes(b"provider,status\r\na,b\r\n")
+    dbt._check_seeds()

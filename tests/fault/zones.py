@@ -1,0 +1,183 @@
+"""A small, nasty landing zone in which files of every log change, its warehouse, and all that a refresh gives.
+
+What must be true after a fault is said with these: nothing half done shows, and repeated, a refresh gives what it gives
+where nothing went wrong.
+
+Not here: the faults (`tests/fault/test_*.py`).
+"""
+
+import hashlib
+import json
+import shutil
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from models.vocabulary import Log
+from orchestration import stages
+from orchestration.stages import Warehouse
+from tests.oracle.landing_zones import write_landing_zone
+from tests.running import all_marts, exported_rows
+from warehouse import landing
+from warehouse.exports import REPORTS
+from warehouse.settings import load_settings
+
+SEED = 11
+NEW_IN = Log.CLICKS
+"""The log of which the altered file was not there before."""
+
+HALF_OF_THE_LOGS = tuple(Log)[::2]
+Outcome = dict[str, Any]
+
+
+class Zone:
+    """A landing zone and its warehouse, brought back to what they were: always in the same place, since dbt parses its
+    project anew wherever its paths differ.
+
+    Of every log a file changes, each in another way (`altered`).
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.landing, self.data, self._kept = folder / "landing", folder / "data", folder / "kept"
+        whole = folder / "whole"
+        write_landing_zone(whole, SEED, stories=40, refused=True, fault_share=0.3)
+        everything = {file.relative_to(whole): file.read_bytes() for file in whole.rglob("*") if file.is_file()}
+        self.altered = _altered(whole, everything)
+        new = self.altered[NEW_IN]
+        self.first = {path: content for path, content in everything.items() if path not in new}
+
+    def warehouse(self) -> Warehouse:
+        return Warehouse.of(load_settings())
+
+    def drop(self, files: dict[Path, bytes]) -> None:
+        for path, content in files.items():
+            place = self.landing / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(content)
+
+    def drop_altered(self, logs: Iterable[Log] = tuple(Log)) -> None:
+        for log in logs:
+            self.drop(self.altered[log])
+
+    def clear(self) -> None:
+        """Forgets everything, but how dbt understood its project."""
+        shutil.rmtree(self.landing, ignore_errors=True)
+        for place in self.data.glob("*"):
+            if place.is_file():
+                place.unlink()
+            elif place.name != "warehouse":
+                shutil.rmtree(place)
+        for file in (self.data / "warehouse").glob("*.duckdb*"):
+            file.unlink()
+
+    def keep(self, name: str) -> None:
+        for folder in (self.landing, self.data):
+            shutil.copytree(folder, self.kept(name) / folder.name)
+
+    def kept(self, name: str) -> Path:
+        return self._kept / name
+
+    def restore(self, name: str) -> None:
+        for folder in (self.landing, self.data):
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.copytree(self.kept(name) / folder.name, folder)
+
+
+def _altered(whole: Path, everything: dict[Path, bytes]) -> dict[Log, dict[Path, bytes]]:
+    """For every log a file that changes, with what it then holds."""
+    by_log = {log: [file for file in landing.scan(whole).files if file.log == log] for log in Log}
+
+    def largest(log: Log, *suffixes: str) -> Path:
+        files = [file.path for file in by_log[log] if file.path.name.endswith(suffixes)]
+        return max(files, key=lambda path: (path.stat().st_size, path)).relative_to(whole)
+
+    mended = next(file.path.relative_to(whole) for file in by_log[Log.CAMPAIGNS] if ".lacking.csv" in file.path.name)
+    replaced, cut = largest(Log.SENDS, ".jsonl"), largest(Log.RECEIPTS, ".csv", ".jsonl")
+    new, spoilt, emptied = largest(Log.CLICKS, ""), largest(Log.ORDERS, ".gz"), largest(Log.UNSUBSCRIBES, ".csv")
+    rates = largest(Log.EXCHANGE_RATES, ".csv", ".jsonl")
+    return {
+        Log.CAMPAIGNS: {mended: everything[largest(Log.CAMPAIGNS, ".csv")]},
+        Log.SENDS: {replaced: _lines(everything[replaced], 0.3) + _lines(everything[replaced], -0.3)},
+        Log.RECEIPTS: {cut: _lines(everything[cut], 0.5)},
+        Log.CLICKS: {new: everything[new]},
+        Log.ORDERS: {spoilt: everything[spoilt][:-9]},
+        Log.UNSUBSCRIBES: {emptied: b""},
+        Log.EXCHANGE_RATES: {rates: _lines(everything[rates], 0.7)},
+    }
+
+
+def _lines(content: bytes, share: float) -> bytes:
+    """The first lines of a file, or, with a negative share, the last."""
+    lines = content.splitlines(keepends=True)
+    some = round(len(lines) * abs(share))
+    return b"".join(lines[:some] if share > 0 else lines[-some:])
+
+
+# --- what a refresh gives
+
+
+def outcome(warehouse: Warehouse) -> Outcome:
+    """Everything that a refresh gives, but the moments at which it did."""
+    paths = warehouse.paths
+    return {
+        "marts": marts_of(paths.published_marts),
+        "lake": contents_of(paths.lake),
+        "quarantine": contents_of(paths.quarantine),
+        "published quarantine": quarantine_of(paths.published_quarantine),
+        "files": [
+            (file.log, file.source_file, file.sha256, file.refusal, file.records, file.accepted, file.first_event)
+            for file in warehouse.ledger.files()
+        ],
+        "exports": {report: exported_rows(paths, report) for report in REPORTS},
+    }
+
+
+_marts_of: dict[str, dict[str, Counter]] = {}
+"""What files of marts hold, by their hash: most kills leave the file that was there before."""
+
+
+def marts_of(file: Path) -> dict[str, Counter]:
+    digest = _sha256(file)
+    if digest not in _marts_of:
+        marts = all_marts(file)
+        _marts_of[digest] = {mart: Counter(repr(sorted(row.items())) for row in marts[mart]) for mart in marts}
+    return _marts_of[digest]
+
+
+def contents_of(folder: Path) -> dict[str, str]:
+    return {file.relative_to(folder).as_posix(): _sha256(file) for file in folder.glob("*/log_date=*/*.parquet")}
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def quarantine_of(file: Path) -> Counter:
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{file}' as published (read_only)")
+        tables = [f"published.quarantine.{table}" for table in ("rejected_rows", "rejected_files")]
+        return Counter(repr(row) for table in tables for row in connection.execute(f"from {table}").fetchall())
+
+
+def assert_same(warehouse: Warehouse, expected: Outcome) -> None:
+    assert stages.find_work(warehouse).is_nothing
+    found = outcome(warehouse)
+    assert [name for name in expected if found[name] != expected[name]] == []
+
+
+def assert_nothing_half_done(warehouse: Warehouse, builds: Iterable[Outcome]) -> None:
+    """What is shown is whole, and belongs to one of these builds."""
+    paths, wholes = warehouse.paths, [build["marts"] for build in builds]
+    assert marts_of(paths.published_marts) in wholes
+    if warehouse.ledger.candidate() is not None:
+        assert marts_of(paths.candidate) in wholes, "half a build is none"
+    quarantine_of(paths.published_quarantine)
+    for file in (*paths.lake.glob("*/*/*.parquet"), *paths.quarantine.glob("*/*/*.parquet")):
+        pl.read_parquet_schema(file)
+    for file in paths.exports.glob("*/*.csv"):
+        told = json.loads(file.with_suffix(".json").read_bytes())
+        assert told["sha256"] == _sha256(file)
