@@ -456,13 +456,10 @@ def _gist(warehouse: Warehouse) -> Gist | None:
         return None
 
 
-def override(warehouse: Warehouse, candidate: Build, reason: str) -> gate.Verdict:
-    """Notes that a person publishes this build over all that holds it back; gives the verdict after that."""
+def override(warehouse: Warehouse, candidate: Build, reason: str) -> None:
+    """Notes that a person publishes the candidate over all that holds it back now."""
     with warehouse.paths.writer():
-        holds = decide(warehouse).holds
-        if holds:
-            warehouse.ledger.override(candidate.build_id, reason, [str(hold) for hold in holds])
-        return decide(warehouse)
+        warehouse.ledger.override(candidate.build_id, reason, [str(hold) for hold in decide(warehouse).holds])
 
 
 def roll_back(warehouse: Warehouse, build_id: str | None = None) -> tuple[str, str]:

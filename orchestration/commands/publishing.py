@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from orchestration import telling_builds
-from orchestration.commands.common import FAILED, SENSELESS, open_warehouse, show_progress, writer_of
+from orchestration.commands.common import FAILED, OK, SENSELESS, open_warehouse, show_progress, writer_of
 from orchestration.stages import Warehouse, prune_exports, roll_back, unexported
 from orchestration.stages import decide as decide_on
 from orchestration.stages import export as export_reports
@@ -42,21 +42,21 @@ def publish(
             console.print(f"Build {candidate.build_id} is published.")
             return
         verdict = decide_on(warehouse)
-        if verdict.may_publish or accept is None or dry_run:
-            would = "would be published" if verdict.may_publish else "is held back"
-            console.print(f"Build {candidate.build_id} {would if dry_run or not verdict.may_publish else 'holds'}.")
+        if verdict.may_publish:
+            console.print(f"Build {candidate.build_id} holds.")
+        else:
+            console.print(f"Build {candidate.build_id} is held back.")
             telling_builds.holds(verdict.holds)
         if dry_run:
-            raise typer.Exit(0 if verdict.may_publish else FAILED)
+            raise typer.Exit(OK if verdict.may_publish else FAILED)
         if not verdict.may_publish:
             if accept is None:
                 console.print(
                     'Next: mend what is named above; or publish it all the same: sendmart publish --accept "…"'
                 )
                 raise typer.Exit(FAILED)
-            verdict = override_holds(warehouse, candidate, accept.strip())
-            console.print("Overridden, for this build alone:")
-            telling_builds.holds(verdict.overridden)
+            override_holds(warehouse, candidate, accept.strip())
+            console.print("All of it overridden, for this build alone.")
         publish_candidate(warehouse, candidate)
         _export(warehouse)
     console.print(f"Build {candidate.build_id} is published.")
