@@ -10,7 +10,7 @@ from orchestration.telling import console
 from quality.audit.wording import masked
 from warehouse.explaining import Explanation
 
-LONGEST_CELL = 60
+LONGEST_CELL, LONGEST_PLACE = 60, 40
 
 
 def explanation(told: Explanation) -> None:
@@ -37,10 +37,13 @@ def explanation(told: Explanation) -> None:
     for listing in told.listings:
         more = f", {len(listing.rows)} of {listing.total:,}" if listing.total > len(listing.rows) else ""
         table = Table(title=f"{listing.title}{more}", title_justify="left")
-        for column in listing.columns:
-            table.add_column(column, overflow="fold")
+        for index, column in enumerate(listing.columns):
+            # Where a row came in is there to be typed: in one piece, if that leaves room for the rest.
+            longest = max(len(str(row[index])) for row in listing.rows)
+            table.add_column(column, overflow="fold", no_wrap=column == "came_in" and longest <= LONGEST_PLACE)
         for row in listing.rows:
-            table.add_row(*(Text(cell(value)) for value in row))
+            cells = zip(listing.columns, row, strict=True)
+            table.add_row(*(Text(plain(value) if column == "came_in" else cell(value)) for column, value in cells))
         console.print(table)
 
 

@@ -59,7 +59,7 @@ def _file_lines(warehouse: Warehouse, files: Iterable[LoadedFile], most_files: i
 
 
 def _in_words(told: Reason) -> str:
-    return f"{told.rows:,} times: {_on_a_line(told.reason)} (first in row {told.row_number})"
+    return f"{told.rows:,} with {_on_a_line(told.reason)} (first in row {told.row_number})"
 
 
 def _accepted(file: LoadedFile) -> str:

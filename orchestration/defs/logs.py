@@ -102,13 +102,14 @@ def _asset_of(log: Log) -> dg.AssetsDefinition:
                 context.log_event(
                     dg.AssetMaterialization(context.asset_key, partition=day.isoformat(), metadata=_metadata(of_day))
                 )
+        noted = opened.ledger.files(log)
         ignored = [name for name in opened.scan_landing().ignored if name.startswith(f"{log}/")]
         shown = {
             "ignored_names": harmless(", ".join(ignored[:20])) or "none",
             "preview": dg.MetadataValue.md(lake_preview(opened.paths, log)),
+            "quarantine_reasons": dg.MetadataValue.md(_reasons(reasons_of(opened.paths, noted, MOST_REASONS))),
         }
         yield dg.MaterializeResult(metadata={**_metadata(loaded), "dates": len(touched), **shown})
-        noted = opened.ledger.files(log)
         rejected = sum(file.rejected for file in noted)
         refused = [file.source_file for file in noted if file.refusal]
         yield dg.AssetCheckResult(
@@ -118,7 +119,6 @@ def _asset_of(log: Log) -> dg.AssetsDefinition:
             metadata={
                 "rows_quarantined": rejected,
                 "files_refused": harmless(", ".join(refused[:20])) or "none",
-                "reasons": dg.MetadataValue.md(_reasons(reasons_of(opened.paths, noted, MOST_REASONS))),
             },
         )
 

@@ -95,6 +95,18 @@ def test_checks_and_row_counts_are_recorded(refreshed_small: RefreshedWarehouse,
     assert len(records) == len(keys) == 44
 
 
+def test_a_log_s_asset_shows_why_rows_are_in_quarantine(
+    refreshed_small: RefreshedWarehouse, instance: dg.DagsterInstance
+) -> None:
+    rejected = {file.log for file in refreshed_small.warehouse.ledger.files() if file.rejected}
+    assert rejected
+    for log in Log:
+        event = instance.get_latest_materialization_event(dg.AssetKey(["logs", log.value]))
+        reasons = event.asset_materialization.metadata["quarantine_reasons"].value
+        assert (reasons == "none") == (log not in rejected)
+        assert "+44" not in reasons
+
+
 def test_a_date_or_a_range_can_be_reloaded_by_hand_and_the_next_refresh_builds_on_it(
     refreshed_small: RefreshedWarehouse, definitions: dg.Definitions
 ) -> None:

@@ -221,7 +221,7 @@ def test_what_was_accepted_is_bound_to_that_content_of_that_file_and_recorded_wi
     lines = telling_quarantine.status_lines(zone.warehouse, ledger.files())
     assert lines[:2] == [
         "quarantine: orders/2026-01-05.csv: 3 of 5 rows",
-        f"  2 times: total: {decimal(18, 2).rule} (first in row 2)",
+        f"  2 with total: {decimal(18, 2).rule} (first in row 2)",
     ]
     assert "a test of the shop (the file has other content now" in lines[-1]
     zone.drop("2026-01-05.csv", CSV)
