@@ -123,8 +123,9 @@ def _not_holding(results: Sequence[CheckResult]) -> list[str]:
     if not failed:
         return [f"<p>All {len(results)} checks hold.</p>"]
     rows = [
-        f'<tr><td class="result">{_outcome(result.passed, result.is_blocking)}</td><td><code>{_text(result.name)}</code>'
-        f"</td><td>{'<br>'.join(_text(line) for line in result.detail.splitlines())}</td></tr>"
+        f'<tr><td class="result">{_outcome(result.passed, result.is_blocking)}</td>'
+        f'<td class="check"><code>{_text(result.name)}</code></td>'
+        f"<td>{'<br>'.join(_text(line) for line in result.detail.splitlines())}</td></tr>"
         for result in sorted(failed, key=lambda result: not result.is_blocking)
     ]
     return ["<h2>What does not hold</h2>", _table(("", "check", "found"), rows)]
@@ -165,7 +166,7 @@ def _rule_row(result: CheckResult, rule: Rule) -> str:
     found = f'<div class="found">{_text(rule.found)}</div>' if rule.found else ""
     return (
         f'<tr><td class="result">{_outcome(rule.passed, result.is_blocking)}</td><td>{_text(rule.says)}{found}</td>'
-        f"<td><code>{_text(result.name)}</code></td><td>{'critical' if result.is_blocking else 'warning'}</td>"
+        f'<td class="check"><code>{_text(result.name)}</code></td><td>{"critical" if result.is_blocking else "warning"}</td>'
         f'<td class="number">{_count(rule.looked_at)}</td><td class="number">{_count(rule.failing)}</td><td>{keys}</td></tr>'
     )
 
