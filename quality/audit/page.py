@@ -36,7 +36,7 @@ table { border-collapse: collapse; width: 100%; margin: .4rem 0 1rem; }
 th { text-align: left; color: var(--soft); font-weight: 600; font-size: .85rem; }
 th, td { padding: .3rem .7rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 td.number, th.number { text-align: right; white-space: nowrap; }
-td { overflow-wrap: anywhere; } td.result { white-space: nowrap; }
+td { overflow-wrap: anywhere; } td.result { white-space: nowrap; } td.check { min-width: 15rem; }
 .good { color: var(--good); } .warn { color: var(--warn); font-weight: 600; } .bad { color: var(--bad); font-weight: 600; }
 .verdict { border-left: 4px solid; padding: .5rem .9rem; background: var(--raised); margin: 1rem 0; }
 .verdict p, .verdict li { color: var(--text); font-weight: 400; }
@@ -102,6 +102,10 @@ def _text(value: object) -> str:
     return escape(masked(str(value)))
 
 
+def _anchor(mart: str) -> str:
+    return _text(mart.replace(" ", "-"))
+
+
 def _mart_of(test: str) -> str:
     """dbt calls its tests by what they test and the model; of marts whose names are in it, the longest is meant."""
     return max((mart for mart in DBT_MARTS if f"_{mart}" in f"_{test}"), key=len, default=_BEFORE_THE_MARTS)
@@ -119,8 +123,9 @@ def _not_holding(results: Sequence[CheckResult]) -> list[str]:
     if not failed:
         return [f"<p>All {len(results)} checks hold.</p>"]
     rows = [
-        f'<tr><td class="result">{_outcome(result.passed, result.is_blocking)}</td><td><code>{_text(result.name)}</code>'
-        f"</td><td>{'<br>'.join(_text(line) for line in result.detail.splitlines())}</td></tr>"
+        f'<tr><td class="result">{_outcome(result.passed, result.is_blocking)}</td>'
+        f'<td class="check"><code>{_text(result.name)}</code></td>'
+        f"<td>{'<br>'.join(_text(line) for line in result.detail.splitlines())}</td></tr>"
         for result in sorted(failed, key=lambda result: not result.is_blocking)
     ]
     return ["<h2>What does not hold</h2>", _table(("", "check", "found"), rows)]
@@ -132,7 +137,7 @@ def _summary(by_mart: Mapping[str, Sequence[CheckResult]]) -> list[str]:
         failed = sum(not result.passed and result.is_blocking for result in results)
         warned = sum(not result.passed and not result.is_blocking for result in results)
         rows.append(
-            f'<tr><td><a href="#{_text(mart)}">{_text(mart)}</a></td><td class="number">{len(results)}</td>'
+            f'<tr><td><a href="#{_anchor(mart)}">{_text(mart)}</a></td><td class="number">{len(results)}</td>'
             f'<td class="number{" bad" if failed else ""}">{failed}</td>'
             f'<td class="number{" warn" if warned else ""}">{warned}</td></tr>'
         )
@@ -140,7 +145,7 @@ def _summary(by_mart: Mapping[str, Sequence[CheckResult]]) -> list[str]:
 
 
 def _of_mart(mart: str, results: Sequence[CheckResult], figures: Sequence[Compared]) -> list[str]:
-    parts = [f'<h2 id="{_text(mart)}">{_text(mart)}</h2>']
+    parts = [f'<h2 id="{_anchor(mart)}">{_text(mart)}</h2>']
     if figures:
         parts += ["<h3>Figures beside earlier published builds</h3>", _figures(figures)]
     rows = [_rule_row(result, rule) for result in results for rule in result.rules or (_as_rule(result),)]
@@ -161,7 +166,7 @@ def _rule_row(result: CheckResult, rule: Rule) -> str:
     found = f'<div class="found">{_text(rule.found)}</div>' if rule.found else ""
     return (
         f'<tr><td class="result">{_outcome(rule.passed, result.is_blocking)}</td><td>{_text(rule.says)}{found}</td>'
-        f"<td><code>{_text(result.name)}</code></td><td>{'critical' if result.is_blocking else 'warning'}</td>"
+        f'<td class="check"><code>{_text(result.name)}</code></td><td>{"critical" if result.is_blocking else "warning"}</td>'
         f'<td class="number">{_count(rule.looked_at)}</td><td class="number">{_count(rule.failing)}</td><td>{keys}</td></tr>'
     )
 

@@ -40,6 +40,7 @@ def test_status_tells_of_refresh_build_logs_and_checks(refreshed_small: Refreshe
     assert f"Published build: {build_id}" in run.stdout
     for words in ("Last refresh: ", ": published", "sends", "receipts", "Quarantined", "Files refused"):
         assert words in run.stdout
+    assert f"What was checked: {refreshed_small.warehouse.paths.audits / build_id}.html" in run.stdout
     assert "missing: unsubscribes: 2026-01-06, 2026-01-10 to 2026-01-12" in run.stdout
     assert "warning volumes_" in run.stdout, "so small a landing zone is out of the ordinary"
 

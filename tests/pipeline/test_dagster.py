@@ -1,10 +1,14 @@
 """What an operator finds in Dagster: lineage, partitions, checks, jobs, schedules; and that a date can be reloaded."""
 
+from pathlib import Path
+
 import dagster as dg
 import pytest
 
+from models.checks import CheckResult, Rule
 from models.marts import DBT_MARTS
 from models.vocabulary import Log
+from orchestration.defs.build import check_of
 from orchestration.running import STARTED_BY_COMMAND, dagster_home, run_refresh
 from orchestration.stages import Warehouse, Work, find_work
 from tests.running import RefreshedWarehouse, all_marts, environment
@@ -105,6 +109,28 @@ def test_a_log_s_asset_shows_why_rows_are_in_quarantine(
         reasons = event.asset_materialization.metadata["quarantine_reasons"].value
         assert (reasons == "none") == (log not in rejected)
         assert "+44" not in reasons
+
+
+def test_the_audit_tells_counts_and_where_its_page_is(
+    refreshed_small: RefreshedWarehouse, instance: dg.DagsterInstance
+) -> None:
+    audit = dg.AssetKey(["audit", "candidate_audit"])
+    page = Path(instance.get_latest_materialization_event(audit).asset_materialization.metadata["page"].value)
+    assert page.parent == refreshed_small.warehouse.paths.audits
+    assert f"Audit of build {page.stem}" in page.read_text()
+    assert "nothing against publishing" in page.read_text()
+    key = dg.AssetCheckKey(audit, "contract_delivery_status")
+    (record,) = instance.event_log_storage.get_latest_asset_check_execution_by_key([key]).values()
+    metadata = record.event.asset_check_evaluation.metadata
+    assert (metadata["rows_looked_at"].value, metadata["rows_failing"].value) == (32, 0)
+    failed = CheckResult(
+        key.name, True, False, "not so", (Rule("sums agree", False, "not so", 9, 2, ({"campaign_id": "c1"},)),)
+    )
+    told = check_of(key, failed).metadata
+    assert (told["rows_looked_at"].value, told["rows_failing"].value) == (9, 2)
+    assert told["failed_rules"].value == [
+        {"expected": "sums agree", "rows_looked_at": 9, "rows_failing": 2, "keys": [{"campaign_id": "c1"}]}
+    ]
 
 
 def test_a_date_or_a_range_can_be_reloaded_by_hand_and_the_next_refresh_builds_on_it(

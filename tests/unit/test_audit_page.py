@@ -68,7 +68,7 @@ def test_the_page_of_an_audit_is_whole_escaped_and_calls_nobody():
     assert not re.search(r"https?:|url\(|@import|src=", page)
     assert all(name != "src" and not name.startswith("on") for name, _ in reader.attributes)
     assert [value for name, value in reader.attributes if name == "href"] == [
-        f"#{mart}" for mart in [*DBT_MARTS, "models before the marts"]
+        f"#{mart}" for mart in [*DBT_MARTS, "models-before-the-marts"]
     ]
     assert "default-src 'none'" in page
     assert "+447700900123" not in page

@@ -1,0 +1,122 @@
+"""Three weeks of the sample, night by night: ordinary nights hardly ever warn, and an incident in the same logs does.
+
+The marts of each night are those of the hand-written script (`benchmarks`), which takes a fraction of a dbt build.
+"""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from benchmarks import baseline
+from models.figures import BuildFigures
+from models.marts import DBT_MARTS
+from models.vocabulary import Log
+from quality.audit.figures import BuildFacts, LogFacts, figures_of
+from quality.audit.frames import share_aggregates
+from quality.audit.history import compared
+from tests.running import environment, environment_of
+from warehouse.sample import FIRST_LOG_DATE, write_sample
+from warehouse.settings import Settings, load_settings
+
+NIGHTS = 20
+SCHEMA = "candidate.marts"
+
+
+@dataclass
+class Nights:
+    """A landing zone admitted at once, whose log dates come to be built on one after the other."""
+
+    folder: Path
+    settings: Settings
+    published: list[BuildFigures] = field(default_factory=list)
+
+    def day(self, night: int) -> date:
+        return FIRST_LOG_DATE + timedelta(days=night)
+
+    def let_come(self, night: int) -> None:
+        for log in Log:
+            of_day = self.folder / "waiting" / "lake" / log / f"log_date={self.day(night)}"
+            to = self.folder / "admitted" / "lake" / log
+            to.mkdir(parents=True, exist_ok=True)
+            shutil.move(of_day, to / of_day.name)
+
+    def build(self, night: int) -> BuildFigures:
+        """The figures of a build of all that has come."""
+        day = self.day(night)
+        baseline.build(self.settings, self.folder / "admitted")
+        with duckdb.connect(config={"threads": 1}) as connection:
+            logs = {}
+            for log in Log:
+                rows = f"read_parquet('{self.folder}/admitted/lake/{log}/*/*.parquet', hive_partitioning = true)"
+                latest, of_day = connection.execute(
+                    f"select max(log_date), count(*) filter (where log_date = ?) from {rows}", [day]
+                ).fetchone()
+                logs[log] = LogFacts(latest, of_day)
+            audited_at = datetime.combine(day + timedelta(days=1), time(3, 30))
+            facts = BuildFacts(f"build-{night}", day, audited_at, logs)
+            connection.execute(f"attach '{self.folder}/admitted/{baseline.MARTS}' as candidate (read_only)")
+            assert share_aggregates(connection, SCHEMA, day) == []
+            figures = {
+                mart: {
+                    name: value
+                    for name, value in figures_of(connection, SCHEMA, mart, facts).items()
+                    if value is not None
+                }
+                for mart in DBT_MARTS
+            }
+        return BuildFigures(facts.build_id, day, figures)
+
+    def warnings(self, build: BuildFigures) -> set[str]:
+        return {
+            f"{mart}: {figure.name}"
+            for mart in DBT_MARTS
+            for figure in compared(mart, build, self.published)
+            if (figure.least is not None and figure.value < figure.least)
+            or (figure.most is not None and figure.value > figure.most)
+        }
+
+
+@pytest.fixture(scope="module")
+def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
+    folder = tmp_path_factory.mktemp("nights")
+    with environment(environment_of(folder / "data", folder / "landing")):
+        settings = load_settings()
+    write_sample(folder / "landing", sends=20_000, days=NIGHTS + 1, seed=2, file_format="csv.gz")
+    baseline.admit(settings, folder / "landing", folder / "waiting")
+    nights = Nights(folder, settings)
+    yield nights
+    shutil.rmtree(folder)
+
+
+def test_ordinary_nights_hardly_ever_warn_and_an_incident_does(nights: Nights) -> None:
+    warned = {}
+    for night in range(NIGHTS):
+        nights.let_come(night)
+        build = nights.build(night)
+        if found := nights.warnings(build):
+            warned[night] = found
+        nights.published.append(build)
+    assert len(warned) <= 1, warned
+    judged = [
+        figure
+        for mart in DBT_MARTS
+        for figure in compared(mart, nights.published[-1], nights.published[:-1])
+        if figure.has_norm
+    ]
+    assert len(judged) > 30
+
+    nights.let_come(NIGHTS)
+    sends = nights.folder / "admitted" / "lake" / "sends" / f"log_date={nights.day(NIGHTS)}" / "rows.parquet"
+    whole = nights.warnings(nights.build(NIGHTS))
+    with duckdb.connect() as connection:
+        half = sends.with_name("half.parquet")
+        connection.execute(f"copy (from '{sends}' where row_number % 2 = 0) to '{half}' (format parquet)")
+        half.replace(sends)
+    cut = nights.warnings(nights.build(NIGHTS))
+    assert whole == set()
+    assert "unmatched_events: receipts_added_per_messages_sent_added" in cut
