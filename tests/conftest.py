@@ -7,9 +7,15 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from tests.running import CASES, RefreshedWarehouse, refresh_in_process
 from warehouse import settings
+
+hypothesis_settings.register_profile(
+    "torture", max_examples=2000, deadline=None, suppress_health_check=list(HealthCheck)
+)
 
 
 @pytest.fixture(autouse=True, scope="session")
