@@ -10,8 +10,8 @@ TIMES_AS_MANY = 10
 settings.register_profile(TORTURE, max_examples=1_000, deadline=None, print_blob=True)
 
 
-def tried(count: int, **more: object) -> settings:
-    """Settings with so many examples; under the profile with ten times as many, made at random."""
+def tried(count: int, *, torture: int | None = None, **more: object) -> settings:
+    """Settings with so many examples; under the profile with `torture`, or ten times as many, made at random."""
     if settings.get_current_profile_name() == TORTURE:
-        return settings(max_examples=count * TIMES_AS_MANY, derandomize=False, deadline=None, **more)
+        return settings(max_examples=torture or count * TIMES_AS_MANY, derandomize=False, deadline=None, **more)
     return settings(max_examples=count, derandomize=True, deadline=None, **more)

@@ -6,13 +6,15 @@ written here.
 Not here: what is in a file (`warehouse.readers`), what was taken before (`warehouse.ledger`).
 """
 
+import errno
 import hashlib
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from os import DirEntry
 from pathlib import Path
 
 from models.vocabulary import Log
@@ -41,6 +43,12 @@ class Stamp:
         """Modified so shortly before it was noted that it may be modified again without showing it."""
         return self.noted_ns - self.mtime_ns < FRESH_NS
 
+    @property
+    def stand_in_for_hash(self) -> str:
+        """What is noted of a content that cannot be read, in place of its hash; another one whenever the stamp is."""
+        seen = ("cannot be read", self.size, self.mtime_ns, self.ctime_ns, self.inode)
+        return hashlib.sha256(repr(seen).encode()).hexdigest()
+
     @classmethod
     def of(cls, path: Path) -> "Stamp":
         stat = path.stat()
@@ -60,6 +68,11 @@ class LandingFile:
         return Stamp.of(self.path)
 
     def sha256(self) -> str:
+        """The hash of its content.
+
+        Raises:
+            OSError: the system does not let it be read.
+        """
         with self.path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -81,14 +94,17 @@ def scan(landing: Path) -> LandingZone:
     ignored: list[str] = []
     logs = {str(log): log for log in Log}
     for entry in _entries(landing):
-        if entry.name not in logs or not entry.is_dir():
+        if entry.name not in logs or not _is(entry, DirEntry.is_dir):
             ignored.append(_printable(entry.name))
             continue
         for path in _entries(Path(entry.path)):
-            inner = _entries(Path(path.path)) if path.is_dir() else [path]
+            inner = list(_entries(Path(path.path))) if _is(path, DirEntry.is_dir) else [path]
+            if not inner and _log_date(path.name):
+                ignored.append(_printable(f"{entry.name}/{path.name}"))  # a folder under the name of a file
             for candidate in inner:
                 source_file = Path(candidate.path).relative_to(entry.path).as_posix()
-                log_date = _log_date(source_file) if candidate.is_file() and _is_text(source_file) else None
+                is_log_file = _is(candidate, DirEntry.is_file) and _is_text(source_file)
+                log_date = _log_date(source_file) if is_log_file else None
                 if log_date is None:
                     ignored.append(_printable(f"{entry.name}/{source_file}"))
                 else:
@@ -98,7 +114,7 @@ def scan(landing: Path) -> LandingZone:
     return LandingZone(tuple(files), tuple(sorted(ignored)))
 
 
-def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+def _entries(folder: Path) -> Iterator[DirEntry[str]]:
     """What lies in a folder, but for names that say they are still being written."""
     try:
         with os.scandir(folder) as entries:
@@ -107,6 +123,16 @@ def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
             )
     except FileNotFoundError:
         return
+
+
+def _is(entry: DirEntry[str], kind: Callable[[DirEntry[str]], bool]) -> bool:
+    """Whether something is a folder, or a file, be it through links; links that lead in a circle are neither."""
+    try:
+        return kind(entry)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return False
+        raise
 
 
 def _is_being_written(name: str) -> bool:

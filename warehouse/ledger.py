@@ -235,12 +235,13 @@ class Ledger:
                     stamp = file.stamp()
                     if row is not None and not verify and _stamp(row) == stamp and not _stamp(row).is_fresh:
                         continue
-                    if row is None or file.sha256() != row["sha256"]:
-                        untaken.append(file)
-                    else:
-                        self._note_stamp(connection, file, stamp)
+                    found = row and _hash_or_stand_in(file, stamp)
                 except FileNotFoundError:
                     continue  # gone since the landing zone was looked at: it keeps what it gave
+                if row is None or found != row["sha256"]:
+                    untaken.append(file)
+                elif found != stamp.stand_in_for_hash:
+                    self._note_stamp(connection, file, stamp)
             return untaken
 
     def _note_stamp(self, connection: sqlite3.Connection, file: LandingFile, stamp: Stamp) -> None:
@@ -755,6 +756,16 @@ def _fingerprint(rows: Iterable[sqlite3.Row]) -> str:
     for row in rows:
         digest.update("\0".join(row).encode() + b"\n")
     return digest.hexdigest()
+
+
+def _hash_or_stand_in(file: LandingFile, stamp: Stamp) -> str:
+    """What is noted of a file's content; of one that cannot be read, there is nothing new as long as its stamp stays."""
+    try:
+        return file.sha256()
+    except FileNotFoundError:
+        raise
+    except OSError:
+        return stamp.stand_in_for_hash
 
 
 def _stamp(row: sqlite3.Row) -> Stamp:

@@ -8,13 +8,14 @@ Not here: which files are to be taken (`warehouse.landing`, `warehouse.ledger`),
 a function (`quality.admission.judge`).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 import polars as pl
+import pyarrow as pa
 
 from models.logs import COLUMNS, EVENT_TIME
 from models.masking import harmless
@@ -30,6 +31,7 @@ from warehouse.readers.records import Fault, Layout, ReconciliationError, Record
 
 ROWS_PER_BATCH = 250_000
 PUT_IN_PLACE_AT_A_TIME = 16
+REASONS = pa.large_list(pa.large_string())
 
 
 class Judgement(Protocol):
@@ -48,9 +50,9 @@ class _OpenFile:
 
     file: LandingFile
     stamp: Stamp
-    sha256: str
     accepted: lake.RowWriter
     rejected: lake.RowWriter
+    sha256: str = ""
     records: int = 0
     first_event: object = None
     last_event: object = None
@@ -104,20 +106,14 @@ class _Loader:
             opened = _OpenFile(
                 file,
                 file.stamp(),
-                file.sha256(),
                 lake.accepted_writer(self._paths, file),
                 lake.rejected_writer(self._paths, file),
             )
         except FileNotFoundError:
             return
         self._open.append(opened)
-        columns = COLUMNS[file.log]
-        layout = Layout(
-            tuple(column.name for column in columns),
-            tuple(column.name for column in columns if column.must_be_in_file),
-        )
         try:
-            for records in open_records(file.path, layout):
+            for records in _read(opened):
                 self._pending.append((opened, records))
                 self._pending_rows += records.text.height
                 if self._pending_rows >= self._batch_rows:
@@ -125,7 +121,7 @@ class _Loader:
             opened.is_read = True
         except RefusedFile as refusal:
             self._refuse(opened, str(refusal))
-        except FileNotFoundError:
+        except _VanishedFile:
             self._let_go(opened)
 
     def finish(self) -> list[LoadedFile]:
@@ -236,6 +232,35 @@ class _Loader:
         self._loaded += [loaded for _, loaded in taken]
 
 
+class _VanishedFile(Exception):
+    """A file that was there when the landing zone was looked at, and is no longer."""
+
+
+def _read(opened: _OpenFile) -> Iterator[Records]:
+    """The records of a file, after its hash. A generator, so that only what goes wrong in reading is put down to the file.
+
+    Raises:
+        RefusedFile: it cannot be taken as a whole, or the system does not let it be read: then something else stands for
+            its hash, and its stamp is noted as one not to be trusted, so that each refresh tries again.
+        _VanishedFile: it has gone.
+    """
+    columns = COLUMNS[opened.file.log]
+    layout = Layout(
+        tuple(column.name for column in columns),
+        tuple(column.name for column in columns if column.must_be_in_file),
+    )
+    try:
+        opened.sha256 = opened.file.sha256()
+        yield from open_records(opened.file.path, layout)
+    except FileNotFoundError as error:
+        raise _VanishedFile from error
+    except OSError as error:
+        opened.sha256 = opened.stamp.stand_in_for_hash
+        opened.stamp = replace(opened.stamp, noted_ns=0)
+        why = error.strerror or type(error).__name__
+        raise RefusedFile(f"cannot be read: {why}; each refresh tries again") from error
+
+
 def _rejected_rows(
     opened: _OpenFile,
     records: Records,
@@ -251,7 +276,8 @@ def _rejected_rows(
         {
             "source_file": [opened.file.source_file] * len(numbers),
             "row_number": numbers,
-            "reasons": reasons + [list(broken.reasons) for broken in records.broken],
+            # Through Arrow: polars would make a series of each of the lists, at kilobytes apiece.
+            "reasons": pl.Series(pa.array(reasons + [list(broken.reasons) for broken in records.broken], REASONS)),
             "raw_row": [lake.cut_raw_row(erased.raw_row(row) if erased else row) for row in raw],
         },
         schema=lake.QUARANTINE_SCHEMA,

@@ -190,6 +190,9 @@ def read_csv(content: bytes) -> Reading:
     except BrokenLine as error:
         raise Refused(f"the header cannot be read: {error}") from None
     columns = [name.strip(WHITE_SPACE) for name in header]
+    # Silent: lines that end with CR alone. The whole file would be a header, and its rows be lost unseen.
+    if any("\r" in name.replace("\r\n", "") for name in columns):
+        raise Refused("a CR without LF in the header")
     at += count
     records: list[Record] = []
     while at < len(lines):

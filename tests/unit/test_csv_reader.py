@@ -151,17 +151,6 @@ def test_raw_rows_are_the_records_as_they_came(read_file):
 # Sizes
 
 
-@pytest.mark.parametrize("block_bytes", [None, 1 << 16])
-@pytest.mark.parametrize("place", ["first", "middle", "last"])
-def test_an_unclosed_quote_in_a_large_file_costs_its_own_line_only(read_file, place, block_bytes):
-    good = [b"%d,value %d" % (number, number) for number in range(20_000)]
-    at = {"first": 0, "middle": 10_000, "last": 20_000}[place]
-    content = b"a,b\n" + b"\n".join([*good[:at], b'x,"never closed', *good[at:]]) + b"\n"
-    reading = read_file("f.csv", content, LAYOUT, block_bytes)
-    assert reading.broken_raw == {at + 1: 'x,"never closed'}
-    assert [",".join(row).encode() for _, row in sorted(reading.rows.items())] == good
-
-
 @pytest.mark.parametrize(("lines_in_all", "is_record"), [(99, True), (100, True), (101, False)])
 @pytest.mark.parametrize("block_bytes", [None, 64])
 def test_a_record_takes_up_to_a_hundred_lines(read_file, lines_in_all, is_record, block_bytes):

@@ -124,28 +124,6 @@ CONTENTS = {
 }
 
 
-@pytest.mark.parametrize("extension", CONTENTS)
-def test_accepted_and_quarantined_rows_are_the_records_of_the_file(warehouse, extension):
-    warehouse.drop(f"2026-01-05.{extension}", CONTENTS[extension])
-    (loaded,) = warehouse.load().values()
-    assert (loaded.records, loaded.accepted, loaded.rejected) == (4, 2, 2)
-    assert warehouse.contacts() == ["k1", "k2"]
-    assert [(number, raw) for _, number, raw in warehouse.quarantine()] == [
-        (2, CONTENTS["jsonl"].split(b"\n")[1].decode() if extension == "jsonl" else BAD.decode().strip()),
-        (3, "broken"),
-    ]
-
-
-def test_parquet_rows_are_accepted_and_quarantined_alike(warehouse):
-    path = warehouse.drop("2026-01-05.parquet", b"")
-    moment = datetime(2026, 1, 5, 12)
-    pq.write_table(pa.table({"contact_id": ["k1", None, "k2"], "unsubscribed_at": [moment, moment, moment]}), path)
-    (loaded,) = warehouse.load().values()
-    assert (loaded.records, loaded.accepted, loaded.rejected) == (3, 2, 1)
-    assert warehouse.contacts() == ["k1", "k2"]
-    assert [number for _, number, _ in warehouse.quarantine()] == [2]
-
-
 def test_what_is_noted_of_a_file_is_what_was_taken(warehouse):
     path = warehouse.drop(
         "2026-01-05.csv", b"contact_id,unsubscribed_at,x,y\nk1,2026-01-03T12:00,,\nk2,2026-01-09T12:00,,\n"
@@ -341,22 +319,6 @@ def while_judging(act):
     return judging
 
 
-def test_a_file_that_grows_while_it_is_read_is_left_for_the_next_time(warehouse):
-    warehouse.drop("2026-01-05.csv", rows(2))
-    warehouse.load()
-    path = warehouse.drop("2026-01-05.csv", rows(3))
-    warehouse.drop("2026-01-06.csv", rows(1))
-
-    def grow():
-        with path.open("ab") as file:
-            file.write(row(4))
-
-    assert list(warehouse.load(judge=while_judging(grow))) == ["2026-01-06.csv"]
-    assert warehouse.contacts("2026-01-05.csv") == ["k1", "k2"]
-    assert warehouse.left_aside() == []
-    assert warehouse.load()["2026-01-05.csv"].accepted == 4
-
-
 def test_a_file_that_is_replaced_while_it_is_refused_keeps_what_it_gave(warehouse, monkeypatch):
     monkeypatch.setattr(lines, "BLOCK_BYTES", 100)
     warehouse.drop("2026-01-05.csv.gz", gzip.compress(rows(2)))
@@ -367,15 +329,6 @@ def test_a_file_that_is_replaced_while_it_is_refused_keeps_what_it_gave(warehous
     assert warehouse.load(batch_rows=1, judge=while_judging(lambda: replacement.replace(path))) == {}
     assert warehouse.contacts() == ["k1", "k2"]
     assert warehouse.load()["2026-01-05.csv.gz"].accepted == 100
-
-
-def test_a_file_that_vanishes_while_it_is_read_keeps_what_it_gave(warehouse):
-    warehouse.drop("2026-01-05.csv", rows(2))
-    warehouse.load()
-    path = warehouse.drop("2026-01-05.csv", rows(3))
-    assert warehouse.load(judge=while_judging(path.unlink)) == {}
-    assert warehouse.contacts() == ["k1", "k2"]
-    assert warehouse.left_aside() == []
 
 
 def test_a_file_that_vanishes_before_it_is_read_is_passed_over(warehouse):

@@ -10,6 +10,7 @@ Not here: what the values must be (`models.logs`).
 """
 
 import io
+import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -36,6 +37,7 @@ from warehouse.readers.records import (
 WHITE_SPACE = " \t\n\x0b\x0c\r"
 _NO_SEPARATORS = bytes(set(range(256)) - set(b",\n"))
 _NO_LINES, _NO_NUMBERS = pl.Series([], dtype=pl.String), pl.Series([], dtype=pl.Int64)
+_LONE_CR = re.compile(r"\r(?!\n)")
 _QUOTED_FIELD, _PLAIN_FIELD = r'"(?:[^"]|"")*"', r'[^",]*'
 
 
@@ -168,6 +170,9 @@ class _CsvReader:
         if fields is None:
             raise RefusedFile(f"the header cannot be read: {why or 'line: has an unclosed quote'}")
         self._names = [name.strip(WHITE_SPACE) for name in fields]
+        # Where lines end with CR alone, all of the file is one header line, and none of its rows would ever be missed.
+        if any(_LONE_CR.search(name) for name in self._names):
+            raise RefusedFile("the header holds a CR without LF; lines must end with LF or CRLF")
         self._unknown = frozenset(self._layout.check(self._names))
         field = f"(?:{_QUOTED_FIELD}|{_PLAIN_FIELD})"
         self._strict_record = rf"^{field}(?:,{field}){{{len(fields) - 1}}}\r?$"

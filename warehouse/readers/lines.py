@@ -1,4 +1,4 @@
-"""The lines of a text file, plain or gzipped, in blocks of bounded size.
+"""The lines of a text file, plain or gzipped, in blocks of bounded size and so many lines.
 
 A line ends with LF; a CR before it is left on. A line beyond the size of a record is not held in memory: its beginning
 stands for it. The lines that went out are counted here, apart from whoever makes records of them.
@@ -16,6 +16,9 @@ from typing import BinaryIO
 from warehouse.readers.records import MAX_RECORD_BYTES, RefusedFile
 
 BLOCK_BYTES = 16 << 20
+BLOCK_LINES = 250_000
+"""About as many lines as go into a block, however short they are: a record costs much more than its bytes."""
+
 OVERLONG_HEAD_BYTES = 64 << 10
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -83,4 +86,14 @@ def _chunks(file: BinaryIO) -> Iterator[bytes]:
     if head != BYTE_ORDER_MARK:
         yield head
     while chunk := file.read(BLOCK_BYTES):
+        yield from _pieces(chunk)
+
+
+def _pieces(chunk: bytes) -> Iterator[bytes]:
+    """A chunk in one piece, as almost always, or in as many as keep each to the lines that a block may hold."""
+    if len(chunk) <= BLOCK_LINES or chunk.count(b"\n") <= BLOCK_LINES:
         yield chunk
+        return
+    middle = len(chunk) // 2
+    yield from _pieces(chunk[:middle])
+    yield from _pieces(chunk[middle:])

@@ -40,6 +40,8 @@ def read(path: Path, layout: Layout) -> Iterator[Records]:
                 yield _records_of(batch, layout, unknown, first_row=read_rows + 1)
                 read_rows += batch.num_rows
     except (pa.ArrowInvalid, OSError, pa.ArrowNotImplementedError) as error:
+        if isinstance(error, OSError) and error.errno:
+            raise  # of the system, not of the file's content
         raise RefusedFile(f"not a whole Parquet file: {str(error).splitlines()[0][:200].rstrip('.')}") from error
     if read_rows != row_count:
         raise RefusedFile(f"not a whole Parquet file: its footer tells of {row_count} rows, {read_rows} are there")

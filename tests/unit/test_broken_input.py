@@ -1,0 +1,416 @@
+"""Every kind of broken input, in every format: exactly which rows load, which are quarantined and why, which files are refused.
+
+Each case is a real file in a real landing zone, taken by the real load beside a good file, which loads whatever the case.
+Row 1, and the last row where there are others, are good.
+
+Not here: what a value must be (`test_admission`), every way to break a line (`test_csv_reader`, `test_jsonl_reader`),
+files that are no plain files or change while they are read (`test_odd_files`).
+"""
+
+import datetime as dt
+import gzip
+import io
+import json
+import tracemalloc
+import zipfile
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from models.text import ID, TIMESTAMP
+from quality.admission import judge
+from tests.unit.test_loading import Warehouse
+from warehouse.readers import lines
+
+HEADER = b"contact_id,unsubscribed_at,source\n"
+MARK = b"\xef\xbb\xbf"
+NUL, NOT_UTF8, NOT_JSON = "line: holds a NUL", "line: is not valid UTF-8", "line: is not a JSON object"
+UNCLOSED, STRAY, AFTER = (
+    "line: has an unclosed quote",
+    "line: has a quote within an unquoted field",
+    "line: has text after a closing quote",
+)
+TOO_LONG = "line: is longer than 1 MiB"
+NO_UTF8 = "source: is not valid UTF-8"
+NO_ID, NO_MOMENT = f"contact_id: {ID.rule}", f"unsubscribed_at: {TIMESTAMP.rule}"
+MOMENT = dt.datetime(2026, 1, 5, 12)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A file, and what it gives: contacts by row number; raw row and reasons by row number; what its refusal says."""
+
+    content: bytes
+    accepted: dict[int, str] = field(default_factory=dict)
+    rejected: dict[int, tuple[str, list[str]]] = field(default_factory=dict)
+    refusal: str | None = None
+    unknown: tuple[str, ...] = ()
+
+
+@pytest.fixture
+def warehouse(tmp_path) -> Warehouse:
+    return Warehouse(tmp_path)
+
+
+def check(warehouse: Warehouse, name: str, case: Case) -> None:
+    warehouse.drop(name, case.content)
+    warehouse.drop("2026-01-06.csv", HEADER + b"good,2026-01-06T12:00,\n")
+    loaded = warehouse.load(batch_rows=250_000)
+    taken = loaded.pop(name)
+    assert loaded["2026-01-06.csv"].accepted == 1
+    if case.refusal is None:
+        assert taken.refusal is None
+    else:
+        assert case.refusal in (taken.refusal or "")
+    assert taken.unknown_columns == case.unknown
+    assert (taken.accepted, taken.rejected) == (len(case.accepted), len(case.rejected))
+    assert taken.records == taken.accepted + taken.rejected
+    warehouse.quarantine()
+    found = warehouse.published("select row_number, raw_row, reasons from rejected_rows order by all")
+    assert {number: (raw, reasons) for number, raw, reasons in found} == case.rejected
+    assert accepted(warehouse, name) == case.accepted
+
+
+def accepted(warehouse: Warehouse, name: str) -> dict[int, str]:
+    """Contacts in the lake by row number."""
+    rows = {}
+    for file in warehouse.paths.lake.glob("unsubscribes/log_date=*/*.parquet"):
+        for row in pq.ParquetFile(file).read(["contact_id", "source_file", "row_number"]).to_pylist():
+            if row["source_file"] == name:
+                assert row["row_number"] not in rows
+                rows[row["row_number"]] = row["contact_id"]
+    return rows
+
+
+# CSV, plain and zipped
+
+
+def among(*middle: bytes, end: bytes = b"\n") -> bytes:
+    """A CSV file with lines between two good rows."""
+    return HEADER + end.join([b"k1,2026-01-05T12:00,", *middle, b"kz,2026-01-05T12:00,"]) + end
+
+
+def one(line: str, reason: str, raw: str | None = None, content: bytes | None = None) -> Case:
+    """A line that is a bad row by itself."""
+    return Case(content or among(line.encode()), {1: "k1", 3: "kz"}, {2: (line if raw is None else raw, [reason])})
+
+
+GOOD = {1: "k1", 2: "kz"}
+UTF_16 = among().decode()
+
+CSV = {
+    "too few fields": one("k2,2026-01-05T12:00", "line: has 2 fields, the header 3"),
+    "too many fields": one("k2,2026-01-05T12:00,,x", "line: has 4 fields, the header 3"),
+    "two bad values": Case(
+        among(b"k" * 129 + b",yesterday,"), {1: "k1", 3: "kz"}, {2: ("k" * 129 + ",yesterday,", [NO_ID, NO_MOMENT])}
+    ),
+    "an unclosed quote": one('k2,2026-01-05T12:00,"link', UNCLOSED),
+    "an unclosed quote first": Case(
+        HEADER + b'"k0,2026-01-05T12:00,\n' + b"k1,2026-01-05T12:00,\n", {2: "k1"}, {1: ('"k0,2026-01-05T12:00,', [UNCLOSED])}
+    ),
+    "an unclosed quote last": Case(among() + b'k3,2026-01-05T12:00,"', GOOD, {3: ('k3,2026-01-05T12:00,"', [UNCLOSED])}),
+    "a stray quote": one('k2,2026-01-05T12:00,li"nk', STRAY),
+    "a stray quote after a quoted field": one('k2,2026-01-05T12:00,"li"nk', AFTER),
+    "white space before a quote": one('k2,2026-01-05T12:00, "link"', STRAY),
+    "embedded line breaks": Case(among(b'k2,2026-01-05T12:00,"a\r\n\n""b""\n"'), {1: "k1", 2: "k2", 3: "kz"}),
+    "mixed line ends": Case(among(b"k2,2026-01-05T12:00,\r", b'k3,2026-01-05T12:00,"x"\r'), {1: "k1", 2: "k2", 3: "k3", 4: "kz"}),
+    "no line end at the end": Case(among().rstrip(b"\n"), GOOD),
+    "line ends of CR alone": Case(among().replace(b"\n", b"\r"), refusal="CR without LF"),
+    "line ends of CR alone, after the header": Case(
+        among().replace(b"\n", b"\r").replace(b"\r", b"\n", 1),
+        {},
+        {1: ("k1,2026-01-05T12:00,\rkz,2026-01-05T12:00,", ["line: has 5 fields, the header 3"])},
+    ),
+    "a byte-order mark": Case(MARK + among(), GOOD),
+    "a byte-order mark twice": Case(MARK + MARK + among(), refusal="contact_id"),
+    "a byte-order mark in the middle": one("\ufeff", "line: has 1 fields, the header 3"),
+    "UTF-16": Case(UTF_16.encode("utf-16"), refusal="must be UTF-8, not UTF-16"),
+    "UTF-16 without a mark": Case(UTF_16.encode("utf-16-be"), refusal="must be UTF-8, not UTF-16"),
+    "invalid UTF-8": one("", NOT_UTF8, "k2,2026-01-05T12:00,caf\\xe9", among(b"k2,2026-01-05T12:00,caf\xe9")),
+    "a NUL": one("k2,2026-01-05T12:00,a\0", NUL),
+    "zeros at the end, as after a crash": Case(among() + bytes(4096), GOOD, {3: ("\0" * 4096, [NUL])}),
+    "a header in another order": Case(b"source,unsubscribed_at,contact_id\n,2026-01-05T12:00,k1\n", {1: "k1"}),
+    "a quoted header": Case(among().replace(b"contact_id", b'"contact_id"', 1), GOOD),
+    "a header with a trailing comma": Case(
+        b"contact_id,unsubscribed_at,\nk1,2026-01-05T12:00,\nk2,2026-01-05T12:00\n",
+        {1: "k1"}, {2: ("k2,2026-01-05T12:00", ["line: has 2 fields, the header 3"])}, unknown=("",),
+    ),
+    "a header of another case": Case(among().replace(b"contact_id", b"Contact_ID"), refusal="missing: contact_id"),
+    "a header in the middle": one("contact_id,unsubscribed_at,source", NO_MOMENT),
+    "a column twice": Case(among().replace(b"source", b"contact_id"), refusal="column twice: 'contact_id'"),
+    "an unknown column": Case(among().replace(b"source", b"tenant"), GOOD, unknown=("tenant",)),
+    "a missing column": Case(b"contact_id,source\nk1,\n", refusal="required column missing: unsubscribed_at"),
+    "no header": Case(b"k1,2026-01-05T12:00,\n", refusal="is there a header line?"),
+    "nothing": Case(b""),
+    "blank lines": Case(b"\n \r\n\t\n\n"),
+    "a header alone": Case(HEADER),
+    "semicolons": Case(among().replace(b",", b";"), refusal="is there a header line?"),
+    "tabs": Case(among().replace(b",", b"\t"), refusal="is there a header line?"),
+    "JSON": Case(b'{"contact_id": "k1"}\n', refusal="header"),
+    "a web page": Case(b"<html>\n<body>\n", refusal="is there a header line?"),
+    "PDF": Case(b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n", refusal="is there a header line?"),
+    "numbers in quotes": Case(HEADER + b'"1","2026-01-05T12:00","7"\n', {1: "1"}),
+}  # fmt: skip
+
+
+def zipped(content: bytes) -> bytes:
+    """In several members, cut anywhere, one of them empty."""
+    middle = len(content) // 2
+    return gzip.compress(content[:middle]) + gzip.compress(b"") + gzip.compress(content[middle:])
+
+
+@pytest.mark.parametrize("extension", ["csv", "csv.gz"])
+@pytest.mark.parametrize("case", CSV.values(), ids=CSV)
+def test_csv(warehouse, case, extension):
+    content = zipped(case.content) if extension.endswith("gz") else case.content
+    check(warehouse, f"2026-01-05.{extension}", replace(case, content=content))
+
+
+# JSON lines, plain and zipped
+
+
+def objects(*middle: bytes, end: bytes = b"\n") -> bytes:
+    """A file of JSON lines with lines between two good rows."""
+    good = b'{"contact_id": "%s", "unsubscribed_at": "2026-01-05T12:00"}'
+    return end.join([good % b"k1", *middle, good % b"kz"]) + end
+
+
+def broken(line: bytes, reason: str = NOT_JSON) -> Case:
+    return Case(objects(line), {1: "k1", 3: "kz"}, {2: (line.decode(errors="backslashreplace"), [reason])})
+
+
+def value(key: str, literal: str, *reasons: str, unknown: tuple[str, ...] = ()) -> Case:
+    """A row that is good but for one value, or good."""
+    values = {"contact_id": '"k2"', "unsubscribed_at": '"2026-01-05T12:00"'} | {key: literal}
+    line = "{" + ", ".join(f'"{name}": {literal}' for name, literal in values.items()) + "}"
+    good = {2: json.loads(values["contact_id"], parse_int=str)} if not reasons else {}
+    bad = {2: (line, list(reasons))} if reasons else {}
+    return Case(objects(line.encode()), {1: "k1", 3: "kz"} | good, bad, unknown=unknown)
+
+
+def no_text(key: str, what: str) -> str:
+    return f"{key}: must be text or a number, not {what}"
+
+
+JSONL = {
+    "an unclosed quote": broken(b'{"contact_id": "k2, "unsubscribed_at": "2026-01-05T12:00"}'),
+    "an object that is cut": broken(b'{"contact_id": "k2"'),
+    "an object over two lines": Case(
+        objects(b'{"contact_id": "k2",', b'"unsubscribed_at": "2026-01-05T12:00"}'),
+        {1: "k1", 4: "kz"},
+        {2: ('{"contact_id": "k2",', [NOT_JSON]), 3: ('"unsubscribed_at": "2026-01-05T12:00"}', [NOT_JSON])},
+    ),
+    "two objects on a line": broken(b"{} {}"),
+    "an array": broken(b'[{"contact_id": "k2", "unsubscribed_at": "2026-01-05T12:00"}]'),
+    "text": broken(b'"k2"'),
+    "a number": broken(b"7"),
+    "null": broken(b"null"),
+    "CSV": broken(b"k2,2026-01-05T12:00,"),
+    "NaN": broken(b'{"contact_id": NaN}'),
+    "infinity": broken(b'{"contact_id": -Infinity}'),
+    "invalid UTF-8": broken(b'{"contact_id": "\xff"}', NOT_UTF8),
+    "half a surrogate pair": broken(b'{"contact_id": "\\ud800"}', NOT_UTF8),
+    "a NUL": broken(b'{"contact_id": "k\0"}', NUL),
+    "a NUL by escape": value("source", '"\\u0000"', "source: holds a NUL"),
+    "arrays without end": broken(b'{"x": ' + b"[" * 50_000),
+    "a boolean": value("source", "true", no_text("source", "a boolean")),
+    "an array as a value": value("source", '["link"]', no_text("source", "an array")),
+    "an object as a value": value("contact_id", '{"id": "k2"}', no_text("contact_id", "an object")),
+    "an object under an unknown key": value("meta", '{"a": [{"b": null}]}', unknown=("meta",)),
+    "a key twice": value("contact_id", '"k2", "contact_id": "k2"', "contact_id: stands twice in the JSON object"),
+    "a missing key": Case(
+        objects(b'{"contact_id": "k2"}'), {1: "k1", 3: "kz"},
+        {2: ('{"contact_id": "k2"}', ["unsubscribed_at: is required"])},
+    ),
+    "an empty object": Case(
+        objects(b"{}"), {1: "k1", 3: "kz"}, {2: ("{}", ["contact_id: is required", "unsubscribed_at: is required"])}
+    ),
+    "null where a value is required": value("unsubscribed_at", "null", "unsubscribed_at: is required"),
+    "a number where there should be text": value("contact_id", "20"),
+    "a number where there should be a moment": value("unsubscribed_at", "1767616200", NO_MOMENT),
+    "a huge integer": value("contact_id", "9" * 5000, NO_ID),
+    "text with line breaks": value("source", '"a\\n\\r\\"b"'),
+    "mixed line ends": Case(objects() + objects(end=b"\r\n"), {1: "k1", 2: "kz", 3: "k1", 4: "kz"}),
+    "line ends of CR alone": Case(
+        objects(end=b"\r"), {}, {1: (objects(end=b"\r").decode().removesuffix("\r"), [NOT_JSON])}
+    ),
+    "a byte-order mark": Case(MARK + objects(), GOOD),
+    "UTF-16": Case(
+        "{}\n".encode("utf-16"), {},
+        {1: ("\\xff\\xfe{\0}\0", [NUL]), 2: ("\0", [NUL])},
+    ),
+    "nothing": Case(b""),
+    "blank lines": Case(b"\n \r\n\t\n\n"),
+    "a list of objects, laid out": Case(
+        b"[\n" + objects().replace(b"}\n", b"},\n") + b"]\n", {},
+        {number: (line, [NOT_JSON]) for number, line in enumerate(
+            ["[", *objects().decode().replace("}\n", "},\n").splitlines(), "]"], 1)},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("extension", ["jsonl", "jsonl.gz"])
+@pytest.mark.parametrize("case", JSONL.values(), ids=JSONL)
+def test_jsonl(warehouse, case, extension):
+    content = zipped(case.content) if extension.endswith("gz") else case.content
+    check(warehouse, f"2026-01-05.{extension}", replace(case, content=content))
+
+
+# Parquet
+
+
+def parquet(**columns) -> bytes:
+    buffer = io.BytesIO()
+    rows = max(map(len, columns.values()))
+    given = {"contact_id": ["k1", "k2", "kz"][:rows], "unsubscribed_at": [MOMENT] * rows} | columns
+    pq.write_table(pa.table(given), buffer)
+    return buffer.getvalue()
+
+
+def source(values: pa.Array | list, what: str | None = None) -> Case:
+    """A column of null, a value, null; and what is wrong with the value."""
+    contents, all_rows = parquet(source=values), {1: "k1", 2: "k2", 3: "kz"}
+    if what is None:
+        return Case(contents, all_rows)
+    shown = pq.ParquetFile(io.BytesIO(contents)).read(["source"]).column(0)[1].as_py()
+    raw = {"contact_id": "k2", "unsubscribed_at": "2026-01-05T12:00:00", "source": shown}
+    return Case(contents, {1: "k1", 3: "kz"}, {2: (json.dumps(raw), [no_text("source", what)])})
+
+
+def moments(kind: pa.DataType) -> Case:
+    return Case(parquet(unsubscribed_at=pa.array([MOMENT, MOMENT, MOMENT]).cast(kind)), {1: "k1", 2: "k2", 3: "kz"})
+
+
+def twice() -> bytes:
+    buffer = io.BytesIO()
+    pq.write_table(
+        pa.Table.from_arrays([["k1"], [MOMENT], ["k1"]], ["contact_id", "unsubscribed_at", "contact_id"]), buffer
+    )
+    return buffer.getvalue()
+
+
+WHOLE = parquet(source=[None, "link", None])
+PARQUET = {
+    "no rows": Case(parquet(contact_id=pa.array([], pa.string()), unsubscribed_at=pa.array([], pa.timestamp("us")))),
+    "nothing": Case(b""),
+    "cut in the middle": Case(WHOLE[: len(WHOLE) // 2], refusal="not a whole Parquet file"),
+    "cut by a byte": Case(WHOLE[:-1], refusal="not a whole Parquet file"),
+    "CSV": Case(among(), refusal="not a whole Parquet file"),
+    "gzip": Case(gzip.compress(WHOLE), refusal="not a whole Parquet file"),
+    "a column twice": Case(twice(), refusal="column twice: 'contact_id'"),
+    "a missing column": Case(parquet(contact_id=["k1"], unsubscribed_at=pa.nulls(1)).replace(b"contact_id", b"kontact_id"),
+                             refusal="required column missing: contact_id"),
+    "an unknown column": replace(source(["x", None, "x"]), content=parquet(tenant=[[1], None, [2]]), unknown=("tenant",)),
+    "booleans": source([None, True, None], "a boolean"),
+    "lists": source([None, ["a"], None], "list<element: string>"),
+    "structures": source([None, {"a": 1}, None], "struct<a: int64>"),
+    "integers": source([None, 7, None]),
+    "doubles": source([None, 2.5, None]),
+    "decimals": source([None, Decimal("2.50"), None]),
+    "a dictionary": source(pa.array([None, "link", None]).dictionary_encode()),
+    "dates": source([None, dt.date(2026, 1, 5), None]),
+    "nulls of no type": source(pa.nulls(3)),
+    "numbers for ids": Case(parquet(contact_id=[1, 2, 3]), {1: "1", 2: "2", 3: "3"}),
+    "whole doubles for ids": Case(parquet(contact_id=[1.0, 2.0, 3.0]), {1: "1", 2: "2", 3: "3"}),
+    "moments with a zone": moments(pa.timestamp("ms", "Europe/Berlin")),
+    "moments in seconds": moments(pa.timestamp("s")),
+    "moments as text": Case(parquet(unsubscribed_at=["2026-01-05 12:00"] * 3), {1: "k1", 2: "k2", 3: "kz"}),
+    "dates for moments": Case(
+        parquet(unsubscribed_at=[dt.date(2026, 1, 5)]), {},
+        {1: ('{"contact_id": "k1", "unsubscribed_at": "2026-01-05"}', [NO_MOMENT])},
+    ),
+    "invalid UTF-8": Case(
+        parquet(source=pa.array([None, b"\xff", None])), {1: "k1", 3: "kz"},
+        {2: (r'{"contact_id": "k2", "unsubscribed_at": "2026-01-05T12:00:00", "source": "\\xff"}', [NO_UTF8])},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", PARQUET.values(), ids=PARQUET)
+def test_parquet(warehouse, case):
+    check(warehouse, "2026-01-05.parquet", case)
+
+
+# Files under the name of another kind
+
+ZIP = io.BytesIO()
+with zipfile.ZipFile(ZIP, "w") as archive:
+    archive.writestr("2026-01-05.csv", among())
+
+MISNAMED = {
+    "gzip named .csv": ("csv", gzip.compress(among(), mtime=0), "the header is not UTF-8 text"),
+    "ZIP named .csv": ("csv", ZIP.getvalue(), "the header is not UTF-8 text"),
+    "Parquet named .csv": ("csv", WHOLE, "header"),
+    "plain text named .csv.gz": ("csv.gz", among(), "not a whole gzip file"),
+    "plain text named .jsonl.gz": ("jsonl.gz", objects(), "not a whole gzip file"),
+    "ZIP named .csv.gz": ("csv.gz", ZIP.getvalue(), "not a whole gzip file"),
+    "cut gzip": ("csv.gz", gzip.compress(among())[:-9], "not a whole gzip file"),
+    "gzip with a cut second member": ("jsonl.gz", zipped(objects())[:-3], "not a whole gzip file"),
+    "corrupt gzip": ("jsonl.gz", gzip.compress(objects())[:-8] + bytes(8), "not a whole gzip file"),
+    "gzip with rubbish after it": ("csv.gz", gzip.compress(among()) + b"rubbish", "not a whole gzip file"),
+}
+
+
+@pytest.mark.parametrize(("extension", "content", "refusal"), MISNAMED.values(), ids=MISNAMED)
+def test_a_file_that_is_not_what_its_name_says(warehouse, extension, content, refusal):
+    check(warehouse, f"2026-01-05.{extension}", Case(content, refusal=refusal))
+
+
+# Sizes
+
+MANY = 300_000
+"""More rows than a batch holds."""
+
+
+@pytest.mark.parametrize(("place", "extension"), [(0, "csv"), (MANY // 2, "csv.gz"), (MANY, "csv")])
+def test_an_unclosed_quote_in_a_large_file_costs_its_own_line_only(warehouse, place, extension):
+    good = [b"k%d,2026-01-05T12:00:00,\n" % number for number in range(MANY)]
+    content = HEADER + b"".join([*good[:place], b'kx,2026-01-05T12:00,"never closed\n', *good[place:]])
+    contacts = {number + 1 + (number >= place): f"k{number}" for number in range(MANY)}
+    case = Case(content, contacts, {place + 1: ('kx,2026-01-05T12:00,"never closed', [UNCLOSED])})
+    check(
+        warehouse,
+        f"2026-01-05.{extension}",
+        replace(case, content=gzip.compress(content, 1)) if extension == "csv.gz" else case,
+    )
+
+
+LONG = {
+    "a CSV line": ("csv", among(b"k2,2026-01-05T12:00," + b"x" * 10_000_000)),
+    "a quoted CSV field": ("csv", among(b'k2,2026-01-05T12:00,"' + b"x" * 10_000_000 + b'"')),
+    "a JSON line": ("jsonl", objects(b'{"contact_id": "' + b"x" * 10_000_000 + b'"}')),
+    "a zipped line of 100 MB": ("jsonl.gz", gzip.compress(objects(b"x" * 100_000_000), 1)),
+}
+
+
+@pytest.mark.parametrize(("extension", "content"), LONG.values(), ids=LONG)
+def test_a_line_of_megabytes_is_one_bad_row_in_bounded_memory(warehouse, extension, content):
+    warehouse.drop(f"2026-01-05.{extension}", content)
+    tracemalloc.start()
+    (loaded,) = warehouse.load().values()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (loaded.records, loaded.accepted, loaded.rejected) == (3, 2, 1)
+    assert warehouse.contacts() == ["k1", "kz"]
+    warehouse.quarantine()
+    ((number, size, reasons),) = warehouse.published("select row_number, strlen(raw_row), reasons from rejected_rows")
+    assert (number, size, reasons) == (2, 64 << 10, [TOO_LONG])
+    assert peak < 70 << 20
+
+
+@pytest.mark.parametrize("extension, line", [("csv", b",,\n"), ("csv", b"x\n"), ("jsonl", b"x\n")])
+def test_a_great_many_short_bad_lines_come_in_batches(warehouse, monkeypatch, extension, line):
+    monkeypatch.setattr(lines, "BLOCK_LINES", 1000)
+    warehouse.drop(f"2026-01-05.{extension}", (HEADER if extension == "csv" else b"") + line * 5000)
+    together = []
+
+    def counting(log, text, faults):
+        together.append(text.height)
+        return judge(log, text, faults)
+
+    (loaded,) = warehouse.load(batch_rows=1, judge=counting).values()
+    assert (loaded.records, loaded.rejected) == (5000, 5000)
+    assert max(together) <= 1000

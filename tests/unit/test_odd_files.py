@@ -1,0 +1,201 @@
+"""What is no plain file under a log file's name, what cannot be read, and what changes while it is read.
+
+Not here: what is in a file (`test_broken_input`).
+"""
+
+import gzip
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from quality.admission import judge
+from tests.unit.test_loading import HEADER, Warehouse, row, rows
+from warehouse.landing import scan
+from warehouse.readers import lines, parquet_files
+
+NOBODY = 65534
+
+
+@pytest.fixture
+def warehouse(tmp_path) -> Warehouse:
+    return Warehouse(tmp_path)
+
+
+# What is no plain file
+
+
+def test_what_is_no_file_is_reported_and_never_opened(warehouse):
+    """A pipe that is opened for reading waits for ever."""
+    good = warehouse.drop("2026-01-01.csv", rows(1))
+    folder = good.parent
+    os.mkfifo(folder / "2026-01-02.csv")
+    (folder / "2026-01-03.csv").mkdir()
+    (folder / "2026-01-04.csv").symlink_to("nowhere")
+    (folder / "2026-01-05.csv").symlink_to("2026-01-05.csv")
+    (folder / "2026-01-06.csv").symlink_to("/dev/zero")
+    (folder / "2026-01-07").symlink_to("2026-01-07")
+    assert list(warehouse.load()) == ["2026-01-01.csv"]
+    names = [f"2026-01-0{day}.csv" for day in range(2, 7)] + ["2026-01-07"]
+    assert scan(warehouse.landing).ignored == tuple(f"unsubscribes/{name}" for name in names)
+
+
+def test_links_to_files_and_folders_are_followed(warehouse, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "a.csv").write_bytes(rows(1))
+    folder = warehouse.drop("2026-01-01.csv", rows(1)).parent
+    (folder / "2026-01-02.csv").symlink_to(tmp_path / "elsewhere" / "a.csv")
+    (folder / "2026-01-03").symlink_to(tmp_path / "elsewhere")
+    assert sorted(warehouse.load()) == ["2026-01-01.csv", "2026-01-02.csv", "2026-01-03/a.csv"]
+
+
+# What cannot be read
+
+
+@pytest.fixture
+def unprivileged() -> Iterator[Warehouse]:
+    """A warehouse of a user whom the system does forbid things: root becomes somebody else for as long."""
+    folder = Path(tempfile.mkdtemp())
+    is_root = os.geteuid() == 0
+    try:
+        Warehouse(folder / "warm").drop("2026-01-01.csv", rows(1))
+        Warehouse(folder / "warm").load()  # what is imported late may not be readable to others
+        if is_root:
+            os.chown(folder, NOBODY, NOBODY)
+            try:
+                os.seteuid(NOBODY)
+            except PermissionError as error:
+                pytest.skip(f"root may read everything, and may not become another user here: {error}")
+        yield Warehouse(folder / "own")
+    finally:
+        if is_root:
+            os.seteuid(0)
+        shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("extension", ["csv", "jsonl.gz", "parquet"])
+def test_a_file_without_permission_is_refused_alone_and_taken_once_it_may_be_read(unprivileged, extension):
+    warehouse, name = unprivileged, f"2026-01-05.{extension}"
+    warehouse.drop("2026-01-06.csv", rows(2))
+    path = warehouse.drop(name, b"")
+    path.chmod(0)
+    loaded = warehouse.load()
+    assert loaded["2026-01-06.csv"].accepted == 2
+    assert loaded[name].refusal == "cannot be read: Permission denied; each refresh tries again"
+    assert [file.source_file for file in warehouse.ledger.files() if file.refusal] == [name]
+    # There is nothing new in it, and nothing to build, as long as it stays so: looked at again it is, each time.
+    assert warehouse.load() == {}
+    path.chmod(0o644)
+    assert warehouse.load()[name].refusal is None
+    assert warehouse.load() == {}
+
+
+def test_a_file_that_may_no_longer_be_read_gives_its_rows_again_when_it_may(unprivileged):
+    warehouse = unprivileged
+    path = warehouse.drop("2026-01-05.csv", rows(3))
+    warehouse.load()
+    path.chmod(0)
+    assert "Permission denied" in warehouse.load()["2026-01-05.csv"].refusal
+    assert warehouse.contacts() == []
+    path.chmod(0o644)
+    assert warehouse.load()["2026-01-05.csv"].accepted == 3
+
+
+@pytest.mark.parametrize("name", ["2026-01-05.csv", "2026-01-05.parquet"])
+def test_a_disk_that_fails_within_a_file_refuses_that_file_and_it_is_tried_again(warehouse, monkeypatch, name):
+    path = warehouse.drop(name, rows(3))
+    if name.endswith("parquet"):
+        write_parquet(path, 3)
+    warehouse.drop("2026-01-06.csv", rows(1))
+
+    def failing(*_, **__):
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lines.Lines, "_open", failing)
+        patch.setattr(parquet_files.pq, "ParquetFile", failing)
+        assert warehouse.load()[name].refusal.startswith("cannot be read: Input/output error")
+    assert warehouse.load()[name].accepted == 3
+
+
+def test_a_folder_that_cannot_be_written_is_not_put_down_to_the_file(warehouse):
+    """The data folder went, not the log file: that must stop the load, or the file would pass for one that vanished."""
+    warehouse.drop("2026-01-05.csv", rows(3))
+
+    def failing(log, text, faults):
+        raise FileNotFoundError(2, "No such file or directory", "lake")
+
+    with pytest.raises(FileNotFoundError):
+        warehouse.load(batch_rows=1, judge=failing)
+
+
+# What changes while it is read
+
+COUNT = 2000
+
+
+def write_parquet(path: Path, count: int) -> None:
+    contacts = [f"k{number}" for number in range(1, count + 1)]
+    table = pa.table({"contact_id": contacts, "unsubscribed_at": [datetime(2026, 1, 5)] * count})
+    pq.write_table(table, path, row_group_size=100)
+
+
+def write(path: Path, count: int) -> None:
+    if path.name.endswith("parquet"):
+        write_parquet(path, count)
+        return
+    content = rows(count)
+    if "jsonl" in path.name:
+        line = '{"contact_id": "k%d", "unsubscribed_at": "2026-01-05T12:00"}\n'
+        content = "".join(line % number for number in range(1, count + 1)).encode()
+    path.write_bytes(gzip.compress(content) if path.name.endswith("gz") else content)
+
+
+def append(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(HEADER + row(1))
+
+
+def cut(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def replace(path: Path) -> None:
+    beside = path.with_name(f".{path.name}")
+    write(beside, COUNT - 1)
+    beside.replace(path)
+
+
+@pytest.mark.parametrize("extension", ["csv", "csv.gz", "jsonl", "jsonl.gz", "parquet"])
+@pytest.mark.parametrize("change", [append, cut, replace, Path.unlink])
+def test_a_file_that_changes_between_its_batches_keeps_what_it_gave_until_the_next_time(
+    warehouse, monkeypatch, extension, change
+):
+    monkeypatch.setattr(lines, "BLOCK_BYTES", 500)
+    monkeypatch.setattr(parquet_files, "ROWS_PER_BATCH", 100)
+    name = f"2026-01-05.{extension}"
+    path = warehouse.drop(name, b"")
+    write(path, 3)
+    warehouse.load()
+    write(path, COUNT)
+    batches = []
+
+    def changing(log, text, faults):
+        batches.append(text.height)
+        if len(batches) == 2:
+            change(path)
+        return judge(log, text, faults)
+
+    assert warehouse.load(batch_rows=300, judge=changing) == {}
+    assert len(batches) >= 2
+    assert warehouse.contacts() == ["k1", "k2", "k3"]
+    assert (warehouse.quarantine(), warehouse.left_aside()) == ([], [])
+    if path.exists():
+        write(path, COUNT)
+    assert [file.accepted for file in warehouse.load().values()] == [COUNT] * path.exists()
