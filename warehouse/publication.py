@@ -60,9 +60,12 @@ def is_published(settings: Settings, paths: DataPaths, ledger: Ledger, build: Bu
     last = ledger.last_publication()
     if last is None or last[0] != build.build_id or not paths.published_marts.exists():
         return False
-    with duckdb.connect() as connection:
-        connection.execute(f"attach {literal(paths.published_marts)} as published (read_only)")
-        return is_masked(connection, "published") == settings.mask_numbers
+    try:
+        with duckdb.connect() as connection:
+            connection.execute(f"attach {literal(paths.published_marts)} as published (read_only)")
+            return is_masked(connection, "published") == settings.mask_numbers
+    except duckdb.Error:  # what cannot be read is published again
+        return False
 
 
 def is_masked(connection: duckdb.DuckDBPyConnection, database: str) -> bool:
