@@ -197,7 +197,7 @@ def cut_raw_row(raw: str) -> str:
     return raw.encode()[:RAW_ROW_BYTES].decode(errors="ignore")
 
 
-def publish_quarantine(paths: DataPaths, refused: list[dict[str, object]], *, mask_numbers: bool) -> None:
+def publish_quarantine(paths: DataPaths, refused: list[dict[str, object]], *, mask_numbers: bool = False) -> None:
     """Brings `published/quarantine.duckdb` up to date: every row in quarantine, with its numbers as they came or masked,
     and every file refused.
     """
