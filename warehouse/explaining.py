@@ -15,7 +15,7 @@ from warehouse import build
 from warehouse.evidence import SAME, Evidence, attach_published, rules_of
 from warehouse.ledger import Ledger
 from warehouse.paths import DataPaths
-from warehouse.preview import NUMBER_COLUMN, masked
+from models.masking import MASKED_COLUMNS, masked_number
 from warehouse.settings import Settings
 from warehouse.sql import literal
 
@@ -357,7 +357,7 @@ class Explainer:
             names = tuple(column[0] for column in cursor.description)
             rows = tuple(
                 tuple(
-                    masked(value) if name == NUMBER_COLUMN and value else value
+                    masked_number(value) if name in MASKED_COLUMNS and value else value
                     for name, value in zip(names, row, strict=True)
                 )
                 for row in cursor.fetchall()

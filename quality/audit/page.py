@@ -14,7 +14,7 @@ from html import escape
 from models.checks import CheckResult, Rule
 from models.marts import DBT_MARTS
 from quality.audit.history import Compared
-from quality.audit.wording import masked
+from models.masking import masked
 
 _WIDTH, _HEIGHT, _EDGE = 132, 26, 3
 
