@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from models.masking import MASKED_COLUMNS, masked_number
 from models.vocabulary import Log
 from warehouse import build
 from warehouse.evidence import SAME, Evidence, attach_published, rules_of
 from warehouse.ledger import Ledger
 from warehouse.paths import DataPaths
-from models.masking import MASKED_COLUMNS, masked_number
 from warehouse.settings import Settings
 from warehouse.sql import literal
 

@@ -13,8 +13,8 @@ from html import escape
 
 from models.checks import CheckResult, Rule
 from models.marts import DBT_MARTS
-from quality.audit.history import Compared
 from models.masking import masked
+from quality.audit.history import Compared
 
 _WIDTH, _HEIGHT, _EDGE = 132, 26, 3
 

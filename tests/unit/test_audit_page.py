@@ -140,7 +140,7 @@ def test_figures_are_kept_with_builds_and_told_of_published_ones_in_their_order(
 
 def test_figures_of_builds_long_past_go(tmp_path, monkeypatch):
     assert BUILDS_WITH_FIGURES >= 400
-    monkeypatch.setattr("warehouse.ledger.BUILDS_WITH_FIGURES", 2)
+    monkeypatch.setattr("warehouse.ledger.builds.BUILDS_WITH_FIGURES", 2)
     ledger = Ledger(tmp_path / "ledger.sqlite")
     for number in range(4):
         ledger.note_candidate(build(number), [], {}, None)

@@ -1,0 +1,54 @@
+"""The ledger: what the warehouse knows of itself. Which content of which file was taken, what was built from it, which
+checks it passed, what was published and exported, who was erased, and what a person accepted.
+
+One small SQLite file; every method is one transaction. Whatever can be derived from these facts is derived, not stored.
+Each subject has a module with its tables and what is noted of it; here they are put together.
+
+Not here: the rows themselves (`warehouse.lake`), what the facts lead to (`quality.gate`).
+"""
+
+import sqlite3
+
+from warehouse.ledger import builds, erasures, exported, feed, files, publications, refreshes
+from warehouse.ledger.builds import BUILDS_WITH_FIGURES, Build
+from warehouse.ledger.erasures import Erased
+from warehouse.ledger.feed import Change
+from warehouse.ledger.files import IN_FLIGHT, NOT_KNOWN, Acceptance, LoadedFile
+from warehouse.ledger.publications import Override, Publication
+from warehouse.ledger.refreshes import Refresh
+from warehouse.ledger.store import now
+
+__all__ = [
+    "BUILDS_WITH_FIGURES",
+    "IN_FLIGHT",
+    "NOT_KNOWN",
+    "Acceptance",
+    "Build",
+    "Change",
+    "Erased",
+    "Ledger",
+    "LoadedFile",
+    "Override",
+    "Publication",
+    "Refresh",
+    "now",
+]
+
+_SUBJECTS = (files, feed, builds, publications, exported, erasures, refreshes)
+
+
+class Ledger(
+    files.Files,
+    feed.Feed,
+    builds.Builds,
+    publications.Publications,
+    exported.Exported,
+    erasures.Erasures,
+    refreshes.Refreshes,
+):
+    """Reads and writes the ledger file; made on first use."""
+
+    schema = "".join(subject.SCHEMA for subject in _SUBJECTS)
+
+    def _bring_up_to_date(self, connection: sqlite3.Connection) -> None:
+        publications.bring_up_to_date(connection)

@@ -1,0 +1,151 @@
+"""Builds: what each was made of, the checks that it was held to, its figures; and which one is the candidate.
+
+Not here: which were published (`warehouse.ledger.publications`).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from models.checks import CheckResult
+from models.figures import BuildFigures, Figures
+from warehouse.ledger.feed import Change
+from warehouse.ledger.store import Store, now
+
+BUILDS_WITH_FIGURES = 400
+"""Of so many builds, the latest, figures are kept."""
+
+SCHEMA = """
+create table if not exists built_from (name text primary key, fingerprint text not null);
+create table if not exists builds (
+    build_id text primary key, inputs text not null, data_until text, built_at text not null,
+    is_candidate integer not null
+);
+create table if not exists predecessors (build_id text primary key, went_on_from text not null);
+create table if not exists checks (
+    build_id text not null, name text not null, is_blocking integer not null, passed integer not null,
+    detail text not null, recorded_at text not null,
+    primary key (build_id, name)
+);
+create table if not exists figures (
+    build_id text not null, mart text not null, name text not null, value real not null,
+    primary key (build_id, mart, name)
+);
+"""
+
+
+@dataclass(frozen=True)
+class Build:
+    """A finished build: `inputs` is a fingerprint of all that it was made of."""
+
+    build_id: str
+    inputs: str
+    data_until: date | None
+    built_at: datetime
+
+
+class Builds(Store):
+    """Builds, their checks and figures."""
+
+    def forget_candidate(self) -> None:
+        """Notes that the candidate's files are about to be overwritten: whatever they hold now is no build."""
+        with self._transaction() as connection:
+            connection.execute("update builds set is_candidate = 0")
+
+    def note_candidate(
+        self, build: Build, used: Iterable[Change], built_from: Mapping[str, str], went_on_from: str | None
+    ) -> None:
+        """Notes a finished build as the one that the candidate's files hold; the changes that it used are closed.
+
+        `went_on_from` is the build whose tables it brought up to date; None where any was built in full.
+        """
+        with self._transaction() as connection:
+            connection.execute("update builds set is_candidate = 0")
+            connection.executemany("delete from changes where change_id = ?", [(change.change_id,) for change in used])
+            connection.execute("delete from built_from")
+            connection.executemany("insert into built_from values (?, ?)", built_from.items())
+            connection.execute(
+                "insert into builds values (?, ?, ?, ?, 1)",
+                (
+                    build.build_id, build.inputs,
+                    build.data_until.isoformat() if build.data_until else None, build.built_at.isoformat(),
+                ),
+            )  # fmt: skip
+
+            if went_on_from:
+                connection.execute("insert into predecessors values (?, ?)", (build.build_id, went_on_from))
+
+    def went_on_from(self, build_id: str) -> str | None:
+        """The build whose tables a build brought up to date; None where it built any in full."""
+        with self._transaction() as connection:
+            row = connection.execute("select * from predecessors where build_id = ?", (build_id,)).fetchone()
+            return row and row["went_on_from"]
+
+    def candidate(self) -> Build | None:
+        """The build that the candidate's files hold; None where they hold none, or half of one."""
+        with self._transaction() as connection:
+            row = connection.execute("select * from builds where is_candidate").fetchone()
+            return row and Build(
+                row["build_id"],
+                row["inputs"],
+                date.fromisoformat(row["data_until"]) if row["data_until"] else None,
+                datetime.fromisoformat(row["built_at"]),
+            )
+
+    def last_build(self) -> str | None:
+        """The build that was finished last, whether or not the candidate's files still hold it whole."""
+        with self._transaction() as connection:
+            row = connection.execute("select build_id from builds order by rowid desc limit 1").fetchone()
+            return row and row["build_id"]
+
+    def built_from(self) -> dict[str, str]:
+        """By name, the fingerprints of models, vocabulary and settings that the tables of the build at hand come from;
+        empty where these are no base for another build.
+        """
+        with self._transaction() as connection:
+            return {row["name"]: row["fingerprint"] for row in connection.execute("select * from built_from")}
+
+    def forget_built_from(self, names: Iterable[str]) -> None:
+        """Notes that the tables of these models are about to go."""
+        with self._transaction() as connection:
+            connection.executemany("delete from built_from where name = ?", [(name,) for name in names])
+
+    def record_checks(self, build_id: str, results: Iterable[CheckResult]) -> None:
+        """Records results; one recorded again replaces the earlier."""
+        with self._transaction() as connection:
+            connection.executemany(
+                "insert or replace into checks values (?, ?, ?, ?, ?, ?)",
+                [(build_id, r.name, r.is_blocking, r.passed, r.detail, now().isoformat()) for r in results],
+            )
+
+    def checks(self, build_id: str) -> list[CheckResult]:
+        with self._transaction() as connection:
+            rows = connection.execute("select * from checks where build_id = ? order by name", (build_id,))
+            return [CheckResult(r["name"], bool(r["is_blocking"]), bool(r["passed"]), r["detail"]) for r in rows]
+
+    def note_figures(self, build_id: str, figures: Figures) -> None:
+        """Notes the figures of a build, in place of those noted before; those of builds long past go."""
+        with self._transaction() as connection:
+            connection.execute("delete from figures where build_id = ?", (build_id,))
+            connection.executemany(
+                "insert into figures values (?, ?, ?, ?)",
+                [(build_id, mart, name, value) for mart, of_mart in figures.items() for name, value in of_mart.items()],
+            )
+            connection.execute(
+                "delete from figures where build_id not in (select build_id from builds order by rowid desc limit ?)",
+                (BUILDS_WITH_FIGURES,),
+            )
+
+    def published_figures(self) -> list[BuildFigures]:
+        """The figures of the builds that were published, in that order."""
+        with self._transaction() as connection:
+            rows = connection.execute(
+                "select publications.build_id, data_until, mart, name, value from publications"
+                " join builds using (build_id) join figures using (build_id) order by publications.rowid"
+            ).fetchall()
+        builds: dict[str, tuple[date | None, dict[str, dict[str, float]]]] = {}
+        for row in rows:
+            until = date.fromisoformat(row["data_until"]) if row["data_until"] else None
+            _, figures = builds.setdefault(row["build_id"], (until, {}))
+            figures.setdefault(row["mart"], {})[row["name"]] = row["value"]
+        return [BuildFigures(build_id, until, figures) for build_id, (until, figures) in builds.items()]
