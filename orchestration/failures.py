@@ -245,6 +245,10 @@ def _model_not_built(raised: _Raised, warehouse: Warehouse) -> Failure:
     )
 
 
+def _hash_key_missing(raised: _Raised, warehouse: Warehouse) -> Failure:
+    return Failure(Code.HASH_KEY_MISSING, raised.words, "Put the key back from its backup; then: sendmart refresh")
+
+
 def _setting_invalid(raised: _Raised, warehouse: Warehouse) -> Failure:
     return Failure(Code.SETTING_INVALID, raised.words, "Mend the setting; then: sendmart refresh")
 
@@ -252,6 +256,7 @@ def _setting_invalid(raised: _Raised, warehouse: Warehouse) -> Failure:
 _MEANINGS: list[tuple[Callable[[_Raised, Warehouse], bool], Callable[[_Raised, Warehouse], Failure]]] = [
     (_is("LakeDamaged"), _lake_file_corrupt),
     (_is("SettingsError"), _setting_invalid),
+    (_is("KeyMissing"), _hash_key_missing),
     (_is_disk_full, _disk_full),
     (_is("MemoryError"), _out_of_memory),
     (_says("Out of Memory Error", "could not allocate block", "failed to allocate", "realloc of size"), _out_of_memory),

@@ -11,8 +11,6 @@ from warehouse.paths import DataPaths, put_in_place, sync_folder
 HELD_BACK_KEPT = 10
 """Of so many builds that are kept nowhere, the latest, pages stay: whoever was woken up by one wants to read it."""
 
-_BUILDS = "builds"
-
 
 def place_of(paths: DataPaths, build_id: str) -> Path:
     return paths.audits / f"{build_id}.html"
@@ -34,7 +32,7 @@ def prune(paths: DataPaths, ledger: Ledger) -> list[str]:
     There are the candidate, what is published, and the kept builds; of all others the latest few stay.
     """
     candidate, published = ledger.candidate(), ledger.last_publication()
-    there = {file.stem for file in (paths.published_marts.parent / _BUILDS).glob("*.duckdb")}
+    there = {file.stem for file in paths.kept_builds.glob("*.duckdb")}
     there |= {candidate.build_id} if candidate else set()
     there |= {published[0]} if published else set()
     # A build's id begins with its time.

@@ -33,6 +33,7 @@ import duckdb
 
 from models.logs import COLUMNS
 from warehouse import lake
+from warehouse.erasure.remembered import ERASED_RAW_ROW
 from warehouse.landing import LandingFile
 from warehouse.ledger import LoadedFile
 from warehouse.limits import keep_within_limits
@@ -54,7 +55,7 @@ class Mendable:
     """An export: the files that were written, and what a person has to know.
 
     `rows` are all that it holds, `rejected` those of them to be mended; `left_out` are rows of which the quarantine holds
-    only the beginning.
+    only the beginning, or nothing since they were erased.
     """
 
     files: tuple[Path, ...]
@@ -101,8 +102,8 @@ def export(
         else:
             if cut:
                 raise CannotBeMended(
-                    f"of {cut} rows the quarantine holds only the beginning: only the original file has them whole. Mend"
-                    " that, or export the other rows with --rows-only"
+                    f"of {cut} rows the quarantine holds only the beginning, or nothing where they were erased: only the"
+                    " original file has them whole. Mend that, or export the other rows with --rows-only"
                 )
             name = file.source_file
             if kind == "parquet":
@@ -139,8 +140,13 @@ def _quarantined(paths: DataPaths, file: LoadedFile) -> str:
     return f"read_parquet({literal(place)}, hive_partitioning = false)"
 
 
-_IS_CUT = f"(strlen(raw_row) > {lake.RAW_ROW_BYTES - 4} or list_contains(reasons, {literal(TOO_LONG)}))"
-"""Cutting takes a row to the limit, less a letter that would have been cut in two: at most three bytes."""
+_IS_CUT = (
+    f"(strlen(raw_row) > {lake.RAW_ROW_BYTES - 4} or list_contains(reasons, {literal(TOO_LONG)})"
+    f" or raw_row = {literal(ERASED_RAW_ROW)})"
+)
+"""Of a row that was erased nothing is left. Cutting takes a row to the limit, less a letter that would have been cut in two:
+at most three bytes.
+"""
 
 
 def _count_cut(connection: duckdb.DuckDBPyConnection, paths: DataPaths, file: LoadedFile) -> int:

@@ -10,7 +10,7 @@ import pytest
 
 from models.text import decimal
 from models.vocabulary import Log
-from orchestration import telling_quarantine
+from orchestration import stages, telling_quarantine
 from orchestration.stages import Warehouse, load_changed
 from quality import gate
 from warehouse import mending
@@ -178,6 +178,18 @@ def test_a_row_of_which_only_the_beginning_is_known_is_never_exported_as_if_it_w
     written = zone.export("2026-01-05.csv", rows_only=True)
     assert (written.rows, written.left_out) == (1, 1)
     assert written.files[0].read_text().splitlines() == [HEADER.replace(" order_id ", "order_id"), BAD]
+
+
+def test_a_row_that_was_erased_is_in_no_export(zone):
+    zone.drop("2026-01-05.csv", CSV)
+    zone.load()
+    stages.erase(zone.warehouse, "k2", "asked for")
+    (zone.landing / "orders" / "2026-01-05.csv").unlink()
+    with pytest.raises(CannotBeMended, match="they were erased"):
+        zone.export("2026-01-05.csv")
+    written = zone.export("2026-01-05.csv", rows_only=True)
+    assert (written.rows, written.left_out) == (1, 1)
+    assert written.files[0].read_text().splitlines() == [HEADER.replace(" order_id ", "order_id"), BROKEN]
 
 
 def test_an_export_never_replaces_one_that_may_have_been_mended_and_leaves_nothing_half_done(zone):

@@ -137,11 +137,13 @@ class Builds(Store):
             )
 
     def published_figures(self) -> list[BuildFigures]:
-        """The figures of the builds that were published, in that order."""
+        """The figures of the builds that were published, in that order; not of those that a person went back from."""
         with self._transaction() as connection:
             rows = connection.execute(
                 "select publications.build_id, data_until, mart, name, value from publications"
-                " join builds using (build_id) join figures using (build_id) order by publications.rowid"
+                " join builds using (build_id) join figures using (build_id)"
+                " where build_id not in (select went_back_from from publications where went_back_from is not null)"
+                " order by publication"
             ).fetchall()
         builds: dict[str, tuple[date | None, dict[str, dict[str, float]]]] = {}
         for row in rows:
