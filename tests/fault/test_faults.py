@@ -159,6 +159,7 @@ def test_of_two_refreshes_at_once_the_second_waits_and_says_so(tmp_path: Path) -
 LONG_QUERY = """
 import sys, duckdb
 with duckdb.connect(sys.argv[1], read_only=True) as c:
+    c.execute("set enable_progress_bar = false")
     query = c.execute("select build_id from marts.marts.build_info, range(3000000)")
     seen = {query.fetchone()[0]}
     print("reading", flush=True)
