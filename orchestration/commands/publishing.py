@@ -6,13 +6,13 @@ import typer
 
 from orchestration import telling_builds
 from orchestration.commands.common import FAILED, OK, SENSELESS, open_warehouse, show_progress, writer_of
-from orchestration.stages import Warehouse, prune_exports, roll_back, unexported
+from orchestration.stages import Warehouse, is_published, prune_exports, roll_back, unexported
 from orchestration.stages import decide as decide_on
 from orchestration.stages import export as export_reports
 from orchestration.stages import override as override_holds
 from orchestration.stages import publish as publish_candidate
 from orchestration.telling import console
-from warehouse.publication import NotKept, is_published, kept_file, settle
+from warehouse.publication import NotKept, kept_file, settle
 
 
 def publish(
@@ -38,7 +38,7 @@ def publish(
         if candidate is None or not warehouse.paths.candidate.exists():
             typer.echo("there is no whole build to publish. Next: sendmart refresh", err=True)
             raise typer.Exit(FAILED)
-        if is_published(warehouse.paths, warehouse.ledger, candidate):
+        if is_published(warehouse, candidate):
             console.print(f"Build {candidate.build_id} is published.")
             return
         verdict = decide_on(warehouse)

@@ -41,7 +41,6 @@ def warehouse(refreshed_wide: RefreshedWarehouse, tmp_path_factory: pytest.TempP
         f"contact_id,unsubscribed_at,mobile_number,source\n{BROKEN}"
     )
     stages.load_changed(copy, Log.UNSUBSCRIBES)
-    copy.paths.kept_builds.mkdir()
     os.link(copy.paths.published_marts, copy.paths.kept_builds / "kept.duckdb")
     copy.paths.audits.mkdir(exist_ok=True)
     (copy.paths.audits / "kept.html").write_text(f"<td>{CONTACT}</td><td>{NUMBER}</td>")

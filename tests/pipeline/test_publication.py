@@ -34,11 +34,12 @@ def test_tables_and_columns_are_those_of_the_contract_with_their_comments(refres
 
 
 def test_build_info_tells_how_fresh_the_figures_are(refreshed_case: RefreshedWarehouse) -> None:
-    ((build_id, published_at, data_until, of_version, settings),) = _describe(
+    ((build_id, published_at, data_until, of_version, settings, override_reason),) = _describe(
         refreshed_case.warehouse.paths.published_marts, "from p.marts.build_info"
     )
     assert build_id == refreshed_case.warehouse.ledger.candidate().build_id
     assert published_at.replace(microsecond=0) <= published_at
+    assert override_reason is None
     assert data_until.isoformat() == "2026-01-13"
     assert of_version == version("sendmart")
     assert json.loads(settings)["max_rejected_share"] == 1

@@ -108,7 +108,7 @@ def test_many_messages_to_one_contact_and_clicks_before_one_order(tmp_path: Path
     _write_messages(landing, "all", range(messages))
     _write_clicks(landing, "all", range(clicks))
     _write_orders(landing, messages)
-    with environment(environment_of(tmp_path / "data", landing, memory_limit="60MB", threads="1")):
+    with environment(environment_of(tmp_path / "data", landing, memory_limit="100MB", threads="1")):
         file = _load_and_build().paths.candidate
 
     each = messages // CAMPAIGNS
