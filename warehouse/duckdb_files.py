@@ -36,9 +36,9 @@ def fault_of(file: Path) -> str | None:
         with duckdb.connect() as connection:
             connection.execute(f"attach {literal(file)} as looked_at (read_only)")
             connection.execute("select count(*) from duckdb_columns() where database_name = 'looked_at'").fetchone()
-            # A file that was cut can be opened, as long as its catalogue is there.
+            # A file that was cut can be opened, as long as its catalogue is there. Free blocks at its end DuckDB cuts itself.
             (bytes_noted,) = connection.execute(
-                "select block_size * total_blocks from pragma_database_size() where database_name = 'looked_at'"
+                "select block_size * used_blocks from pragma_database_size() where database_name = 'looked_at'"
             ).fetchone()
             if file.stat().st_size < bytes_noted:
                 return f"{file} is damaged (it was cut: {bytes_noted:,} bytes and more were written)"

@@ -164,7 +164,8 @@ def quarantine_of(file: Path) -> Counter:
 
 
 def assert_same(warehouse: Warehouse, expected: Outcome) -> None:
-    assert stages.find_work(warehouse).is_nothing
+    work = stages.find_work(warehouse)
+    assert work.is_nothing, work
     found = outcome(warehouse)
     assert [name for name in expected if found[name] != expected[name]] == []
 
