@@ -474,7 +474,7 @@ def roll_back(warehouse: Warehouse, build_id: str | None = None) -> tuple[str, s
         if to is None:
             raise publication.NotKept("no earlier build is kept that was not gone back from")
         (left, _) = warehouse.ledger.last_publication()
-        publication.go_back(warehouse.paths, warehouse.ledger, to)
+        publication.go_back(warehouse.settings, warehouse.paths, warehouse.ledger, to)
         log.info("published build %s again, in place of %s", to, left)
         return left, to
 

@@ -81,9 +81,7 @@ def is_published(settings: Settings, paths: DataPaths, ledger: Ledger, build: Bu
     if last is None or last[0] != build.build_id or not paths.published_marts.exists():
         return False
     try:
-        with duckdb.connect() as connection:
-            connection.execute(f"attach {literal(paths.published_marts)} as published (read_only)")
-            return is_masked(connection, "published") == settings.mask_numbers
+        return _is_masked(paths.published_marts) == settings.mask_numbers
     except duckdb.Error:  # what cannot be read is published again
         return False
 
@@ -153,18 +151,20 @@ def before(paths: DataPaths, ledger: Ledger) -> str | None:
     return next((build_id for build_id in earlier if _kept(paths, build_id).exists()), None)
 
 
-def go_back(paths: DataPaths, ledger: Ledger, build_id: str) -> None:
+def go_back(settings: Settings, paths: DataPaths, ledger: Ledger, build_id: str) -> None:
     """Makes a kept build the published one again.
 
     Killed at any point, it leaves the one build or the other, and can be repeated.
 
     Raises:
-        NotKept: the build is not kept, or is the one that is published.
+        NotKept: the build is not kept, is the one that is published, or tells numbers that are to be masked now.
     """
     settle(paths, ledger)
     kept, current = kept_file(paths, ledger, build_id), ledger.last_publication()[0]
     if build_id == current:
         raise NotKept(f"build {build_id} is what is published")
+    if settings.mask_numbers and not _is_masked(kept):
+        raise NotKept(f"build {build_id} was published with whole numbers, and SENDMART_MASK_NUMBERS is set")
     if not _kept(paths, current).exists() and paths.published_marts.exists():
         _keep(paths, paths.published_marts, current)
     aside = paths.published_marts.with_name(f".{paths.published_marts.name}.tmp")
@@ -214,6 +214,12 @@ def _swap_in(paths: DataPaths, aside: Path) -> None:
 
 
 # --- masked numbers
+
+
+def _is_masked(file: Path) -> bool:
+    with duckdb.connect() as connection:
+        connection.execute(f"attach {literal(file)} as published (read_only)")
+        return is_masked(connection, "published")
 
 
 def is_masked(connection: duckdb.DuckDBPyConnection, database: str) -> bool:

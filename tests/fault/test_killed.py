@@ -280,7 +280,7 @@ def _seconds(zone: Zone, final: Outcome, *, checks: bool) -> float:
     return seconds
 
 
-KILLS_IN_A_ROW = 12
+KILLS_IN_A_ROW = 18
 
 
 def _be_killed_at_any_moment(

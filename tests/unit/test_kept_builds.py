@@ -48,7 +48,7 @@ class Builds:
             publication.publish(load_settings(), self.paths, self.ledger, self.make(build_id))
 
     def go_back(self, build_id: str) -> None:
-        publication.go_back(self.paths, self.ledger, build_id)
+        publication.go_back(load_settings(), self.paths, self.ledger, build_id)
 
     @property
     def kept(self) -> list[str]:
@@ -73,6 +73,17 @@ class Builds:
 @pytest.fixture
 def builds(tmp_path: Path, bare_environment) -> Builds:
     return Builds(tmp_path / "data")
+
+
+def test_there_is_no_way_back_to_whole_numbers_where_they_are_to_be_masked(builds: Builds, monkeypatch) -> None:
+    builds.publish(A, B)
+    monkeypatch.setenv("SENDMART_MASK_NUMBERS", "true")
+    with pytest.raises(NotKept, match="whole numbers"):
+        builds.go_back(A)
+    assert builds.published == B
+    builds.publish(C, D)
+    builds.go_back(C)
+    assert builds.published == C
 
 
 def test_the_last_so_many_are_kept_and_the_current_one_is_the_published_file(builds: Builds, monkeypatch) -> None:
