@@ -21,7 +21,7 @@ refresh: install
 	@$(BIN)/sendmart refresh
 
 test: install lint
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 # Long campaigns, apart from the suite: ten times the examples of the properties, others each time; the tests marked
 # `torture`; landing zones of an odd shape at a tenth of their size. What it took last is in benchmarks/README.md.

@@ -19,6 +19,7 @@ from models.masking import harmless
 from models.vocabulary import Log
 from orchestration import telling_quarantine
 from orchestration.stages import Warehouse, Work, audit_page_of
+from warehouse.duckdb_files import fault_of
 from warehouse.ledger import LoadedFile, Refresh
 from warehouse.settings import PROJECT
 from warehouse.sql import literal
@@ -47,7 +48,7 @@ def landing(warehouse: Warehouse, work: Work) -> None:
     if not zone.files:
         console.print("  It holds no log files. Try: sendmart sample, or set SENDMART_LANDING to where yours are.")
     for name in zone.ignored[:HOLDS_SHOWN]:
-        console.print(f"  ignored, its name fits no log file: {name}")
+        console.print(f"  ignored, no log file by its name, or nothing that can be read as one: {name}")
     if len(zone.ignored) > HOLDS_SHOWN:
         console.print(f"  … and {len(zone.ignored) - HOLDS_SHOWN} more ignored")
     counts = {log: len(files) for log, files in work.files.items() if files}
@@ -185,7 +186,11 @@ def status(warehouse: Warehouse) -> None:
     if warehouse.settings.data.exists():
         console.print(f"Free disk space: {shutil.disk_usage(warehouse.settings.data).free / 1e9:,.2f} GB")
     published = warehouse.ledger.last_publication()
-    if published and warehouse.paths.published_marts.exists():
+    if published and (fault := fault_of(warehouse.paths.published_marts)):
+        console.print(
+            f"Published build: {fault}. Next: sendmart refresh, which publishes anew, or sendmart rollback BUILD"
+        )
+    elif published and warehouse.paths.published_marts.exists():
         with duckdb.connect() as connection:
             connection.execute(f"attach {literal(warehouse.paths.published_marts)} as p (read_only)")
             build_id, at, until, version = connection.execute(

@@ -54,7 +54,7 @@ def _file_lines(warehouse: Warehouse, files: Iterable[LoadedFile], most_files: i
         lines += [f"  {_in_words(reason)}" for reason in reasons.get((file.log, file.source_file), ())]
     if len(with_rows) > most_files:
         rest = sum(file.rejected for file in with_rows[most_files:])
-        lines.append(f"… and {rest:,} rows of {len(with_rows) - most_files} more files: sendmart quarantine")
+        lines.append(f"… and {rest:,} rows of {len(with_rows) - most_files} more files: sendmart quarantine list")
     return lines
 
 

@@ -23,6 +23,7 @@ import duckdb
 
 from models.marts import MARTS, NUMBER, NUMBER_HASH, SCHEMA, columns, description, published_columns
 from warehouse.build import sendmart_version
+from warehouse.duckdb_files import fault_of
 from warehouse.keyed_hash import keyed_hash
 from warehouse.ledger import Build, Ledger, Publication, now
 from warehouse.limits import keep_within_limits
@@ -148,7 +149,8 @@ def before(paths: DataPaths, ledger: Ledger) -> str | None:
         return None
     current = len(history) - 1 - history[::-1].index(last[0])
     earlier = (build_id for build_id in reversed(history[:current]) if build_id not in left | {last[0]})
-    return next((build_id for build_id in earlier if _kept(paths, build_id).exists()), None)
+    there = (build_id for build_id in earlier if _kept(paths, build_id).exists())
+    return next((build_id for build_id in there if not fault_of(_kept(paths, build_id))), None)
 
 
 def go_back(settings: Settings, paths: DataPaths, ledger: Ledger, build_id: str) -> None:
@@ -157,12 +159,15 @@ def go_back(settings: Settings, paths: DataPaths, ledger: Ledger, build_id: str)
     Killed at any point, it leaves the one build or the other, and can be repeated.
 
     Raises:
-        NotKept: the build is not kept, is the one that is published, or tells numbers that are to be masked now.
+        NotKept: the build is not kept, is the one that is published, is damaged, or tells numbers that are to be masked
+            now.
     """
     settle(paths, ledger)
     kept, current = kept_file(paths, ledger, build_id), ledger.last_publication()[0]
     if build_id == current:
         raise NotKept(f"build {build_id} is what is published")
+    if fault := fault_of(kept):
+        raise NotKept(f"{fault}: what is published stays; sendmart status names the builds that are kept")
     if settings.mask_numbers and not _is_masked(kept):
         raise NotKept(f"build {build_id} was published with whole numbers, and SENDMART_MASK_NUMBERS is set")
     if not _kept(paths, current).exists() and paths.published_marts.exists():
@@ -174,8 +179,14 @@ def go_back(settings: Settings, paths: DataPaths, ledger: Ledger, build_id: str)
 
 
 def prune(paths: DataPaths, ledger: Ledger, keep: int) -> list[str]:
-    """Deletes kept builds but the last so many that were published, and what a kill left; gives their names."""
-    last = [publication.build_id for publication in kept_builds(paths, ledger)][-keep:]
+    """Deletes kept builds but the last so many that were published, what is damaged, and what a kill left; gives the names."""
+    whole = []
+    for publication in kept_builds(paths, ledger):
+        if fault := fault_of(_kept(paths, publication.build_id)):
+            log.warning("%s: there is no way back to it any more", fault)
+        else:
+            whole.append(publication.build_id)
+    last = whole[-keep:]
     wanted = {_kept(paths, build_id).name for build_id in last}
     files = [file for file in sorted(paths.kept_builds.iterdir()) if re.fullmatch(_OURS, file.name)]
     deleted = [file for file in files if file.name not in wanted]

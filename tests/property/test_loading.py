@@ -29,7 +29,7 @@ from warehouse.ledger import Ledger
 from warehouse.loading import load
 from warehouse.paths import DataPaths
 
-FEW = tried(12, suppress_health_check=list(HealthCheck))
+FEW = tried(8, suppress_health_check=list(HealthCheck))
 
 
 def _take(landing: Path, paths: DataPaths, batch_rows: int) -> int:

@@ -86,6 +86,16 @@ def test_there_is_no_way_back_to_whole_numbers_where_they_are_to_be_masked(build
     assert builds.published == C
 
 
+def test_there_is_no_way_back_to_a_damaged_build_and_the_next_publication_drops_it(builds: Builds) -> None:
+    builds.publish(A, B, C)
+    builds.file(B).write_bytes(b"no build")
+    with pytest.raises(NotKept, match="damaged"):
+        builds.go_back(B)
+    assert (builds.published, builds.before) == (C, A)
+    builds.publish(D)
+    assert builds.kept == [A, C, D]
+
+
 def test_the_last_so_many_are_kept_and_the_current_one_is_the_published_file(builds: Builds, monkeypatch) -> None:
     monkeypatch.setenv("SENDMART_KEPT_BUILDS", "2")
     builds.publish(A, B)
