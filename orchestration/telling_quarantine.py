@@ -78,12 +78,15 @@ def mendable_lines(landing: Path, file: LoadedFile, written: Mendable, *, rows_o
     how = "a copy of the file" if written.is_copy else "put together from lake and quarantine"
     lines.append(f"  {name}: {written.rows:,} rows ({how}), {written.rejected:,} of them to be mended")
     if written.left_out:
-        lines.append(f"  {written.left_out:,} rows were left out: the quarantine holds only their first 64 KiB")
+        lines.append(
+            f"  {written.left_out:,} rows were left out: only their first 64 KiB are kept, or nothing since they were erased"
+        )
     if rows_only:
         lines.append(
             f'  Next: mend, drop into {landing / file.log}; sendmart accept {name} --reason "mended in'
             f' {written.files[0].name}"; sendmart refresh'
         )
     else:
-        lines.append(f"  Next: mend, drop into {landing / file.log} under the same name; sendmart refresh")
+        what = "drop" if len(written.files) == 1 else "drop all of them"
+        lines.append(f"  Next: mend, {what} into {landing / file.log} under the same name; sendmart refresh")
     return lines

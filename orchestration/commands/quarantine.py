@@ -59,7 +59,7 @@ def export(
     for known in noted:
         try:
             written = export_to_mend(warehouse.settings, warehouse.paths, known, to, rows_only=rows_only)
-        except CannotBeMended as error:
+        except (CannotBeMended, FileExistsError) as error:
             typer.echo(f"{log}/{known.source_file}: {error}", err=True)
             failed = True
             continue
