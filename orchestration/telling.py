@@ -103,6 +103,9 @@ def end_of_refresh(warehouse: Warehouse, refresh: Refresh) -> None:
         so_far = "Nothing has been published yet."
     elif last[1] >= refresh.started_at:
         so_far = "The new build was published; what comes after it was not done."
+    elif fault := fault_of(warehouse.paths.published_marts):
+        # The way out where the candidate may not be published in its place.
+        so_far = f"What is published cannot be read: {fault}. sendmart rollback BUILD goes back to one that is kept."
     else:
         so_far = "What was published before is untouched."
     if refresh.outcome == "held back":

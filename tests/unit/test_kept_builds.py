@@ -10,8 +10,10 @@ import duckdb
 import pytest
 
 from models.marts import DBT_MARTS, SCHEMA, columns
+from orchestration import telling
+from orchestration.stages import Warehouse
 from warehouse import publication
-from warehouse.ledger import Build, Ledger, Publication
+from warehouse.ledger import Build, Ledger, Publication, Refresh, now
 from warehouse.paths import DataPaths
 from warehouse.publication import NotKept
 from warehouse.settings import load_settings
@@ -94,6 +96,18 @@ def test_there_is_no_way_back_to_a_damaged_build_and_the_next_publication_drops_
     assert (builds.published, builds.before) == (C, A)
     builds.publish(D)
     assert builds.kept == [A, C, D]
+
+
+@pytest.mark.parametrize("is_damaged", [False, True])
+def test_what_was_published_is_called_untouched_only_where_it_can_be_read(builds: Builds, is_damaged: bool) -> None:
+    builds.publish(A)
+    if is_damaged:
+        builds.paths.published_marts.write_bytes(b"no build")
+    warehouse = Warehouse(load_settings(), builds.paths, builds.ledger)
+    with telling.console.capture() as told:
+        telling.end_of_refresh(warehouse, Refresh(now(), now(), "held back", "check-failed: x"))
+    assert ("untouched" in told.get()) != is_damaged
+    assert ("cannot be read" in told.get()) == is_damaged
 
 
 def test_the_last_so_many_are_kept_and_the_current_one_is_the_published_file(builds: Builds, monkeypatch) -> None:
