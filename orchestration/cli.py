@@ -22,6 +22,7 @@ from orchestration.commands import (
     publishing,
     quarantine,
     refreshing,
+    reporting,
     sampling,
 )
 from orchestration.commands.common import FAILED
@@ -47,6 +48,7 @@ for command in (
     explaining.explain,
     exporting.export,
     erasing.erase,
+    reporting.reports,
     developing.dev,
 ):
     app.command()(command)

@@ -84,7 +84,9 @@ def _time_zone(value: str) -> str:
     return value
 
 
-_OF_THE_MACHINE = {"landing", "data", "temp_directory", "hash_key_file", "umask"}
+_OF_THE_MACHINE = {
+    "landing", "data", "temp_directory", "hash_key_file", "umask", "reports_host", "reports_port", "reports_show_numbers",
+}  # fmt: skip
 
 Folder = Annotated[Path, AfterValidator(_from_project)]
 
@@ -153,6 +155,13 @@ class Settings(BaseSettings):
     )
     temp_directory: Annotated[Folder, AfterValidator(_writable)] | None = Field(
         None, description="Where DuckDB spills what exceeds its memory; by default a folder of the data folder."
+    )
+    reports_host: Annotated[str, Field(pattern=r"^[0-9A-Za-z.:-]+$")] = Field(
+        "127.0.0.1", description="The address at which the report pages listen; anything but loopback needs a login in front."
+    )
+    reports_port: int = Field(8501, ge=1, le=65_535, description="The port of the report pages.")
+    reports_show_numbers: bool = Field(
+        False, description="Whether the report pages and what is fetched from them show phone numbers in whole."
     )
 
     @property

@@ -1,0 +1,111 @@
+"""What is shown, as CSV: written by the database straight into the answer, however many rows there are.
+
+Cells are those of the exports: no text can be taken for a formula where that is set. Exports that lie there already go
+out with their numbers masked, where pages mask them.
+
+Not here: which rows (the pages say), exports that are kept (`warehouse.exports`).
+"""
+
+import os
+import re
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from models.marts import NUMBER, MartColumn
+from models.masking import masked_number
+from reports.published import MARTS, Published
+from warehouse.exports import _cell
+
+_BLOCK = 1 << 18
+_NUMBER_CELL = re.compile(rb"""((?:^|,)"?'?)(\+[1-9][0-9]{6,14})(?="?(?:,|\r?\n|$))""", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Rows of a mart as a CSV has them: columns under their headers, a condition, an order."""
+
+    mart: str
+    columns: Sequence[tuple[MartColumn, str]]
+    where: str
+    order: str
+    parameters: dict[str, Any]
+
+
+def csv_of(
+    opened: AbstractContextManager[Published], selection: Callable[[Published], Selection], mode: str, *, masks: bool
+) -> Iterator[bytes]:
+    """The CSV, block by block. The build stays open until the last; a reader who leaves ends the query.
+
+    Raises:
+        duckdb.Error: in the middle of an answer as well, which is then broken off, and not taken for whole.
+    """
+    with opened as published:
+        statement, parameters = _statement(selection(published), mode, masks=masks and not published.is_masked)
+        yield from _written(published.connection, statement, parameters)
+
+
+def _statement(selection: Selection, mode: str, *, masks: bool) -> tuple[str, dict[str, Any]]:
+    cells = ", ".join(f"{_cell_of(column, mode, masks=masks)} as \"{header}\"" for column, header in selection.columns)
+    texts = ", ".join(f'"{header}"' for column, header in selection.columns if column.sql_type == "varchar")
+    quoting = f", force_quote ({texts})" if mode == "spreadsheet" and texts else ""
+    # The names of the order are those of the mart, not of the cells.
+    rows = f"select * from {MARTS}.{selection.mart} {selection.where}"
+    order = ", ".join(f"mart.{key}" for key in selection.order.split(", "))
+    return (
+        f"copy (select {cells} from ({rows}) as mart order by {order})"
+        f" to '/dev/fd/{{pipe}}' (format csv, header, delimiter ',', quote '\"', escape '\"', nullstr '', use_tmp_file false"
+        f"{quoting})",
+        selection.parameters,
+    )
+
+
+def _cell_of(column: MartColumn, mode: str, *, masks: bool) -> str:
+    cell = _cell(column, mode)
+    if masks and column.name == NUMBER:
+        return cell.replace(f"mart.{NUMBER}", f"(left(mart.{NUMBER}, 3) || '…' || right(mart.{NUMBER}, 2))")
+    return cell
+
+
+def _written(connection: duckdb.DuckDBPyConnection, statement: str, parameters: dict[str, Any]) -> Iterator[bytes]:
+    """What DuckDB writes into a pipe, while it writes."""
+    reading, writing = os.pipe()
+    failed: list[BaseException] = []
+
+    def write() -> None:
+        try:
+            connection.execute(statement.format(pipe=writing), parameters)
+        except BaseException as error:
+            failed.append(error)
+        finally:
+            os.close(writing)
+
+    thread = threading.Thread(target=write, name="csv")
+    thread.start()
+    try:
+        while block := os.read(reading, _BLOCK):
+            yield block
+    finally:
+        # Whoever leaves early: the next block finds nobody, and the query ends.
+        os.close(reading)
+        thread.join()
+    if failed:
+        raise failed[0]
+
+
+def file_of(place: Path, *, masks: bool) -> Iterator[bytes]:
+    """An export as it lies there, or with its numbers masked: whatever cell holds nothing but a number."""
+    with place.open("rb") as file:
+        while block := file.read(_BLOCK):
+            # To the end of a line: a cell lies in one block.
+            block += file.readline()
+            yield _NUMBER_CELL.sub(_masked_cell, block) if masks else block
+
+
+def _masked_cell(found: re.Match[bytes]) -> bytes:
+    return found[1] + masked_number(found[2].decode()).encode()

@@ -1,0 +1,147 @@
+"""Exports: those that can be fetched, and those that a person asked for here and that are being written.
+
+An export is asked for, not written here: whoever starts the web server hands in the function that the schedule calls too.
+One is written at a time; what became of those asked for is remembered as long as the server runs.
+
+Not here: how exports are written and pruned (`warehouse.exports`).
+"""
+
+import json
+import re
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from filelock import Timeout
+
+from models.masking import harmless, masking_logger
+from warehouse.exports import REPORTS
+from warehouse.ledger import now
+from warehouse.paths import DataPaths
+
+LABELS = {
+    "campaign_metrics": "SMS/MMS reports: the campaign table",
+    "campaign_overview": "Campaign overviews",
+    "delivery_status": "Delivery details, by contact",
+    "skip_reasons": "SMS skipped, by contact",
+    "attributed_unsubscribes": "Unsubscribes",
+}
+
+REMEMBERED = 20
+
+log = masking_logger("sendmart.reports")
+
+RequestExport = Callable[[str], str]
+"""Exports every campaign of a report; gives what came of it, in words."""
+
+
+@dataclass(frozen=True)
+class ExportedFile:
+    """An export that can be fetched until `kept_until`."""
+
+    report: str
+    file: str
+    exported_at: datetime
+    kept_until: datetime
+    size: int
+    rows: int | None
+    campaigns: int | None
+    place: Path
+
+
+def exported_files(paths: DataPaths, retention_days: int) -> list[ExportedFile]:
+    """What lies in the folders of the reports, the newest first. A name that no export gives is passed over."""
+    found = []
+    for report in REPORTS:
+        folder = paths.exports / report
+        for place in folder.glob("*.csv") if folder.is_dir() else ():
+            moment = re.fullmatch(rf"{re.escape(report)}(?:-[0-9a-f]{{12}})?_([0-9]{{8}}T[0-9]{{6}}Z)\.csv", place.name)
+            if moment and place.is_file() and not place.is_symlink():
+                exported_at = datetime.strptime(moment[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+                told = _told(place)
+                campaigns = told.get("campaigns")
+                found.append(
+                    ExportedFile(
+                        report,
+                        place.name,
+                        exported_at,
+                        exported_at + timedelta(days=retention_days),
+                        place.stat().st_size,
+                        told.get("rows"),
+                        len(campaigns) if isinstance(campaigns, list) else None,
+                        place,
+                    )
+                )
+    return sorted(found, key=lambda export: (export.exported_at, export.file), reverse=True)
+
+
+def _told(place: Path) -> dict:
+    """What the `.json` beside an export says."""
+    try:
+        return json.loads(place.with_suffix(".json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+@dataclass
+class Request:
+    """An export that a person asked for."""
+
+    report: str
+    asked_at: datetime = field(default_factory=now)
+    future: Future[str] | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.future is not None and not self.future.done()
+
+    @property
+    def state(self) -> str:
+        if self.future is None or not (self.future.done() or self.future.running()):
+            return "waiting for its turn"
+        if self.future.running():
+            return "being written"
+        error = self.future.exception()
+        return "could not be written: " + harmless(str(error)) if error else harmless(self.future.result())
+
+
+class Requests:
+    """The exports that people asked for, written one after the other."""
+
+    def __init__(self, export: RequestExport) -> None:
+        self._export = export
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="export")
+        self._asked: deque[Request] = deque(maxlen=REMEMBERED)
+
+    def ask(self, report: str) -> None:
+        """Has a report exported, unless it is already waited for."""
+        if any(request.is_open and request.report == report for request in self._asked):
+            return
+        request = Request(report)
+        request.future = self._worker.submit(self._write, report)
+        self._asked.appendleft(request)
+
+    def _write(self, report: str) -> str:
+        try:
+            return self._export(report)
+        except Timeout as error:
+            raise RuntimeError("a refresh is at work; ask again when it has ended") from error
+        except Exception:
+            log.exception("an export of %s that was asked for could not be written", report)
+            raise
+
+    @property
+    def asked(self) -> list[Request]:
+        """The newest first."""
+        return list(self._asked)
+
+    @property
+    def is_any_open(self) -> bool:
+        return any(request.is_open for request in self._asked)
+
+    def close(self) -> None:
+        """Lets the one that is being written end; those that wait are not written."""
+        self._worker.shutdown(wait=True, cancel_futures=True)
