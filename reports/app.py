@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, quote
 import duckdb
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -42,6 +43,21 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 LARGEST_FORM = 10_000
 
 log = masking_logger("sendmart.reports")
+
+
+class Anything(Convertor[str]):
+    """A part of a path that may hold whatever an id may: slashes and line breaks, too."""
+
+    regex = r"[\s\S]*"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("anything", Anything())
 
 
 class Reports:
@@ -88,7 +104,7 @@ class Reports:
                 Route("/campaigns.csv", self.table_csv),
                 Route("/contacts.csv", self.contacts_csv),
                 Route("/skipped.csv", self.skipped_csv),
-                Route("/campaigns/{campaign_id:path}", self.campaign_page),
+                Route("/campaigns/{campaign_id:anything}", self.campaign_page),
                 Route("/exports", self.exports_page),
                 Route("/exports", self.request_export, methods=["POST"]),
                 Route("/exports/{report}/{file}", self.download),
@@ -174,7 +190,9 @@ class Reports:
 
         def selection(published: Published) -> Selection:
             where, parameters = campaign.contacts_condition(asked, whole_numbers=self._shows_numbers(published))
-            return Selection("delivery_status", _all_columns("delivery_status", published), where, "contact_id", parameters)
+            return Selection(
+                "delivery_status", _all_columns("delivery_status", published), where, "contact_id", parameters
+            )
 
         return self._csv(f"contacts_{asked.tab}", selection)
 
@@ -183,7 +201,8 @@ class Reports:
         where, parameters = campaign.skipped_condition(asked)
         order = "contact_id, message_id"
         return self._csv(
-            "skipped", lambda opened: Selection("skip_reasons", _all_columns("skip_reasons", opened), where, order, parameters)
+            "skipped",
+            lambda opened: Selection("skip_reasons", _all_columns("skip_reasons", opened), where, order, parameters),
         )
 
     def exports_page(self, request: Request) -> Response:
@@ -198,14 +217,23 @@ class Reports:
         files = exported.exported_files(self.paths, self.settings.export_retention_days)
         masks = not self.settings.reports_show_numbers
         return self._page(
-            request, "exports.html", published, files=files, requests=self.requests, reports=REPORTS, masks=masks, **words
+            request,
+            "exports.html",
+            published,
+            files=files,
+            requests=self.requests,
+            reports=REPORTS,
+            masks=masks,
+            **words,
         )
 
     async def request_export(self, request: Request) -> Response:
         form = await _form(request)
         report = form.get("report", "")
         if not guard.is_ours(request, form.get("token", "")):
-            raise HTTPException(403, "This page was open since before the last start. Open it again, and ask once more.")
+            raise HTTPException(
+                403, "This page was open since before the last start. Open it again, and ask once more."
+            )
         if report not in REPORTS:
             raise HTTPException(400, "There is no such report.")
         await run_in_threadpool(self.requests.ask, report)
@@ -261,7 +289,9 @@ class Reports:
         return number if self.settings.reports_show_numbers or "…" in number else masked_number(number)
 
     def _contact_columns(self, published: Published) -> list[Any]:
-        by_name = {column.name: column for column in published_columns("delivery_status", is_masked=published.is_masked)}
+        by_name = {
+            column.name: column for column in published_columns("delivery_status", is_masked=published.is_masked)
+        }
         return [by_name[name] for name in campaign.contact_columns(published)]
 
     def _csv(self, name: str, selection: Any) -> Response:

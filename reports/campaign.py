@@ -30,7 +30,9 @@ class Tab:
 
 
 TABS = (
-    Tab(DeliveryStatus.DELIVERED, "Delivered", "unique_deliveries", "The message was sent and delivered to the contact."),
+    Tab(
+        DeliveryStatus.DELIVERED, "Delivered", "unique_deliveries", "The message was sent and delivered to the contact."
+    ),
     Tab(
         DeliveryStatus.PENDING,
         "Pending",
@@ -196,7 +198,9 @@ def _search(words: str, *, whole_numbers: bool) -> tuple[str, dict[str, Any]]:
 def contacts(published: Published, asked: Asked, count: int, *, whole_numbers: bool) -> Page:
     """A page of the contacts of a tab, in order of their ids. `count` is how many the tab holds, by the overview."""
     where, parameters = contacts_condition(asked, whole_numbers=whole_numbers)
-    return _page(published, "delivery_status", "contact_id", where, parameters, asked.page, None if asked.search else count)
+    return _page(
+        published, "delivery_status", "contact_id", where, parameters, asked.page, None if asked.search else count
+    )
 
 
 def skipped(published: Published, asked: Asked) -> Page:
@@ -224,11 +228,13 @@ def _page(
     from_the_end = before > count / 2
     skip = count - before - shown if from_the_end else before
     ordered = ", ".join(f"{name} {'desc' if from_the_end else 'asc'}" for name in key.split(", "))
+    # Sorted are keys alone; the other columns are read of the rows that are shown.
     found = published.rows(
-        f"select * from {MARTS}.{mart} {where} order by {ordered} limit $shown offset $skip",
+        f"select * from {MARTS}.{mart} where rowid in"
+        f" (select rowid from {MARTS}.{mart} {where} order by {ordered} limit $shown offset $skip) order by {key}",
         {**parameters, "shown": shown, "skip": skip},
     )
-    return Page(found[::-1] if from_the_end else found, count, number, pages)
+    return Page(found, count, number, pages)
 
 
 def skip_reasons(published: Published, campaign_id: str) -> list[Row]:
@@ -269,7 +275,9 @@ def orders_over_time(published: Published, campaign_id: str, zone: str) -> OverT
     ).fetchone()
     if first is None:
         return None
-    by, step = ("hour", timedelta(hours=1)) if last - first < timedelta(hours=MOST_HOURS) else ("day", timedelta(days=1))
+    by, step = (
+        ("hour", timedelta(hours=1)) if last - first < timedelta(hours=MOST_HOURS) else ("day", timedelta(days=1))
+    )
     found = {
         row["moment"]: row
         for row in published.rows(

@@ -73,7 +73,12 @@ def stacked(series: Sequence[Sequence[int]]) -> Stacked:
             height = HEIGHT * value / top
             below[place] += height
             bars.append(
-                Bar(round(place * slot + gap / 2, 2), round(HEIGHT - below[place], 2), round(slot - gap, 2), round(height, 2))
+                Bar(
+                    round(place * slot + gap / 2, 2),
+                    round(HEIGHT - below[place], 2),
+                    round(slot - gap, 2),
+                    round(height, 2),
+                )
             )
         drawn.append(bars)
     every = math.ceil(number / MOST_LABELS)

@@ -51,7 +51,7 @@ def csv_of(
 
 
 def _statement(selection: Selection, mode: str, *, masks: bool) -> tuple[str, dict[str, Any]]:
-    cells = ", ".join(f"{_cell_of(column, mode, masks=masks)} as \"{header}\"" for column, header in selection.columns)
+    cells = ", ".join(f'{_cell_of(column, mode, masks=masks)} as "{header}"' for column, header in selection.columns)
     texts = ", ".join(f'"{header}"' for column, header in selection.columns if column.sql_type == "varchar")
     quoting = f", force_quote ({texts})" if mode == "spreadsheet" and texts else ""
     # The names of the order are those of the mart, not of the cells.

@@ -40,9 +40,7 @@ class Message:
 def message(details: Row) -> Message:
     """The message of a row of the mart `campaigns`."""
     body = (details["body"] or "").replace("\r\n", "\n")
-    pieces = [
-        Piece(text, is_liquid=bool(number % 2)) for number, text in enumerate(_LIQUID.split(body)) if text
-    ]
+    pieces = [Piece(text, is_liquid=bool(number % 2)) for number, text in enumerate(_LIQUID.split(body)) if text]
     return Message(
         details["sender"],
         pieces,

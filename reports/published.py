@@ -8,7 +8,6 @@ Not here: what is read of it; each page has a module of its own.
 """
 
 import json
-import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -115,7 +114,7 @@ class Door:
 
     def _look(self) -> Sequence[int]:
         try:
-            stat = os.stat(self._paths.published_marts)
+            stat = self._paths.published_marts.stat()
         except FileNotFoundError as error:
             self._identity, self._opened = None, None
             raise NothingPublished("nothing has been published yet") from error

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from models.marts import MartColumn
 
-NOTHING = "–"
+NOTHING = "\N{EN DASH}"
 
 
 def count(value: int | None) -> str:

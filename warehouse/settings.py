@@ -157,7 +157,8 @@ class Settings(BaseSettings):
         None, description="Where DuckDB spills what exceeds its memory; by default a folder of the data folder."
     )
     reports_host: Annotated[str, Field(pattern=r"^[0-9A-Za-z.:-]+$")] = Field(
-        "127.0.0.1", description="The address at which the report pages listen; anything but loopback needs a login in front."
+        "127.0.0.1",
+        description="The address at which the report pages listen; anything but loopback needs a login in front.",
     )
     reports_port: int = Field(8501, ge=1, le=65_535, description="The port of the report pages.")
     reports_show_numbers: bool = Field(

@@ -1,9 +1,26 @@
 """`sendmart reports`: the reports as web pages."""
 
+from typing import TYPE_CHECKING
+
 import typer
 
-from orchestration.commands.common import FAILED, open_warehouse, show_progress
-from orchestration.stages import export, in_words
+from orchestration.commands.common import open_warehouse, show_progress
+from orchestration.stages import Warehouse, export, in_words
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+
+def application(warehouse: Warehouse) -> "Starlette":
+    """The pages of a data folder; what is asked for there is exported by the stage that the schedule calls."""
+    from reports.app import create_app
+
+    def export_all_of(report: str) -> str:
+        # Who clicked waits for no refresh: they are told, and ask again.
+        with warehouse.paths.writer(timeout=0):
+            return "; ".join(in_words(told) for told in export(warehouse, [report], all_campaigns=True))
+
+    return create_app(warehouse.settings, export_all_of)
 
 
 def reports() -> None:
@@ -14,20 +31,14 @@ def reports() -> None:
     """
     import uvicorn
 
-    from reports.app import create_app
-
     warehouse = open_warehouse()
     settings = warehouse.settings
-
-    def write_export(report: str) -> str:
-        with warehouse.paths.writer(timeout=0):
-            return "; ".join(in_words(told) for told in export(warehouse, [report], all_campaigns=True))
-
     show_progress()
     if not warehouse.paths.published_marts.exists():
-        typer.echo("Nothing has been published yet: the pages say so until the first refresh. Next: sendmart refresh")
-    config = uvicorn.Config(
-        create_app(settings, write_export),
+        typer.echo("Nothing has been published yet; the pages say so until something is. Next: sendmart refresh")
+    typer.echo(f"Reports: http://{settings.reports_host}:{settings.reports_port} (Ctrl+C ends)")
+    uvicorn.run(
+        application(warehouse),
         host=settings.reports_host,
         port=settings.reports_port,
         log_level="warning",
@@ -36,6 +47,3 @@ def reports() -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=5,
     )
-    typer.echo(f"Reports: http://{settings.reports_host}:{settings.reports_port}  (Ctrl+C ends)")
-    uvicorn.Server(config).run()
-    _ = FAILED

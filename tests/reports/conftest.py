@@ -1,0 +1,73 @@
+"""The report pages, served as `sendmart reports` serves them: a real server on a port of this machine."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+
+from orchestration.commands.reporting import application
+from orchestration.stages import Warehouse
+from tests.running import RefreshedWarehouse, refresh_in_process
+from warehouse.paths import DataPaths
+from warehouse.sample import write_sample
+
+
+@dataclass(frozen=True)
+class Site:
+    """The pages over one data folder."""
+
+    address: str
+    paths: DataPaths
+    client: httpx.Client
+
+    def get(self, link: str, **more: Any) -> httpx.Response:
+        return self.client.get(link, **more)
+
+
+@contextmanager
+def serving(warehouse: Warehouse) -> Iterator[Site]:
+    server = uvicorn.Server(uvicorn.Config(application(warehouse), port=0, log_level="error", access_log=False))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive(), "the server did not start"
+        time.sleep(0.02)
+    address = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    try:
+        with httpx.Client(base_url=address, timeout=60) as client:
+            yield Site(address, warehouse.paths, client)
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def with_settings(warehouse: Warehouse, **changed: Any) -> Warehouse:
+    """The same data folder under other settings."""
+    return Warehouse(warehouse.settings.model_copy(update=changed), warehouse.paths, warehouse.ledger)
+
+
+@pytest.fixture(scope="session")
+def refreshed_sample(tmp_path_factory: pytest.TempPathFactory) -> RefreshedWarehouse:
+    """A sample as `make refresh` writes it, but smaller, refreshed by the real job."""
+    folder: Path = tmp_path_factory.mktemp("sample")
+    write_sample(folder / "landing", sends=3_000, days=4)
+    return refresh_in_process(folder / "data", folder / "landing")
+
+
+@pytest.fixture(scope="session")
+def wide(refreshed_wide: RefreshedWarehouse) -> Iterator[Site]:
+    with serving(refreshed_wide.warehouse) as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
+def sample(refreshed_sample: RefreshedWarehouse) -> Iterator[Site]:
+    with serving(refreshed_sample.warehouse) as site:
+        yield site

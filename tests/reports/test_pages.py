@@ -1,0 +1,470 @@
+"""What the pages show is what the marts hold; names and bodies are text; nothing comes from, or goes to, anywhere else."""
+
+import csv
+import html
+import io
+import re
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote
+
+import duckdb
+import pytest
+
+from models.marts import columns
+from orchestration.stages import Warehouse
+from reports import guard
+from reports.campaign import TABS, TILES, campaign_path
+from reports.campaign_table import COLUMNS, SHOWN_AT_FIRST
+from reports.wording import NOTHING, cell, count, money
+from tests.reports.conftest import Site, serving, with_settings
+from tests.running import RefreshedWarehouse, mart_rows
+from warehouse.ledger import Refresh, now
+from warehouse.paths import DataPaths
+from warehouse.settings import Settings
+
+
+@pytest.fixture(params=["wide", "sample"])
+def site(request: pytest.FixtureRequest) -> Site:
+    return request.getfixturevalue(request.param)
+
+
+def texts(page: str, tag: str) -> list[str]:
+    """The text of every element of a tag, as a person reads it."""
+    return [plain(inner) for inner in re.findall(rf"<{tag}\b[^>]*>(.*?)</{tag}>", page, flags=re.DOTALL)]
+
+
+def plain(markup: str) -> str:
+    return html.unescape(" ".join(re.sub(r"<[^>]+>", " ", markup).split()))
+
+
+def table_rows(page: str, caption: str) -> list[list[str]]:
+    """The cells of the body of the table with a caption that begins so."""
+    table = next(t for t in re.findall(r"<table.*?</table>", page, flags=re.DOTALL) if plain(t).startswith(caption))
+    body = re.search(r"<tbody>(.*?)</tbody>", table, flags=re.DOTALL)[1]
+    return [
+        [plain(found) for _, found in re.findall(r"<(t[hd])\b[^>]*>(.*?)</\1>", row, flags=re.DOTALL)]
+        for row in re.findall(r"<tr>(.*?)</tr>", body, flags=re.DOTALL)
+    ]
+
+
+def newest_first(metrics: list[dict]) -> list[dict]:
+    by_id = sorted(metrics, key=lambda row: row["campaign_id"])
+    return sorted(by_id, key=lambda row: row["last_sent_at"] or datetime.min, reverse=True)
+
+
+# --- the campaign table
+
+
+def test_the_table_shows_every_campaign_of_the_mart_with_its_figures(site: Site) -> None:
+    metrics = newest_first(mart_rows(site.paths.published_marts, "campaign_metrics"))
+    shown, number = [], 1
+    while len(shown) < len(metrics):
+        shown += table_rows(site.get(f"/?page={number}").text, "Campaigns")
+        number += 1
+    zone = Settings().time_zone
+    for row, campaign in zip(shown, metrics, strict=True):
+        expected = [cell(campaign[name], COLUMNS[name], zone) for name in SHOWN_AT_FIRST]
+        expected[SHOWN_AT_FIRST.index("campaign_name")] = campaign["campaign_name"] or "(no name)"
+        assert row == [" ".join(text.split()) for text in expected]
+
+
+def test_the_table_has_the_sixteen_columns_of_the_report_under_its_labels(site: Site) -> None:
+    head = re.search(r"<thead>(.*?)</thead>", site.get("/").text, flags=re.DOTALL)[1]
+    assert texts(head, "th") == [COLUMNS[name].label for name in SHOWN_AT_FIRST]
+    assert len(SHOWN_AT_FIRST) == 16
+
+
+def test_totals_add_up_what_adds_up_and_leave_the_rest_empty(site: Site) -> None:
+    metrics = mart_rows(site.paths.published_marts, "campaign_metrics")
+    total = {name: sum(row[name] for row in metrics) for name in ("total_sent", "total_delivered", "unique_clickers")}
+    foot = texts(re.search(r"<tfoot>(.*?)</tfoot>", site.get("/").text, flags=re.DOTALL)[1], "t[hd]")
+    by_name = dict(zip(SHOWN_AT_FIRST, foot, strict=True))
+    assert by_name["total_sent"] == count(total["total_sent"])
+    assert by_name["revenue"] == money(sum(row["revenue"] for row in metrics))
+    rate = total["unique_clickers"] / total["total_delivered"]
+    assert by_name["click_to_delivered_rate"] == f"{rate:.1%}".replace("%", " %")
+    assert by_name["assisted_revenue"] == by_name["last_modified_by"] == ""
+
+
+@pytest.mark.parametrize("column", list(COLUMNS))
+def test_it_sorts_by_any_column_and_what_is_not_known_comes_last(wide: Site, column: str) -> None:
+    metrics = mart_rows(wide.paths.published_marts, "campaign_metrics")
+    for way, backwards in (("asc", False), ("desc", True)):
+        link = f"/campaigns.csv?sort={column}&order={way}&columns=campaign_id"
+        shown = [row["Campaign ID"] for row in csv.DictReader(io.StringIO(wide.get(link).text))]
+        values = {row["campaign_id"]: row[column] for row in metrics}
+        known = [values[one.removeprefix("'")] for one in shown if values[one.removeprefix("'")] is not None]
+        if column not in ("campaign_name", "last_modified_by", "campaign_id", "campaign_type"):
+            assert known == sorted(known, reverse=backwards)
+        elif column == "campaign_id":
+            assert known == sorted(known, key=lambda text: text.encode(), reverse=backwards)
+        first_unknown = len(known)
+        assert all(values[one.removeprefix("'")] is None for one in shown[first_unknown:])
+
+
+def test_filters_leave_what_they_say(sample: Site) -> None:
+    metrics = mart_rows(sample.paths.published_marts, "campaign_metrics")
+
+    def ids(link: str) -> set[str]:
+        rows = csv.DictReader(io.StringIO(sample.get(f"/campaigns.csv?columns=campaign_id&{link}").text))
+        return {row["Campaign ID"] for row in rows}
+
+    def of(keeps) -> set[str]:
+        kept = {row["campaign_id"] for row in metrics if keeps(row)}
+        assert 0 < len(kept) < len(metrics), "a filter that leaves all or none shows nothing"
+        return kept
+
+    assert ids("type=MMS") == of(lambda row: row["campaign_type"] == "MMS")
+    word = metrics[0]["campaign_name"].split(",")[0]
+    assert ids(f"search={quote(word.upper())}") == of(lambda row: word in (row["campaign_name"] or ""))
+    day = sorted(row["last_sent_at"].date() for row in metrics)[len(metrics) // 2]
+    assert ids(f"from={day}&to={day}") == of(lambda row: row["last_sent_at"].date() == day)
+    assert ids("search=100%25") == set(), "a percent sign stands for itself"
+    nonsense = "type=FAX&from=yesterday&sort=drop%20table&page=-7&columns=password"
+    assert sample.get(f"/?{nonsense}").status_code == 200
+
+
+def test_days_are_those_of_the_time_zone_of_the_reports(refreshed_sample: RefreshedWarehouse) -> None:
+    metrics = mart_rows(refreshed_sample.warehouse.paths.published_marts, "campaign_metrics")
+    with serving(with_settings(refreshed_sample.warehouse, report_timezone="Pacific/Kiritimati")) as far_east:
+        zone = Settings(report_timezone="Pacific/Kiritimati").time_zone
+        days = {row["campaign_id"]: row["last_sent_at"].replace(tzinfo=UTC).astimezone(zone).date() for row in metrics}
+        assert any(days[row["campaign_id"]] != row["last_sent_at"].date() for row in metrics)
+        day = sorted(days.values())[len(days) // 2]
+        shown = far_east.get(f"/campaigns.csv?columns=campaign_id&from={day}&to={day}").text
+        assert {row["Campaign ID"] for row in csv.DictReader(io.StringIO(shown))} == {
+            campaign for campaign, its_day in days.items() if its_day == day
+        }
+
+
+def test_the_csv_of_the_whole_table_is_that_of_the_export(site: Site) -> None:
+    every_column = "&".join(f"columns={name}" for name in COLUMNS)
+    shown = site.get(f"/campaigns.csv?sort=campaign_id&order=asc&{every_column}")
+    (exported,) = (site.paths.exports / "campaign_metrics").glob("*.csv")
+    assert shown.content == exported.read_bytes()
+    assert shown.headers["content-disposition"].startswith("attachment")
+
+
+def test_columns_that_were_chosen_are_remembered(wide: Site) -> None:
+    chosen = wide.get("/?columns=revenue&columns=campaign_name")
+    cookie = chosen.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=strict" in cookie
+    wide.client.cookies.clear()
+    again = wide.get("/", headers={"Cookie": cookie.split(";")[0]}).text
+    head = re.search(r"<thead>(.*?)</thead>", again, flags=re.DOTALL)[1]
+    assert texts(head, "th") == ["Campaign name", "Revenue"], "in the order of the report"
+
+
+# --- a campaign
+
+
+def test_a_campaign_s_page_shows_its_tiles_and_in_its_tabs_the_contacts_of_the_mart(site: Site) -> None:
+    overviews = mart_rows(site.paths.published_marts, "campaign_overview")
+    statuses = mart_rows(site.paths.published_marts, "delivery_status")
+    skipped = mart_rows(site.paths.published_marts, "skip_reasons")
+    assert len(TILES) == 8
+    for overview in sorted(overviews, key=lambda row: -row["unique_sends"])[:6]:
+        campaign_id = overview["campaign_id"]
+        page = site.get(campaign_path(campaign_id)).text
+        tiles = re.search(r'<dl class="tiles">(.*?)</dl>', page, flags=re.DOTALL)[1]
+        assert texts(tiles, "dt") == [label for _, label in TILES]
+        for (column, _), shown in zip(TILES, texts(tiles, "dd"), strict=True):
+            assert shown.split()[0] == (money if column == "revenue" else count)(overview[column])
+        for tab in TABS:
+            of_tab = sorted(
+                row["contact_id"]
+                for row in statuses
+                if row["campaign_id"] == campaign_id and row["delivery_status"] == tab.status
+            )
+            page = site.get(f"{campaign_path(campaign_id)}?tab={tab.status}").text
+            assert tab.explanation in page
+            assert f"{tab.label} {count(len(of_tab))}" in texts(page, "a")
+            shown = [row[0] for row in table_rows(page, tab.label)] if of_tab else []
+            assert shown == of_tab[:50]
+            answer = site.get("/contacts.csv", params={"campaign": campaign_id, "tab": tab.status}).text
+            assert [row["contact_id"].removeprefix("'") for row in csv.DictReader(io.StringIO(answer))] == of_tab
+        of_it = [row for row in skipped if row["campaign_id"] == campaign_id]
+        if of_it:
+            shown = {row[0].split()[0]: int(row[2]) for row in table_rows(page, "Reasons")}
+            assert shown == {
+                reason: sum(row["skip_reason"] == reason for row in of_it)
+                for reason in {row["skip_reason"] for row in of_it}
+            }
+            assert len(table_rows(page, "Skipped contacts")) == min(50, len(of_it))
+
+
+def test_every_page_of_contacts_is_there_once_and_in_order(sample: Site) -> None:
+    overview = max(
+        mart_rows(sample.paths.published_marts, "campaign_overview"), key=lambda row: row["unique_deliveries"]
+    )
+    path, number = campaign_path(overview["campaign_id"]), overview["unique_deliveries"]
+    pages = -(-number // 50)
+    assert pages > 4
+    shown = [
+        row[0]
+        for page in range(1, pages + 1)
+        for row in table_rows(sample.get(f"{path}?page={page}").text, "Delivered")
+    ]
+    assert len(shown) == number
+    assert shown == sorted(set(shown))
+    assert f"Page {pages} of {pages}" in sample.get(f"{path}?page=99999").text
+
+
+def test_a_campaign_of_which_there_is_nothing_to_show_says_so(wide: Site) -> None:
+    assert wide.get("/campaigns/nowhere").status_code == 404
+    known = {row["campaign_id"] for row in mart_rows(wide.paths.published_marts, "campaigns")}
+    sent = {row["campaign_id"] for row in mart_rows(wide.paths.published_marts, "campaign_overview")}
+    for campaign_id in sorted(sent - known)[:3]:
+        assert "there is no message to show" in wide.get(campaign_path(campaign_id)).text
+    for campaign_id in sorted(known - sent)[:3]:
+        assert "It has not been sent yet" in wide.get(campaign_path(campaign_id)).text
+
+
+@pytest.mark.parametrize("by", ["hour", "day"])
+def test_orders_over_time_add_up_to_those_of_the_mart(sample: Site, by: str) -> None:
+    orders = mart_rows(sample.paths.published_marts, "attributed_orders")
+    metrics = mart_rows(sample.paths.published_marts, "campaign_metrics")
+    seen = 0
+    for campaign in metrics:
+        page = sample.get(campaign_path(campaign["campaign_id"])).text
+        if f"Orders by {by}" not in page:
+            continue
+        seen += 1
+        rows = table_rows(page, by.capitalize())
+        assert sum(int(row[1]) for row in rows) == campaign["direct_orders"]
+        assert sum(int(row[2]) for row in rows) == campaign["assisted_orders"]
+        first = min(row["ordered_at"] for row in orders if row["campaign_id"] == campaign["campaign_id"])
+        assert rows[0][0] == first.strftime("%Y-%m-%d %H:00" if by == "hour" else "%Y-%m-%d")
+    assert seen or by == "day"
+
+
+# --- numbers
+
+
+def some_contact(site: Site) -> dict:
+    return min(mart_rows(site.paths.published_marts, "delivery_status"), key=lambda row: row["contact_id"])
+
+
+def links_with_numbers(contact: dict) -> list[str]:
+    at = f"tab={contact['delivery_status']}"
+    campaign = quote(contact["campaign_id"], safe="")
+    return [f"{campaign_path(contact['campaign_id'])}?{at}", f"/contacts.csv?campaign={campaign}&{at}"]
+
+
+def test_numbers_are_masked_on_every_page_and_in_every_file(site: Site) -> None:
+    contact = some_contact(site)
+    numbers = {row["mobile_number"] for row in mart_rows(site.paths.published_marts, "delivery_status")}
+    exports = re.findall(r'href="(/exports/[^"]+)"', site.get("/exports").text)
+    assert len(exports) == 5
+    for link in [*links_with_numbers(contact), *exports]:
+        answer = site.get(link).text
+        assert not [number for number in numbers if number in answer], link
+    masked = f"{contact['mobile_number'][:3]}…{contact['mobile_number'][-2:]}"
+    assert all(masked in site.get(link).text for link in links_with_numbers(contact))
+
+
+def test_numbers_are_shown_where_that_is_set(refreshed_sample: RefreshedWarehouse) -> None:
+    with serving(with_settings(refreshed_sample.warehouse, reports_show_numbers=True)) as open_site:
+        contact = some_contact(open_site)
+        assert all(contact["mobile_number"] in open_site.get(link).text for link in links_with_numbers(contact))
+        (exported,) = (open_site.paths.exports / "delivery_status").glob("*.csv")
+        assert open_site.get(f"/exports/delivery_status/{exported.name}").content == exported.read_bytes()
+
+
+def test_a_masked_export_differs_in_nothing_but_the_numbers(site: Site) -> None:
+    (exported,) = (site.paths.exports / "delivery_status").glob("*.csv")
+    whole = exported.read_text(encoding="utf-8")
+    masked = re.sub(r"(\+[0-9]{2})[0-9]{3,11}([0-9]{2})", r"\1…\2", whole)
+    assert masked != whole
+    assert site.get(f"/exports/delivery_status/{exported.name}").content.decode() == masked
+
+
+def test_a_whole_number_finds_its_contact_and_a_part_of_one_does_only_where_numbers_are_shown(
+    sample: Site, refreshed_sample: RefreshedWarehouse
+) -> None:
+    contact = some_contact(sample)
+    path, number = f"{campaign_path(contact['campaign_id'])}?tab={contact['delivery_status']}", contact["mobile_number"]
+    for words in (number, number[1:], "00" + number[1:], f"{number[:4]} {number[4:7]}-{number[7:]}"):
+        assert (
+            contact["contact_id"] in sample.get(path, params={"tab": contact["delivery_status"], "search": words}).text
+        )
+    part = {"tab": contact["delivery_status"], "search": number[3:-1]}
+    assert "No contact of this status matches" in sample.get(path, params=part).text
+    with serving(with_settings(refreshed_sample.warehouse, reports_show_numbers=True)) as open_site:
+        assert contact["contact_id"] in open_site.get(path, params=part).text
+
+
+# --- what is published
+
+
+def test_a_new_build_is_seen_at_the_next_click_and_one_that_goes_leaves_plain_words(
+    refreshed_sample: RefreshedWarehouse, tmp_path: Path
+) -> None:
+    def place(build_id: str) -> None:
+        paths.published_marts.parent.mkdir(exist_ok=True)
+        aside = paths.published_marts.with_name("aside")
+        shutil.copyfile(refreshed_sample.warehouse.paths.published_marts, aside)
+        with duckdb.connect() as connection:
+            connection.execute(f"attach '{aside}' as published")
+            connection.execute(f"update published.marts.build_info set build_id = '{build_id}'; checkpoint published")
+        aside.replace(paths.published_marts)
+
+    paths = DataPaths(tmp_path)
+    settings = Settings(data=tmp_path)
+    with serving(Warehouse(settings, paths, refreshed_sample.warehouse.ledger)) as site:
+        answer = site.get("/")
+        assert answer.status_code == 503
+        assert "Nothing has been published yet" in answer.text
+        assert "Nothing has been exported yet" in site.get("/exports").text
+        for build_id in ("first", "second", "third"):
+            place(build_id)
+            assert f"Build {build_id}" in plain(site.get("/").text)
+        paths.published_marts.write_bytes(b"no DuckDB file")
+        answer = site.get("/")
+        assert (answer.status_code, "cannot be read" in answer.text) == (500, True)
+        paths.published_marts.unlink()
+        assert site.get("/").status_code == 503
+
+
+def test_every_page_tells_how_fresh_it_is_and_what_was_held_back(
+    sample: Site, refreshed_sample: RefreshedWarehouse
+) -> None:
+    (info,) = mart_rows(sample.paths.published_marts, "build_info")
+    for link in ("/", "/exports", campaign_path(some_contact(sample)["campaign_id"])):
+        page = plain(sample.get(link).text)
+        assert f"Data until {info['data_until']} , published {info['published_at']:%Y-%m-%d %H:%M} UTC" in page
+        assert f"Build {info['build_id']}" in page
+        assert "held back" not in page
+    ledger = refreshed_sample.warehouse.ledger
+    last = ledger.last_refresh()
+    ledger.note_refresh(
+        Refresh(now(), now(), "held back", "file-refused: sends/x.csv, to <b>+447700900123</b>. Drop it again.")
+    )
+    try:
+        page = sample.get("/").text
+        assert "Newer figures are held back" in page
+        assert "A log file could not be taken at all" in page
+        assert "&lt;b&gt;+44…23&lt;/b&gt;" in page
+    finally:
+        ledger.note_refresh(Refresh(now(), now(), last.outcome, last.message))
+
+
+# --- exports
+
+
+def test_an_export_that_was_asked_for_goes_through_the_function_of_the_scheduled_ones(
+    refreshed_sample: RefreshedWarehouse, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(refreshed_sample.warehouse.paths.data, data)
+    with serving(Warehouse.of(Settings(data=data))) as site:
+        before = site.get("/exports").text
+        form = {"report": "skip_reasons", "token": guard.TOKEN}
+        answer = site.client.post("/exports", data=form, headers={"Sec-Fetch-Site": "same-origin"})
+        assert answer.status_code == 303
+        while "being written" in (page := site.get("/exports").text) or "waiting" in page:
+            assert 'http-equiv="refresh"' in page
+        (file,) = set(re.findall(r'href="/exports/([^"]+)"', page)) - set(
+            re.findall(r'href="/exports/([^"]+)"', before)
+        )
+        assert f"exported {file.partition('/')[2]}" in plain(page)
+        assert (site.paths.exports / file).with_suffix(".json").exists()
+        assert site.paths.exports.joinpath(file).name in Warehouse.of(Settings(data=data)).ledger.exported_files(
+            "skip_reasons"
+        )
+        rows = mart_rows(site.paths.published_marts, "skip_reasons")
+        assert len(list(csv.reader(io.StringIO(site.get(f"/exports/{file}").text)))) == len(rows) + 1
+        assert count(len(rows)) in next(row for row in table_rows(page, "Exports") if row[-1] == file.partition("/")[2])
+
+
+@pytest.mark.parametrize(
+    ("headers", "token"),
+    [
+        ({}, guard.TOKEN),
+        ({"Sec-Fetch-Site": "cross-site"}, guard.TOKEN),
+        ({"Sec-Fetch-Site": "same-site"}, guard.TOKEN),
+        ({"Origin": "https://elsewhere.example"}, guard.TOKEN),
+        ({"Origin": "null"}, guard.TOKEN),
+        ({"Sec-Fetch-Site": "same-origin"}, "guessed"),
+        ({"Sec-Fetch-Site": "same-origin"}, ""),
+    ],
+)
+def test_no_other_site_can_ask_for_an_export(sample: Site, headers: dict[str, str], token: str) -> None:
+    answer = sample.client.post("/exports", data={"report": "skip_reasons", "token": token}, headers=headers)
+    assert answer.status_code == 403
+    assert "Asked for here" not in sample.get("/exports").text
+
+
+def test_only_what_is_listed_can_be_fetched(sample: Site) -> None:
+    (sample.paths.exports / "skip_reasons" / "secret.csv").write_text("no export")
+    for file in (
+        "secret.csv", "..%2F..%2Fledger.sqlite", "%2Fetc%2Fpasswd", "skip_reasons_20200101T000000Z.csv",
+        "..%2Fskip_reasons%2Fsecret.csv",
+    ):  # fmt: skip
+        assert sample.get(f"/exports/skip_reasons/{file}").status_code == 404
+    assert "secret.csv" not in sample.get("/exports").text
+
+
+# --- safety
+
+
+def test_every_answer_carries_the_headers_that_keep_others_out(site: Site) -> None:
+    for link in ("/", "/exports", "/nowhere", "/campaigns.csv", "/static/style.css", "/static/none"):
+        headers = site.get(link).headers
+        assert headers["content-security-policy"].startswith("default-src 'self'")
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "same-origin"
+    assert site.get("/").headers["cache-control"] == "no-store"
+
+
+def test_a_name_of_another_site_that_was_pointed_here_opens_nothing(sample: Site) -> None:
+    assert sample.get("/", headers={"Host": "elsewhere.example"}).status_code == 400
+    assert sample.client.delete("/exports").status_code == 405
+
+
+HOSTILE = [
+    "<script>alert(1)</script>", "'); drop table marts.campaigns; --", "../../etc/passwd", "..", ".", "a/b?c=d#e&f%2Fg",
+    "=cmd|' /C calc'!A0", "{{ 7 * 7 }}{% raw %}", '"><img src=x onerror=alert(1)>', "\u202eevil\u202c", "line\nbreak",
+]  # fmt: skip
+
+
+def test_names_ids_and_bodies_are_text_whatever_they_hold(refreshed_sample: RefreshedWarehouse, tmp_path: Path) -> None:
+    paths = DataPaths(tmp_path)
+    paths.published_marts.parent.mkdir()
+    shutil.copyfile(refreshed_sample.warehouse.paths.published_marts, paths.published_marts)
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{paths.published_marts}' as published; use published.marts")
+        for text in HOSTILE:
+            for mart in ("campaign_metrics", "campaign_overview"):
+                connection.execute(
+                    f"insert into {mart} select * replace (? as campaign_id, ? as campaign_name) from {mart} limit 1",
+                    [text, text],
+                )
+            connection.execute(
+                "insert into campaigns select * replace (? as campaign_id, ? as campaign_name, ? as body, ? as sender,"
+                " ? as media_url, 'MMS' as campaign_type) from campaigns limit 1",
+                [text] * 5,
+            )
+    with serving(Warehouse(Settings(data=tmp_path), paths, refreshed_sample.warehouse.ledger)) as site:
+        table = site.get("/?sort=campaign_id&order=asc&columns=campaign_id&columns=campaign_name").text
+        for text in HOSTILE:
+            page = site.get(campaign_path(text))
+            assert page.status_code == 200, text
+            for answer in (page.text, table):
+                assert "<script>alert" not in answer
+                assert "<img" not in answer
+            assert html.escape(text.split("\n")[0], quote=False).split("'")[0].split('"')[0] in page.text
+            assert f"<title>{html.escape(text).replace('&quot;', '&#34;').replace('&#x27;', '&#39;')}" in page.text
+            assert f'href="{campaign_path(text)}"' in table
+        shown = csv.DictReader(io.StringIO(site.get("/campaigns.csv?columns=campaign_id").text))
+        assert "'=cmd|' /C calc'!A0" in [row["Campaign ID"] for row in shown]
+
+
+def test_the_labels_are_those_of_the_marts() -> None:
+    assert {column.name: column.label for column in columns("campaign_metrics")} == {
+        name: column.label for name, column in COLUMNS.items()
+    }
+    assert NOTHING == "–"
