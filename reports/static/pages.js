@@ -20,12 +20,15 @@ if (filters) {
       const answer = await fetch(link, { signal: asking.signal });
       if (!answer.ok) return;
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      // All but the form itself, in which a person is typing: it stays where it is, and so does the cursor.
       const content = document.getElementById("content");
-      // All but the form itself, in which a person is typing.
-      const kept = content.querySelector("form[data-live]");
       const fresh = page.getElementById("content");
-      fresh.querySelector("form[data-live]").replaceWith(kept);
-      content.replaceChildren(...fresh.childNodes);
+      const place = fresh.querySelector("form[data-live]");
+      const before = [...fresh.childNodes].slice(0, [...fresh.childNodes].indexOf(place));
+      const after = [...fresh.childNodes].slice(before.length + 1);
+      [...content.childNodes].filter((node) => node !== filters).forEach((node) => node.remove());
+      content.prepend(...before);
+      content.append(...after);
       history.replaceState(null, "", link);
     } catch (error) {
       if (error.name !== "AbortError") filters.submit();

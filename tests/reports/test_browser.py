@@ -1,0 +1,186 @@
+"""A real browser goes through every page: nothing fails in it, nothing is asked of another host, everybody can use it.
+
+Chromium and its driver are Debian's (`.ci/install-browser`); where they are not, these tests are skipped, and say so.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator
+from urllib.parse import urldefrag
+
+import pytest
+from axe_core_python.selenium import Axe
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import Select, WebDriverWait
+
+from reports.campaign import TABS, campaign_path
+from tests.reports.conftest import Site
+from tests.running import mart_rows
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+
+pytestmark = pytest.mark.skipif(
+    not (CHROMIUM and DRIVER), reason="no chromium or chromedriver here: .ci/install-browser installs them"
+)
+
+CAMPAIGNS_VISITED = 12
+WIDE, PHONE = (1280, 900), (390, 800)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[webdriver.Chrome]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for argument in (
+        "--headless=new",
+        "--no-sandbox",  # as root in a container
+        "--disable-dev-shm-usage",
+        "--no-proxy-server",
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    ):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    try:
+        yield driver
+    finally:
+        driver.quit()
+
+
+@pytest.fixture(params=["wide", "sample"])
+def site(request: pytest.FixtureRequest) -> Site:
+    return request.getfixturevalue(request.param)
+
+
+def shows(browser: webdriver.Chrome, size: tuple[int, int] = WIDE, scheme: str = "light") -> None:
+    width, height = size
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == PHONE},
+    )
+    browser.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    )
+
+
+def opened(browser: webdriver.Chrome, link: str) -> None:
+    """Opens a page, and looks at what it said and asked for meanwhile."""
+    browser.get(link)
+    host = link.split("/")[2]
+    said = [entry["message"] for entry in browser.get_log("browser")]
+    assert said == [], link
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    asked = [
+        message["params"]["request"]["url"] for message in messages if message["method"] == "Network.requestWillBeSent"
+    ]
+    assert asked, "requests are heard of"
+    assert [url for url in asked if not url.startswith((f"http://{host}/", "data:"))] == [], link
+
+
+def links_on(browser: webdriver.Chrome) -> set[str]:
+    found = browser.execute_script(
+        "return [...document.querySelectorAll('a[href]:not([download])')].map(link => link.href)"
+    )
+    return {urldefrag(link).url for link in found}
+
+
+def pages_of(browser: webdriver.Chrome, site: Site) -> list[str]:
+    """Links to every kind of page: the tables with all they link to, and of some campaigns all tabs."""
+    campaigns = mart_rows(site.paths.published_marts, "campaign_overview")
+    most = sorted(campaigns, key=lambda row: (-row["unique_sends"], row["campaign_id"]))[:CAMPAIGNS_VISITED]
+    first = f"{site.address}{campaign_path(most[0]['campaign_id'])}"
+    return [
+        f"{site.address}/",
+        f"{site.address}/exports",
+        f"{site.address}/nowhere",
+        f"{site.address}/?type=MMS&search=a",
+        f"{site.address}/?search=nothing+is+called+so",
+        *(f"{first}?tab={tab.status}" for tab in TABS),
+        f"{first}?search=nobody",
+        *(f"{site.address}{campaign_path(row['campaign_id'])}" for row in most[1:]),
+    ]
+
+
+def test_every_page_opens_without_an_error_and_without_a_request_to_another_host(browser, site: Site) -> None:
+    shows(browser)
+    links = dict.fromkeys(pages_of(browser, site))
+    for link in links:
+        if link.endswith("/nowhere"):
+            browser.get(link)
+            browser.get_log("browser")  # which tells of the 404 that it got
+            continue
+        opened(browser, link)
+        assert browser.find_elements(By.TAG_NAME, "h1"), link
+        on_page = links_on(browser)
+        assert all(url.startswith(site.address) for url in on_page)
+    broken = [link for link in on_page if site.get(link).status_code != 200]
+    assert broken == []
+
+
+def test_nothing_stands_out_of_a_phone_s_screen(browser, site: Site) -> None:
+    shows(browser, PHONE)
+    for link in pages_of(browser, site)[:8]:
+        browser.get(link)
+        width = browser.execute_script("return document.documentElement.scrollWidth")
+        assert width <= PHONE[0], link
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_can_be_read_by_everybody(browser, sample: Site, scheme: str) -> None:
+    """Contrast, names of fields, headings, tables: what axe finds, it finds wrong."""
+    shows(browser, scheme=scheme)
+    for link in pages_of(browser, sample)[:7]:
+        browser.get(link)
+        found = Axe().run(browser)["violations"]
+        told = [f"{rule['id']}: {node['html']}" for rule in found for node in rule["nodes"]]
+        assert told == [], link
+
+
+def test_what_is_typed_filters_without_a_click_and_stays_in_the_link(browser, sample: Site) -> None:
+    shows(browser)
+    browser.get(f"{sample.address}/")
+    name = mart_rows(sample.paths.published_marts, "campaign_metrics")[0]["campaign_name"]
+    field = browser.find_element(By.NAME, "search")
+    field.send_keys(name)
+    WebDriverWait(browser, 20).until(lambda _: "match" in browser.find_element(By.CSS_SELECTOR, "[role=status]").text)
+    assert browser.switch_to.active_element == field, "whoever types is not interrupted"
+    assert "search=" in browser.current_url
+    rows = browser.find_elements(By.CSS_SELECTOR, "table.data tbody tr")
+    assert [name in row.text for row in rows] == [True] * len(rows)
+
+
+def test_it_works_without_a_script(browser, sample: Site) -> None:
+    shows(browser)
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        browser.get(f"{sample.address}/")
+        Select(browser.find_element(By.NAME, "type")).select_by_visible_text("MMS")
+        browser.find_element(By.CSS_SELECTOR, ".filters button").click()
+        WebDriverWait(browser, 20).until(lambda _: "type=MMS" in browser.current_url)
+        browser.find_element(By.CSS_SELECTOR, ".columns summary").click()
+        browser.find_element(By.CSS_SELECTOR, ".columns input[value=campaign_id]").click()
+        browser.find_element(By.CSS_SELECTOR, ".columns button").click()
+        WebDriverWait(browser, 20).until(lambda _: "columns=campaign_id" in browser.current_url)
+        browser.find_element(By.CSS_SELECTOR, "th.name a").click()
+        WebDriverWait(browser, 20).until(lambda _: "/campaigns/" in browser.current_url)
+        upright = browser.find_element(By.CSS_SELECTOR, ".phone").size
+        browser.find_element(By.CSS_SELECTOR, "label[for=landscape]").click()
+        lying = browser.find_element(By.CSS_SELECTOR, ".phone").size
+        assert upright["height"] > upright["width"]
+        assert lying["height"] < lying["width"]
+    finally:
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+        browser.delete_all_cookies()
+
+
+def test_a_page_can_be_printed(browser, sample: Site) -> None:
+    shows(browser)
+    browser.get(f"{sample.address}/")
+    printed = browser.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True})
+    assert len(printed["data"]) > 10_000
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    hidden = browser.find_elements(By.CSS_SELECTOR, "form.filters, .columns, .pages")
+    assert hidden
+    assert not any(element.is_displayed() for element in hidden)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
