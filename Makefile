@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: install refresh test torture lint dev benchmark docs lock
+.PHONY: install refresh test torture lint dev reports benchmark docs lock
 
 install: $(INSTALLED)
 
@@ -38,6 +38,11 @@ lint: install
 # Dagster's UI on http://127.0.0.1:3000
 dev: install
 	@$(BIN)/sendmart dev
+
+# The report pages on http://127.0.0.1:8501; where nothing has been published yet, a refresh comes first.
+reports: install
+	@[ -e "$${SENDMART_DATA:-data}/published/marts.duckdb" ] || $(MAKE) --no-print-directory refresh || true
+	@$(BIN)/sendmart reports
 
 benchmark: install
 	$(BIN)/python -m benchmarks
