@@ -1,0 +1,155 @@
+"""What pages are made of: segments, the message in pieces, the geometry of charts, words for values."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import pytest
+import smsutil
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reports import wording
+from reports.campaign import campaign_path
+from reports.charts import HEIGHT, lengths, shares, stacked, ticks
+from reports.csv_download import _NUMBER_CELL, _masked_cell
+from reports.message import message
+from reports.segments import segments
+
+# --- segments
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "units", "parts"),
+    [
+        ("", "GSM-7", 0, 0),
+        ("a" * 160, "GSM-7", 160, 1),
+        ("a" * 161, "GSM-7", 161, 2),
+        ("a" * 306, "GSM-7", 306, 2),
+        ("a" * 307, "GSM-7", 307, 3),
+        ("€" * 80, "GSM-7", 160, 1),
+        ("a" * 152 + "€" + "a" * 152, "GSM-7", 306, 3),  # the escape pair does not fit: 306 / 153 would be 2
+        ("ç", "UCS-2", 1, 1),  # GSM-7 knows Ç alone
+        ("я" * 70, "UCS-2", 70, 1),
+        ("я" * 71, "UCS-2", 71, 2),
+        ("👋" * 35, "UCS-2", 70, 1),
+        ("я" * 66 + "👋" + "я" * 66, "UCS-2", 134, 3),  # nor does the surrogate pair: 134 / 67 would be 2
+        ("a" * 69 + "👋", "UCS-2", 71, 2),
+    ],
+)
+def test_segments_at_their_boundaries(text: str, encoding: str, units: int, parts: int) -> None:
+    counted = segments(text)
+    assert (counted.encoding, counted.units, counted.parts) == (encoding, units, parts)
+
+
+LETTERS = st.sampled_from("ab €{^ÄÇèΔ\n") | st.sampled_from("яç👋🎂\u200d’")
+
+
+@given(st.text(st.sampled_from("ab €{^ÄèΔ\n"), min_size=1, max_size=500) | st.text(LETTERS, min_size=1, max_size=300))
+def test_segments_are_those_that_another_library_counts(text: str) -> None:
+    theirs = smsutil.split(text)
+    counted = segments(text)
+    assert counted.encoding == {"gsm0338": "GSM-7", "utf_16_be": "UCS-2"}[theirs.encoding]
+    assert counted.parts == len(theirs.parts)
+
+
+# --- the message
+
+
+def details(body: str | None, kind: str = "SMS") -> dict:
+    return {"body": body, "campaign_type": kind, "media_url": None, "sender": "SHOP", "max_segments": 3}
+
+
+def test_liquid_markup_is_told_apart_and_not_counted() -> None:
+    shown = message(details("Hi {{ name\n| upcase }},{% if a %} yes{% endif %}\r\n👋 {not liquid}"))
+    assert [(piece.text, piece.is_liquid) for piece in shown.pieces] == [
+        ("Hi ", False),
+        ("{{ name\n| upcase }}", True),
+        (",", False),
+        ("{% if a %}", True),
+        (" yes", False),
+        ("{% endif %}", True),
+        ("\n👋 {not liquid}", False),
+    ]
+    assert shown.is_approximate
+    assert shown.counted == segments("Hi , yes\n👋 {not liquid}")
+
+
+def test_a_message_without_liquid_is_counted_as_it_is() -> None:
+    assert not message(details("Hello")).is_approximate
+    assert message(details(None)).pieces == []
+
+
+# --- charts
+
+
+def test_parts_of_a_whole_lie_side_by_side_over_all_of_it() -> None:
+    bars = shares([1, 0, 3], 100)
+    assert [(bar.x, bar.width) for bar in bars] == [(0, 25), (25, 0), (25, 75)]
+    assert [bar.width for bar in shares([0, 0])] == [0, 0]
+    assert lengths([Decimal("5"), None, 10]) == [50, 0, 100]
+
+
+@given(st.integers(0, 10**9))
+def test_ticks_are_few_whole_and_reach_the_highest(highest: int) -> None:
+    marks = ticks(highest)
+    assert marks[0] == 0
+    assert highest <= marks[-1]
+    assert marks[-2] < max(highest, 1)
+    assert 2 <= len(marks) <= 6
+    assert len({after - before for before, after in zip(marks, marks[1:], strict=False)}) == 1
+
+
+@given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=1, max_size=92))
+def test_columns_stand_on_each_other_and_within_the_chart(values: list[tuple[int, int]]) -> None:
+    below, above = stacked([list(series) for series in zip(*values, strict=True)]).series
+    for lower, upper in zip(below, above, strict=True):
+        assert lower.y + lower.height == pytest.approx(HEIGHT, abs=0.02)
+        assert upper.y + upper.height == pytest.approx(lower.y, abs=0.02)
+        assert upper.y >= -0.01
+
+
+# --- words
+
+
+def test_values_are_written_for_people() -> None:
+    assert wording.count(1234567) == "1,234,567"
+    assert wording.money(Decimal("1234.5")) == "1,234.50"
+    assert wording.rate(0.1234) == "12.3\N{NO-BREAK SPACE}%"
+    assert wording.rate(None) == wording.count(None) == wording.NOTHING
+    assert [wording.size(size) for size in (999, 1_500, 2_500_000, 7_000_000_000)] == [
+        "999 bytes",
+        "1.5 kB",
+        "2.5 MB",
+        "7.0 GB",
+    ]
+    berlin = ZoneInfo("Europe/Berlin")
+    assert wording.moment(datetime(2026, 1, 1, 23, 30), berlin) == "2026-01-02 00:30"
+    assert wording.moment(datetime(2026, 7, 1, 12, tzinfo=UTC), berlin) == "2026-07-01 14:00"
+
+
+@pytest.mark.parametrize(
+    ("campaign_id", "path"),
+    [
+        ("cmp_1", "/campaigns/cmp_1"),
+        ("a/b?c#d%2F", "/campaigns/a%2Fb%3Fc%23d%252F"),
+        ("..", "/campaigns/?id=.."),
+        ("é\n", "/campaigns/%C3%A9%0A"),
+    ],
+)
+def test_a_campaign_s_path_holds_its_id_whatever_that_is(campaign_id: str, path: str) -> None:
+    assert campaign_path(campaign_id) == path
+
+
+@pytest.mark.parametrize(
+    ("line", "masked"),
+    [
+        ('"c1","+447700900123",5', '"c1","+44…23",5'),
+        ("c1,+447700900123\r\n", "c1,+44…23\r\n"),
+        ('"\'+447700900123"\n"\'+12025550123"', '"\'+44…23"\n"\'+12…23"'),
+        ('"call +447700900123 now",1', '"call +447700900123 now",1'),
+        ("447700900123,00447700900123,+1", "447700900123,00447700900123,+1"),
+    ],
+)
+def test_a_cell_that_holds_nothing_but_a_number_is_masked(line: str, masked: str) -> None:
+    assert _NUMBER_CELL.sub(_masked_cell, line.encode()).decode() == masked
