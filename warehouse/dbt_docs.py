@@ -1,0 +1,43 @@
+"""dbt's docs site as one page: lineage, columns, tests and exposures, for whoever asks where a figure comes from.
+
+It is a file that a browser opens, without a server, and it calls nobody.
+
+Not here: the data dictionary (`models.dictionary`), which says the same of the published marts alone.
+"""
+
+from pathlib import Path
+
+from warehouse.dbt import dbt_manifest, run_dbt
+from warehouse.paths import DataPaths, put_in_place, remove
+from warehouse.settings import Settings
+
+_CHARSET = '<meta charset="utf-8">'
+_POLICY = (
+    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src 'unsafe-inline' "
+    "'unsafe-eval'; style-src 'unsafe-inline'; img-src data:; font-src data:\">"
+)
+"""dbt's page can load a tracker, where a project lets it; this one could not, nor anything else from elsewhere."""
+
+
+def write_dbt_docs(settings: Settings, paths: DataPaths) -> Path:
+    """Writes the page to the data folder; before the first build, without the types that its tables have.
+
+    Raises:
+        BuildFailed: the project cannot be parsed.
+    """
+    dbt_manifest(settings, paths)
+    is_built = paths.build.exists() and paths.candidate.exists()
+    written = paths.dbt_target / "static_index.html"
+    try:
+        # Without a build, dbt would make the files that it looks into.
+        catalog = [] if is_built else ["--empty-catalog"]
+        run_dbt(settings, paths, ["docs", "generate", "--static", "--no-compile", *catalog])
+        page = written.read_text(encoding="utf-8")
+    finally:
+        for made in (written, paths.dbt_target / "index.html", paths.dbt_target / "catalog.json"):
+            remove(made)
+    place = paths.data / "dbt-docs.html"
+    aside = place.with_name(f".{place.name}.tmp")
+    aside.write_text(page.replace(_CHARSET, _CHARSET + _POLICY, 1), encoding="utf-8")
+    put_in_place(aside, place)
+    return place
