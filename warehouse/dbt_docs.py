@@ -5,9 +5,11 @@ It is a file that a browser opens, without a server, and it calls nobody.
 Not here: the data dictionary (`models.dictionary`), which says the same of the published marts alone.
 """
 
+import json
 from pathlib import Path
 
-from warehouse.dbt import dbt_manifest, run_dbt
+from models.masking import masking_logger
+from warehouse.dbt import dbt_manifest, first_line, run_dbt
 from warehouse.paths import DataPaths, put_in_place, remove
 from warehouse.settings import Settings
 
@@ -18,23 +20,28 @@ _POLICY = (
 )
 """dbt's page can load a tracker, where a project lets it; this one could not, nor anything else from elsewhere."""
 
+log = masking_logger("sendmart.docs")
+
 
 def write_dbt_docs(settings: Settings, paths: DataPaths) -> Path:
-    """Writes the page to the data folder; before the first build, without the types that its tables have.
+    """Writes the page to the data folder; where there is no build to look into, without the types of its columns.
 
     Raises:
         BuildFailed: the project cannot be parsed.
     """
     dbt_manifest(settings, paths)
     is_built = paths.build.exists() and paths.candidate.exists()
-    written = paths.dbt_target / "static_index.html"
+    written, catalog = paths.dbt_target / "static_index.html", paths.dbt_target / "catalog.json"
     try:
         # Without a build, dbt would make the files that it looks into.
-        catalog = [] if is_built else ["--empty-catalog"]
-        run_dbt(settings, paths, ["docs", "generate", "--static", "--no-compile", *catalog])
+        look = [] if is_built else ["--empty-catalog"]
+        run_dbt(settings, paths, ["docs", "generate", "--static", "--no-compile", *look])
+        # dbt goes on without what it cannot read, and says so there only.
+        for error in dict.fromkeys(json.loads(catalog.read_text(encoding="utf-8"))["errors"] or ()):
+            log.warning("types of columns are missing: %s", first_line(error))
         page = written.read_text(encoding="utf-8")
     finally:
-        for made in (written, paths.dbt_target / "index.html", paths.dbt_target / "catalog.json"):
+        for made in (written, catalog, paths.dbt_target / "index.html"):
             remove(made)
     place = paths.data / "dbt-docs.html"
     aside = place.with_name(f".{place.name}.tmp")

@@ -2,7 +2,7 @@
 
 import typer
 
-from orchestration.commands.common import FAILED, open_warehouse, writer_of
+from orchestration.commands.common import FAILED, open_warehouse, show_progress, writer_of
 from warehouse.dbt import BuildFailed
 from warehouse.dbt_docs import write_dbt_docs
 
@@ -10,6 +10,7 @@ from warehouse.dbt_docs import write_dbt_docs
 def dbt_docs() -> None:
     """Write dbt's docs site, lineage, columns and exposures, as one page that a browser opens."""
     warehouse = open_warehouse()
+    show_progress()
     try:
         # dbt looks into the files that a refresh writes.
         with writer_of(warehouse):
