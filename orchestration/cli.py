@@ -15,6 +15,7 @@ import typer
 from models.masking import mask_error
 from orchestration.commands import (
     developing,
+    documenting,
     erasing,
     explaining,
     exporting,
@@ -48,6 +49,7 @@ for command in (
     exporting.export,
     erasing.erase,
     developing.dev,
+    documenting.dbt_docs,
 ):
     app.command()(command)
 app.add_typer(quarantine.app)
