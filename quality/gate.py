@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from shlex import quote
 from typing import Protocol
 
 from models.checks import CheckResult
@@ -117,7 +118,7 @@ def _refused_files(files: Iterable[FileFacts]) -> Iterable[Hold]:
             yield Hold(
                 Code.FILE_REFUSED,
                 f"{name}: {file.refusal}",
-                f'Drop it again, mended, or accept it: sendmart accept {name} --reason "…"',
+                f'Drop it again, mended, or accept it: sendmart accept {quote(name)} --reason "…"',
             )
 
 
@@ -137,7 +138,7 @@ def _rejected_rows(files: Iterable[FileFacts], max_share: float, min_rows: int) 
                 Code.ROWS_REJECTED,
                 f"{log} of {day}: {rejected} of {records} rows are in quarantine ({names}{', …' * (len(open_files) > 3)})",
                 "See published/quarantine.duckdb; drop the file again, mended, or accept what was found:"
-                f' sendmart accept {log}/{open_files[0].source_file} --reason "…"',
+                f' sendmart accept {quote(f"{log}/{open_files[0].source_file}")} --reason "…"',
             )
 
 

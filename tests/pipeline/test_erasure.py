@@ -25,11 +25,11 @@ BROKEN = f'{CONTACT},"unclosed\n{CONTACT},yesterday,{NUMBER},reply\nnobody,{NUMB
 
 
 def _copy(refreshed: RefreshedWarehouse, folder: Path) -> Warehouse:
-    """A refreshed warehouse in a folder of its own, with its landing zone."""
+    """A refreshed warehouse in a folder of its own, whose name a glob would take for a pattern, with its landing zone."""
     of_fixture = refreshed.warehouse
-    shutil.copytree(of_fixture.settings.data, folder / "data")
-    shutil.copytree(refreshed.landing, folder / "landing")
-    changed = {"data": folder / "data", "landing": folder / "landing"}
+    changed = {"data": folder / "data [old] *", "landing": folder / "landing"}
+    shutil.copytree(of_fixture.settings.data, changed["data"])
+    shutil.copytree(refreshed.landing, changed["landing"])
     return Warehouse.of(of_fixture.settings.model_copy(update=changed))
 
 

@@ -15,6 +15,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from glob import escape
 from pathlib import Path
 
 import duckdb
@@ -121,8 +122,8 @@ def _listed(values: Iterable[str]) -> str:
 
 
 def _lake_files(paths: DataPaths, log: Log) -> str:
-    files = literal(paths.lake / log / "*" / "*.parquet")
-    return f"read_parquet({files}, union_by_name = true, hive_partitioning = false, filename = true)"
+    files = f"{escape(str(paths.lake / log))}/*/*.parquet"
+    return f"read_parquet({literal(files)}, union_by_name = true, hive_partitioning = false, filename = true)"
 
 
 def _note_numbers(
