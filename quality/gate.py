@@ -15,6 +15,7 @@ from shlex import quote
 from typing import Protocol
 
 from models.checks import CheckResult
+from models.masking import masked
 from models.runbook import Code
 
 
@@ -40,14 +41,17 @@ class Withdrawal(Protocol):
 
 @dataclass(frozen=True)
 class Hold:
-    """One reason why a build is held back: a code of the runbook, what was found, and what to do about it."""
+    """One reason why a build is held back: a code of the runbook, what was found, and what to do about it.
+
+    In words, numbers are masked: the ledger and Dagster's history keep them, and names of files may hold one.
+    """
 
     code: Code
     found: str
     next_step: str
 
     def __str__(self) -> str:
-        return f"{self.code}: {self.found}. {self.next_step}. See {self.code.page}"
+        return masked(f"{self.code}: {self.found}. {self.next_step}. See {self.code.page}")
 
 
 @dataclass(frozen=True)

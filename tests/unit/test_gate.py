@@ -62,6 +62,12 @@ def test_the_command_to_accept_a_file_can_be_pasted_whatever_its_name(found):
     assert shlex.split(command) == ["sendmart", "accept", f"sends/{name}", "--reason", "…"]
 
 
+def test_what_is_kept_of_a_hold_has_the_numbers_in_names_of_files_masked():
+    (hold,) = decided([File(source_file="2026-01-05/+447700900123.csv", refusal="x")]).holds
+    assert "+447700900123" not in str(hold)
+    assert str(hold).count("sends/2026-01-05/+44…23.csv") == 2
+
+
 def test_every_refused_file_is_listed():
     files = [File(source_file=f"2026-01-0{day}.csv", refusal="x") for day in range(1, 8)]
     assert codes(decided(files)) == ["file-refused"] * 7
