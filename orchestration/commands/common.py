@@ -26,6 +26,15 @@ def open_warehouse() -> Warehouse:
         raise typer.Exit(SENSELESS) from error
 
 
+def utf_8(argument: str) -> str:
+    """An id that was typed; ends the program where its bytes are no text, as no id in a log can be."""
+    try:
+        argument.encode()
+    except UnicodeEncodeError as error:
+        raise typer.BadParameter("is not UTF-8") from error
+    return argument
+
+
 def named(files: Iterable[LoadedFile], name: str) -> list[LoadedFile]:
     """The file of this name, `<log>/<name>`; else those that are shown by it: a name that holds a phone number is printed
     masked, and as it was printed, it is understood.

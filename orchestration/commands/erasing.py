@@ -8,14 +8,14 @@ import typer
 from models.masking import harmless
 from models.text import ASCII_WHITE_SPACE, MAX_ID_CHARACTERS
 from orchestration import stages
-from orchestration.commands.common import FAILED, SENSELESS, open_warehouse, writer_of
+from orchestration.commands.common import FAILED, SENSELESS, open_warehouse, utf_8, writer_of
 from warehouse.keyed_hash import KeyMissing
 
 FILES_SHOWN = 20
 
 
 def erase(
-    contact: Annotated[str, typer.Option(help="The contact's id; - reads it from standard input.")],
+    contact: Annotated[str, typer.Option(help="The contact's id; - reads it from standard input.", callback=utf_8)],
     reason: Annotated[str, typer.Option(help="Why, such as the number of a request; it is recorded.")] = "",
 ) -> None:
     """Replace a contact and its numbers by random tokens, and blank free text of theirs: for good.
