@@ -35,7 +35,9 @@ def _copy(refreshed: RefreshedWarehouse, folder: Path) -> Warehouse:
 
 @pytest.fixture(scope="module")
 def warehouse(refreshed_wide: RefreshedWarehouse, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
-    """The wide case; broken rows, a kept build, an audit page and a check's words name the contact as well."""
+    """The wide case; broken rows, a kept build, an audit page, a check's words and what kills left half written name the
+    contact as well.
+    """
     copy = _copy(refreshed_wide, tmp_path_factory.mktemp("erasure"))
     (copy.settings.landing / "unsubscribes" / "2026-01-14.csv").write_text(
         f"contact_id,unsubscribed_at,mobile_number,source\n{BROKEN}"
@@ -44,6 +46,8 @@ def warehouse(refreshed_wide: RefreshedWarehouse, tmp_path_factory: pytest.TempP
     os.link(copy.paths.published_marts, copy.paths.kept_builds / "kept.duckdb")
     copy.paths.audits.mkdir(exist_ok=True)
     (copy.paths.audits / "kept.html").write_text(f"<td>{CONTACT}</td><td>{NUMBER}</td>")
+    for half_written in ("published/.marts.duckdb.tmp.wal", "exports/delivery_status/.delivery_status.csv.tmp"):
+        (copy.paths.data / half_written).write_text(f"{CONTACT},{NUMBER}")
     with sqlite3.connect(copy.paths.ledger) as ledger:
         ledger.execute("update checks set detail = ?", [f"failed for contact_id {CONTACT}; {NUMBER}."])
     return copy

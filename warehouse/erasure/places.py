@@ -49,6 +49,7 @@ def erase_everywhere(settings: Settings, paths: DataPaths, ledger: Ledger, remem
 
     Can be killed at any point, and repeated.
     """
+    _throw_away_half_written(paths)
     with duckdb.connect() as connection:
         keep_within_limits(connection, settings)
         remembered.hashes.show(connection)
@@ -64,6 +65,13 @@ def erase_everywhere(settings: Settings, paths: DataPaths, ledger: Ledger, remem
     _throw_away_build(settings, paths, ledger)
     ledger.rewrite_texts(remembered.text)
     return rewritten
+
+
+def _throw_away_half_written(paths: DataPaths) -> None:
+    """Whatever a process that was killed left aside: nobody reads it, and it may hold the erased."""
+    for folder in (paths.lake, paths.quarantine, paths.published_marts.parent, paths.exports):
+        for file in sorted(folder.rglob(".*.tmp*")):
+            remove(file)
 
 
 def _standing(
