@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: install refresh test torture lint dev reports benchmark docs lock
+.PHONY: install refresh test torture lint dev reports benchmark docs dbt-docs lock
 
 install: $(INSTALLED)
 
@@ -50,6 +50,10 @@ benchmark: install
 # What is made from the contracts.
 docs: install
 	$(BIN)/python -m models.dictionary > docs/data-dictionary.md
+
+# dbt's docs site, lineage and exposures included, as one page: data/dbt-docs.html
+dbt-docs: install
+	@$(BIN)/sendmart dbt-docs
 
 # After a change of dependencies in pyproject.toml; needs uv.
 lock:

@@ -15,6 +15,7 @@ import typer
 from models.masking import mask_error
 from orchestration.commands import (
     developing,
+    documenting,
     erasing,
     explaining,
     exporting,
@@ -50,6 +51,7 @@ for command in (
     erasing.erase,
     reporting.reports,
     developing.dev,
+    documenting.dbt_docs,
 ):
     app.command()(command)
 app.add_typer(quarantine.app)

@@ -43,7 +43,10 @@ def explanation(told: Explanation) -> None:
             table.add_column(column, overflow="fold", no_wrap=column == "came_in" and longest <= LONGEST_PLACE)
         for row in listing.rows:
             cells = zip(listing.columns, row, strict=True)
-            table.add_row(*(Text(plain(value) if column == "came_in" else cell(value)) for column, value in cells))
+            # Where a row came in is never cut.
+            table.add_row(
+                *(Text(masked(plain(value)) if column == "came_in" else cell(value)) for column, value in cells)
+            )
         console.print(table)
 
 

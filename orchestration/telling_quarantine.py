@@ -5,6 +5,7 @@ Not here: what is in quarantine (`warehouse.quarantine`), the rest of what is to
 
 from collections.abc import Iterable
 from pathlib import Path
+from shlex import quote
 
 from models.vocabulary import Log
 from orchestration.stages import Warehouse
@@ -83,7 +84,7 @@ def mendable_lines(landing: Path, file: LoadedFile, written: Mendable, *, rows_o
         )
     if rows_only:
         lines.append(
-            f'  Next: mend, drop into {landing / file.log}; sendmart accept {name} --reason "mended in'
+            f'  Next: mend, drop into {landing / file.log}; sendmart accept {quote(name)} --reason "mended in'
             f' {written.files[0].name}"; sendmart refresh'
         )
     else:

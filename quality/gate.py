@@ -11,9 +11,11 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from shlex import quote
 from typing import Protocol
 
 from models.checks import CheckResult
+from models.masking import masked
 from models.runbook import Code
 
 
@@ -39,14 +41,17 @@ class Withdrawal(Protocol):
 
 @dataclass(frozen=True)
 class Hold:
-    """One reason why a build is held back: a code of the runbook, what was found, and what to do about it."""
+    """One reason why a build is held back: a code of the runbook, what was found, and what to do about it.
+
+    In words, numbers are masked: the ledger and Dagster's history keep them, and names of files may hold one.
+    """
 
     code: Code
     found: str
     next_step: str
 
     def __str__(self) -> str:
-        return f"{self.code}: {self.found}. {self.next_step}. See {self.code.page}"
+        return masked(f"{self.code}: {self.found}. {self.next_step}. See {self.code.page}")
 
 
 @dataclass(frozen=True)
@@ -117,7 +122,7 @@ def _refused_files(files: Iterable[FileFacts]) -> Iterable[Hold]:
             yield Hold(
                 Code.FILE_REFUSED,
                 f"{name}: {file.refusal}",
-                f'Drop it again, mended, or accept it: sendmart accept {name} --reason "…"',
+                f'Drop it again, mended, or accept it: sendmart accept {quote(name)} --reason "…"',
             )
 
 
@@ -137,7 +142,7 @@ def _rejected_rows(files: Iterable[FileFacts], max_share: float, min_rows: int) 
                 Code.ROWS_REJECTED,
                 f"{log} of {day}: {rejected} of {records} rows are in quarantine ({names}{', …' * (len(open_files) > 3)})",
                 "See published/quarantine.duckdb; drop the file again, mended, or accept what was found:"
-                f' sendmart accept {log}/{open_files[0].source_file} --reason "…"',
+                f' sendmart accept {quote(f"{log}/{open_files[0].source_file}")} --reason "…"',
             )
 
 

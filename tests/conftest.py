@@ -4,13 +4,29 @@ A refresh parses the dbt project and imports much: whoever only looks at a publi
 """
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 import tests.examples  # noqa: F401  registers the profile of `make torture`
 from tests.running import CASES, RefreshedWarehouse, refresh_in_process
 from warehouse import settings
+
+MEMORY = Path("/dev/shm")
+ENOUGH_MEMORY = 8 << 30
+"""Bytes; all that the suite writes is a quarter of it."""
+
+
+def pytest_configure() -> None:
+    """Whatever tests write is written through to the disk, hundreds of times: in memory, where there is room, that costs
+    nothing.
+    """
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH_MEMORY:
+        os.environ.setdefault("TMPDIR", str(MEMORY))
+        tempfile.tempdir = None  # looked up anew
 
 
 @pytest.fixture(autouse=True, scope="session")

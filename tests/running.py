@@ -18,10 +18,11 @@ import pytest
 
 from models.marts import DBT_MARTS
 from orchestration.stages import Warehouse, find_work
+from tests.processes import run_command_line
 from warehouse.export_scope import CONTACT_REPORTS
 from warehouse.ledger import Refresh, now
 from warehouse.paths import DataPaths
-from warehouse.settings import PREFIX, PROJECT, load_settings
+from warehouse.settings import PREFIX, load_settings
 
 CASES = Path(__file__).parent / "cases"
 SENDMART = Path(sys.executable).parent / "sendmart"
@@ -68,14 +69,7 @@ def refresh_in_process(data: Path, landing: Path, **settings: str) -> RefreshedW
 
 def sendmart(variables: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs the command line as a process of its own."""
-    return subprocess.run(
-        [SENDMART, *arguments],
-        env=clean_environment(variables),
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_command_line(clean_environment(variables), arguments)
 
 
 def clean_environment(variables: dict[str, str]) -> dict[str, str]:

@@ -10,12 +10,15 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from models.marts import NUMBER_HASH
 from models.masking import MASKED_COLUMNS, masked_number
 from models.vocabulary import Log
 from warehouse import build
 from warehouse.evidence import SAME, Evidence, attach_published, rules_of
+from warehouse.keyed_hash import keyed_hash
 from warehouse.ledger import Ledger
 from warehouse.paths import DataPaths
+from warehouse.publication import is_masked
 from warehouse.settings import Settings
 from warehouse.sql import literal
 
@@ -77,7 +80,7 @@ class Explainer:
     """Explains one thing at a time. Reads lake, quarantine and published marts; takes no lock and writes nothing."""
 
     def __init__(self, settings: Settings, paths: DataPaths, ledger: Ledger, connection: Any) -> None:
-        self._settings, self._paths, self._ledger = settings, paths, ledger
+        self._settings, self._paths, self._ledger, self._connection = settings, paths, ledger, connection
         if not paths.has_lake():
             raise Unknown("Nothing has been loaded yet")
         self._evidence = Evidence(connection, settings, paths)
@@ -317,7 +320,7 @@ class Explainer:
         if self._has_published:
             suppressed = self._listing(
                 told, "Numbers of the contact that are suppressed, with the message that completed the run of hard bounces",
-                "from published.marts.suppressed_numbers semi join messages using (mobile_number) order by suppressed_at",
+                f"from ({self._suppressed()}) order by suppressed_at",
                 "mobile_number, suppressed_at, campaign_id, message_id, contact_id",
             )  # fmt: skip
             if suppressed:
@@ -325,6 +328,17 @@ class Explainer:
                     f"A number is suppressed after {self._settings.hard_bounces_to_suppress} hard bounces in a row, whatever"
                     " contact they were sent to; pending messages do not interrupt a run"
                 )
+
+    def _suppressed(self) -> str:
+        """Published suppressions of the numbers in `messages`; one that was published masked is known by its hash."""
+        if not is_masked(self._connection, "published"):
+            return "from published.marts.suppressed_numbers semi join messages using (mobile_number)"
+        keyed_hash(self._settings, self._paths, self._ledger).show(self._connection)
+        return (
+            "select suppressed.* replace (number as mobile_number) from published.marts.suppressed_numbers as suppressed"
+            " join (select distinct mobile_number as number from messages)"
+            f" on suppressed.{NUMBER_HASH} = keyed_hash(number)"
+        )
 
     # --- what all kinds share
 

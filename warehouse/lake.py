@@ -28,19 +28,13 @@ from warehouse.contents import Content
 from warehouse.landing import LandingFile
 from warehouse.paths import DataPaths, put_in_place, remove
 from warehouse.preview import preview
-from warehouse.sql import literal
+from warehouse.sql import literal, masked_words
 
 ROW_GROUP_ROWS = 122_880
 """DuckDB reads a row group per thread; this is the size it writes itself."""
 
 DICTIONARY_SAMPLE_ROWS = 10_000
 RAW_ROW_BYTES = 64 << 10
-_MASKED_RAW_ROW = (
-    r"regexp_replace(regexp_replace(raw_row, '(\+[0-9]{2})[0-9 ().-]{3,}([0-9]{2})', '\1…\2', 'g'),"
-    r" '([0-9]{2})[0-9]{6,}([0-9]{2})', '\1…\2', 'g')"
-)
-"""A rejected number need not be a number: of any ten digits in a row only the ends are shown."""
-
 _HEADER = "sendmart.header"
 LINEAGE = {"source_file": pl.String(), "row_number": pl.Int64()}
 QUARANTINE_SCHEMA = {
@@ -218,7 +212,7 @@ def publish_quarantine(paths: DataPaths, refused: list[dict[str, object]], *, ma
             connection.execute(
                 "insert into published.quarantine.rejected_rows"
                 " select split_part(filename, '/', -3), log_date, source_file, row_number, reasons,"
-                f" {_MASKED_RAW_ROW if mask_numbers else 'raw_row'}"
+                f" {masked_words('raw_row') if mask_numbers else 'raw_row'}"
                 " from read_parquet($files, filename = true, hive_partitioning = true,"
                 " hive_types = {'log_date': 'date'})",
                 {"files": files},

@@ -30,7 +30,7 @@ from warehouse.limits import keep_within_limits
 from warehouse.paths import DataPaths, put_in_place, remove
 from warehouse.rewriting import Column, write_anew
 from warehouse.settings import Settings
-from warehouse.sql import literal
+from warehouse.sql import literal, masked_words
 
 _OURS = r"\.?[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}\.(duckdb|duckdb\.wal|tmp)"
 """Names in the folder of kept builds that are ours to delete."""
@@ -258,6 +258,8 @@ def _masked(schema: str, table: str, columns: Sequence[Column]) -> list[Column]:
         if column.name == NUMBER:
             written[-1] = replace(column, value=f"left({NUMBER}, 3) || '…' || right({NUMBER}, 2)")
             written.append(replace(column, name=NUMBER_HASH, value=f"keyed_hash({NUMBER})"))
+        if column.name == "source":  # a contact's own words
+            written[-1] = replace(column, value=masked_words(column.name))
     return written
 
 

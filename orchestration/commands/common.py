@@ -3,13 +3,15 @@
 import logging
 import os
 import sys
+from collections.abc import Iterable
 
 import typer
 from filelock import Timeout
 
-from models.masking import masking_logger
+from models.masking import harmless, masking_logger
 from orchestration import telling
 from orchestration.stages import Warehouse
+from warehouse.ledger import LoadedFile
 from warehouse.settings import SettingsError, load_settings
 
 OK, FAILED, SENSELESS = 0, 1, 2
@@ -22,6 +24,23 @@ def open_warehouse() -> Warehouse:
     except SettingsError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(SENSELESS) from error
+
+
+def utf_8(argument: str) -> str:
+    """An id that was typed; ends the program where its bytes are no text, as no id in a log can be."""
+    try:
+        argument.encode()
+    except UnicodeEncodeError as error:
+        raise typer.BadParameter("is not UTF-8") from error
+    return argument
+
+
+def named(files: Iterable[LoadedFile], name: str) -> list[LoadedFile]:
+    """The file of this name, `<log>/<name>`; else those that are shown by it: a name that holds a phone number is printed
+    masked, and as it was printed, it is understood.
+    """
+    by_name = {f"{known.log}/{known.source_file}": known for known in files}
+    return [by_name[name]] if name in by_name else [known for full, known in by_name.items() if harmless(full) == name]
 
 
 def show_progress() -> None:

@@ -5,16 +5,17 @@ from typing import Annotated
 
 import typer
 
+from models.masking import harmless
 from models.text import ASCII_WHITE_SPACE, MAX_ID_CHARACTERS
 from orchestration import stages
-from orchestration.commands.common import FAILED, SENSELESS, open_warehouse, writer_of
+from orchestration.commands.common import FAILED, SENSELESS, open_warehouse, utf_8, writer_of
 from warehouse.keyed_hash import KeyMissing
 
 FILES_SHOWN = 20
 
 
 def erase(
-    contact: Annotated[str, typer.Option(help="The contact's id; - reads it from standard input.")],
+    contact: Annotated[str, typer.Option(help="The contact's id; - reads it from standard input.", callback=utf_8)],
     reason: Annotated[str, typer.Option(help="Why, such as the number of a request; it is recorded.")] = "",
 ) -> None:
     """Replace a contact and its numbers by random tokens, and blank free text of theirs: for good.
@@ -46,7 +47,7 @@ def erase(
     if erasure.still_in_landing:
         typer.echo("Not Sendmart's to erase: these files of the landing zone still hold somebody who was erased:")
         for name in erasure.still_in_landing[:FILES_SHOWN]:
-            typer.echo(f"  {name!r}"[:200])
+            typer.echo(f"  {harmless(name)}")
         if len(erasure.still_in_landing) > FILES_SHOWN:
             typer.echo(f"  … and {len(erasure.still_in_landing) - FILES_SHOWN} more")
     typer.echo("Backups and copies elsewhere are yours to look after. Next: sendmart refresh")

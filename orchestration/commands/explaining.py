@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from orchestration.commands.common import FAILED, open_warehouse
+from orchestration.commands.common import FAILED, open_warehouse, utf_8
 
 
 class Kind(StrEnum):
@@ -20,7 +20,8 @@ class Kind(StrEnum):
 def explain(
     kind: Annotated[Kind, typer.Argument(help="What it is the id of.")],
     key: Annotated[
-        str, typer.Argument(metavar="ID", help="The id, as in the logs; after -- if it begins with a dash.")
+        str,
+        typer.Argument(metavar="ID", help="The id, as in the logs; after -- if it begins with a dash.", callback=utf_8),
     ],
 ) -> None:
     """Show the rows, files and rules that made the figures of a campaign, message, order or contact."""

@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from models.masking import harmless
 from orchestration import telling
-from orchestration.commands.common import SENSELESS, open_warehouse
+from orchestration.commands.common import SENSELESS, named, open_warehouse
 
 
 def status() -> None:
@@ -27,9 +26,7 @@ def accept(
     if not reason.strip():
         typer.echo("--reason must say why", err=True)
         raise typer.Exit(SENSELESS)
-    named = {f"{known.log}/{known.source_file}": known for known in warehouse.ledger.files()}
-    # A name that holds a phone number is printed masked: as it was printed, it is understood.
-    found = [named[file]] if file in named else [known for name, known in named.items() if harmless(name) == file]
+    found = named(warehouse.ledger.files(), file)
     if len(found) != 1:
         why = f"{len(found)} files are shown by this name" if found else "no such file was loaded or refused"
         typer.echo(f"{file}: {why}; sendmart status lists what was found", err=True)

@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
+from models.masking import harmless
 from models.vocabulary import Log
 from orchestration import telling_quarantine
-from orchestration.commands.common import FAILED, SENSELESS, open_warehouse
+from orchestration.commands.common import FAILED, SENSELESS, named, open_warehouse
 from orchestration.telling import console
 from warehouse.mending import CannotBeMended
 from warehouse.mending import export as export_to_mend
@@ -48,9 +49,8 @@ def export(
         typer.echo(f"--to must not be in the landing zone {landing}: mend first, then drop", err=True)
         raise typer.Exit(SENSELESS)
     name = file and file.removeprefix(f"{log}/")
-    noted = [known for known in warehouse.ledger.files(log) if known.rejected if name in (None, known.source_file)]
-    if name and not noted:
-        noted = [known for known in warehouse.ledger.files(log) if known.source_file == name]
+    files = warehouse.ledger.files(log)
+    noted = named(files, f"{log}/{name}") if name else [known for known in files if known.rejected]
     if not noted:
         what = f"{log}/{name}: no such file was loaded" if name else f"{log}: nothing is in quarantine"
         typer.echo(f"{what}; sendmart quarantine list tells what there is", err=True)
@@ -60,7 +60,7 @@ def export(
         try:
             written = export_to_mend(warehouse.settings, warehouse.paths, known, to, rows_only=rows_only)
         except (CannotBeMended, FileExistsError) as error:
-            typer.echo(f"{log}/{known.source_file}: {error}", err=True)
+            typer.echo(harmless(f"{log}/{known.source_file}: {error}"), err=True)
             failed = True
             continue
         for line in telling_quarantine.mendable_lines(landing, known, written, rows_only=rows_only):

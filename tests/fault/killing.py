@@ -1,13 +1,11 @@
 """Refreshes that are killed: at a named point, or after some seconds, each in a process of its own.
 
 A point is a call of a function that the production code makes anyway: the process that is to die wraps that function
-itself before it begins, so that the code needs no hook. Threads of polars and DuckDB do not survive a fork: processes are
-forked from a server that has imported everything and run nothing.
+itself before it begins, so that the code needs no hook.
 
 Not here: what must be true after a kill, and after the refresh that follows (`tests.fault.test_killed`).
 """
 
-import multiprocessing
 import os
 import pkgutil
 import signal
@@ -16,21 +14,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 from models.vocabulary import Log
 from orchestration import stages
 from orchestration.stages import Warehouse
+from tests.processes import processes
 
 PATIENCE_SECONDS = 120
 """A refresh of these tests takes a few; one that hangs must not hang the suite."""
-
-_processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(
-    # What production code, pandera and dbt import only when they need it, too.
-    [__name__, "pandera.strategies.base_strategies", "dbt.cli.main", "dbt.task.build", "dbt.adapters.duckdb"]
-)
 
 
 @dataclass(frozen=True)
@@ -203,8 +197,8 @@ def seconds_of_a_refresh(warehouse: Warehouse, *, checks: bool = False) -> float
 
 
 @contextmanager
-def _started(function: Callable[..., None], *args: Any) -> Iterator[multiprocessing.Process]:
-    process = _processes.Process(target=function, args=args)
+def _started(function: Callable[..., None], *args: Any) -> Iterator[BaseProcess]:
+    process = processes.Process(target=function, args=args)
     process.start()
     try:
         yield process

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from tests.running import CASES, RefreshedWarehouse, environment_of, mart_rows, rejected_rows, sendmart
+from orchestration.cli import app
+from tests.running import CASES, RefreshedWarehouse, environment, environment_of, mart_rows, rejected_rows, sendmart
 from warehouse.exports import REPORTS
 
 HEADER = "campaign_id,campaign_name,campaign_type,modified_by,modified_at\n"
@@ -31,6 +33,13 @@ def test_an_unknown_report_is_exit_code_2_and_nothing_published_is_1(tmp_path: P
     assert sendmart(variables, "export", "nonsense").returncode == 2
     run = sendmart(variables, "export")
     assert (run.returncode, "sendmart refresh" in run.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("command", [["erase", "--contact"], ["explain", "contact"]])
+def test_an_id_that_is_no_utf_8_is_exit_code_2(command: list[str], tmp_path: Path) -> None:
+    with environment(environment_of(tmp_path / "data", tmp_path / "landing")):
+        run = CliRunner().invoke(app, [*command, "k\udcff"])
+    assert (run.exit_code, "is not UTF-8" in run.output) == (2, True)
 
 
 def test_status_tells_of_refresh_build_logs_and_checks(refreshed_small: RefreshedWarehouse) -> None:

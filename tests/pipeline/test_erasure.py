@@ -25,17 +25,19 @@ BROKEN = f'{CONTACT},"unclosed\n{CONTACT},yesterday,{NUMBER},reply\nnobody,{NUMB
 
 
 def _copy(refreshed: RefreshedWarehouse, folder: Path) -> Warehouse:
-    """A refreshed warehouse in a folder of its own, with its landing zone."""
+    """A refreshed warehouse in a folder of its own, whose name a glob would take for a pattern, with its landing zone."""
     of_fixture = refreshed.warehouse
-    shutil.copytree(of_fixture.settings.data, folder / "data")
-    shutil.copytree(refreshed.landing, folder / "landing")
-    changed = {"data": folder / "data", "landing": folder / "landing"}
+    changed = {"data": folder / "data [old] *", "landing": folder / "landing"}
+    shutil.copytree(of_fixture.settings.data, changed["data"])
+    shutil.copytree(refreshed.landing, changed["landing"])
     return Warehouse.of(of_fixture.settings.model_copy(update=changed))
 
 
 @pytest.fixture(scope="module")
 def warehouse(refreshed_wide: RefreshedWarehouse, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
-    """The wide case; broken rows, a kept build, an audit page and a check's words name the contact as well."""
+    """The wide case; broken rows, a kept build, an audit page, a check's words and what kills left half written name the
+    contact as well.
+    """
     copy = _copy(refreshed_wide, tmp_path_factory.mktemp("erasure"))
     (copy.settings.landing / "unsubscribes" / "2026-01-14.csv").write_text(
         f"contact_id,unsubscribed_at,mobile_number,source\n{BROKEN}"
@@ -44,6 +46,8 @@ def warehouse(refreshed_wide: RefreshedWarehouse, tmp_path_factory: pytest.TempP
     os.link(copy.paths.published_marts, copy.paths.kept_builds / "kept.duckdb")
     copy.paths.audits.mkdir(exist_ok=True)
     (copy.paths.audits / "kept.html").write_text(f"<td>{CONTACT}</td><td>{NUMBER}</td>")
+    for half_written in ("published/.marts.duckdb.tmp.wal", "exports/delivery_status/.delivery_status.csv.tmp"):
+        (copy.paths.data / half_written).write_text(f"{CONTACT},{NUMBER}")
     with sqlite3.connect(copy.paths.ledger) as ledger:
         ledger.execute("update checks set detail = ?", [f"failed for contact_id {CONTACT}; {NUMBER}."])
     return copy

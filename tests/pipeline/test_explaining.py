@@ -1,6 +1,7 @@
 """What is explained is what is published: the evidence in the lake, worked out anew, comes to the marts, row for row."""
 
 import shutil
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -9,7 +10,7 @@ from models.vocabulary import Log
 from orchestration import stages, telling_explanations
 from tests.running import RefreshedWarehouse, sendmart
 from warehouse.evidence import Evidence, attach_published
-from warehouse.explaining import MOST_ROWS, Explainer, Unknown
+from warehouse.explaining import MOST_ROWS, Basis, Explainer, Explanation, Listing, Unknown
 
 ATTRIBUTED = (
     "order_id, campaign_id, attribution, contact_id, ordered_at, clicked_at, click_id, revenue, currency, total,"
@@ -154,6 +155,33 @@ def test_a_lake_that_has_moved_on_is_told_and_what_was_published_otherwise_is_sh
 
 def test_what_comes_from_logs_is_shown_as_text_and_numbers_are_masked() -> None:
     assert telling_explanations.cell("\x1b[31mred\n[bold]+447700900123") == "\\x1b[31mred\\n[bold]+44\u202623"
+
+
+def test_where_a_row_came_in_is_never_cut_and_its_numbers_are_masked(capsys: pytest.CaptureFixture[str]) -> None:
+    place = f"2026-01-05/{'part-' * 20}+447700900123.csv, row 7"
+    listing = Listing("Rows", ("came_in",), ((place,),), 1)
+    telling_explanations.explanation(Explanation("message", "m", Basis(None, None, False, None), listings=[listing]))
+    shown = "".join(line.strip("│ ") for line in capsys.readouterr().out.splitlines())
+    assert place.replace("+447700900123", "+44…23") in shown
+
+
+def test_numbers_that_were_published_masked_are_told_to_be_suppressed_all_the_same(
+    refreshed_wide: RefreshedWarehouse, tmp_path: Path
+) -> None:
+    told = {}
+    shutil.copytree(refreshed_wide.warehouse.settings.data, tmp_path / "data")
+    for mask_numbers in (False, True):
+        changed = {"data": tmp_path / "data", "mask_numbers": mask_numbers}
+        warehouse = stages.Warehouse.of(refreshed_wide.warehouse.settings.model_copy(update=changed))
+        if mask_numbers:
+            stages.publish(warehouse, warehouse.ledger.candidate())
+        with duckdb.connect() as connection:
+            explain = explainer(warehouse, connection)
+            (contact,) = connection.execute("select min(contact_id) from published.marts.suppressed_numbers").fetchone()
+            explanation = explain.explain("contact", contact)
+        told[mask_numbers] = [one for one in explanation.listings if one.title.startswith("Numbers of the contact")]
+    assert told[False] == told[True]
+    assert told[True][0].rows[0][0].startswith("+")
 
 
 def test_an_unknown_id_is_said_to_be_unknown_and_looked_for_in_quarantine(refreshed_wide: RefreshedWarehouse) -> None:

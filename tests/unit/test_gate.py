@@ -1,5 +1,6 @@
 """The gate: what holds a build back, and what does not."""
 
+import shlex
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
@@ -51,6 +52,20 @@ def test_a_refused_file_holds_back_and_says_how_to_go_on():
     assert hold.code == "file-refused"
     for words in ("sends/2026-01-05.csv", "not a whole gzip file", "sendmart accept sends/2026-01-05.csv"):
         assert words in str(hold)
+
+
+@pytest.mark.parametrize("found", [{"refusal": "x"}, {"rejected": 500}])
+def test_the_command_to_accept_a_file_can_be_pasted_whatever_its_name(found):
+    name = "2026-01-05/it's; `touch x` $(touch x) & *.csv"
+    (hold,) = decided([File(source_file=name, **found)]).holds
+    command = hold.next_step[hold.next_step.index("sendmart accept") :]
+    assert shlex.split(command) == ["sendmart", "accept", f"sends/{name}", "--reason", "…"]
+
+
+def test_what_is_kept_of_a_hold_has_the_numbers_in_names_of_files_masked():
+    (hold,) = decided([File(source_file="2026-01-05/+447700900123.csv", refusal="x")]).holds
+    assert "+447700900123" not in str(hold)
+    assert str(hold).count("sends/2026-01-05/+44…23.csv") == 2
 
 
 def test_every_refused_file_is_listed():

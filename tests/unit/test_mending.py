@@ -1,6 +1,7 @@
 """The way back: rows in quarantine exported, mended and dropped again, in every format; files refused; acceptances."""
 
 import gzip
+import shlex
 from pathlib import Path
 
 import polars as pl
@@ -13,6 +14,7 @@ from models.vocabulary import Log
 from orchestration import stages, telling_quarantine
 from orchestration.stages import Warehouse, load_changed
 from quality import gate
+from tests.running import environment_of, sendmart
 from warehouse import mending
 from warehouse.lake import RAW_ROW_BYTES
 from warehouse.ledger import LoadedFile
@@ -199,6 +201,22 @@ def test_an_export_never_replaces_one_that_may_have_been_mended_and_leaves_nothi
     with pytest.raises(FileExistsError):
         zone.export("2026-01-05.csv")
     assert [path.read_text() for path in zone.to.rglob("*") if path.is_file()] == ["mended"]
+
+
+def test_a_name_that_holds_a_number_is_printed_masked_and_understood_as_it_was_printed(zone, tmp_path):
+    zone.drop("2026-01-05/+447700900123; `touch x`.csv", CSV)
+    zone.load()
+    variables = environment_of(tmp_path / "data", zone.landing)
+    asked = ("quarantine", "export", "orders", "2026-01-05/+44…23; `touch x`.csv", "--to", str(zone.to), "--rows-only")
+    exported, again = sendmart(variables, *asked), sendmart(variables, *asked)
+    assert (exported.returncode, again.returncode) == (0, 1), exported.stderr
+    assert "is there already" in again.stderr
+    erased = sendmart(variables, "erase", "--contact", "k2")
+    assert "  orders/2026-01-05/+44…23; `touch x`.csv" in erased.stdout.splitlines()
+    assert "+447700900123" not in exported.stdout + again.stderr + erased.stdout
+    told = next(line for line in exported.stdout.splitlines() if "sendmart accept" in line)
+    command = shlex.split(told[told.index("sendmart accept") : told.index("; sendmart refresh")])
+    assert command[:3] == ["sendmart", "accept", "orders/2026-01-05/+44…23; `touch x`.csv"]
 
 
 def test_a_file_refused_is_taken_as_soon_as_it_is_whole(zone):

@@ -15,6 +15,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from glob import escape
 from pathlib import Path
 
 import duckdb
@@ -48,6 +49,7 @@ def erase_everywhere(settings: Settings, paths: DataPaths, ledger: Ledger, remem
 
     Can be killed at any point, and repeated.
     """
+    _throw_away_half_written(paths)
     with duckdb.connect() as connection:
         keep_within_limits(connection, settings)
         remembered.hashes.show(connection)
@@ -63,6 +65,13 @@ def erase_everywhere(settings: Settings, paths: DataPaths, ledger: Ledger, remem
     _throw_away_build(settings, paths, ledger)
     ledger.rewrite_texts(remembered.text)
     return rewritten
+
+
+def _throw_away_half_written(paths: DataPaths) -> None:
+    """Whatever a process that was killed left aside: nobody reads it, and it may hold the erased."""
+    for folder in (paths.lake, paths.quarantine, paths.published_marts.parent, paths.exports):
+        for file in sorted(folder.rglob(".*.tmp*")):
+            remove(file)
 
 
 def _standing(
@@ -121,8 +130,8 @@ def _listed(values: Iterable[str]) -> str:
 
 
 def _lake_files(paths: DataPaths, log: Log) -> str:
-    files = literal(paths.lake / log / "*" / "*.parquet")
-    return f"read_parquet({files}, union_by_name = true, hive_partitioning = false, filename = true)"
+    files = f"{escape(str(paths.lake / log))}/*/*.parquet"
+    return f"read_parquet({literal(files)}, union_by_name = true, hive_partitioning = false, filename = true)"
 
 
 def _note_numbers(

@@ -1,0 +1,17 @@
+-- How many contacts of each campaign did it reach, how many clicked, how many orders came of it?
+--
+-- Clickers need not have been reached as far as receipts tell: these get lost, so a step may be larger than the one before.
+select
+    metrics.campaign_id,
+    metrics.campaign_name,
+    metrics.last_sent_at,
+    overview.unique_sends as contacts_sent_to,
+    overview.unique_deliveries as contacts_reached,
+    metrics.unique_clickers as contacts_clicking,
+    metrics.direct_orders,
+    overview.unique_deliveries / nullif(overview.unique_sends, 0) as share_reached,
+    metrics.unique_clickers / nullif(overview.unique_deliveries, 0) as clickers_per_reached,
+    metrics.direct_orders / nullif(metrics.unique_clickers, 0) as orders_per_clicker
+from campaign_metrics as metrics
+inner join campaign_overview as overview using (campaign_id)
+order by metrics.last_sent_at desc nulls last, metrics.campaign_id;

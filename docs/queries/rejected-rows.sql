@@ -1,0 +1,18 @@
+-- Which rows are in quarantine, by reason and file?
+--
+-- A row with two reasons counts under both. raw_row holds personal data: it is left out.
+with
+    reasons as (
+        select log, log_date, source_file, row_number, unnest(reasons) as reason
+        from read_duckdb('published/quarantine.duckdb', schema_name = 'quarantine', table_name = 'rejected_rows')
+    )
+select
+    log,
+    log_date,
+    source_file,
+    reason,
+    count(*) as rejected,
+    min(row_number) as first_row
+from reasons
+group by all
+order by rejected desc, log, source_file, reason;

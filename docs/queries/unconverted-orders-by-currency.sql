@@ -1,0 +1,12 @@
+-- How much was ordered in currencies without an exchange rate?
+--
+-- It counts in no revenue figure; amounts are in the order's own currency, so they do not add up.
+select
+    currency,
+    count(*) as orders,
+    sum(total - refunded_amount) as total_less_refunds,
+    min(ordered_at) as first_ordered_at,
+    max(ordered_at) as last_ordered_at
+from unconverted_orders
+group by currency
+order by orders desc, currency;

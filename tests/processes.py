@@ -1,0 +1,57 @@
+"""Processes of their own for tests, forked from a server that has imported everything and run nothing.
+
+Importing Dagster, dbt and Great Expectations takes longer than most of what a test has a process do. Threads of polars and
+DuckDB do not survive a fork, so nothing may have run in the server.
+
+Not here: what a process does, and how it is killed (`tests.fault.killing`).
+"""
+
+import multiprocessing
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from warehouse.settings import PROJECT
+
+processes = multiprocessing.get_context("forkserver")
+processes.set_forkserver_preload(
+    [
+        "tests.fault.killing",
+        "orchestration.cli",
+        "orchestration.running",
+        "orchestration.definitions",
+        # What production code, pandera, Dagster and dbt import only when they need it, too.
+        "pandera.strategies.base_strategies",
+        "quality.audit.contracts",
+        "quality.audit.expectations",
+        "dagster_dbt",
+        "dbt.cli.main",
+        "dbt.task.build",
+        "dbt.adapters.duckdb",
+    ]
+)
+
+
+def run_command_line(environment: dict[str, str], arguments: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+    """Runs the command line as the program does, in this environment alone; gives what it printed and its exit code."""
+    with tempfile.TemporaryDirectory() as folder:
+        printed = [Path(folder) / "stdout", Path(folder) / "stderr"]
+        process = processes.Process(target=_command_line, args=(environment, arguments, *printed))
+        process.start()
+        process.join()
+        out, err = (file.read_text(encoding="utf-8") for file in printed)
+        return subprocess.CompletedProcess(arguments, process.exitcode, out, err)
+
+
+def _command_line(environment: dict[str, str], arguments: tuple[str, ...], out: Path, err: Path) -> None:
+    for file, descriptor in ((out, 1), (err, 2)):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), descriptor)
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(PROJECT)
+    sys.argv = ["sendmart", *arguments]
+    from orchestration.cli import main
+
+    main()
