@@ -181,7 +181,7 @@ class Reports:
                 headings=campaign.CONTACT_HEADINGS,
                 reasons=campaign.skip_reasons(published, campaign_id),
                 skipped=campaign.skipped(published, asked),
-                over_time=campaign.orders_over_time(published, campaign_id, self.settings.report_timezone),
+                over_time=campaign.over_time(published, campaign_id, self.settings.report_timezone),
                 whole_numbers=whole_numbers,
             )
 

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 from models.marts import NUMBER, NUMBER_HASH
 from models.vocabulary import DeliveryStatus, SkipReason
 from reports.campaign_table import whole_number
-from reports.published import MARTS, Published, Row
+from reports.published import DATABASE, MARTS, Published, Row
 
 PAGE_SIZE = 50
 
@@ -251,52 +251,78 @@ def skip_reasons(published: Published, campaign_id: str) -> list[Row]:
 
 
 @dataclass(frozen=True)
+class Series:
+    """What was counted in each hour, day or month."""
+
+    label: str
+    kind: str
+    counts: list[int]
+
+
+@dataclass(frozen=True)
 class OverTime:
-    """Orders by hour or by day, with the hours or days in between in which there were none."""
+    """Clicks and orders over the same hours, days or months, those included in which there was nothing."""
 
     by: str
     moments: list[datetime]
-    direct: list[int]
-    assisted: list[int]
+    clicks: list[Series]
+    orders: list[Series]
+
+    @property
+    def charts(self) -> list[tuple[str, list[Series]]]:
+        """What is drawn, under which heading: what never happened is not."""
+        drawn = (("Clicks", self.clicks), ("Orders", self.orders))
+        return [(heading, series) for heading, series in drawn if any(any(one.counts) for one in series)]
 
 
-MOST_HOURS, MOST_DAYS = 72, 92
+_STEPS = (("hour", timedelta(hours=72)), ("day", timedelta(days=92)))
+"""Up to which length of time; what takes longer is shown by the month."""
+
+_CLICKS = "timelines", "campaign_clicks_by_hour"
 
 
-def orders_over_time(published: Published, campaign_id: str, zone: str) -> OverTime | None:
-    """Direct and assisted orders of a campaign since the first of them; None without any.
-
-    By the hour where they came within three days, else by the day; a day begins at midnight in `zone`.
-    """
+def over_time(published: Published, campaign_id: str, zone: str) -> OverTime | None:
+    """Clicks and orders from the first of them to the last; None without any. A day begins at midnight in `zone`."""
+    events = (
+        "select 'direct' as kind, ordered_at as moment, 1 as number from {orders} where attribution = 'direct'"
+        " and campaign_id = $campaign_id union all select 'assisted', ordered_at, 1 from {orders}"
+        " where attribution = 'assisted' and campaign_id = $campaign_id"
+    ).format(orders=f"{MARTS}.attributed_orders")
+    if published.has(*_CLICKS):  # builds of earlier releases have none
+        events += (
+            f" union all select 'clicks', hour_at, clicks from {DATABASE}.{'.'.join(_CLICKS)}"
+            " where campaign_id = $campaign_id"
+        )
+    local = f"select kind, timezone($zone, timezone('UTC', moment)) as moment, number from ({events})"
     parameters = {"campaign_id": campaign_id, "zone": zone}
-    local = "timezone($zone, timezone('UTC', ordered_at))"
-    first, last = published.connection.execute(
-        f"select min({local}), max({local}) from {MARTS}.attributed_orders where campaign_id = $campaign_id", parameters
-    ).fetchone()
+    first, last = published.connection.execute(f"select min(moment), max(moment) from ({local})", parameters).fetchone()
     if first is None:
         return None
-    by, step = (
-        ("hour", timedelta(hours=1)) if last - first < timedelta(hours=MOST_HOURS) else ("day", timedelta(days=1))
-    )
-    found = {
-        row["moment"]: row
+    by = next((by for by, longest in _STEPS if last - first < longest), "month")
+    counts = {
+        (row["kind"], row["start"]): row["number"]
         for row in published.rows(
-            f"select date_trunc('{by}', {local})::timestamp as moment, count(*) filter (attribution = 'direct') as direct,"
-            " count(*) filter (attribution = 'assisted') as assisted"
-            f" from {MARTS}.attributed_orders where campaign_id = $campaign_id group by moment",
+            f"select kind, date_trunc('{by}', moment)::timestamp as start, sum(number)::bigint as number from ({local})"
+            " group by kind, start",
             parameters,
         )
     }
-    start, moments = min(found), []
-    while start <= max(found) and len(moments) < MOST_DAYS:
-        moments.append(start)
-        start += step
+    moments = [min(start for _, start in counts)]
+    while moments[-1] < max(start for _, start in counts):
+        moments.append(_after(moments[-1], by))
+
+    def series(label: str, kind: str) -> Series:
+        return Series(label, kind, [counts.get((kind, moment), 0) for moment in moments])
+
     return OverTime(
-        by,
-        moments,
-        [found[moment]["direct"] if moment in found else 0 for moment in moments],
-        [found[moment]["assisted"] if moment in found else 0 for moment in moments],
+        by, moments, [series("Clicks", "clicks")], [series("Direct", "direct"), series("Assisted", "assisted")]
     )
+
+
+def _after(moment: datetime, by: str) -> datetime:
+    if by == "month":
+        return moment.replace(year=moment.year + moment.month // 12, month=moment.month % 12 + 1)
+    return moment + (timedelta(hours=1) if by == "hour" else timedelta(days=1))
 
 
 CONTACT_HEADINGS = {

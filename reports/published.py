@@ -51,6 +51,11 @@ class Published:
     def value(self, query: str, parameters: dict[str, Any] | None = None) -> Any:
         return self.connection.execute(query, parameters or {}).fetchone()[0]
 
+    def has(self, schema: str, table: str) -> bool:
+        """Whether the build has a table; one of an earlier release may lack it."""
+        found = "select 1 from duckdb_tables() where (database_name, schema_name, table_name) = ($database, $schema, $table)"
+        return self.row(found, {"database": DATABASE, "schema": schema, "table": table}) is not None
+
     @cached_property
     def info(self) -> Row:
         """The row of `build_info`."""

@@ -54,11 +54,15 @@ def cell(value: Any, column: MartColumn, zone: ZoneInfo) -> str:
     return count(value) if column.sql_type == "bigint" else str(value)
 
 
+_IN_FULL = {"hour": "%Y-%m-%d %H:00", "day": "%Y-%m-%d", "month": "%Y-%m"}
+_ON_AN_AXIS = {"hour": "{0.day} {0:%b} {0:%H:00}", "day": "{0.day} {0:%b}", "month": "{0:%b %Y}"}
+
+
 def plain(value: datetime, by: str) -> str:
-    """An hour or a day of the reports' zone, in full."""
-    return value.strftime("%Y-%m-%d %H:00" if by == "hour" else "%Y-%m-%d")
+    """An hour, day or month of the reports' zone, in full."""
+    return value.strftime(_IN_FULL[by])
 
 
 def short(value: datetime, by: str) -> str:
-    """An hour or a day, as an axis has room for it."""
-    return f"{value.day} {value:%b}" + (f" {value:%H:00}" if by == "hour" else "")
+    """The same, as an axis has room for it."""
+    return _ON_AN_AXIS[by].format(value)

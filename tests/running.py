@@ -88,9 +88,10 @@ def all_marts(file: Path) -> dict[str, list[dict[str, Any]]]:
     return {mart: mart_rows(file, mart) for mart in DBT_MARTS}
 
 
-def digests(file: Path) -> dict[str, list[dict[str, Any]]]:
-    """What tells exports which campaigns have changed."""
-    return {table: _rows(file, f"digests.{table}") for table in [f"{report}_digested" for report in CONTACT_REPORTS]}
+def beside_the_marts(file: Path) -> dict[str, list[dict[str, Any]]]:
+    """What is published for exports and report pages alone: which campaigns have changed, clicks by the hour."""
+    tables = [f"digests.{report}_digested" for report in CONTACT_REPORTS] + ["timelines.campaign_clicks_by_hour"]
+    return {table: _rows(file, table) for table in tables}
 
 
 def _rows(file: Path, table: str) -> list[dict[str, Any]]:

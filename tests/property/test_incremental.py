@@ -24,7 +24,7 @@ from orchestration import stages
 from orchestration.stages import Warehouse
 from tests.examples import tried
 from tests.oracle.landing_zones import write_landing_zone
-from tests.running import all_marts, digests, environment, environment_of, mart_rows
+from tests.running import all_marts, beside_the_marts, environment, environment_of, mart_rows
 from warehouse import dbt
 from warehouse.settings import load_settings
 
@@ -80,7 +80,7 @@ class Zone:
         """Builds, and gives every mart, and what exports are told by, as the rows they hold."""
         warehouse = self.warehouse()
         stages.build_candidate(warehouse, full_refresh=full_refresh)
-        marts = all_marts(warehouse.paths.candidate) | digests(warehouse.paths.candidate)
+        marts = all_marts(warehouse.paths.candidate) | beside_the_marts(warehouse.paths.candidate)
         return {mart: Counter(repr(sorted(row.items())) for row in rows) for mart, rows in marts.items()}
 
 

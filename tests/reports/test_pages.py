@@ -19,7 +19,7 @@ from reports.campaign import TABS, TILES, campaign_path
 from reports.campaign_table import COLUMNS, SHOWN_AT_FIRST
 from reports.wording import NOTHING, cell, count, money
 from tests.reports.conftest import Site, serving, with_settings
-from tests.running import RefreshedWarehouse, mart_rows
+from tests.running import RefreshedWarehouse, beside_the_marts, mart_rows
 from warehouse.ledger import Refresh, now
 from warehouse.paths import DataPaths
 from warehouse.settings import Settings
@@ -223,22 +223,45 @@ def test_a_campaign_of_which_there_is_nothing_to_show_says_so(wide: Site) -> Non
         assert "It has not been sent yet" in wide.get(campaign_path(campaign_id)).text
 
 
-@pytest.mark.parametrize("by", ["hour", "day"])
-def test_orders_over_time_add_up_to_those_of_the_mart(sample: Site, by: str) -> None:
-    orders = mart_rows(sample.paths.published_marts, "attributed_orders")
-    metrics = mart_rows(sample.paths.published_marts, "campaign_metrics")
-    seen = 0
-    for campaign in metrics:
-        page = sample.get(campaign_path(campaign["campaign_id"])).text
-        if f"Orders by {by}" not in page:
-            continue
-        seen += 1
-        rows = table_rows(page, by.capitalize())
-        assert sum(int(row[1]) for row in rows) == campaign["direct_orders"]
-        assert sum(int(row[2]) for row in rows) == campaign["assisted_orders"]
-        first = min(row["ordered_at"] for row in orders if row["campaign_id"] == campaign["campaign_id"])
-        assert rows[0][0] == first.strftime("%Y-%m-%d %H:00" if by == "hour" else "%Y-%m-%d")
-    assert seen or by == "day"
+def test_clicks_and_orders_over_time_add_up_to_those_of_the_mart(site: Site) -> None:
+    orders = mart_rows(site.paths.published_marts, "attributed_orders")
+    drawn = {"Clicks": 0, "Orders": 0}
+    for campaign in mart_rows(site.paths.published_marts, "campaign_metrics"):
+        page = site.get(campaign_path(campaign["campaign_id"])).text
+        shown = {
+            heading: table_rows(page, f"{heading} by {by}")
+            for heading in drawn
+            for by in ("hour", "day", "month")
+            if f"{heading} by {by}" in page
+        }
+        sums = {
+            heading: [sum(map(int, column)) for column in list(zip(*rows, strict=True))[1:]]
+            for heading, rows in shown.items()
+        }
+        assert sums.get("Clicks", [0]) == [campaign["total_clicks"]]
+        assert sums.get("Orders", [0, 0]) == [campaign["direct_orders"], campaign["assisted_orders"]]
+        if shown.get("Orders"):
+            first = min(row["ordered_at"] for row in orders if row["campaign_id"] == campaign["campaign_id"])
+            assert f"{first:%Y-%m-%d %H:00}".startswith(shown["Orders"][0][0])
+        for heading in shown:
+            drawn[heading] += 1
+    assert all(drawn.values()), "something was drawn"
+
+
+def test_clicks_of_an_hour_are_those_of_the_log(site: Site) -> None:
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{site.paths.build}' as build (read_only)")
+        clicks = connection.execute(
+            "select campaign_id, contact_id, clicked_at from build.intermediate.int_clicks_deduplicated"
+        )
+        by_hour: dict[tuple, list[str]] = {}
+        for campaign_id, contact_id, clicked_at in clicks.fetchall():
+            hour = clicked_at.replace(minute=0, second=0, microsecond=0)
+            by_hour.setdefault((campaign_id, hour), []).append(contact_id)
+    table = beside_the_marts(site.paths.published_marts)["timelines.campaign_clicks_by_hour"]
+    assert {(row["campaign_id"], row["hour_at"]): (row["clicks"], row["unique_clickers"]) for row in table} == {
+        key: (len(contacts), len(set(contacts))) for key, contacts in by_hour.items()
+    }
 
 
 # --- numbers

@@ -1,5 +1,6 @@
 """What pages are made of: segments, the message in pieces, the geometry of charts, words for values."""
 
+import itertools
 from datetime import UTC, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -97,7 +98,7 @@ def test_ticks_are_few_whole_and_reach_the_highest(highest: int) -> None:
     assert highest <= marks[-1]
     assert marks[-2] < max(highest, 1)
     assert 2 <= len(marks) <= 6
-    assert len({after - before for before, after in zip(marks, marks[1:], strict=False)}) == 1
+    assert len({after - before for before, after in itertools.pairwise(marks)}) == 1
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=1, max_size=92))

@@ -149,6 +149,15 @@ def test_every_contact_level_report_is_digested() -> None:
         assert all(column.get("description") for column in said["columns"])
 
 
+def test_a_timeline_is_described_and_has_a_key() -> None:
+    timelines = [file.stem for file in SQL_FILES if file.parent.name == "timelines"]
+    assert timelines == ["campaign_clicks_by_hour"]
+    said = model("timelines", *timelines)
+    assert said["description"].split(". ")[-1].startswith("Grain: one row per ")
+    assert unique_keys(said) == [["campaign_id", "hour_at"]]
+    assert all(column.get("description") for column in said["columns"])
+
+
 def test_a_delivery_status_is_one_of_five_words_within_a_build() -> None:
     (words,) = re.findall(r"enum \((.*)\)", (DBT_PROJECT / "macros" / "engine.sql").read_text(encoding="utf-8"))
     assert words.replace("'", "").split(", ") == list(DeliveryStatus)
