@@ -9,6 +9,7 @@ Not here: what a page shows (`campaign_table`, `campaign`, `exported`), how it l
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote
@@ -26,6 +27,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
+from starlette.types import ASGIApp
 
 from models.marts import published_columns
 from models.masking import mask_error, masked_number, masking_logger
@@ -90,7 +92,7 @@ class Reports:
             "labels": exported.LABELS,
         }
 
-    def app(self) -> Starlette:
+    def app(self) -> ASGIApp:
         @asynccontextmanager
         async def closing_requests(_: Starlette) -> AsyncIterator[None]:
             with closing(self.requests):
@@ -98,7 +100,7 @@ class Reports:
 
         bound = self.settings.reports_host
         hosts = [*LOOPBACK, "[::1]", bound] if bound in LOOPBACK else ["*"]
-        return Starlette(
+        app = Starlette(
             routes=[
                 Route("/", self.table_page),
                 Route("/campaigns.csv", self.table_csv),
@@ -112,7 +114,6 @@ class Reports:
             ],
             # On loopback only names of loopback: a name of another site that was pointed here opens nothing.
             middleware=[
-                Middleware(guard.Guarded),
                 Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
                 Middleware(GZipMiddleware, minimum_size=1000),
             ],
@@ -120,9 +121,12 @@ class Reports:
                 NothingPublished: self.nothing_published,
                 HTTPException: self.no_such_page,
                 duckdb.Error: self.cannot_be_read,
+                Exception: self.went_wrong,
             },
             lifespan=closing_requests,
         )
+        # Around everything: answers to what went wrong carry the headers, too.
+        return guard.Guarded(app)
 
     # --- pages
 
@@ -254,16 +258,22 @@ class Reports:
         return self._page(request, "nothing_published.html", None, status=503)
 
     def no_such_page(self, request: Request, error: HTTPException) -> Response:
-        words = error.detail if error.status_code != 404 or "id" in error.detail else "There is no such page."
-        if error.status_code == 405:
-            words = "This page only shows; it takes nothing."
-        return self._page(request, "error.html", None, status=error.status_code, title="Not found", words=words)
+        status = HTTPStatus(error.status_code)
+        words = error.detail
+        if words == status.phrase:  # the library's own
+            words = "There is no such page." if status == HTTPStatus.NOT_FOUND else "This page takes no such request."
+        title = "Not found" if status == HTTPStatus.NOT_FOUND else "Not possible"
+        return self._page(request, "error.html", None, status=status, title=title, words=words)
 
     def cannot_be_read(self, request: Request, error: Exception) -> Response:
         mask_error(error)
         log.error("a page could not be made: %s", error)
         words = "The published figures cannot be read at the moment. Whoever runs Sendmart finds the cause in the log."
         return self._page(request, "error.html", None, status=500, title="Cannot be read", words=words)
+
+    def went_wrong(self, request: Request, error: Exception) -> Response:
+        words = "Something went wrong here. Whoever runs Sendmart finds the cause in the log."
+        return self._page(request, "error.html", None, status=500, title="Something went wrong", words=words)
 
     # --- what pages share
 
@@ -323,6 +333,6 @@ async def _form(request: Request) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
 
 
-def create_app(settings: Settings, request_export: exported.RequestExport) -> Starlette:
+def create_app(settings: Settings, request_export: exported.RequestExport) -> ASGIApp:
     """The application over the data folder of the settings; `request_export` writes an export of every campaign."""
     return Reports(settings, request_export).app()

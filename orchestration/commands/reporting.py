@@ -1,17 +1,20 @@
 """`sendmart reports`: the reports as web pages."""
 
+import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import typer
 
-from orchestration.commands.common import open_warehouse, show_progress
+from models.masking import masking_logger
+from orchestration.commands.common import FAILED, open_warehouse, show_progress
 from orchestration.stages import Warehouse, export, in_words
 
 if TYPE_CHECKING:
-    from starlette.applications import Starlette
+    from starlette.types import ASGIApp
 
 
-def application(warehouse: Warehouse) -> "Starlette":
+def application(warehouse: Warehouse) -> "ASGIApp":
     """The pages of a data folder; what is asked for there is exported by the stage that the schedule calls."""
     from reports.app import create_app
 
@@ -33,17 +36,25 @@ def reports() -> None:
 
     warehouse = open_warehouse()
     settings = warehouse.settings
+    host, port = settings.reports_host, settings.reports_port
     show_progress()
+    masking_logger("uvicorn.error")  # a trace quotes what the engine stumbled over
+    try:
+        listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        told = f"Cannot listen at {host}, port {port}: {error.strerror}. Another port: SENDMART_REPORTS_PORT"
+        typer.echo(told, err=True)
+        raise typer.Exit(FAILED) from error
     if not warehouse.paths.published_marts.exists():
         typer.echo("Nothing has been published yet; the pages say so until something is. Next: sendmart refresh")
-    typer.echo(f"Reports: http://{settings.reports_host}:{settings.reports_port} (Ctrl+C ends)")
-    uvicorn.run(
+    typer.echo(f"Reports: http://{f'[{host}]' if ':' in host else host}:{port} (Ctrl+C ends)")
+    config = uvicorn.Config(
         application(warehouse),
-        host=settings.reports_host,
-        port=settings.reports_port,
         log_level="warning",
         access_log=False,  # links hold what a person searched for
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=5,
     )
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listening])

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import duckdb
+import httpx
 import pytest
 
 from models.marts import columns
@@ -320,6 +321,29 @@ def test_a_whole_number_finds_its_contact_and_a_part_of_one_does_only_where_numb
         assert contact["contact_id"] in open_site.get(path, params=part).text
 
 
+def test_numbers_that_were_published_masked_are_shown_by_no_setting(
+    refreshed_sample: RefreshedWarehouse, tmp_path: Path
+) -> None:
+    paths = DataPaths(tmp_path)
+    paths.published_marts.parent.mkdir()
+    shutil.copyfile(refreshed_sample.warehouse.paths.published_marts, paths.published_marts)
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{paths.published_marts}' as published; use published.marts")
+        for mart in ("delivery_status", "skip_reasons", "suppressed_numbers"):
+            connection.execute(f"alter table {mart} add column mobile_number_hash varchar default 'hash of a number'")
+            connection.execute(
+                f"update {mart} set mobile_number = left(mobile_number, 3) || '…' || right(mobile_number, 2)"
+            )
+    settings = Settings(data=tmp_path, reports_show_numbers=True)
+    with serving(Warehouse(settings, paths, refreshed_sample.warehouse.ledger)) as site:
+        contact = some_contact(site)
+        for link in links_with_numbers(contact):
+            answer = site.get(link).text
+            assert contact["mobile_number"] in answer
+            assert "hash of a number" in answer
+        assert "Hash of the number" in site.get(campaign_path(contact["campaign_id"])).text
+
+
 # --- what is published
 
 
@@ -446,6 +470,27 @@ def test_every_answer_carries_the_headers_that_keep_others_out(site: Site) -> No
 def test_a_name_of_another_site_that_was_pointed_here_opens_nothing(sample: Site) -> None:
     assert sample.get("/", headers={"Host": "elsewhere.example"}).status_code == 400
     assert sample.client.delete("/exports").status_code == 405
+
+
+def test_what_goes_wrong_ends_in_plain_words_behind_the_same_headers(
+    refreshed_sample: RefreshedWarehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reports.campaign_table.PAGE_SIZE", 0)  # a division by it
+    with serving(refreshed_sample.warehouse) as site:
+        answer = site.get("/")
+        assert (answer.status_code, "Something went wrong here" in answer.text) == (500, True)
+        assert "ZeroDivisionError" not in answer.text
+        assert answer.headers["content-security-policy"].startswith("default-src 'self'")
+
+
+def test_a_csv_that_breaks_off_is_not_taken_for_whole(
+    refreshed_sample: RefreshedWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "reports.csv_download._cell", lambda column, mode: f"if(mart.{column.name} is null, '', error('+447700900123'))"
+    )
+    with serving(refreshed_sample.warehouse) as site, pytest.raises(httpx.RemoteProtocolError):
+        site.get("/campaigns.csv")
 
 
 HOSTILE = [
