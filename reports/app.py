@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing
 from functools import partial
 from http import HTTPStatus
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote
@@ -311,7 +312,8 @@ class Reports:
             self.settings.export_csv_mode,
             masks=not self.settings.reports_show_numbers,
         )
-        return _csv_response(blocks, f"{name}.csv")
+        # The first block is waited for: what goes wrong at once ends in plain words, not in a file.
+        return _csv_response(chain([next(blocks, b"")], blocks), f"{name}.csv")
 
 
 def _all_columns(mart: str, published: Published) -> list[Any]:

@@ -91,8 +91,8 @@ def _written(connection: duckdb.DuckDBPyConnection, statement: str, parameters: 
         while block := os.read(reading, _BLOCK):
             yield block
     finally:
-        # Whoever leaves early: the next block finds nobody, and the query ends.
         os.close(reading)
+        connection.interrupt()  # whoever left early waits for no query
         thread.join()
     if failed:
         raise failed[0]

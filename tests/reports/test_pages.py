@@ -10,7 +10,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 import duckdb
-import httpx
 import pytest
 
 from models.marts import columns
@@ -483,14 +482,15 @@ def test_what_goes_wrong_ends_in_plain_words_behind_the_same_headers(
         assert answer.headers["content-security-policy"].startswith("default-src 'self'")
 
 
-def test_a_csv_that_breaks_off_is_not_taken_for_whole(
-    refreshed_sample: RefreshedWarehouse, monkeypatch: pytest.MonkeyPatch
+def test_a_csv_that_cannot_be_written_is_plain_words_and_no_file(
+    refreshed_sample: RefreshedWarehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "reports.csv_download._cell", lambda column, mode: f"if(mart.{column.name} is null, '', error('+447700900123'))"
-    )
-    with serving(refreshed_sample.warehouse) as site, pytest.raises(httpx.RemoteProtocolError):
-        site.get("/campaigns.csv")
+    with serving(Warehouse(Settings(data=tmp_path), DataPaths(tmp_path), refreshed_sample.warehouse.ledger)) as site:
+        assert site.get("/campaigns.csv").status_code == 503
+    monkeypatch.setattr("reports.csv_download._cell", lambda column, mode: "error('+447700900123')")
+    with serving(refreshed_sample.warehouse) as site:
+        answer = site.get("/campaigns.csv")
+        assert (answer.status_code, "cannot be read" in answer.text) == (500, True)
 
 
 HOSTILE = [

@@ -1,10 +1,12 @@
 """What pages are made of: segments, the message in pieces, the geometry of charts, words for values."""
 
 import itertools
+import threading
 from datetime import UTC, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+import duckdb
 import pytest
 import smsutil
 from hypothesis import given
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 from reports import wording
 from reports.campaign import campaign_path
 from reports.charts import HEIGHT, lengths, shares, stacked, ticks
-from reports.csv_download import _NUMBER_CELL, _masked_cell
+from reports.csv_download import _NUMBER_CELL, _masked_cell, _written
 from reports.message import message
 from reports.segments import segments
 
@@ -43,10 +45,13 @@ def test_segments_at_their_boundaries(text: str, encoding: str, units: int, part
     assert (counted.encoding, counted.units, counted.parts) == (encoding, units, parts)
 
 
-LETTERS = st.sampled_from("ab €{^ÄÇèΔ\n") | st.sampled_from("яç👋🎂\u200d’")
+def runs_of(letters: str) -> st.SearchStrategy[str]:
+    """Texts of several parts, with characters of one size and of two at their boundaries."""
+    run = st.builds(lambda letter, length: letter * length, st.sampled_from(letters), st.integers(1, 160))
+    return st.lists(run, min_size=1, max_size=8).map("".join)
 
 
-@given(st.text(st.sampled_from("ab €{^ÄèΔ\n"), min_size=1, max_size=500) | st.text(LETTERS, min_size=1, max_size=300))
+@given(runs_of("ab €{^ÄèΔ\n") | runs_of("a€яç👋🎂\u200d’"))
 def test_segments_are_those_that_another_library_counts(text: str) -> None:
     theirs = smsutil.split(text)
     counted = segments(text)
@@ -108,6 +113,29 @@ def test_columns_stand_on_each_other_and_within_the_chart(values: list[tuple[int
         assert lower.y + lower.height == pytest.approx(HEIGHT, abs=0.02)
         assert upper.y + upper.height == pytest.approx(lower.y, abs=0.02)
         assert upper.y >= -0.01
+
+
+# --- files
+
+
+def test_a_reader_who_leaves_ends_the_query() -> None:
+    with duckdb.connect() as connection:
+        statement = "copy (from range(1_000_000_000)) to '/dev/fd/{pipe}' (format csv, use_tmp_file false)"
+        blocks = _written(connection, statement, {})
+        assert next(blocks)
+        assert "csv" in [thread.name for thread in threading.enumerate()]
+        blocks.close()
+        assert "csv" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_a_file_that_breaks_off_is_told_to_whoever_sends_it() -> None:
+    with duckdb.connect() as connection:
+        late = "copy (select if(range < 3_000_000, range, error('late')) from range(4_000_000))"
+        statement = late + " to '/dev/fd/{pipe}' (format csv, use_tmp_file false)"
+        blocks = _written(connection, statement, {})
+        assert next(blocks)
+        with pytest.raises(duckdb.Error, match="late"):
+            list(blocks)
 
 
 # --- words
