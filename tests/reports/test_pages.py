@@ -12,12 +12,11 @@ from urllib.parse import quote
 import duckdb
 import pytest
 
-from models.marts import columns
 from orchestration.stages import Warehouse
 from reports import guard
 from reports.campaign import TABS, TILES, campaign_path
 from reports.campaign_table import COLUMNS, SHOWN_AT_FIRST
-from reports.wording import NOTHING, cell, count, money
+from reports.wording import cell, count, money
 from tests.reports.conftest import Site, serving, with_settings
 from tests.running import RefreshedWarehouse, beside_the_marts, mart_rows
 from warehouse.ledger import Refresh, now
@@ -529,10 +528,3 @@ def test_names_ids_and_bodies_are_text_whatever_they_hold(refreshed_sample: Refr
             assert f'href="{campaign_path(text)}"' in table
         shown = csv.DictReader(io.StringIO(site.get("/campaigns.csv?columns=campaign_id").text))
         assert "'=cmd|' /C calc'!A0" in [row["Campaign ID"] for row in shown]
-
-
-def test_the_labels_are_those_of_the_marts() -> None:
-    assert {column.name: column.label for column in columns("campaign_metrics")} == {
-        name: column.label for name, column in COLUMNS.items()
-    }
-    assert NOTHING == "–"
