@@ -154,7 +154,7 @@ def main(
             write_marts(paths.published_marts, contacts, all_contacts)
         settings = Settings(data=data, threads=2)
         server = uvicorn.Server(
-            uvicorn.Config(create_app(settings, lambda _: ""), port=PORT, log_level="error", access_log=False)
+            uvicorn.Config(create_app(settings, paths, lambda _: ""), port=PORT, log_level="error", access_log=False)
         )
         threading.Thread(target=server.run, daemon=True).start()
         while not server.started:

@@ -66,10 +66,10 @@ register_url_convertor("anything", Anything())
 class Reports:
     """The pages, over one data folder."""
 
-    def __init__(self, settings: Settings, request_export: exported.RequestExport) -> None:
-        self.settings, self.paths = settings, DataPaths(settings.data)
+    def __init__(self, settings: Settings, paths: DataPaths, request_export: exported.RequestExport) -> None:
+        self.settings, self.paths = settings, paths
         self.zone = settings.time_zone
-        self.door = Door(settings, self.paths)
+        self.door = Door(settings, paths)
         self.requests = exported.Requests(request_export)
         self.templates = Jinja2Templates(directory=HERE / "templates")
         environment = self.templates.env
@@ -335,6 +335,6 @@ async def _form(request: Request) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
 
 
-def create_app(settings: Settings, request_export: exported.RequestExport) -> ASGIApp:
-    """The application over the data folder of the settings; `request_export` writes an export of every campaign."""
-    return Reports(settings, request_export).app()
+def create_app(settings: Settings, paths: DataPaths, request_export: exported.RequestExport) -> ASGIApp:
+    """The application over a data folder; `request_export` writes an export of every campaign."""
+    return Reports(settings, paths, request_export).app()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 WIDTH, HEIGHT = 640, 150
 """Of the area of a chart over time; axis labels stand around it."""
 
-MOST_LABELS = 8
+MOST_LABELS = 6
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ def application(warehouse: Warehouse) -> "ASGIApp":
         with warehouse.paths.writer(timeout=0):
             return "; ".join(in_words(told) for told in export(warehouse, [report], all_campaigns=True))
 
-    return create_app(warehouse.settings, export_all_of)
+    return create_app(warehouse.settings, warehouse.paths, export_all_of)
 
 
 def reports() -> None:

@@ -65,7 +65,9 @@ def test_the_table_shows_every_campaign_of_the_mart_with_its_figures(site: Site)
     zone = Settings().time_zone
     for row, campaign in zip(shown, metrics, strict=True):
         expected = [cell(campaign[name], COLUMNS[name], zone) for name in SHOWN_AT_FIRST]
-        expected[SHOWN_AT_FIRST.index("campaign_name")] = campaign["campaign_name"] or "(no name)"
+        expected[SHOWN_AT_FIRST.index("campaign_name")] = (
+            campaign["campaign_name"] or f"(no name) {campaign['campaign_id']}"
+        )
         assert row == [" ".join(text.split()) for text in expected]
 
 
