@@ -188,6 +188,17 @@ def publish_quarantine(warehouse: Warehouse) -> None:
     warehouse.ledger.note_published_quarantine(fingerprint)
 
 
+def bytes_of(warehouse: Warehouse, loaded: list[LoadedFile]) -> tuple[int, int]:
+    """The bytes of log files as they were dropped, and of what the lake holds of them."""
+    sizes = {log: warehouse.ledger.sizes(log) for log in {file.log for file in loaded}}
+    contents = warehouse.ledger.contents()
+    places = [lake.place(warehouse.paths.lake, file).relative_to(warehouse.paths.data) for file in loaded]
+    return (
+        sum(sizes[file.log].get(file.source_file, 0) for file in loaded),
+        sum(contents[place].size for place in places if place in contents),
+    )
+
+
 def by_date(loaded: Iterable[LoadedFile]) -> dict[date, list[LoadedFile]]:
     ordered = sorted(loaded, key=lambda file: file.log_date)
     return {day: list(files) for day, files in groupby(ordered, key=lambda file: file.log_date)}

@@ -137,6 +137,12 @@ class Files(Store):
             )
             return [_loaded_file(row) for row in rows]
 
+    def sizes(self, log: Log) -> dict[str, int]:
+        """By log file, how many bytes it had when it was looked at last."""
+        with self._transaction() as connection:
+            rows = connection.execute("select source_file, size from files where log = ?", (log,))
+            return {row["source_file"]: row["size"] for row in rows}
+
     def files_fingerprint(self) -> str:
         """Which content of which files was looked at, in one word. Refused files count: a build knows what it lacks."""
         with self._transaction() as connection:
