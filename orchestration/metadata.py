@@ -160,6 +160,14 @@ def _key_constraint(key: Sequence[str]) -> dg.TableConstraints | None:
     return dg.TableConstraints([f"unique: {', '.join(key)}"]) if key else None
 
 
+def lineage_to_read(lineage: Lineage, keys: Mapping[str, dg.AssetKey]) -> str:
+    """The same as a Markdown table: Dagster draws lineage of columns only in its paid edition."""
+    lines = ["| column | made from |", "| --- | --- |"]
+    for column, parents in lineage.items():
+        lines.append(f"| {column} | {', '.join(f'{keys[parent].path[-1]}.{of}' for parent, of in parents) or '-'} |")
+    return "\n".join(lines)
+
+
 def model_lineage(lineage: Lineage, keys: Mapping[str, dg.AssetKey]) -> dg.TableColumnLineage:
     """Where a model's columns come from, by the asset keys of dbt's nodes."""
     return dg.TableColumnLineage(

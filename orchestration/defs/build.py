@@ -133,6 +133,7 @@ def _shown(warehouse: Warehouse, candidate: Build, built: list[BuiltNode]) -> di
             told["seconds"] = seconds[name]
         if lineage.get(name):
             told[metadata.COLUMN_LINEAGE] = metadata.model_lineage(lineage[name], _ASSETS)
+            told["columns_from"] = dg.MetadataValue.md(metadata.lineage_to_read(lineage[name], _ASSETS))
         if node["name"] in marts:
             told["preview"] = dg.MetadataValue.md(marts[node["name"]].preview)
     return shown

@@ -102,17 +102,17 @@ def _asset_of(log: Log) -> dg.AssetsDefinition:
                 told = metadata.of_date(opened, day, of_day, noted)
                 context.log_event(dg.AssetMaterialization(context.asset_key, partition=day.isoformat(), metadata=told))
         ignored = [name for name in opened.scan_landing().ignored if name.startswith(f"{log}/")]
-        shown: dict[str, Any] = {
-            metadata.ROW_COUNT: metadata.rows_in_lake(noted),
-            "lake": dg.MetadataValue.path(str(opened.paths.lake / log)),
-            "ignored_names": harmless(", ".join(ignored[:20])) or "none",
-            "preview": dg.MetadataValue.md(lake_preview(opened.paths, log)),
-            "quarantine_reasons": dg.MetadataValue.md(_reasons(reasons_of(opened.paths, noted, MOST_REASONS))),
-        }
+        shown: dict[str, Any] = {metadata.ROW_COUNT: metadata.rows_in_lake(noted)}
         if loaded:
-            shown["seconds"] = seconds
+            shown["seconds"] = round(seconds, 3)
         if loaded and dates is None:
-            shown |= {**metadata.of_loaded(opened, loaded), "dates": len(touched)}
+            shown |= {"dates": len(touched), **metadata.of_loaded(opened, loaded)}
+        shown |= {
+            "ignored_names": harmless(", ".join(ignored[:20])) or "none",
+            "quarantine_reasons": dg.MetadataValue.md(_reasons(reasons_of(opened.paths, noted, MOST_REASONS))),
+            "preview": dg.MetadataValue.md(lake_preview(opened.paths, log)),
+            "lake": dg.MetadataValue.path(str(opened.paths.lake / log)),
+        }
         yield dg.MaterializeResult(metadata=shown)
         rejected = sum(file.rejected for file in noted)
         refused = [file.source_file for file in noted if file.refusal]
