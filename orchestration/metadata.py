@@ -17,8 +17,6 @@ from models.logs import COLUMNS
 from models.marts import MARTS, columns, sql_type
 from models.masking import HIDDEN_COLUMNS, MASKED_COLUMNS
 from models.vocabulary import Log
-from orchestration import stages
-from orchestration.stages import Warehouse
 from warehouse.column_lineage import Lineage
 from warehouse.ledger import LoadedFile
 from warehouse.settings import PROJECT
@@ -65,13 +63,12 @@ def log_schema(log: Log) -> dg.TableSchema:
     )
 
 
-def of_loaded(warehouse: Warehouse, loaded: list[LoadedFile]) -> dict[str, Any]:
-    """What a load took, or one date of it: nothing where it took nothing."""
+def of_loaded(loaded: list[LoadedFile], sizes: Mapping[str, tuple[int, int]]) -> dict[str, Any]:
+    """What a load took, or one date of it, with the bytes of each file: nothing where it took nothing."""
     if not loaded:
         return {}
     records = sum(file.records for file in loaded)
     rejected = sum(file.rejected for file in loaded)
-    in_landing, in_lake = stages.bytes_of(warehouse, loaded)
     unknown = sorted({name for file in loaded for name in file.unknown_columns})
     metadata: dict[str, Any] = {
         "files": len(loaded),
@@ -80,8 +77,8 @@ def of_loaded(warehouse: Warehouse, loaded: list[LoadedFile]) -> dict[str, Any]:
         "rows_accepted": sum(file.accepted for file in loaded),
         "rows_quarantined": rejected,
         "quarantined_share": rejected / records if records else 0.0,
-        "bytes_of_log_files": in_landing,
-        "bytes_in_lake": in_lake,
+        "bytes_of_log_files": sum(sizes[file.source_file][0] for file in loaded),
+        "bytes_in_lake": sum(sizes[file.source_file][1] for file in loaded),
         "first_log_date": str(min(file.log_date for file in loaded)),
         "last_log_date": str(max(file.log_date for file in loaded)),
         "unknown_columns": ", ".join(unknown) or "none",
@@ -91,11 +88,6 @@ def of_loaded(warehouse: Warehouse, loaded: list[LoadedFile]) -> dict[str, Any]:
     if lasts := [file.last_event for file in loaded if file.last_event]:
         metadata["last_event"] = _moment(max(lasts))
     return metadata
-
-
-def of_date(warehouse: Warehouse, day: date, loaded: list[LoadedFile], noted: Iterable[LoadedFile]) -> dict[str, Any]:
-    """What a load took of one date, and how many rows of it the lake holds now."""
-    return {**of_loaded(warehouse, loaded), PARTITION_ROW_COUNT: rows_in_lake(noted, day)}
 
 
 def rows_in_lake(noted: Iterable[LoadedFile], day: date | None = None) -> int:

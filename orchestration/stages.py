@@ -188,15 +188,11 @@ def publish_quarantine(warehouse: Warehouse) -> None:
     warehouse.ledger.note_published_quarantine(fingerprint)
 
 
-def bytes_of(warehouse: Warehouse, loaded: list[LoadedFile]) -> tuple[int, int]:
-    """The bytes of log files as they were dropped, and of what the lake holds of them."""
-    sizes = {log: warehouse.ledger.sizes(log) for log in {file.log for file in loaded}}
-    contents = warehouse.ledger.contents()
-    places = [lake.place(warehouse.paths.lake, file).relative_to(warehouse.paths.data) for file in loaded]
-    return (
-        sum(sizes[file.log].get(file.source_file, 0) for file in loaded),
-        sum(contents[place].size for place in places if place in contents),
-    )
+def bytes_of(warehouse: Warehouse, log_name: Log, loaded: Iterable[LoadedFile]) -> dict[str, tuple[int, int]]:
+    """By log file: its bytes as it was dropped, and those that the lake holds of it."""
+    places = {file.source_file: lake.place(warehouse.paths.lake, file) for file in loaded}
+    in_folder = {name: place.relative_to(warehouse.paths.data) for name, place in places.items()}
+    return warehouse.ledger.sizes(log_name, in_folder)
 
 
 def by_date(loaded: Iterable[LoadedFile]) -> dict[date, list[LoadedFile]]:

@@ -92,21 +92,27 @@ def _asset_of(log: Log) -> dg.AssetsDefinition:
         seconds = time.perf_counter() - started
         noted = opened.ledger.files(log)
         touched = stages.by_date(loaded)
+        sizes = stages.bytes_of(opened, log, loaded)
+
+        def of_date(day: date) -> dict[str, Any]:
+            rows = {metadata.PARTITION_ROW_COUNT: metadata.rows_in_lake(noted, day)}
+            return rows | metadata.of_loaded(touched.get(day, []), sizes)
+
         if dates is not None:
             # What is said of the run as a whole below, Dagster would say of each date.
             for day in dates:
-                told = metadata.of_date(opened, day, touched.get(day, []), noted)
-                context.add_asset_metadata(told, partition_key=day.isoformat())
+                context.add_asset_metadata(of_date(day), partition_key=day.isoformat())
         elif len(touched) <= MOST_DATES_REPORTED:
-            for day, of_day in touched.items():
-                told = metadata.of_date(opened, day, of_day, noted)
-                context.log_event(dg.AssetMaterialization(context.asset_key, partition=day.isoformat(), metadata=told))
+            for day in touched:
+                context.log_event(
+                    dg.AssetMaterialization(context.asset_key, partition=day.isoformat(), metadata=of_date(day))
+                )
         ignored = [name for name in opened.scan_landing().ignored if name.startswith(f"{log}/")]
         shown: dict[str, Any] = {metadata.ROW_COUNT: metadata.rows_in_lake(noted)}
         if loaded:
             shown["seconds"] = round(seconds, 3)
         if loaded and dates is None:
-            shown |= {"dates": len(touched), **metadata.of_loaded(opened, loaded)}
+            shown |= {"dates": len(touched), **metadata.of_loaded(loaded, sizes)}
         shown |= {
             "ignored_names": harmless(", ".join(ignored[:20])) or "none",
             "quarantine_reasons": dg.MetadataValue.md(_reasons(reasons_of(opened.paths, noted, MOST_REASONS))),
