@@ -188,6 +188,13 @@ def publish_quarantine(warehouse: Warehouse) -> None:
     warehouse.ledger.note_published_quarantine(fingerprint)
 
 
+def bytes_of(warehouse: Warehouse, log_name: Log, loaded: Iterable[LoadedFile]) -> dict[str, tuple[int, int]]:
+    """By log file: its bytes as it was dropped, and those that the lake holds of it."""
+    places = {file.source_file: lake.place(warehouse.paths.lake, file) for file in loaded}
+    in_folder = {name: place.relative_to(warehouse.paths.data) for name, place in places.items()}
+    return warehouse.ledger.sizes(log_name, in_folder)
+
+
 def by_date(loaded: Iterable[LoadedFile]) -> dict[date, list[LoadedFile]]:
     ordered = sorted(loaded, key=lambda file: file.log_date)
     return {day: list(files) for day, files in groupby(ordered, key=lambda file: file.log_date)}

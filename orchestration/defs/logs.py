@@ -7,20 +7,20 @@ report and do not block: whether a build may be published is the gate's to say.
 Not here: how rows are admitted (`quality.admission`), how files are read and kept (`warehouse/`).
 """
 
+import time
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
 import dagster as dg
 
-from models.logs import CONTRACTS
+from models.logs import COLUMNS, CONTRACTS
 from models.masking import harmless
 from models.vocabulary import Log
-from orchestration import stages
+from orchestration import metadata, stages
 from orchestration.defs.common import OWNERS
 from orchestration.resources import WarehouseResource
 from warehouse.lake import lake_preview
-from warehouse.ledger import LoadedFile
 from warehouse.quarantine import Reason, reasons_of
 
 FIRST_LOG_DATE = "2020-01-01"
@@ -35,26 +35,15 @@ MOST_REASONS = 10
 log_dates = dg.DailyPartitionsDefinition(start_date=FIRST_LOG_DATE, end_offset=1)
 
 
+_CODE = metadata.code_version(
+    "models/logs.py", "models/text.py", "models/vocabulary.py", "quality/admission.py", "warehouse/readers"
+)
+
+
 class LoadConfig(dg.Config):
     """How an asset looks for work in an unpartitioned run."""
 
     verify: bool = False
-
-
-def _metadata(loaded: list[LoadedFile]) -> dict[str, Any]:
-    records = sum(file.records for file in loaded)
-    rejected = sum(file.rejected for file in loaded)
-    return {
-        "files": len(loaded),
-        "rows_in": records,
-        "rows_accepted": sum(file.accepted for file in loaded),
-        "rows_quarantined": rejected,
-        "quarantined_share": rejected / records if records else 0.0,
-        "files_refused": sum(file.refusal is not None for file in loaded),
-        "unknown_columns": ", ".join(sorted({name for file in loaded for name in file.unknown_columns})) or "none",
-        "first_event": min((file.first_event for file in loaded if file.first_event), default="none"),
-        "last_event": max((file.last_event for file in loaded if file.last_event), default="none"),
-    }
 
 
 def _reasons(reasons: list[Reason]) -> str:
@@ -89,27 +78,48 @@ def _asset_of(log: Log) -> dg.AssetsDefinition:
         group_name="logs",
         owners=OWNERS,
         kinds={"parquet", "pandera"},
+        tags=metadata.tags("logs", (column.name for column in COLUMNS[log])),
+        code_version=_CODE,
+        metadata={metadata.COLUMN_SCHEMA: metadata.log_schema(log)},
         description=f"{CONTRACTS[log].__doc__} Accepted rows in the lake, the others in quarantine with their reasons.",
         check_specs=[check],
     )
     def load(context: dg.AssetExecutionContext, config: LoadConfig, warehouse: WarehouseResource) -> Iterator[Any]:
         opened = warehouse.open()
         dates = _dates_of(context)
+        started = time.perf_counter()
         loaded = stages.load_changed(opened, log, dates=dates, verify=config.verify)
-        touched = stages.by_date(loaded)
-        if dates is None and len(touched) <= MOST_DATES_REPORTED:
-            for day, of_day in touched.items():
-                context.log_event(
-                    dg.AssetMaterialization(context.asset_key, partition=day.isoformat(), metadata=_metadata(of_day))
-                )
+        seconds = time.perf_counter() - started
         noted = opened.ledger.files(log)
+        touched = stages.by_date(loaded)
+        sizes = stages.bytes_of(opened, log, loaded)
+
+        def of_date(day: date) -> dict[str, Any]:
+            rows = {metadata.PARTITION_ROW_COUNT: metadata.rows_in_lake(noted, day)}
+            return rows | metadata.of_loaded(touched.get(day, []), sizes)
+
+        if dates is not None:
+            # What is said of the run as a whole below, Dagster would say of each date.
+            for day in dates:
+                context.add_asset_metadata(of_date(day), partition_key=day.isoformat())
+        elif len(touched) <= MOST_DATES_REPORTED:
+            for day in touched:
+                context.log_event(
+                    dg.AssetMaterialization(context.asset_key, partition=day.isoformat(), metadata=of_date(day))
+                )
         ignored = [name for name in opened.scan_landing().ignored if name.startswith(f"{log}/")]
-        shown = {
+        shown: dict[str, Any] = {metadata.ROW_COUNT: metadata.rows_in_lake(noted)}
+        if loaded:
+            shown["seconds"] = round(seconds, 3)
+        if loaded and dates is None:
+            shown |= {"dates": len(touched), **metadata.of_loaded(loaded, sizes)}
+        shown |= {
             "ignored_names": harmless(", ".join(ignored[:20])) or "none",
-            "preview": dg.MetadataValue.md(lake_preview(opened.paths, log)),
             "quarantine_reasons": dg.MetadataValue.md(_reasons(reasons_of(opened.paths, noted, MOST_REASONS))),
+            "preview": dg.MetadataValue.md(lake_preview(opened.paths, log)),
+            "lake": dg.MetadataValue.path(str(opened.paths.lake / log)),
         }
-        yield dg.MaterializeResult(metadata={**_metadata(loaded), "dates": len(touched), **shown})
+        yield dg.MaterializeResult(metadata=shown)
         rejected = sum(file.rejected for file in noted)
         refused = [file.source_file for file in noted if file.refusal]
         yield dg.AssetCheckResult(

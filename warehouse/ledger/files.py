@@ -137,6 +137,22 @@ class Files(Store):
             )
             return [_loaded_file(row) for row in rows]
 
+    def sizes(self, log: Log, places: Mapping[str, Path]) -> dict[str, tuple[int, int]]:
+        """By log file, of those with these places in the data folder: its bytes when it was looked at last, and what the
+        lake holds of it.
+        """
+        with self._transaction() as connection:
+            return {
+                name: tuple(
+                    connection.execute(
+                        "select coalesce((select size from files where (log, source_file) = (?, ?)), 0),"
+                        " coalesce((select size from lake_contents where place = ?), 0)",
+                        (log, name, str(place)),
+                    ).fetchone()
+                )
+                for name, place in places.items()
+            }
+
     def files_fingerprint(self) -> str:
         """Which content of which files was looked at, in one word. Refused files count: a build knows what it lacks."""
         with self._transaction() as connection:
