@@ -77,8 +77,7 @@ def _never_fails(tell: Callable[..., None]) -> Callable[..., None]:
 def after_refresh(warehouse: Warehouse, ended: Refresh, run_id: str | None = None) -> None:
     """Tells how a refresh ended, if it failed, or is the first good one after one that did; then of late logs."""
     _of_refresh(warehouse, ended, run_id)
-    of_late_logs(warehouse)
-    send_unsent(warehouse)
+    of_late_logs(warehouse, late_days(warehouse))
 
 
 def _of_refresh(warehouse: Warehouse, ended: Refresh, run_id: str | None) -> None:
@@ -124,11 +123,10 @@ def of_run(warehouse: Warehouse, what: str, run_id: str, *, failure: str | None,
 
 
 @_never_fails
-def of_late_logs(warehouse: Warehouse) -> None:
+def of_late_logs(warehouse: Warehouse, late: lateness.Days) -> None:
     """Tells which log-days have become late, once for each, and which of them have come."""
     kind = "late log"
     expected = warehouse.settings.logs_expected_daily
-    late = late_days(warehouse)
     told = _days_of(warehouse.ledger.alarms(kind))
     # What is not waited for any more has not come, and is no news.
     still_waited_for = lateness.late(told, now())
@@ -167,10 +165,8 @@ def _without(days: lateness.Days, others: lateness.Days) -> lateness.Days:
 
 @_never_fails
 def of_stale_figures(warehouse: Warehouse, stale: Mapping[str, datetime]) -> None:
-    """Tells which assets that people read have become stale, by the moment when Dagster found it, and which are not
-    any more.
-    """
-    lines = [f"{asset}: not brought up to date for too long" for asset in stale]
+    """Tells which assets that people read are stale, and as of when they are; and which are not any more."""
+    lines = [f"{asset}: as of {_moment(as_of)}" for asset, as_of in stale.items()]
     _of_conditions(warehouse, "stale", stale, Title.STALE, Title.CURRENT, lines)
 
 

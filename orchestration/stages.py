@@ -537,6 +537,22 @@ def in_words(told: exports.Export | exports.Unchanged) -> str:
     )
 
 
+def current_as_of(warehouse: Warehouse) -> dict[str, datetime]:
+    """As of when the published marts and each export are; nothing where nothing was published yet.
+
+    A refresh that found nothing new leaves them as they are, and as current as they can be.
+    """
+    published, good = warehouse.ledger.last_publication(), warehouse.ledger.last_good_refresh()
+    if published is None:
+        return {}
+    marts = max(published[1], good.started_at) if good else published[1]
+    behind = unexported(warehouse)
+    return {
+        "published/marts": marts,
+        **{f"exports/{report}": published[1] if report in behind else marts for report in exports.REPORTS},
+    }
+
+
 def prune_exports(warehouse: Warehouse) -> list[str]:
     """Deletes exports older than the retention; nothing where the clock says that nobody refreshed for so long."""
     with warehouse.paths.writer():

@@ -3,12 +3,10 @@
 Not here: refreshes (`outcomes`), late logs and stale figures (`freshness`), how people are told (`orchestration.alerts`).
 """
 
-from datetime import UTC, datetime
-
 import dagster as dg
 
 from orchestration import alerts
-from orchestration.defs.common import will_be_retried
+from orchestration.defs.common import failed_steps, started_at, will_be_retried
 from orchestration.defs.jobs import refresh
 from orchestration.resources import WarehouseResource
 from orchestration.running import STARTED_BY_COMMAND
@@ -22,25 +20,25 @@ def _tell(
         return dg.SkipReason("told where its outcome is noted")
     if failure is not None and will_be_retried(run):
         return dg.SkipReason("it will be tried again")
-    started_at = context.instance.get_run_stats(run.run_id).start_time
     alerts.of_run(
         warehouse.open(), _name(run), run.run_id,
-        failure=failure, started_at=datetime.fromtimestamp(started_at or context.dagster_event.timestamp, UTC),
+        failure=failure, started_at=started_at(context.instance, run),
     )  # fmt: skip
     return None
 
 
 def _name(run: dg.DagsterRun) -> str:
-    """What a run is called: its job, or, started by hand for some assets, these."""
-    if not run.asset_selection:
-        return run.job_name
-    return ", ".join(sorted(key.to_user_string() for key in run.asset_selection))
+    """What a run is called: its job, or, started by hand for some assets, these; and the log dates it is for."""
+    assets = sorted(key.to_user_string() for key in run.asset_selection or ())
+    first, last = (run.tags.get(f"dagster/asset_partition_range_{end}") for end in ("start", "end"))
+    dates = run.tags.get("dagster/partition") or (f"{first} to {last}" if first else None)
+    return (", ".join(assets) or run.job_name) + (f" of {dates}" if dates else "")
 
 
 @dg.run_failure_sensor(default_status=dg.DefaultSensorStatus.RUNNING)
 def tell_failure(context: dg.RunFailureSensorContext, warehouse: WarehouseResource) -> dg.SkipReason | None:
     """Tells people that a run failed, was killed or timed out."""
-    failed = [f"{event.step_key}: {_words(event)}" for event in context.get_step_failure_events()]
+    failed = [f"{event.step_key}: {_words(event)}" for event in failed_steps(context.instance, context.dagster_run)]
     return _tell(context, warehouse, "\n".join(failed or [context.failure_event.message or "the run broke off"]))
 
 

@@ -9,7 +9,7 @@ import dagster as dg
 
 from models.marts import description
 from orchestration import stages
-from orchestration.defs.common import FRESH, OWNERS
+from orchestration.defs.common import OWNERS
 from orchestration.defs.publication import PUBLISHED_MARTS
 from orchestration.resources import WarehouseResource
 from warehouse.exports import REPORTS, Unchanged
@@ -32,7 +32,6 @@ def _asset_of(report: str) -> dg.AssetsDefinition:
         group_name="exports",
         owners=OWNERS,
         kinds={"csv"},
-        freshness_policy=FRESH,
         output_required=False,
         description=f"CSV of the published mart. {description(report)}",
     )

@@ -1,29 +1,35 @@
-"""Whether logs come on time, and whether what people read is brought up to date: looked at with every refresh, and on its
-own every ten minutes, without a run.
+"""Whether logs come on time, and whether what people read is current: checks of a refresh, and looked at every ten minutes
+by the sensor `watch`, without a run. What is found is told, too.
 
-A log's check `on_time` names the days that are late. What people read has a freshness policy (`common.FRESH`), which
-Dagster's daemon evaluates: every night's run brings it up to date, also where it finds nothing new, so a policy that
-fails tells of nights that did not run or did not get through. Late logs, and the policies that fail, are alerts.
+A log's check `on_time` names the days that are late. The check `current` of the published marts and of each export goes
+by the last good refresh, as the ledger has it. A freshness policy of Dagster's would go by the last materialisation, and
+a night that finds nothing new materialises nothing: it could not be told from a night that did not run.
 
 Not here: which days are late (`warehouse.lateness`), who is told, and how (`orchestration.alerts`).
 """
 
 import json
 from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
-from dagster._core.definitions.freshness import FreshnessState
 from dagster._core.scheduler.instigation import TickStatus
 
 from models.vocabulary import Log
 from orchestration import alerts, stages
 from orchestration.resources import WarehouseResource
 from warehouse import lateness
+from warehouse.exports import REPORTS
+from warehouse.ledger import now
 
 WATCH_EVERY_SECONDS = 600
 
 SENSOR_FAILURES = 3
+
+WARN_AFTER, FAIL_AFTER = timedelta(hours=26), timedelta(hours=30)
+"""Refreshes are a day apart: two hours more may be a slow one, six are a night that was missed."""
+
+HOUR = timedelta(hours=1)
 
 _FINISHED = [TickStatus.SUCCESS, TickStatus.SKIPPED, TickStatus.FAILURE]
 
@@ -37,7 +43,18 @@ ON_TIME = {
 }
 
 
-def _evaluated(days: Iterable[date], log: Log) -> dict:
+CURRENT = {
+    asset: dg.AssetCheckSpec(
+        "current",
+        asset=dg.AssetKey(asset.split("/")),
+        description=f"A refresh has succeeded since. Warns after {WARN_AFTER / HOUR:.0f} hours, fails after"
+        f" {FAIL_AFTER / HOUR:.0f}.",
+    )
+    for asset in ("published/marts", *(f"exports/{report}" for report in REPORTS))
+}
+
+
+def _on_time(days: Iterable[date], log: Log) -> dict:
     days = list(days)
     told = ", ".join(lateness.in_lines({log: days}, [log])) or "none"
     return {
@@ -49,13 +66,34 @@ def _evaluated(days: Iterable[date], log: Log) -> dict:
     }
 
 
-@dg.multi_asset_check(specs=list(ON_TIME.values()), can_subset=True, name="logs_on_time")
+def _current(as_of: datetime, asset: str) -> dict:
+    age = now() - as_of
+    return {
+        "passed": age < WARN_AFTER,
+        "check_name": CURRENT[asset].name,
+        "asset_key": CURRENT[asset].asset_key,
+        "severity": dg.AssetCheckSeverity.ERROR if age >= FAIL_AFTER else dg.AssetCheckSeverity.WARN,
+        "metadata": {"current_as_of": dg.MetadataValue.timestamp(as_of), "hours": round(age / HOUR, 1)},
+    }
+
+
+@dg.multi_asset_check(specs=list(ON_TIME.values()), can_subset=True)
 def logs_on_time(context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource) -> Iterator[dg.AssetCheckResult]:
     """Names the days of each log that are due and not there."""
     late = stages.late_days(warehouse.open())
     for log, spec in ON_TIME.items():
         if spec.key in context.selected_asset_check_keys:
-            yield dg.AssetCheckResult(**_evaluated(late.get(log, ()), log))
+            yield dg.AssetCheckResult(**_on_time(late.get(log, ()), log))
+
+
+@dg.multi_asset_check(specs=list(CURRENT.values()), can_subset=True)
+def figures_current(
+    context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource
+) -> Iterator[dg.AssetCheckResult]:
+    """Tells as of when the published marts and the exports are."""
+    for asset, as_of in stages.current_as_of(warehouse.open()).items():
+        if CURRENT[asset].key in context.selected_asset_check_keys:
+            yield dg.AssetCheckResult(**_current(as_of, asset))
 
 
 @dg.sensor(minimum_interval_seconds=WATCH_EVERY_SECONDS, default_status=dg.DefaultSensorStatus.RUNNING)
@@ -64,34 +102,25 @@ def watch(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> 
     be sent before. It starts no run.
     """
     opened = warehouse.open()
-    late = stages.late_days(opened)
-    alerts.of_late_logs(opened)
-    alerts.of_stale_figures(opened, _stale(context))
+    late, as_of = stages.late_days(opened), stages.current_as_of(opened)
+    alerts.of_late_logs(opened, late)
+    stale = {asset: moment for asset, moment in as_of.items() if now() - moment >= FAIL_AFTER}
+    alerts.of_stale_figures(opened, stale)
     alerts.of_triggers(opened, _failing(context))
-    alerts.send_unsent(opened)
-    shown = {str(log): [day.isoformat() for day in late.get(log, ())] for log in Log}
-    before = json.loads(context.cursor or "{}")
-    changed = [log for log in Log if shown[log] != before.get(log)]
-    return dg.SensorResult(
-        asset_events=[dg.AssetCheckEvaluation(**_evaluated(late.get(log, ()), log)) for log in changed],
-        cursor=json.dumps(shown),
-    )
-
-
-def _stale(context: dg.SensorEvaluationContext) -> dict[str, datetime]:
-    """The assets of which the freshness policy fails, and since when the daemon has known."""
-    graph = context.repository_def.asset_graph
-    keys = [key for key in graph.materializable_asset_keys if graph.get(key).freshness_policy]
-    states = context.instance.get_freshness_state_records(keys)
-    return {
-        key.to_user_string(): states[key].updated_at
-        for key in sorted(keys)
-        if key in states and states[key].freshness_state is FreshnessState.FAIL
+    found = [_on_time(late.get(log, ()), log) for log in Log]
+    found += [_current(moment, asset) for asset, moment in as_of.items()]
+    # Noted are changes: of the days that are late, or from one colour to another.
+    shown = {
+        one["asset_key"].to_user_string(): [one["passed"], one["severity"].value, one["metadata"].get("late")]
+        for one in found
     }
+    before = json.loads(context.cursor or "{}")
+    changed = [one for one in found if shown[key := one["asset_key"].to_user_string()] != before.get(key)]
+    return dg.SensorResult(asset_events=[dg.AssetCheckEvaluation(**one) for one in changed], cursor=json.dumps(shown))
 
 
 def _failing(context: dg.SensorEvaluationContext) -> dict[str, tuple[datetime, str]]:
-    """The schedules and sensors that fail: when they did last, and of what.
+    """The schedules and sensors that fail, since when, and of what.
 
     A sensor is tried again within minutes, so it fails where it did thrice in a row.
     """
@@ -115,4 +144,4 @@ def _failing(context: dg.SensorEvaluationContext) -> dict[str, tuple[datetime, s
 
 @dg.definitions
 def freshness() -> dg.Definitions:
-    return dg.Definitions(asset_checks=[logs_on_time], sensors=[watch])
+    return dg.Definitions(asset_checks=[logs_on_time, figures_current], sensors=[watch])

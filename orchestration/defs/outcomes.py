@@ -2,13 +2,11 @@
 People are told, too (`orchestration.alerts`). Refreshes of the command line do both themselves.
 """
 
-from datetime import UTC, datetime
-
 import dagster as dg
 
 from models.runbook import Code
 from orchestration import alerts
-from orchestration.defs.common import will_be_retried
+from orchestration.defs.common import failed_steps, started_at, will_be_retried
 from orchestration.defs.jobs import refresh
 from orchestration.resources import WarehouseResource
 from orchestration.running import STARTED_BY_COMMAND, how_it_ended
@@ -20,14 +18,12 @@ def _note(context: dg.RunStatusSensorContext, warehouse: WarehouseResource) -> d
     if STARTED_BY_COMMAND.items() <= run.tags.items():
         return dg.SkipReason("the command line has noted this run itself")
     opened = warehouse.open()
-    failures = context.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
-    stats = context.instance.get_run_stats(run.run_id)
-    # One that never started was launched all the same.
-    started_at = datetime.fromtimestamp(stats.start_time or stats.launch_time or stats.enqueued_time or 0, UTC)
+    failures = failed_steps(context.instance, run)
+    began_at = started_at(context.instance, run)
     if run.status is dg.DagsterRunStatus.FAILURE and not failures:
-        ended = Refresh(started_at, now(), "failed", _broken_off(context.dagster_event.message))
+        ended = Refresh(began_at, now(), "failed", _broken_off(context.dagster_event.message))
     else:
-        ended = how_it_ended(opened, started_at, [entry.dagster_event for entry in failures if entry.dagster_event])
+        ended = how_it_ended(opened, began_at, failures)
     opened.ledger.note_refresh(ended)
     if not will_be_retried(run):
         alerts.after_refresh(opened, ended, run.run_id)

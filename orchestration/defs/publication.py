@@ -11,7 +11,7 @@ import dagster as dg
 
 from orchestration import stages
 from orchestration.defs.audit import AUDIT
-from orchestration.defs.common import FRESH, OWNERS
+from orchestration.defs.common import OWNERS
 from orchestration.resources import WarehouseResource
 
 PUBLISHED_MARTS = dg.AssetKey(["published", "marts"])
@@ -23,7 +23,6 @@ PUBLISHED_MARTS = dg.AssetKey(["published", "marts"])
     group_name="published",
     owners=OWNERS,
     kinds={"duckdb"},
-    freshness_policy=FRESH,
     description="published/marts.duckdb: what analysts query and exports are made from. Swapped in whole, and only"
     " when every blocking check of the build was carried out and holds.",
 )
