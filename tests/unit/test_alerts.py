@@ -253,6 +253,7 @@ def test_what_is_no_receiver_is_one_line_without_the_secret(
     url: str, bare_environment: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("SENDMART_ALERTS", url)
+    caplog.set_level(logging.DEBUG, logger="apprise")
     with pytest.raises(SettingsError) as error:
         load_settings()
     (line,) = str(error.value).splitlines()

@@ -41,7 +41,7 @@ def test_days_are_missed_from_a_log_s_first_day_until_the_last_that_is_due() -> 
 
 
 def test_a_log_that_never_came_or_does_not_come_daily_is_not_missed() -> None:
-    assert missing(files(exchange_rates=[2], sends=[1]), [Log.SENDS, Log.CLICKS], day(2)) == {Log.SENDS: [day(2)]}
+    assert missing(files(exchange_rates=[1], sends=[1]), [Log.SENDS, Log.CLICKS], day(2)) == {Log.SENDS: [day(2)]}
 
 
 def test_nothing_is_missed_where_nothing_ever_came() -> None:
