@@ -14,6 +14,7 @@ import typer
 
 from models.masking import mask_error
 from orchestration.commands import (
+    alerting,
     developing,
     documenting,
     erasing,
@@ -48,6 +49,7 @@ for command in (
     explaining.explain,
     exporting.export,
     erasing.erase,
+    alerting.alert_test,
     developing.dev,
     documenting.dbt_docs,
 ):

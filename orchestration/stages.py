@@ -34,6 +34,7 @@ from warehouse import (
     integrity,
     lake,
     landing,
+    lateness,
     leftovers,
     privacy,
     publication,
@@ -101,6 +102,18 @@ def find_work(warehouse: Warehouse, *, verify: bool = False, full_refresh: bool 
     must_publish = must_build or candidate is None or not is_published(warehouse, candidate)
     must_export = must_publish or bool(unexported(warehouse))
     return Work(files, must_build, must_publish, must_export)
+
+
+def missing_days(warehouse: Warehouse) -> lateness.Days:
+    """By log, the days that are due and of which there is no file, neither in the landing zone nor taken before."""
+    settings = warehouse.settings
+    files = [*warehouse.ledger.files(), *warehouse.scan_landing().files]
+    return lateness.missing(files, settings.logs_expected_daily, lateness.last_due(now(), settings.logs_due_hours))
+
+
+def late_days(warehouse: Warehouse) -> lateness.Days:
+    """Of the missing days, those that are still waited for."""
+    return lateness.late(missing_days(warehouse), now())
 
 
 @dataclass(frozen=True)
@@ -529,6 +542,22 @@ def in_words(told: exports.Export | exports.Unchanged) -> str:
     return (
         f"exported {told.file}: {told.rows} rows of {len(told.campaigns)} campaigns, changed since {told.changed_since}"
     )
+
+
+def current_as_of(warehouse: Warehouse) -> dict[str, datetime]:
+    """As of when the published marts and each export are; nothing where nothing was published yet.
+
+    A refresh that found nothing new leaves them as they are, and as current as they can be.
+    """
+    published, good = warehouse.ledger.last_publication(), warehouse.ledger.last_good_refresh()
+    if published is None:
+        return {}
+    marts = max(published[1], good.started_at) if good else published[1]
+    behind = unexported(warehouse)
+    return {
+        "published/marts": marts,
+        **{f"exports/{report}": published[1] if report in behind else marts for report in exports.REPORTS},
+    }
 
 
 def prune_exports(warehouse: Warehouse) -> list[str]:

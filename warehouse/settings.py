@@ -9,6 +9,7 @@ Not here: what a figure-altering setting does to a figure (`dbt_project/`).
 import difflib
 import hashlib
 import json
+import logging
 import os
 import re
 from pathlib import Path
@@ -16,10 +17,10 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from models.vocabulary import ConversionRateDenominator
+from models.vocabulary import ConversionRateDenominator, Log
 
 PROJECT = Path(__file__).resolve().parent.parent
 PREFIX = "SENDMART_"
@@ -84,7 +85,27 @@ def _time_zone(value: str) -> str:
     return value
 
 
-_OF_THE_MACHINE = {"landing", "data", "temp_directory", "hash_key_file", "umask"}
+def _log_names(value: str) -> str:
+    names = [name.strip() for name in value.split(",")]
+    if unknown := sorted(set(names) - set(Log)):
+        raise ValueError(f"must be names of logs, separated by commas; {', '.join(unknown)} is none")
+    return ",".join(log for log in Log if log in names)
+
+
+def _alert_urls(value: SecretStr) -> SecretStr:
+    # It takes half a second to import: only where there is something to look at.
+    from apprise import Apprise
+
+    logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it would repeat what it does not understand
+    if not Apprise().add(value.get_secret_value()):
+        raise ValueError("must be URLs that Apprise knows, such as json://host/path or slack://…; see docs/alerts.md")
+    return value
+
+
+_OF_THE_MACHINE = {
+    "landing", "data", "temp_directory", "hash_key_file", "umask", "alerts", "logs_due_hours", "daily_logs",
+}  # fmt: skip
+_SECRET = {"alerts"}
 
 Folder = Annotated[Path, AfterValidator(_from_project)]
 
@@ -148,6 +169,15 @@ class Settings(BaseSettings):
     umask: Annotated[str, AfterValidator(_umask)] = Field(
         "077", description="Which permissions written files lack: 077 keeps them to the user, 027 lets the group read."
     )
+    logs_due_hours: int = Field(
+        3, ge=0, le=240, description="How many hours after the end of its day, in UTC, a log file may still come."
+    )
+    daily_logs: Annotated[str, AfterValidator(_log_names)] = Field(
+        ",".join(Log), description="The logs that come every day: a day of them that is not there is late."
+    )
+    alerts: Annotated[SecretStr, AfterValidator(_alert_urls)] | None = Field(
+        None, description="URLs, for Apprise, of whoever is told of failures, recoveries and late logs; a secret."
+    )
     threads: int = Field(
         default_factory=lambda: os.cpu_count() or 1, ge=1, le=256, description="How many threads a build uses."
     )
@@ -158,6 +188,10 @@ class Settings(BaseSettings):
     @property
     def time_zone(self) -> ZoneInfo:
         return ZoneInfo(self.report_timezone)
+
+    @property
+    def logs_expected_daily(self) -> list[Log]:
+        return [Log(name) for name in self.daily_logs.split(",")]
 
     @property
     def scratch(self) -> Path:
@@ -177,7 +211,7 @@ class Settings(BaseSettings):
         }
 
     def as_json(self) -> str:
-        """All settings, for `build_info`: paths left out, they say nothing about the figures."""
+        """All settings, for `build_info`, but for those that say nothing about the figures."""
         return json.dumps(self.model_dump(mode="json", exclude=_OF_THE_MACHINE), sort_keys=True)
 
 
@@ -195,10 +229,7 @@ def load_settings() -> Settings:
     try:
         settings = Settings(_env_file=DOTENV)
     except ValidationError as error:
-        problems += [
-            f"{PREFIX}{str(fault['loc'][0]).upper()}: {_words(fault['msg'])} (is {fault['input']!r})"
-            for fault in error.errors()
-        ]
+        problems += [_complaint(str(fault["loc"][0]), fault["msg"], fault["input"]) for fault in error.errors()]
     if problems:
         raise SettingsError("\n".join(problems))
     return settings
@@ -217,6 +248,11 @@ def _unknown(name: str) -> str:
     known = [PREFIX + field.upper() for field in Settings.model_fields]
     close = difflib.get_close_matches(name, known, n=1)
     return f"{name}: no such setting" + (f"; did you mean {close[0]}?" if close else "")
+
+
+def _complaint(field: str, message: str, given: Any) -> str:
+    words = f"{PREFIX}{field.upper()}: {_words(message)}"
+    return words if field in _SECRET else f"{words} (is {given!r})"
 
 
 def _words(message: str) -> str:

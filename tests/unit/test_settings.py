@@ -19,6 +19,8 @@ DEFAULTS = {
     "export_retention_days": 30,
     "export_csv_mode": "spreadsheet",
     "report_timezone": "UTC",
+    "logs_due_hours": 3,
+    "daily_logs": "campaigns,sends,receipts,clicks,orders,unsubscribes,exchange_rates",
 }
 
 pytestmark = pytest.mark.usefixtures("bare_environment")
@@ -61,6 +63,9 @@ TAKEN = [
     ("EXPORT_RETENTION_DAYS", "365", 365),
     ("EXPORT_CSV_MODE", "raw", "raw"),
     ("REPORT_TIMEZONE", "Europe/Berlin", "Europe/Berlin"),
+    ("LOGS_DUE_HOURS", "0", 0),
+    ("DAILY_LOGS", "sends", "sends"),
+    ("DAILY_LOGS", " receipts, sends,sends", "sends,receipts"),
     ("LANDING", "/somewhere/else", Path("/somewhere/else")),
     ("DATA", "elsewhere", PROJECT / "elsewhere"),
     ("DATA", "~/sendmart", Path.home() / "sendmart"),
@@ -75,6 +80,8 @@ def test_a_value_that_makes_sense_is_taken(monkeypatch, name, value, meant):
 
 
 NONSENSE = [
+    *(("LOGS_DUE_HOURS", value) for value in ("-1", "241", "3h")),
+    *(("DAILY_LOGS", value) for value in ("send", "sends receipts", "sends,")),
     *(("REPORTING_CURRENCY", value) for value in ("US", "USDT", "U$D", "840", "ÜSD", "U D")),
     *(("CONVERSION_WINDOW_HOURS", value) for value in ("0", "-1", "five days", "1.5", "1e3", "12h", "99999999999")),
     *(("CONVERSION_RATE_DENOMINATOR", value) for value in ("clicks", "UNIQUE CLICKERS", "total_send")),
