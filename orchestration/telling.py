@@ -6,8 +6,6 @@ Not here: what happened, which is in the ledger and the published files.
 import shutil
 import sqlite3
 import sys
-from collections import Counter
-from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from models.vocabulary import Log
 from orchestration import telling_quarantine
 from orchestration.stages import Warehouse, Work, audit_page_of
 from warehouse.duckdb_files import fault_of
+from warehouse.expected import in_ranges, missing_dates
 from warehouse.ledger import LoadedFile, Refresh
 from warehouse.settings import PROJECT
 from warehouse.sql import literal
@@ -258,33 +257,13 @@ def _logs(files: list[LoadedFile]) -> None:
 
 
 def _missing(files: list[LoadedFile]) -> list[str]:
-    """Log-days that one would expect and that are not there: between the first and last date of all logs."""
     if not files:
         return []
-    dates = Counter(file.log_date for file in files)
-    first, last = min(dates), max(dates)
-    days = [first + timedelta(days=day) for day in range((last - first).days + 1)]
-    lines = []
-    for log in Log:
-        there = {file.log_date for file in files if file.log == log}
-        if not there:
-            lines.append(f"missing: {log}: no file at all")
-            continue
-        gone = [day for day in days if day not in there]
-        if gone:
-            lines.append(f"missing: {log}: {_ranges(gone)}")
-    return lines
-
-
-def _ranges(days: list[date]) -> str:
-    """Days in words, those that follow each other as a range."""
-    ranges: list[tuple[date, date]] = []
-    for day in days:
-        if ranges and day - ranges[-1][1] == timedelta(days=1):
-            ranges[-1] = (ranges[-1][0], day)
-        else:
-            ranges.append((day, day))
-    return ", ".join(str(first) if first == last else f"{first} to {last}" for first, last in ranges[:20])
+    missing = missing_dates(files, until=max(file.log_date for file in files))
+    return [
+        *(f"missing: {log}: no file at all" for log in Log if log not in missing),
+        *(f"missing: {log}: {in_ranges(days)}" for log, days in missing.items() if days),
+    ]
 
 
 def _short(path: Path) -> str:
