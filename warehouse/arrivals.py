@@ -9,11 +9,12 @@ Not here: who looks, and how often (`orchestration.defs.landing`); what is taken
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import PurePath
 
+from models.masking import harmless
 from models.vocabulary import Log
 from warehouse.landing import LandingZone
 from warehouse.ledger import Ledger
@@ -94,7 +95,10 @@ def unbuilt(ledger: Ledger) -> Arrival | None:
 
 
 def _name(log: Log, source_file: str) -> str:
-    return f"{log}/{source_file}"
+    """A file's name as it may be told and remembered anywhere: what is masked in it still tells it apart."""
+    name = f"{log}/{source_file}"
+    told = harmless(name)
+    return told if told == name else f"{told} ({hashlib.sha256(name.encode()).hexdigest()[:8]})"
 
 
 def key_of(due: Iterable[Arrival]) -> str:
@@ -135,19 +139,17 @@ class Look:
 
 def look(watch: Watch, found: Arrivals, at: float) -> Look:
     """Decides what it is time to take, `at` a moment in seconds."""
-    waiting = found.waiting
-    new = [one for one in waiting if watch.asked.get(one.name) != one.mark]
-    changing = [one for one in new if watch.seen.get(one.name) != one.mark]
+    new, asked_before = _parted(found.waiting, lambda one: watch.asked.get(one.name) != one.mark)
+    changing, still = _parted(new, lambda one: watch.seen.get(one.name) != one.mark)
     since = (at if watch.waiting_since is None else watch.waiting_since) if new else None
     due = []
     if not changing or at - since >= PATIENCE_SECONDS:
         unfinished = {day for one in changing for day in one.days}
-        due = [one for one in new if one not in changing and not one.days & unfinished]
-    asked_before = [one for one in waiting if one not in new]
-    still_there = {LAKE, *found.taken, *(one.name for one in waiting)}
+        due = [one for one in still if not one.days & unfinished]
+    still_there = {LAKE, *found.taken, *(one.name for one in found.waiting)}
     return Look(
         Watch(
-            seen={one.name: one.mark for one in waiting},
+            seen={one.name: one.mark for one in found.waiting},
             asked={one.name: one.mark for one in [*asked_before, *due]},
             waiting_since=None if due else since,
         ),
@@ -156,3 +158,11 @@ def look(watch: Watch, found: Arrivals, at: float) -> Look:
         asked_before,
         vanished=[name for name in watch.seen if name not in still_there],
     )
+
+
+def _parted(all_of_them: Iterable[Arrival], holds: Callable[[Arrival], bool]) -> tuple[list[Arrival], list[Arrival]]:
+    """Those of which something holds, and the others."""
+    parts: tuple[list[Arrival], list[Arrival]] = ([], [])
+    for one in all_of_them:
+        parts[not holds(one)].append(one)
+    return parts

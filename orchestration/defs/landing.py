@@ -14,13 +14,13 @@ from itertools import groupby
 import dagster as dg
 from filelock import Timeout
 
-from models.masking import harmless
 from models.vocabulary import Log
 from orchestration import stages
 from orchestration.defs.jobs import refresh
 from orchestration.defs.logs import loaded_on
 from orchestration.resources import WarehouseResource
 from orchestration.running import STARTED_BY, STARTED_BY_COMMAND
+from orchestration.stages import Warehouse
 from warehouse import arrivals
 from warehouse.arrivals import LAKE, Arrival, Arrivals, LogDay, Look, Watch
 from warehouse.expected import in_ranges
@@ -51,27 +51,34 @@ AT_WORK = [
 )
 def landing_zone(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult | dg.SkipReason:
     opened = warehouse.open()
-    for run in context.instance.get_runs(dg.RunsFilter(job_name=refresh.name, statuses=AT_WORK)):
-        # Whether a run of the command line is still alive, the lock tells.
-        if not STARTED_BY_COMMAND.items() <= run.tags.items():
-            return dg.SkipReason(f"waiting for the refresh that is queued or at work: run {run.run_id}")
-    try:
-        with opened.paths.writer(timeout=0):
-            found = arrivals.arrivals(opened.scan_landing(), opened.ledger)
-            lake = arrivals.unbuilt(opened.ledger)
-    except Timeout:
-        return dg.SkipReason("waiting for whoever is writing to the data folder: a load, or `sendmart`")
+    if at_work := _at_work(context.instance, opened):
+        return dg.SkipReason(f"waiting for {at_work}")
+    found = arrivals.arrivals(opened.scan_landing(), opened.ledger)
+    lake = arrivals.unbuilt(opened.ledger)
     looked = arrivals.look(
         Watch.of(context.cursor),
         Arrivals([*found.waiting, *([lake] if lake else [])], found.taken, found.gone),
         now().timestamp(),
     )
     for name in looked.vanished:
-        context.log.warning("%s has gone from the landing zone before it was taken", harmless(name))
+        context.log.warning("%s has gone from the landing zone before it was taken", name)
     cursor = looked.watch.as_text()
     if not looked.due:
         return dg.SensorResult(skip_reason=dg.SkipReason(_in_words(found, looked)), cursor=cursor)
     return dg.SensorResult(run_requests=[_refresh_of(looked.due)], cursor=cursor)
+
+
+def _at_work(instance: dg.DagsterInstance, warehouse: Warehouse) -> str | None:
+    """Who changes the warehouse at the moment, or is about to."""
+    for run in instance.get_runs(dg.RunsFilter(job_name=refresh.name, statuses=AT_WORK)):
+        # Of a run of the command line, which may have been killed, the lock tells whether it is alive.
+        if not STARTED_BY_COMMAND.items() <= run.tags.items():
+            return f"the refresh that is queued or at work: run {run.run_id}"
+    try:
+        with warehouse.paths.writer(timeout=0):
+            return None
+    except Timeout:
+        return "whoever is writing to the data folder: a load, or `sendmart`"
 
 
 def _refresh_of(due: Sequence[Arrival]) -> dg.RunRequest:
@@ -110,14 +117,14 @@ def _in_words(found: Arrivals, looked: Look) -> str:
     if not found.waiting and not told:
         told.append(f"nothing new: {len(found.taken)} files were taken so far")
     if found.gone:
-        told.append(f"{len(found.gone)} of them are gone from the landing zone, and stay in the lake")
+        told.append(f"taken and gone from the landing zone, what they gave stays in the lake: {len(found.gone)}")
     return "; ".join(told)
 
 
 def _names(names: Iterable[str]) -> str:
     names = sorted(names)
     more = f" and {len(names) - NAMES_TOLD} more" if len(names) > NAMES_TOLD else ""
-    return harmless(", ".join(names[:NAMES_TOLD])) + more
+    return ", ".join(names[:NAMES_TOLD]) + more
 
 
 @dg.sensor(
@@ -127,7 +134,10 @@ def _names(names: Iterable[str]) -> str:
     " refresh elsewhere, or from before Dagster's own storage was moved or lost. A few hundred at each tick.",
 )
 def loaded_dates(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult | dg.SkipReason:
-    ledger = warehouse.open().ledger
+    opened = warehouse.open()
+    if at_work := _at_work(context.instance, opened):
+        return dg.SkipReason(f"waiting for {at_work}, which tells of its dates itself")
+    ledger = opened.ledger
     as_it_is = ledger.files_fingerprint()
     if context.cursor == as_it_is:
         return dg.SkipReason("no file was taken since the last look")
