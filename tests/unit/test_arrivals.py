@@ -148,6 +148,15 @@ def test_nobody_waits_for_ever_and_a_day_that_still_changes_is_left_out() -> Non
     ]
 
 
+def test_patience_begins_anew_after_a_run_was_asked_for() -> None:
+    looks = Looker()
+    looks(of(5, "a"), of(6, "0"))
+    looks.at += arrivals.PATIENCE_SECONDS
+    assert names(looks(of(5, "a"), of(6, "1")).due) == ["sends/2026-01-05.csv"]
+    looks(of(6, "2"), of(7, "a"))
+    assert looks(of(6, "3"), of(7, "a")).due == []
+
+
 def test_the_same_state_is_asked_for_once_and_another_again() -> None:
     looks = Looker()
     looks(of(5, "a"))
