@@ -129,9 +129,14 @@ class Erasure:
 
 @masking_errors
 def load_changed(
-    warehouse: Warehouse, log_name: Log, *, dates: Iterable[date] | None = None, verify: bool = False
+    warehouse: Warehouse,
+    log_name: Log,
+    *,
+    dates: Iterable[date] | None = None,
+    only_on: Iterable[date] | None = None,
+    verify: bool = False,
 ) -> list[LoadedFile]:
-    """Takes what is new or changed of one log: on whatever dates, or, reloading it in any case, on the dates given.
+    """Takes what is new or changed of one log: on whatever dates, or `only_on` some; or reloads `dates` in any case.
 
     What is damaged in the lake is taken again, too; with `verify`, checksums are looked at, and not only sizes.
 
@@ -145,11 +150,11 @@ def load_changed(
         in_landing = warehouse.scan_landing().of(log_name)
         leftovers.clear(warehouse.paths, warehouse.ledger, log_name, in_landing)
         damaged = integrity.damaged(warehouse.paths, warehouse.ledger, log_name, contents=verify)
+        wanted = only_on if dates is None else dates
+        days = None if wanted is None else set(wanted)
+        files = [file for file in in_landing if days is None or file.log_date in days]
         if dates is None:
-            files = warehouse.ledger.untaken(in_landing, verify=verify)
-        else:
-            wanted = set(dates)
-            files = [file for file in in_landing if file.log_date in wanted]
+            files = warehouse.ledger.untaken(files, verify=verify)
         files, lost = _with_damaged(warehouse, files, damaged, in_landing)
         erased = remembered(warehouse.settings, warehouse.paths, warehouse.ledger)
         loaded = load(warehouse.paths, warehouse.ledger, files, judge, erased=erased)

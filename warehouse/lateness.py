@@ -57,10 +57,10 @@ def in_lines(days: Mapping[Log, Iterable[date]], expected: Iterable[Log]) -> lis
     """Days by log in words; those of which no log came are told once, for all of them."""
     expected = list(expected)
     idle = set.intersection(*(set(days.get(log, ())) for log in expected)) if len(expected) > 1 else set()
-    lines = [f"{ALL_LOGS}: {_ranges(sorted(idle))}"] if idle else []
+    lines = [f"{ALL_LOGS}: {in_ranges(sorted(idle))}"] if idle else []
     for log, of_log in days.items():
         if others := sorted(set(of_log) - idle):
-            lines.append(f"{log}: {_ranges(others)}")
+            lines.append(f"{log}: {in_ranges(others)}")
     return lines
 
 
@@ -68,7 +68,7 @@ def _days(first: date, last: date) -> list[date]:
     return [first + timedelta(days=day) for day in range((last - first).days + 1)]
 
 
-def _ranges(days: list[date]) -> str:
+def in_ranges(days: list[date]) -> str:
     """Days in words, those that follow each other as a range."""
     ranges: list[tuple[date, date]] = []
     for day in days:

@@ -12,12 +12,13 @@ import json
 import logging
 import os
 import re
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.vocabulary import ConversionRateDenominator, Log
@@ -102,9 +103,27 @@ def _alert_urls(value: SecretStr) -> SecretStr:
     return value
 
 
+def _time_of_day(value: str) -> str:
+    if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", value):
+        raise ValueError("must be a time of day of 24 hours, such as 03:30")
+    return value
+
+
+def _date(value: str | date) -> date:
+    try:
+        day = value if isinstance(value, date) else date.fromisoformat(value)
+    except ValueError:
+        day = None
+    if day is None or day > datetime.now(UTC).date():
+        raise ValueError("must be a date that is not in the future, such as 2024-01-31")
+    return day
+
+
 _OF_THE_MACHINE = {
-    "landing", "data", "temp_directory", "hash_key_file", "umask", "alerts", "logs_due_hours", "daily_logs",
+    "landing", "data", "temp_directory", "hash_key_file", "umask",
+    "alerts", "logs_due_hours", "daily_logs", "night_at", "exports_at", "first_log_date",
 }  # fmt: skip
+"""Where things are and when they happen: nothing that a figure depends on."""
 _SECRET = {"alerts"}
 
 Folder = Annotated[Path, AfterValidator(_from_project)]
@@ -153,6 +172,17 @@ class Settings(BaseSettings):
     )
     report_timezone: Annotated[str, AfterValidator(_time_zone)] = Field(
         "UTC", description="The zone of days in reports and of the schedules' clock; stored timestamps stay UTC."
+    )
+    night_at: Annotated[str, AfterValidator(_time_of_day)] = Field(
+        "03:30", description="When the nightly refresh starts, in the report's time zone."
+    )
+    exports_at: Annotated[str, AfterValidator(_time_of_day)] = Field(
+        "06:00",
+        description="When exports that are missing are written, and old ones pruned, in the report's time zone.",
+    )
+    first_log_date: Annotated[date, BeforeValidator(_date)] = Field(
+        date(2020, 1, 1),
+        description="Where the log dates begin in Dagster; files of earlier ones are loaded all the same.",
     )
     memory_limit: Annotated[
         str, Field(pattern=r"^[1-9][0-9]*(\.[0-9]+)? ?[KMGT]i?B$"), AfterValidator(_enough_memory)

@@ -61,6 +61,15 @@ class LoadedFile:
 
 
 @dataclass(frozen=True)
+class NotedStamp:
+    """How a log file looked when it was taken; `is_in_flight`: it was not noted what came of that."""
+
+    log_date: date
+    stamp: Stamp
+    is_in_flight: bool
+
+
+@dataclass(frozen=True)
 class Acceptance:
     """What a person accepted of a content of a file, and why; `is_in_force` while the file still has that content."""
 
@@ -104,6 +113,16 @@ class Files(Store):
             " where log = ? and source_file = ?",
             (stamp.size, stamp.mtime_ns, stamp.ctime_ns, stamp.inode, stamp.noted_ns, file.log, file.source_file),
         )
+
+    def noted_stamps(self) -> dict[tuple[Log, str], NotedStamp]:
+        """How each log file looked when it was taken, by log and name."""
+        with self._transaction() as connection:
+            return {
+                (Log(row["log"]), row["source_file"]): NotedStamp(
+                    date.fromisoformat(row["log_date"]), _stamp(row), row["sha256"] == IN_FLIGHT
+                )
+                for row in connection.execute("select * from files")
+            }
 
     def note_files(
         self, loaded: Iterable[tuple[LoadedFile, Stamp]], contents: Mapping[Path, Content] | None = None
