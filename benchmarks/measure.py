@@ -48,8 +48,8 @@ def measure_stage(name: str, environment: dict[str, str]) -> Taken:
         return Taken(taken["wall"], taken["cpu"], max(taken["peak"], process.peak), taken["figures"])
 
 
-def measure(command: list[str], environment: dict[str, str]) -> Taken:
-    """Runs a command to its end.
+def measure(command: list[str], environment: dict[str, str], cwd: Path = PROJECT) -> Taken:
+    """Runs a command to its end, in the project's folder or another.
 
     Raises:
         StageFailed: it did not end well; with the last it said.
@@ -57,9 +57,7 @@ def measure(command: list[str], environment: dict[str, str]) -> Taken:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     with tempfile.TemporaryFile() as said:
         started = time.perf_counter()
-        process = subprocess.Popen(
-            command, cwd=PROJECT, env=inherited | environment, stdout=said, stderr=subprocess.STDOUT
-        )
+        process = subprocess.Popen(command, cwd=cwd, env=inherited | environment, stdout=said, stderr=subprocess.STDOUT)
         memory = _Memory(process.pid)
         _, status, used = os.wait4(process.pid, 0)
         wall = time.perf_counter() - started

@@ -14,6 +14,7 @@ import typer
 
 from models.masking import mask_error
 from orchestration.commands import (
+    alerting,
     developing,
     documenting,
     erasing,
@@ -50,6 +51,7 @@ for command in (
     exporting.export,
     erasing.erase,
     reporting.reports,
+    alerting.alert_test,
     developing.dev,
     documenting.dbt_docs,
 ):

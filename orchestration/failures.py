@@ -237,6 +237,14 @@ def _ledger_unusable(raised: _Raised, warehouse: Warehouse) -> Failure:
     )
 
 
+def _ledger_newer(raised: _Raised, warehouse: Warehouse) -> Failure:
+    return Failure(
+        Code.LEDGER_NEWER,
+        f"a newer version of Sendmart has written this data folder ({raised.words})",
+        "Install that version again, or put the data folder back from a backup that was made before it",
+    )
+
+
 def _model_not_built(raised: _Raised, warehouse: Warehouse) -> Failure:
     return Failure(
         Code.MODEL_NOT_BUILT,
@@ -257,6 +265,7 @@ _MEANINGS: list[tuple[Callable[[_Raised, Warehouse], bool], Callable[[_Raised, W
     (_is("LakeDamaged"), _lake_file_corrupt),
     (_is("SettingsError"), _setting_invalid),
     (_is("KeyMissing"), _hash_key_missing),
+    (_is("LedgerIsNewer"), _ledger_newer),
     (_is_disk_full, _disk_full),
     (_is("MemoryError"), _out_of_memory),
     (_says("Out of Memory Error", "could not allocate block", "failed to allocate", "realloc of size"), _out_of_memory),

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 log = masking_logger("sendmart")
 
-STARTED_BY_COMMAND = {"sendmart/started_by": "command line"}
+STARTED_BY = "sendmart/started_by"
+"""The tag that tells what started a run: `night`, `morning`, `landing zone`, `load by hand`, `command line`."""
+
+STARTED_BY_COMMAND = {STARTED_BY: "command line"}
 """The tag of runs that report their end themselves."""
 
 _NOT_FINISHED = (

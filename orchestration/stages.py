@@ -34,6 +34,7 @@ from warehouse import (
     integrity,
     lake,
     landing,
+    lateness,
     leftovers,
     privacy,
     publication,
@@ -103,6 +104,18 @@ def find_work(warehouse: Warehouse, *, verify: bool = False, full_refresh: bool 
     return Work(files, must_build, must_publish, must_export)
 
 
+def missing_days(warehouse: Warehouse) -> lateness.Days:
+    """By log, the days that are due and of which there is no file, neither in the landing zone nor taken before."""
+    settings = warehouse.settings
+    files = [*warehouse.ledger.files(), *warehouse.scan_landing().files]
+    return lateness.missing(files, settings.logs_expected_daily, lateness.last_due(now(), settings.logs_due_hours))
+
+
+def late_days(warehouse: Warehouse) -> lateness.Days:
+    """Of the missing days, those that are still waited for."""
+    return lateness.late(missing_days(warehouse), now())
+
+
 @dataclass(frozen=True)
 class Erasure:
     """What came of an erasure: files rewritten, by place; and files of the landing zone that hold what was erased."""
@@ -116,9 +129,14 @@ class Erasure:
 
 @masking_errors
 def load_changed(
-    warehouse: Warehouse, log_name: Log, *, dates: Iterable[date] | None = None, verify: bool = False
+    warehouse: Warehouse,
+    log_name: Log,
+    *,
+    dates: Iterable[date] | None = None,
+    only_on: Iterable[date] | None = None,
+    verify: bool = False,
 ) -> list[LoadedFile]:
-    """Takes what is new or changed of one log: on whatever dates, or, reloading it in any case, on the dates given.
+    """Takes what is new or changed of one log: on whatever dates, or `only_on` some; or reloads `dates` in any case.
 
     What is damaged in the lake is taken again, too; with `verify`, checksums are looked at, and not only sizes.
 
@@ -132,11 +150,11 @@ def load_changed(
         in_landing = warehouse.scan_landing().of(log_name)
         leftovers.clear(warehouse.paths, warehouse.ledger, log_name, in_landing)
         damaged = integrity.damaged(warehouse.paths, warehouse.ledger, log_name, contents=verify)
+        wanted = only_on if dates is None else dates
+        days = None if wanted is None else set(wanted)
+        files = [file for file in in_landing if days is None or file.log_date in days]
         if dates is None:
-            files = warehouse.ledger.untaken(in_landing, verify=verify)
-        else:
-            wanted = set(dates)
-            files = [file for file in in_landing if file.log_date in wanted]
+            files = warehouse.ledger.untaken(files, verify=verify)
         files, lost = _with_damaged(warehouse, files, damaged, in_landing)
         erased = remembered(warehouse.settings, warehouse.paths, warehouse.ledger)
         loaded = load(warehouse.paths, warehouse.ledger, files, judge, erased=erased)
@@ -186,6 +204,13 @@ def publish_quarantine(warehouse: Warehouse) -> None:
     ]
     lake.publish_quarantine(warehouse.paths, refused, mask_numbers=masking)
     warehouse.ledger.note_published_quarantine(fingerprint)
+
+
+def bytes_of(warehouse: Warehouse, log_name: Log, loaded: Iterable[LoadedFile]) -> dict[str, tuple[int, int]]:
+    """By log file: its bytes as it was dropped, and those that the lake holds of it."""
+    places = {file.source_file: lake.place(warehouse.paths.lake, file) for file in loaded}
+    in_folder = {name: place.relative_to(warehouse.paths.data) for name, place in places.items()}
+    return warehouse.ledger.sizes(log_name, in_folder)
 
 
 def by_date(loaded: Iterable[LoadedFile]) -> dict[date, list[LoadedFile]]:
@@ -522,6 +547,22 @@ def in_words(told: exports.Export | exports.Unchanged) -> str:
     return (
         f"exported {told.file}: {told.rows} rows of {len(told.campaigns)} campaigns, changed since {told.changed_since}"
     )
+
+
+def current_as_of(warehouse: Warehouse) -> dict[str, datetime]:
+    """As of when the published marts and each export are; nothing where nothing was published yet.
+
+    A refresh that found nothing new leaves them as they are, and as current as they can be.
+    """
+    published, good = warehouse.ledger.last_publication(), warehouse.ledger.last_good_refresh()
+    if published is None:
+        return {}
+    marts = max(published[1], good.started_at) if good else published[1]
+    behind = unexported(warehouse)
+    return {
+        "published/marts": marts,
+        **{f"exports/{report}": published[1] if report in behind else marts for report in exports.REPORTS},
+    }
 
 
 def prune_exports(warehouse: Warehouse) -> list[str]:

@@ -6,8 +6,6 @@ Not here: what happened, which is in the ledger and the published files.
 import shutil
 import sqlite3
 import sys
-from collections import Counter
-from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,8 @@ from rich.table import Table
 from models.masking import harmless
 from models.vocabulary import Log
 from orchestration import telling_quarantine
-from orchestration.stages import Warehouse, Work, audit_page_of
+from orchestration.stages import Warehouse, Work, audit_page_of, missing_days
+from warehouse import lateness
 from warehouse.duckdb_files import fault_of
 from warehouse.ledger import LoadedFile, Refresh
 from warehouse.settings import PROJECT
@@ -211,8 +210,8 @@ def status(warehouse: Warehouse) -> None:
             console.print(f"refused{accepted}: {file.log}/{file.source_file}: {file.refusal}")
     for line in telling_quarantine.status_lines(warehouse, files):
         console.print(line)
-    for line in _missing(files):
-        console.print(line)
+    for line in lateness.in_lines(missing_days(warehouse), warehouse.settings.logs_expected_daily):
+        console.print(f"missing: {line}")
     candidate = warehouse.ledger.candidate()
     failed = [check for check in warehouse.ledger.checks(candidate.build_id) if not check.passed] if candidate else []
     for check in failed:
@@ -255,36 +254,6 @@ def _logs(files: list[LoadedFile]) -> None:
             str(dates[-1]) if dates else "",
         )
     console.print(table)
-
-
-def _missing(files: list[LoadedFile]) -> list[str]:
-    """Log-days that one would expect and that are not there: between the first and last date of all logs."""
-    if not files:
-        return []
-    dates = Counter(file.log_date for file in files)
-    first, last = min(dates), max(dates)
-    days = [first + timedelta(days=day) for day in range((last - first).days + 1)]
-    lines = []
-    for log in Log:
-        there = {file.log_date for file in files if file.log == log}
-        if not there:
-            lines.append(f"missing: {log}: no file at all")
-            continue
-        gone = [day for day in days if day not in there]
-        if gone:
-            lines.append(f"missing: {log}: {_ranges(gone)}")
-    return lines
-
-
-def _ranges(days: list[date]) -> str:
-    """Days in words, those that follow each other as a range."""
-    ranges: list[tuple[date, date]] = []
-    for day in days:
-        if ranges and day - ranges[-1][1] == timedelta(days=1):
-            ranges[-1] = (ranges[-1][0], day)
-        else:
-            ranges.append((day, day))
-    return ", ".join(str(first) if first == last else f"{first} to {last}" for first, last in ranges[:20])
 
 
 def _short(path: Path) -> str:

@@ -22,6 +22,7 @@ import duckdb
 from models.checks import CheckResult, Rule
 from models.masking import masking_logger
 from warehouse import changes, checked, integrity
+from warehouse.column_lineage import note_column_lineage
 from warehouse.dbt import (
     BUILD_DATABASE,
     CANDIDATE_DATABASE,
@@ -93,7 +94,8 @@ def run_models(
     made_of = inputs(settings, ledger)
     used = ledger.open_changes()
     _remove_damaged(paths, ledger)
-    origins = Origins.of(json.loads(dbt_manifest(settings, paths).read_text()), settings, sendmart_version())
+    manifest = json.loads(dbt_manifest(settings, paths).read_text())
+    origins = Origins.of(manifest, settings, sendmart_version())
     stale = set(origins.places) if full_refresh else _stale(origins, paths, ledger, used)
     if stale >= origins.places.keys():
         _hold_lake_to_checksums(paths, ledger)
@@ -114,6 +116,8 @@ def run_models(
         connection.execute(f"attach {literal(paths.build)} as {BUILD_DATABASE}")
         changes.show_added(connection, BUILD_DATABASE, paths, [] if stale >= origins.places.keys() else used)
     changes.tidy(paths, ledger)
+    in_full = [result.node for result in results if result.node.unique_id in stale - origins.standing]
+    note_column_lineage(paths, manifest, {node.unique_id: node.compiled_code for node in in_full})
     return build, [
         BuiltNode(result.node.unique_id, result.node.name, round(result.execution_time, 3)) for result in results
     ]
@@ -215,6 +219,39 @@ def expected_tests(paths: DataPaths) -> set[str]:
     """The names of the dbt tests that a candidate must have been held to."""
     manifest = json.loads((paths.dbt_target / "manifest.json").read_text())
     return {node["name"] for node in manifest["nodes"].values() if node["resource_type"] == "test"}
+
+
+@dataclass(frozen=True)
+class BuiltTable:
+    """A table or view of the build: its columns with their types; of a table, how many rows it has, and, where only rows
+    that the build touched are checked, how many it touched.
+    """
+
+    types: dict[str, str]
+    rows: int | None = None
+    touched: int | None = None
+
+
+def built_tables(paths: DataPaths) -> dict[str, BuiltTable]:
+    """What dbt built, by the names of its models and seeds."""
+    with duckdb.connect() as connection:
+        attach_candidate(connection, paths)
+        connection.execute(f"attach {literal(paths.build)} as {BUILD_DATABASE} (read_only)")
+        types: dict[str, dict[str, str]] = {}
+        for table, column, data_type in connection.execute(
+            "select table_name, column_name, data_type from duckdb_columns() where not internal"
+            " and schema_name not in (?, ?) order by table_oid, column_index",
+            [checked.SCHEMA, changes.SCHEMA],
+        ).fetchall():
+            types.setdefault(table, {})[column] = data_type
+        rows: dict[str, int] = {}
+        touched: dict[str, int] = {}
+        for database, schema, table in connection.execute(
+            "select database_name, schema_name, table_name from duckdb_tables()"
+        ).fetchall():
+            (count,) = connection.execute(f'select count(*) from {database}.{schema}."{table}"').fetchone()
+            (touched if schema == checked.SCHEMA else rows)[table] = count
+        return {table: BuiltTable(of, rows.get(table), touched.get(table)) for table, of in types.items()}
 
 
 @dataclass(frozen=True)

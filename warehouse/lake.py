@@ -167,10 +167,13 @@ def empty_file(paths: DataPaths, log: Log) -> Path:
 
 
 def ensure_lake(paths: DataPaths) -> None:
-    """Makes the lake readable before anything was loaded: an empty file a log, since a glob without a match is an error."""
+    """Makes the lake readable, whatever was loaded: an empty file a log, with the columns of its contract.
+
+    A glob without a match is an error, and files that an older version wrote may lack a column: it is null in them then.
+    """
     for log in Log:
         empty = empty_file(paths, log)
-        if not empty.exists():
+        if not empty.exists() or pq.read_schema(empty).names != list(lake_schema(log)):
             empty.parent.mkdir(parents=True, exist_ok=True)
             aside = empty.with_name(f".{empty.name}.tmp")
             pl.DataFrame(schema=lake_schema(log)).write_parquet(aside)

@@ -55,6 +55,10 @@ class DataPaths:
         return self.warehouse / "dbt"
 
     @property
+    def column_lineage(self) -> Path:
+        return self.dbt_target / "column_lineage.json"
+
+    @property
     def published_marts(self) -> Path:
         return self.data / "published" / "marts.duckdb"
 

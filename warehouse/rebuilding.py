@@ -52,7 +52,7 @@ class Origins:
             RELEASE: f"{release}, DuckDB {duckdb.__version__}",
             MACROS: _digest(sorted(macro["macro_sql"] for macro in macros)),
             **figures,
-            **{name: _digest(_code(node)) for name, node in nodes.items()},
+            **{name: code_fingerprint(node) for name, node in nodes.items()},
         }
         of_macros = {RELEASE, *_settings("\n".join(macro["macro_sql"] for macro in macros), figures)}
         parents = {
@@ -77,9 +77,10 @@ class Origins:
         return found & self.places.keys()
 
 
-def _code(node: Mapping[str, Any]) -> list[Any]:
+def code_fingerprint(node: Mapping[str, Any]) -> str:
+    """What a model or seed is by itself: its code and where it lies, without macros and settings."""
     types = {column["name"]: column.get("data_type") for column in node["columns"].values()}
-    return [node["checksum"], node["config"], types, node["database"], node["schema"], node["alias"]]
+    return _digest([node["checksum"], node["config"], types, node["database"], node["schema"], node["alias"]])
 
 
 def _check(node: Mapping[str, Any]) -> list[str]:

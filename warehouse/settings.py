@@ -9,17 +9,19 @@ Not here: what a figure-altering setting does to a figure (`dbt_project/`).
 import difflib
 import hashlib
 import json
+import logging
 import os
 import re
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from models.vocabulary import ConversionRateDenominator
+from models.vocabulary import ConversionRateDenominator, Log
 
 PROJECT = Path(__file__).resolve().parent.parent
 PREFIX = "SENDMART_"
@@ -84,9 +86,46 @@ def _time_zone(value: str) -> str:
     return value
 
 
+def _log_names(value: str) -> str:
+    names = [name.strip() for name in value.split(",")]
+    if unknown := sorted(set(names) - set(Log)):
+        raise ValueError(f"must be names of logs, separated by commas; {', '.join(unknown)} is none")
+    return ",".join(log for log in Log if log in names)
+
+
+def _alert_urls(value: SecretStr) -> SecretStr:
+    # It takes half a second to import: only where there is something to look at.
+    from apprise import Apprise
+
+    logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it would repeat what it does not understand
+    if not Apprise().add(value.get_secret_value()):
+        raise ValueError("must be URLs that Apprise knows, such as json://host/path or slack://…; see docs/alerts.md")
+    return value
+
+
+def _time_of_day(value: str) -> str:
+    if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", value):
+        raise ValueError("must be a time of day of 24 hours, such as 03:30")
+    return value
+
+
+def _date(value: str | date) -> date:
+    try:
+        day = value if isinstance(value, date) else date.fromisoformat(value)
+    except ValueError:
+        day = None
+    if day is None or day > datetime.now(UTC).date():
+        raise ValueError("must be a date that is not in the future, such as 2024-01-31")
+    return day
+
+
 _OF_THE_MACHINE = {
-    "landing", "data", "temp_directory", "hash_key_file", "umask", "reports_host", "reports_port", "reports_show_numbers",
+    "landing", "data", "temp_directory", "hash_key_file", "umask",
+    "alerts", "logs_due_hours", "daily_logs", "night_at", "exports_at", "first_log_date",
+    "reports_host", "reports_port", "reports_show_numbers",
 }  # fmt: skip
+"""Where things are and when they happen: nothing that a figure depends on."""
+_SECRET = {"alerts"}
 
 Folder = Annotated[Path, AfterValidator(_from_project)]
 
@@ -135,6 +174,17 @@ class Settings(BaseSettings):
     report_timezone: Annotated[str, AfterValidator(_time_zone)] = Field(
         "UTC", description="The zone of days in reports and of the schedules' clock; stored timestamps stay UTC."
     )
+    night_at: Annotated[str, AfterValidator(_time_of_day)] = Field(
+        "03:30", description="When the nightly refresh starts, in the report's time zone."
+    )
+    exports_at: Annotated[str, AfterValidator(_time_of_day)] = Field(
+        "06:00",
+        description="When exports that are missing are written, and old ones pruned, in the report's time zone.",
+    )
+    first_log_date: Annotated[date, BeforeValidator(_date)] = Field(
+        date(2020, 1, 1),
+        description="Where the log dates begin in Dagster; files of earlier ones are loaded all the same.",
+    )
     memory_limit: Annotated[
         str, Field(pattern=r"^[1-9][0-9]*(\.[0-9]+)? ?[KMGT]i?B$"), AfterValidator(_enough_memory)
     ] = Field(
@@ -149,6 +199,15 @@ class Settings(BaseSettings):
     )
     umask: Annotated[str, AfterValidator(_umask)] = Field(
         "077", description="Which permissions written files lack: 077 keeps them to the user, 027 lets the group read."
+    )
+    logs_due_hours: int = Field(
+        3, ge=0, le=240, description="How many hours after the end of its day, in UTC, a log file may still come."
+    )
+    daily_logs: Annotated[str, AfterValidator(_log_names)] = Field(
+        ",".join(Log), description="The logs that come every day: a day of them that is not there is late."
+    )
+    alerts: Annotated[SecretStr, AfterValidator(_alert_urls)] | None = Field(
+        None, description="URLs, for Apprise, of whoever is told of failures, recoveries and late logs; a secret."
     )
     threads: int = Field(
         default_factory=lambda: os.cpu_count() or 1, ge=1, le=256, description="How many threads a build uses."
@@ -170,6 +229,10 @@ class Settings(BaseSettings):
         return ZoneInfo(self.report_timezone)
 
     @property
+    def logs_expected_daily(self) -> list[Log]:
+        return [Log(name) for name in self.daily_logs.split(",")]
+
+    @property
     def scratch(self) -> Path:
         """Where DuckDB spills to: of each data folder its own, for the names of its files are always the same."""
         if self.temp_directory is None:
@@ -187,7 +250,7 @@ class Settings(BaseSettings):
         }
 
     def as_json(self) -> str:
-        """All settings, for `build_info`: paths left out, they say nothing about the figures."""
+        """All settings, for `build_info`, but for those that say nothing about the figures."""
         return json.dumps(self.model_dump(mode="json", exclude=_OF_THE_MACHINE), sort_keys=True)
 
 
@@ -205,10 +268,7 @@ def load_settings() -> Settings:
     try:
         settings = Settings(_env_file=DOTENV)
     except ValidationError as error:
-        problems += [
-            f"{PREFIX}{str(fault['loc'][0]).upper()}: {_words(fault['msg'])} (is {fault['input']!r})"
-            for fault in error.errors()
-        ]
+        problems += [_complaint(str(fault["loc"][0]), fault["msg"], fault["input"]) for fault in error.errors()]
     if problems:
         raise SettingsError("\n".join(problems))
     return settings
@@ -227,6 +287,11 @@ def _unknown(name: str) -> str:
     known = [PREFIX + field.upper() for field in Settings.model_fields]
     close = difflib.get_close_matches(name, known, n=1)
     return f"{name}: no such setting" + (f"; did you mean {close[0]}?" if close else "")
+
+
+def _complaint(field: str, message: str, given: Any) -> str:
+    words = f"{PREFIX}{field.upper()}: {_words(message)}"
+    return words if field in _SECRET else f"{words} (is {given!r})"
 
 
 def _words(message: str) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from models.masking import masking_logger
-from orchestration import telling
+from orchestration import alerts, telling
 from orchestration.commands.common import FAILED, OK, open_warehouse, show_progress, writer_of
 from orchestration.failures import failure_of
 from orchestration.stages import find_work, finish_erasures, prune_exports, publish_quarantine
@@ -58,4 +58,5 @@ def refresh(
         with contextlib.suppress(OSError, sqlite3.Error):
             warehouse.ledger.note_refresh(ended)
     telling.end_of_refresh(warehouse, ended)
+    alerts.after_refresh(warehouse, ended)
     raise typer.Exit(OK if ended.outcome in ("published", "nothing new") else FAILED)

@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 from models.marts import DBT_MARTS
-from orchestration import stages
+from orchestration import metadata, stages
 from orchestration.defs.build import check_of
 from orchestration.defs.common import OWNERS
 from orchestration.resources import WarehouseResource
@@ -33,6 +33,8 @@ MARTS = [dg.AssetKey(["marts", mart]) for mart in DBT_MARTS]
     group_name="audit",
     owners=OWNERS,
     kinds={"pandera", "greatexpectations"},
+    tags=metadata.tags("audit", ()),
+    code_version=metadata.code_version("quality/audit", "models/marts.py"),
     description="The candidate's marts held to their contracts (pandera) and to what is expected of them (Great"
     " Expectations). Invariants block publication, volumes and rates warn.",
     check_specs=[
@@ -44,8 +46,14 @@ def candidate_audit(warehouse: WarehouseResource) -> Iterator[Any]:
     opened = warehouse.open()
     results = stages.audit_candidate(opened)
     failed = [result.name for result in results if not result.passed]
-    metadata = {"checks": len(results), "failed": ", ".join(failed) or "none"}
-    page = stages.audit_page_of(opened)
-    yield dg.MaterializeResult(metadata=metadata | ({"page": dg.MetadataValue.path(str(page))} if page else {}))
+    told: dict[str, Any] = {
+        "build_id": opened.ledger.candidate().build_id,
+        "checks": len(results),
+        "checks_failed": len(failed),
+        "failed": ", ".join(failed) or "none",
+    }
+    if page := stages.audit_page_of(opened):
+        told["page"] = dg.MetadataValue.path(str(page))
+    yield dg.MaterializeResult(metadata=told)
     for result in results:
         yield check_of(dg.AssetCheckKey(AUDIT, result.name), result)

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from models.marts import description
-from orchestration import stages
+from models.marts import columns, description
+from orchestration import metadata, stages
 from orchestration.defs.common import OWNERS
 from orchestration.defs.publication import PUBLISHED_MARTS
 from orchestration.resources import WarehouseResource
 from warehouse.exports import REPORTS, Unchanged
+
+_CODE = metadata.code_version("warehouse/exports.py", "warehouse/export_scope.py")
 
 
 class ExportConfig(dg.Config):
@@ -32,6 +34,9 @@ def _asset_of(report: str) -> dg.AssetsDefinition:
         group_name="exports",
         owners=OWNERS,
         kinds={"csv"},
+        tags=metadata.tags("exports", (column.name for column in columns(report))),
+        code_version=_CODE,
+        metadata={metadata.COLUMN_SCHEMA: metadata.mart_schema(report)},
         output_required=False,
         description=f"CSV of the published mart. {description(report)}",
     )
@@ -43,15 +48,18 @@ def _asset_of(report: str) -> dg.AssetsDefinition:
             if isinstance(told, Unchanged):
                 yield dg.MaterializeResult(metadata={"holds": stages.in_words(told)})
                 continue
-            yield dg.MaterializeResult(
-                metadata={
-                    "holds": stages.in_words(told),
-                    "path": dg.MetadataValue.path(str(opened.paths.exports / report / told.file)),
-                    "dagster/row_count": told.rows,
-                    "sha256": told.sha256,
-                    "build_id": told.build_id,
-                }
-            )
+            place = opened.paths.exports / report / told.file
+            shown = {
+                "holds": stages.in_words(told),
+                "path": dg.MetadataValue.path(str(place)),
+                "bytes": place.stat().st_size,
+                metadata.ROW_COUNT: told.rows,
+                "sha256": told.sha256,
+                "build_id": told.build_id,
+            }
+            if told.changed_since is not None:
+                shown["campaigns"] = len(told.campaigns)
+            yield dg.MaterializeResult(metadata=shown)
 
     return export
 
@@ -61,6 +69,8 @@ def _asset_of(report: str) -> dg.AssetsDefinition:
     group_name="exports",
     owners=OWNERS,
     kinds={"csv"},
+    tags=metadata.tags("exports", ()),
+    code_version=_CODE,
     description="Deletes exports older than SENDMART_EXPORT_RETENTION_DAYS, by the moment in their name.",
 )
 def pruned(warehouse: WarehouseResource) -> dg.MaterializeResult:

@@ -1,47 +1,59 @@
 """Jobs and schedules: what runs together, and when.
 
-The clock of the schedules is SENDMART_REPORT_TIMEZONE.
+The clock of the schedules is SENDMART_REPORT_TIMEZONE. Where clocks are put forward, a time that does not exist is the
+first moment after the gap; where they are put back, a time that comes twice is the second: one run each.
+
+Not here: what starts a refresh by day (`landing`).
 """
 
 import dagster as dg
 
+from orchestration.running import STARTED_BY
+from warehouse.exports import REPORTS
 from warehouse.settings import load_settings
-
-REFRESH_AT = "30 3 * * *"
-"""Half past three at night: the files of the day before have long been dropped, and nobody is at work."""
-
-EXPORTS_AT = "0 6 * * *"
-"""Six in the morning, after the refresh: whoever comes to work finds the day's files."""
 
 refresh = dg.define_asset_job(
     "refresh",
     selection=dg.AssetSelection.all(),
-    description="Loads what is new or changed in the landing zone, builds, audits, publishes, exports and prunes.",
+    description="Loads what is new or changed in the landing zone, builds, audits, publishes, exports and prunes."
+    " Started by nightly_refresh, by landing_zone, or by `sendmart refresh`: the run's tag sendmart/started_by says"
+    " which.",
 )
 csv_exports = dg.define_asset_job(
     "csv_exports",
     selection=dg.AssetSelection.groups("exports"),
-    description="Exports every report of the published marts as CSV and prunes old exports.",
+    description="Exports every report of the published marts as CSV and prunes old exports. Started by daily_exports,"
+    " or by hand for another copy of all reports.",
 )
+
+
+def _cron(time_of_day: str) -> str:
+    hour, minute = time_of_day.split(":")
+    return f"{int(minute)} {int(hour)} * * *"
 
 
 @dg.definitions
 def jobs() -> dg.Definitions:
-    time_zone = load_settings().report_timezone
+    settings = load_settings()
     nightly = dg.ScheduleDefinition(
         name="nightly_refresh",
         job=refresh,
-        cron_schedule=REFRESH_AT,
-        execution_timezone=time_zone,
+        cron_schedule=_cron(settings.night_at),
+        execution_timezone=settings.report_timezone,
+        tags={STARTED_BY: "night"},
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Every night: takes whatever has come since the last refresh.",
+        description="Every night at SENDMART_NIGHT_AT: takes whatever is left in the landing zone, on whatever dates,"
+        " and tries again what failed by day. With nothing new it does nothing.",
     )
     daily = dg.ScheduleDefinition(
         name="daily_exports",
         job=csv_exports,
-        cron_schedule=EXPORTS_AT,
-        execution_timezone=time_zone,
+        cron_schedule=_cron(settings.exports_at),
+        execution_timezone=settings.report_timezone,
+        run_config={"ops": {f"exports__{report}": {"config": {"only_new": True}} for report in REPORTS}},
+        tags={STARTED_BY: "morning"},
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Every morning: CSV exports of what is published, and pruning.",
+        description="Every day at SENDMART_EXPORTS_AT: writes those exports of the published build that the refresh could"
+        " not write or that were deleted since, and prunes old ones.",
     )
     return dg.Definitions(jobs=[refresh, csv_exports], schedules=[nightly, daily])

@@ -1,60 +1,73 @@
 """The raw logs: one asset a log, partitioned by log date; its rows are in the lake and in quarantine.
 
-In the refresh job an asset looks for files that are new or changed, on whatever dates, and reports each date that it
-touched. Run for a date or a range, it reloads the files of those dates. Both go through `stages.load_changed`. The checks
-report and do not block: whether a build may be published is the gate's to say.
+In the refresh job an asset looks for files that are new or changed, on whatever dates or on those of its config, and
+reports each date that it touched. Run for a date or a range, it reloads the files of those dates. Both go through
+`stages.load_changed`. A date is reported only where there was a file of it: one without stays missing in the UI. The
+checks report and do not block: whether a build may be published is the gate's to say.
 
 Not here: how rows are admitted (`quality.admission`), how files are read and kept (`warehouse/`).
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any
 
 import dagster as dg
 
-from models.logs import CONTRACTS
+from models.logs import COLUMNS, CONTRACTS
 from models.masking import harmless
 from models.vocabulary import Log
-from orchestration import stages
+from orchestration import metadata, stages
 from orchestration.defs.common import OWNERS
 from orchestration.resources import WarehouseResource
+from warehouse import lateness
 from warehouse.lake import lake_preview
 from warehouse.ledger import LoadedFile
 from warehouse.quarantine import Reason, reasons_of
-
-FIRST_LOG_DATE = "2020-01-01"
-"""Where the partitions begin in the UI; files of earlier dates are loaded all the same."""
+from warehouse.settings import load_settings
 
 MOST_DATES_REPORTED = 100
-"""A materialisation event costs about 50 ms: a first load of a long history is reported in sum."""
+"""An event costs 30 to 50 ms on SQLite: of a long history, the refresh reports the sum, and the sensor `loaded_dates` the
+dates, a few at a time.
+"""
 
 MOST_REASONS = 10
 """So many reasons of a log are shown, the most frequent first."""
 
-log_dates = dg.DailyPartitionsDefinition(start_date=FIRST_LOG_DATE, end_offset=1)
+# Today's files may come before the day is over in UTC.
+log_dates = dg.DailyPartitionsDefinition(start_date=load_settings().first_log_date.isoformat(), end_offset=1)
+
+
+_CODE = metadata.code_version(
+    "models/logs.py", "models/text.py", "models/vocabulary.py", "quality/admission.py", "warehouse/readers"
+)
 
 
 class LoadConfig(dg.Config):
-    """How an asset looks for work in an unpartitioned run."""
+    """How an asset looks for work in an unpartitioned run: `dates` are the only ones to look at, all where it is null;
+    `verify` hashes every file.
+    """
 
+    dates: list[str] | None = None
     verify: bool = False
 
 
-def _metadata(loaded: list[LoadedFile]) -> dict[str, Any]:
-    records = sum(file.records for file in loaded)
-    rejected = sum(file.rejected for file in loaded)
-    return {
-        "files": len(loaded),
-        "rows_in": records,
-        "rows_accepted": sum(file.accepted for file in loaded),
-        "rows_quarantined": rejected,
-        "quarantined_share": rejected / records if records else 0.0,
-        "files_refused": sum(file.refusal is not None for file in loaded),
-        "unknown_columns": ", ".join(sorted({name for file in loaded for name in file.unknown_columns})) or "none",
-        "first_event": min((file.first_event for file in loaded if file.first_event), default="none"),
-        "last_event": max((file.last_event for file in loaded if file.last_event), default="none"),
-    }
+def loaded_on(
+    log: Log,
+    day: date,
+    loaded: Iterable[LoadedFile],
+    noted: Iterable[LoadedFile],
+    sizes: Mapping[str, tuple[int, int]],
+    shown: Mapping[str, Any] | None = None,
+) -> dg.AssetMaterialization:
+    """Tells Dagster what was loaded of a log on a date, of all that is noted of the log; and what is shown besides."""
+    rows = {metadata.PARTITION_ROW_COUNT: metadata.rows_in_lake(noted, day)}
+    return dg.AssetMaterialization(
+        dg.AssetKey(["logs", log.value]),
+        partition=day.isoformat(),
+        metadata={**rows, **metadata.of_loaded(list(loaded), sizes), **(shown or {})},
+    )
 
 
 def _reasons(reasons: list[Reason]) -> str:
@@ -89,27 +102,42 @@ def _asset_of(log: Log) -> dg.AssetsDefinition:
         group_name="logs",
         owners=OWNERS,
         kinds={"parquet", "pandera"},
-        description=f"{CONTRACTS[log].__doc__} Accepted rows in the lake, the others in quarantine with their reasons.",
+        tags=metadata.tags("logs", (column.name for column in COLUMNS[log])),
+        code_version=_CODE,
+        metadata={metadata.COLUMN_SCHEMA: metadata.log_schema(log)},
+        output_required=False,
+        description=f"{CONTRACTS[log].__doc__} Accepted rows in the lake, the others in quarantine with their reasons.\n\n"
+        "Materialize reloads the files of the dates chosen, whether or not they have changed. Choose the log alone: the"
+        " sensor landing_zone starts the run that builds, audits and publishes, once the lake stays as it is. A date"
+        " that is missing had no file.",
         check_specs=[check],
     )
     def load(context: dg.AssetExecutionContext, config: LoadConfig, warehouse: WarehouseResource) -> Iterator[Any]:
         opened = warehouse.open()
         dates = _dates_of(context)
-        loaded = stages.load_changed(opened, log, dates=dates, verify=config.verify)
-        touched = stages.by_date(loaded)
-        if dates is None and len(touched) <= MOST_DATES_REPORTED:
-            for day, of_day in touched.items():
-                context.log_event(
-                    dg.AssetMaterialization(context.asset_key, partition=day.isoformat(), metadata=_metadata(of_day))
-                )
+        only_on = None if config.dates is None else [date.fromisoformat(day) for day in config.dates]
+        started = time.perf_counter()
+        loaded = stages.load_changed(opened, log, dates=dates, only_on=only_on, verify=config.verify)
+        seconds = time.perf_counter() - started
         noted = opened.ledger.files(log)
+        touched = stages.by_date(loaded)
+        sizes = stages.bytes_of(opened, log, loaded)
         ignored = [name for name in opened.scan_landing().ignored if name.startswith(f"{log}/")]
         shown = {
+            metadata.ROW_COUNT: metadata.rows_in_lake(noted),
             "ignored_names": harmless(", ".join(ignored[:20])) or "none",
-            "preview": dg.MetadataValue.md(lake_preview(opened.paths, log)),
             "quarantine_reasons": dg.MetadataValue.md(_reasons(reasons_of(opened.paths, noted, MOST_REASONS))),
+            "preview": dg.MetadataValue.md(lake_preview(opened.paths, log)),
+            "lake": dg.MetadataValue.path(str(opened.paths.lake / log)),
         }
-        yield dg.MaterializeResult(metadata={**_metadata(loaded), "dates": len(touched), **shown})
+        if dates is not None or len(touched) <= MOST_DATES_REPORTED:
+            for day, of_day in touched.items():
+                context.log_event(loaded_on(log, day, of_day, noted, sizes, shown if dates else None))
+        if dates is None:
+            of_run = {"dates": len(touched), "seconds": round(seconds, 3)} if loaded else {}
+            yield dg.MaterializeResult(metadata={**of_run, **metadata.of_loaded(loaded, sizes), **shown})
+        elif missing := [day for day in dates if day not in touched]:
+            context.log.warning("no file of %s in the landing zone: %s", log, lateness.in_ranges(missing))
         rejected = sum(file.rejected for file in noted)
         refused = [file.source_file for file in noted if file.refusal]
         yield dg.AssetCheckResult(

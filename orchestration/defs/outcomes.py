@@ -1,15 +1,16 @@
 """How runs that Dagster started came out, noted in the ledger: `sendmart status` tells of them like of its own.
-
-Not here: telling people about failures.
+People are told, too (`orchestration.alerts`). Refreshes of the command line do both themselves.
 """
-
-from datetime import UTC, datetime
 
 import dagster as dg
 
+from models.runbook import Code
+from orchestration import alerts
+from orchestration.defs.common import failed_steps, started_at, will_be_retried
 from orchestration.defs.jobs import refresh
 from orchestration.resources import WarehouseResource
 from orchestration.running import STARTED_BY_COMMAND, how_it_ended
+from warehouse.ledger import Refresh, now
 
 
 def _note(context: dg.RunStatusSensorContext, warehouse: WarehouseResource) -> dg.SkipReason | None:
@@ -17,12 +18,22 @@ def _note(context: dg.RunStatusSensorContext, warehouse: WarehouseResource) -> d
     if STARTED_BY_COMMAND.items() <= run.tags.items():
         return dg.SkipReason("the command line has noted this run itself")
     opened = warehouse.open()
-    failures = context.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
-    started_at = datetime.fromtimestamp(context.instance.get_run_stats(run.run_id).start_time or 0, UTC)
-    opened.ledger.note_refresh(
-        how_it_ended(opened, started_at, [entry.dagster_event for entry in failures if entry.dagster_event])
-    )
+    failures = failed_steps(context.instance, run)
+    began_at = started_at(context.instance, run)
+    if run.status is dg.DagsterRunStatus.FAILURE and not failures:
+        ended = Refresh(began_at, now(), "failed", _broken_off(context.dagster_event.message))
+    else:
+        ended = how_it_ended(opened, began_at, failures)
+    opened.ledger.note_refresh(ended)
+    if not will_be_retried(run):
+        alerts.after_refresh(opened, ended, run.run_id)
     return None
+
+
+def _broken_off(why: str | None) -> str:
+    """Of a run that ended without a step that failed: killed, timed out, or never started."""
+    code = Code.REFRESH_NOT_FINISHED
+    return f"{code}: {why or 'the run broke off'} Refresh again: what was half done is done over. See {code.page}"
 
 
 @dg.run_status_sensor(

@@ -9,7 +9,8 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration import stages
+from models.marts import MARTS, columns
+from orchestration import metadata, stages
 from orchestration.defs.audit import AUDIT
 from orchestration.defs.common import OWNERS
 from orchestration.resources import WarehouseResource
@@ -23,6 +24,8 @@ PUBLISHED_MARTS = dg.AssetKey(["published", "marts"])
     group_name="published",
     owners=OWNERS,
     kinds={"duckdb"},
+    tags=metadata.tags("published", (column.name for mart in MARTS for column in columns(mart))),
+    code_version=metadata.code_version("warehouse/publication.py", "warehouse/privacy.py", "models/marts.py"),
     description="published/marts.duckdb: what analysts query and exports are made from. Swapped in whole, and only"
     " when every blocking check of the build was carried out and holds.",
 )
@@ -41,18 +44,23 @@ def published_marts(warehouse: WarehouseResource) -> dg.MaterializeResult:
                 allow_retries=False,
             )
         published_at, gist = stages.publish(opened, candidate)
-    metadata: dict[str, Any] = {
+    told: dict[str, Any] = {
         "build_id": candidate.build_id,
-        "published_at": published_at.isoformat(),
+        "published_at": dg.MetadataValue.timestamp(published_at),
         "data_until": str(candidate.data_until),
         "path": dg.MetadataValue.path(str(opened.paths.published_marts)),
+        "bytes": opened.paths.published_marts.stat().st_size,
         "warnings": len(verdict.warnings),
+        "overridden_holds": len(verdict.overridden),
+        "exports": dg.MetadataValue.path(str(opened.paths.exports)),
     }
+    if page := stages.audit_page_of(opened):
+        told["audit page"] = dg.MetadataValue.path(str(page))
     if gist:
-        metadata["what changed"] = gist.in_words()
-        metadata["largest moves"] = dg.MetadataValue.md(gist.largest_moves)
-        metadata["large moves of settled figures"] = "\n".join(gist.warnings) or "none"
+        told["what changed"] = gist.in_words()
+        told["largest moves"] = dg.MetadataValue.md(gist.largest_moves)
+        told["large moves of settled figures"] = "\n".join(gist.warnings) or "none"
     if verdict.overridden:
-        metadata["overridden"] = "\n".join(str(hold) for hold in verdict.overridden)
-        metadata["override_reason"] = opened.ledger.overrides(candidate.build_id)[-1].reason
-    return dg.MaterializeResult(metadata=metadata)
+        told["overridden"] = "\n".join(str(hold) for hold in verdict.overridden)
+        told["override_reason"] = opened.ledger.overrides(candidate.build_id)[-1].reason
+    return dg.MaterializeResult(metadata=told)

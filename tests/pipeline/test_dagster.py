@@ -155,6 +155,14 @@ def test_a_date_or_a_range_can_be_reloaded_by_hand_and_the_next_refresh_builds_o
         if file.loaded_at > before[file.source_file]
     }
     assert reloaded == {"2026-01-06", "2026-01-07"}
+    told = {
+        event.materialization.partition: event.materialization.metadata["rows_in"].value
+        for event in result.get_asset_materialization_events()
+    }
+    assert told == {
+        day: sum(file.records for file in warehouse.ledger.files(Log.SENDS) if file.log_date.isoformat() == day)
+        for day in reloaded
+    }, "of each date what came of it, not the sum of all"
     with environment(refreshed_small.environment):
         ended = run_refresh(warehouse, find_work(warehouse))
     assert (ended.outcome, _sorted_marts(warehouse)) == ("published", marts)

@@ -1,5 +1,6 @@
 """Settings: defaults, where they come from, and one clear line for each that makes no sense."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,11 @@ DEFAULTS = {
     "export_retention_days": 30,
     "export_csv_mode": "spreadsheet",
     "report_timezone": "UTC",
+    "logs_due_hours": 3,
+    "daily_logs": "campaigns,sends,receipts,clicks,orders,unsubscribes,exchange_rates",
+    "night_at": "03:30",
+    "exports_at": "06:00",
+    "first_log_date": date(2020, 1, 1),
 }
 
 pytestmark = pytest.mark.usefixtures("bare_environment")
@@ -61,6 +67,12 @@ TAKEN = [
     ("EXPORT_RETENTION_DAYS", "365", 365),
     ("EXPORT_CSV_MODE", "raw", "raw"),
     ("REPORT_TIMEZONE", "Europe/Berlin", "Europe/Berlin"),
+    ("LOGS_DUE_HOURS", "0", 0),
+    ("DAILY_LOGS", "sends", "sends"),
+    ("DAILY_LOGS", " receipts, sends,sends", "sends,receipts"),
+    ("NIGHT_AT", "00:00", "00:00"),
+    ("EXPORTS_AT", "23:59", "23:59"),
+    ("FIRST_LOG_DATE", "2025-12-31", date(2025, 12, 31)),
     ("LANDING", "/somewhere/else", Path("/somewhere/else")),
     ("DATA", "elsewhere", PROJECT / "elsewhere"),
     ("DATA", "~/sendmart", Path.home() / "sendmart"),
@@ -75,6 +87,8 @@ def test_a_value_that_makes_sense_is_taken(monkeypatch, name, value, meant):
 
 
 NONSENSE = [
+    *(("LOGS_DUE_HOURS", value) for value in ("-1", "241", "3h")),
+    *(("DAILY_LOGS", value) for value in ("send", "sends receipts", "sends,")),
     *(("REPORTING_CURRENCY", value) for value in ("US", "USDT", "U$D", "840", "ÜSD", "U D")),
     *(("CONVERSION_WINDOW_HOURS", value) for value in ("0", "-1", "five days", "1.5", "1e3", "12h", "99999999999")),
     *(("CONVERSION_RATE_DENOMINATOR", value) for value in ("clicks", "UNIQUE CLICKERS", "total_send")),
@@ -85,6 +99,9 @@ NONSENSE = [
     *(("EXPORT_RETENTION_DAYS", value) for value in ("0", "-30", "a month", "1.5")),
     *(("EXPORT_CSV_MODE", value) for value in ("excel", "Raw mode")),
     *(("REPORT_TIMEZONE", value) for value in ("Mars/Olympus", "Berlin", "+02:00", "../../etc/passwd")),
+    *(("NIGHT_AT", value) for value in ("3:30", "24:00", "03:60", "3 am", "03:30:00", "30 3 * * *")),
+    *(("EXPORTS_AT", value) for value in ("6", "06.00")),
+    *(("FIRST_LOG_DATE", value) for value in ("2025-02-30", "yesterday", "9999-01-01", "31.12.2025")),
     *(("MEMORY_LIMIT", value) for value in ("lots", "2500", "-1GB", "1GB'; drop table x")),
     *(("THREADS", value) for value in ("0", "-1", "many")),
 ]

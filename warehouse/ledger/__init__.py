@@ -1,5 +1,5 @@
 """The ledger: what the warehouse knows of itself. Which content of which file was taken, what was built from it, which
-checks it passed, what was published and exported, who was erased, and what a person accepted.
+checks it passed, what was published and exported, who was erased, what people were told, and what a person accepted.
 
 One small SQLite file; every method is one transaction. Whatever can be derived from these facts is derived, not stored.
 Each subject has a module with its tables and what is noted of it; here they are put together.
@@ -9,7 +9,8 @@ Not here: the rows themselves (`warehouse.lake`), what the facts lead to (`quali
 
 import sqlite3
 
-from warehouse.ledger import builds, erasures, exported, feed, files, publications, refreshes
+from warehouse.ledger import alerts, builds, erasures, exported, feed, files, publications, refreshes
+from warehouse.ledger.alerts import Alert
 from warehouse.ledger.builds import BUILDS_WITH_FIGURES, Build
 from warehouse.ledger.erasures import Erased
 from warehouse.ledger.feed import Change
@@ -23,6 +24,7 @@ __all__ = [
     "IN_FLIGHT",
     "NOT_KNOWN",
     "Acceptance",
+    "Alert",
     "Build",
     "Change",
     "Erased",
@@ -34,7 +36,7 @@ __all__ = [
     "now",
 ]
 
-_SUBJECTS = (files, feed, builds, publications, exported, erasures, refreshes)
+_SUBJECTS = (files, feed, builds, publications, exported, erasures, refreshes, alerts)
 
 
 class Ledger(
@@ -45,6 +47,7 @@ class Ledger(
     exported.Exported,
     erasures.Erasures,
     refreshes.Refreshes,
+    alerts.Alerts,
 ):
     """Reads and writes the ledger file; made on first use."""
 

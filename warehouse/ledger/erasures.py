@@ -12,6 +12,7 @@ _IN_WORDS = (
     ("acceptances", "reason"),
     ("overrides", "reason"),
     ("overrides", "overridden"),
+    ("alerts", "body"),
 )
 
 SCHEMA = """

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from models.vocabulary import Log
@@ -60,3 +61,9 @@ class Feed(Store):
         with self._transaction() as connection:
             rows = connection.execute("select * from changes order by change_id")
             return [Change(row["change_id"], Log(row["log"]), row["place"], row["replaced"]) for row in rows]
+
+    def last_change(self) -> tuple[int, datetime] | None:
+        """The number of the latest change that no finished build has used yet, and when it was noted."""
+        with self._transaction() as connection:
+            row = connection.execute("select * from changes order by change_id desc limit 1").fetchone()
+            return row and (row["change_id"], datetime.fromisoformat(row["noted_at"]))

@@ -61,6 +61,15 @@ class LoadedFile:
 
 
 @dataclass(frozen=True)
+class NotedStamp:
+    """How a log file looked when it was taken; `is_in_flight`: it was not noted what came of that."""
+
+    log_date: date
+    stamp: Stamp
+    is_in_flight: bool
+
+
+@dataclass(frozen=True)
 class Acceptance:
     """What a person accepted of a content of a file, and why; `is_in_force` while the file still has that content."""
 
@@ -105,6 +114,16 @@ class Files(Store):
             (stamp.size, stamp.mtime_ns, stamp.ctime_ns, stamp.inode, stamp.noted_ns, file.log, file.source_file),
         )
 
+    def noted_stamps(self) -> dict[tuple[Log, str], NotedStamp]:
+        """How each log file looked when it was taken, by log and name."""
+        with self._transaction() as connection:
+            return {
+                (Log(row["log"]), row["source_file"]): NotedStamp(
+                    date.fromisoformat(row["log_date"]), _stamp(row), row["sha256"] == IN_FLIGHT
+                )
+                for row in connection.execute("select * from files")
+            }
+
     def note_files(
         self, loaded: Iterable[tuple[LoadedFile, Stamp]], contents: Mapping[Path, Content] | None = None
     ) -> None:
@@ -136,6 +155,22 @@ class Files(Store):
                 (log,),
             )
             return [_loaded_file(row) for row in rows]
+
+    def sizes(self, log: Log, places: Mapping[str, Path]) -> dict[str, tuple[int, int]]:
+        """By log file, of those with these places in the data folder: its bytes when it was looked at last, and what the
+        lake holds of it.
+        """
+        with self._transaction() as connection:
+            return {
+                name: tuple(
+                    connection.execute(
+                        "select coalesce((select size from files where (log, source_file) = (?, ?)), 0),"
+                        " coalesce((select size from lake_contents where place = ?), 0)",
+                        (log, name, str(place)),
+                    ).fetchone()
+                )
+                for name, place in places.items()
+            }
 
     def files_fingerprint(self) -> str:
         """Which content of which files was looked at, in one word. Refused files count: a build knows what it lacks."""

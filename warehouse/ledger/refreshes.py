@@ -1,5 +1,6 @@
 """How refreshes ended."""
 
+import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -40,13 +41,25 @@ class Refreshes(Store):
             ).fetchone()
             return row and datetime.fromisoformat(row["finished_at"])
 
+    def last_good_refresh(self) -> Refresh | None:
+        """The last that published, or found nothing new."""
+        with self._transaction() as connection:
+            row = connection.execute(
+                "select * from refreshes where outcome in ('published', 'nothing new') order by rowid desc limit 1"
+            ).fetchone()
+            return row and _refresh(row)
+
     def last_refresh(self) -> Refresh | None:
         with self._transaction() as connection:
             # In the order in which they were noted: the clock may have jumped.
             row = connection.execute("select * from refreshes order by rowid desc limit 1").fetchone()
-            return row and Refresh(
-                datetime.fromisoformat(row["started_at"]),
-                datetime.fromisoformat(row["finished_at"]),
-                row["outcome"],
-                row["message"],
-            )
+            return row and _refresh(row)
+
+
+def _refresh(row: sqlite3.Row) -> Refresh:
+    return Refresh(
+        datetime.fromisoformat(row["started_at"]),
+        datetime.fromisoformat(row["finished_at"]),
+        row["outcome"],
+        row["message"],
+    )

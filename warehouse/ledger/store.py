@@ -9,6 +9,15 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+VERSION = 1
+"""What the tables mean, noted in the file. To be raised, with what brings an older file up to date, by whatever a program
+without it would read wrongly or would not keep up. 0: a file from before this was noted.
+"""
+
+
+class LedgerIsNewer(sqlite3.Error):
+    """A newer version of Sendmart has written the ledger: this one would misread it."""
+
 
 def now() -> datetime:
     return datetime.now(UTC)
@@ -29,8 +38,13 @@ class Store:
         try:
             connection.row_factory = sqlite3.Row
             connection.execute("pragma synchronous = full")
+            (found,) = connection.execute("pragma user_version").fetchone()
+            if found > VERSION:
+                raise LedgerIsNewer(f"{self._path} has version {found} of the ledger, and this program knows {VERSION}")
             self._bring_up_to_date(connection)
             connection.executescript(self.schema)
+            if found < VERSION:
+                connection.execute(f"pragma user_version = {VERSION}")
             with connection:
                 yield connection
         finally:

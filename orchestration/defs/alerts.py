@@ -1,0 +1,61 @@
+"""Alerts on runs that are not refreshes: exports, reloads and backfills; and on schedules and sensors that fail.
+
+Not here: refreshes (`outcomes`), late logs and stale figures (`freshness`), how people are told (`orchestration.alerts`).
+"""
+
+import dagster as dg
+
+from orchestration import alerts
+from orchestration.defs.common import failed_steps, started_at, will_be_retried
+from orchestration.defs.jobs import refresh
+from orchestration.resources import WarehouseResource
+from orchestration.running import STARTED_BY_COMMAND
+
+
+def _tell(
+    context: dg.RunStatusSensorContext, warehouse: WarehouseResource, failure: str | None
+) -> dg.SkipReason | None:
+    run = context.dagster_run
+    if run.job_name == refresh.name or STARTED_BY_COMMAND.items() <= run.tags.items():
+        return dg.SkipReason("told where its outcome is noted")
+    if failure is not None and will_be_retried(run):
+        return dg.SkipReason("it will be tried again")
+    alerts.of_run(
+        warehouse.open(), _name(run), run.run_id,
+        failure=failure, started_at=started_at(context.instance, run),
+    )  # fmt: skip
+    return None
+
+
+def _name(run: dg.DagsterRun) -> str:
+    """What a run is called: its job, or, started by hand for some assets, these; and the log dates it is for."""
+    assets = sorted(key.to_user_string() for key in run.asset_selection or ())
+    first, last = (run.tags.get(f"dagster/asset_partition_range_{end}") for end in ("start", "end"))
+    dates = run.tags.get("dagster/partition") or (f"{first} to {last}" if first else None)
+    return (", ".join(assets) or run.job_name) + (f" of {dates}" if dates else "")
+
+
+@dg.run_failure_sensor(default_status=dg.DefaultSensorStatus.RUNNING)
+def tell_failure(context: dg.RunFailureSensorContext, warehouse: WarehouseResource) -> dg.SkipReason | None:
+    """Tells people that a run failed, was killed or timed out."""
+    failed = [f"{event.step_key}: {_words(event)}" for event in failed_steps(context.instance, context.dagster_run)]
+    return _tell(context, warehouse, "\n".join(failed or [context.failure_event.message or "the run broke off"]))
+
+
+def _words(event: dg.DagsterEvent) -> str:
+    """The innermost error of a failed step, in a line."""
+    error = event.step_failure_data.error
+    while error and error.cause:
+        error = error.cause
+    return " ".join(error.message.split()) if error else "failed"
+
+
+@dg.run_status_sensor(run_status=dg.DagsterRunStatus.SUCCESS, default_status=dg.DefaultSensorStatus.RUNNING)
+def tell_recovery(context: dg.RunStatusSensorContext, warehouse: WarehouseResource) -> dg.SkipReason | None:
+    """Tells people of the first success after a failure."""
+    return _tell(context, warehouse, None)
+
+
+@dg.definitions
+def alerting() -> dg.Definitions:
+    return dg.Definitions(sensors=[tell_failure, tell_recovery])

@@ -1,0 +1,61 @@
+"""When the schedules run: by the clock of the report's time zone, once a day, also when clocks are changed."""
+
+from datetime import datetime, timedelta
+from itertools import islice
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+import pytest
+from dagster._utils.schedules import schedule_execution_time_iterator  # what Dagster's daemon goes by
+
+from orchestration.defs.jobs import jobs
+from tests.running import environment
+
+CHANGES = {
+    "Europe/Berlin": ("2026-03-29", "2026-10-25"),
+    "America/New_York": ("2026-03-08", "2026-11-01"),
+}
+
+
+def schedules(**variables: str) -> dict[str, dg.ScheduleDefinition]:
+    with environment({f"SENDMART_{name.upper()}": value for name, value in variables.items()}):
+        return {schedule.name: schedule for schedule in jobs().schedules}
+
+
+def moments(schedule: dg.ScheduleDefinition, around: str) -> list[datetime]:
+    zone = schedule.execution_timezone
+    start = datetime.fromisoformat(around).replace(tzinfo=ZoneInfo(zone)) - timedelta(days=1)
+    runs = schedule_execution_time_iterator(start.timestamp(), schedule.cron_schedule, zone)
+    return [moment.astimezone(ZoneInfo(zone)) for moment in islice(runs, 4)]
+
+
+def test_the_clock_is_as_set() -> None:
+    told = schedules(night_at="04:05", exports_at="23:00", report_timezone="Asia/Kolkata")
+    assert {name: (schedule.cron_schedule, schedule.execution_timezone) for name, schedule in told.items()} == {
+        "nightly_refresh": ("5 4 * * *", "Asia/Kolkata"),
+        "daily_exports": ("0 23 * * *", "Asia/Kolkata"),
+    }
+
+
+@pytest.mark.parametrize("zone", CHANGES)
+@pytest.mark.parametrize("night_at", ["00:30", "01:00", "01:30", "02:00", "02:30", "03:00", "03:30"])
+def test_every_day_has_one_night_also_when_clocks_are_changed(zone: str, night_at: str) -> None:
+    schedule = schedules(night_at=night_at, report_timezone=zone)["nightly_refresh"]
+    for day in CHANGES[zone]:
+        ran = moments(schedule, day)
+        first = ran[0].date()
+        assert [moment.date() for moment in ran] == [first + timedelta(days=number) for number in range(4)]
+
+
+def test_a_time_that_does_not_exist_is_the_first_after_it_and_one_that_comes_twice_is_the_second() -> None:
+    schedule = schedules(night_at="02:30", report_timezone="Europe/Berlin")["nightly_refresh"]
+    assert "2026-03-29T03:00:00+02:00" in [moment.isoformat() for moment in moments(schedule, "2026-03-29")]
+    assert "2026-10-25T02:30:00+01:00" in [moment.isoformat() for moment in moments(schedule, "2026-10-25")]
+
+
+def test_a_run_says_which_schedule_started_it() -> None:
+    for name, started_by in {"nightly_refresh": "night", "daily_exports": "morning"}.items():
+        with dg.DagsterInstance.ephemeral() as instance:
+            context = dg.build_schedule_context(instance, scheduled_execution_time=datetime(2026, 1, 5, 3, 30))
+            (request,) = schedules()[name].evaluate_tick(context).run_requests
+        assert request.tags["sendmart/started_by"] == started_by

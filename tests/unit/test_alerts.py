@@ -1,0 +1,276 @@
+"""Alerts: what arrives at real receivers, when, how often, and what is never in it."""
+
+import logging
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from models.vocabulary import Log
+from orchestration import alerts
+from orchestration.alerts import Title
+from orchestration.stages import Warehouse, late_days
+from tests.receivers import SECRET, Receiver, mailbox, webhook
+from warehouse.lateness import last_due
+from warehouse.ledger import Alert, Refresh, now
+from warehouse.settings import PROJECT, Settings, SettingsError, load_settings
+
+NIGHT = datetime(2026, 1, 6, 3, 30, tzinfo=UTC)
+NUMBER = "+447700900123"
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with webhook() as server:
+        yield server
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path, bare_environment: Path, receiver: Receiver) -> Warehouse:
+    return _warehouse(tmp_path, receiver.url)
+
+
+def _warehouse(folder: Path, urls: str | None) -> Warehouse:
+    return Warehouse.of(Settings(data=folder / "data", landing=folder / "landing", alerts=urls))
+
+
+def _refresh(night: int, outcome: str, message: str = "") -> Refresh:
+    started_at = NIGHT + timedelta(days=night)
+    return Refresh(started_at, started_at + timedelta(minutes=5), outcome, message)
+
+
+def _drop(warehouse: Warehouse, log: Log, day: date) -> None:
+    folder = warehouse.settings.landing / log
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{day}.csv").touch()
+
+
+# --- refreshes
+
+
+def test_every_bad_night_is_told_and_the_first_good_one_after(warehouse: Warehouse, receiver: Receiver) -> None:
+    for night, outcome in enumerate(
+        ["published", "failed", "held back", "nothing new", "published", "held back", "published"]
+    ):
+        alerts.after_refresh(warehouse, _refresh(night, outcome, "disk-full: no room"))
+    assert receiver.titles == [
+        "refresh failed", "refresh held back", "refresh recovered", "refresh held back", "refresh recovered",
+    ]  # fmt: skip
+    first, second, recovered, *_ = [one["message"] for one in receiver.taken]
+    assert "The refresh of 2026-01-07 03:30 UTC failed." in first
+    assert "disk-full: no room" in first
+    assert "since" not in first
+    assert "So since 2026-01-07 03:30 UTC." in second
+    assert "The refresh of 2026-01-09 03:30 UTC: nothing new. Failing since 2026-01-07 03:30 UTC." in recovered
+    assert str(warehouse.settings.data) in first
+    assert [one["type"] for one in receiver.taken[:3]] == ["failure", "failure", "success"]
+
+
+def test_a_refresh_that_is_told_of_twice_is_heard_of_once(warehouse: Warehouse, receiver: Receiver) -> None:
+    """A sensor's tick may be repeated."""
+    for _ in range(2):
+        alerts.after_refresh(warehouse, _refresh(0, "failed"), "run-1")
+    assert receiver.titles == ["refresh failed"]
+    assert "Dagster's run run-1" in receiver.taken[0]["message"]
+
+
+def test_numbers_are_masked_and_control_characters_spelled_out(warehouse: Warehouse, receiver: Receiver) -> None:
+    alerts.after_refresh(warehouse, _refresh(0, "failed", f"unexpected: of {NUMBER}\x1b[31m"))
+    assert "unexpected: of +44…23\\x1b[31m" in receiver.taken[0]["message"]
+
+
+def test_of_many_lines_the_first_are_told(warehouse: Warehouse, receiver: Receiver) -> None:
+    alerts.after_refresh(warehouse, _refresh(0, "held back", "\n".join(f"hold {n}" for n in range(1000))))
+    message = receiver.taken[0]["message"]
+    assert "hold 18\n… and 981 more; sendmart status lists them\n" in message
+
+
+def test_what_cannot_be_sent_is_a_warning_and_is_sent_at_the_next_occasion(
+    warehouse: Warehouse, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    receiver.is_down = True
+    with caplog.at_level(logging.DEBUG):
+        alerts.after_refresh(warehouse, _refresh(0, "failed"))
+        alerts.after_refresh(warehouse, _refresh(1, "failed"))
+    assert receiver.taken == []
+    assert "alert 'Sendmart: refresh failed' could not be sent to receiver 1 (JSON)" in caplog.text
+    assert SECRET not in "".join(record.getMessage() for record in caplog.records if record.name == "sendmart")
+    receiver.is_down = False
+    alerts.send_unsent(warehouse)
+    alerts.send_unsent(warehouse)
+    assert receiver.titles == ["refresh failed", "refresh failed"]
+
+
+def test_what_could_not_be_sent_for_a_week_is_given_up(
+    warehouse: Warehouse, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = warehouse.ledger
+    for days in (6, 8):
+        with monkeypatch.context() as patch:
+            patch.setattr("warehouse.ledger.alerts.now", lambda days=days: now() - timedelta(days=days))
+            ledger.raise_alert(Alert(Title.RUN_FAILED, f"{days} days ago", f"{days} days ago"), "run", since=now())
+    alerts.send_unsent(warehouse)
+    assert [one["message"] for one in receiver.taken] == ["6 days ago"]
+
+
+def test_one_receiver_that_is_down_does_not_keep_the_others_from_hearing_and_nobody_hears_twice(
+    tmp_path: Path, bare_environment: Path, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    with webhook() as other:
+        other.is_down = True
+        warehouse = _warehouse(tmp_path, f"{other.url},{receiver.url}")
+        alerts.after_refresh(warehouse, _refresh(0, "failed"))
+        other.is_down = False
+        alerts.send_unsent(warehouse)
+        assert (receiver.titles, other.titles) == (["refresh failed"], [])
+    assert "could not be sent to receiver 1 (JSON)" in caplog.text
+
+
+def test_a_ledger_that_cannot_be_written_does_not_fail_the_refresh(
+    warehouse: Warehouse, caplog: pytest.LogCaptureFixture
+) -> None:
+    warehouse.paths.ledger.parent.mkdir(parents=True, exist_ok=True)
+    warehouse.paths.ledger.write_text("this is no database, however long one looks at it" * 100)
+    alerts.after_refresh(warehouse, _refresh(0, "failed"))
+    assert "an alert could not be raised: DatabaseError" in caplog.text
+
+
+def test_without_the_setting_nothing_is_noted(tmp_path: Path, bare_environment: Path) -> None:
+    warehouse = _warehouse(tmp_path, None)
+    alerts.after_refresh(warehouse, _refresh(0, "failed"))
+    assert warehouse.ledger.unsent_alerts() == []
+    assert warehouse.ledger.alarms("refresh") == {}
+
+
+# --- other runs
+
+
+def test_runs_are_told_by_what_they_ran(warehouse: Warehouse, receiver: Receiver) -> None:
+    def ended(what: str, run_id: str, failure: str | None) -> None:
+        alerts.of_run(warehouse, what, run_id, failure=failure, started_at=NIGHT)
+
+    ended("csv_exports", "1", f"exports__campaigns: no room for {NUMBER}")
+    ended("logs/sends", "2", "Exceeded maximum runtime of 10 seconds.")
+    ended("logs/sends", "2", "Exceeded maximum runtime of 10 seconds.")
+    ended("logs/clicks", "3", None)
+    ended("csv_exports", "4", None)
+    ended("csv_exports", "5", None)
+    assert receiver.titles == ["exports failed", "run failed", "exports recovered"]
+    assert "no room for +44…23" in receiver.taken[0]["message"]
+    assert "logs/sends: failed" in receiver.taken[1]["message"]
+    assert "Failing since 2026-01-06 03:30 UTC" in receiver.taken[2]["message"]
+
+
+# --- late logs
+
+
+def test_a_late_log_day_is_told_once_and_once_more_when_it_has_come(warehouse: Warehouse, receiver: Receiver) -> None:
+    due = last_due(now(), warehouse.settings.logs_due_hours)
+    before = due - timedelta(days=1)
+    for log in (Log.SENDS, Log.CLICKS):
+        _drop(warehouse, log, before - timedelta(days=1))
+    _drop(warehouse, Log.CLICKS, before)
+    _drop(warehouse, Log.CLICKS, due)
+    for _ in range(2):
+        alerts.of_late_logs(warehouse, late_days(warehouse))
+    assert receiver.titles == ["late logs"]
+    assert f"Due, and not there:\nsends: {before} to {due}\n" in receiver.taken[0]["message"]
+    _drop(warehouse, Log.SENDS, due)
+    for _ in range(2):
+        alerts.of_late_logs(warehouse, late_days(warehouse))
+    assert receiver.titles == ["late logs", "logs arrived"]
+    assert f"there now:\nsends: {due}\nStill late:\nsends: {before}\n" in receiver.taken[1]["message"]
+    (warehouse.settings.landing / "clicks" / f"{due}.csv").unlink()
+    alerts.of_late_logs(warehouse, late_days(warehouse))
+    assert receiver.titles == ["late logs", "logs arrived", "late logs"]
+    assert f"not there:\nclicks: {due}\nLate as before:\nsends: {before}\n" in receiver.taken[2]["message"]
+
+
+def test_a_day_that_is_not_waited_for_any_more_is_no_news(
+    warehouse: Warehouse, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    due = last_due(now(), warehouse.settings.logs_due_hours)
+    _drop(warehouse, Log.SENDS, due - timedelta(days=1))
+    alerts.of_late_logs(warehouse, late_days(warehouse))
+    _drop(warehouse, Log.SENDS, due + timedelta(days=1))
+    monkeypatch.setattr("warehouse.lateness.LATE_FOR", timedelta(0))
+    alerts.of_late_logs(warehouse, late_days(warehouse))
+    assert receiver.titles == ["late logs"]
+    assert warehouse.ledger.alarms("late log") == {}
+
+
+# --- conditions
+
+
+def test_stale_figures_and_failing_triggers_are_told_once_and_when_they_are_well_again(
+    warehouse: Warehouse, receiver: Receiver
+) -> None:
+    stale = {"published/marts": NIGHT}
+    for found in (stale, stale, stale | {"exports/campaigns": NIGHT}, stale, {}):
+        alerts.of_stale_figures(warehouse, found)
+    assert receiver.titles == ["figures stale", "figures stale", "figures current", "figures current"]
+    assert "published/marts" in receiver.taken[0]["message"]
+    assert "exports/campaigns: as it should be" in receiver.taken[2]["message"]
+    alerts.of_triggers(warehouse, {"nightly_refresh": (NIGHT, f"no such thing as {NUMBER}")})
+    alerts.of_triggers(warehouse, {})
+    assert receiver.titles[4:] == ["schedule or sensor failed", "schedule or sensor recovered"]
+    assert "nightly_refresh: no such thing as +44…23" in receiver.taken[4]["message"]
+
+
+# --- the hook
+
+
+def test_e_mail_arrives(tmp_path: Path, bare_environment: Path) -> None:
+    with mailbox() as (url, mails):
+        alerts.after_refresh(_warehouse(tmp_path, url), _refresh(0, "held back", "file-refused: sends/x.csv"))
+    (mail,) = mails
+    assert (mail["Subject"], mail["To"]) == ("Sendmart: refresh held back", "duty@example.com")
+    assert "file-refused: sends/x.csv" in mail.get_content()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://hooks.slack.com/services/TAAAAAAAA/BBBBBBBBB/cccccccccccccccccccccccc",
+        "mailtos://user:secret@example.com?to=duty@example.com",
+        "jsons://hooks.example.com/secret, json://hooks.example.com/secret json://localhost",
+    ],
+)
+def test_receivers_are_taken_and_never_shown(
+    url: str, bare_environment: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SENDMART_ALERTS", url)
+    settings = load_settings()
+    for shown in (repr(settings), str(settings.alerts), settings.as_json(), settings.model_dump_json()):
+        assert "secret" not in shown
+        assert "cccc" not in shown
+
+
+@pytest.mark.parametrize("url", ["a-secret", "nonsense://a-secret", "https://example.com/a-secret", "slack://a-secret"])
+def test_what_is_no_receiver_is_one_line_without_the_secret(
+    url: str, bare_environment: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("SENDMART_ALERTS", url)
+    caplog.set_level(logging.DEBUG, logger="apprise")
+    with pytest.raises(SettingsError) as error:
+        load_settings()
+    (line,) = str(error.value).splitlines()
+    assert line.startswith("SENDMART_ALERTS: must be URLs that Apprise knows")
+    assert "a-secret" not in line + caplog.text
+
+
+def test_a_test_alert_tells_who_did_not_take_it(tmp_path: Path, bare_environment: Path, receiver: Receiver) -> None:
+    with webhook() as other:
+        other.is_down = True
+        settings = _warehouse(tmp_path, f"{receiver.url} {other.url}").settings
+        assert alerts.send_test(settings) == (2, ["receiver 2 (JSON)"])
+    assert receiver.titles == ["test alert"]
+    assert receiver.taken[0]["type"] == "info"
+
+
+def test_the_document_lists_every_title() -> None:
+    document = (PROJECT / "docs" / "alerts.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `(Sendmart: [^`]+)` \|", document, flags=re.MULTILINE)
+    assert listed == list(Title)

@@ -1,0 +1,183 @@
+"""From an older version to this one: the older one is run, as it stands in the history, and this one takes its data over."""
+
+import logging
+import sqlite3
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+
+from benchmarks.older import LAST_OF_0_1, RUN, NoHistory, put_older_version
+from models.masking import HIDDEN_COLUMNS, MASKED_COLUMNS
+from models.runbook import Code
+from models.vocabulary import Log
+from orchestration import stages
+from orchestration.stages import Warehouse, find_work
+from tests.running import (
+    CASES,
+    RefreshedWarehouse,
+    all_marts,
+    clean_environment,
+    environment_of,
+    refresh_in_process,
+    rejected_rows,
+    sendmart,
+)
+from warehouse import lake
+from warehouse.build import sendmart_version
+from warehouse.contents import Content
+from warehouse.ledger import Ledger, LoadedFile
+from warehouse.ledger.store import VERSION
+from warehouse.paths import DataPaths
+
+
+@dataclass(frozen=True)
+class Upgraded:
+    """A data folder as the older version left it, and as this one did after one refresh."""
+
+    erased: str
+    ledger_before: int
+    files_before: list[LoadedFile]
+    build_before: str
+    after: RefreshedWarehouse
+    said: str
+
+
+@pytest.fixture(scope="module")
+def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program of the older version, in a folder of its own."""
+    try:
+        return put_older_version(LAST_OF_0_1, tmp_path_factory.mktemp("older"))
+    except NoHistory as error:
+        pytest.skip(f"the history is not there (a shallow clone?): {error}")
+
+
+def _run_older(program: Path, variables: dict[str, str], *arguments: str) -> str:
+    run = subprocess.run(
+        [sys.executable, "-c", RUN, *arguments],
+        env={**clean_environment(variables), "PYTHONPATH": str(program)},
+        cwd=program,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout + run.stderr
+
+
+@pytest.fixture(scope="module")
+def upgraded(older: Path, refreshed_small: RefreshedWarehouse, tmp_path_factory: pytest.TempPathFactory) -> Upgraded:
+    """Under the older version: somebody erased, everything loaded, a row in quarantine, a build published. Then this one."""
+    data, landing = tmp_path_factory.mktemp("upgraded") / "data", CASES / "small" / "landing"
+    variables = environment_of(data, landing, max_rejected_share="1")
+    erased = all_marts(refreshed_small.warehouse.paths.published_marts)["delivery_status"][0]["contact_id"]
+    _run_older(older, variables, "erase", "--contact", erased)
+    _run_older(older, variables, "refresh")
+    paths = DataPaths(data)
+    with sqlite3.connect(paths.ledger) as connection:
+        (ledger_before,) = connection.execute("pragma user_version").fetchone()
+    ledger = Ledger(paths.ledger)
+    files, (build, _) = ledger.files(), ledger.last_publication()
+    with duckdb.connect(str(paths.published_marts), read_only=True) as published:
+        assert published.sql("select version from marts.marts.build_info").fetchall() == [("0.1.0",)], (
+            "it was the older"
+        )
+    words: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: words.append(record.getMessage())
+    logging.getLogger("sendmart.build").addHandler(handler)
+    logging.getLogger("sendmart.build").setLevel(logging.INFO)
+    try:
+        after = refresh_in_process(data, landing, max_rejected_share="1")
+    finally:
+        logging.getLogger("sendmart.build").removeHandler(handler)
+    return Upgraded(erased, ledger_before, files, build, after, "\n".join(words))
+
+
+def test_a_build_of_an_older_version_is_recognised_and_built_in_full(upgraded: Upgraded) -> None:
+    assert upgraded.after.outcome == "published", upgraded.after.message
+    assert "release" in upgraded.said
+    assert "50 of 50 models are built in full" in upgraded.said
+    with duckdb.connect(str(upgraded.after.warehouse.paths.published_marts), read_only=True) as published:
+        assert published.sql("select version from marts.marts.build_info").fetchall() == [(sendmart_version(),)]
+
+
+def test_the_lake_is_read_as_the_older_version_left_it(upgraded: Upgraded) -> None:
+    assert upgraded.after.warehouse.ledger.files() == upgraded.files_before, "nothing was loaded again"
+
+
+def test_figures_are_those_of_a_build_from_the_landing_zone(
+    upgraded: Upgraded, refreshed_small: RefreshedWarehouse
+) -> None:
+    fresh, after = (
+        {mart: _without_persons(rows) for mart, rows in all_marts(of.warehouse.paths.published_marts).items()}
+        for of in (refreshed_small, upgraded.after)
+    )
+    assert fresh == after
+    assert len(rejected_rows(upgraded.after.warehouse.paths.published_quarantine)) == len(
+        rejected_rows(refreshed_small.warehouse.paths.published_quarantine)
+    )
+
+
+def _without_persons(rows: list[dict[str, object]]) -> list[str]:
+    kept = ({name: value for name, value in row.items() if name not in MASKED_COLUMNS | HIDDEN_COLUMNS} for row in rows)
+    return sorted(map(repr, kept))
+
+
+def test_who_was_erased_stays_erased(upgraded: Upgraded) -> None:
+    marts = all_marts(upgraded.after.warehouse.paths.published_marts)
+    assert upgraded.erased not in repr(marts)
+
+
+def test_the_ledger_is_brought_up_to_date(upgraded: Upgraded) -> None:
+    assert upgraded.ledger_before == 0
+    assert _version(upgraded.after.warehouse) == VERSION
+
+
+def test_a_build_of_the_older_version_can_be_gone_back_to(upgraded: Upgraded) -> None:
+    left, to = stages.roll_back(upgraded.after.warehouse, upgraded.build_before)
+    assert to == upgraded.build_before
+    stages.roll_back(upgraded.after.warehouse, left)
+
+
+def test_a_column_that_the_lake_of_an_older_version_lacks_is_null(upgraded: Upgraded) -> None:
+    """As after an upgrade by which a contract gained one: every file was written without it, the empty one included."""
+    warehouse = upgraded.after.warehouse
+    view = "build.staging.stg_logs__sends"
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{warehouse.paths.build}' as build (read_only)")
+        counted = connection.sql(f"select count(*), count(cost_currency) from {view}").fetchone()
+        assert counted[0] > counted[1] > 0
+        for file in (warehouse.paths.lake / Log.SENDS).glob("log_date=*/*.parquet"):
+            rows = pq.read_table(file, partitioning=None).drop_columns(["cost_currency"])
+            pq.write_table(rows, file)
+            warehouse.ledger.note_contents({file.relative_to(warehouse.paths.data): Content.of(file)})
+        lake.ensure_lake(warehouse.paths)
+        assert connection.sql(f"select count(*), count(cost_currency) from {view}").fetchone() == (counted[0], 0)
+    assert find_work(warehouse, verify=True).files[Log.SENDS] == [], "such a file is whole"
+
+
+def test_a_ledger_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    variables = environment_of(tmp_path / "data", tmp_path / "landing")
+    paths = DataPaths(tmp_path / "data")
+    Ledger(paths.ledger).files()
+    with sqlite3.connect(paths.ledger) as connection:
+        connection.execute(f"pragma user_version = {VERSION + 1}")
+    before = paths.ledger.read_bytes()
+    run = sendmart(variables, "refresh")
+    assert run.returncode == 1
+    said = run.stdout + run.stderr
+    assert f"{Code.LEDGER_NEWER}: a newer version of Sendmart has written this data folder" in said
+    assert f"See {Code.LEDGER_NEWER.page}" in said
+    assert "Traceback" not in said
+    assert paths.ledger.read_bytes() == before
+
+
+def _version(warehouse: Warehouse) -> int:
+    with sqlite3.connect(warehouse.paths.ledger) as connection:
+        (version,) = connection.execute("pragma user_version").fetchone()
+        return version
