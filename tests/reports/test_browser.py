@@ -6,6 +6,7 @@ Chromium and its driver are Debian's (`.ci/install-browser`); where they are not
 import json
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urldefrag
 
 import pytest
@@ -14,9 +15,11 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
+from orchestration.stages import Warehouse
 from reports.campaign import TABS, campaign_path
-from tests.reports.conftest import Site
-from tests.running import mart_rows
+from tests.reports.conftest import Site, serving
+from tests.running import RefreshedWarehouse, mart_rows
+from warehouse.settings import Settings
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 
@@ -172,6 +175,20 @@ def test_it_works_without_a_script(browser, sample: Site) -> None:
     finally:
         browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
         browser.delete_all_cookies()
+
+
+def test_an_export_is_asked_for_by_a_click(browser, refreshed_sample: RefreshedWarehouse, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(refreshed_sample.warehouse.paths.data, data)
+    shows(browser)
+    with serving(Warehouse.of(Settings(data=data))) as site:
+        browser.get(f"{site.address}/exports")
+        before = len(browser.find_elements(By.CSS_SELECTOR, "td a[download]"))
+        Select(browser.find_element(By.NAME, "report")).select_by_value("skip_reasons")
+        browser.find_element(By.CSS_SELECTOR, "form button").click()
+        # The page opens itself again until it is done.
+        WebDriverWait(browser, 60).until(lambda _: "exported skip_reasons_" in browser.page_source)
+        assert len(browser.find_elements(By.CSS_SELECTOR, "td a[download]")) == before + 1
 
 
 def test_a_page_can_be_printed(browser, sample: Site) -> None:
