@@ -74,7 +74,8 @@ def run_refresh(warehouse: Warehouse, work: Work, *, verify: bool = False, full_
         instance=instance,
         raise_on_error=False,
         run_config={"ops": ops, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-        tags=STARTED_BY_COMMAND,
+        # Nobody but who gave the command starts it again.
+        tags={**STARTED_BY_COMMAND, "dagster/max_retries": "0"},
     )
     failures = [event for event in result.all_events if event.is_step_failure]
     # By what is noted, not by the clock: it may have jumped meanwhile.

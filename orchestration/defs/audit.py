@@ -13,7 +13,7 @@ import dagster as dg
 from models.marts import DBT_MARTS
 from orchestration import stages
 from orchestration.defs.build import check_of
-from orchestration.defs.common import OWNERS
+from orchestration.defs.common import OWNERS, POOL, tried_again
 from orchestration.resources import WarehouseResource
 from quality.audit import expected_checks
 
@@ -32,6 +32,7 @@ MARTS = [dg.AssetKey(["marts", mart]) for mart in DBT_MARTS]
     deps=MARTS,
     group_name="audit",
     owners=OWNERS,
+    pool=POOL,
     kinds={"pandera", "greatexpectations"},
     description="The candidate's marts held to their contracts (pandera) and to what is expected of them (Great"
     " Expectations). Invariants block publication, volumes and rates warn.",
@@ -40,6 +41,7 @@ MARTS = [dg.AssetKey(["marts", mart]) for mart in DBT_MARTS]
         for name in sorted(expected_checks())
     ],
 )
+@tried_again
 def candidate_audit(warehouse: WarehouseResource) -> Iterator[Any]:
     opened = warehouse.open()
     results = stages.audit_candidate(opened)

@@ -17,7 +17,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_
 
 from models.checks import CheckResult
 from orchestration import stages
-from orchestration.defs.common import OWNERS
+from orchestration.defs.common import OWNERS, POOL, tried_again
 from orchestration.resources import WarehouseResource
 from warehouse.build import built_marts
 from warehouse.dbt import dbt_manifest
@@ -61,7 +61,8 @@ def _manifest() -> Path:
 _TRANSLATOR = Translator(settings=DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True))
 
 
-@dbt_assets(manifest=_manifest(), name="build", dagster_dbt_translator=_TRANSLATOR)
+@dbt_assets(manifest=_manifest(), name="build", dagster_dbt_translator=_TRANSLATOR, pool=POOL)
+@tried_again
 def dbt_build(context: dg.AssetExecutionContext, config: BuildConfig, warehouse: WarehouseResource) -> Iterator[Any]:
     opened = warehouse.open()
     candidate = opened.ledger.candidate()

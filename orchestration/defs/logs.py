@@ -17,7 +17,7 @@ from models.logs import CONTRACTS
 from models.masking import harmless
 from models.vocabulary import Log
 from orchestration import stages
-from orchestration.defs.common import OWNERS
+from orchestration.defs.common import OWNERS, POOL, tried_again
 from orchestration.resources import WarehouseResource
 from warehouse.lake import lake_preview
 from warehouse.ledger import LoadedFile
@@ -88,10 +88,12 @@ def _asset_of(log: Log) -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run(),
         group_name="logs",
         owners=OWNERS,
+        pool=POOL,
         kinds={"parquet", "pandera"},
         description=f"{CONTRACTS[log].__doc__} Accepted rows in the lake, the others in quarantine with their reasons.",
         check_specs=[check],
     )
+    @tried_again
     def load(context: dg.AssetExecutionContext, config: LoadConfig, warehouse: WarehouseResource) -> Iterator[Any]:
         opened = warehouse.open()
         dates = _dates_of(context)

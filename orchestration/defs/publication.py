@@ -11,7 +11,7 @@ import dagster as dg
 
 from orchestration import stages
 from orchestration.defs.audit import AUDIT
-from orchestration.defs.common import OWNERS
+from orchestration.defs.common import OWNERS, POOL, tried_again
 from orchestration.resources import WarehouseResource
 
 PUBLISHED_MARTS = dg.AssetKey(["published", "marts"])
@@ -22,10 +22,12 @@ PUBLISHED_MARTS = dg.AssetKey(["published", "marts"])
     deps=[AUDIT],
     group_name="published",
     owners=OWNERS,
+    pool=POOL,
     kinds={"duckdb"},
     description="published/marts.duckdb: what analysts query and exports are made from. Swapped in whole, and only"
     " when every blocking check of the build was carried out and holds.",
 )
+@tried_again
 def published_marts(warehouse: WarehouseResource) -> dg.MaterializeResult:
     opened = warehouse.open()
     # What is decided on is what is published: nobody may build in between.
