@@ -33,9 +33,12 @@ class WatchedRunLauncher(DefaultRunLauncher):
         if client is None:  # started by other means, or finished this moment
             return AT_WORK
         try:
-            answer = client.can_cancel_execution(CanCancelExecutionRequest(run.run_id))
+            answer = client.can_cancel_execution(CanCancelExecutionRequest(run_id=run.run_id))
         except DagsterUserCodeUnreachableError:
-            return CheckRunHealthResult(WorkerStatus.UNKNOWN, "the code server that ran it does not answer")
+            if client.socket:  # of `make dev`, and another each time
+                return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "the code server that ran it is gone")
+            # On a server it comes back at the same address, and knows. Before, nobody could start the run once more.
+            return AT_WORK
         if deserialize_value(answer, CanCancelExecutionResult).can_cancel:
             return AT_WORK
         return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "the code server knows no process that runs it")

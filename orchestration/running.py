@@ -67,7 +67,8 @@ def run_refresh(warehouse: Warehouse, work: Work, *, verify: bool = False, full_
         ops["build"] = {"config": {"full_refresh": full_refresh}}
     instance = dg.DagsterInstance.from_config(str(dagster_home(warehouse)))
     # Runs of this command that were killed: the writer's lock is held, so none of them is alive, and nobody else ends them.
-    abandoned = dg.RunsFilter(tags=STARTED_BY_COMMAND, statuses=[dg.DagsterRunStatus.STARTED])
+    unfinished = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
+    abandoned = dg.RunsFilter(tags=STARTED_BY_COMMAND, statuses=unfinished)
     for run in instance.get_runs(abandoned):
         instance.report_run_failed(run, "The process that ran it was killed.")
     result = job.execute_in_process(

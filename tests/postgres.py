@@ -50,7 +50,17 @@ def postgres() -> Iterator[dict[str, str]]:
         server = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
         run("pg_ctl", "--pgdata", cluster, "--log", str(folder / "log"), "--options", server, "--wait", "start")
         try:
-            run("createdb", "--host", str(folder), "--port", str(port), "--username", USER, DATABASE, PGPASSWORD=PASSWORD)
+            run(
+                "createdb",
+                "--host",
+                str(folder),
+                "--port",
+                str(port),
+                "--username",
+                USER,
+                DATABASE,
+                PGPASSWORD=PASSWORD,
+            )
             yield {
                 "DAGSTER_POSTGRES_HOST": "127.0.0.1",
                 "DAGSTER_POSTGRES_PORT": str(port),
@@ -78,7 +88,7 @@ def _owner() -> str | None:
         pwd.getpwnam("postgres")
     except KeyError:
         pytest.skip("PostgreSQL does not run as root, and there is no user postgres")
-    if not os.stat(os.devnull).st_mode & 0o002:
+    if not Path(os.devnull).stat().st_mode & 0o002:
         pytest.skip(f"PostgreSQL cannot run here: only root may write to {os.devnull}")
     return "postgres"
 

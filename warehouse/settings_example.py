@@ -10,8 +10,9 @@ from typing import Any
 
 from warehouse.settings import PREFIX, Settings
 
-_INTRODUCTION = """# Every setting, with its default. Copy this file to .env and take the # away from what is to be otherwise; variables of the
-# environment go before .env. README.md has them in a table. Made from warehouse/settings.py by `make docs`; do not edit.
+_INTRODUCTION = """# Every setting, with its default. Copy this file to .env and take the # away from what is to be otherwise;
+# variables of the environment go before .env. README.md has them in a table.
+# Made from warehouse/settings.py by `make docs`; do not edit.
 """
 
 
