@@ -13,7 +13,10 @@ import duckdb
 import pytest
 import yaml
 
+from models.runbook import Code
+from orchestration.defs import common
 from orchestration.defs.common import POOL, TRIES_AGAIN, tried_again
+from orchestration.failures import failure_of_step
 from orchestration.launcher import WatchedRunLauncher
 from orchestration.running import STARTED_BY_COMMAND, dagster_home
 from tests.running import RefreshedWarehouse, clean_environment, environment
@@ -63,6 +66,43 @@ def test_a_file_that_is_open_elsewhere_is_tried_again_and_a_full_disk_is_not(
     assert asked.value.seconds_to_wait
     with pytest.raises(OSError, match="No space left"):
         list(tried_again(step)()) if is_generator else tried_again(fail)()
+
+
+def test_a_step_that_meets_a_file_open_elsewhere_says_so_or_goes_on_once_it_is_closed(
+    settings_of_small: RefreshedWarehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "build.duckdb"
+    other = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            f"import duckdb, time; c = duckdb.connect('{file}'); print(1, flush=True); time.sleep(600)",
+        ],
+        stdout=subprocess.PIPE,
+    )
+    assert other.stdout.readline()
+
+    @dg.op
+    @tried_again
+    def opening() -> None:
+        try:
+            duckdb.connect(file).close()
+        finally:
+            if common.TRIES_AGAIN:
+                other.kill()
+                other.wait()
+
+    @dg.job
+    def opens() -> None:
+        opening()
+
+    monkeypatch.setattr(common, "SECONDS_BETWEEN", 0.1)
+    monkeypatch.setattr(common, "TRIES_AGAIN", 0)
+    (failed,) = opens.execute_in_process(raise_on_error=False).filter_events(lambda event: event.is_step_failure)
+    told = failure_of_step("opening", failed.step_failure_data.error, settings_of_small.warehouse)
+    assert told.code is Code.FILE_LOCKED
+    monkeypatch.setattr(common, "TRIES_AGAIN", 1)
+    assert opens.execute_in_process().retry_attempts_for_node("opening") == 1
 
 
 # --- a run that died
