@@ -29,8 +29,8 @@ MAY_PASS = {Code.FILE_LOCKED}
 
 TRIES_AGAIN, SECONDS_BETWEEN = 2, 60
 
-GRACE_SECONDS = 600
-"""So long after the limit of a run, when Dagster has asked it to end, its process ends itself."""
+AHEAD_SECONDS = 60
+"""So long before Dagster would interrupt it at its limit, the process of a run ends itself."""
 
 
 def tried_again(compute: Callable[..., Any]) -> Callable[..., Any]:
@@ -60,13 +60,13 @@ def _trying_again() -> Iterator[None]:
 def in_process(context: dg.InitExecutorContext) -> dg.Executor:
     """Dagster's in-process executor, in a process that cannot hang for ever.
 
-    At the limit of a run (`run_monitoring` in `dagster.yaml`) Dagster interrupts it. A run that hangs outside of Python
-    does not hear that, and would hold the lock of the data folder. So its process ends itself some time later, and writes
-    where each thread stood to standard error.
+    At the limit of a run (`run_monitoring` in `dagster.yaml`) Dagster would interrupt it. A run that hangs outside of Python
+    does not hear that, would hold the lock of the data folder, and the code server, which waits to be heard, would start no
+    other run. So the process ends itself before, and writes where each thread stood to standard error.
     """
     limit = context.instance.run_monitoring_max_runtime_seconds
     if limit:
-        faulthandler.dump_traceback_later(limit + GRACE_SECONDS, exit=True)
+        faulthandler.dump_traceback_later(max(limit - AHEAD_SECONDS, 1), exit=True)
     return dg.in_process_executor.executor_creation_fn(context)
 
 

@@ -160,8 +160,6 @@ import ctypes
 import dagster as dg
 from orchestration.defs import common
 
-common.GRACE_SECONDS = 1
-
 @dg.op
 def sleeping_with_the_interpreter_locked():
     ctypes.PyDLL(None).sleep(600)
