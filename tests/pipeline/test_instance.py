@@ -139,7 +139,9 @@ with Warehouse.of(load_settings()).paths.writer():
 
 
 def test_a_run_that_hangs_outside_of_python_ends_itself_and_says_where_it_stood(tmp_path: Path) -> None:
-    (tmp_path / "dagster.yaml").write_text("run_monitoring: {enabled: true, max_runtime_seconds: 1}\n")
+    (tmp_path / "dagster.yaml").write_text(
+        f"run_monitoring: {{enabled: true, max_runtime_seconds: {common.AHEAD_SECONDS + 10}}}\n"
+    )
     (tmp_path / "hanging.py").write_text(_HANGS)
     hung = subprocess.run(
         [sys.executable, tmp_path / "hanging.py"],
