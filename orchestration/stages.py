@@ -30,6 +30,7 @@ from warehouse import (
     build,
     checked,
     comparison,
+    current,
     exports,
     integrity,
     lake,
@@ -50,7 +51,7 @@ from warehouse.landing import LandingFile, LandingZone
 from warehouse.ledger import Build, Ledger, LoadedFile, Override, now
 from warehouse.limits import keep_within_limits
 from warehouse.loading import load
-from warehouse.paths import DataPaths
+from warehouse.paths import DataPaths, exists
 from warehouse.settings import Settings
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Warehouse:
     @classmethod
     def of(cls, settings: Settings) -> "Warehouse":
         privacy.write_for(settings)
-        paths = DataPaths(settings.data)
+        paths = DataPaths.of(settings)
         return cls(settings, paths, Ledger(paths.ledger))
 
     def scan_landing(self) -> LandingZone:
@@ -185,6 +186,7 @@ def publish_quarantine(warehouse: Warehouse) -> None:
         if file.refusal
     ]
     lake.publish_quarantine(warehouse.paths, refused, mask_numbers=masking)
+    current.send(warehouse.paths, published)
     warehouse.ledger.note_published_quarantine(fingerprint)
 
 
@@ -224,10 +226,11 @@ def finish_erasures(warehouse: Warehouse) -> Erasure | None:
         rewritten = erase_everywhere(warehouse.settings, warehouse.paths, warehouse.ledger, erased)
         warehouse.ledger.note_published_quarantine("")
         publish_quarantine(warehouse)
+        publication.send_erased(warehouse.paths)
         from_files = come_from(warehouse.paths, warehouse.ledger)
         warehouse.ledger.note_erasures_finished()
         log.info("erased in %.1f s: files rewritten: %s", time.perf_counter() - started, rewritten)
-        there = [name for name in from_files if (warehouse.settings.landing / name).exists()]
+        there = [name for name in from_files if exists(warehouse.settings.landing / name)]
         return Erasure(rewritten, there)
 
 
@@ -362,6 +365,7 @@ def _write_page(warehouse: Warehouse, candidate: Build, audited: list[CheckResul
     )
     place = audit_pages.write(warehouse.paths, candidate.build_id, page)
     audit_pages.prune(warehouse.paths, warehouse.ledger)
+    current.send(warehouse.paths, place)
     log.info("audit page: %s", place)
 
 

@@ -8,7 +8,6 @@ import sqlite3
 import sys
 from collections import Counter
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -21,6 +20,7 @@ from orchestration import telling_quarantine
 from orchestration.stages import Warehouse, Work, audit_page_of
 from warehouse.duckdb_files import fault_of
 from warehouse.ledger import LoadedFile, Refresh
+from warehouse.object_store import Place, is_object
 from warehouse.settings import PROJECT
 from warehouse.sql import literal
 
@@ -85,7 +85,7 @@ def end_of_refresh(warehouse: Warehouse, refresh: Refresh) -> None:
         if refused:
             console.print(f"Refused, and accepted as such: {', '.join(refused[:5])}{', …' if len(refused) > 5 else ''}")
         _places(warehouse)
-        if not warehouse.settings.landing.is_dir():
+        if not is_object(warehouse.settings.landing) and not warehouse.settings.landing.is_dir():
             console.print(
                 f"NOTE: the landing zone {_short(warehouse.settings.landing)} is not there: no logs could come."
             )
@@ -153,6 +153,8 @@ def _places(warehouse: Warehouse) -> None:
         console.print(f"Build {last[0]}, published {last[1]:%Y-%m-%d %H:%M} UTC, data until {candidate.data_until}")
     marts = _short(warehouse.paths.published_marts)
     console.print(f"Published marts: {marts}")
+    if (store := warehouse.paths.published_store) is not None:
+        console.print(f"  for readers:   {store / warehouse.paths.current.name} names the file")
     console.print(f"CSV exports:     {_short(warehouse.paths.exports)}/<report>/")
     _audit_page(warehouse)
     console.print("Next: .venv/bin/sendmart status, make dev, or query the marts: .venv/bin/python -c \\")
@@ -287,6 +289,7 @@ def _ranges(days: list[date]) -> str:
     return ", ".join(str(first) if first == last else f"{first} to {last}" for first, last in ranges[:20])
 
 
-def _short(path: Path) -> str:
+def _short(place: Place) -> str:
     """A path as a person in the project's folder would type it."""
-    return str(path.relative_to(PROJECT)) if path.is_relative_to(PROJECT) else str(path)
+    is_in_project = not is_object(place) and place.is_relative_to(PROJECT)
+    return str(place.relative_to(PROJECT)) if is_in_project else str(place)

@@ -20,6 +20,7 @@ from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.vocabulary import ConversionRateDenominator
+from warehouse.object_store import SCHEME, Place, place_of
 
 PROJECT = Path(__file__).resolve().parent.parent
 PREFIX = "SENDMART_"
@@ -41,6 +42,10 @@ def _from_project(path: Path) -> Path:
     if folder.exists() and not folder.is_dir():
         raise ValueError("must be a folder")
     return folder
+
+
+def _folder_or_prefix(value: str | Path) -> Place:
+    return place_of(value) if str(value).startswith(SCHEME) else _from_project(Path(value))
 
 
 def _writable(path: Path) -> Path:
@@ -84,9 +89,11 @@ def _time_zone(value: str) -> str:
     return value
 
 
-_OF_THE_MACHINE = {"landing", "data", "temp_directory", "hash_key_file", "umask"}
+_OF_THE_MACHINE = {"landing", "data", "lake", "published", "exports", "temp_directory", "hash_key_file", "umask"}
 
 Folder = Annotated[Path, AfterValidator(_from_project)]
+FolderOrPrefix = Annotated[str | Path, AfterValidator(_folder_or_prefix)]
+"""A folder, or a prefix of an object store, `s3://bucket/prefix` (`warehouse.object_store`)."""
 
 
 class Settings(BaseSettings):
@@ -96,10 +103,19 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True, validate_default=True
     )
 
-    landing: Folder = Field(Path("data/landing"), description="The landing zone: where the log files are dropped.")
+    landing: FolderOrPrefix = Field(
+        Path("data/landing"), description="The landing zone: where the log files are dropped; may be s3://…"
+    )
     data: Folder = Field(
         Path("data"), description="Where lake, quarantine, warehouse, published marts and exports live."
     )
+    lake: FolderOrPrefix | None = Field(
+        None, description="Where the lake lies; by default in the data folder; may be s3://…"
+    )
+    published: FolderOrPrefix | None = Field(
+        None, description="Where published marts lie for those who read them; may be s3://…"
+    )
+    exports: FolderOrPrefix | None = Field(None, description="Where the CSV exports lie; may be s3://…")
     reporting_currency: Annotated[str, AfterValidator(_currency)] = Field(
         "USD", description="The currency of every revenue figure."
     )
