@@ -9,6 +9,7 @@ Not here: taking a damaged file's rows from the landing zone again (`orchestrati
 
 import logging
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -27,6 +28,7 @@ from warehouse.paths import DataPaths, remove
 log = logging.getLogger("sendmart")
 
 MOST_NAMED = 20
+FETCHED_AT_A_TIME = 16
 
 
 @dataclass(frozen=True)
@@ -57,13 +59,16 @@ def damaged(paths: DataPaths, ledger: Ledger, of_log: Log | None = None, *, cont
     """The files that are gone or have another size; with `contents`, also those that hold other bytes."""
     noted = ledger.contents()
     in_store = _sizes_in_store(paths, of_log)
-    found = []
-    for file, place, rows in _places(ledger, of_log):
+
+    def looked_at(one: tuple[LoadedFile, Path, int]) -> DamagedFile | None:
+        file, place, rows = one
         size = in_store.get(place) if _is_in_store(paths, place) else _size(paths.place_named(place))
         fault = _fault(paths, place, size, noted.get(place), rows, contents)
-        if fault:
-            found.append(DamagedFile(file.log, file.log_date, file.source_file, place, fault))
-    return found
+        return DamagedFile(file.log, file.log_date, file.source_file, place, fault) if fault else None
+
+    # Side by side where each is fetched: one after the other, each would wait for the store.
+    with ThreadPoolExecutor(FETCHED_AT_A_TIME if contents and is_object(paths.lake) else 1) as threads:
+        return [found for found in threads.map(looked_at, _places(ledger, of_log)) if found]
 
 
 def _places(ledger: Ledger, of_log: Log | None) -> Iterable[tuple[LoadedFile, Path, int]]:

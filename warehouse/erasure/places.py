@@ -250,7 +250,8 @@ def _throw_away_build(settings: Settings, paths: DataPaths, ledger: Ledger) -> N
         remove(file.with_name(f"{file.name}.wal"))
     for file in paths.changes.glob("*/*.parquet"):
         remove(file)
-    shutil.rmtree(settings.scratch, ignore_errors=True)
+    for folder in (settings.scratch, paths.transfers):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _published_builds(paths: DataPaths) -> list[list[Path]]:
