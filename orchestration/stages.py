@@ -51,7 +51,7 @@ from warehouse.landing import LandingFile, LandingZone
 from warehouse.ledger import Build, Ledger, LoadedFile, Override, now
 from warehouse.limits import keep_within_limits
 from warehouse.loading import load
-from warehouse.paths import DataPaths, exists
+from warehouse.paths import DataPaths
 from warehouse.settings import Settings
 
 if TYPE_CHECKING:
@@ -230,8 +230,8 @@ def finish_erasures(warehouse: Warehouse) -> Erasure | None:
         from_files = come_from(warehouse.paths, warehouse.ledger)
         warehouse.ledger.note_erasures_finished()
         log.info("erased in %.1f s: files rewritten: %s", time.perf_counter() - started, rewritten)
-        there = [name for name in from_files if exists(warehouse.settings.landing / name)]
-        return Erasure(rewritten, there)
+        lying = {f"{file.log}/{file.source_file}" for file in warehouse.scan_landing().files}
+        return Erasure(rewritten, [name for name in from_files if name in lying])
 
 
 # --- build and audit

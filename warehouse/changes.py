@@ -21,7 +21,7 @@ import duckdb
 
 from models.logs import COLUMNS
 from models.vocabulary import Log
-from warehouse import lake, object_store
+from warehouse import lake
 from warehouse.contents import Content
 from warehouse.landing import LandingFile
 from warehouse.ledger import Change, Ledger
@@ -59,8 +59,9 @@ def _kept_aside(paths: DataPaths, log: Log, place: Place) -> Path:
     kept = paths.changes / log / f"{place.stem}-{secrets.token_hex(6)}.parquet"
     kept.parent.mkdir(parents=True, exist_ok=True)
     if is_object(place):
-        object_store.fetch(place, kept)
-        sync_file(kept)
+        with paths.at_hand(place) as copy:
+            sync_file(copy)
+            copy.replace(kept)
     else:
         try:
             os.link(place, kept)

@@ -22,7 +22,7 @@ from models.vocabulary import Log
 from warehouse import lake, object_store
 from warehouse.contents import Content
 from warehouse.ledger import IN_FLIGHT, Ledger, LoadedFile
-from warehouse.object_store import is_object
+from warehouse.object_store import Place, is_object
 from warehouse.paths import DataPaths, remove
 
 log = logging.getLogger("sendmart")
@@ -61,14 +61,17 @@ def damaged(paths: DataPaths, ledger: Ledger, of_log: Log | None = None, *, cont
     in_store = _sizes_in_store(paths, of_log)
 
     def looked_at(one: tuple[LoadedFile, Path, int]) -> DamagedFile | None:
-        file, place, rows = one
-        size = in_store.get(place) if _is_in_store(paths, place) else _size(paths.place_named(place))
-        fault = _fault(paths, place, size, noted.get(place), rows, contents)
-        return DamagedFile(file.log, file.log_date, file.source_file, place, fault) if fault else None
+        file, name, rows = one
+        place = paths.place_named(name)
+        size = in_store.get(name) if is_object(place) else _size(place)
+        fault = _fault(paths, place, size, noted.get(name), rows, contents)
+        return DamagedFile(file.log, file.log_date, file.source_file, name, fault) if fault else None
 
-    # Side by side where each is fetched: one after the other, each would wait for the store.
-    with ThreadPoolExecutor(FETCHED_AT_A_TIME if contents and is_object(paths.lake) else 1) as threads:
-        return [found for found in threads.map(looked_at, _places(ledger, of_log)) if found]
+    if contents and is_object(paths.lake):
+        # Side by side: one after the other, each would wait for the store.
+        with ThreadPoolExecutor(FETCHED_AT_A_TIME) as threads:
+            return [found for found in threads.map(looked_at, _places(ledger, of_log)) if found]
+    return [found for found in map(looked_at, _places(ledger, of_log)) if found]
 
 
 def _places(ledger: Ledger, of_log: Log | None) -> Iterable[tuple[LoadedFile, Path, int]]:
@@ -79,10 +82,6 @@ def _places(ledger: Ledger, of_log: Log | None) -> Iterable[tuple[LoadedFile, Pa
             for root, rows in (("lake", file.accepted), ("quarantine", file.rejected)):
                 if rows:
                     yield file, lake.place(Path(root), file), rows
-
-
-def _is_in_store(paths: DataPaths, place: Path) -> bool:
-    return is_object(paths.place_named(place))
 
 
 def _sizes_in_store(paths: DataPaths, of_log: Log | None) -> dict[Path, int]:
@@ -101,7 +100,7 @@ def _size(file: Path) -> int | None:
 
 
 def _fault(
-    paths: DataPaths, place: Path, size: int | None, noted: Content | None, rows: int, contents: bool
+    paths: DataPaths, place: Place, size: int | None, noted: Content | None, rows: int, contents: bool
 ) -> str | None:
     try:
         if size is None:
@@ -109,7 +108,7 @@ def _fault(
         if noted is not None and size != noted.size:
             return f"has {size:,} bytes, and {noted.size:,} were written"
         if contents:
-            with paths.at_hand(paths.place_named(place)) as file:
+            with paths.at_hand(place) as file:
                 if noted is not None and Content.of(file) != noted:
                     return "holds other bytes than were written: its SHA-256 is another"
                 if noted is None and _rows(file) != rows:

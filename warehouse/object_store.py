@@ -149,12 +149,15 @@ def fetch(place: "S3Path", file: Path, tag: str | None = None) -> None:
         FileNotFoundError: it is not there.
         ObjectChanged: it is no longer the one with this tag.
     """
-    wanted = {"IfMatch": tag} if tag else {}
     file.parent.mkdir(parents=True, exist_ok=True)
-    with _telling(place), file.open("wb") as written:
-        body = _boto(place).get_object(Bucket=place.bucket, Key=place.key, **wanted)["Body"]
-        for chunk in body.iter_chunks(_BYTES_AT_A_TIME):
-            written.write(chunk)
+    with _telling(place):
+        # Broken off on the way, it is carried on with; a large one comes in parts, all of one version.
+        try:
+            _boto(place).download_file(place.bucket, place.key, str(file))
+        except OSError as error:  # of the disk: no fault of the object's
+            raise ObjectStoreFailed(f"{place} cannot be written to {file}: {error}") from error
+    if tag and look_at(place).tag != tag:
+        raise ObjectChanged(f"{place} is another than it was listed")
 
 
 def put(file: Path, place: "S3Path") -> None:
@@ -186,7 +189,7 @@ def _telling(place: "S3Path") -> Iterator[None]:
         if code in _GONE:
             raise FileNotFoundError(f"{place} is not there") from error
         if code == "PreconditionFailed":
-            raise ObjectChanged(f"{place} is another than it was") from error
+            raise ObjectChanged(f"{place} was replaced while it was read") from error
         raise ObjectStoreFailed(f"{place}: {error}") from error
     except (BotoCoreError, Boto3Error) as error:
         raise ObjectStoreFailed(f"{place}: {error}") from error

@@ -18,13 +18,18 @@ def write_for(settings: Settings) -> None:
 
 
 def tighten(settings: Settings, paths: DataPaths) -> None:
-    """Takes from what already lies in the data folder the permissions that the mask takes from what is written now.
+    """Takes from what already lies in the data folder, or where a setting puts part of it, the permissions that the mask
+    takes from what is written now.
 
     What lies in a folder is looked at only where the folder itself is too open, so that an old data folder is put right
     once, and a new one costs nothing.
     """
     mask = int(settings.umask, 8)
-    for place in sorted(paths.data.iterdir()) if paths.data.is_dir() else []:
+    places = sorted(paths.data.iterdir()) if paths.data.is_dir() else []
+    places += [
+        place for place in (paths.lake, paths.published, paths.exports) if not is_object(place) and place.is_dir()
+    ]
+    for place in dict.fromkeys(places):
         if _holds(place, settings.landing):
             continue
         if _is_too_open(place, mask):

@@ -11,16 +11,17 @@ import hashlib
 import json
 import os
 import re
+from itertools import permutations
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.vocabulary import ConversionRateDenominator
-from warehouse.object_store import SCHEME, Place, place_of
+from warehouse.object_store import SCHEME, Place, is_object, place_of
 
 PROJECT = Path(__file__).resolve().parent.parent
 PREFIX = "SENDMART_"
@@ -171,6 +172,16 @@ class Settings(BaseSettings):
         None, description="Where DuckDB spills what exceeds its memory; by default a folder of the data folder."
     )
 
+    @model_validator(mode="after")
+    def _each_prefix_for_itself(self) -> Self:
+        prefixes = [
+            place for place in (self.landing, self.lake, self.published, self.exports) if place and is_object(place)
+        ]
+        for one, other in permutations(prefixes, 2):
+            if one.is_relative_to(other):
+                raise ValueError(f"landing zone, lake, published marts and exports: {one} must not be in {other}")
+        return self
+
     @property
     def time_zone(self) -> ZoneInfo:
         return ZoneInfo(self.report_timezone)
@@ -213,6 +224,8 @@ def load_settings() -> Settings:
     except ValidationError as error:
         problems += [
             f"{PREFIX}{str(fault['loc'][0]).upper()}: {_words(fault['msg'])} (is {fault['input']!r})"
+            if fault["loc"]
+            else _words(fault["msg"])
             for fault in error.errors()
         ]
     if problems:
