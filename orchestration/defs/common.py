@@ -26,7 +26,7 @@ POOL = "warehouse"
 """Everything that writes the data folder is in this pool, of one run at a time; the others wait in the queue. Dagster's
 pools know only the runs that Dagster started: the lock of the data folder is what nobody passes."""
 
-MAY_PASS = {Code.FILE_LOCKED}
+MAY_PASS = {Code.FILE_LOCKED, Code.OBJECT_STORE}
 """What may be over in a minute. All else is the same at once again: a full disk, a broken model, a build held back."""
 
 TRIES_AGAIN, SECONDS_BETWEEN = 2, 60
