@@ -47,9 +47,10 @@ reports: install
 benchmark: install
 	$(BIN)/python -m benchmarks
 
-# What is made from the contracts.
+# What is made from the contracts and the settings.
 docs: install
 	$(BIN)/python -m models.dictionary > docs/data-dictionary.md
+	$(BIN)/python -m warehouse.settings_example > .env.example
 
 # dbt's docs site, lineage and exposures included, as one page: data/dbt-docs.html
 dbt-docs: install

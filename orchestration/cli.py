@@ -28,6 +28,7 @@ from orchestration.commands import (
     sampling,
 )
 from orchestration.commands.common import FAILED
+from warehouse.object_store import ObjectStoreFailed
 
 app = typer.Typer(
     name="sendmart",
@@ -63,7 +64,7 @@ def main() -> None:
     """The program `sendmart`. What a person can mend ends in one line; anything else is a fault, and shows its trace."""
     try:
         app()
-    except (OSError, sqlite3.Error, duckdb.Error) as error:
+    except (OSError, sqlite3.Error, duckdb.Error, ObjectStoreFailed) as error:
         from orchestration.failures import failure_of
         from orchestration.stages import Warehouse
         from warehouse.settings import load_settings

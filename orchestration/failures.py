@@ -17,6 +17,7 @@ from models.masking import masked
 from models.runbook import Code
 from orchestration.stages import Warehouse
 from warehouse.duckdb_files import says_damaged
+from warehouse.object_store import is_object
 
 WORDS_SHOWN = 600
 
@@ -170,7 +171,7 @@ def _setting_of(place: Path, warehouse: Warehouse) -> str:
         ("SENDMART_TEMP_DIRECTORY", settings.temp_directory),
         ("SENDMART_DATA", settings.data),
     ):
-        if folder is not None and place.is_relative_to(folder):
+        if folder is not None and not is_object(folder) and place.is_relative_to(folder):
             return f"{folder} ({name})"
     return str(place.parent)
 
@@ -253,6 +254,14 @@ def _model_not_built(raised: _Raised, warehouse: Warehouse) -> Failure:
     )
 
 
+def _object_store(raised: _Raised, warehouse: Warehouse) -> Failure:
+    return Failure(
+        Code.OBJECT_STORE,
+        f"an object store did not do what was asked ({raised.words.rstrip('.')})",
+        "Look at the bucket, the credentials and the endpoint, as the page says; then: sendmart refresh",
+    )
+
+
 def _hash_key_missing(raised: _Raised, warehouse: Warehouse) -> Failure:
     return Failure(Code.HASH_KEY_MISSING, raised.words, "Put the key back from its backup; then: sendmart refresh")
 
@@ -266,6 +275,8 @@ _MEANINGS: list[tuple[Callable[[_Raised, Warehouse], bool], Callable[[_Raised, W
     (_is("SettingsError"), _setting_invalid),
     (_is("KeyMissing"), _hash_key_missing),
     (_is("LedgerIsNewer"), _ledger_newer),
+    (_is("ObjectStoreFailed", "ObjectChanged", "HTTPException"), _object_store),
+    (_says("HTTP Error:", "reading 's3://"), _object_store),
     (_is_disk_full, _disk_full),
     (_is("MemoryError"), _out_of_memory),
     (_says("Out of Memory Error", "could not allocate block", "failed to allocate", "realloc of size"), _out_of_memory),

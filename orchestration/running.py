@@ -70,14 +70,16 @@ def run_refresh(warehouse: Warehouse, work: Work, *, verify: bool = False, full_
         ops["build"] = {"config": {"full_refresh": full_refresh}}
     instance = dg.DagsterInstance.from_config(str(dagster_home(warehouse)))
     # Runs of this command that were killed: the writer's lock is held, so none of them is alive, and nobody else ends them.
-    abandoned = dg.RunsFilter(tags=STARTED_BY_COMMAND, statuses=[dg.DagsterRunStatus.STARTED])
+    unfinished = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
+    abandoned = dg.RunsFilter(tags=STARTED_BY_COMMAND, statuses=unfinished)
     for run in instance.get_runs(abandoned):
         instance.report_run_failed(run, "The process that ran it was killed.")
     result = job.execute_in_process(
         instance=instance,
         raise_on_error=False,
         run_config={"ops": ops, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-        tags=STARTED_BY_COMMAND,
+        # Nobody but who gave the command starts it again.
+        tags={**STARTED_BY_COMMAND, "dagster/max_retries": "0"},
     )
     failures = [event for event in result.all_events if event.is_step_failure]
     # By what is noted, not by the clock: it may have jumped meanwhile.

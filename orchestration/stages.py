@@ -30,6 +30,7 @@ from warehouse import (
     build,
     checked,
     comparison,
+    current,
     exports,
     integrity,
     lake,
@@ -71,7 +72,7 @@ class Warehouse:
     @classmethod
     def of(cls, settings: Settings) -> "Warehouse":
         privacy.write_for(settings)
-        paths = DataPaths(settings.data)
+        paths = DataPaths.of(settings)
         return cls(settings, paths, Ledger(paths.ledger))
 
     def scan_landing(self) -> LandingZone:
@@ -203,14 +204,14 @@ def publish_quarantine(warehouse: Warehouse) -> None:
         if file.refusal
     ]
     lake.publish_quarantine(warehouse.paths, refused, mask_numbers=masking)
+    current.send(warehouse.paths, published)
     warehouse.ledger.note_published_quarantine(fingerprint)
 
 
 def bytes_of(warehouse: Warehouse, log_name: Log, loaded: Iterable[LoadedFile]) -> dict[str, tuple[int, int]]:
     """By log file: its bytes as it was dropped, and those that the lake holds of it."""
-    places = {file.source_file: lake.place(warehouse.paths.lake, file) for file in loaded}
-    in_folder = {name: place.relative_to(warehouse.paths.data) for name, place in places.items()}
-    return warehouse.ledger.sizes(log_name, in_folder)
+    names = {file.source_file: Path("lake") / lake.place(Path(), file) for file in loaded}
+    return warehouse.ledger.sizes(log_name, names)
 
 
 def by_date(loaded: Iterable[LoadedFile]) -> dict[date, list[LoadedFile]]:
@@ -249,11 +250,12 @@ def finish_erasures(warehouse: Warehouse) -> Erasure | None:
         rewritten = erase_everywhere(warehouse.settings, warehouse.paths, warehouse.ledger, erased)
         warehouse.ledger.note_published_quarantine("")
         publish_quarantine(warehouse)
+        publication.send_erased(warehouse.paths)
         from_files = come_from(warehouse.paths, warehouse.ledger)
         warehouse.ledger.note_erasures_finished()
         log.info("erased in %.1f s: files rewritten: %s", time.perf_counter() - started, rewritten)
-        there = [name for name in from_files if (warehouse.settings.landing / name).exists()]
-        return Erasure(rewritten, there)
+        lying = {f"{file.log}/{file.source_file}" for file in warehouse.scan_landing().files}
+        return Erasure(rewritten, [name for name in from_files if name in lying])
 
 
 # --- build and audit
@@ -387,6 +389,7 @@ def _write_page(warehouse: Warehouse, candidate: Build, audited: list[CheckResul
     )
     place = audit_pages.write(warehouse.paths, candidate.build_id, page)
     audit_pages.prune(warehouse.paths, warehouse.ledger)
+    current.send(warehouse.paths, place)
     log.info("audit page: %s", place)
 
 

@@ -6,7 +6,6 @@ Not here: what happened, which is in the ledger and the published files.
 import shutil
 import sqlite3
 import sys
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -20,6 +19,7 @@ from orchestration.stages import Warehouse, Work, audit_page_of, missing_days
 from warehouse import lateness
 from warehouse.duckdb_files import fault_of
 from warehouse.ledger import LoadedFile, Refresh
+from warehouse.object_store import Place, is_object
 from warehouse.settings import PROJECT
 from warehouse.sql import literal
 
@@ -84,7 +84,7 @@ def end_of_refresh(warehouse: Warehouse, refresh: Refresh) -> None:
         if refused:
             console.print(f"Refused, and accepted as such: {', '.join(refused[:5])}{', …' if len(refused) > 5 else ''}")
         _places(warehouse)
-        if not warehouse.settings.landing.is_dir():
+        if not is_object(warehouse.settings.landing) and not warehouse.settings.landing.is_dir():
             console.print(
                 f"NOTE: the landing zone {_short(warehouse.settings.landing)} is not there: no logs could come."
             )
@@ -152,6 +152,8 @@ def _places(warehouse: Warehouse) -> None:
         console.print(f"Build {last[0]}, published {last[1]:%Y-%m-%d %H:%M} UTC, data until {candidate.data_until}")
     marts = _short(warehouse.paths.published_marts)
     console.print(f"Published marts: {marts}")
+    if (store := warehouse.paths.published_store) is not None:
+        console.print(f"  for readers:   {store / warehouse.paths.current.name} names the file")
     console.print(f"CSV exports:     {_short(warehouse.paths.exports)}/<report>/")
     _audit_page(warehouse)
     console.print("Next: .venv/bin/sendmart status, make dev, or query the marts: .venv/bin/python -c \\")
@@ -256,6 +258,7 @@ def _logs(files: list[LoadedFile]) -> None:
     console.print(table)
 
 
-def _short(path: Path) -> str:
+def _short(place: Place) -> str:
     """A path as a person in the project's folder would type it."""
-    return str(path.relative_to(PROJECT)) if path.is_relative_to(PROJECT) else str(path)
+    is_in_project = not is_object(place) and place.is_relative_to(PROJECT)
+    return str(place.relative_to(PROJECT)) if is_in_project else str(place)

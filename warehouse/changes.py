@@ -22,9 +22,10 @@ import duckdb
 from models.logs import COLUMNS
 from models.vocabulary import Log
 from warehouse import lake
-from warehouse.integrity import is_as_written
+from warehouse.contents import Content
 from warehouse.landing import LandingFile
 from warehouse.ledger import Change, Ledger
+from warehouse.object_store import Place, is_object, let_read
 from warehouse.paths import DataPaths, remove, sync_file, sync_folder
 from warehouse.sql import literal
 
@@ -36,35 +37,45 @@ log = logging.getLogger("sendmart")
 def note(paths: DataPaths, ledger: Ledger, files: Iterable[LandingFile]) -> None:
     """Notes that the lake's files of these log files are about to be replaced, or taken away."""
     noted = ledger.contents()
+    files = list(files)
+    there = lake.existing(lake.place(paths.lake, file) for file in files)
     changes = []
     for file in files:
         place = lake.place(paths.lake, file)
-        if place.exists() and not is_as_written(paths, noted, place.relative_to(paths.data)):
+        kept = _kept_aside(paths, file.log, place) if place in there else None
+        content = noted.get(paths.name_of(place))
+        if kept and content and Content.of(kept) != content:
             log.warning("%s is damaged, and is replaced: everything is built in full", place)
             ledger.forget_built_from(ledger.built_from())
             remove(place)
-        changes.append((file, place.relative_to(paths.lake), _kept_aside(paths, file.log, place)))
+            remove(kept)
+            kept = None
+        changes.append((file, place.relative_to(paths.lake), kept and kept.relative_to(paths.changes)))
     ledger.note_changes(changes)
 
 
-def _kept_aside(paths: DataPaths, log: Log, place: Path) -> Path | None:
-    """Where a file of the lake stays to be read when another has taken its place; None where there is none."""
-    if not place.exists():
-        return None
+def _kept_aside(paths: DataPaths, log: Log, place: Place) -> Path:
+    """Where a file of the lake stays, on the disk, to be read when another has taken its place."""
     kept = paths.changes / log / f"{place.stem}-{secrets.token_hex(6)}.parquet"
     kept.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(place, kept)
-    except OSError:  # not every file system has hard links
-        shutil.copyfile(place, kept)
-        sync_file(kept)
+    if is_object(place):
+        with paths.at_hand(place) as copy:
+            sync_file(copy)
+            copy.replace(kept)
+    else:
+        try:
+            os.link(place, kept)
+        except OSError:  # not every file system has hard links
+            shutil.copyfile(place, kept)
+            sync_file(kept)
     sync_folder(kept.parent)
-    return kept.relative_to(paths.changes)
+    return kept
 
 
 def show(connection: duckdb.DuckDBPyConnection, database: str, paths: DataPaths, changes: Iterable[Change]) -> None:
     """Makes the rows of open changes readable as `<database>.changes.<log>`."""
     changes = list(changes)
+    let_read(connection, paths.lake)
     connection.execute(f"create schema if not exists {database}.{SCHEMA}")
     for log in Log:
         of_log = [change for change in changes if change.log == log]
@@ -76,9 +87,11 @@ def show(connection: duckdb.DuckDBPyConnection, database: str, paths: DataPaths,
         )
 
 
-def _rows(paths: DataPaths, log: Log, files: Iterable[Path], change: str) -> str:
+def _rows(paths: DataPaths, log: Log, files: Iterable[Place], change: str) -> str:
     # With the lake's empty file, there is always one to tell the columns and their types.
-    listed = ", ".join(literal(file) for file in [lake.empty_file(paths, log), *files] if file.exists())
+    files = [lake.empty_file(paths, log), *files]
+    there = lake.existing(files)
+    listed = ", ".join(literal(file) for file in files if file in there)
     columns = ", ".join([*(column.name for column in COLUMNS[log]), *lake.LINEAGE])
     return (
         f"select {columns}, {literal(change)} as change"

@@ -18,6 +18,7 @@ import duckdb
 from models.vocabulary import Log
 from warehouse.changes import SCHEMA as CHANGES
 from warehouse.dbt import BUILD_DATABASE, CANDIDATE_DATABASE
+from warehouse.object_store import let_read
 from warehouse.paths import DataPaths
 from warehouse.sql import literal
 
@@ -64,6 +65,7 @@ def forget(paths: DataPaths) -> None:
 def _build_file(paths: DataPaths) -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
         connection.execute(f"attach {literal(paths.build)} as {BUILD_DATABASE}")
+        let_read(connection, paths.lake)
         yield connection
 
 

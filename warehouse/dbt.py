@@ -76,6 +76,7 @@ def dbt_environment(settings: Settings, paths: DataPaths) -> dict[str, str]:
     return {
         f"{DBT_PREFIX}BUILD": str(paths.build),
         f"{DBT_PREFIX}CANDIDATE": str(paths.candidate),
+        f"{DBT_PREFIX}LAKE": str(paths.lake),
         f"{DBT_PREFIX}MEMORY_LIMIT": settings.memory_limit,
         f"{DBT_PREFIX}THREADS": str(settings.threads),
         f"{DBT_PREFIX}TEMP_DIRECTORY": str(settings.scratch),

@@ -17,6 +17,7 @@ from models.logs import COLUMNS
 from models.vocabulary import Log
 from warehouse.dbt import DBT_PROJECT
 from warehouse.limits import keep_within_limits
+from warehouse.object_store import let_read
 from warehouse.paths import DataPaths
 from warehouse.settings import Settings
 from warehouse.sql import literal
@@ -75,6 +76,7 @@ class Evidence:
         self._connection = connection
         self._settings = settings
         keep_within_limits(connection, settings)
+        let_read(connection, paths.lake)
         for log in Log:
             files = f"{escape(str(paths.lake / log))}/*/*.parquet"
             self.run(

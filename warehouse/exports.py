@@ -24,7 +24,8 @@ from models.marts import SCHEMA, MartColumn, published_columns, published_key
 from warehouse.export_scope import NO_CAMPAIGN, Scope, scope_of
 from warehouse.ledger import Ledger, now
 from warehouse.limits import keep_within_limits
-from warehouse.paths import DataPaths, put_in_place
+from warehouse.object_store import Place, is_object
+from warehouse.paths import DataPaths, names_in, put_in_place, remove
 from warehouse.publication import is_masked
 from warehouse.settings import Settings
 from warehouse.sql import literal
@@ -122,14 +123,16 @@ def _export(
     scope: Scope,
 ) -> Export:
     folder = paths.exports / report
-    folder.mkdir(parents=True, exist_ok=True)
+    there = set(names_in(folder))
     exported_at = now().replace(microsecond=0)
     # Exports are read in the order of their names: one is never named before the last, wherever the clock has jumped.
     if scope.since and (last := _moment_of(report, scope.since)) and exported_at <= last:
         exported_at = last + timedelta(seconds=1)
-    while (place := folder / f"{report}_{exported_at.strftime(_MOMENT)}.csv").exists():
+    while (name := f"{report}_{exported_at.strftime(_MOMENT)}.csv") in there:
         exported_at += timedelta(seconds=1)
-    aside = folder / f".{report}.csv.tmp"
+    place = folder / name
+    aside = paths.aside(folder / f"{report}.csv")
+    aside.parent.mkdir(parents=True, exist_ok=True)
     if scope.changed is not None:
         _show_campaigns(connection, scope.changed)
     statement = _copy_statement(
@@ -152,7 +155,7 @@ def _export(
         campaigns="all" if scope.changed is None else scope.changed,
         changed_since=scope.since,
     )
-    described = folder / f".{report}.json.tmp"
+    described = paths.aside(folder / f"{report}.json")
     described.write_text(json.dumps(asdict(told), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     # The description first: a CSV that is there is described.
     put_in_place(described, place.with_suffix(".json"))
@@ -207,12 +210,11 @@ def _cell(column: MartColumn, mode: str) -> str:
 def missing(settings: Settings, paths: DataPaths, ledger: Ledger, report: str) -> list[str]:
     """The exports of a report that were deleted before their time: what all exports come to lacks what they held."""
     oldest_kept = now() - timedelta(days=settings.export_retention_days)
+    there = set(names_in(paths.exports / report))
     return [
         file
         for file in ledger.exported_files(report)
-        if (moment := _moment_of(report, file))
-        and moment > oldest_kept
-        and not (paths.exports / report / file).exists()
+        if (moment := _moment_of(report, file)) and moment > oldest_kept and file not in there
     ]
 
 
@@ -225,14 +227,18 @@ def prune(paths: DataPaths, retention_days: int, at: datetime | None = None) -> 
     deleted = []
     for report in REPORTS:
         folder = paths.exports / report
-        if folder.is_symlink() or not folder.is_dir():
+        if not is_object(folder) and (folder.is_symlink() or not folder.is_dir()):
             continue
-        for file in sorted(folder.iterdir()):
-            exported_at = _moment_of(report, file.name)
-            if exported_at and exported_at < oldest_kept and stat.S_ISREG(file.lstat().st_mode):
-                file.unlink()
-                deleted.append(f"{report}/{file.name}")
+        for name in names_in(folder):
+            exported_at = _moment_of(report, name)
+            if exported_at and exported_at < oldest_kept and _is_a_file(folder / name):
+                remove(folder / name)
+                deleted.append(f"{report}/{name}")
     return deleted
+
+
+def _is_a_file(place: Place) -> bool:
+    return is_object(place) or stat.S_ISREG(place.lstat().st_mode)
 
 
 def _moment_of(report: str, name: str) -> datetime | None:

@@ -1,13 +1,16 @@
 """Whether the files of lake and quarantine are still what was written, and what can be done where they are not.
 
-Sizes are looked at in every refresh, which costs a `stat` each; checksums before a build in full, after a build that
-failed, and with `--verify`. What was not noted, by a release before there were checksums, is held to its number of rows.
+Sizes are looked at in every refresh, which costs a `stat` each, or one listing of an object store; checksums before a build
+in full, after a build that failed, and with `--verify`. What was not noted, by a release before there were checksums, is held
+to its number of rows.
 
 Not here: taking a damaged file's rows from the landing zone again (`orchestration.stages`).
 """
 
 import logging
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -16,14 +19,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from models.vocabulary import Log
-from warehouse import lake
+from warehouse import lake, object_store
 from warehouse.contents import Content
 from warehouse.ledger import IN_FLIGHT, Ledger, LoadedFile
+from warehouse.object_store import Place, is_object
 from warehouse.paths import DataPaths, remove
 
 log = logging.getLogger("sendmart")
 
 MOST_NAMED = 20
+FETCHED_AT_A_TIME = 16
 
 
 @dataclass(frozen=True)
@@ -53,12 +58,20 @@ class LakeDamaged(Exception):
 def damaged(paths: DataPaths, ledger: Ledger, of_log: Log | None = None, *, contents: bool) -> list[DamagedFile]:
     """The files that are gone or have another size; with `contents`, also those that hold other bytes."""
     noted = ledger.contents()
-    found = []
-    for file, place, rows in _places(ledger, of_log):
-        fault = _fault(paths.data / place, noted.get(place), rows, contents)
-        if fault:
-            found.append(DamagedFile(file.log, file.log_date, file.source_file, place, fault))
-    return found
+    in_store = _sizes_in_store(paths, of_log)
+
+    def looked_at(one: tuple[LoadedFile, Path, int]) -> DamagedFile | None:
+        file, name, rows = one
+        place = paths.place_named(name)
+        size = in_store.get(name) if is_object(place) else _size(place)
+        fault = _fault(paths, place, size, noted.get(name), rows, contents)
+        return DamagedFile(file.log, file.log_date, file.source_file, name, fault) if fault else None
+
+    if contents and is_object(paths.lake):
+        # Side by side: one after the other, each would wait for the store.
+        with ThreadPoolExecutor(FETCHED_AT_A_TIME) as threads:
+            return [found for found in threads.map(looked_at, _places(ledger, of_log)) if found]
+    return [found for found in map(looked_at, _places(ledger, of_log)) if found]
 
 
 def _places(ledger: Ledger, of_log: Log | None) -> Iterable[tuple[LoadedFile, Path, int]]:
@@ -71,15 +84,35 @@ def _places(ledger: Ledger, of_log: Log | None) -> Iterable[tuple[LoadedFile, Pa
                     yield file, lake.place(Path(root), file), rows
 
 
-def _fault(path: Path, noted: Content | None, rows: int, contents: bool) -> str | None:
+def _sizes_in_store(paths: DataPaths, of_log: Log | None) -> dict[Path, int]:
+    """The sizes of a lake's objects, by one listing: a look at each would take long."""
+    if not is_object(paths.lake):
+        return {}
+    folder = paths.lake / of_log if of_log else paths.lake
+    return {paths.name_of(folder / name): one.size for name, one in object_store.listed(folder).items()}
+
+
+def _size(file: Path) -> int | None:
     try:
-        size = path.stat().st_size
+        return file.stat().st_size
+    except FileNotFoundError:
+        return None
+
+
+def _fault(
+    paths: DataPaths, place: Place, size: int | None, noted: Content | None, rows: int, contents: bool
+) -> str | None:
+    try:
+        if size is None:
+            return "is not there"
         if noted is not None and size != noted.size:
             return f"has {size:,} bytes, and {noted.size:,} were written"
-        if contents and noted is not None and Content.of(path) != noted:
-            return "holds other bytes than were written: its SHA-256 is another"
-        if contents and noted is None and _rows(path) != rows:
-            return f"does not hold the {rows:,} rows that were written"
+        if contents:
+            with paths.at_hand(place) as file:
+                if noted is not None and Content.of(file) != noted:
+                    return "holds other bytes than were written: its SHA-256 is another"
+                if noted is None and _rows(file) != rows:
+                    return f"does not hold the {rows:,} rows that were written"
     except FileNotFoundError:
         return "is not there"
     return None
@@ -97,15 +130,13 @@ def _rows(path: Path) -> int | None:
 def note_unknown(paths: DataPaths, ledger: Ledger, of_log: Log) -> None:
     """Notes what files hold of which nothing was noted so far, and that were found to be whole."""
     noted = ledger.contents()
-    unknown = [place for _, place, _ in _places(ledger, of_log) if place not in noted and (paths.data / place).exists()]
-    if unknown:
-        ledger.note_contents({place: Content.of(paths.data / place) for place in unknown})
-
-
-def is_as_written(paths: DataPaths, noted: dict[Path, Content], place: Path) -> bool:
-    """Whether a file of the lake holds what was noted of it, if anything was."""
-    content = noted.get(place)
-    return content is None or Content.of(paths.data / place) == content
+    found = {}
+    for _, place, _ in _places(ledger, of_log):
+        if place not in noted:
+            with suppress(FileNotFoundError), paths.at_hand(paths.place_named(place)) as file:
+                found[place] = Content.of(file)
+    if found:
+        ledger.note_contents(found)
 
 
 def take_away(paths: DataPaths, ledger: Ledger, files: Iterable[DamagedFile]) -> None:
@@ -116,4 +147,4 @@ def take_away(paths: DataPaths, ledger: Ledger, files: Iterable[DamagedFile]) ->
         log.warning("%s; it is taken from the landing zone again", file)
         if file.place.parts[0] == "lake":
             ledger.forget_built_from(ledger.built_from())
-        remove(paths.data / file.place)
+        remove(paths.place_named(file.place))

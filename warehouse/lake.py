@@ -11,7 +11,7 @@ Not here: what was taken from where (`warehouse.ledger`), the order of a load (`
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -26,7 +26,8 @@ from models.logs import COLUMNS, EVENT_TIME
 from models.vocabulary import Log
 from warehouse.contents import Content
 from warehouse.landing import LandingFile
-from warehouse.paths import DataPaths, put_in_place, remove
+from warehouse.object_store import Place, is_object, let_read
+from warehouse.paths import DataPaths, names_in, put_in_place, remove
 from warehouse.preview import preview
 from warehouse.sql import literal, masked_words
 
@@ -36,6 +37,7 @@ ROW_GROUP_ROWS = 122_880
 DICTIONARY_SAMPLE_ROWS = 10_000
 RAW_ROW_BYTES = 64 << 10
 _HEADER = "sendmart.header"
+IN_PLACE = re.compile(r"log_date=[^/]+/[^./][^/]*\.parquet")
 LINEAGE = {"source_file": pl.String(), "row_number": pl.Int64()}
 QUARANTINE_SCHEMA = {
     "source_file": pl.String(),
@@ -50,7 +52,7 @@ def lake_schema(log: Log) -> dict[str, pl.DataType]:
     return {column.name: column.read_as.dtype for column in COLUMNS[log]} | LINEAGE
 
 
-def partition(root: Path, log: Log, log_date: str) -> Path:
+def partition(root: Place, log: Log, log_date: str) -> Place:
     return root / log / f"log_date={log_date}"
 
 
@@ -62,7 +64,7 @@ class NamedFile(Protocol):
     source_file: str
 
 
-def place(root: Path, file: NamedFile) -> Path:
+def place(root: Place, file: NamedFile) -> Place:
     """Where the rows of a log file lie: named after it, and told apart from every other by a hash."""
     return partition(root, file.log, file.log_date.isoformat()) / f"{file_name(file.source_file)}.parquet"
 
@@ -82,9 +84,9 @@ def _arrow_schema(columns: tuple[tuple[str, pl.DataType], ...]) -> pa.Schema:
 class RowWriter:
     """Writes the rows of one log file aside, then puts them in place as a whole, or not at all."""
 
-    def __init__(self, place: Path, schema: dict[str, pl.DataType], order_by: str | None) -> None:
+    def __init__(self, place: Place, aside: Path, schema: dict[str, pl.DataType], order_by: str | None) -> None:
         self._place = place
-        self._aside = place.with_name(f".{place.name}.tmp")
+        self._aside = aside
         self._schema = _arrow_schema(tuple(schema.items()))
         self._columns = list(schema)
         self._order_by = order_by
@@ -119,7 +121,7 @@ class RowWriter:
                 self._writer.add_key_value_metadata({_HEADER: json.dumps(list(self.header))})
             self._writer.close()
 
-    def commit(self) -> dict[Path, Content]:
+    def commit(self) -> dict[Place, Content]:
         """Puts what was written in place of what was there; with no rows, takes away what was there.
 
         Gives what the file now holds, by its path.
@@ -147,11 +149,18 @@ def _repetitive_columns(rows: pl.DataFrame) -> list[str]:
 
 
 def accepted_writer(paths: DataPaths, file: LandingFile) -> RowWriter:
-    return RowWriter(place(paths.lake, file), lake_schema(file.log), EVENT_TIME[file.log])
+    accepted = place(paths.lake, file)
+    return RowWriter(accepted, paths.aside(accepted), lake_schema(file.log), EVENT_TIME[file.log])
 
 
 def rejected_writer(paths: DataPaths, file: LandingFile) -> RowWriter:
-    return RowWriter(place(paths.quarantine, file), QUARANTINE_SCHEMA, None)
+    rejected = place(paths.quarantine, file)
+    return RowWriter(rejected, paths.aside(rejected), QUARANTINE_SCHEMA, None)
+
+
+def files(root: Place, log: Log) -> list[Place]:
+    """The files of a log in lake or quarantine, in the order of their log dates."""
+    return [root / log / name for name in names_in(root / log) if IN_PLACE.fullmatch(name)]
 
 
 def header_of(place: Path) -> list[str] | None:
@@ -161,7 +170,16 @@ def header_of(place: Path) -> list[str] | None:
     return json.loads(header) if header else None
 
 
-def empty_file(paths: DataPaths, log: Log) -> Path:
+def existing(places: Iterable[Place]) -> set[Place]:
+    """Which of these files there are; of an object store, by one listing for all of a log date."""
+    places = list(places)
+    there = {place for place in places if not is_object(place) and place.exists()}
+    for folder in {place.parent for place in places if is_object(place)}:
+        there |= {folder / name for name in names_in(folder)}
+    return there & set(places)
+
+
+def empty_file(paths: DataPaths, log: Log) -> Place:
     """A file of the lake that holds nothing but the columns of a log."""
     return partition(paths.lake, log, "1970-01-01") / "empty.parquet"
 
@@ -173,17 +191,26 @@ def ensure_lake(paths: DataPaths) -> None:
     """
     for log in Log:
         empty = empty_file(paths, log)
-        if not empty.exists() or pq.read_schema(empty).names != list(lake_schema(log)):
-            empty.parent.mkdir(parents=True, exist_ok=True)
-            aside = empty.with_name(f".{empty.name}.tmp")
+        if not _has_columns(paths, empty, list(lake_schema(log))):
+            aside = paths.aside(empty)
+            aside.parent.mkdir(parents=True, exist_ok=True)
             pl.DataFrame(schema=lake_schema(log)).write_parquet(aside)
             put_in_place(aside, empty)
 
 
+def _has_columns(paths: DataPaths, file: Place, columns: list[str]) -> bool:
+    try:
+        with paths.at_hand(file) as at_hand:
+            return pq.read_schema(at_hand).names == columns
+    except FileNotFoundError:
+        return False
+
+
 def lake_preview(paths: DataPaths, log: Log) -> str:
     """A few rows of a log, of its latest log date, as Markdown."""
-    newest = sorted((paths.lake / log).glob("log_date=*/*.parquet"), key=lambda file: file.parent.name)[-1]
+    newest = files(paths.lake, log)[-1]
     with duckdb.connect() as connection:
+        let_read(connection, paths.lake)
         return preview(connection, f"read_parquet({literal(newest)})")
 
 

@@ -1,7 +1,7 @@
 """The landing zone: which log files lie there, and which of them the lake has not taken yet.
 
-A file is named `<log>/<date>.<ext>`, `<log>/<date>.<part>.<ext>` or `<log>/<date>/<any name>.<ext>`. Nothing is ever
-written here.
+A file is named `<log>/<date>.<ext>`, `<log>/<date>.<part>.<ext>` or `<log>/<date>/<any name>.<ext>`; the zone is a folder,
+or a prefix of an object store. Nothing is ever written here.
 
 Not here: what is in a file (`warehouse.readers`), what was taken before (`warehouse.ledger`).
 """
@@ -18,6 +18,8 @@ from os import DirEntry
 from pathlib import Path
 
 from models.vocabulary import Log
+from warehouse import object_store
+from warehouse.object_store import Listed, Place, is_object
 
 EXTENSIONS = ("csv", "csv.gz", "jsonl", "jsonl.gz", "parquet")
 _EXTENSION = "|".join(re.escape(extension) for extension in EXTENSIONS)
@@ -54,6 +56,15 @@ class Stamp:
         stat = path.stat()
         return cls(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, time.time_ns())
 
+    @classmethod
+    def of_object(cls, listed: Listed) -> "Stamp":
+        """What a listing says of an object. Its tag, as a number, stands for the inode; it changes with the content, so
+        that no stamp of an object is a fresh one.
+        """
+        modified = int(listed.modified.timestamp()) * 10**9
+        tag = int.from_bytes(hashlib.sha256(listed.tag.encode()).digest()[:7])
+        return cls(listed.size, modified, 0, tag, modified + FRESH_NS)
+
 
 @dataclass(frozen=True, order=True)
 class LandingFile:
@@ -62,9 +73,13 @@ class LandingFile:
     log: Log
     log_date: date
     source_file: str
-    path: Path
+    path: Place
+    listed: Listed | None = field(default=None, compare=False)
+    """Of an object, what the listing said in which it was found: that, and nothing later, is what is read."""
 
     def stamp(self) -> Stamp:
+        if is_object(self.path):
+            return Stamp.of_object(self.listed or object_store.look_at(self.path))
         return Stamp.of(self.path)
 
     def sha256(self) -> str:
@@ -73,6 +88,8 @@ class LandingFile:
         Raises:
             OSError: the system does not let it be read.
         """
+        if is_object(self.path):
+            return object_store.sha256(self.path)
         with self.path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -88,8 +105,34 @@ class LandingZone:
         return [file for file in self.files if file.log == log]
 
 
-def scan(landing: Path) -> LandingZone:
+def scan(landing: Place) -> LandingZone:
     """Looks through the landing zone. One that is not there is empty: logs are dropped by others, in their own time."""
+    files, ignored = _objects(landing) if is_object(landing) else _files(landing)
+    order = list(Log)
+    files.sort(key=lambda file: (order.index(file.log), file.log_date, file.source_file))
+    return LandingZone(tuple(files), tuple(sorted(ignored)))
+
+
+def _objects(landing: Place) -> tuple[list[LandingFile], list[str]]:
+    """The log files among the objects under a prefix, and the other names."""
+    files: list[LandingFile] = []
+    ignored: list[str] = []
+    logs = {str(log): log for log in Log}
+    for name, listed in object_store.listed(landing).items():
+        of_log, _, source_file = name.partition("/")
+        # A name that ends in a slash stands for a folder, in some stores' consoles.
+        if name.endswith("/") or any(map(_is_being_written, name.split("/"))):
+            continue
+        log_date = _log_date(source_file) if of_log in logs and _is_text(source_file) else None
+        if log_date is None:
+            ignored.append(_printable(name))
+        else:
+            files.append(LandingFile(logs[of_log], log_date, source_file, landing / name, listed))
+    return files, ignored
+
+
+def _files(landing: Path) -> tuple[list[LandingFile], list[str]]:
+    """The log files in a folder, and the other names."""
     files: list[LandingFile] = []
     ignored: list[str] = []
     logs = {str(log): log for log in Log}
@@ -109,9 +152,7 @@ def scan(landing: Path) -> LandingZone:
                     ignored.append(_printable(f"{entry.name}/{source_file}"))
                 else:
                     files.append(LandingFile(logs[entry.name], log_date, source_file, Path(candidate.path)))
-    order = list(Log)
-    files.sort(key=lambda file: (order.index(file.log), file.log_date, file.source_file))
-    return LandingZone(tuple(files), tuple(sorted(ignored)))
+    return files, ignored
 
 
 def _entries(folder: Path) -> Iterator[DirEntry[str]]:

@@ -7,7 +7,10 @@ Not here: the load (`warehouse.loading`), files that are damaged (`warehouse.int
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+import re
+import shutil
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
 
@@ -22,11 +25,13 @@ from warehouse.contents import Content
 from warehouse.integrity import DamagedFile, LakeDamaged
 from warehouse.landing import LandingFile, Stamp
 from warehouse.ledger import IN_FLIGHT, NOT_KNOWN, Ledger, LoadedFile, now
-from warehouse.paths import DataPaths, remove
+from warehouse.object_store import Place
+from warehouse.paths import DataPaths, names_in, remove
 from warehouse.sql import literal
 
 log = logging.getLogger("sendmart")
 
+_ASIDE = re.compile(r"log_date=[^/]+/\.[^/]*\.parquet\.tmp")
 _NO_STAMP = Stamp(0, 0, 0, 0, 0)
 
 
@@ -35,54 +40,62 @@ def clear(paths: DataPaths, ledger: Ledger, of_log: Log, in_landing: Iterable[La
     noted = {lake.place(Path(), file): file for file in ledger.files(of_log)}
     to_be_taken = {lake.place(Path(), file) for file in in_landing}
     unsettled = {place for place, file in noted.items() if file.sha256 == IN_FLIGHT}
+    empty = lake.empty_file(paths, of_log).relative_to(paths.lake)
+    shutil.rmtree(paths.transfers, ignore_errors=True)
     for root in (paths.lake, paths.quarantine):
-        for file in _files(root / of_log):
-            place = file.relative_to(root)
-            if file.name.startswith("."):
-                remove(file)
-            elif place not in noted and file != lake.empty_file(paths, of_log):
+        for name in names_in(root / of_log):
+            place = Path(of_log) / name
+            if _ASIDE.fullmatch(name):
+                remove(root / place)
+            elif lake.IN_PLACE.fullmatch(name) and place not in noted and place != empty:
                 unsettled.add(place)
     for place in sorted(unsettled - to_be_taken):
         _note_as_it_lies(paths, ledger, of_log, place, noted.get(place))
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    for pattern in ("log_date=*/*.parquet", "log_date=*/.*.parquet.tmp"):
-        yield from folder.glob(pattern)
-
-
 def _note_as_it_lies(paths: DataPaths, ledger: Ledger, of_log: Log, place: Path, noted: LoadedFile | None) -> None:
-    files = {root: root / place for root in (paths.lake, paths.quarantine) if (root / place).exists()}
+    there = lake.existing(root / place for root in (paths.lake, paths.quarantine))
+    with ExitStack() as copies:
+        files = {one: copies.enter_context(paths.at_hand(one)) for one in there}
+        loaded = _as_it_lies(paths, of_log, place, noted, files)
+        log.warning(
+            "%s/%s is gone from the landing zone, and was not noted when it was taken: noted as the lake holds it,"
+            " %d rows accepted, %d quarantined", of_log, loaded.source_file, loaded.accepted, loaded.rejected,
+        )  # fmt: skip
+        contents = {paths.name_of(one): Content.of(file) for one, file in files.items()}
+        ledger.note_files([(loaded, _NO_STAMP)], contents)
+
+
+def _as_it_lies(
+    paths: DataPaths, of_log: Log, place: Path, noted: LoadedFile | None, files: Mapping[Place, Path]
+) -> LoadedFile:
+    """What the files of lake and quarantine, each at hand on the disk, say of the log file that they came from."""
+    accepted, rejected = paths.lake / place, paths.quarantine / place
     log_date = date.fromisoformat(place.parent.name.removeprefix("log_date="))
     try:
-        rows = {root: pq.read_metadata(file).num_rows for root, file in files.items()}
+        rows = {one: pq.read_metadata(file).num_rows for one, file in files.items()}
         source_file = noted.source_file if noted else _source_file(next(iter(files.values())))
-        first_event, last_event = _events(of_log, files[paths.lake]) if paths.lake in files else (None, None)
+        first_event, last_event = _events(of_log, files[accepted]) if accepted in files else (None, None)
     except (pa.ArrowException, duckdb.Error) as error:
         found = "was not noted when it was written, and cannot be read"
         name = noted.source_file if noted else "a file that is not known"
-        (file, *_) = files.values()
-        raise LakeDamaged([DamagedFile(of_log, log_date, name, file.relative_to(paths.data), found)]) from error
-    loaded = LoadedFile(
+        raise LakeDamaged(
+            [DamagedFile(of_log, log_date, name, paths.name_of(sorted(files, key=str)[0]), found)]
+        ) from error
+    return LoadedFile(
         log=of_log,
         source_file=source_file,
         log_date=log_date,
         sha256=NOT_KNOWN,
         refusal=None,
         records=sum(rows.values()),
-        accepted=rows.get(paths.lake, 0),
-        rejected=rows.get(paths.quarantine, 0),
+        accepted=rows.get(accepted, 0),
+        rejected=rows.get(rejected, 0),
         first_event=first_event,
         last_event=last_event,
         unknown_columns=(),
         loaded_at=now(),
     )
-    log.warning(
-        "%s/%s is gone from the landing zone, and was not noted when it was taken: noted as the lake holds it,"
-        " %d rows accepted, %d quarantined", of_log, loaded.source_file, loaded.accepted, loaded.rejected,
-    )  # fmt: skip
-    contents = {file.relative_to(paths.data): Content.of(file) for file in files.values()}
-    ledger.note_files([(loaded, _NO_STAMP)], contents)
 
 
 def _source_file(file: Path) -> str:

@@ -11,7 +11,6 @@ a function (`quality.admission.judge`).
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Protocol
 
 import polars as pl
@@ -21,10 +20,11 @@ from models.logs import COLUMNS, EVENT_TIME
 from models.masking import harmless
 from models.vocabulary import Log
 from warehouse import changes, lake
-from warehouse.contents import Content
+from warehouse.contents import Content, hash_of
 from warehouse.erasure.remembered import Remembered
 from warehouse.landing import LandingFile, Stamp
 from warehouse.ledger import Ledger, LoadedFile, now
+from warehouse.object_store import Place
 from warehouse.paths import DataPaths
 from warehouse.readers import open_records
 from warehouse.readers.records import Fault, Layout, ReconciliationError, Records, RefusedFile
@@ -113,7 +113,7 @@ class _Loader:
             return
         self._open.append(opened)
         try:
-            for records in _read(opened):
+            for records in _read(self._paths, opened):
                 self._pending.append((opened, records))
                 self._pending_rows += records.text.height
                 if self._pending_rows >= self._batch_rows:
@@ -221,13 +221,13 @@ class _Loader:
         changes.note(self._paths, self._ledger, [opened.file for opened, _ in taken])
         # Side by side: one after the other, the files of a batch would each wait for the disk.
         writers = [writer for opened, _ in taken for writer in (opened.accepted, opened.rejected)]
-        contents: dict[Path, Content] = {}
+        contents: dict[Place, Content] = {}
         with ThreadPoolExecutor(PUT_IN_PLACE_AT_A_TIME) as threads:
             for written in threads.map(lake.RowWriter.commit, writers):
                 contents |= written
         self._ledger.note_files(
             ((loaded, opened.stamp) for opened, loaded in taken),
-            {place.relative_to(self._paths.data): content for place, content in contents.items()},
+            {self._paths.name_of(place): content for place, content in contents.items()},
         )
         self._loaded += [loaded for _, loaded in taken]
 
@@ -236,13 +236,13 @@ class _VanishedFile(Exception):
     """A file that was there when the landing zone was looked at, and is no longer."""
 
 
-def _read(opened: _OpenFile) -> Iterator[Records]:
+def _read(paths: DataPaths, opened: _OpenFile) -> Iterator[Records]:
     """The records of a file, after its hash. A generator, so that only what goes wrong in reading is put down to the file.
 
     Raises:
         RefusedFile: it cannot be taken as a whole, or the system does not let it be read: then something else stands for
             its hash, and its stamp is noted as one not to be trusted, so that each refresh tries again.
-        _VanishedFile: it has gone.
+        _VanishedFile: it has gone, or, an object, is another by now.
     """
     columns = COLUMNS[opened.file.log]
     layout = Layout(
@@ -250,8 +250,10 @@ def _read(opened: _OpenFile) -> Iterator[Records]:
         tuple(column.name for column in columns if column.must_be_in_file),
     )
     try:
-        opened.sha256 = opened.file.sha256()
-        yield from open_records(opened.file.path, layout)
+        listed = opened.file.listed
+        with paths.at_hand(opened.file.path, listed and listed.tag) as file:
+            opened.sha256 = hash_of(file)
+            yield from open_records(file, layout)
     except FileNotFoundError as error:
         raise _VanishedFile from error
     except OSError as error:

@@ -37,7 +37,8 @@ from warehouse.erasure.remembered import ERASED_RAW_ROW
 from warehouse.landing import LandingFile
 from warehouse.ledger import LoadedFile
 from warehouse.limits import keep_within_limits
-from warehouse.paths import DataPaths, put_in_place
+from warehouse.object_store import let_read
+from warehouse.paths import DataPaths, exists, put_in_place
 from warehouse.readers.records import NOT_UTF8, TOO_LONG
 from warehouse.settings import Settings
 from warehouse.sql import literal
@@ -84,7 +85,7 @@ def export(
     kind = _kind(file.source_file)
     if not rows_only and kind != "parquet" and _still_lies(original, file):
         place = folder / file.log / file.source_file
-        with _aside(place) as aside, original.path.open("rb") as source:
+        with _aside(place) as aside, paths.at_hand(original.path) as lying, lying.open("rb") as source:
             shutil.copyfileobj(source, aside)
         return Mendable((place,), file.records, file.rejected, 0, is_copy=True)
     header = _header(paths, file) if kind == "csv" else None
@@ -175,8 +176,9 @@ def _good_rows(
 ) -> Iterator[tuple[int, bytes]]:
     """Rows in the lake by their number in the file, written as lines of it; of a file without a header, as JSON."""
     place = lake.place(paths.lake, file)
-    if not place.exists():
+    if not exists(place):
         return
+    let_read(connection, place)
     names = [column.name for column in COLUMNS[file.log]]
     values = ", ".join(f'cast("{name}" as varchar)' for name in names)
     cursor = connection.cursor().execute(

@@ -1,30 +1,46 @@
-"""Where things lie under the data folder, and how a file there is put in place.
+"""Where things lie: under the data folder, but for lake, published marts and exports that a setting puts elsewhere; and how
+a file there is put in place.
 
-Not here: what is in them; each has a module of its own.
+Not here: what is in them, each has a module of its own; object stores (`warehouse.object_store`).
 """
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock
+
+from warehouse import object_store
+from warehouse.object_store import Place, is_object
+
+if TYPE_CHECKING:
+    from warehouse.settings import Settings
 
 
 @dataclass(frozen=True)
 class DataPaths:
-    """The layout of the data folder."""
+    """The layout of the data folder, and what of it lies elsewhere."""
 
     data: Path
+    lake_elsewhere: Place | None = None
+    published_elsewhere: Place | None = None
+    exports_elsewhere: Place | None = None
+
+    @classmethod
+    def of(cls, settings: "Settings") -> "DataPaths":
+        return cls(settings.data, settings.lake, settings.published, settings.exports)
 
     @property
     def ledger(self) -> Path:
         return self.data / "ledger.sqlite"
 
     @property
-    def lake(self) -> Path:
-        return self.data / "lake"
+    def lake(self) -> Place:
+        return self.data / "lake" if self.lake_elsewhere is None else self.lake_elsewhere
 
     @property
     def quarantine(self) -> Path:
@@ -59,26 +75,48 @@ class DataPaths:
         return self.dbt_target / "column_lineage.json"
 
     @property
+    def transfers(self) -> Path:
+        """Files on their way to an object store, or from it."""
+        return self.warehouse / "transfers"
+
+    @property
+    def published(self) -> Path:
+        """What is published, on a disk: an object store is sent a copy."""
+        elsewhere = self.published_elsewhere
+        return self.data / "published" if elsewhere is None or is_object(elsewhere) else elsewhere
+
+    @property
+    def published_store(self) -> Place | None:
+        """Where in an object store what is published lies for those who read it; None where they read it on the disk."""
+        elsewhere = self.published_elsewhere
+        return elsewhere if elsewhere is not None and is_object(elsewhere) else None
+
+    @property
     def published_marts(self) -> Path:
-        return self.data / "published" / "marts.duckdb"
+        return self.published / "marts.duckdb"
+
+    @property
+    def current(self) -> Path:
+        """Says which build is published, and in which file."""
+        return self.published / "current.json"
 
     @property
     def kept_builds(self) -> Path:
         """Published builds, the current one included, to go back to: `<build id>.duckdb`."""
-        return self.data / "published" / "builds"
+        return self.published / "builds"
 
     @property
     def published_quarantine(self) -> Path:
-        return self.data / "published" / "quarantine.duckdb"
+        return self.published / "quarantine.duckdb"
 
     @property
     def audits(self) -> Path:
         """Pages that tell what was checked of a build, one each."""
-        return self.data / "published" / "audits"
+        return self.published / "audits"
 
     @property
-    def exports(self) -> Path:
-        return self.data / "exports"
+    def exports(self) -> Place:
+        return self.data / "exports" if self.exports_elsewhere is None else self.exports_elsewhere
 
     @property
     def dagster_home(self) -> Path:
@@ -94,7 +132,44 @@ class DataPaths:
         return self.data / ".writer.lock"
 
     def has_lake(self) -> bool:
-        return self.lake.is_dir()
+        return bool(object_store.listed(self.lake)) if is_object(self.lake) else self.lake.is_dir()
+
+    def name_of(self, place: Place) -> Path:
+        """A file of lake or quarantine as the ledger names it, wherever the lake lies."""
+        for name, root in (("lake", self.lake), ("quarantine", self.quarantine)):
+            if is_object(place) == is_object(root) and place.is_relative_to(root):
+                return Path(name) / place.relative_to(root)
+        raise ValueError(f"{place} is no file of lake or quarantine")
+
+    def place_named(self, name: Path) -> Place:
+        """Where the file of lake or quarantine lies that the ledger names so."""
+        first, *others = name.parts
+        return {"lake": self.lake, "quarantine": self.quarantine}[first].joinpath(*others)
+
+    def aside(self, place: Place) -> Path:
+        """Where a file is written before it is put in place: beside it, or on the disk for an object store."""
+        if is_object(place):
+            self.transfers.mkdir(parents=True, exist_ok=True)
+            return self.transfers / f"{secrets.token_hex(6)}-{place.name}"
+        return place.with_name(f".{place.name}.tmp")
+
+    @contextmanager
+    def at_hand(self, place: Place, tag: str | None = None) -> Iterator[Path]:
+        """A file on the disk that holds what lies at a place: itself, or a copy of an object for as long as it is needed.
+
+        Raises:
+            FileNotFoundError: it is not there.
+            object_store.ObjectChanged: it is no longer the object with this tag.
+        """
+        if not is_object(place):
+            yield place
+            return
+        copy = self.aside(place)
+        try:
+            object_store.fetch(place, copy, tag)
+            yield copy
+        finally:
+            copy.unlink(missing_ok=True)
 
     @contextmanager
     def writer(self, timeout: float = -1) -> Iterator[None]:
@@ -108,15 +183,34 @@ class DataPaths:
             yield
 
 
-def put_in_place(written: Path, place: Path) -> None:
+def put_in_place(written: Path, place: Place) -> None:
     """Moves a finished file to where it is read, so that at any moment, and after a power cut, there is one or the other."""
+    if is_object(place):
+        object_store.put(written, place)
+        written.unlink()
+        return
     sync_file(written)
     written.replace(place)
     sync_folder(place.parent)
 
 
-def remove(place: Path) -> None:
+def exists(place: Place) -> bool:
+    return object_store.exists(place) if is_object(place) else place.exists()
+
+
+def names_in(folder: Place) -> list[str]:
+    """The names of the files below a folder or prefix, in order; none where it is not there."""
+    if is_object(folder):
+        return sorted(object_store.listed(folder))
+    below = (Path(inner, name) for inner, _, files in os.walk(folder) for name in files)
+    return sorted(file.relative_to(folder).as_posix() for file in below)
+
+
+def remove(place: Place) -> None:
     """Removes a file that may not be there."""
+    if is_object(place):
+        object_store.remove(place)
+        return
     if place.exists():
         place.unlink()
         sync_folder(place.parent)

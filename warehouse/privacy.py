@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from warehouse.object_store import Place, is_object
 from warehouse.paths import DataPaths
 from warehouse.settings import Settings
 
@@ -17,22 +18,31 @@ def write_for(settings: Settings) -> None:
 
 
 def tighten(settings: Settings, paths: DataPaths) -> None:
-    """Takes from what already lies in the data folder the permissions that the mask takes from what is written now.
+    """Takes from what already lies in the data folder, or where a setting puts part of it, the permissions that the mask
+    takes from what is written now.
 
     What lies in a folder is looked at only where the folder itself is too open, so that an old data folder is put right
     once, and a new one costs nothing.
     """
     mask = int(settings.umask, 8)
-    for place in sorted(paths.data.iterdir()) if paths.data.is_dir() else []:
-        if place == settings.landing or settings.landing.is_relative_to(place):
+    places = sorted(paths.data.iterdir()) if paths.data.is_dir() else []
+    places += [
+        place for place in (paths.lake, paths.published, paths.exports) if not is_object(place) and place.is_dir()
+    ]
+    for place in dict.fromkeys(places):
+        if _holds(place, settings.landing):
             continue
         if _is_too_open(place, mask):
             for inner in _inside(place):
                 _close(inner, mask)
             _close(place, mask)
     # Other systems drop files as other users: they must get through to a landing zone within.
-    through = 0o011 if settings.landing.is_relative_to(paths.data) else 0
+    through = 0o011 if _holds(paths.data, settings.landing) else 0
     _close(paths.data, mask & ~through)
+
+
+def _holds(folder: Path, landing: Place) -> bool:
+    return not is_object(landing) and landing.is_relative_to(folder)
 
 
 def _inside(place: Path) -> Iterator[Path]:

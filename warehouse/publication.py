@@ -4,8 +4,8 @@ Readers keep the file that they have open; who opens it next sees the new build.
 the one that is read. The last published builds are kept, `published/builds/<build id>.duckdb`: the current one is the same
 file under a second name, so that it takes no space of its own until another is published.
 
-The published file itself says which build it is, and is believed: a kill after the rename leaves only a ledger that does
-not know of it yet (`settle`).
+The published file itself says which build it is, and is believed: a kill after the rename leaves only a ledger, and a
+`current.json`, that do not know of it yet (`settle`).
 
 Not here: whether a candidate may be published (`quality.gate`), what changed between builds (`warehouse.comparison`).
 """
@@ -16,12 +16,13 @@ import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
 
 from models.marts import MARTS, NUMBER, NUMBER_HASH, SCHEMA, columns, description, published_columns
+from warehouse import current
 from warehouse.build import sendmart_version
 from warehouse.duckdb_files import fault_of
 from warehouse.keyed_hash import keyed_hash
@@ -65,14 +66,17 @@ def publish(settings: Settings, paths: DataPaths, ledger: Ledger, build: Build) 
         connection.execute("checkpoint publication")
         connection.execute("detach publication")
     # That which is published now may come from a version that kept none.
-    if (current := published_build(paths)) and not _kept(paths, current[0]).exists():
-        _keep(paths, place, current[0])
+    if (before := published_build(paths)) and not _kept(paths, before[0]).exists():
+        _keep(paths, place, before[0])
     _keep(paths, aside, build.build_id)
     # Published again, under another setting: what was exported of it is not what it is about to hold.
     ledger.forget_exports_of(build.build_id)
+    current.send_builds(paths)
     _swap_in(paths, aside)
+    current.announce(paths)
     ledger.note_publication(build.build_id, published_at)
     prune(paths, ledger, settings.kept_builds)
+    current.tidy(paths)
     return published_at
 
 
@@ -80,6 +84,8 @@ def is_published(settings: Settings, paths: DataPaths, ledger: Ledger, build: Bu
     """Whether the build is what is published, with its numbers masked or not as is set."""
     last = ledger.last_publication()
     if last is None or last[0] != build.build_id or not paths.published_marts.exists():
+        return False
+    if not current.is_announced(paths, build.build_id):
         return False
     try:
         return _is_masked(paths.published_marts) == settings.mask_numbers
@@ -92,26 +98,34 @@ def published_build(paths: DataPaths) -> tuple[str, datetime] | None:
     if not paths.published_marts.exists():
         return None
     try:
-        with duckdb.connect() as connection:
-            connection.execute(f"attach {literal(paths.published_marts)} as publication (read_only)")
-            build_id, published_at = connection.execute(
-                f"select build_id, published_at from publication.{SCHEMA}.build_info"
-            ).fetchone()
+        build_id, published_at, _ = current.build_info(paths.published_marts)
     except duckdb.Error as error:
         log.warning("%s cannot be read: %s", paths.published_marts, error)
         return None
-    return build_id, published_at.replace(tzinfo=UTC)
+    return build_id, published_at
 
 
 def settle(paths: DataPaths, ledger: Ledger) -> None:
-    """Has the ledger know of what was published, or gone back to, where a kill came in between."""
-    current, last = published_build(paths), ledger.last_publication()
-    if current is None or (last is not None and last[0] == current[0]):
+    """Has the ledger, and all who read, know of what was published, or gone back to, where a kill came in between."""
+    published, last = published_build(paths), ledger.last_publication()
+    if published is None:
         return
-    if current in [(publication.build_id, publication.published_at) for publication in ledger.publications()]:
-        ledger.note_publication(current[0], now(), went_back_from=last[0])
+    if not current.is_announced(paths, published[0]):
+        current.announce(paths)
+    if last is not None and last[0] == published[0]:
+        return
+    if published in [(publication.build_id, publication.published_at) for publication in ledger.publications()]:
+        ledger.note_publication(published[0], now(), went_back_from=last[0])
     else:
-        ledger.note_publication(*current)
+        ledger.note_publication(*published)
+
+
+def send_erased(paths: DataPaths) -> None:
+    """Has everybody read what files of builds and pages hold after an erasure, and no longer what they held before."""
+    current.send(paths, *sorted(paths.audits.glob("*.html")))
+    if published_build(paths):
+        current.announce(paths)
+    current.tidy(paths)
 
 
 # --- kept builds
@@ -147,8 +161,8 @@ def before(paths: DataPaths, ledger: Ledger) -> str | None:
     last = ledger.last_publication()
     if last is None or last[0] not in history:
         return None
-    current = len(history) - 1 - history[::-1].index(last[0])
-    earlier = (build_id for build_id in reversed(history[:current]) if build_id not in left | {last[0]})
+    last_time = len(history) - 1 - history[::-1].index(last[0])
+    earlier = (build_id for build_id in reversed(history[:last_time]) if build_id not in left | {last[0]})
     there = (build_id for build_id in earlier if _kept(paths, build_id).exists())
     return next((build_id for build_id in there if not fault_of(_kept(paths, build_id))), None)
 
@@ -163,19 +177,20 @@ def go_back(settings: Settings, paths: DataPaths, ledger: Ledger, build_id: str)
             now.
     """
     settle(paths, ledger)
-    kept, current = kept_file(paths, ledger, build_id), ledger.last_publication()[0]
-    if build_id == current:
+    kept, left = kept_file(paths, ledger, build_id), ledger.last_publication()[0]
+    if build_id == left:
         raise NotKept(f"build {build_id} is what is published")
     if fault := fault_of(kept):
         raise NotKept(f"{fault}: what is published stays; sendmart status names the builds that are kept")
     if settings.mask_numbers and not _is_masked(kept):
         raise NotKept(f"build {build_id} was published with whole numbers, and SENDMART_MASK_NUMBERS is set")
-    if not _kept(paths, current).exists() and paths.published_marts.exists():
-        _keep(paths, paths.published_marts, current)
+    if not _kept(paths, left).exists() and paths.published_marts.exists():
+        _keep(paths, paths.published_marts, left)
     aside = paths.published_marts.with_name(f".{paths.published_marts.name}.tmp")
     _link(kept, aside)
     _swap_in(paths, aside)
-    ledger.note_publication(build_id, now(), went_back_from=current)
+    current.announce(paths)
+    ledger.note_publication(build_id, now(), went_back_from=left)
 
 
 def prune(paths: DataPaths, ledger: Ledger, keep: int) -> list[str]:

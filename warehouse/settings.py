@@ -13,15 +13,17 @@ import logging
 import os
 import re
 from datetime import UTC, date, datetime
+from itertools import permutations
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.vocabulary import ConversionRateDenominator, Log
+from warehouse.object_store import SCHEME, Place, is_object, place_of
 
 PROJECT = Path(__file__).resolve().parent.parent
 PREFIX = "SENDMART_"
@@ -43,6 +45,10 @@ def _from_project(path: Path) -> Path:
     if folder.exists() and not folder.is_dir():
         raise ValueError("must be a folder")
     return folder
+
+
+def _folder_or_prefix(value: str | Path) -> Place:
+    return place_of(value) if str(value).startswith(SCHEME) else _from_project(Path(value))
 
 
 def _writable(path: Path) -> Path:
@@ -120,7 +126,7 @@ def _date(value: str | date) -> date:
 
 
 _OF_THE_MACHINE = {
-    "landing", "data", "temp_directory", "hash_key_file", "umask",
+    "landing", "data", "lake", "published", "exports", "temp_directory", "hash_key_file", "umask",
     "alerts", "logs_due_hours", "daily_logs", "night_at", "exports_at", "first_log_date",
     "reports_host", "reports_port", "reports_show_numbers",
 }  # fmt: skip
@@ -128,6 +134,8 @@ _OF_THE_MACHINE = {
 _SECRET = {"alerts"}
 
 Folder = Annotated[Path, AfterValidator(_from_project)]
+FolderOrPrefix = Annotated[str | Path, AfterValidator(_folder_or_prefix)]
+"""A folder, or a prefix of an object store, `s3://bucket/prefix` (`warehouse.object_store`)."""
 
 
 class Settings(BaseSettings):
@@ -137,10 +145,19 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True, validate_default=True
     )
 
-    landing: Folder = Field(Path("data/landing"), description="The landing zone: where the log files are dropped.")
+    landing: FolderOrPrefix = Field(
+        Path("data/landing"), description="The landing zone: where the log files are dropped; may be s3://…"
+    )
     data: Folder = Field(
         Path("data"), description="Where lake, quarantine, warehouse, published marts and exports live."
     )
+    lake: FolderOrPrefix | None = Field(
+        None, description="Where the lake lies; by default in the data folder; may be s3://…"
+    )
+    published: FolderOrPrefix | None = Field(
+        None, description="Where published marts lie for those who read them; may be s3://…"
+    )
+    exports: FolderOrPrefix | None = Field(None, description="Where the CSV exports lie; may be s3://…")
     reporting_currency: Annotated[str, AfterValidator(_currency)] = Field(
         "USD", description="The currency of every revenue figure."
     )
@@ -224,6 +241,16 @@ class Settings(BaseSettings):
         False, description="Whether the report pages and what is fetched from them show phone numbers in whole."
     )
 
+    @model_validator(mode="after")
+    def _each_prefix_for_itself(self) -> Self:
+        prefixes = [
+            place for place in (self.landing, self.lake, self.published, self.exports) if place and is_object(place)
+        ]
+        for one, other in permutations(prefixes, 2):
+            if one.is_relative_to(other):
+                raise ValueError(f"landing zone, lake, published marts and exports: {one} must not be in {other}")
+        return self
+
     @property
     def time_zone(self) -> ZoneInfo:
         return ZoneInfo(self.report_timezone)
@@ -268,7 +295,10 @@ def load_settings() -> Settings:
     try:
         settings = Settings(_env_file=DOTENV)
     except ValidationError as error:
-        problems += [_complaint(str(fault["loc"][0]), fault["msg"], fault["input"]) for fault in error.errors()]
+        problems += [
+            _complaint(str(fault["loc"][0]), fault["msg"], fault["input"]) if fault["loc"] else _words(fault["msg"])
+            for fault in error.errors()
+        ]
     if problems:
         raise SettingsError("\n".join(problems))
     return settings

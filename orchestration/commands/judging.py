@@ -8,6 +8,7 @@ import typer
 
 from orchestration import telling
 from orchestration.commands.common import SENSELESS, named, open_warehouse
+from warehouse.object_store import is_object
 
 
 def status() -> None:
@@ -21,8 +22,12 @@ def accept(
 ) -> None:
     """Accept what was found in this content of this file: it no longer holds publication back."""
     warehouse = open_warehouse()
-    with contextlib.suppress(ValueError):
-        file = Path(file).absolute().relative_to(warehouse.settings.landing).as_posix()
+    landing = warehouse.settings.landing
+    if is_object(landing):
+        file = file.removeprefix(f"{landing}/")
+    else:
+        with contextlib.suppress(ValueError):
+            file = Path(file).absolute().relative_to(landing).as_posix()
     if not reason.strip():
         typer.echo("--reason must say why", err=True)
         raise typer.Exit(SENSELESS)

@@ -12,6 +12,7 @@ from orchestration.commands.common import FAILED, SENSELESS, named, open_warehou
 from orchestration.telling import console
 from warehouse.mending import CannotBeMended
 from warehouse.mending import export as export_to_mend
+from warehouse.object_store import is_object
 
 app = typer.Typer(name="quarantine", no_args_is_help=True, help="Rows in quarantine: see them, and mend them.")
 
@@ -45,7 +46,7 @@ def export(
     """
     warehouse = open_warehouse()
     landing = warehouse.settings.landing
-    if to.absolute().resolve().is_relative_to(landing.resolve()):
+    if not is_object(landing) and to.absolute().resolve().is_relative_to(landing.resolve()):
         typer.echo(f"--to must not be in the landing zone {landing}: mend first, then drop", err=True)
         raise typer.Exit(SENSELESS)
     name = file and file.removeprefix(f"{log}/")

@@ -9,6 +9,7 @@ import typer
 
 from orchestration import telling
 from orchestration.commands.common import SENSELESS, open_warehouse
+from warehouse.object_store import is_object
 from warehouse.settings import is_set
 
 
@@ -32,9 +33,14 @@ def sample(
 
     warehouse = open_warehouse()
     folder = to or warehouse.settings.landing
+    if is_object(folder) and not first_run:
+        typer.echo(f"{folder} is in an object store: give a folder with --to, and copy it there", err=True)
+        raise typer.Exit(SENSELESS)
+    if first_run and (is_set("landing") or warehouse.paths.has_lake()):
+        return
     if first_run:
         in_use = folder.is_dir() and any(folder.iterdir())
-        if in_use or is_set("landing") or warehouse.paths.has_lake():
+        if in_use:
             return
     # Written aside and renamed on a first run: broken off, it leaves no half of a sample to be taken for the whole.
     aside = folder.with_name(f".{folder.name}.tmp") if first_run else folder

@@ -13,7 +13,7 @@ import dagster as dg
 from models.marts import DBT_MARTS
 from orchestration import metadata, stages
 from orchestration.defs.build import check_of
-from orchestration.defs.common import OWNERS
+from orchestration.defs.common import OWNERS, POOL, tried_again
 from orchestration.resources import WarehouseResource
 from quality.audit import expected_checks
 
@@ -32,6 +32,7 @@ MARTS = [dg.AssetKey(["marts", mart]) for mart in DBT_MARTS]
     deps=MARTS,
     group_name="audit",
     owners=OWNERS,
+    pool=POOL,
     kinds={"pandera", "greatexpectations"},
     tags=metadata.tags("audit", ()),
     code_version=metadata.code_version("quality/audit", "models/marts.py"),
@@ -42,6 +43,7 @@ MARTS = [dg.AssetKey(["marts", mart]) for mart in DBT_MARTS]
         for name in sorted(expected_checks())
     ],
 )
+@tried_again
 def candidate_audit(warehouse: WarehouseResource) -> Iterator[Any]:
     opened = warehouse.open()
     results = stages.audit_candidate(opened)

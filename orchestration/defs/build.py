@@ -17,7 +17,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_
 
 from models.checks import CheckResult
 from orchestration import metadata, stages
-from orchestration.defs.common import OWNERS
+from orchestration.defs.common import OWNERS, POOL, tried_again
 from orchestration.resources import WarehouseResource
 from orchestration.stages import Warehouse
 from warehouse.build import BuiltNode, built_marts, built_tables
@@ -87,7 +87,8 @@ _NODES = {name: node for name, node in _MANIFEST["nodes"].items() if node["resou
 _ASSETS = {name: _TRANSLATOR.get_asset_key(node) for name, node in {**_NODES, **_MANIFEST["sources"]}.items()}
 
 
-@dbt_assets(manifest=_MANIFEST, name="build", dagster_dbt_translator=_TRANSLATOR)
+@dbt_assets(manifest=_MANIFEST, name="build", dagster_dbt_translator=_TRANSLATOR, pool=POOL)
+@tried_again
 def dbt_build(context: dg.AssetExecutionContext, config: BuildConfig, warehouse: WarehouseResource) -> Iterator[Any]:
     opened = warehouse.open()
     candidate = opened.ledger.candidate()

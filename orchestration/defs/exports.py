@@ -9,7 +9,7 @@ import dagster as dg
 
 from models.marts import columns, description
 from orchestration import metadata, stages
-from orchestration.defs.common import OWNERS
+from orchestration.defs.common import OWNERS, POOL, tried_again
 from orchestration.defs.publication import PUBLISHED_MARTS
 from orchestration.resources import WarehouseResource
 from warehouse.exports import REPORTS, Unchanged
@@ -33,6 +33,7 @@ def _asset_of(report: str) -> dg.AssetsDefinition:
         deps=[PUBLISHED_MARTS],
         group_name="exports",
         owners=OWNERS,
+        pool=POOL,
         kinds={"csv"},
         tags=metadata.tags("exports", (column.name for column in columns(report))),
         code_version=_CODE,
@@ -40,6 +41,7 @@ def _asset_of(report: str) -> dg.AssetsDefinition:
         output_required=False,
         description=f"CSV of the published mart. {description(report)}",
     )
+    @tried_again
     def export(config: ExportConfig, warehouse: WarehouseResource) -> Iterator[dg.MaterializeResult]:
         opened = warehouse.open()
         if config.only_new and report not in stages.unexported(opened):
@@ -68,11 +70,13 @@ def _asset_of(report: str) -> dg.AssetsDefinition:
     key=dg.AssetKey(["exports", "pruned"]),
     group_name="exports",
     owners=OWNERS,
+    pool=POOL,
     kinds={"csv"},
     tags=metadata.tags("exports", ()),
     code_version=_CODE,
     description="Deletes exports older than SENDMART_EXPORT_RETENTION_DAYS, by the moment in their name.",
 )
+@tried_again
 def pruned(warehouse: WarehouseResource) -> dg.MaterializeResult:
     deleted = stages.prune_exports(warehouse.open())
     return dg.MaterializeResult(metadata={"deleted": len(deleted), "files": ", ".join(deleted[:50]) or "none"})

@@ -19,7 +19,7 @@ from models.logs import COLUMNS, CONTRACTS
 from models.masking import harmless
 from models.vocabulary import Log
 from orchestration import metadata, stages
-from orchestration.defs.common import OWNERS
+from orchestration.defs.common import OWNERS, POOL, tried_again
 from orchestration.resources import WarehouseResource
 from warehouse import lateness
 from warehouse.lake import lake_preview
@@ -101,6 +101,7 @@ def _asset_of(log: Log) -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run(),
         group_name="logs",
         owners=OWNERS,
+        pool=POOL,
         kinds={"parquet", "pandera"},
         tags=metadata.tags("logs", (column.name for column in COLUMNS[log])),
         code_version=_CODE,
@@ -112,6 +113,7 @@ def _asset_of(log: Log) -> dg.AssetsDefinition:
         " that is missing had no file.",
         check_specs=[check],
     )
+    @tried_again
     def load(context: dg.AssetExecutionContext, config: LoadConfig, warehouse: WarehouseResource) -> Iterator[Any]:
         opened = warehouse.open()
         dates = _dates_of(context)

@@ -12,7 +12,7 @@ import dagster as dg
 from models.marts import MARTS, columns
 from orchestration import metadata, stages
 from orchestration.defs.audit import AUDIT
-from orchestration.defs.common import OWNERS
+from orchestration.defs.common import OWNERS, POOL, tried_again
 from orchestration.resources import WarehouseResource
 
 PUBLISHED_MARTS = dg.AssetKey(["published", "marts"])
@@ -23,12 +23,14 @@ PUBLISHED_MARTS = dg.AssetKey(["published", "marts"])
     deps=[AUDIT],
     group_name="published",
     owners=OWNERS,
+    pool=POOL,
     kinds={"duckdb"},
     tags=metadata.tags("published", (column.name for mart in MARTS for column in columns(mart))),
     code_version=metadata.code_version("warehouse/publication.py", "warehouse/privacy.py", "models/marts.py"),
     description="published/marts.duckdb: what analysts query and exports are made from. Swapped in whole, and only"
     " when every blocking check of the build was carried out and holds.",
 )
+@tried_again
 def published_marts(warehouse: WarehouseResource) -> dg.MaterializeResult:
     opened = warehouse.open()
     # What is decided on is what is published: nobody may build in between.

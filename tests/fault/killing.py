@@ -108,12 +108,14 @@ IN_A_PUBLICATION = {
     "the copy says which build it is": after("warehouse.publication._add_build_info"),
     "the copy is about to be kept": before("warehouse.publication.put_in_place"),
     "the copy is kept, and about to be swapped in": before("warehouse.publication.put_in_place", call=2),
+    "the copy is swapped in, and current.json names the one before": before("warehouse.current.announce"),
     "the copy is swapped in, the ledger does not know": before("warehouse.ledger.Ledger.note_publication"),
     "the ledger knows, old builds are not pruned": before("warehouse.publication.prune"),
     "the ledger knows, nothing is exported": after("warehouse.ledger.Ledger.note_publication"),
 }
 IN_A_ROLLBACK = {
     "the earlier build is about to be swapped in": before("warehouse.publication.put_in_place", given="marts.duckdb"),
+    "the earlier build is swapped in, and current.json names the later": before("warehouse.current.announce"),
     "the earlier build is swapped in, the ledger does not know": before("warehouse.ledger.Ledger.note_publication"),
     "the ledger knows that there was a way back": after("warehouse.ledger.Ledger.note_publication"),
 }

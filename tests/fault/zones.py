@@ -23,6 +23,7 @@ from orchestration.stages import Warehouse
 from tests.oracle.landing_zones import write_landing_zone
 from tests.running import all_marts, exported_rows
 from warehouse import landing
+from warehouse.contents import hash_of
 from warehouse.exports import REPORTS
 from warehouse.settings import load_settings
 
@@ -166,6 +167,9 @@ def quarantine_of(file: Path) -> Counter:
 def assert_same(warehouse: Warehouse, expected: Outcome) -> None:
     work = stages.find_work(warehouse)
     assert work.is_nothing, work
+    assert json.loads(warehouse.paths.current.read_text())["marts"]["sha256"] == hash_of(
+        warehouse.paths.published_marts
+    )
     found = outcome(warehouse)
     assert [name for name in expected if found[name] != expected[name]] == []
 

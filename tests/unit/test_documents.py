@@ -8,6 +8,7 @@ from models.marts import columns
 from models.runbook import Code
 from warehouse.exports import CAMPAIGN_REPORT_COLUMNS
 from warehouse.settings import PREFIX, PROJECT, Settings
+from warehouse.settings_example import settings_example
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 
@@ -24,6 +25,10 @@ def test_the_readme_lists_every_setting_with_its_default() -> None:
         if field.default_factory is None and field.default is not None:
             default = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
             assert listed[PREFIX + name.upper()] == f"`{default}`"
+
+
+def test_the_example_of_settings_is_that_of_the_settings() -> None:
+    assert (PROJECT / ".env.example").read_text(encoding="utf-8") == settings_example() + "\n", "run: make docs"
 
 
 def test_links_in_the_documents_lead_somewhere() -> None:

@@ -210,7 +210,10 @@ def test_how_an_export_was_written_is_seen_in_its_first_row(tmp_path: Path, reco
     file = tmp_path / "delivery_status" / "x.csv"
     file.parent.mkdir()
     file.write_text(f"{header},provider,provider_status,error_code\n{record}\n")
-    assert _form_of(file) == (f"{header},provider,provider_status,error_code".split(","), is_spreadsheet)
+    assert _form_of(file, "delivery_status") == (
+        f"{header},provider,provider_status,error_code".split(","),
+        is_spreadsheet,
+    )
 
 
 # --- who may read

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from warehouse.paths import DataPaths
 from warehouse.settings import PROJECT, SettingsError, is_set, load_settings
 
 DEFAULTS = {
@@ -198,3 +199,41 @@ def test_duckdb_spills_to_a_folder_of_its_own_for_each_data_folder(monkeypatch, 
     assert {of_default.parent, of_another.parent} == {tmp_path}
     assert of_default != of_another
     assert str(tmp_path) not in load_settings().as_json()
+
+
+def test_landing_zone_lake_published_marts_and_exports_may_each_lie_in_an_object_store_or_another_folder(monkeypatch):
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    monkeypatch.setenv("SENDMART_LANDING", "s3://drop/logs/")
+    monkeypatch.setenv("SENDMART_LAKE", "elsewhere/lake")
+    monkeypatch.setenv("SENDMART_PUBLISHED", "s3://warehouse/published")
+    settings = load_settings()
+    paths = DataPaths.of(settings)
+    assert (str(settings.landing), str(settings.landing / "sends")) == ("s3://drop/logs", "s3://drop/logs/sends")
+    assert paths.lake == PROJECT / "elsewhere" / "lake"
+    assert paths.published_marts == DEFAULTS["data"] / "published" / "marts.duckdb", "the data folder keeps a copy"
+    assert str(paths.published_store) == "s3://warehouse/published"
+    assert paths.exports == DEFAULTS["data"] / "exports"
+    assert "drop" not in settings.as_json() + str(settings.altering_figures())
+    for name in (
+        Path("lake/sends/log_date=2026-01-05/a.parquet"),
+        Path("quarantine/sends/log_date=2026-01-05/a.parquet"),
+    ):
+        assert paths.name_of(paths.place_named(name)) == name
+
+
+@pytest.mark.parametrize(
+    "prefix", ["s3://", "s3://UPPER/lake", "s3://bucket/a*b", "s3://bucket//lake", "s3://bucket/{lake}"]
+)
+def test_a_prefix_is_a_bucket_and_plain_names(monkeypatch, prefix):
+    monkeypatch.setenv("SENDMART_LAKE", prefix)
+    with pytest.raises(SettingsError, match="SENDMART_LAKE: must be s3://bucket/prefix"):
+        load_settings()
+
+
+def test_no_prefix_is_in_another(monkeypatch):
+    monkeypatch.setenv("SENDMART_LANDING", "s3://warehouse/all")
+    monkeypatch.setenv("SENDMART_LAKE", "s3://warehouse/all-of-the-lake")
+    assert load_settings().lake
+    monkeypatch.setenv("SENDMART_LAKE", "s3://warehouse/all/lake")
+    with pytest.raises(SettingsError, match="s3://warehouse/all/lake must not be in s3://warehouse/all"):
+        load_settings()

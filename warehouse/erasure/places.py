@@ -8,7 +8,6 @@ Not here: rows that come later (`warehouse.erasure.remembered`), `published/quar
 quarantine (`warehouse.lake`).
 """
 
-import hashlib
 import json
 import os
 import re
@@ -26,12 +25,14 @@ from models.marts import NUMBER_HASH, published_columns
 from models.masking import masked_number
 from models.vocabulary import Log
 from warehouse import lake
+from warehouse.contents import hash_of
 from warehouse.erasure.remembered import CONTACT, ERASED_RAW_ROW, NUMBER, Remembered
 from warehouse.export_scope import CONTACT_REPORTS
 from warehouse.exports import FORMULA_START
 from warehouse.ledger import Ledger
 from warehouse.limits import keep_within_limits
-from warehouse.paths import DataPaths, put_in_place, remove
+from warehouse.object_store import Place, is_object, let_read
+from warehouse.paths import DataPaths, exists, names_in, put_in_place, remove
 from warehouse.rewriting import Column, columns_of, tables, write_anew
 from warehouse.settings import Settings
 from warehouse.sql import literal
@@ -41,6 +42,7 @@ Standing = dict[str, dict[str, str]]
 
 _LOGS = tuple(log for log in Log if "contact_id" in lake.lake_schema(log))
 _CELL = re.compile(r'("(?:[^"]|"")*"|[^,\n]*)[,\n]')
+_EXPORT = re.compile(r"[^./][^/]*\.csv")
 _FIRST_RECORD_CHARACTERS = 1 << 20
 
 
@@ -52,6 +54,7 @@ def erase_everywhere(settings: Settings, paths: DataPaths, ledger: Ledger, remem
     _throw_away_half_written(paths)
     with duckdb.connect() as connection:
         keep_within_limits(connection, settings)
+        let_read(connection, paths.lake)
         remembered.hashes.show(connection)
         builds = _published_builds(paths)
         _note_numbers(connection, paths, builds, remembered)
@@ -59,8 +62,8 @@ def erase_everywhere(settings: Settings, paths: DataPaths, ledger: Ledger, remem
             "lake": sum(_erase_log(connection, paths, ledger, log, remembered) for log in _LOGS),
             "quarantine": _erase_quarantine(paths, ledger, remembered),
             "published builds": sum(_erase_build(connection, names, remembered) for names in builds),
-            "exports": sum(_erase_export(connection, file, remembered) for file in _exports(paths)),
-            "audit pages": sum(_erase_page(page, remembered) for page in sorted(paths.audits.glob("*.html"))),
+            "exports": sum(_erase_export(connection, paths, file, remembered) for file in _exports(paths)),
+            "audit pages": sum(_erase_page(paths, page, remembered) for page in sorted(paths.audits.glob("*.html"))),
         }
     _throw_away_build(settings, paths, ledger)
     ledger.rewrite_texts(remembered.text)
@@ -69,9 +72,10 @@ def erase_everywhere(settings: Settings, paths: DataPaths, ledger: Ledger, remem
 
 def _throw_away_half_written(paths: DataPaths) -> None:
     """Whatever a process that was killed left aside: nobody reads it, and it may hold the erased."""
-    for folder in (paths.lake, paths.quarantine, paths.published_marts.parent, paths.exports):
-        for file in sorted(folder.rglob(".*.tmp*")):
-            remove(file)
+    folders = (paths.lake, paths.quarantine, paths.published, paths.exports)
+    half_written = [file for folder in folders if not is_object(folder) for file in folder.rglob(".*.tmp*")]
+    for file in sorted([*half_written, *paths.transfers.glob("*")]):
+        remove(file)
 
 
 def _standing(
@@ -171,8 +175,9 @@ def _erase_log(
         return 0
     where = " or ".join(f"{column} in ({_listed(values)})" for column, values in standing.items())
     holding = connection.execute(f"select distinct filename from {relation} where {where} order by 1").fetchall()
-    for (file,) in holding:
-        _rewrite(paths, ledger, Path(file), lake.lake_schema(log), lambda rows: remembered.rows(log, rows))
+    for (name,) in holding:
+        file = paths.lake / log / "/".join(name.split("/")[-2:])
+        _rewrite(paths, ledger, file, lake.lake_schema(log), lambda rows: remembered.rows(log, rows))
     return len(holding)
 
 
@@ -200,23 +205,24 @@ def _batches(file: Path) -> Iterable[pl.DataFrame]:
 def _rewrite(
     paths: DataPaths,
     ledger: Ledger,
-    file: Path,
+    place: Place,
     schema: dict[str, pl.DataType],
     change: Callable[[pl.DataFrame], pl.DataFrame],
 ) -> None:
     """Writes a file of lake or quarantine anew, its rows in their order."""
-    writer = lake.RowWriter(file, schema, None)
-    writer.header = lake.header_of(file) or ()
+    writer = lake.RowWriter(place, paths.aside(place), schema, None)
     try:
-        for rows in _batches(file):
-            late = [pl.lit(None, kind).alias(name) for name, kind in schema.items() if name not in rows.columns]
-            writer.write(change(rows.with_columns(late)))
+        with paths.at_hand(place) as file:
+            writer.header = lake.header_of(file) or ()
+            for rows in _batches(file):
+                late = [pl.lit(None, kind).alias(name) for name, kind in schema.items() if name not in rows.columns]
+                writer.write(change(rows.with_columns(late)))
     except BaseException:
         writer.discard()
         raise
     # Forgotten first: killed in between, it is held to neither the old content nor the new.
-    ledger.forget_contents([file.relative_to(paths.data)])
-    ledger.note_contents({place.relative_to(paths.data): content for place, content in writer.commit().items()})
+    ledger.forget_contents([paths.name_of(place)])
+    ledger.note_contents({paths.name_of(written): content for written, content in writer.commit().items()})
 
 
 def come_from(paths: DataPaths, ledger: Ledger) -> list[str]:
@@ -225,6 +231,7 @@ def come_from(paths: DataPaths, ledger: Ledger) -> list[str]:
     tokens = {kind: [one.token for one in ledger.erased() if one.kind == kind] for kind in (CONTACT, NUMBER)}
     found: set[str] = set()
     with duckdb.connect() as connection:
+        let_read(connection, paths.lake)
         for log in _LOGS:
             also = (
                 f" or mobile_number in ({_listed(tokens[NUMBER])})" if "mobile_number" in lake.lake_schema(log) else ""
@@ -253,7 +260,8 @@ def _throw_away_build(settings: Settings, paths: DataPaths, ledger: Ledger) -> N
         remove(file.with_name(f"{file.name}.wal"))
     for file in paths.changes.glob("*/*.parquet"):
         remove(file)
-    shutil.rmtree(settings.scratch, ignore_errors=True)
+    for folder in (settings.scratch, paths.transfers):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _published_builds(paths: DataPaths) -> list[list[Path]]:
@@ -307,13 +315,22 @@ def _erase_build(connection: duckdb.DuckDBPyConnection, names: list[Path], remem
 # --- exports and pages
 
 
-def _exports(paths: DataPaths) -> list[Path]:
-    return [file for report in CONTACT_REPORTS for file in sorted((paths.exports / report).glob("*.csv"))]
+def _exports(paths: DataPaths) -> list[Place]:
+    folders = [paths.exports / report for report in CONTACT_REPORTS]
+    return [folder / name for folder in folders for name in names_in(folder) if _EXPORT.fullmatch(name)]
 
 
-def _erase_export(connection: duckdb.DuckDBPyConnection, file: Path, remembered: Remembered) -> int:
-    """Writes an export anew, its rows in their order; what its `.json` says of it follows."""
-    header, is_spreadsheet = _form_of(file)
+def _erase_export(connection: duckdb.DuckDBPyConnection, paths: DataPaths, place: Place, remembered: Remembered) -> int:
+    with paths.at_hand(place) as file:
+        return _erase_csv(connection, paths, place, file, remembered)
+
+
+def _erase_csv(
+    connection: duckdb.DuckDBPyConnection, paths: DataPaths, place: Place, file: Path, remembered: Remembered
+) -> int:
+    """Writes an export, at hand as `file`, anew, its rows in their order; what its `.json` says of it follows."""
+    report = place.parent.name
+    header, is_spreadsheet = _form_of(file, report)
     kinds = ", ".join(f"{literal(name)}: 'varchar'" for name in header)
     relation = (
         f"read_csv({literal(file)}, header = true, auto_detect = false, delim = ',', quote = '\"', escape = '\"',"
@@ -327,29 +344,28 @@ def _erase_export(connection: duckdb.DuckDBPyConnection, file: Path, remembered:
         return 0
     exchanged = _exchanged(standing, remembered, lambda number: f"'{number}" if is_spreadsheet else number)
     cells = ", ".join(f"{exchanged.get(name, name)} as {name}" for name in header)
-    quoting = f", force_quote ({', '.join(_texts(file.parent.name, header))})" if is_spreadsheet else ""
-    aside = file.with_name(f".{file.name}.tmp")
+    quoting = f", force_quote ({', '.join(_texts(report, header))})" if is_spreadsheet else ""
+    aside = paths.aside(place)
     connection.execute(
         f"copy (select {cells} from {relation}) to {literal(aside)}"
         f" (format csv, header, delimiter ',', quote '\"', escape '\"', nullstr ''{quoting})"
     )
-    described = file.with_suffix(".json")
-    if described.exists():
-        with aside.open("rb") as written:
-            sha256 = hashlib.file_digest(written, "sha256").hexdigest()
-        told = json.loads(described.read_text(encoding="utf-8")) | {"sha256": sha256}
-        _put_text(described, json.dumps(told, indent=2, ensure_ascii=False) + "\n")
-    put_in_place(aside, file)
+    described = place.with_suffix(".json")
+    if exists(described):
+        with paths.at_hand(described) as telling:
+            told = json.loads(telling.read_text(encoding="utf-8")) | {"sha256": hash_of(aside)}
+        _put_text(paths, described, json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+    put_in_place(aside, place)
     return 1
 
 
-def _form_of(file: Path) -> tuple[list[str], bool]:
+def _form_of(file: Path, report: str) -> tuple[list[str], bool]:
     """The header of an export, and whether it was written for spreadsheets: then every text in it is quoted."""
     with file.open(encoding="utf-8", newline="") as text:
         header = text.readline().rstrip("\n").replace('"', "").split(",")
         cells = _CELL.findall(text.read(_FIRST_RECORD_CHARACTERS))
     first = dict(zip(header, cells, strict=False))
-    return header, all(first.get(name, "")[:1] in ("", '"') for name in _texts(file.parent.name, header))
+    return header, all(first.get(name, "")[:1] in ("", '"') for name in _texts(report, header))
 
 
 def _texts(report: str, header: Sequence[str]) -> list[str]:
@@ -357,16 +373,16 @@ def _texts(report: str, header: Sequence[str]) -> list[str]:
     return [column.name for column in columns if column.sql_type == "varchar" and column.name in header]
 
 
-def _erase_page(page: Path, remembered: Remembered) -> int:
+def _erase_page(paths: DataPaths, page: Path, remembered: Remembered) -> int:
     before = page.read_text(encoding="utf-8")
     after = remembered.text(before)
     if after == before:
         return 0
-    _put_text(page, after)
+    _put_text(paths, page, after)
     return 1
 
 
-def _put_text(place: Path, text: str) -> None:
-    aside = place.with_name(f".{place.name}.tmp")
+def _put_text(paths: DataPaths, place: Place, text: str) -> None:
+    aside = paths.aside(place)
     aside.write_text(text, encoding="utf-8")
     put_in_place(aside, place)

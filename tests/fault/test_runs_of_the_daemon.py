@@ -1,0 +1,194 @@
+"""Runs that Dagster's daemon starts, with a code server, as on a server: one waits for the other, one is killed, one hangs,
+and the code server dies with a run in it.
+
+The instance is `dagster.yaml` with shorter limits, pool and executor are Sendmart's; what is run only waits.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+
+from orchestration.defs.common import AHEAD_SECONDS
+from tests.running import SENDMART, clean_environment
+from warehouse.settings import PROJECT
+
+pytestmark = pytest.mark.torture
+
+PATIENCE_SECONDS = 300
+LIMIT_SECONDS = AHEAD_SECONDS + 30
+
+_WAITING = """
+import ctypes, os, pathlib, time
+import dagster as dg
+from orchestration.defs.common import POOL, in_process
+
+@dg.op(pool=POOL)
+def wait(context):
+    pathlib.Path("runs", context.run_id).write_text(str(os.getpid()))
+    while not pathlib.Path("go").exists():
+        time.sleep(0.2)
+        if pathlib.Path("hang").exists():
+            pathlib.Path("hang").unlink()
+            ctypes.PyDLL(None).sleep(3600)  # and nothing else of Python runs meanwhile
+
+@dg.job(executor_def=in_process)
+def waiting():
+    wait()
+
+defs = dg.Definitions(jobs=[waiting])
+"""
+
+
+@dataclass
+class Server:
+    """Daemon and code server as processes of their own, and the instance they share."""
+
+    folder: Path
+    port: int
+    environment: dict[str, str]
+    instance: dg.DagsterInstance
+    processes: dict[str, subprocess.Popen] = field(default_factory=dict)
+
+    def start(self, name: str, *command: str) -> None:
+        log = (self.folder / f"{name}.log").open("a")
+        self.processes[name] = subprocess.Popen(
+            [SENDMART.parent / command[0], *command[1:]],
+            **{"env": self.environment, "cwd": self.folder, "stdout": log, "stderr": log},
+        )
+
+    def start_code_server(self) -> None:
+        self.start(
+            "code", *f"dagster api grpc --port {self.port} --python-file waiting.py --location-name waiting".split()
+        )
+        check = [SENDMART.parent / "dagster", "api", "grpc-health-check", "--port", str(self.port)]
+        _until(lambda: subprocess.run(check, env=self.environment, capture_output=True).returncode == 0)
+
+    def launch(self) -> str:
+        before = {run.run_id for run in self.instance.get_runs()}
+        command = "job launch --workspace workspace.yaml --location waiting --job waiting"
+        subprocess.run(
+            [SENDMART.parent / "dagster", *command.split()],
+            **{"env": self.environment, "cwd": self.folder, "check": True, "capture_output": True},
+        )
+        (launched,) = {run.run_id for run in self.instance.get_runs()} - before
+        return launched
+
+    def status(self, run_id: str) -> str:
+        return self.instance.get_run_by_id(run_id).status.name
+
+    def process_of(self, run_id: str) -> int:
+        """Waits for a run to be at work."""
+        noted = self.folder / "runs" / run_id
+        _until(lambda: noted.exists() and noted.read_text())
+        return int(noted.read_text())
+
+    def retry_of(self, run_id: str) -> str:
+        """Waits for a run to be failed and started again."""
+        _until(lambda: self.status(run_id) == "FAILURE")
+        retries = dg.RunsFilter(tags={"dagster/parent_run_id": run_id})
+        _until(lambda: self.instance.get_runs(retries))
+        (retry,) = self.instance.get_runs(retries)
+        return retry.run_id
+
+    def let_go(self) -> None:
+        (self.folder / "go").touch()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    home = tmp_path / "home"
+    home.mkdir()
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "waiting.py").write_text(_WAITING)
+    limits = {"poll_interval_seconds": 3, "start_timeout_seconds": 120, "max_runtime_seconds": LIMIT_SECONDS}
+    config = yaml.safe_load((PROJECT / "dagster.yaml").read_text())
+    config["run_monitoring"] |= limits
+    config["run_queue"]["user_code_failure_retry_delay"] = 3
+    (home / "dagster.yaml").write_text(yaml.safe_dump(config))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    location = {"host": "127.0.0.1", "port": port, "location_name": "waiting"}
+    (tmp_path / "workspace.yaml").write_text(yaml.safe_dump({"load_from": [{"grpc_server": location}]}))
+    environment = clean_environment({"DAGSTER_HOME": str(home), "SENDMART_DATA": str(tmp_path / "data")})
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        server = Server(tmp_path, port, environment, instance)
+        try:
+            server.start_code_server()
+            server.start("daemon", "dagster-daemon", "run", "--workspace", "workspace.yaml")
+            yield server
+        finally:
+            for noted in (tmp_path / "runs").iterdir():
+                _kill(int(noted.read_text() or 0))
+            for process in server.processes.values():
+                process.kill()
+                process.wait()
+
+
+def test_one_run_waits_in_the_queue_for_the_other(server: Server) -> None:
+    first, second = server.launch(), server.launch()
+    server.process_of(first)
+    blocked = "is blocked by global concurrency limits"
+    _until(lambda: f"{second} {blocked}" in (server.folder / "daemon.log").read_text())
+    assert (server.status(first), server.status(second)) == ("STARTED", "QUEUED")
+    server.let_go()
+    _until(lambda: server.status(second) == "SUCCESS")
+    assert server.status(first) == "SUCCESS"
+
+
+def test_a_run_that_is_killed_is_failed_and_started_once_more_and_then_no_more(server: Server) -> None:
+    run = server.launch()
+    os.kill(server.process_of(run), signal.SIGKILL)
+    retry = server.retry_of(run)
+    os.kill(server.process_of(retry), signal.SIGKILL)
+    _until(lambda: server.status(retry) == "FAILURE")
+    other = server.launch()
+    server.let_go()
+    _until(lambda: server.status(other) == "SUCCESS")
+    assert len(server.instance.get_runs()) == 3, "two failed, and the place of both is free"
+
+
+def test_a_run_that_hangs_ends_at_its_limit_and_is_started_once_more(server: Server) -> None:
+    run = server.launch()
+    server.process_of(run)
+    hang = server.folder / "hang"
+    hang.touch()
+    _until(lambda: not hang.exists())
+    server.let_go()
+    retry = server.retry_of(run)
+    _until(lambda: server.status(retry) == "SUCCESS")
+
+
+def test_a_run_of_which_the_machine_died_is_failed_and_started_once_more(server: Server) -> None:
+    run = server.launch()
+    process = server.process_of(run)
+    server.processes["code"].kill()
+    os.kill(process, signal.SIGKILL)
+    server.processes["code"].wait()
+    server.let_go()
+    server.start_code_server()
+    retry = server.retry_of(run)
+    _until(lambda: server.status(retry) == "SUCCESS")
+
+
+def _until(holds: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.5)
+
+
+def _kill(process: int) -> None:
+    try:
+        os.kill(process, signal.SIGKILL)
+    except ProcessLookupError:
+        return

@@ -1,0 +1,455 @@
+"""Landing zone, lake, published marts and exports in an object store: a real S3 protocol server on loopback.
+
+The stages of a refresh run as they do on a disk, without Dagster and the audit, which know nothing of where files lie.
+"""
+
+import hashlib
+import io
+import json
+import logging
+import re
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import boto3
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+from moto.server import ThreadedMotoServer
+
+from models.marts import DBT_MARTS
+from models.runbook import Code
+from models.vocabulary import Log
+from orchestration import stages
+from orchestration.failures import failure_of
+from orchestration.stages import Warehouse, find_work
+from quality.admission import judge
+from tests.running import CASES, RefreshedWarehouse, environment
+from warehouse import build, current, integrity, lake, landing, leftovers, object_store, publication
+from warehouse.explaining import Explainer
+from warehouse.loading import load
+from warehouse.object_store import ObjectStoreFailed, let_read, place_of
+from warehouse.settings import PREFIX, load_settings
+
+BUCKET = "warehouse"
+LANDING = CASES / "small" / "landing"
+CONTACT, NUMBER = "p3-1", "+4477000031"
+CHANGED = "sends/2026-01-09.1.jsonl"
+"""Of the small case: sent to CONTACT at NUMBER, among others."""
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A client of an empty store, which the process's environment names as boto3 wants it."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    variables = {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_REGION": "eu-central-1",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_ACCESS_KEY_ID": "of-the-tests",
+        "AWS_SECRET_ACCESS_KEY": "of-the-tests-too",
+        "AWS_MAX_ATTEMPTS": "1",
+        f"{PREFIX}DATA": str(tmp_path_factory.mktemp("data")),
+        **{f"{PREFIX}{name}": f"s3://{BUCKET}/{name.lower()}" for name in ("LANDING", "LAKE", "PUBLISHED", "EXPORTS")},
+    }
+    with environment(variables):
+        client = boto3.client("s3")
+        client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+        yield client
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def warehouse(store: Any) -> Warehouse:
+    """The small case, loaded, built, published and exported, all of it in the store."""
+    for file in LANDING.rglob("*"):
+        if file.is_file():
+            store.upload_file(str(file), BUCKET, f"landing/{file.relative_to(LANDING).as_posix()}")
+    warehouse = Warehouse.of(load_settings())
+    for log in Log:
+        stages.load_changed(warehouse, log)
+    candidate, _ = stages.build_candidate(warehouse)
+    stages.publish(warehouse, candidate)
+    stages.export(warehouse, stages.exports.REPORTS)
+    return warehouse
+
+
+def _objects(store: Any, prefix: str = "") -> dict[str, str]:
+    """The objects under a prefix, with what changes whenever they are written."""
+    pages = store.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
+    return {one["Key"]: f"{one['ETag']} {one['LastModified']}" for page in pages for one in page.get("Contents", ())}
+
+
+def _read(store: Any, key: str) -> bytes:
+    return store.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+
+
+def _told(store: Any) -> dict[str, Any]:
+    return json.loads(_read(store, "published/current.json"))
+
+
+def _as_an_analyst(store: Any, warehouse: Warehouse) -> duckdb.DuckDBPyConnection:
+    """A connection that has followed `current.json`, and attached what it names from the store."""
+    connection = duckdb.connect()
+    let_read(connection, warehouse.paths.published_store)
+    connection.execute(f"attach 's3://{BUCKET}/published/{_told(store)['marts']['file']}' as sendmart (read_only)")
+    return connection
+
+
+def _build_read(store: Any, warehouse: Warehouse) -> str:
+    with _as_an_analyst(store, warehouse) as connection:
+        return connection.execute("select build_id from sendmart.marts.build_info").fetchone()[0]
+
+
+def _differences(connection: duckdb.DuckDBPyConnection, one: str, other: str) -> dict[str, int]:
+    """By mart, how many rows are in one database and not in the other, either way."""
+    return {
+        mart: rows
+        for mart in DBT_MARTS
+        if (
+            rows := connection.execute(
+                f"select count(*) from ((from {one}.marts.{mart} except all from {other}.marts.{mart})"
+                f" union all (from {other}.marts.{mart} except all from {one}.marts.{mart}))"
+            ).fetchone()[0]
+        )
+    }
+
+
+# --- a refresh
+
+
+def test_who_reads_the_store_finds_the_marts_of_the_same_case_on_a_disk(
+    store: Any, warehouse: Warehouse, refreshed_small: RefreshedWarehouse
+) -> None:
+    with _as_an_analyst(store, warehouse) as connection:
+        connection.execute(f"attach '{refreshed_small.warehouse.paths.published_marts}' as disk (read_only)")
+        assert connection.execute("select count(*) > 0 from sendmart.marts.delivery_status").fetchone()[0]
+        assert _differences(connection, "sendmart", "disk") == {}
+
+
+def test_exports_in_the_store_are_those_on_a_disk(
+    store: Any, warehouse: Warehouse, refreshed_small: RefreshedWarehouse
+) -> None:
+    on_disk = refreshed_small.warehouse.paths.exports
+    for report in stages.exports.REPORTS:
+        (csv, described) = _objects(store, f"exports/{report}/")
+        (same, *_) = sorted((on_disk / report).glob("*.csv"))
+        assert _read(store, csv) == same.read_bytes()
+        assert json.loads(_read(store, described))["file"] == csv.rpartition("/")[2]
+
+
+def test_on_a_disk_and_in_the_store_current_json_says_which_build_is_published(
+    store: Any, warehouse: Warehouse, refreshed_small: RefreshedWarehouse
+) -> None:
+    for paths, told in (
+        (warehouse.paths, _told(store)),
+        (refreshed_small.warehouse.paths, json.loads(refreshed_small.warehouse.paths.current.read_text())),
+    ):
+        build_id, published_at, data_until = current.build_info(paths.published_marts)
+        marts = paths.published_marts.read_bytes()
+        assert told["build_id"] == build_id
+        assert told["published_at"] == published_at.isoformat().replace("+00:00", "Z")
+        assert told["data_until"] == str(data_until)
+        assert told["marts"]["size"] == len(marts)
+        assert told["marts"]["sha256"] == hashlib.sha256(marts).hexdigest()
+
+
+def test_a_second_refresh_finds_nothing_and_writes_nothing(store: Any, warehouse: Warehouse) -> None:
+    before = _objects(store)
+    assert find_work(warehouse).is_nothing
+    assert _objects(store) == before
+
+
+def test_nothing_was_written_to_the_landing_zone_nor_left_on_the_disk(store: Any, warehouse: Warehouse) -> None:
+    assert {f"landing/{file.relative_to(LANDING).as_posix()}" for file in LANDING.rglob("*") if file.is_file()} == set(
+        _objects(store, "landing/")
+    )
+    assert list(warehouse.paths.transfers.iterdir()) == []
+    assert not (warehouse.paths.data / "lake").exists()
+
+
+def test_figures_are_explained_from_the_store(warehouse: Warehouse) -> None:
+    with duckdb.connect() as connection:
+        explainer = Explainer(warehouse.settings, warehouse.paths, warehouse.ledger, connection)
+        (campaign,) = connection.execute("select campaign_id from published.marts.campaign_metrics limit 1").fetchone()
+        told = explainer.explain("campaign", campaign)
+    assert told.published
+    assert told.disagreements == {}
+
+
+def test_an_object_that_changes_after_it_was_listed_is_left_for_the_next_time(store: Any, warehouse: Warehouse) -> None:
+    found = [
+        file for file in landing.scan(warehouse.settings.landing).of(Log.SENDS) if CHANGED.endswith(file.source_file)
+    ]
+    before = _read(store, f"landing/{CHANGED}")
+    store.put_object(Bucket=BUCKET, Key=f"landing/{CHANGED}", Body=before + b"\n")
+    try:
+        assert load(warehouse.paths, warehouse.ledger, found, judge) == []
+    finally:
+        store.put_object(Bucket=BUCKET, Key=f"landing/{CHANGED}", Body=before)
+    again = [
+        file for file in landing.scan(warehouse.settings.landing).of(Log.SENDS) if CHANGED.endswith(file.source_file)
+    ]
+    assert warehouse.ledger.untaken(again) == [], "the content is again what was taken"
+
+
+# --- nights after
+
+
+@pytest.fixture(scope="module")
+def next_night(store: Any, warehouse: Warehouse) -> tuple[str, str]:
+    """A row less in one log file, and two of messages that were not there before in another; built, and not published yet:
+    the build before and this one, by their ids.
+    """
+    (before, _) = warehouse.ledger.last_publication()
+    first, *others = _read(store, f"landing/{CHANGED}").splitlines(keepends=True)
+    store.put_object(Bucket=BUCKET, Key=f"landing/{CHANGED}", Body=b"".join(others))
+    other = (
+        first.replace(b"m3-6", b"m99-0").replace(b"c3-1", b"c99-0").replace(b"p3-1", b"p99-0").replace(b"0031", b"0990")
+    )
+    store.put_object(Bucket=BUCKET, Key="landing/sends/2026-01-14.jsonl", Body=first.replace(b"m3-6", b"m3-7") + other)
+    assert [file.source_file for file in find_work(warehouse).files[Log.SENDS]] == [
+        "2026-01-09.1.jsonl",
+        "2026-01-14.jsonl",
+    ]
+    stages.load_changed(warehouse, Log.SENDS)
+    candidate, _ = stages.build_candidate(warehouse)
+    return before, candidate.build_id
+
+
+def test_what_changed_is_built_incrementally_and_comes_to_the_same_as_a_build_in_full(
+    store: Any, warehouse: Warehouse, next_night: tuple[str, str], tmp_path: Path
+) -> None:
+    incremental = tmp_path / "incremental.duckdb"
+    incremental.write_bytes(warehouse.paths.candidate.read_bytes())
+    assert warehouse.ledger.went_on_from(next_night[1]) == next_night[0]
+    (tmp_path / "full").mkdir()
+    paths = replace(warehouse.paths, data=tmp_path / "full")
+    full = Warehouse(warehouse.settings, paths, type(warehouse.ledger)(paths.ledger))
+    build.run_models(full.settings, full.paths, full.ledger)
+    with duckdb.connect() as connection:
+        for name, file in (
+            ("incremental", incremental), ("complete", paths.candidate), ("before", warehouse.paths.published_marts)
+        ):  # fmt: skip
+            connection.execute(f"attach '{file}' as {name} (read_only)")
+        assert _differences(connection, "incremental", "complete") == {}
+        assert "delivery_status" in _differences(connection, "incremental", "before")
+
+
+def test_killed_before_current_json_readers_keep_the_old_build_and_the_next_refresh_makes_it_right(
+    store: Any, warehouse: Warehouse, next_night: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, after = next_night
+    write = current._write
+
+    def killed(paths: Any, place: Any, told: Any) -> None:
+        if object_store.is_object(place):
+            raise KeyboardInterrupt
+        write(paths, place, told)
+
+    monkeypatch.setattr(current, "_write", killed)
+    candidate = warehouse.ledger.candidate()
+    with pytest.raises(KeyboardInterrupt):
+        publication.publish(warehouse.settings, warehouse.paths, warehouse.ledger, candidate)
+    assert [key for key in _objects(store, "published/builds/") if after in key], "the build is there already"
+    assert _build_read(store, warehouse) == before
+    assert find_work(warehouse).must_publish
+    monkeypatch.undo()
+    stages.publish(warehouse, candidate)
+    assert _build_read(store, warehouse) == after
+    assert stages.is_published(warehouse, candidate)
+    assert {key.partition("-")[0] for key in _objects(store, "published/builds/")} == {
+        f"published/builds/{build_id.partition('-')[0]}" for build_id in (before, after)
+    }
+
+
+def test_rollback_is_for_the_readers_of_the_store_too(
+    store: Any, warehouse: Warehouse, next_night: tuple[str, str]
+) -> None:
+    before, after = next_night
+    if not stages.is_published(warehouse, warehouse.ledger.candidate()):
+        stages.publish(warehouse, warehouse.ledger.candidate())
+    assert stages.roll_back(warehouse) == (after, before)
+    assert _build_read(store, warehouse) == before
+    assert stages.roll_back(warehouse, after) == (before, after)
+    assert _build_read(store, warehouse) == after
+
+
+def test_exports_beyond_their_time_are_deleted_by_their_names_and_nothing_else(
+    store: Any, warehouse: Warehouse
+) -> None:
+    others = ["exports/skip_reasons/notes.csv", "exports/other/skip_reasons_20200101T000000Z.csv"]
+    old = [
+        "exports/skip_reasons/skip_reasons_20200101T000000Z.csv",
+        "exports/skip_reasons/skip_reasons_20200101T000000Z.json",
+    ]
+    before = set(_objects(store, "exports/"))
+    for key in others + old:
+        store.put_object(Bucket=BUCKET, Key=key, Body=b"")
+    assert stages.exports.prune(warehouse.paths, 30) == [key.removeprefix("exports/") for key in old]
+    assert set(_objects(store, "exports/")) == before | set(others)
+    for key in others:
+        store.delete_object(Bucket=BUCKET, Key=key)
+
+
+def test_an_export_that_somebody_deleted_is_missed(store: Any, warehouse: Warehouse) -> None:
+    assert stages.exports.missing(warehouse.settings, warehouse.paths, warehouse.ledger, "skip_reasons") == []
+    (csv, _) = _objects(store, "exports/skip_reasons/")
+    held = _read(store, csv)
+    store.delete_object(Bucket=BUCKET, Key=csv)
+    (gone,) = stages.exports.missing(warehouse.settings, warehouse.paths, warehouse.ledger, "skip_reasons")
+    assert csv.endswith(gone)
+    store.put_object(Bucket=BUCKET, Key=csv, Body=held)
+
+
+def test_a_lost_object_of_the_lake_is_found_in_a_listing_and_taken_from_the_landing_zone_again(
+    store: Any, warehouse: Warehouse
+) -> None:
+    file = next(file for file in warehouse.ledger.files(Log.ORDERS) if file.accepted)
+    place = lake.place(warehouse.paths.lake, file)
+    held = _read(store, place.key)
+    store.delete_object(Bucket=BUCKET, Key=place.key)
+    (lost,) = integrity.damaged(warehouse.paths, warehouse.ledger, contents=False)
+    assert (lost.source_file, lost.found) == (file.source_file, "is not there")
+    stages.load_changed(warehouse, Log.ORDERS)
+    assert _read(store, place.key) == held
+    store.put_object(Bucket=BUCKET, Key=place.key, Body=held[::-1])
+    assert integrity.damaged(warehouse.paths, warehouse.ledger, contents=False) == []
+    (damaged,) = integrity.damaged(warehouse.paths, warehouse.ledger, contents=True)
+    assert "other bytes" in damaged.found
+    store.put_object(Bucket=BUCKET, Key=place.key, Body=held)
+
+
+def test_what_the_ledger_does_not_know_of_the_lake_is_noted_as_it_lies_there(store: Any, warehouse: Warehouse) -> None:
+    held = next(file for file in warehouse.ledger.files(Log.CLICKS) if file.accepted)
+    place = lake.place(warehouse.paths.lake, held)
+    gone = replace(held, source_file=f"{held.log_date}.gone.csv")
+    unknown = lake.place(warehouse.paths.lake, gone)
+    store.copy_object(Bucket=BUCKET, Key=unknown.key, CopySource={"Bucket": BUCKET, "Key": place.key})
+    leftovers.clear(warehouse.paths, warehouse.ledger, Log.CLICKS, [])
+    assert warehouse.paths.name_of(unknown) in warehouse.ledger.contents()
+
+
+def test_nobody_finds_the_erased_in_any_object_of_ours(
+    store: Any, warehouse: Warehouse, next_night: tuple[str, str], tmp_path: Path
+) -> None:
+    assert {key.partition("/")[0] for key in _holding(store, tmp_path)} == {"lake", "published", "exports"}
+    erasure = stages.erase(warehouse, CONTACT, "request 7")
+    assert _holding(store, tmp_path) == []
+    assert CHANGED not in erasure.still_in_landing, "the row that named the contact was taken away"
+    assert erasure.still_in_landing
+    assert _build_read(store, warehouse) == warehouse.ledger.last_publication()[0]
+    assert integrity.damaged(warehouse.paths, warehouse.ledger, contents=True) == []
+
+
+def test_of_builds_that_are_no_longer_kept_nothing_stays_in_the_store(store: Any, warehouse: Warehouse) -> None:
+    store.put_object(Bucket=BUCKET, Key="published/builds/notes.txt", Body=b"")
+    publication.prune(warehouse.paths, warehouse.ledger, keep=1)
+    current.tidy(warehouse.paths)
+    assert set(_objects(store, "published/builds/")) == {
+        f"published/{_told(store)['marts']['file']}",
+        "published/builds/notes.txt",
+    }
+    assert _build_read(store, warehouse) == warehouse.ledger.last_publication()[0]
+
+
+def _holding(store: Any, scratch: Path) -> list[str]:
+    """The objects, but for those of the landing zone, in which the contact or its number stands."""
+    either = re.compile(rf"(?<![\w-]){re.escape(CONTACT)}(?![\w-])|{re.escape(NUMBER)}(?![0-9])")
+    ours = [key for prefix in ("lake/", "published/", "exports/") for key in _objects(store, prefix)]
+    return [key for key in ours if any(either.search(text) for text in _texts(store, key, scratch))]
+
+
+def _texts(store: Any, key: str, scratch: Path) -> Iterator[str]:
+    content = _read(store, key)
+    yield content.decode("latin-1")
+    if key.endswith(".parquet"):
+        yield str(pq.read_table(io.BytesIO(content)).to_pylist())
+    if key.endswith(".duckdb"):
+        file = scratch / "looked_at"
+        file.write_bytes(content)
+        with duckdb.connect() as connection:
+            connection.execute(f"attach '{file}' as looked_at (read_only)")
+            for schema, table in connection.execute(
+                "select schema_name, table_name from duckdb_tables() where database_name = 'looked_at'"
+            ).fetchall():
+                yield str(connection.execute(f'from looked_at.{schema}."{table}"').fetchall())
+
+
+# --- stores that do not do what is asked
+
+
+@pytest.mark.parametrize(
+    ("landing_zone", "variables", "words"),
+    [
+        ("s3://no-such-bucket/landing", {}, "NoSuchBucket"),
+        (f"s3://{BUCKET}/landing", {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "Could not connect to the endpoint"),
+    ],
+)
+def test_what_is_wrong_with_a_store_has_a_code_and_names_the_place(
+    warehouse: Warehouse, landing_zone: str, variables: dict[str, str], words: str
+) -> None:
+    with environment(variables):
+        refreshed = Warehouse(
+            warehouse.settings.model_copy(update={"landing": place_of(landing_zone)}), warehouse.paths, warehouse.ledger
+        )
+        with pytest.raises(ObjectStoreFailed) as raised:
+            find_work(refreshed)
+    told = str(failure_of(raised.value, warehouse))
+    assert told.startswith(f"{Code.OBJECT_STORE}: ")
+    assert landing_zone in told
+    assert words in told
+
+
+def test_a_store_that_refuses_leaves_log_files_untaken_instead_of_refused(store: Any, warehouse: Warehouse) -> None:
+    zone = landing.scan(warehouse.settings.landing)
+    before = warehouse.ledger.files_fingerprint()
+    _require_rights(store, after=0)
+    try:
+        with pytest.raises(ObjectStoreFailed, match="403") as raised:
+            load(warehouse.paths, warehouse.ledger, zone.of(Log.ORDERS)[:1], judge)
+        with duckdb.connect() as connection, pytest.raises(duckdb.Error) as read:
+            let_read(connection, warehouse.paths.lake)
+            connection.execute(f"from read_parquet('{warehouse.paths.lake}/orders/*/*.parquet')")
+    finally:
+        _require_rights(store, after=float("inf"))
+    assert warehouse.ledger.files_fingerprint() == before
+    for error in (raised.value, read.value):
+        failure = failure_of(error, warehouse)
+        assert failure.code is Code.OBJECT_STORE
+        assert "of-the-tests" not in str(failure)
+
+
+def _require_rights(store: Any, *, after: float) -> None:
+    """Has the server ask for rights after so many requests; nobody has any."""
+    request = urllib.request.Request(
+        f"{store.meta.endpoint_url}/moto-api/reset-auth", str(after).encode(), {"Content-Type": "text/plain"}
+    )
+    urllib.request.urlopen(request).close()
+
+
+def test_duckdb_is_told_what_boto3_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "of-a-session")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "an-id")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://store.example:9000")
+    told = object_store._secret(place_of("s3://bucket/prefix"))
+    assert told == {
+        "key_id": "an-id",
+        "secret": "a-secret",
+        "session_token": "of-a-session",
+        "region": "eu-west-1",
+        "endpoint": "store.example:9000",
+        "url_style": "path",
+        "use_ssl": "true",
+    }
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    told = object_store._secret(place_of("s3://bucket/prefix"))
+    assert (told["endpoint"], told["url_style"]) == ("s3.eu-west-1.amazonaws.com", "vhost")

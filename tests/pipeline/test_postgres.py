@@ -1,0 +1,80 @@
+"""Dagster's history on PostgreSQL, with the very dagster.yaml of the server: what a move brings, and what it leaves."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import psycopg2
+import pytest
+
+from models.vocabulary import Log
+from orchestration.running import run_refresh
+from orchestration.stages import Warehouse, find_work
+from tests.postgres import postgres
+from tests.running import RefreshedWarehouse, all_marts, environment, environment_of
+from warehouse.settings import PROJECT, load_settings
+
+SENDS = dg.AssetKey(["logs", "sends"])
+
+
+@pytest.fixture
+def moved(refreshed_small: RefreshedWarehouse, tmp_path: Path) -> Iterator[Warehouse]:
+    """The small case, which has a history on SQLite, under an instance on PostgreSQL."""
+    data, home = tmp_path / "data", tmp_path / "home"
+    shutil.copytree(refreshed_small.warehouse.paths.data, data)
+    home.mkdir()
+    shutil.copyfile(PROJECT / "docker" / "dagster.yaml", home / "dagster.yaml")
+    settings = environment_of(data, refreshed_small.landing, max_rejected_share="1")
+    with postgres() as connection, environment({**settings, **connection, "DAGSTER_HOME": str(home)}):
+        yield Warehouse.of(load_settings())
+
+
+def test_after_a_move_to_postgresql_the_figures_stay_and_days_are_seen_again_once_they_are_loaded(
+    moved: Warehouse,
+) -> None:
+    from orchestration.definitions import defs
+
+    marts = _sorted_marts(moved)
+    days = {file.log_date.isoformat() for file in moved.ledger.files(Log.SENDS)}
+    assert find_work(moved).is_nothing
+    with dg.DagsterInstance.get() as instance:
+        assert instance.get_materialized_partitions(SENDS) == set(), "the history on SQLite is not moved"
+        loaded = (
+            defs()
+            .resolve_implicit_global_asset_job_def()
+            .execute_in_process(
+                instance=instance,
+                asset_selection=[SENDS],
+                tags={
+                    "dagster/asset_partition_range_start": min(days),
+                    "dagster/asset_partition_range_end": max(days),
+                },
+            )
+        )
+        assert loaded.success
+        assert run_refresh(moved, find_work(moved)).outcome == "published"
+        assert days <= instance.get_materialized_partitions(SENDS)
+        assert {run.status for run in instance.get_runs()} == {dg.DagsterRunStatus.SUCCESS}
+        assert instance.get_latest_materialization_event(dg.AssetKey(["published", "marts"]))
+    assert _sorted_marts(moved) == marts
+    assert _runs_in_the_database() == 2
+
+
+def _sorted_marts(warehouse: Warehouse) -> dict[str, list[str]]:
+    return {mart: sorted(map(repr, rows)) for mart, rows in all_marts(warehouse.paths.published_marts).items()}
+
+
+def _runs_in_the_database() -> int:
+    import os
+
+    connection = psycopg2.connect(
+        host=os.environ["DAGSTER_POSTGRES_HOST"],
+        port=os.environ["DAGSTER_POSTGRES_PORT"],
+        dbname=os.environ["DAGSTER_POSTGRES_DB"],
+        user=os.environ["DAGSTER_POSTGRES_USER"],
+        password=os.environ["DAGSTER_POSTGRES_PASSWORD"],
+    )
+    with connection, connection.cursor() as cursor:
+        cursor.execute("select count(*) from runs")
+        return cursor.fetchone()[0]
