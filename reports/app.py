@@ -251,7 +251,8 @@ class Reports:
         found = next((export for export in files if (export.report, export.file) == wanted), None)
         if found is None:
             raise HTTPException(404, "This export is not there any more, or never was.")
-        return _csv_response(file_of(found.place, masks=not self.settings.reports_show_numbers), found.file)
+        blocks = file_of(self.paths.at_hand(found.place), masks=not self.settings.reports_show_numbers)
+        return _csv_response(chain([next(blocks, b"")], blocks), found.file)
 
     # --- what went wrong
 

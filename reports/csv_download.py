@@ -98,9 +98,9 @@ def _written(connection: duckdb.DuckDBPyConnection, statement: str, parameters: 
         raise failed[0]
 
 
-def file_of(place: Path, *, masks: bool) -> Iterator[bytes]:
+def file_of(at_hand: AbstractContextManager[Path], *, masks: bool) -> Iterator[bytes]:
     """An export as it lies there, or with its numbers masked: whatever cell holds nothing but a number."""
-    with place.open("rb") as file:
+    with at_hand as place, place.open("rb") as file:
         while block := file.read(_BLOCK):
             # To the end of a line: a cell lies in one block.
             block += file.readline()

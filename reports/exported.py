@@ -13,13 +13,14 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from functools import lru_cache
 
 from filelock import Timeout
 
 from models.masking import harmless, masking_logger
 from warehouse.exports import REPORTS
 from warehouse.ledger import now
+from warehouse.object_store import Place, is_object, listed, read
 from warehouse.paths import DataPaths
 
 LABELS = {
@@ -49,7 +50,7 @@ class ExportedFile:
     size: int
     rows: int | None
     campaigns: int | None
-    place: Path
+    place: Place
 
 
 def exported_files(paths: DataPaths, retention_days: int) -> list[ExportedFile]:
@@ -57,31 +58,41 @@ def exported_files(paths: DataPaths, retention_days: int) -> list[ExportedFile]:
     found = []
     for report in REPORTS:
         folder = paths.exports / report
-        for place in folder.glob("*.csv") if folder.is_dir() else ():
-            moment = re.fullmatch(rf"{re.escape(report)}(?:-[0-9a-f]{{12}})?_([0-9]{{8}}T[0-9]{{6}}Z)\.csv", place.name)
-            if moment and place.is_file() and not place.is_symlink():
+        for name, size in _files_in(folder):
+            moment = re.fullmatch(rf"{re.escape(report)}(?:-[0-9a-f]{{12}})?_([0-9]{{8}}T[0-9]{{6}}Z)\.csv", name)
+            if moment:
                 exported_at = datetime.strptime(moment[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-                told = _told(place)
+                told = _told(folder / name)
                 campaigns = told.get("campaigns")
                 found.append(
                     ExportedFile(
                         report,
-                        place.name,
+                        name,
                         exported_at,
                         exported_at + timedelta(days=retention_days),
-                        place.stat().st_size,
+                        size,
                         told.get("rows"),
                         len(campaigns) if isinstance(campaigns, list) else None,
-                        place,
+                        folder / name,
                     )
                 )
     return sorted(found, key=lambda export: (export.exported_at, export.file), reverse=True)
 
 
-def _told(place: Path) -> dict:
-    """What the `.json` beside an export says."""
+def _files_in(folder: Place) -> list[tuple[str, int]]:
+    """The names and sizes of the files in a folder, or under a prefix."""
+    if is_object(folder):
+        return [(name, one.size) for name, one in listed(folder).items()]
+    inside = folder.iterdir() if folder.is_dir() else ()
+    return [(place.name, place.stat().st_size) for place in inside if place.is_file() and not place.is_symlink()]
+
+
+@lru_cache(maxsize=10_000)
+def _told(place: Place) -> dict:
+    """What the `.json` beside an export says, which was there before it and stays as it is."""
+    described = place.with_suffix(".json")
     try:
-        return json.loads(place.with_suffix(".json").read_text(encoding="utf-8"))
+        return json.loads(read(described) if is_object(described) else described.read_bytes())
     except (OSError, ValueError):
         return {}
 
