@@ -1,0 +1,46 @@
+"""Exports that lie in an object store are listed, and fetched with their numbers masked, like those on a disk."""
+
+import json
+from pathlib import Path
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from reports.csv_download import file_of
+from reports.exported import exported_files
+from warehouse.object_store import place_of
+from warehouse.paths import DataPaths
+
+NAME = "skip_reasons_20260105T080000Z"
+
+
+def test_exports_in_an_object_store_are_listed_and_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        for name, value in {
+            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+            "AWS_ACCESS_KEY_ID": "key",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+            "AWS_REGION": "us-east-1",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }.items():
+            monkeypatch.setenv(name, value)
+        client = boto3.client("s3")
+        client.create_bucket(Bucket="exports")
+        for file, content in (
+            (f"{NAME}.csv", '"p1","+447700900123"\n'),
+            (f"{NAME}.json", json.dumps({"rows": 1, "campaigns": ["c1", "c2"]})),
+            ("notes.csv", "no export"),
+        ):
+            client.put_object(Bucket="exports", Key=f"all/skip_reasons/{file}", Body=content.encode())
+
+        paths = DataPaths(tmp_path, exports_elsewhere=place_of("s3://exports/all"))
+        (found,) = exported_files(paths, 30)
+        assert (found.file, found.rows, found.campaigns, found.size) == (f"{NAME}.csv", 1, 2, 21)
+        assert b"".join(file_of(paths.at_hand(found.place), masks=True)).decode() == '"p1","+44…23"\n'
+        assert list(paths.transfers.iterdir()) == [], "the copy is gone"
+    finally:
+        server.stop()
