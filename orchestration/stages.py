@@ -3,7 +3,6 @@
 Here `quality` and `warehouse` meet. No Dagster here: the command line must start quickly, and tests run without it.
 """
 
-import json
 import logging
 import time
 from collections.abc import Iterable, Iterator
@@ -330,7 +329,7 @@ def _choose_rows_to_check(warehouse: Warehouse) -> None:
     candidate = warehouse.ledger.candidate()
     went_on_from = warehouse.ledger.went_on_from(candidate.build_id) if candidate else None
     if went_on_from and gate.was_held_to_all(_expected_checks(warehouse), warehouse.ledger.checks(went_on_from)):
-        manifest = json.loads(dbt_manifest(warehouse.settings, warehouse.paths).read_text())
+        manifest = dbt_manifest(warehouse.settings, warehouse.paths)
         rows = checked.put_aside(warehouse.paths, manifest)
         log.info("rows to check: the %d that the build touched; the others were checked in those before", rows)
     else:
@@ -446,7 +445,7 @@ def _overrides(warehouse: Warehouse, candidate: Build | None) -> list[Override]:
 
 def _expected_checks(warehouse: Warehouse) -> set[str]:
     """The names of all checks that a candidate must have been held to."""
-    return expected_checks() | build.expected_tests(warehouse.paths)
+    return expected_checks() | build.expected_tests(warehouse.settings, warehouse.paths)
 
 
 def is_published(warehouse: Warehouse, candidate: Build) -> bool:

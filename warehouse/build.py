@@ -94,7 +94,7 @@ def run_models(
     made_of = inputs(settings, ledger)
     used = ledger.open_changes()
     _remove_damaged(paths, ledger)
-    manifest = json.loads(dbt_manifest(settings, paths).read_text())
+    manifest = dbt_manifest(settings, paths)
     origins = Origins.of(manifest, settings, sendmart_version())
     stale = set(origins.places) if full_refresh else _stale(origins, paths, ledger, used)
     if stale >= origins.places.keys():
@@ -215,9 +215,9 @@ def run_tests(settings: Settings, paths: DataPaths) -> dict[str, CheckResult]:
     return {result.node.unique_id: _check_result(result) for result in results}
 
 
-def expected_tests(paths: DataPaths) -> set[str]:
+def expected_tests(settings: Settings, paths: DataPaths) -> set[str]:
     """The names of the dbt tests that a candidate must have been held to."""
-    manifest = json.loads((paths.dbt_target / "manifest.json").read_text())
+    manifest = dbt_manifest(settings, paths)
     return {node["name"] for node in manifest["nodes"].values() if node["resource_type"] == "test"}
 
 

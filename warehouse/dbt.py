@@ -29,8 +29,8 @@ class BuildFailed(Exception):
     """A model could not be built; what was published stays as it is."""
 
 
-def dbt_manifest(settings: Settings, paths: DataPaths) -> Path:
-    """dbt's manifest of the project as it is now, parsed anew where it is another's.
+def dbt_manifest(settings: Settings, paths: DataPaths) -> dict[str, Any]:
+    """dbt's manifest of the project as it is now; the project is parsed anew where that is another's, or cut off.
 
     Raises:
         BuildFailed: the project cannot be parsed.
@@ -40,11 +40,13 @@ def dbt_manifest(settings: Settings, paths: DataPaths) -> Path:
     for file in project_files():
         digest.update(f"{file.relative_to(DBT_PROJECT)}\0".encode() + file.read_bytes())
     _check_seeds()
-    if not _is_whole(manifest) or not parsed.exists() or parsed.read_text() != digest.hexdigest():
+    told = _whole(manifest)
+    if told is None or not parsed.exists() or parsed.read_text() != digest.hexdigest():
         # As a build would: the build after it finds everything parsed.
         run_dbt(settings, paths, ["parse"])
         parsed.write_text(digest.hexdigest())
-    return manifest
+        told = json.loads(manifest.read_bytes())
+    return told
 
 
 def _check_seeds() -> None:
@@ -147,10 +149,9 @@ def first_line(message: str | None) -> str:
     return " ".join(masked(message or "").split())[:500]
 
 
-def _is_whole(manifest: Path) -> bool:
-    """Whether it is there, and was not cut off by a kill or a full disk while dbt wrote it."""
+def _whole(manifest: Path) -> dict[str, Any] | None:
+    """What it says; None where it is not there, or was cut off by a kill or a full disk while dbt wrote it."""
     try:
-        json.loads(manifest.read_bytes())
+        return json.loads(manifest.read_bytes())
     except (OSError, ValueError):
-        return False
-    return True
+        return None

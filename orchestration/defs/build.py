@@ -7,7 +7,6 @@ everything after it is passed over.
 Not here: the models (`dbt_project/`), how dbt is run (`warehouse.dbt`).
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from graphlib import TopologicalSorter
 from typing import Any
@@ -77,7 +76,7 @@ class Translator(DagsterDbtTranslator):
 
 def _manifest() -> dict[str, Any]:
     opened = Warehouse.of(load_settings())
-    return json.loads(dbt_manifest(opened.settings, opened.paths).read_text())
+    return dbt_manifest(opened.settings, opened.paths)
 
 
 _MANIFEST = _manifest()

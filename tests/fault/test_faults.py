@@ -259,6 +259,14 @@ def test_a_damaged_build_file_is_found_and_said_and_everything_is_built_from_the
     assert_same(zone.warehouse(), final)
 
 
+def test_what_dbt_was_writing_of_its_project_when_it_was_killed_is_written_anew(zone: Zone, published: Outcome) -> None:
+    """The build was whole before: what it must be held to is read by whoever judges it next."""
+    zone.restore("published")
+    verdict = stages.decide(zone.warehouse())
+    _cut(zone.warehouse().paths.dbt_target / "manifest.json")
+    assert stages.decide(zone.warehouse()) == verdict
+
+
 def test_a_candidate_damaged_before_it_is_published_is_never_published(
     zone: Zone, published: Outcome, final: Outcome
 ) -> None:

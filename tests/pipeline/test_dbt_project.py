@@ -1,7 +1,5 @@
 """The dbt project by itself: its unit tests, and that it parses without a setting."""
 
-import json
-
 from tests.running import RefreshedWarehouse, environment
 from warehouse.dbt import dbt_manifest, run_dbt
 from warehouse.rebuilding import Origins
@@ -28,7 +26,7 @@ def test_where_a_table_is_built_in_full_so_is_all_that_asks_what_a_run_touches_o
     """A touched relation tells of rows by the table that is to be brought up to date: with that gone, it tells of none."""
     warehouse = refreshed_small.warehouse
     with environment(refreshed_small.environment):
-        manifest = json.loads(dbt_manifest(warehouse.settings, warehouse.paths).read_text())
+        manifest = dbt_manifest(warehouse.settings, warehouse.paths)
     origins = Origins.of(manifest, warehouse.settings, "")
     for table, asking in {
         "int_messages_resolved": {"int_receipts_unmapped", "int_receipts_unmatched", "delivery_status", "skip_reasons"},
