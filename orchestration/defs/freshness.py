@@ -47,7 +47,7 @@ CURRENT = {
     asset: dg.AssetCheckSpec(
         "current",
         asset=dg.AssetKey(asset.split("/")),
-        description=f"A refresh has succeeded since. Warns after {WARN_AFTER / HOUR:.0f} hours, fails after"
+        description=f"The last good refresh is not long ago: warns after {WARN_AFTER / HOUR:.0f} hours, fails after"
         f" {FAIL_AFTER / HOUR:.0f}.",
     )
     for asset in ("published/marts", *(f"exports/{report}" for report in REPORTS))
