@@ -31,6 +31,7 @@ DOTENV = PROJECT / ".env"
 DBT_PREFIX = "SENDMART_DBT_"
 """Variables by which a build tells dbt's profile where its files are (`warehouse.dbt`): no settings."""
 
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
 
 LEAST_MEMORY = 100_000_000
 """Bytes; with less, DuckDB cannot build even a small warehouse."""
@@ -42,13 +43,18 @@ class SettingsError(ValueError):
 
 def _from_project(path: Path) -> Path:
     folder = PROJECT / path.expanduser()
-    if folder.exists() and not folder.is_dir():
+    # An address would be taken for a relative path, and a folder `s3:` made in the checkout.
+    if _ADDRESS.match(str(path)) or (folder.exists() and not folder.is_dir()):
         raise ValueError("must be a folder")
     return folder
 
 
 def _folder_or_prefix(value: str | Path) -> Place:
-    return place_of(value) if str(value).startswith(SCHEME) else _from_project(Path(value))
+    if str(value).startswith(SCHEME):
+        return place_of(value)
+    if _ADDRESS.match(str(value)):
+        raise ValueError("must be a folder, or s3://bucket/prefix")
+    return _from_project(Path(value))
 
 
 def _writable(path: Path) -> Path:
@@ -69,7 +75,7 @@ def _enough_memory(value: str) -> str:
 
 def _file_from_project(path: Path) -> Path:
     file = PROJECT / path.expanduser()
-    if file.is_dir():
+    if _ADDRESS.match(str(path)) or file.is_dir():
         raise ValueError("must be a file")
     return file
 

@@ -4,16 +4,24 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from orchestration.commands.common import open_warehouse
 from warehouse.settings import PROJECT
 
 
-def dev() -> None:
+def dev(
+    port: Annotated[
+        int | None, typer.Option(help="The UI's port; by default 3000, or another if that is taken.")
+    ] = None,
+) -> None:
     """Open Dagster's UI on the project, with the data folder's history."""
     from orchestration.running import dagster_home
 
     home = dagster_home(open_warehouse())
     program = shutil.which("dg", path=str(Path(sys.executable).parent))
     os.chdir(PROJECT)
-    os.execve(program, [program, "dev"], {**os.environ, "DAGSTER_HOME": str(home), "DAGSTER_DISABLE_TELEMETRY": "1"})
+    arguments = [program, "dev"] if port is None else [program, "dev", "--port", str(port)]
+    os.execve(program, arguments, {**os.environ, "DAGSTER_HOME": str(home), "DAGSTER_DISABLE_TELEMETRY": "1"})

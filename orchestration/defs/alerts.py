@@ -35,9 +35,11 @@ def _name(run: dg.DagsterRun) -> str:
     return (", ".join(assets) or run.job_name) + (f" of {dates}" if dates else "")
 
 
-@dg.run_failure_sensor(default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.run_failure_sensor(
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Tells people that a run other than a refresh failed, was killed or timed out. Starts no run.",
+)
 def tell_failure(context: dg.RunFailureSensorContext, warehouse: WarehouseResource) -> dg.SkipReason | None:
-    """Tells people that a run failed, was killed or timed out."""
     failed = [f"{event.step_key}: {_words(event)}" for event in failed_steps(context.instance, context.dagster_run)]
     return _tell(context, warehouse, "\n".join(failed or [context.failure_event.message or "the run broke off"]))
 
@@ -50,9 +52,12 @@ def _words(event: dg.DagsterEvent) -> str:
     return " ".join(error.message.split()) if error else "failed"
 
 
-@dg.run_status_sensor(run_status=dg.DagsterRunStatus.SUCCESS, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.run_status_sensor(
+    run_status=dg.DagsterRunStatus.SUCCESS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Tells people of the first success of a run other than a refresh after a failure. Starts no run.",
+)
 def tell_recovery(context: dg.RunStatusSensorContext, warehouse: WarehouseResource) -> dg.SkipReason | None:
-    """Tells people of the first success after a failure."""
     return _tell(context, warehouse, None)
 
 

@@ -47,7 +47,7 @@ CURRENT = {
     asset: dg.AssetCheckSpec(
         "current",
         asset=dg.AssetKey(asset.split("/")),
-        description=f"A refresh has succeeded since. Warns after {WARN_AFTER / HOUR:.0f} hours, fails after"
+        description=f"The last good refresh is not long ago: warns after {WARN_AFTER / HOUR:.0f} hours, fails after"
         f" {FAIL_AFTER / HOUR:.0f}.",
     )
     for asset in ("published/marts", *(f"exports/{report}" for report in REPORTS))
@@ -96,11 +96,13 @@ def figures_current(
             yield dg.AssetCheckResult(**_current(as_of, asset))
 
 
-@dg.sensor(minimum_interval_seconds=WATCH_EVERY_SECONDS, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.sensor(
+    minimum_interval_seconds=WATCH_EVERY_SECONDS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Looks whether logs are late, figures stale, schedules or sensors failing; tells people, and sends what could"
+    " not be sent before. Starts no run.",
+)
 def watch(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
-    """Looks whether logs are late, figures stale, schedules or sensors failing; tells people, and sends what could not
-    be sent before. It starts no run.
-    """
     opened = warehouse.open()
     late, as_of = stages.late_days(opened), stages.current_as_of(opened)
     alerts.of_late_logs(opened, late)

@@ -131,7 +131,8 @@ def _names(names: Iterable[str]) -> str:
     minimum_interval_seconds=LOOK_EVERY_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Shows dates as loaded that Dagster has no record of: of a long history that was loaded at once, of a"
-    " refresh elsewhere, or from before Dagster's own storage was moved or lost. A few hundred at each tick.",
+    " refresh elsewhere, or from before Dagster's own storage was moved or lost. A few hundred at each tick."
+    " Starts no run.",
 )
 def loaded_dates(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult | dg.SkipReason:
     opened = warehouse.open()

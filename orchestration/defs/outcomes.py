@@ -37,16 +37,21 @@ def _broken_off(why: str | None) -> str:
 
 
 @dg.run_status_sensor(
-    run_status=dg.DagsterRunStatus.SUCCESS, monitored_jobs=[refresh], default_status=dg.DefaultSensorStatus.RUNNING
+    run_status=dg.DagsterRunStatus.SUCCESS,
+    monitored_jobs=[refresh],
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Notes, for `sendmart status`, that a refresh published, or found nothing new; tells people of a recovery."
+    " Starts no run.",
 )
 def note_success(context: dg.RunStatusSensorContext, warehouse: WarehouseResource) -> dg.SkipReason | None:
-    """Notes that a refresh published, or found nothing new."""
     return _note(context, warehouse)
 
 
 @dg.run_status_sensor(
-    run_status=dg.DagsterRunStatus.FAILURE, monitored_jobs=[refresh], default_status=dg.DefaultSensorStatus.RUNNING
+    run_status=dg.DagsterRunStatus.FAILURE,
+    monitored_jobs=[refresh],
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Notes, for `sendmart status`, that a refresh was held back or failed, and why; tells people. Starts no run.",
 )
 def note_failure(context: dg.RunStatusSensorContext, warehouse: WarehouseResource) -> dg.SkipReason | None:
-    """Notes that a refresh was held back or failed, and why."""
     return _note(context, warehouse)

@@ -42,6 +42,20 @@ def test_an_id_that_is_no_utf_8_is_exit_code_2(command: list[str], tmp_path: Pat
     assert (run.exit_code, "is not UTF-8" in run.output) == (2, True)
 
 
+@pytest.mark.parametrize("given", [[], ["--port", "3001"]])
+def test_dev_starts_dagster_on_the_data_folder_and_the_port(given: list[str], tmp_path: Path, monkeypatch) -> None:
+    started: list[tuple[list[str], str]] = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    monkeypatch.setattr(
+        "os.execve", lambda program, words, variables: started.append((words, variables["DAGSTER_HOME"]))
+    )
+    with environment(environment_of(tmp_path / "data", tmp_path / "landing")):
+        assert CliRunner().invoke(app, ["dev", *given]).exit_code == 0
+    ((program, *words), home) = started[0]
+    assert (Path(program).name, words, home) == ("dg", ["dev", *given], str(tmp_path / "data" / "dagster"))
+
+
 def test_status_tells_of_refresh_build_logs_and_checks(refreshed_small: RefreshedWarehouse) -> None:
     run = sendmart(refreshed_small.environment, "status")
     assert run.returncode == 0

@@ -37,6 +37,14 @@ def test_lineage_leads_from_every_log_to_every_export(definitions: dg.Definition
         assert {dg.AssetKey(["marts", mart]) for mart in DBT_MARTS} <= upstream
 
 
+def test_every_schedule_and_sensor_says_in_the_ui_what_it_starts(definitions: dg.Definitions) -> None:
+    repository = definitions.get_repository_def()
+    found = [*repository.schedule_defs, *repository.sensor_defs]
+    assert {one.name for one in found if not one.description} == set()
+    starts_nothing = {one.name for one in repository.sensor_defs if "Starts no run." in one.description}
+    assert starts_nothing == {sensor.name for sensor in repository.sensor_defs} - {"landing_zone"}
+
+
 def test_every_asset_has_an_owner_a_group_a_kind_and_a_description(definitions: dg.Definitions) -> None:
     for spec in definitions.resolve_all_asset_specs():
         assert spec.owners, spec.key

@@ -104,6 +104,8 @@ NONSENSE = [
     *(("EXPORTS_AT", value) for value in ("6", "06.00")),
     *(("FIRST_LOG_DATE", value) for value in ("2025-02-30", "yesterday", "9999-01-01", "31.12.2025")),
     *(("MEMORY_LIMIT", value) for value in ("lots", "2500", "-1GB", "1GB'; drop table x")),
+    *((name, "s3://bucket/prefix") for name in ("DATA", "TEMP_DIRECTORY", "HASH_KEY_FILE")),
+    *((name, value) for name in ("LANDING", "LAKE") for value in ("s3:/bucket", "S3://bucket/prefix", "gs://bucket")),
     *(("THREADS", value) for value in ("0", "-1", "many")),
 ]
 
