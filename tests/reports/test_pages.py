@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from orchestration.stages import Warehouse
-from reports import campaign_table, guard
+from reports import guard
 from reports.campaign import TABS, TILES, campaign_path
 from reports.campaign_table import COLUMNS, SHOWN_AT_FIRST
 from reports.wording import cell, count, money
@@ -74,7 +74,7 @@ def test_the_table_shows_every_campaign_of_the_mart_with_its_figures(site: Site)
 def test_a_page_of_the_table_says_which_campaigns_it_holds(sample: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     number = len(mart_rows(sample.paths.published_marts, "campaign_metrics"))
     assert "; here" not in sample.get("/?search=nothing").text
-    monkeypatch.setattr(campaign_table, "PAGE_SIZE", number - 1)
+    monkeypatch.setattr("reports.campaign_table.PAGE_SIZE", number - 1)
     assert f"{number} campaigns; here 1 to {number - 1}." in sample.get("/").text
     assert f"{number} campaigns; here {number} to {number}." in sample.get("/?page=9").text
 
