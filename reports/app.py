@@ -126,6 +126,8 @@ class Reports:
             },
             lifespan=closing_requests,
         )
+        # Such an answer names the host that was asked, which behind a login is not the one that the browser knows.
+        app.router.redirect_slashes = False
         # Around everything: answers to what went wrong carry the headers, too.
         return guard.Guarded(app)
 

@@ -106,8 +106,17 @@ class Table:
     campaigns: list[Row]
     count: int
     totals: Row
+    page: int
     pages: int
     charted: list[Row]
+
+    @property
+    def first(self) -> int:
+        return (self.page - 1) * PAGE_SIZE + 1
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.campaigns) - 1
 
 
 def table(published: Published, asked: Asked, zone: ZoneInfo) -> Table:
@@ -128,7 +137,7 @@ def table(published: Published, asked: Asked, zone: ZoneInfo) -> Table:
         f" order by value desc nulls last, campaign_id limit {CAMPAIGNS_CHARTED}",
         parameters,
     )
-    return Table(campaigns, count, totals, pages, charted)
+    return Table(campaigns, count, totals, page, pages, charted)
 
 
 def condition(asked: Asked, zone: ZoneInfo) -> tuple[str, dict[str, Any]]:

@@ -58,4 +58,4 @@ def is_ours(request: Request, token: str) -> bool:
         same = site == "same-origin"
     else:
         same = origin is not None and urlsplit(origin).netloc == request.headers.get("host")
-    return same and secrets.compare_digest(token, TOKEN)
+    return same and secrets.compare_digest(token.encode(), TOKEN.encode())

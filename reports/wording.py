@@ -22,7 +22,14 @@ def money(value: Decimal | None) -> str:
 
 
 def rate(value: float | None) -> str:
-    return NOTHING if value is None else f"{value:.1%}".replace("%", "\N{NO-BREAK SPACE}%")
+    """To a tenth of a per cent; little is not taken for nothing, nor nearly all for all."""
+    if value is None:
+        return NOTHING
+    if 0 < value < 0.0005:
+        return "<0.1\N{NO-BREAK SPACE}%"
+    if 0.9995 <= value < 1:
+        return ">99.9\N{NO-BREAK SPACE}%"
+    return f"{value:.1%}".replace("%", "\N{NO-BREAK SPACE}%")
 
 
 def size(value: int) -> str:

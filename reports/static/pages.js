@@ -29,6 +29,7 @@ if (filters) {
       [...content.childNodes].filter((node) => node !== filters).forEach((node) => node.remove());
       content.prepend(...before);
       content.append(...after);
+      filters.querySelector(".actions").replaceWith(place.querySelector(".actions"));
       history.replaceState(null, "", link);
     } catch (error) {
       if (error.name !== "AbortError") filters.submit();

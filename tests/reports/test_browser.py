@@ -129,6 +129,17 @@ def test_nothing_stands_out_of_a_phone_s_screen(browser, site: Site) -> None:
         assert width <= PHONE[0], link
 
 
+def test_a_name_as_long_as_a_page_takes_little_room(browser, sample: Site) -> None:
+    shows(browser)
+    (first, *_) = mart_rows(sample.paths.published_marts, "campaign_metrics")
+    for link, name in (("/", ".name a"), ("/", ".bars th a"), (campaign_path(first["campaign_id"]), "h1")):
+        browser.get(sample.address + link)
+        shown = browser.find_element(By.CSS_SELECTOR, name)
+        browser.execute_script("arguments[0].textContent = 'A name and more of it, '.repeat(400)", shown)
+        assert shown.size["height"] < 400, name
+        assert shown.size["width"] > 100, name
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_pages_can_be_read_by_everybody(browser, sample: Site, scheme: str) -> None:
     """Contrast, names of fields, headings, tables: what axe finds, it finds wrong."""
@@ -149,6 +160,7 @@ def test_what_is_typed_filters_without_a_click_and_stays_in_the_link(browser, sa
     WebDriverWait(browser, 20).until(lambda _: "match" in browser.find_element(By.CSS_SELECTOR, "[role=status]").text)
     assert browser.switch_to.active_element == field, "whoever types is not interrupted"
     assert "search=" in browser.current_url
+    assert browser.find_element(By.LINK_TEXT, "Clear")
     rows = browser.find_elements(By.CSS_SELECTOR, "table.data tbody tr")
     assert [name in row.text for row in rows] == [True] * len(rows)
 
@@ -197,7 +209,7 @@ def test_a_page_can_be_printed(browser, sample: Site) -> None:
     printed = browser.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True})
     assert len(printed["data"]) > 10_000
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
-    hidden = browser.find_elements(By.CSS_SELECTOR, "form.filters, .columns, .pages")
+    hidden = browser.find_elements(By.CSS_SELECTOR, "form.filters, .columns, .pages, .on-screen")
     assert hidden
     assert not any(element.is_displayed() for element in hidden)
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})

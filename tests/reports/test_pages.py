@@ -71,6 +71,19 @@ def test_the_table_shows_every_campaign_of_the_mart_with_its_figures(site: Site)
         assert row == [" ".join(text.split()) for text in expected]
 
 
+def test_a_page_of_the_table_says_which_campaigns_it_holds(sample: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = len(mart_rows(sample.paths.published_marts, "campaign_metrics"))
+    assert "; here" not in sample.get("/?search=nothing").text
+    monkeypatch.setattr("reports.campaign_table.PAGE_SIZE", number - 1)
+    assert f"{number} campaigns; here 1 to {number - 1}." in sample.get("/").text
+    assert f"{number} campaigns; here {number} to {number}." in sample.get("/?page=9").text
+
+
+def test_what_is_compared_stays_when_a_filter_is_applied(sample: Site) -> None:
+    form = re.search(r"<form.*?</form>", sample.get("/?chart=total_sent").text, flags=re.DOTALL)[0]
+    assert '<input type="hidden" name="chart" value="total_sent">' in form
+
+
 def test_the_table_has_the_sixteen_columns_of_the_report_under_its_labels(site: Site) -> None:
     head = re.search(r"<thead>(.*?)</thead>", site.get("/").text, flags=re.DOTALL)[1]
     assert texts(head, "th") == [COLUMNS[name].label for name in SHOWN_AT_FIRST]
@@ -395,6 +408,8 @@ def test_every_page_tells_how_fresh_it_is_and_what_was_held_back(
         assert "Newer figures are held back" in page
         assert "A log file could not be taken at all" in page
         assert "&lt;b&gt;+44…23&lt;/b&gt;" in page
+        assert "last good build" in page
+        assert "last good build" not in sample.get("/nowhere").text, "a page without figures shows no build"
     finally:
         ledger.note_refresh(Refresh(now(), now(), last.outcome, last.message))
 
@@ -440,6 +455,7 @@ OURS = "ours"
         ({"Origin": "https://elsewhere.example"}, OURS),
         ({"Origin": "null"}, OURS),
         ({"Sec-Fetch-Site": "same-origin"}, "guessed"),
+        ({"Sec-Fetch-Site": "same-origin"}, "gu\u00e9ss"),
         ({"Sec-Fetch-Site": "same-origin"}, ""),
     ],
 )
@@ -470,6 +486,13 @@ def test_every_answer_carries_the_headers_that_keep_others_out(site: Site) -> No
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["referrer-policy"] == "same-origin"
     assert site.get("/").headers["cache-control"] == "no-store"
+
+
+def test_no_answer_names_the_host_that_was_asked(sample: Site) -> None:
+    """Behind a login that is not the host that the browser knows."""
+    for link in ("/exports/", "/campaigns", "/static"):
+        answer = sample.client.get(link, follow_redirects=False)
+        assert (answer.status_code, answer.headers.get("location")) == (404, None)
 
 
 def test_a_name_of_another_site_that_was_pointed_here_opens_nothing(sample: Site) -> None:

@@ -145,6 +145,14 @@ def test_values_are_written_for_people() -> None:
     assert wording.count(1234567) == "1,234,567"
     assert wording.money(Decimal("1234.5")) == "1,234.50"
     assert wording.rate(0.1234) == "12.3\N{NO-BREAK SPACE}%"
+    assert [wording.rate(part).replace("\N{NO-BREAK SPACE}", " ") for part in (0, 0.0004, 0.0005, 0.9996, 1, 2)] == [
+        "0.0 %",
+        "<0.1 %",
+        "0.1 %",
+        ">99.9 %",
+        "100.0 %",
+        "200.0 %",
+    ]
     assert wording.rate(None) == wording.count(None) == wording.NOTHING
     assert [wording.size(size) for size in (999, 1_500, 2_500_000, 7_000_000_000)] == [
         "999 bytes",
