@@ -4,8 +4,8 @@ Text is text, whatever it looks like: no cell holds a formula, and none turns in
 rates are numbers, moments are dates, in UTC. A sheet ends at 1,048,576 rows: whoever asks refuses what is longer. A cell ends
 at 32,767 characters, and text at its end.
 
-What is read here was written here: each text stands in its cell. A file that a spreadsheet program has saved since keeps its
-text elsewhere, and is told by that.
+What is read here was written here: each text stands in its cell. A file that another program has saved since may keep its
+text elsewhere, and is not read.
 
 Not here: which rows (`warehouse.exports`).
 """
@@ -27,7 +27,11 @@ MOST_ROWS = 1_048_576 - 1
 """Beside the header."""
 
 _SHEET = "xl/worksheets/sheet1.xml"
-_TEXTS_ELSEWHERE = "xl/sharedStrings.xml"
+_PARTS = [
+    *("[Content_Types].xml", "_rels/.rels", "xl/_rels/workbook.xml.rels", _SHEET, "xl/workbook.xml", "xl/styles.xml"),
+    *("xl/theme/theme1.xml", "docProps/core.xml", "docProps/app.xml"),
+]
+"""What a file holds as it is written here. Other programs write other parts, or the same in another order."""
 _CELL = re.compile(r'(<c r="([A-Z]+)([0-9]+)"[^>]* t="inlineStr"><is><t[^>]*>)([^<]*)(?=</t>)')
 _SIGN = re.compile(r"_x([0-9A-F]{4})_")
 _BLOCK = 1 << 18
@@ -157,7 +161,7 @@ def _opened(file: Path) -> ZipFile:
         archive = ZipFile(file)
     except BadZipFile as error:
         raise NotOurs(f"{file.name} is no spreadsheet") from error
-    if _SHEET not in archive.namelist() or _TEXTS_ELSEWHERE in archive.namelist():
+    if archive.namelist() != _PARTS:
         archive.close()
         raise NotOurs(f"{file.name} was saved by another program")
     return archive
