@@ -232,6 +232,7 @@ class Reports:
             "exports.html",
             published,
             files=files,
+            names=exported.names_of(published, files) if published else {},
             requests=self.requests,
             masks=masks,
             **words,

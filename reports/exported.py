@@ -8,7 +8,7 @@ Not here: how exports are written and pruned (`warehouse.exports`).
 
 import json
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -17,6 +17,7 @@ from functools import lru_cache
 from filelock import Timeout
 
 from models.masking import harmless, masking_logger
+from reports.published import MARTS, Published
 from warehouse.exports import ON_REQUEST, ExportRefused, FileFormat, moment_of
 from warehouse.ledger import now
 from warehouse.object_store import Place, is_object, listed, read
@@ -81,6 +82,13 @@ def exported_files(paths: DataPaths, retention_days: int) -> list[ExportedFile]:
                     )
                 )
     return sorted(found, key=lambda export: (export.exported_at, export.file), reverse=True)
+
+
+def names_of(published: Published, files: Iterable[ExportedFile]) -> dict[str, str]:
+    """By id, the names of the campaigns of which an export was asked for."""
+    asked_for = [export.campaign for export in files if export.campaign is not None]
+    found = f"select campaign_id, campaign_name from {MARTS}.campaigns where list_contains($campaigns, campaign_id)"
+    return {row["campaign_id"]: row["campaign_name"] for row in published.rows(found, {"campaigns": asked_for})}
 
 
 def _files_in(folder: Place) -> list[tuple[str, int]]:
