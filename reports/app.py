@@ -225,6 +225,8 @@ class Reports:
             return self._show_exports(request, None)
 
     def _show_exports(self, request: Request, published: Published | None, **words: Any) -> Response:
+        # Before the files: what is said to be exported is listed.
+        is_any_open, asked_for = self.requests.is_any_open, [(one, one.state) for one in self.requests.asked]
         files = exported.exported_files(self.paths, self.settings.export_retention_days)
         masks = not self.settings.reports_show_numbers
         return self._page(
@@ -233,7 +235,8 @@ class Reports:
             published,
             files=files,
             names=exported.names_of(published, files) if published else {},
-            requests=self.requests,
+            is_any_open=is_any_open,
+            asked_for=asked_for,
             masks=masks,
             **words,
         )

@@ -13,10 +13,8 @@ from urllib.parse import quote
 import duckdb
 import openpyxl
 import pytest
-from starlette.testclient import TestClient
 
 from models.masking import masked_number
-from orchestration.commands.reporting import application
 from orchestration.stages import Warehouse, export, find_work
 from reports import guard
 from reports.app import MEDIA_TYPES
@@ -446,14 +444,15 @@ def test_an_export_of_one_campaign_is_asked_for_on_its_page_and_fetched_masked(
     }
     asked_for = [campaign for campaign in dict.fromkeys(row["campaign_id"] for row in rows) if campaign in known][:2]
     before = (warehouse.ledger.exported_files("delivery_status"), find_work(warehouse))
-    client = TestClient(application(warehouse), base_url="http://127.0.0.1", headers={"Sec-Fetch-Site": "same-origin"})
-    with client:
+    with serving(warehouse) as site:
+        client = site.client
+        client.headers["Sec-Fetch-Site"] = "same-origin"
         for campaign in asked_for:
             page = client.get(campaign_path(campaign)).text
             (action,) = re.findall(r'<form [^>]*method="post" action="([^"]+)"', page)
             for file_format in FileFormat:
                 form = {"report": "delivery_status", "format": file_format, "token": guard.TOKEN}
-                assert client.post(html.unescape(action), data=form, follow_redirects=False).status_code == 303
+                assert client.post(html.unescape(action), data=form).status_code == 303
         while "being written" in (page := client.get("/exports").text) or "waiting" in page:
             pass
         listed = [row for row in table_rows(page, "Exports") if "-" in row[-1]]
@@ -491,8 +490,9 @@ def test_what_cannot_be_exported_is_said_and_what_another_program_saved_is_not_f
     data = tmp_path / "data"
     shutil.copytree(refreshed_wide.warehouse.paths.data, data, ignore=shutil.ignore_patterns("dagster", "warehouse"))
     warehouse = Warehouse.of(Settings(data=data))
-    client = TestClient(application(warehouse), base_url="http://127.0.0.1", headers={"Sec-Fetch-Site": "same-origin"})
-    with client:
+    with serving(warehouse) as site:
+        client = site.client
+        client.headers["Sec-Fetch-Site"] = "same-origin"
         form = {"report": "skip_reasons", "format": "xlsx", "token": guard.TOKEN}
         client.post("/exports", params={"campaign": "<i>nobody's</i>"}, data=form)
         assert client.post("/exports", data=form | {"format": "exe"}).status_code == 400
