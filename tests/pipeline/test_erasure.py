@@ -13,12 +13,16 @@ import duckdb
 import openpyxl
 import pytest
 
+from models.marts import NUMBER_HASH, published_columns
+from models.masking import masked_number
 from models.vocabulary import Log
 from orchestration import stages
 from orchestration.stages import Warehouse
 from tests.running import RefreshedWarehouse, all_marts, exported_rows
 from warehouse.erasure import places
+from warehouse.erasure.remembered import remembered
 from warehouse.exports import ON_REQUEST, FileFormat, campaign_hash
+from warehouse.spreadsheet import write
 
 CONTACT, NUMBER = "p84-1", "+4477000841"
 """Of the wide case: sent to, clicked, ordered, opted out, each under this number."""
@@ -165,6 +169,33 @@ def test_copies_that_were_asked_for_are_rewritten_and_spreadsheets_deleted_if_th
         assert files.keys() == described
     (orders,) = (warehouse.paths.exports / "attributed_orders").glob(f"*-{campaign_hash(CREDITED)}_*.csv")
     assert _tokens(warehouse)["contact"] in orders.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("contact", "number", "is_masked", "is_deleted"),
+    [
+        ("another", NUMBER, False, True),
+        ("another", NUMBER, True, True),
+        (CONTACT, "+4477999999", True, True),
+        ("another", "+4477999999", False, False),
+        ("another", "+4477999999", True, False),
+    ],
+)
+def test_a_spreadsheet_is_deleted_for_a_contact_a_number_or_the_hash_of_a_masked_one(
+    warehouse: Warehouse, erasure: stages.Erasure, contact: str, number: str, is_masked: bool, is_deleted: bool
+) -> None:
+    place = warehouse.paths.exports / "skip_reasons" / "skip_reasons_20260101T000000Z.xlsx"
+    known = remembered(warehouse.settings, warehouse.paths, warehouse.ledger)
+    values = {"contact_id": contact, "mobile_number": number}
+    if is_masked:
+        values |= {"mobile_number": masked_number(number), NUMBER_HASH: known.hashes.of(number)}
+    columns = [(column, column.name) for column in published_columns("skip_reasons", is_masked=is_masked)]
+    write([[values.get(name) for _, name in columns]], columns, place, warehouse.paths.transfers)
+    with duckdb.connect() as connection:
+        known.hashes.show(connection)
+        assert places._erase_spreadsheet(connection, warehouse.paths, place, known) == is_deleted
+    assert place.exists() is not is_deleted
+    place.unlink(missing_ok=True)
 
 
 def test_rows_that_were_rejected_keep_their_number_and_reasons(warehouse: Warehouse, erasure: stages.Erasure) -> None:
