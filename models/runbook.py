@@ -32,6 +32,7 @@ class Code(StrEnum):
     HASH_KEY_MISSING = "hash-key-missing"
     MODEL_NOT_BUILT = "model-not-built"
     SETTING_INVALID = "setting-invalid"
+    EXPORT_REFUSED = "export-refused"
     REFRESH_NOT_FINISHED = "refresh-not-finished"
     UNEXPECTED = "unexpected"
 
@@ -65,6 +66,7 @@ _MEANINGS = {
     Code.HASH_KEY_MISSING: "The key by which erased contacts and masked numbers are known again is gone, or is another.",
     Code.MODEL_NOT_BUILT: "A model could not be built, or the dbt project could not be read.",
     Code.SETTING_INVALID: "A setting makes no sense.",
+    Code.EXPORT_REFUSED: "An export that was asked for cannot be made.",
     Code.REFRESH_NOT_FINISHED: "A refresh is at work, or was killed, or could not note how it ended.",
     Code.UNEXPECTED: "None of the above: a fault in Sendmart, or of the machine.",
 }

@@ -270,10 +270,15 @@ def _setting_invalid(raised: _Raised, warehouse: Warehouse) -> Failure:
     return Failure(Code.SETTING_INVALID, raised.words, "Mend the setting; then: sendmart refresh")
 
 
+def _export_refused(raised: _Raised, warehouse: Warehouse) -> Failure:
+    return Failure(Code.EXPORT_REFUSED, raised.words, "Ask for something else, as the page says")
+
+
 _MEANINGS: list[tuple[Callable[[_Raised, Warehouse], bool], Callable[[_Raised, Warehouse], Failure]]] = [
     (_is("LakeDamaged"), _lake_file_corrupt),
     (_is("SettingsError"), _setting_invalid),
     (_is("KeyMissing"), _hash_key_missing),
+    (_is("ExportRefused"), _export_refused),
     (_is("LedgerIsNewer"), _ledger_newer),
     (_is("ObjectStoreFailed", "ObjectChanged", "HTTPException"), _object_store),
     (_says("HTTP Error:", "reading 's3://"), _object_store),

@@ -45,6 +45,7 @@ from warehouse.dbt import BuildFailed, dbt_manifest
 from warehouse.duckdb_files import fault_of, says_damaged
 from warehouse.erasure.places import come_from, erase_everywhere
 from warehouse.erasure.remembered import CONTACT, Remembered, contact_token, remembered
+from warehouse.exports import FileFormat
 from warehouse.integrity import DamagedFile, LakeDamaged
 from warehouse.keyed_hash import keyed_hash
 from warehouse.landing import LandingFile, LandingZone
@@ -521,18 +522,30 @@ def unexported(warehouse: Warehouse) -> list[str]:
 
 @masking_errors
 def export(
-    warehouse: Warehouse, reports: Iterable[str], *, all_campaigns: bool = False
+    warehouse: Warehouse,
+    reports: Iterable[str],
+    *,
+    all_campaigns: bool = False,
+    campaign: str | None = None,
+    file_format: FileFormat = FileFormat.CSV,
 ) -> list[exports.Export | exports.Unchanged]:
-    """Writes reports of the published build as CSV: contact-level ones with the campaigns that changed since the last
-    time, or with `all_campaigns`.
+    """Writes reports of the published build: contact-level ones with the campaigns that changed since the last time, or
+    with `all_campaigns`. Of one `campaign`, or as a spreadsheet, they are copies that the next time knows nothing of.
 
     Raises:
         NothingPublished: there is no published build yet.
+        ExportRefused: no mart knows the campaign, or the rows are too many for a spreadsheet.
     """
     with warehouse.paths.writer():
         started = time.perf_counter()
         told = exports.export(
-            warehouse.settings, warehouse.paths, warehouse.ledger, reports, all_campaigns=all_campaigns
+            warehouse.settings,
+            warehouse.paths,
+            warehouse.ledger,
+            reports,
+            all_campaigns=all_campaigns,
+            campaign=campaign,
+            file_format=file_format,
         )
         for one in told:
             log.info("%s", in_words(one))

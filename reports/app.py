@@ -36,7 +36,8 @@ from reports import campaign, campaign_table, charts, exported, freshness, guard
 from reports.csv_download import Selection, csv_of, file_of
 from reports.message import message
 from reports.published import Door, NothingPublished, Published
-from warehouse.exports import REPORTS
+from warehouse import spreadsheet
+from warehouse.exports import ON_REQUEST, FileFormat
 from warehouse.paths import DataPaths
 from warehouse.settings import Settings
 
@@ -44,6 +45,10 @@ HERE = Path(__file__).parent
 COLUMNS_REMEMBERED = "columns"
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 LARGEST_FORM = 10_000
+MEDIA_TYPES = {
+    FileFormat.CSV: "text/csv; charset=utf-8",
+    FileFormat.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
 
 log = masking_logger("sendmart.reports")
 
@@ -91,6 +96,7 @@ class Reports:
             "token": guard.TOKEN,
             "charts": charts,
             "labels": exported.LABELS,
+            "reports": ON_REQUEST,
         }
 
     def app(self) -> ASGIApp:
@@ -221,6 +227,8 @@ class Reports:
             return self._show_exports(request, None)
 
     def _show_exports(self, request: Request, published: Published | None, **words: Any) -> Response:
+        # Before the files: what is said to be exported is listed.
+        is_any_open, asked_for = self.requests.is_any_open, [(one, one.state) for one in self.requests.asked]
         files = exported.exported_files(self.paths, self.settings.export_retention_days)
         masks = not self.settings.reports_show_numbers
         return self._page(
@@ -228,8 +236,9 @@ class Reports:
             "exports.html",
             published,
             files=files,
-            requests=self.requests,
-            reports=REPORTS,
+            names=exported.names_of(published, files) if published else {},
+            is_any_open=is_any_open,
+            asked_for=asked_for,
             masks=masks,
             **words,
         )
@@ -241,9 +250,11 @@ class Reports:
             raise HTTPException(
                 403, "This page was open since before the last start. Open it again, and ask once more."
             )
-        if report not in REPORTS:
+        # In the link, not in the form: there a browser would change line breaks in an id.
+        campaign, file_format = request.query_params.get("campaign"), form.get("format", FileFormat.CSV)
+        if report not in ON_REQUEST or file_format not in list(FileFormat):
             raise HTTPException(400, "There is no such report.")
-        await run_in_threadpool(self.requests.ask, report)
+        await run_in_threadpool(self.requests.ask, report, campaign, FileFormat(file_format))
         return RedirectResponse("/exports", status_code=303)
 
     def download(self, request: Request) -> Response:
@@ -254,7 +265,10 @@ class Reports:
         if found is None:
             raise HTTPException(404, "This export is not there any more, or never was.")
         blocks = file_of(self.paths.at_hand(found.place), masks=not self.settings.reports_show_numbers)
-        return _csv_response(chain([next(blocks, b"")], blocks), found.file)
+        try:
+            return _file_response(chain([next(blocks, b"")], blocks), found.file)
+        except spreadsheet.NotOurs as error:
+            raise HTTPException(404, "Another program has saved this export since: ask for it once more.") from error
 
     # --- what went wrong
 
@@ -316,16 +330,16 @@ class Reports:
             masks=not self.settings.reports_show_numbers,
         )
         # The first block is waited for: what goes wrong at once ends in plain words, not in a file.
-        return _csv_response(chain([next(blocks, b"")], blocks), f"{name}.csv")
+        return _file_response(chain([next(blocks, b"")], blocks), f"{name}.csv")
 
 
 def _all_columns(mart: str, published: Published) -> list[Any]:
     return [(column, column.name) for column in published_columns(mart, is_masked=published.is_masked)]
 
 
-def _csv_response(blocks: Iterator[bytes], file: str) -> Response:
-    disposition = f"attachment; filename*=UTF-8''{quote(file)}"
-    return StreamingResponse(blocks, media_type="text/csv; charset=utf-8", headers={"Content-Disposition": disposition})
+def _file_response(blocks: Iterator[bytes], file: str) -> Response:
+    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(file)}"}
+    return StreamingResponse(blocks, media_type=MEDIA_TYPES[FileFormat(file.rpartition(".")[2])], headers=headers)
 
 
 async def _form(request: Request) -> dict[str, str]:
@@ -339,5 +353,5 @@ async def _form(request: Request) -> dict[str, str]:
 
 
 def create_app(settings: Settings, paths: DataPaths, request_export: exported.RequestExport) -> ASGIApp:
-    """The application over a data folder; `request_export` writes an export of every campaign."""
+    """The application over a data folder; `request_export` writes an export that was asked for."""
     return Reports(settings, paths, request_export).app()

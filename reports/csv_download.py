@@ -1,7 +1,7 @@
 """What is shown, as CSV: written by the database straight into the answer, however many rows there are.
 
-Cells are those of the exports: no text can be taken for a formula where that is set. Exports that lie there already go
-out with their numbers masked, where pages mask them.
+Cells are those of the exports: no text can be taken for a formula where that is set. Exports that lie there already, CSV or
+spreadsheet, go out with their numbers masked, where pages mask them.
 
 Not here: which rows (the pages say), exports that are kept (`warehouse.exports`).
 """
@@ -20,9 +20,11 @@ import duckdb
 from models.marts import NUMBER, MartColumn
 from models.masking import masked_number
 from reports.published import MARTS, Published
-from warehouse.exports import _cell
+from warehouse import spreadsheet
+from warehouse.exports import FileFormat, _cell
 
 _BLOCK = 1 << 18
+_NUMBER_TEXT = re.compile(r"\+[1-9][0-9]{6,14}")
 _NUMBER_CELL = re.compile(rb"""((?:^|,)"?'?)(\+[1-9][0-9]{6,14})(?="?(?:,|\r?\n|$))""", re.MULTILINE)
 
 
@@ -99,8 +101,24 @@ def _written(connection: duckdb.DuckDBPyConnection, statement: str, parameters: 
 
 
 def file_of(at_hand: AbstractContextManager[Path], *, masks: bool) -> Iterator[bytes]:
-    """An export as it lies there, or with its numbers masked: whatever cell holds nothing but a number."""
-    with at_hand as place, place.open("rb") as file:
+    """An export as it lies there, or with its numbers masked: whatever cell holds nothing but a number.
+
+    Raises:
+        NotOurs: it is a spreadsheet that another program has saved since: nobody can tell where its numbers are.
+    """
+    with at_hand as place:
+        if masks and place.suffix == f".{FileFormat.XLSX}":
+            yield from spreadsheet.with_texts(place, _masked_text)
+        else:
+            yield from _bytes_of(place, masks=masks)
+
+
+def _masked_text(column: str, text: str) -> str:
+    return masked_number(text) if _NUMBER_TEXT.fullmatch(text) else text
+
+
+def _bytes_of(place: Path, *, masks: bool) -> Iterator[bytes]:
+    with place.open("rb") as file:
         while block := file.read(_BLOCK):
             # To the end of a line: a cell lies in one block.
             block += file.readline()

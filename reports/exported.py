@@ -7,18 +7,18 @@ Not here: how exports are written and pruned (`warehouse.exports`).
 """
 
 import json
-import re
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 from filelock import Timeout
 
 from models.masking import harmless, masking_logger
-from warehouse.exports import REPORTS
+from reports.published import MARTS, Published
+from warehouse.exports import ON_REQUEST, ExportRefused, FileFormat, moment_of
 from warehouse.ledger import now
 from warehouse.object_store import Place, is_object, listed, read
 from warehouse.paths import DataPaths
@@ -29,19 +29,22 @@ LABELS = {
     "delivery_status": "Delivery details, by contact",
     "skip_reasons": "SMS skipped, by contact",
     "attributed_unsubscribes": "Unsubscribes",
+    "attributed_orders": "Orders, by campaign credited",
 }
 
 REMEMBERED = 20
 
 log = masking_logger("sendmart.reports")
 
-RequestExport = Callable[[str], str]
-"""Exports every campaign of a report; gives what came of it, in words."""
+RequestExport = Callable[[str, str | None, FileFormat], str]
+"""Exports a report, of one campaign or of all; gives what came of it, in words."""
 
 
 @dataclass(frozen=True)
 class ExportedFile:
-    """An export that can be fetched until `kept_until`."""
+    """An export that can be fetched until `kept_until`: of `campaign`, where it was asked for of one alone, else of as many
+    as `campaigns` says, or of all.
+    """
 
     report: str
     file: str
@@ -50,20 +53,21 @@ class ExportedFile:
     size: int
     rows: int | None
     campaigns: int | None
+    campaign: str | None
     place: Place
 
 
 def exported_files(paths: DataPaths, retention_days: int) -> list[ExportedFile]:
     """What lies in the folders of the reports, the newest first. A name that no export gives is passed over."""
     found = []
-    for report in REPORTS:
+    for report in ON_REQUEST:
         folder = paths.exports / report
         for name, size in _files_in(folder):
-            moment = re.fullmatch(rf"{re.escape(report)}(?:-[0-9a-f]{{12}})?_([0-9]{{8}}T[0-9]{{6}}Z)\.csv", name)
-            if moment:
-                exported_at = datetime.strptime(moment[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+            exported_at = moment_of(report, name)
+            if exported_at and not name.endswith(".json"):
                 told = _told(folder / name)
                 campaigns = told.get("campaigns")
+                several = campaigns if isinstance(campaigns, list) else None
                 found.append(
                     ExportedFile(
                         report,
@@ -72,11 +76,19 @@ def exported_files(paths: DataPaths, retention_days: int) -> list[ExportedFile]:
                         exported_at + timedelta(days=retention_days),
                         size,
                         told.get("rows"),
-                        len(campaigns) if isinstance(campaigns, list) else None,
+                        None if several is None else len(several),
+                        several[0] if several and not name.startswith(f"{report}_") else None,
                         folder / name,
                     )
                 )
     return sorted(found, key=lambda export: (export.exported_at, export.file), reverse=True)
+
+
+def names_of(published: Published, files: Iterable[ExportedFile]) -> dict[str, str]:
+    """By id, the names of the campaigns of which an export was asked for."""
+    asked_for = [export.campaign for export in files if export.campaign is not None]
+    found = f"select campaign_id, campaign_name from {MARTS}.campaigns where list_contains($campaigns, campaign_id)"
+    return {row["campaign_id"]: row["campaign_name"] for row in published.rows(found, {"campaigns": asked_for})}
 
 
 def _files_in(folder: Place) -> list[tuple[str, int]]:
@@ -102,6 +114,8 @@ class Request:
     """An export that a person asked for."""
 
     report: str
+    campaign: str | None
+    file_format: FileFormat
     asked_at: datetime = field(default_factory=now)
     future: Future[str] | None = None
 
@@ -127,17 +141,20 @@ class Requests:
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="export")
         self._asked: deque[Request] = deque(maxlen=REMEMBERED)
 
-    def ask(self, report: str) -> None:
-        """Has a report exported, unless it is already waited for."""
-        if any(request.is_open and request.report == report for request in self._asked):
+    def ask(self, report: str, campaign: str | None, file_format: FileFormat) -> None:
+        """Has a report exported, of one campaign or of all, unless it is already waited for."""
+        asked = (report, campaign, file_format)
+        if any(one.is_open and (one.report, one.campaign, one.file_format) == asked for one in self._asked):
             return
-        request = Request(report)
-        request.future = self._worker.submit(self._write, report)
+        request = Request(*asked)
+        request.future = self._worker.submit(self._write, *asked)
         self._asked.appendleft(request)
 
-    def _write(self, report: str) -> str:
+    def _write(self, report: str, campaign: str | None, file_format: FileFormat) -> str:
         try:
-            return self._export(report)
+            return self._export(report, campaign, file_format)
+        except ExportRefused:
+            raise
         except Timeout as error:
             raise RuntimeError("a refresh is at work; ask again when it has ended") from error
         except Exception:

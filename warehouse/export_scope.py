@@ -15,6 +15,7 @@ import duckdb
 from warehouse.ledger import Ledger
 
 CONTACT_REPORTS = ("delivery_status", "skip_reasons", "attributed_unsubscribes")
+"""The scheduled reports of which an export holds what changed."""
 
 NO_CAMPAIGN = ""
 """Stands for the rows of no campaign; a campaign's id has at least one character."""

@@ -1,11 +1,15 @@
-"""CSV exports of the published marts, kept for a while and then pruned.
+"""Exports of the published marts, kept for a while and then pruned.
 
 `exports/<report>/<report>_<YYYYMMDDTHHMMSSZ>.csv`, with a `.json` of the same name that says what it holds. UTF-8, LF,
 rows sorted by key, null empty, timestamps in ISO 8601 with `Z`. In spreadsheet mode no text cell can be taken for a
 formula: that is decided by a column's type, never by how a value looks.
 
-Not here: which campaigns an export holds (`warehouse.export_scope`), when exports are made (`orchestration/`), what the
-figures mean (`models.marts`).
+An export of one campaign, `<report>-<first 12 digits of its id's SHA-256>_<moment>.csv`, a spreadsheet (`.xlsx`), and any
+export of a report that is not scheduled is a copy that somebody asked for. It lies with the others and is pruned like them,
+and the ledger knows nothing of it: what the next scheduled export holds is not for it to change.
+
+Not here: which campaigns a scheduled export holds (`warehouse.export_scope`), how a spreadsheet is written
+(`warehouse.spreadsheet`), when exports are made (`orchestration/`), what the figures mean (`models.marts`).
 """
 
 import hashlib
@@ -16,11 +20,13 @@ import stat
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 
 import duckdb
 
 from models.marts import SCHEMA, MartColumn, published_columns, published_key
+from warehouse import spreadsheet
 from warehouse.export_scope import NO_CAMPAIGN, Scope, scope_of
 from warehouse.ledger import Ledger, now
 from warehouse.limits import keep_within_limits
@@ -31,6 +37,10 @@ from warehouse.settings import Settings
 from warehouse.sql import literal
 
 REPORTS = ("campaign_metrics", "campaign_overview", "delivery_status", "skip_reasons", "attributed_unsubscribes")
+"""Those that are exported after each publication."""
+
+ON_REQUEST = (*REPORTS, "attributed_orders")
+"""Those that can be asked for: each has a campaign's rows under its `campaign_id`."""
 
 CAMPAIGN_REPORT_COLUMNS = (
     "last_sent_at", "campaign_name", "click_to_delivered_rate", "conversion_rate", "direct_orders", "assisted_orders",
@@ -42,12 +52,24 @@ CAMPAIGN_REPORT_COLUMNS = (
 FORMULA_START = r"^[=+\-@\t\r\n]"
 _MOMENT = "%Y%m%dT%H%M%SZ"
 _PUBLISHED = "published"
+_ROWS_AT_A_TIME = 10_000
 
 log = logging.getLogger("sendmart")
 
 
+class FileFormat(StrEnum):
+    """What an export is written as; the value ends its name."""
+
+    CSV = "csv"
+    XLSX = "xlsx"
+
+
 class NothingPublished(Exception):
     """There are no published marts to export from."""
+
+
+class ExportRefused(Exception):
+    """What was asked for cannot be exported; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -83,12 +105,15 @@ def export(
     reports: Iterable[str] = REPORTS,
     *,
     all_campaigns: bool = False,
+    campaign: str | None = None,
+    file_format: FileFormat = FileFormat.CSV,
 ) -> list[Export | Unchanged]:
-    """Writes reports of the published build as CSV; contact-level ones with the campaigns that changed since the last,
-    or with `all_campaigns`.
+    """Writes reports of the published build; contact-level ones with the campaigns that changed since the last, or with
+    `all_campaigns`. With one `campaign`, or as a spreadsheet, they are copies apart from those.
 
     Raises:
         NothingPublished: there is no published build yet.
+        ExportRefused: no mart knows the campaign, or the rows are too many for a sheet.
     """
     if not paths.published_marts.exists():
         raise NothingPublished(f"nothing has been published yet: {paths.published_marts} is not there")
@@ -97,52 +122,70 @@ def export(
         # One handle for all reports: they are of one build, even if another is published meanwhile.
         connection.execute(f"attach {literal(paths.published_marts)} as {_PUBLISHED} (read_only)")
         (build_id,) = connection.execute(f"select build_id from {_PUBLISHED}.{SCHEMA}.build_info").fetchone()
+        if campaign is not None and not _knows(connection, campaign):
+            raise ExportRefused(f"the published build knows no campaign {campaign!r}")
         told: list[Export | Unchanged] = []
         for report in reports:
+            if campaign is not None or file_format is not FileFormat.CSV or report not in REPORTS:
+                scope = Scope(None if campaign is None else [campaign], None, {})
+                copy, _ = _export(connection, settings, paths, report, build_id, scope, file_format, campaign)
+                told.append(copy)
+                continue
             if gone := missing(settings, paths, ledger, report):
                 log.warning("%s/%s is gone: the next export holds every campaign", report, gone[0])
                 ledger.forget_exports(report)
-            mode = settings.export_csv_mode
             mode = settings.export_csv_mode + ("+masked" if is_masked(connection, _PUBLISHED) else "")
             scope = scope_of(connection, _PUBLISHED, ledger, report, mode, all_campaigns=all_campaigns)
             if scope.is_nothing:
                 ledger.note_unchanged(report, build_id)
                 told.append(Unchanged(report, scope.since))
             else:
-                told.append(_export(connection, settings, paths, ledger, report, build_id, scope))
+                written, exported_at = _export(connection, settings, paths, report, build_id, scope)
+                ledger.note_export(report, written.file, build_id, exported_at, scope.digests)
+                told.append(written)
         return told
+
+
+def _knows(connection: duckdb.DuckDBPyConnection, campaign: str) -> bool:
+    """Whether a campaign was made, sent, or credited with an order."""
+    marts = ("campaigns", "campaign_metrics", "attributed_orders")
+    found = " union all ".join(
+        f"select 1 from {_PUBLISHED}.{SCHEMA}.{mart} where campaign_id = $campaign" for mart in marts
+    )
+    return connection.execute(f"select exists ({found})", {"campaign": campaign}).fetchone()[0]
 
 
 def _export(
     connection: duckdb.DuckDBPyConnection,
     settings: Settings,
     paths: DataPaths,
-    ledger: Ledger,
     report: str,
     build_id: str,
     scope: Scope,
-) -> Export:
+    file_format: FileFormat = FileFormat.CSV,
+    campaign: str | None = None,
+) -> tuple[Export, datetime]:
     folder = paths.exports / report
     there = set(names_in(folder))
     exported_at = now().replace(microsecond=0)
     # Exports are read in the order of their names: one is never named before the last, wherever the clock has jumped.
-    if scope.since and (last := _moment_of(report, scope.since)) and exported_at <= last:
+    if scope.since and (last := moment_of(report, scope.since)) and exported_at <= last:
         exported_at = last + timedelta(seconds=1)
-    while (name := f"{report}_{exported_at.strftime(_MOMENT)}.csv") in there:
+    stem = report if campaign is None else f"{report}-{campaign_hash(campaign)}"
+    # One `.json` describes one file, whatever its format.
+    while {f"{(name := f'{stem}_{exported_at.strftime(_MOMENT)}')}.{of}" for of in ("json", *FileFormat)} & there:
         exported_at += timedelta(seconds=1)
-    place = folder / name
-    aside = paths.aside(folder / f"{report}.csv")
+    place = folder / f"{name}.{file_format}"
+    aside = paths.aside(folder / f"{report}.{file_format}")
     aside.parent.mkdir(parents=True, exist_ok=True)
     if scope.changed is not None:
         _show_campaigns(connection, scope.changed)
-    statement = _copy_statement(
-        report,
-        aside,
-        settings.export_csv_mode,
-        only_shown=scope.changed is not None,
-        masked=is_masked(connection, _PUBLISHED),
-    )
-    (rows,) = connection.execute(statement).fetchone()
+    masked, only_shown = is_masked(connection, _PUBLISHED), scope.changed is not None
+    if file_format is FileFormat.XLSX:
+        rows = _write_spreadsheet(connection, paths, report, aside, only_shown=only_shown, masked=masked)
+    else:
+        statement = _copy_statement(report, aside, settings.export_csv_mode, only_shown=only_shown, masked=masked)
+        (rows,) = connection.execute(statement).fetchone()
     with aside.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     told = Export(
@@ -157,11 +200,15 @@ def _export(
     )
     described = paths.aside(folder / f"{report}.json")
     described.write_text(json.dumps(asdict(told), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    # The description first: a CSV that is there is described.
+    # The description first: an export that is there is described.
     put_in_place(described, place.with_suffix(".json"))
     put_in_place(aside, place)
-    ledger.note_export(report, place.name, build_id, exported_at, scope.digests)
-    return told
+    return told, exported_at
+
+
+def campaign_hash(campaign: str) -> str:
+    """What stands for a campaign in the name of a file: its id may hold whatever a name must not."""
+    return hashlib.sha256(campaign.encode()).hexdigest()[:12]
 
 
 def _show_campaigns(connection: duckdb.DuckDBPyConnection, campaigns: list[str]) -> None:
@@ -173,28 +220,58 @@ def _show_campaigns(connection: duckdb.DuckDBPyConnection, campaigns: list[str])
     )
 
 
-def _copy_statement(report: str, file: Path, mode: str, *, only_shown: bool, masked: bool) -> str:
-    """The statement that writes a report to a file: all of it, or the campaigns in `campaigns_to_export`."""
+def _shown(report: str, *, masked: bool) -> list[tuple[MartColumn, str]]:
+    """The columns of an export, each with its header."""
     by_name = {column.name: column for column in published_columns(report, is_masked=masked)}
     if report == "campaign_metrics":
-        shown = [(by_name[name], by_name[name].label) for name in CAMPAIGN_REPORT_COLUMNS]
-    else:
-        shown = [(column, name) for name, column in by_name.items()]
-    cells = ", ".join(f'{_cell(column, mode)} as "{header}"' for column, header in shown)
-    texts = ", ".join(f'"{header}"' for column, header in shown if column.sql_type == "varchar")
-    quoting = f", force_quote ({texts})" if mode == "spreadsheet" else ""
+        return [(by_name[name], by_name[name].label) for name in CAMPAIGN_REPORT_COLUMNS]
+    return [(column, name) for name, column in by_name.items()]
+
+
+def _rows_of(report: str, *, only_shown: bool) -> str:
+    """The rows of a report, as `mart`: all of them, or those of the campaigns in `campaigns_to_export`."""
     mart = f"{_PUBLISHED}.{SCHEMA}.{report}"
     # By their numbers: else every column of every row would be read, and then most of them thrown away.
     among = (
         f" where rowid in (select of_mart.rowid from {mart} as of_mart semi join campaigns_to_export as wanted"
         " on of_mart.campaign_id is not distinct from wanted.campaign_id)"
     )
+    return f"from {mart} as mart{among if only_shown else ''}"
+
+
+def _order(report: str, *, masked: bool) -> str:
     # Qualified: by their bare names the cells as written would be sorted, not the values.
-    order = ", ".join(f"mart.{name}" for name in published_key(report, is_masked=masked))
+    return ", ".join(f"mart.{name}" for name in published_key(report, is_masked=masked))
+
+
+def _copy_statement(report: str, file: Path, mode: str, *, only_shown: bool, masked: bool) -> str:
+    """The statement that writes a report to a CSV file."""
+    shown = _shown(report, masked=masked)
+    cells = ", ".join(f'{_cell(column, mode)} as "{header}"' for column, header in shown)
+    texts = ", ".join(f'"{header}"' for column, header in shown if column.sql_type == "varchar")
+    quoting = f", force_quote ({texts})" if mode == "spreadsheet" else ""
+    rows = f"{_rows_of(report, only_shown=only_shown)} order by {_order(report, masked=masked)}"
     return (
-        f"copy (select {cells} from {mart} as mart{among if only_shown else ''} order by {order})"
+        f"copy (select {cells} {rows})"
         f" to {literal(file)} (format csv, header, delimiter ',', quote '\"', escape '\"', nullstr ''{quoting})"
     )
+
+
+def _write_spreadsheet(
+    connection: duckdb.DuckDBPyConnection, paths: DataPaths, report: str, file: Path, *, only_shown: bool, masked: bool
+) -> int:
+    rows = _rows_of(report, only_shown=only_shown)
+    (number,) = connection.execute(f"select count(*) {rows}").fetchone()
+    if number > spreadsheet.MOST_ROWS:
+        raise ExportRefused(
+            f"{report} has {number:,} rows, and a spreadsheet holds {spreadsheet.MOST_ROWS:,} beside its header:"
+            " ask for one campaign, or for CSV"
+        )
+    shown = _shown(report, masked=masked)
+    cells = ", ".join(f"mart.{column.name}" for column, _ in shown)
+    found = connection.execute(f"select {cells} {rows} order by {_order(report, masked=masked)}")
+    batches = iter(lambda: found.fetchmany(_ROWS_AT_A_TIME), [])
+    return spreadsheet.write((row for batch in batches for row in batch), shown, file, paths.transfers)
 
 
 def _cell(column: MartColumn, mode: str) -> str:
@@ -214,7 +291,7 @@ def missing(settings: Settings, paths: DataPaths, ledger: Ledger, report: str) -
     return [
         file
         for file in ledger.exported_files(report)
-        if (moment := _moment_of(report, file)) and moment > oldest_kept and file not in there
+        if (moment := moment_of(report, file)) and moment > oldest_kept and file not in there
     ]
 
 
@@ -225,12 +302,12 @@ def prune(paths: DataPaths, retention_days: int, at: datetime | None = None) -> 
     """
     oldest_kept = (at or now()) - timedelta(days=retention_days)
     deleted = []
-    for report in REPORTS:
+    for report in ON_REQUEST:
         folder = paths.exports / report
         if not is_object(folder) and (folder.is_symlink() or not folder.is_dir()):
             continue
         for name in names_in(folder):
-            exported_at = _moment_of(report, name)
+            exported_at = moment_of(report, name)
             if exported_at and exported_at < oldest_kept and _is_a_file(folder / name):
                 remove(folder / name)
                 deleted.append(f"{report}/{name}")
@@ -241,9 +318,11 @@ def _is_a_file(place: Place) -> bool:
     return is_object(place) or stat.S_ISREG(place.lstat().st_mode)
 
 
-def _moment_of(report: str, name: str) -> datetime | None:
-    """The moment in the name of an export of a report; None for any other name."""
-    match = re.fullmatch(rf"{re.escape(report)}_([0-9]{{8}}T[0-9]{{6}}Z)\.(?:csv|json)", name)
+def moment_of(report: str, name: str) -> datetime | None:
+    """The moment in the name of an export of a report, or of its description; None for any other name."""
+    match = re.fullmatch(
+        rf"{re.escape(report)}(?:-[0-9a-f]{{12}})?_([0-9]{{8}}T[0-9]{{6}}Z)\.(?:json|{'|'.join(FileFormat)})", name
+    )
     if not match:
         return None
     try:

@@ -1,37 +1,60 @@
-"""`sendmart export`: CSV exports of the published marts, now."""
+"""`sendmart export`: exports of the published marts, now."""
 
 from typing import Annotated
 
 import typer
 
-from orchestration.commands.common import FAILED, SENSELESS, open_warehouse, writer_of
+from models.masking import harmless
+from orchestration.commands.common import FAILED, SENSELESS, open_warehouse, utf_8, writer_of
+from orchestration.failures import failure_of
 from orchestration.stages import export as export_reports
 from orchestration.stages import prune_exports
-from warehouse.exports import REPORTS, NothingPublished, Unchanged
+from warehouse.exports import ON_REQUEST, REPORTS, ExportRefused, FileFormat, NothingPublished, Unchanged
+
+
+def _an_id(campaign: str | None) -> str | None:
+    return None if campaign is None else utf_8(campaign)
 
 
 def export(
-    reports: Annotated[list[str] | None, typer.Argument(help=f"Of {', '.join(REPORTS)}; all by default.")] = None,
+    reports: Annotated[
+        list[str] | None, typer.Argument(help=f"Of {', '.join(ON_REQUEST)}; all but the last by default.")
+    ] = None,
     all_campaigns: Annotated[
         bool, typer.Option(help="Every campaign, not only those that changed since the last export.")
     ] = False,
+    campaign: Annotated[str | None, typer.Option(help="This campaign alone, by its id.", callback=_an_id)] = None,
+    file_format: Annotated[
+        FileFormat, typer.Option("--format", help="xlsx: a spreadsheet, with text as text and numbers as numbers.")
+    ] = FileFormat.CSV,
 ) -> None:
-    """Write CSV exports of the published marts now, and prune old ones, as the scheduled exports do.
+    """Write exports of the published marts now, and prune old ones, as the scheduled exports do.
 
     The campaign table and the overview hold every campaign. Contact-level reports hold, whole, the campaigns that changed
-    since the last export; the .json beside each says which.
+    since the last export; the .json beside each says which. An export of one campaign, or a spreadsheet, is a copy apart:
+    the next scheduled export is the same with it and without it.
     """
     warehouse = open_warehouse()
-    unknown = [report for report in reports or [] if report not in REPORTS]
+    unknown = [report for report in reports or [] if report not in ON_REQUEST]
     if unknown:
-        typer.echo(f"no such report: {', '.join(unknown)}; there are {', '.join(REPORTS)}", err=True)
+        typer.echo(f"no such report: {', '.join(unknown)}; there are {', '.join(ON_REQUEST)}", err=True)
         raise typer.Exit(SENSELESS)
     try:
         with writer_of(warehouse):
-            told = export_reports(warehouse, reports or REPORTS, all_campaigns=all_campaigns)
+            told = export_reports(
+                warehouse,
+                reports or REPORTS,
+                all_campaigns=all_campaigns,
+                campaign=campaign,
+                file_format=file_format,
+            )
             prune_exports(warehouse)
     except NothingPublished as error:
         typer.echo(f"{error}. Next: sendmart refresh", err=True)
+        raise typer.Exit(FAILED) from error
+    except ExportRefused as error:
+        failure = failure_of(error, warehouse)
+        typer.echo(harmless(str(failure)), err=True)
         raise typer.Exit(FAILED) from error
     for one in told:
         place = warehouse.paths.exports / one.report

@@ -9,6 +9,7 @@ import typer
 from models.masking import masking_logger
 from orchestration.commands.common import FAILED, open_warehouse, show_progress
 from orchestration.stages import Warehouse, export, in_words
+from warehouse.exports import FileFormat
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -18,12 +19,13 @@ def application(warehouse: Warehouse) -> "ASGIApp":
     """The pages of a data folder; what is asked for there is exported by the stage that the schedule calls."""
     from reports.app import create_app
 
-    def export_all_of(report: str) -> str:
+    def export_now(report: str, campaign: str | None, file_format: FileFormat) -> str:
         # Who clicked waits for no refresh: they are told, and ask again.
         with warehouse.paths.writer(timeout=0):
-            return "; ".join(in_words(told) for told in export(warehouse, [report], all_campaigns=True))
+            told = export(warehouse, [report], all_campaigns=True, campaign=campaign, file_format=file_format)
+        return "; ".join(map(in_words, told))
 
-    return create_app(warehouse.settings, warehouse.paths, export_all_of)
+    return create_app(warehouse.settings, warehouse.paths, export_now)
 
 
 def reports() -> None:

@@ -1,29 +1,37 @@
-"""The CSV exports: an asset a report, from the published marts; and the pruning of old ones.
+"""The exports: an asset a report, from the published marts; and the pruning of old ones.
 
-Not here: how a CSV is written and what may be deleted (`warehouse.exports`).
+A report that is only exported when somebody asks for it is in a group of its own, which no job runs.
+
+Not here: how an export is written and what may be deleted (`warehouse.exports`).
 """
 
 from collections.abc import Iterator
 
 import dagster as dg
+from pydantic import Field
 
 from models.marts import columns, description
 from orchestration import metadata, stages
 from orchestration.defs.common import OWNERS, POOL, tried_again
 from orchestration.defs.publication import PUBLISHED_MARTS
 from orchestration.resources import WarehouseResource
-from warehouse.exports import REPORTS, Unchanged
+from warehouse.exports import ON_REQUEST, REPORTS, FileFormat, Unchanged
 
-_CODE = metadata.code_version("warehouse/exports.py", "warehouse/export_scope.py")
+GROUP, GROUP_ON_REQUEST = "exports", "exports_on_request"
+
+_CODE = metadata.code_version("warehouse/exports.py", "warehouse/export_scope.py", "warehouse/spreadsheet.py")
 
 
 class ExportConfig(dg.Config):
     """`only_new` passes over a report that was exported from the published build before; `all_campaigns` writes every
-    campaign of a contact-level report, not only those that changed since the last export.
+    campaign of a contact-level report, not only those that changed since the last export. With `campaign`, the id of one,
+    or with `format` xlsx, it is a copy apart from those.
     """
 
     only_new: bool = False
     all_campaigns: bool = False
+    campaign: str | None = None
+    format: str = Field(FileFormat.CSV.value, pattern=f"^({'|'.join(FileFormat)})$")
 
 
 def _asset_of(report: str) -> dg.AssetsDefinition:
@@ -31,7 +39,7 @@ def _asset_of(report: str) -> dg.AssetsDefinition:
         name=report,
         key_prefix="exports",
         deps=[PUBLISHED_MARTS],
-        group_name="exports",
+        group_name=GROUP if report in REPORTS else GROUP_ON_REQUEST,
         owners=OWNERS,
         pool=POOL,
         kinds={"csv"},
@@ -39,14 +47,20 @@ def _asset_of(report: str) -> dg.AssetsDefinition:
         code_version=_CODE,
         metadata={metadata.COLUMN_SCHEMA: metadata.mart_schema(report)},
         output_required=False,
-        description=f"CSV of the published mart. {description(report)}",
+        description=f"CSV or spreadsheet of the published mart. {description(report)}",
     )
     @tried_again
     def export(config: ExportConfig, warehouse: WarehouseResource) -> Iterator[dg.MaterializeResult]:
         opened = warehouse.open()
         if config.only_new and report not in stages.unexported(opened):
             return
-        for told in stages.export(opened, [report], all_campaigns=config.all_campaigns):
+        for told in stages.export(
+            opened,
+            [report],
+            all_campaigns=config.all_campaigns,
+            campaign=config.campaign,
+            file_format=FileFormat(config.format),
+        ):
             if isinstance(told, Unchanged):
                 yield dg.MaterializeResult(metadata={"holds": stages.in_words(told)})
                 continue
@@ -68,7 +82,7 @@ def _asset_of(report: str) -> dg.AssetsDefinition:
 
 @dg.asset(
     key=dg.AssetKey(["exports", "pruned"]),
-    group_name="exports",
+    group_name=GROUP,
     owners=OWNERS,
     pool=POOL,
     kinds={"csv"},
@@ -84,4 +98,4 @@ def pruned(warehouse: WarehouseResource) -> dg.MaterializeResult:
 
 @dg.definitions
 def exports() -> dg.Definitions:
-    return dg.Definitions(assets=[*(_asset_of(report) for report in REPORTS), pruned])
+    return dg.Definitions(assets=[*(_asset_of(report) for report in ON_REQUEST), pruned])

@@ -8,20 +8,21 @@ Not here: what starts a refresh by day (`landing`).
 
 import dagster as dg
 
+from orchestration.defs.exports import GROUP, GROUP_ON_REQUEST
 from orchestration.running import STARTED_BY
 from warehouse.exports import REPORTS
 from warehouse.settings import load_settings
 
 refresh = dg.define_asset_job(
     "refresh",
-    selection=dg.AssetSelection.all(),
+    selection=dg.AssetSelection.all() - dg.AssetSelection.groups(GROUP_ON_REQUEST),
     description="Loads what is new or changed in the landing zone, builds, audits, publishes, exports and prunes."
     " Started by nightly_refresh, by landing_zone, or by `sendmart refresh`: the run's tag sendmart/started_by says"
     " which.",
 )
 csv_exports = dg.define_asset_job(
     "csv_exports",
-    selection=dg.AssetSelection.groups("exports"),
+    selection=dg.AssetSelection.groups(GROUP),
     description="Exports every report of the published marts as CSV and prunes old exports. Started by daily_exports,"
     " or by hand for another copy of all reports.",
 )

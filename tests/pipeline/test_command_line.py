@@ -1,5 +1,6 @@
 """The command line as its users meet it: what it prints, its exit codes, and holding back, accepting, mending."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from typer.testing import CliRunner
 
 from orchestration.cli import app
 from tests.running import CASES, RefreshedWarehouse, environment, environment_of, mart_rows, rejected_rows, sendmart
-from warehouse.exports import REPORTS
+from warehouse.exports import REPORTS, campaign_hash
 
 HEADER = "campaign_id,campaign_name,campaign_type,modified_by,modified_at\n"
 
@@ -35,7 +36,29 @@ def test_an_unknown_report_is_exit_code_2_and_nothing_published_is_1(tmp_path: P
     assert (run.returncode, "sendmart refresh" in run.stderr) == (1, True)
 
 
-@pytest.mark.parametrize("command", [["erase", "--contact"], ["explain", "contact"]])
+def test_one_campaign_is_exported_as_a_spreadsheet_and_one_that_nobody_knows_is_told(
+    refreshed_small: RefreshedWarehouse,
+) -> None:
+    paths = refreshed_small.warehouse.paths
+    campaign = mart_rows(paths.published_marts, "campaign_metrics")[0]["campaign_id"]
+    with environment(refreshed_small.environment):
+        run = CliRunner().invoke(app, ["export", "skip_reasons", "--campaign", campaign, "--format", "xlsx"])
+        (file,) = (paths.exports / "skip_reasons").glob("*.xlsx")
+        told = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
+        for written in (file, file.with_suffix(".json")):
+            written.unlink()
+        refused = CliRunner().invoke(app, ["export", "skip_reasons", "--campaign", "+44770\x1b0900123"])
+    assert (run.exit_code, run.output) == (0, f"{file}: {told['rows']} rows\n")
+    assert (told["campaigns"], file.name) == (
+        [campaign],
+        f"skip_reasons-{campaign_hash(campaign)}_{file.stem[-16:]}.xlsx",
+    )
+    assert refused.exit_code == 1
+    assert refused.output.startswith("export-refused: the published build knows no campaign")
+    assert "docs/runbook/export-refused.md" in refused.output
+
+
+@pytest.mark.parametrize("command", [["erase", "--contact"], ["explain", "contact"], ["export", "--campaign"]])
 def test_an_id_that_is_no_utf_8_is_exit_code_2(command: list[str], tmp_path: Path) -> None:
     with environment(environment_of(tmp_path / "data", tmp_path / "landing")):
         run = CliRunner().invoke(app, [*command, "k\udcff"])

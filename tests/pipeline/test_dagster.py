@@ -12,7 +12,7 @@ from orchestration.defs.build import check_of
 from orchestration.running import STARTED_BY_COMMAND, dagster_home, run_refresh
 from orchestration.stages import Warehouse, Work, find_work
 from tests.running import RefreshedWarehouse, all_marts, environment
-from warehouse.exports import REPORTS
+from warehouse.exports import REPORTS, campaign_hash
 
 
 @pytest.fixture(scope="module")
@@ -174,6 +174,43 @@ def test_a_date_or_a_range_can_be_reloaded_by_hand_and_the_next_refresh_builds_o
     with environment(refreshed_small.environment):
         ended = run_refresh(warehouse, find_work(warehouse))
     assert (ended.outcome, _sorted_marts(warehouse)) == ("published", marts)
+
+
+def test_an_export_of_one_campaign_goes_through_the_asset_of_the_scheduled_ones(
+    refreshed_small: RefreshedWarehouse, definitions: dg.Definitions
+) -> None:
+    """And a report that is only exported on request is made by no job of itself."""
+    for job in ("refresh", "csv_exports"):
+        made = definitions.resolve_job_def(job).asset_layer.executable_asset_keys
+        assert {key.path[1] for key in made if key.path[0] == "exports"} == {*REPORTS, "pruned"}
+    warehouse = refreshed_small.warehouse
+    rows = all_marts(warehouse.paths.published_marts)
+    campaign = rows["delivery_status"][0]["campaign_id"]
+    before = (find_work(warehouse), warehouse.ledger.exported_files("delivery_status"))
+    reports = ("delivery_status", "attributed_orders")
+    asked = {"config": {"campaign": campaign, "format": "xlsx"}}
+    with environment(refreshed_small.environment):
+        result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+            asset_selection=[dg.AssetKey(["exports", report]) for report in reports],
+            run_config={"ops": {f"exports__{report}": asked for report in reports}},
+        )
+    try:
+        told = {
+            event.asset_key.path[1]: event.materialization.metadata
+            for event in result.get_asset_materialization_events()
+        }
+        assert told.keys() == set(reports)
+        for report, metadata in told.items():
+            file = Path(metadata["path"].value)
+            assert file.match(f"{report}-{campaign_hash(campaign)}_*.xlsx")
+            assert metadata["bytes"].value == file.stat().st_size
+            held = sum(row["campaign_id"] == campaign for row in rows[report])
+            assert metadata["dagster/row_count"].value == held
+        assert (find_work(warehouse), warehouse.ledger.exported_files("delivery_status")) == before
+    finally:
+        for metadata in told.values():
+            for suffix in (".xlsx", ".json"):
+                Path(metadata["path"].value).with_suffix(suffix).unlink()
 
 
 def _sorted_marts(warehouse: Warehouse) -> dict[str, list[str]]:

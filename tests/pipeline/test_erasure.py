@@ -10,16 +10,25 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
+import openpyxl
 import pytest
 
+from models.marts import NUMBER_HASH, published_columns
+from models.masking import masked_number
 from models.vocabulary import Log
 from orchestration import stages
 from orchestration.stages import Warehouse
 from tests.running import RefreshedWarehouse, all_marts, exported_rows
 from warehouse.erasure import places
+from warehouse.erasure.remembered import remembered
+from warehouse.exports import ON_REQUEST, FileFormat, campaign_hash
+from warehouse.spreadsheet import write
 
 CONTACT, NUMBER = "p84-1", "+4477000841"
 """Of the wide case: sent to, clicked, ordered, opted out, each under this number."""
+
+SENT, CREDITED, ANOTHER = "c84-0Z", "never84", "c0-1É"
+"""Campaigns of it: sent to the contact, credited with its order, and one that has nothing to do with it."""
 
 BROKEN = f'{CONTACT},"unclosed\n{CONTACT},yesterday,{NUMBER},reply\nnobody,{NUMBER},,\nk1,tomorrow,,link\n'
 
@@ -48,9 +57,18 @@ def warehouse(refreshed_wide: RefreshedWarehouse, tmp_path_factory: pytest.TempP
     (copy.paths.audits / "kept.html").write_text(f"<td>{CONTACT}</td><td>{NUMBER}</td>")
     for half_written in ("published/.marts.duckdb.tmp.wal", "exports/delivery_status/.delivery_status.csv.tmp"):
         (copy.paths.data / half_written).write_text(f"{CONTACT},{NUMBER}")
+    for of in FileFormat:
+        for campaign in (SENT, CREDITED, ANOTHER):
+            stages.export(copy, ON_REQUEST, campaign=campaign, file_format=of)
+    (saved,) = _spreadsheets(copy, "skip_reasons", ANOTHER)
+    openpyxl.load_workbook(saved).save(saved)
     with sqlite3.connect(copy.paths.ledger) as ledger:
         ledger.execute("update checks set detail = ?", [f"failed for contact_id {CONTACT}; {NUMBER}."])
     return copy
+
+
+def _spreadsheets(warehouse: Warehouse, report: str, campaign: str) -> list[Path]:
+    return list((warehouse.paths.exports / report).glob(f"{report}-{campaign_hash(campaign)}_*.xlsx"))
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +89,9 @@ def _found(folder: Path) -> set[str]:
 
 def _texts(file: Path) -> Iterator[str]:
     yield file.read_bytes().decode("latin-1")
+    if file.suffix == ".xlsx":
+        sheet = openpyxl.load_workbook(file).active
+        yield from (str(value) for row in sheet.iter_rows(values_only=True) for value in row)
     if file.suffix == ".parquet":
         yield from (str(row) for row in duckdb.execute("from read_parquet(?)", [str(file)]).fetchall())
     if file.suffix == ".duckdb":
@@ -126,6 +147,55 @@ def test_published_builds_and_exports_say_the_same_with_tokens(
         for file in (warehouse.paths.exports / report).glob("*.csv"):
             told = json.loads(file.with_suffix(".json").read_text())
             assert told["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def test_copies_that_were_asked_for_are_rewritten_and_spreadsheets_deleted_if_they_hold_the_contact(
+    warehouse: Warehouse, erasure: stages.Erasure
+) -> None:
+    gone = {
+        (report, campaign)
+        for report in ON_REQUEST
+        for campaign in (SENT, CREDITED, ANOTHER)
+        if not _spreadsheets(warehouse, report, campaign)
+    }
+    assert gone == {
+        *(("delivery_status", SENT), ("attributed_unsubscribes", SENT), ("attributed_orders", CREDITED)),
+        ("skip_reasons", ANOTHER),  # another program saved it: nobody can tell what it holds
+    }
+    assert erasure.rewritten["spreadsheets (deleted)"] == len(gone)
+    for report in ON_REQUEST:
+        files = {file.stem: file.suffix for file in (warehouse.paths.exports / report).glob("*.[cx]*")}
+        described = {file.stem for file in (warehouse.paths.exports / report).glob("*.json")}
+        assert files.keys() == described
+    (orders,) = (warehouse.paths.exports / "attributed_orders").glob(f"*-{campaign_hash(CREDITED)}_*.csv")
+    assert _tokens(warehouse)["contact"] in orders.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("contact", "number", "is_masked", "is_deleted"),
+    [
+        ("another", NUMBER, False, True),
+        ("another", NUMBER, True, True),
+        (CONTACT, "+4477999999", True, True),
+        ("another", "+4477999999", False, False),
+        ("another", "+4477999999", True, False),
+    ],
+)
+def test_a_spreadsheet_is_deleted_for_a_contact_a_number_or_the_hash_of_a_masked_one(
+    warehouse: Warehouse, erasure: stages.Erasure, contact: str, number: str, is_masked: bool, is_deleted: bool
+) -> None:
+    place = warehouse.paths.exports / "skip_reasons" / "skip_reasons_20260101T000000Z.xlsx"
+    known = remembered(warehouse.settings, warehouse.paths, warehouse.ledger)
+    values = {"contact_id": contact, "mobile_number": number}
+    if is_masked:
+        values |= {"mobile_number": masked_number(number), NUMBER_HASH: known.hashes.of(number)}
+    columns = [(column, column.name) for column in published_columns("skip_reasons", is_masked=is_masked)]
+    write([[values.get(name) for _, name in columns]], columns, place, warehouse.paths.transfers)
+    with duckdb.connect() as connection:
+        known.hashes.show(connection)
+        assert places._erase_spreadsheet(connection, warehouse.paths, place, known) == is_deleted
+    assert place.exists() is not is_deleted
+    place.unlink(missing_ok=True)
 
 
 def test_rows_that_were_rejected_keep_their_number_and_reasons(warehouse: Warehouse, erasure: stages.Erasure) -> None:

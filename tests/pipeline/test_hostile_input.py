@@ -13,12 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import openpyxl
 import pytest
 
 from models.masking import masked_number
 from orchestration import stages
 from orchestration.stages import Warehouse
 from tests.running import environment, environment_of, mart_rows, rejected_rows, sendmart
+from warehouse import spreadsheet
+from warehouse.exports import FileFormat
 from warehouse.settings import PROJECT, load_settings
 
 NAMES = [
@@ -112,6 +115,29 @@ def test_no_cell_of_an_export_can_be_taken_for_a_formula(hostile: Hostile) -> No
     cells = [cell for file in exports for row in csv.reader(file.open(newline="", encoding="utf-8")) for cell in row]
     assert not [cell for cell in cells if re.match(r"[=+\-@\t\r\n]", cell)]
     assert "'=cmd()" in cells
+
+
+def test_copies_of_hostile_campaigns_lie_in_their_folders_and_hold_masked_text(hostile: Hostile) -> None:
+    with environment(hostile.variables):
+        warehouse = Warehouse.of(load_settings())
+    before = set((hostile.data / "exports").rglob("*"))
+    for name in NAMES:
+        for of in FileFormat:
+            stages.export(warehouse, ["delivery_status", "attributed_orders"], campaign=name, file_format=of)
+    written = set((hostile.data / "exports").rglob("*.*")) - before
+    assert len(written) == len(NAMES) * 2 * 2 * 2
+    seen = set()
+    for file in written:
+        assert set(file.name) <= set(SAFE)
+        if file.suffix == ".xlsx":
+            seen |= set(spreadsheet.texts(file))
+            sheet = openpyxl.load_workbook(file).active
+            assert not [cell for row in sheet.iter_rows() for cell in row if cell.data_type == "f" or cell.hyperlink]
+    assert {text for column, text in seen if column == "campaign_id"} == set(NAMES)
+    numbers = {text for column, text in seen if column == "mobile_number"}
+    assert numbers == {masked_number(number) for number in NUMBERS.values()}
+    for file in written:
+        file.unlink()
 
 
 def test_what_is_printed_moves_no_cursor_and_forges_no_line(hostile: Hostile) -> None:

@@ -30,6 +30,7 @@ from quality.admission import judge
 from tests.running import CASES, RefreshedWarehouse, environment
 from warehouse import build, current, integrity, lake, landing, leftovers, object_store, publication
 from warehouse.explaining import Explainer
+from warehouse.exports import FileFormat
 from warehouse.loading import load
 from warehouse.object_store import ObjectStoreFailed, let_read, place_of
 from warehouse.settings import PREFIX, load_settings
@@ -298,6 +299,25 @@ def test_exports_beyond_their_time_are_deleted_by_their_names_and_nothing_else(
         store.delete_object(Bucket=BUCKET, Key=key)
 
 
+def test_a_copy_that_was_asked_for_lies_in_the_store_and_goes_when_its_time_is_over(
+    store: Any, warehouse: Warehouse
+) -> None:
+    before = set(_objects(store, "exports/"))
+    (told,) = stages.export(warehouse, ["skip_reasons"], file_format=FileFormat.XLSX)
+    key = f"exports/skip_reasons/{told.file}"
+    described = key.replace(".xlsx", ".json")
+    assert set(_objects(store, "exports/")) == {*before, key, described}
+    assert hashlib.sha256(_read(store, key)).hexdigest() == json.loads(_read(store, described))["sha256"]
+    old = [of.replace(told.exported_at[:4], "2020") for of in (key, described)]
+    for one, other in zip((key, described), old, strict=True):
+        store.copy_object(Bucket=BUCKET, Key=other, CopySource={"Bucket": BUCKET, "Key": one})
+    assert stages.exports.prune(warehouse.paths, 30) == sorted(of.removeprefix("exports/") for of in old)
+    assert set(_objects(store, "exports/")) == {*before, key, described}
+    assert list(warehouse.paths.transfers.iterdir()) == []
+    for one in (key, described):
+        store.delete_object(Bucket=BUCKET, Key=one)
+
+
 def test_an_export_that_somebody_deleted_is_missed(store: Any, warehouse: Warehouse) -> None:
     assert stages.exports.missing(warehouse.settings, warehouse.paths, warehouse.ledger, "skip_reasons") == []
     (csv, _) = _objects(store, "exports/skip_reasons/")
@@ -340,7 +360,9 @@ def test_nobody_finds_the_erased_in_any_object_of_ours(
     store: Any, warehouse: Warehouse, next_night: tuple[str, str], tmp_path: Path
 ) -> None:
     assert {key.partition("/")[0] for key in _holding(store, tmp_path)} == {"lake", "published", "exports"}
+    (copy,) = stages.export(warehouse, ["delivery_status"], file_format=FileFormat.XLSX)
     erasure = stages.erase(warehouse, CONTACT, "request 7")
+    assert not [key for key in _objects(store, "exports/delivery_status/") if copy.file.removesuffix(".xlsx") in key]
     assert _holding(store, tmp_path) == []
     assert CHANGED not in erasure.still_in_landing, "the row that named the contact was taken away"
     assert erasure.still_in_landing

@@ -19,6 +19,7 @@ from orchestration.stages import Warehouse
 from reports.campaign import TABS, campaign_path
 from tests.reports.conftest import Site, serving
 from tests.running import RefreshedWarehouse, mart_rows
+from warehouse.exports import campaign_hash
 from warehouse.settings import Settings
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -201,6 +202,15 @@ def test_an_export_is_asked_for_by_a_click(browser, refreshed_sample: RefreshedW
         # The page opens itself again until it is done.
         WebDriverWait(browser, 60).until(lambda _: "exported skip_reasons_" in browser.page_source)
         assert len(browser.find_elements(By.CSS_SELECTOR, "td a[download]")) == before + 1
+
+        campaign = mart_rows(site.paths.published_marts, "campaign_metrics")[0]["campaign_id"]
+        browser.get(f"{site.address}{campaign_path(campaign)}")
+        Select(browser.find_element(By.NAME, "report")).select_by_value("campaign_overview")
+        Select(browser.find_element(By.NAME, "format")).select_by_value("xlsx")
+        browser.find_element(By.CSS_SELECTOR, "section.export button").click()
+        WebDriverWait(browser, 60).until(lambda _: "exported campaign_overview-" in browser.page_source)
+        (link,) = browser.find_elements(By.CSS_SELECTOR, f"td a[download][href*='{campaign_hash(campaign)}']")
+        assert link.text.endswith(".xlsx")
 
 
 def test_a_page_can_be_printed(browser, sample: Site) -> None:

@@ -3,6 +3,7 @@
 import csv
 import html
 import io
+import json
 import re
 import shutil
 from datetime import UTC, datetime
@@ -10,15 +11,19 @@ from pathlib import Path
 from urllib.parse import quote
 
 import duckdb
+import openpyxl
 import pytest
 
-from orchestration.stages import Warehouse
+from models.masking import masked_number
+from orchestration.stages import Warehouse, export, find_work
 from reports import guard
+from reports.app import MEDIA_TYPES
 from reports.campaign import TABS, TILES, campaign_path
 from reports.campaign_table import COLUMNS, SHOWN_AT_FIRST
 from reports.wording import cell, count, money
 from tests.reports.conftest import Site, serving, with_settings
 from tests.running import RefreshedWarehouse, beside_the_marts, mart_rows
+from warehouse.exports import FileFormat
 from warehouse.ledger import Refresh, now
 from warehouse.paths import DataPaths
 from warehouse.settings import Settings
@@ -440,6 +445,82 @@ def test_an_export_that_was_asked_for_goes_through_the_function_of_the_scheduled
         rows = mart_rows(site.paths.published_marts, "skip_reasons")
         assert len(list(csv.reader(io.StringIO(site.get(f"/exports/{file}").text)))) == len(rows) + 1
         assert count(len(rows)) in next(row for row in table_rows(page, "Exports") if row[-1] == file.partition("/")[2])
+
+
+def test_an_export_of_one_campaign_is_asked_for_on_its_page_and_fetched_masked(
+    refreshed_wide: RefreshedWarehouse, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(refreshed_wide.warehouse.paths.data, data, ignore=shutil.ignore_patterns("dagster", "warehouse"))
+    warehouse = Warehouse.of(Settings(data=data))
+    rows = mart_rows(warehouse.paths.published_marts, "delivery_status")
+    known = {
+        row["campaign_id"]: row["campaign_name"] for row in mart_rows(warehouse.paths.published_marts, "campaigns")
+    }
+    asked_for = [campaign for campaign in dict.fromkeys(row["campaign_id"] for row in rows) if campaign in known][:2]
+    before = (warehouse.ledger.exported_files("delivery_status"), find_work(warehouse))
+    with serving(warehouse) as site:
+        client = site.client
+        client.headers["Sec-Fetch-Site"] = "same-origin"
+        for campaign in asked_for:
+            page = client.get(campaign_path(campaign)).text
+            (action,) = re.findall(r'<form [^>]*method="post" action="([^"]+)"', page)
+            for file_format in FileFormat:
+                form = {"report": "delivery_status", "format": file_format, "token": guard.TOKEN}
+                assert client.post(html.unescape(action), data=form).status_code == 303
+        while "being written" in (page := client.get("/exports").text) or "waiting" in page:
+            pass
+        listed = [row for row in table_rows(page, "Exports") if "-" in row[-1]]
+        assert sorted(row[2] for row in listed) == sorted(
+            plain(known[campaign]) for campaign in asked_for for _ in "ab"
+        )
+        for row in listed:
+            file = f"delivery_status/{row[-1]}"
+            told = json.loads((warehouse.paths.exports / file).with_suffix(".json").read_text(encoding="utf-8"))
+            (campaign,) = told["campaigns"]
+            numbers = {one["contact_id"]: one["mobile_number"] for one in rows if one["campaign_id"] == campaign}
+            assert row[3] == count(len(numbers))
+            whole, fetched = (warehouse.paths.exports / file).read_bytes(), client.get(f"/exports/{file}")
+            assert fetched.headers["content-type"] == MEDIA_TYPES[FileFormat(file.rpartition(".")[2])]
+            assert file.partition("/")[2] in fetched.headers["content-disposition"]
+            assert _numbers_in(whole, file) == numbers
+            masked = {contact: masked_number(number) for contact, number in numbers.items()}
+            assert _numbers_in(fetched.content, file) == masked
+    assert (warehouse.ledger.exported_files("delivery_status"), find_work(warehouse)) == before
+
+
+def _numbers_in(content: bytes, file: str) -> dict[str, str]:
+    """By contact, the numbers in a file of delivery details."""
+    if file.endswith(".csv"):
+        header, *rows = csv.reader(io.StringIO(content.decode(), newline=""))
+    else:
+        header, *rows = openpyxl.load_workbook(io.BytesIO(content)).active.iter_rows(values_only=True)
+    at = header.index("contact_id"), header.index("mobile_number")
+    return {row[at[0]]: row[at[1]].removeprefix("'") for row in rows}
+
+
+def test_what_cannot_be_exported_is_said_and_what_another_program_saved_is_not_fetched(
+    refreshed_wide: RefreshedWarehouse, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(refreshed_wide.warehouse.paths.data, data, ignore=shutil.ignore_patterns("dagster", "warehouse"))
+    warehouse = Warehouse.of(Settings(data=data))
+    with serving(warehouse) as site:
+        client = site.client
+        client.headers["Sec-Fetch-Site"] = "same-origin"
+        form = {"report": "skip_reasons", "format": "xlsx", "token": guard.TOKEN}
+        client.post("/exports", params={"campaign": "<i>nobody's</i>"}, data=form)
+        assert client.post("/exports", data=form | {"format": "exe"}).status_code == 400
+        assert client.post("/exports", data=form | {"report": "build_info"}).status_code == 400
+        while "being written" in (page := client.get("/exports").text) or "waiting" in page:
+            pass
+        assert "could not be written: the published build knows no campaign" in plain(page)
+        assert "<i>nobody" not in page
+        (told,) = export(warehouse, ["skip_reasons"], file_format=FileFormat.XLSX)
+        place = warehouse.paths.exports / "skip_reasons" / told.file
+        openpyxl.load_workbook(place).save(place)
+        answer = client.get(f"/exports/skip_reasons/{told.file}")
+        assert (answer.status_code, "ask for it once more" in answer.text) == (404, True)
 
 
 OURS = "ours"

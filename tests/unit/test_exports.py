@@ -1,20 +1,32 @@
-"""CSV exports, byte for byte, and which of them are pruned."""
+"""Exports, byte for byte and cell for cell, and which of them are pruned."""
 
 import csv
 import hashlib
 import io
 import json
 import os
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import duckdb
+import openpyxl
 import pytest
 
 from models.marts import MARTS, columns
+from warehouse import spreadsheet
 from warehouse.export_scope import CONTACT_REPORTS
-from warehouse.exports import REPORTS, NothingPublished, Unchanged, export, prune
+from warehouse.exports import (
+    ON_REQUEST,
+    REPORTS,
+    ExportRefused,
+    FileFormat,
+    NothingPublished,
+    Unchanged,
+    export,
+    prune,
+)
 from warehouse.ledger import Ledger
 from warehouse.paths import DataPaths
 from warehouse.settings import load_settings
@@ -48,6 +60,10 @@ HEADERS = {
     ],
     "attributed_unsubscribes": [
         *("contact_id", "unsubscribed_at", "source", "campaign_id", "campaign_name", "message_id", "sent_at"),
+    ],
+    "attributed_orders": [
+        *("order_id", "campaign_id", "attribution", "contact_id", "ordered_at", "clicked_at", "click_id", "revenue"),
+        *("currency", "total", "refunded_amount"),
     ],
 }
 NOON = datetime(2026, 1, 5, 12)
@@ -90,9 +106,13 @@ class Published:
                         f" from published.marts.{report} group by campaign_id"
                     )
 
-    def export(self, *reports: str, mode: str = "spreadsheet", all_campaigns: bool = False):
+    def export(self, *reports: str, mode: str = "spreadsheet", **asked):
         self._monkeypatch.setenv("SENDMART_EXPORT_CSV_MODE", mode)
-        return export(load_settings(), self.paths, self.ledger, reports or REPORTS, all_campaigns=all_campaigns)
+        return export(load_settings(), self.paths, self.ledger, reports or REPORTS, **asked)
+
+    def on_request(self, report: str, campaign: str | None = None, file_format: FileFormat = FileFormat.CSV) -> Path:
+        (told,) = self.export(report, campaign=campaign, file_format=file_format)
+        return self.paths.exports / report / told.file
 
     def csv(self, report: str, mode: str = "spreadsheet") -> bytes:
         (told,) = self.export(report, mode=mode, all_campaigns=True)
@@ -357,8 +377,8 @@ def paths(tmp_path) -> DataPaths:
     return DataPaths(tmp_path / "data")
 
 
-@pytest.mark.parametrize("report", REPORTS)
-@pytest.mark.parametrize("extension", ["csv", "json"])
+@pytest.mark.parametrize("report", ON_REQUEST)
+@pytest.mark.parametrize("extension", ["csv", "json", "xlsx"])
 @pytest.mark.parametrize(
     ("age", "is_pruned"),
     [
@@ -391,7 +411,10 @@ FOREIGN = [
     "skip_reasons/skip_reasons.csv",
     "skip_reasons/notes.txt",
     "skip_reasons/skip_reasons_20200101T000000Z.csv.bak",
-    "skip_reasons/skip_reasons_20200101T000000Z.xlsx",
+    "skip_reasons/skip_reasons_20200101T000000Z.xls",
+    "skip_reasons/skip_reasons-0123456789a_20200101T000000Z.csv",
+    "skip_reasons/skip_reasons-0123456789AB_20200101T000000Z.csv",
+    "skip_reasons/skip_reasons-0123456789abc_20200101T000000Z.csv",
     "skip_reasons/skip_reasons_20200101T000000Z.csv\n",
     "skip_reasons/skip_reasons_20200101T000000Z",
     "skip_reasons/skip_reasons_20200101T000000.csv",
@@ -543,3 +566,198 @@ class TestContactReports:
     def _only_file(published: Published) -> str:
         (file,) = (published.paths.exports / "delivery_status").glob("*.csv")
         return file.name
+
+
+def test_copies_that_were_asked_for_are_pruned_like_the_others(published):
+    published.publish(campaign_metrics=[CAMPAIGN], skip_reasons=[{"campaign_id": "c1"}])
+    written = [published.on_request("skip_reasons", "c1", of) for of in FileFormat]
+    names = sorted(f"skip_reasons/{file.stem}.{of}" for file in written for of in (file.suffix[1:], "json"))
+    assert prune(published.paths, 30, datetime.now(UTC) + timedelta(days=29)) == []
+    assert prune(published.paths, 30, datetime.now(UTC) + timedelta(days=31)) == names
+    assert remaining(published.paths) == set()
+
+
+# On request
+
+HOSTILE_IDS = [
+    "../../etc/passwd",
+    "a/b",
+    "..",
+    "=1+1",
+    "c\n1",
+    "' or 1=1 --",
+    '"',
+    "é" * 128,
+    "+447700900123",
+    "%s",
+    "{x}",
+]
+
+
+@pytest.mark.parametrize("report", ON_REQUEST)
+def test_every_report_that_can_be_asked_for_has_its_rows_by_campaign(published, report):
+    rows = [CAMPAIGN | {"campaign_id": campaign} for campaign in ("c1", "c2")]
+    mart = [{"campaign_id": campaign} for campaign in ("c1", "c2")]
+    published.publish(**{"campaign_metrics": rows, report: rows if report == "campaign_metrics" else mart})
+    file = published.on_request(report, "c2")
+    header, *found = csv.reader(io.StringIO(file.read_text(encoding="utf-8"), newline=""))
+    assert header == HEADERS[report]
+    assert [row[header.index("Campaign ID" if report == "campaign_metrics" else "campaign_id")] for row in found] == [
+        "c2"
+    ]
+    described = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
+    assert (described["campaigns"], described["changed_since"], described["rows"]) == (["c2"], None, 1)
+
+
+@pytest.mark.parametrize("campaign", HOSTILE_IDS)
+def test_the_name_of_an_export_of_one_campaign_holds_nothing_of_its_id_but_a_hash(published, campaign):
+    known = [CAMPAIGN | {"campaign_id": one} for one in (campaign, "other")]
+    published.publish(campaign_metrics=known, skip_reasons=[{"campaign_id": one["campaign_id"]} for one in known])
+    for of in FileFormat:
+        file = published.on_request("skip_reasons", campaign, of)
+        digest = hashlib.sha256(campaign.encode()).hexdigest()[:12]
+        moment = file.name.removeprefix(f"skip_reasons-{digest}_").removesuffix(f".{of}")
+        assert datetime.strptime(moment, "%Y%m%dT%H%M%SZ")
+        assert file.resolve().parent == published.paths.exports / "skip_reasons"
+        described = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
+        assert (described["campaigns"], described["rows"], described["file"]) == ([campaign], 1, file.name)
+        assert described["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def test_files_of_one_moment_do_not_share_a_description(published):
+    published.publish(campaign_metrics=[CAMPAIGN], skip_reasons=[{"campaign_id": "c1"}])
+    files = [published.on_request("skip_reasons", "c1", of) for of in (*FileFormat, *FileFormat)]
+    assert len({file.with_suffix("") for file in files}) == 4
+    for file in files:
+        assert json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))["file"] == file.name
+
+
+@pytest.mark.parametrize("campaign", ["nobody's", "", "C1", "c1 "])
+def test_a_campaign_that_nobody_knows_is_refused_and_nothing_is_written(published, campaign):
+    published.publish(campaign_metrics=[CAMPAIGN])
+    with pytest.raises(ExportRefused, match="knows no campaign"):
+        published.on_request("skip_reasons", campaign)
+    assert not published.paths.exports.exists()
+
+
+@pytest.mark.parametrize("mart", ["campaigns", "campaign_metrics", "attributed_orders"])
+def test_a_campaign_without_rows_in_a_report_is_exported_without_rows(published, mart):
+    published.publish(**{mart: [{"campaign_id": "made only"}]})
+    assert len(published.on_request("skip_reasons", "made only").read_text().splitlines()) == 1
+
+
+def test_what_was_asked_for_changes_nothing_in_what_the_scheduled_exports_hold(published):
+    rows = [{"campaign_id": campaign, "message_id": campaign} for campaign in ("c1", "c2")]
+    known = [CAMPAIGN | {"campaign_id": campaign} for campaign in ("c1", "c2")]
+    published.publish("b1", campaign_metrics=known, skip_reasons=rows)
+    (first,) = published.export("skip_reasons")
+    published.publish("b2", campaign_metrics=known, skip_reasons=[*rows, {"campaign_id": "c1", "message_id": "m3"}])
+    before = (published.ledger.exported_reports("b2"), published.ledger.exported_files("skip_reasons"))
+    published.on_request("skip_reasons", "c1")
+    published.on_request("skip_reasons", None, FileFormat.XLSX)
+    published.on_request("attributed_orders").unlink()
+    assert (published.ledger.exported_reports("b2"), published.ledger.exported_files("skip_reasons")) == before
+    (second,) = published.export("skip_reasons")
+    assert (second.campaigns, second.changed_since) == (["c1"], first.file)
+    assert published.export("skip_reasons") == [Unchanged("skip_reasons", second.file)]
+
+
+# Spreadsheets
+
+
+def sheet_of(file: Path):
+    with file.open("rb") as opened:
+        return openpyxl.load_workbook(opened).active
+
+
+def test_a_spreadsheet_holds_text_as_text_numbers_as_numbers_and_moments_as_dates(published):
+    published.publish(campaign_metrics=[CAMPAIGN, CAMPAIGN | {"campaign_id": "c2", "campaign_name": None}])
+    sheet = sheet_of(published.on_request("campaign_metrics", None, FileFormat.XLSX))
+    header, first, second = sheet.iter_rows()
+    assert [cell.value for cell in header] == LABELS
+    assert sheet.freeze_panes == "A2"
+    assert [cell.value for cell in first] == [
+        NOON, "January sale", 0.25, 1 / 3, 1, 2, "ana", 12.5, 1234567, 3, 4, 5, 6, "SMS", 7, 8, "c1",
+    ]  # fmt: skip
+    assert "".join(cell.data_type for cell in first) == "dsnnnnsnnnnnnsnns"
+    formats = {cell.number_format for cell in first if cell.data_type == "s"}
+    assert formats == {"@"}, "text stays text when its cell is edited"
+    assert (first[0].number_format, first[7].number_format) == ('yyyy-mm-dd hh:mm:ss"Z"', "#,##0.00")
+    assert second[1].value is None
+
+
+@pytest.mark.parametrize("mode", ["spreadsheet", "raw"])
+def test_no_text_of_a_spreadsheet_is_a_formula_a_link_or_a_number(published, mode):
+    texts = [
+        *FORMULAS, *HARMLESS, "=cmd()", "{=1}", "http://x.example", "mailto:a@b", "007", "1e5", "+447700900123", "TRUE",
+        " a ", "a\nb", "a\r\nb", "<b>&amp;", "<r><t>x</t></r>", "<r>", "_x0041_", "\x01", "\x1f", "\ufffe", "a" * 32_767, "😀",
+    ]  # fmt: skip
+    published.publish(skip_reasons=skipped(texts))
+    published.export("skip_reasons", mode=mode)
+    sheet = sheet_of(published.on_request("skip_reasons", None, FileFormat.XLSX))
+    cells = [row[1] for row in sheet.iter_rows(min_row=2)]
+    assert {cell.data_type for cell in cells} == {"s"}
+    assert not [cell for cell in cells if cell.hyperlink]
+    assert [spelled_out(cell.value or "") for cell in cells] == texts
+
+
+def spelled_out(text: str) -> str:
+    """As Excel reads a cell: the library that reads here leaves control characters as the file spells them."""
+    return re.sub(r"_x([0-9A-F]{4})_", lambda sign: chr(int(sign[1], 16)), text)
+
+
+def test_a_text_too_long_for_a_cell_ends_where_the_cell_does(published):
+    published.publish(skip_reasons=skipped(["a" * 40_000]))
+    sheet = sheet_of(published.on_request("skip_reasons", None, FileFormat.XLSX))
+    assert sheet["B2"].value == "a" * 32_767
+
+
+def test_a_report_without_rows_is_a_sheet_with_a_header(published):
+    published.publish()
+    sheet = sheet_of(published.on_request("delivery_status", None, FileFormat.XLSX))
+    assert [[cell.value for cell in row] for row in sheet.iter_rows()] == [HEADERS["delivery_status"]]
+
+
+def test_more_rows_than_a_sheet_holds_are_refused_in_plain_words(published, monkeypatch):
+    published.publish(campaign_metrics=[CAMPAIGN], skip_reasons=[{"campaign_id": "c1"}, {"campaign_id": "c2"}])
+    monkeypatch.setattr(spreadsheet, "MOST_ROWS", 1)
+    with pytest.raises(ExportRefused, match=r"has 2 rows.*ask for one campaign, or for CSV"):
+        published.on_request("skip_reasons", None, FileFormat.XLSX)
+    assert not (published.paths.exports / "skip_reasons").exists() or remaining(published.paths) == set()
+    assert sheet_of(published.on_request("skip_reasons", "c1", FileFormat.XLSX)).max_row == 2
+
+
+def test_what_was_written_on_the_way_to_a_spreadsheet_is_gone(published):
+    published.publish(skip_reasons=[{}])
+    file = published.on_request("skip_reasons", None, FileFormat.XLSX)
+    assert list(published.paths.transfers.iterdir()) == []
+    assert sorted(published.paths.exports.rglob("*.*")) == sorted([file, file.with_suffix(".json")])
+
+
+def test_texts_of_a_spreadsheet_are_read_and_changed_without_anything_else(published):
+    names = ["=1", "<&>", "_x0041_", " a ", "\x01", "<r>x</r>", "mobile_number", "é" * 5_000]
+    published.publish(skip_reasons=skipped(names * 100))
+    file = published.on_request("skip_reasons", None, FileFormat.XLSX)
+    assert [text for column, text in spreadsheet.texts(file) if column == "campaign_name"] == names * 100
+
+    def change(column: str, text: str) -> str:
+        return "<changed>" if (column, text) == ("campaign_name", "<&>") else text
+
+    changed = file.with_name("changed.xlsx")
+    changed.write_bytes(b"".join(spreadsheet.with_texts(file, change)))
+    before = [[cell.value for cell in row] for row in sheet_of(file).iter_rows()]
+    after = [[cell.value for cell in row] for row in sheet_of(changed).iter_rows()]
+    assert after == [["<changed>" if value == "<&>" else value for value in row] for row in before]
+    assert after != before
+
+
+def test_a_spreadsheet_that_another_program_saved_is_told_from_ours(published):
+    published.publish(skip_reasons=[{}])
+    file = published.on_request("skip_reasons", None, FileFormat.XLSX)
+    openpyxl.load_workbook(file).save(file)
+    for reading in (lambda: spreadsheet.texts(file), lambda: spreadsheet.with_texts(file, lambda _, text: text)):
+        with pytest.raises(spreadsheet.NotOurs):
+            list(reading())
+    file.write_bytes(b"no archive at all")
+    with pytest.raises(spreadsheet.NotOurs):
+        list(spreadsheet.texts(file))

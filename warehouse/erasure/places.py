@@ -2,7 +2,8 @@
 
 Every place is gone through by keyed hashes alone, file by file, each written aside and put in place; what holds nothing of
 the erased is left as it is. So an erasure that was killed is carried on by whoever comes next, who need not know the
-contact. The build is thrown away: the next one is made in full, from the lake.
+contact. The build is thrown away: the next one is made in full, from the lake. So is a spreadsheet that holds the erased: it
+is a copy that somebody asked for, and can ask for again.
 
 Not here: rows that come later (`warehouse.erasure.remembered`), `published/quarantine.duckdb`, which is made from the
 quarantine (`warehouse.lake`).
@@ -21,14 +22,14 @@ import duckdb
 import polars as pl
 import pyarrow.parquet as pq
 
+from models import marts
 from models.marts import NUMBER_HASH, published_columns
 from models.masking import masked_number
 from models.vocabulary import Log
-from warehouse import lake
+from warehouse import lake, spreadsheet
 from warehouse.contents import hash_of
 from warehouse.erasure.remembered import CONTACT, ERASED_RAW_ROW, NUMBER, Remembered
-from warehouse.export_scope import CONTACT_REPORTS
-from warehouse.exports import FORMULA_START
+from warehouse.exports import FORMULA_START, ON_REQUEST, FileFormat, moment_of
 from warehouse.ledger import Ledger
 from warehouse.limits import keep_within_limits
 from warehouse.object_store import Place, is_object, let_read
@@ -47,7 +48,8 @@ _FIRST_RECORD_CHARACTERS = 1 << 20
 
 
 def erase_everywhere(settings: Settings, paths: DataPaths, ledger: Ledger, remembered: Remembered) -> dict[str, int]:
-    """Puts tokens in place of whatever was erased and still stands somewhere; gives the files rewritten, by place.
+    """Puts tokens in place of whatever was erased and still stands somewhere; gives the files rewritten, by place, and the
+    spreadsheets deleted.
 
     Can be killed at any point, and repeated.
     """
@@ -63,6 +65,9 @@ def erase_everywhere(settings: Settings, paths: DataPaths, ledger: Ledger, remem
             "quarantine": _erase_quarantine(paths, ledger, remembered),
             "published builds": sum(_erase_build(connection, names, remembered) for names in builds),
             "exports": sum(_erase_export(connection, paths, file, remembered) for file in _exports(paths)),
+            "spreadsheets (deleted)": sum(
+                _erase_spreadsheet(connection, paths, place, remembered) for place in _spreadsheets(paths)
+            ),
             "audit pages": sum(_erase_page(paths, page, remembered) for page in sorted(paths.audits.glob("*.html"))),
         }
     _throw_away_build(settings, paths, ledger)
@@ -315,9 +320,50 @@ def _erase_build(connection: duckdb.DuckDBPyConnection, names: list[Path], remem
 # --- exports and pages
 
 
+_OF_CONTACTS = [report for report in ON_REQUEST if "contact_id" in {column.name for column in marts.columns(report)}]
+
+
 def _exports(paths: DataPaths) -> list[Place]:
-    folders = [paths.exports / report for report in CONTACT_REPORTS]
+    folders = [paths.exports / report for report in _OF_CONTACTS]
     return [folder / name for folder in folders for name in names_in(folder) if _EXPORT.fullmatch(name)]
+
+
+def _spreadsheets(paths: DataPaths) -> list[Place]:
+    return [
+        paths.exports / report / name
+        for report in _OF_CONTACTS
+        for name in names_in(paths.exports / report)
+        if name.endswith(f".{FileFormat.XLSX}") and moment_of(report, name)
+    ]
+
+
+def _erase_spreadsheet(
+    connection: duckdb.DuckDBPyConnection, paths: DataPaths, place: Place, remembered: Remembered
+) -> int:
+    """Deletes a spreadsheet that holds the erased, or that nobody can look into since another program saved it."""
+    found: dict[str, set[str]] = {"contact_id": set(), "mobile_number": set(), NUMBER_HASH: set()}
+    with paths.at_hand(place) as file:
+        try:
+            for column, text in spreadsheet.texts(file):
+                if column in found:
+                    found[column].add(text)
+        except spreadsheet.NotOurs:
+            holds_erased = True
+        else:
+            if found[NUMBER_HASH]:  # then the numbers are masked
+                del found["mobile_number"]
+            holds_erased = any(_is_any_erased(connection, column, found[column], remembered) for column in found)
+    if holds_erased:
+        remove(place)
+        remove(place.with_suffix(".json"))
+    return int(holds_erased)
+
+
+def _is_any_erased(
+    connection: duckdb.DuckDBPyConnection, column: str, values: Iterable[str], remembered: Remembered
+) -> bool:
+    connection.register("found_in_spreadsheet", pl.DataFrame({column: pl.Series(list(values), dtype=pl.String)}))
+    return bool(_standing(connection, "found_in_spreadsheet", [column], remembered))
 
 
 def _erase_export(connection: duckdb.DuckDBPyConnection, paths: DataPaths, place: Place, remembered: Remembered) -> int:
