@@ -18,6 +18,9 @@ MASKED_COLUMNS = {"mobile_number"}
 HIDDEN_COLUMNS = {"contact_id", "raw_row", "url", "user_agent"}
 """Columns that stand for a person, or hold what a person wrote: previews leave them out."""
 
+WORDS_COLUMNS = {"source"}
+"""Columns of marts that hold a person's own words: where numbers are masked, those in the words are, too."""
+
 NUMBER_PATTERN = r"(?:\+|\b00)[1-9](?:[ ().-]{0,2}[0-9]){6,14}"
 """In the syntax that Python's regular expressions and RE2 share."""
 

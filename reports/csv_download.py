@@ -18,7 +18,7 @@ from typing import Any
 import duckdb
 
 from models.marts import NUMBER, MartColumn
-from models.masking import masked_number
+from models.masking import WORDS_COLUMNS, masked, masked_number
 from reports.published import MARTS, Published
 from warehouse import spreadsheet
 from warehouse.exports import FileFormat, _cell
@@ -101,7 +101,8 @@ def _written(connection: duckdb.DuckDBPyConnection, statement: str, parameters: 
 
 
 def file_of(at_hand: AbstractContextManager[Path], *, masks: bool) -> Iterator[bytes]:
-    """An export as it lies there, or with its numbers masked: whatever cell holds nothing but a number.
+    """An export as it lies there, or with its numbers masked: whatever cell holds nothing but a number, and those in
+    a person's own words.
 
     Raises:
         NotOurs: it is a spreadsheet that another program has saved since: nobody can tell where its numbers are.
@@ -114,15 +115,23 @@ def file_of(at_hand: AbstractContextManager[Path], *, masks: bool) -> Iterator[b
 
 
 def _masked_text(column: str, text: str) -> str:
+    if column in WORDS_COLUMNS:
+        return masked(text)
     return masked_number(text) if _NUMBER_TEXT.fullmatch(text) else text
 
 
 def _bytes_of(place: Path, *, masks: bool) -> Iterator[bytes]:
     with place.open("rb") as file:
+        header = file.readline()
+        yield header
+        has_words = not WORDS_COLUMNS.isdisjoint(header.decode().replace('"', "").strip().split(","))
         while block := file.read(_BLOCK):
             # To the end of a line: a cell lies in one block.
             block += file.readline()
-            yield _NUMBER_CELL.sub(_masked_cell, block) if masks else block
+            if masks:
+                block = _NUMBER_CELL.sub(_masked_cell, block)
+                block = masked(block.decode()).encode() if has_words else block
+            yield block
 
 
 def _masked_cell(found: re.Match[bytes]) -> bytes:

@@ -22,6 +22,7 @@ from pathlib import Path
 import duckdb
 
 from models.marts import MARTS, NUMBER, NUMBER_HASH, SCHEMA, columns, description, published_columns
+from models.masking import WORDS_COLUMNS
 from warehouse import current
 from warehouse.build import sendmart_version
 from warehouse.duckdb_files import fault_of
@@ -273,7 +274,7 @@ def _masked(schema: str, table: str, columns: Sequence[Column]) -> list[Column]:
         if column.name == NUMBER:
             written[-1] = replace(column, value=f"left({NUMBER}, 3) || '…' || right({NUMBER}, 2)")
             written.append(replace(column, name=NUMBER_HASH, value=f"keyed_hash({NUMBER})"))
-        if column.name == "source":  # a contact's own words
+        if column.name in WORDS_COLUMNS:
             written[-1] = replace(column, value=masked_words(column.name))
     return written
 

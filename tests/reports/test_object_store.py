@@ -31,7 +31,7 @@ def test_exports_in_an_object_store_are_listed_and_fetched(tmp_path: Path, monke
         client = boto3.client("s3")
         client.create_bucket(Bucket="exports")
         for file, content in (
-            (f"{NAME}.csv", '"p1","+447700900123"\n'),
+            (f"{NAME}.csv", 'contact_id,mobile_number\n"p1","+447700900123"\n'),
             (f"{NAME}.json", json.dumps({"rows": 1, "campaigns": ["c1", "c2"]})),
             ("notes.csv", "no export"),
         ):
@@ -39,8 +39,9 @@ def test_exports_in_an_object_store_are_listed_and_fetched(tmp_path: Path, monke
 
         paths = DataPaths(tmp_path, exports_elsewhere=place_of("s3://exports/all"))
         (found,) = exported_files(paths, 30)
-        assert (found.file, found.rows, found.campaigns, found.size) == (f"{NAME}.csv", 1, 2, 21)
-        assert b"".join(file_of(paths.at_hand(found.place), masks=True)).decode() == '"p1","+44…23"\n'
+        assert (found.file, found.rows, found.campaigns, found.size) == (f"{NAME}.csv", 1, 2, 46)
+        fetched = b"".join(file_of(paths.at_hand(found.place), masks=True)).decode()
+        assert fetched == 'contact_id,mobile_number\n"p1","+44…23"\n'
         assert list(paths.transfers.iterdir()) == [], "the copy is gone"
     finally:
         server.stop()
