@@ -117,7 +117,7 @@ def test_a_disk_that_becomes_read_only_leaves_what_was_published_and_says_so(
     assert_same(zone.warehouse(), final)
 
 
-@pytest.mark.parametrize("folder", ["", "published"])
+@pytest.mark.parametrize("folder", ["", pytest.param("published", marks=pytest.mark.torture)])
 def test_a_folder_without_permission_is_named_with_its_setting(tmp_path: Path, folder: str) -> None:
     data = tmp_path / "data"
     (data / "published").mkdir(parents=True)

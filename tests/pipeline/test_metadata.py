@@ -159,7 +159,8 @@ def test_figures_are_numbers_and_right(
         dates = [file.log_date for file in noted]
         assert (metadata["first_log_date"].value, metadata["last_log_date"].value) == (str(min(dates)), str(max(dates)))
     published = made[dg.AssetKey(["published", "marts"])]
-    assert published["bytes"].value == warehouse.paths.published_marts.stat().st_size
+    kept = warehouse.paths.kept_builds / f"{published['build_id'].value}.duckdb"
+    assert published["bytes"].value == kept.stat().st_size
     assert isinstance(published["published_at"], dg.TimestampMetadataValue)
     for report in REPORTS:
         exported = made[dg.AssetKey(["exports", report])]

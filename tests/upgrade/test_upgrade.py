@@ -1,6 +1,7 @@
 """From an older version to this one: the older one is run, as it stands in the history, and this one takes its data over."""
 
 import logging
+import re
 import sqlite3
 import subprocess
 import sys
@@ -101,7 +102,7 @@ def upgraded(older: Path, refreshed_small: RefreshedWarehouse, tmp_path_factory:
 def test_a_build_of_an_older_version_is_recognised_and_built_in_full(upgraded: Upgraded) -> None:
     assert upgraded.after.outcome == "published", upgraded.after.message
     assert "release" in upgraded.said
-    assert "50 of 50 models are built in full" in upgraded.said
+    assert re.search(r"\b(\d+) of \1 models are built in full", upgraded.said)
     with duckdb.connect(str(upgraded.after.warehouse.paths.published_marts), read_only=True) as published:
         assert published.sql("select version from marts.marts.build_info").fetchall() == [(sendmart_version(),)]
 
