@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from models.masking import masked, masking_logger
 from warehouse.paths import DataPaths, remove
 from warehouse.settings import DBT_PREFIX, PROJECT, Settings
@@ -35,18 +37,40 @@ def dbt_manifest(settings: Settings, paths: DataPaths) -> dict[str, Any]:
     Raises:
         BuildFailed: the project cannot be parsed.
     """
-    manifest, parsed = paths.dbt_target / "manifest.json", paths.dbt_target / "parsed_project.sha256"
     digest = hashlib.sha256()
     for file in project_files():
         digest.update(f"{file.relative_to(DBT_PROJECT)}\0".encode() + file.read_bytes())
     _check_seeds()
-    told = _whole(manifest)
-    if told is None or not parsed.exists() or parsed.read_text() != digest.hexdigest():
+    if told := _parsed(paths, digest.hexdigest()):
+        return told
+    # Web server, daemon and refresh may all come to this at once: one parses, the others wait for it.
+    paths.dbt_target.mkdir(parents=True, exist_ok=True)
+    with FileLock(paths.dbt_target / ".parsing.lock"):
+        if told := _parsed(paths, digest.hexdigest()):
+            return told
         # As a build would: the build after it finds everything parsed.
         run_dbt(settings, paths, ["parse"])
-        parsed.write_text(digest.hexdigest())
-        told = json.loads(manifest.read_bytes())
-    return told
+        _digest_of_parsed(paths).write_text(digest.hexdigest())
+        return json.loads(_manifest(paths).read_bytes())
+
+
+def _manifest(paths: DataPaths) -> Path:
+    return paths.dbt_target / "manifest.json"
+
+
+def _digest_of_parsed(paths: DataPaths) -> Path:
+    return paths.dbt_target / "parsed_project.sha256"
+
+
+def _parsed(paths: DataPaths, digest: str) -> dict[str, Any] | None:
+    """The manifest, if it is of the project with this digest; None where it is not, is not there, or was cut off by a kill
+    or a full disk while dbt wrote it.
+    """
+    try:
+        told = json.loads(_manifest(paths).read_bytes())
+        return told if _digest_of_parsed(paths).read_text() == digest else None
+    except (OSError, ValueError):
+        return None
 
 
 def _check_seeds() -> None:
@@ -147,11 +171,3 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
 def first_line(message: str | None) -> str:
     """What dbt and the engine say, on one line; they quote values."""
     return " ".join(masked(message or "").split())[:500]
-
-
-def _whole(manifest: Path) -> dict[str, Any] | None:
-    """What it says; None where it is not there, or was cut off by a kill or a full disk while dbt wrote it."""
-    try:
-        return json.loads(manifest.read_bytes())
-    except (OSError, ValueError):
-        return None
