@@ -287,12 +287,16 @@ def _write_masked(settings: Settings, paths: DataPaths, ledger: Ledger, file: Pa
         keep_within_limits(connection, settings)
         keyed_hash(settings, paths, ledger).show(connection)
         connection.execute(f"attach {literal(paths.candidate)} as candidate (read_only)")
-        write_anew(connection, "candidate", file, _masked)
+        write_anew(connection, "candidate", file, _masked_as_contracted if spark.is_engine(settings) else _masked)
+
+
+def _masked_as_contracted(schema: str, table: str, found: Sequence[Column]) -> list[Column]:
+    return _masked(schema, table, _as_contracted(schema, table, found))
 
 
 def _masked(schema: str, table: str, found: Sequence[Column]) -> list[Column]:
     written = []
-    for column in _as_contracted(schema, table, found):
+    for column in found:
         written.append(column)
         if column.name == NUMBER:
             written[-1] = replace(column, value=f"left({NUMBER}, 3) || '…' || right({NUMBER}, 2)")
