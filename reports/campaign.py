@@ -228,12 +228,12 @@ def _page(
     from_the_end = before > count / 2
     skip = count - before - shown if from_the_end else before
     ordered = ", ".join(f"{name} {'desc' if from_the_end else 'asc'}" for name in key.split(", "))
-    # Sorted are keys alone; the other columns are read of the rows that are shown.
-    found = published.rows(
-        f"select * from {MARTS}.{mart} where rowid in"
-        f" (select rowid from {MARTS}.{mart} {where} order by {ordered} limit $shown offset $skip) order by {key}",
-        {**parameters, "shown": shown, "skip": skip},
+    page = f"from {MARTS}.{mart} {where} order by {ordered} limit $shown offset $skip"
+    # Sorted are keys alone, where that can be; the other columns are read of the rows that are shown.
+    rows = (
+        f"from {MARTS}.{mart} where rowid in (select rowid {page})" if published.holds_rows(mart) else f"from ({page})"
     )
+    found = published.rows(f"select * {rows} order by {key}", {**parameters, "shown": shown, "skip": skip})
     return Page(found, count, number, pages)
 
 

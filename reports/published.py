@@ -18,6 +18,7 @@ from typing import Any
 import duckdb
 
 from models.marts import SCHEMA
+from warehouse.duckdb_files import holds_rows
 from warehouse.limits import keep_within_limits
 from warehouse.paths import DataPaths
 from warehouse.publication import is_masked
@@ -53,8 +54,12 @@ class Published:
 
     def has(self, schema: str, table: str) -> bool:
         """Whether the build has a table; one of an earlier release may lack it."""
-        found = "select 1 from duckdb_tables() where (database_name, schema_name, table_name) = ($database, $schema, $table)"
+        found = "select 1 from duckdb_columns() where (database_name, schema_name, table_name) = ($database, $schema, $table)"
         return self.row(found, {"database": DATABASE, "schema": schema, "table": table}) is not None
+
+    def holds_rows(self, mart: str) -> bool:
+        """Whether the rows of a mart are in the published file itself."""
+        return holds_rows(self.connection, DATABASE, SCHEMA, mart)
 
     @cached_property
     def info(self) -> Row:

@@ -1,4 +1,4 @@
-"""Whether a DuckDB file is damaged: by opening it, or by what DuckDB said when it read one.
+"""DuckDB files as such: whether one is damaged, by opening it or by what DuckDB said when it read one; whether it holds rows.
 
 DuckDB finds a damaged header or catalogue when it opens a file, and a damaged block when it reads that.
 
@@ -26,6 +26,15 @@ _SIGNS = (
 def says_damaged(words: str) -> bool:
     """Whether DuckDB's words mean a damaged file, and not a full disk, a lock or a query that cannot be run."""
     return any(sign in words for sign in _SIGNS)
+
+
+def holds_rows(connection: duckdb.DuckDBPyConnection, database: str, schema: str, table: str) -> bool:
+    """Whether a table's rows are in the file, where DuckDB numbers them (`rowid`): a view's lie elsewhere."""
+    found = connection.execute(
+        "select 1 from duckdb_tables() where (database_name, schema_name, table_name) = (?, ?, ?)",
+        [database, schema, table],
+    )
+    return found.fetchone() is not None
 
 
 def fault_of(file: Path) -> str | None:

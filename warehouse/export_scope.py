@@ -56,7 +56,7 @@ def _digests(connection: duckdb.DuckDBPyConnection, database: str, report: str, 
     """By campaign; None for reports with a row for each campaign, and in a build made before there were any."""
     table = f"{report}_digested"
     place = [database, "digests", table]
-    is_there = "select 1 from duckdb_tables() where (database_name, schema_name, table_name) = (?, ?, ?)"
+    is_there = "select 1 from duckdb_columns() where (database_name, schema_name, table_name) = (?, ?, ?)"
     if report not in CONTACT_REPORTS or not connection.execute(is_there, place).fetchone():
         return None
     found = connection.execute(

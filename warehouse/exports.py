@@ -27,6 +27,7 @@ import duckdb
 
 from models.marts import SCHEMA, MartColumn, published_columns, published_key
 from warehouse import spreadsheet
+from warehouse.duckdb_files import holds_rows
 from warehouse.export_scope import NO_CAMPAIGN, Scope, scope_of
 from warehouse.ledger import Ledger, now
 from warehouse.limits import keep_within_limits
@@ -184,7 +185,9 @@ def _export(
     if file_format is FileFormat.XLSX:
         rows = _write_spreadsheet(connection, paths, report, aside, only_shown=only_shown, masked=masked)
     else:
-        statement = _copy_statement(report, aside, settings.export_csv_mode, only_shown=only_shown, masked=masked)
+        statement = _copy_statement(
+            connection, report, aside, settings.export_csv_mode, only_shown=only_shown, masked=masked
+        )
         (rows,) = connection.execute(statement).fetchone()
     with aside.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -228,15 +231,16 @@ def _shown(report: str, *, masked: bool) -> list[tuple[MartColumn, str]]:
     return [(column, name) for name, column in by_name.items()]
 
 
-def _rows_of(report: str, *, only_shown: bool) -> str:
+def _rows_of(connection: duckdb.DuckDBPyConnection, report: str, *, only_shown: bool) -> str:
     """The rows of a report, as `mart`: all of them, or those of the campaigns in `campaigns_to_export`."""
     mart = f"{_PUBLISHED}.{SCHEMA}.{report}"
+    if not only_shown:
+        return f"from {mart} as mart"
+    wanted = "semi join campaigns_to_export as wanted on mart.campaign_id is not distinct from wanted.campaign_id"
+    if not holds_rows(connection, _PUBLISHED, SCHEMA, report):
+        return f"from {mart} as mart {wanted}"
     # By their numbers: else every column of every row would be read, and then most of them thrown away.
-    among = (
-        f" where rowid in (select of_mart.rowid from {mart} as of_mart semi join campaigns_to_export as wanted"
-        " on of_mart.campaign_id is not distinct from wanted.campaign_id)"
-    )
-    return f"from {mart} as mart{among if only_shown else ''}"
+    return f"from {mart} as mart where rowid in (select mart.rowid from {mart} as mart {wanted})"
 
 
 def _order(report: str, *, masked: bool) -> str:
@@ -244,13 +248,15 @@ def _order(report: str, *, masked: bool) -> str:
     return ", ".join(f"mart.{name}" for name in published_key(report, is_masked=masked))
 
 
-def _copy_statement(report: str, file: Path, mode: str, *, only_shown: bool, masked: bool) -> str:
+def _copy_statement(
+    connection: duckdb.DuckDBPyConnection, report: str, file: Path, mode: str, *, only_shown: bool, masked: bool
+) -> str:
     """The statement that writes a report to a CSV file."""
     shown = _shown(report, masked=masked)
     cells = ", ".join(f'{_cell(column, mode)} as "{header}"' for column, header in shown)
     texts = ", ".join(f'"{header}"' for column, header in shown if column.sql_type == "varchar")
     quoting = f", force_quote ({texts})" if mode == "spreadsheet" else ""
-    rows = f"{_rows_of(report, only_shown=only_shown)} order by {_order(report, masked=masked)}"
+    rows = f"{_rows_of(connection, report, only_shown=only_shown)} order by {_order(report, masked=masked)}"
     return (
         f"copy (select {cells} {rows})"
         f" to {literal(file)} (format csv, header, delimiter ',', quote '\"', escape '\"', nullstr ''{quoting})"
@@ -260,7 +266,7 @@ def _copy_statement(report: str, file: Path, mode: str, *, only_shown: bool, mas
 def _write_spreadsheet(
     connection: duckdb.DuckDBPyConnection, paths: DataPaths, report: str, file: Path, *, only_shown: bool, masked: bool
 ) -> int:
-    rows = _rows_of(report, only_shown=only_shown)
+    rows = _rows_of(connection, report, only_shown=only_shown)
     (number,) = connection.execute(f"select count(*) {rows}").fetchone()
     if number > spreadsheet.MOST_ROWS:
         raise ExportRefused(

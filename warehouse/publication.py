@@ -25,7 +25,7 @@ from models.marts import MARTS, NUMBER, NUMBER_HASH, SCHEMA, columns, descriptio
 from models.masking import WORDS_COLUMNS
 from warehouse import current, spark
 from warehouse.build import sendmart_version
-from warehouse.duckdb_files import fault_of
+from warehouse.duckdb_files import fault_of, holds_rows
 from warehouse.keyed_hash import keyed_hash
 from warehouse.ledger import Build, Ledger, Publication, now
 from warehouse.limits import keep_within_limits
@@ -335,6 +335,7 @@ def _add_build_info(
 def _add_comments(connection: duckdb.DuckDBPyConnection, *, is_masked: bool) -> None:
     for mart in MARTS:
         table = f"publication.{SCHEMA}.{mart}"
-        connection.execute(f"comment on table {table} is {literal(description(mart))}")
+        kind = "table" if holds_rows(connection, "publication", SCHEMA, mart) else "view"
+        connection.execute(f"comment on {kind} {table} is {literal(description(mart))}")
         for column in published_columns(mart, is_masked=is_masked):
             connection.execute(f"comment on column {table}.{column.name} is {literal(column.description)}")

@@ -73,9 +73,8 @@ def check_contracts(
 
 
 def _all_rows(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str) -> _Rows:
-    database, _, name = schema.partition(".")
     is_view = cursor.execute(
-        "select 1 from duckdb_views() where (database_name, schema_name, view_name) = (?, ?, ?)", [database, name, mart]
+        "select 1 from duckdb_views() where database_name || '.' || schema_name = ? and view_name = ?", [schema, mart]
     ).fetchone()
     return _Rows(f"{schema}.{mart}", "row_number() over ()" if is_view else _ROW_NUMBER)
 
