@@ -39,7 +39,7 @@ test: install lint
 
 # Apart from the suite: the models on a Spark cluster, which is started for them on this machine.
 test-spark: install-spark
-	$(BIN)/python -m pytest tests/spark -m spark
+	$(BIN)/python -m pytest tests/spark
 
 # Long campaigns, apart from the suite: ten times the examples of the properties, others each time; the tests marked
 # `torture`; landing zones of an odd shape at a tenth of their size. What it took last is in benchmarks/README.md.
