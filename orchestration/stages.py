@@ -319,7 +319,8 @@ def test_candidate(warehouse: Warehouse) -> dict[str, CheckResult]:
     with warehouse.paths.writer(), _reading_candidate(warehouse):
         started = time.perf_counter()
         _choose_rows_to_check(warehouse)
-        results = build.run_tests(warehouse.settings, warehouse.paths)
+        candidate = _candidate_to_check(warehouse)
+        results = build.run_tests(warehouse.settings, warehouse.paths, candidate)
         _record(warehouse, results.values())
         _tell("dbt tests", results.values(), started)
         return results

@@ -21,7 +21,7 @@ import duckdb
 
 from models.checks import CheckResult, Rule
 from models.masking import masking_logger
-from warehouse import changes, checked, integrity
+from warehouse import changes, checked, integrity, spark
 from warehouse.column_lineage import note_column_lineage
 from warehouse.dbt import (
     BUILD_DATABASE,
@@ -41,6 +41,11 @@ from warehouse.settings import Settings
 from warehouse.sql import literal
 
 CANDIDATE_SCHEMA = f"{CANDIDATE_DATABASE}.marts"
+_STORED = (
+    "select database_name, schema_name, table_name from duckdb_tables() union all"
+    " select database_name, schema_name, view_name from duckdb_views() where contains(sql, 'spark/builds')"
+)
+"""Tables, and views on what Spark wrote; a view of a model computes its rows each time."""
 
 log = masking_logger("sendmart.build")
 
@@ -67,6 +72,8 @@ def inputs(settings: Settings, ledger: Ledger) -> str:
     digest = hashlib.sha256()
     digest.update(ledger.files_fingerprint().encode())
     digest.update(f"{ledger.data_until()} {sendmart_version()}".encode())
+    if spark.is_engine(settings):
+        digest.update(settings.engine.encode())
     digest.update(json.dumps(settings.altering_figures(), sort_keys=True).encode())
     for file in project_files():
         digest.update(file.read_bytes())
@@ -80,6 +87,8 @@ def is_current(settings: Settings, paths: DataPaths, ledger: Ledger) -> bool:
         return False
     if fault_of(paths.build) or fault_of(paths.candidate):
         return False
+    if spark.is_engine(settings) and not spark.is_whole(paths, build.build_id):
+        return False
     return build.inputs == inputs(settings, ledger)
 
 
@@ -91,6 +100,8 @@ def run_models(
     Raises:
         BuildFailed: with the models that failed and dbt's words.
     """
+    if spark.is_engine(settings):
+        return _run_on_spark(settings, paths, ledger)
     made_of = inputs(settings, ledger)
     used = ledger.open_changes()
     _remove_damaged(paths, ledger)
@@ -103,13 +114,11 @@ def run_models(
     is_all_as_before = not stale and not origins.changed_since(ledger.built_from())
     _prepare(paths, ledger, used, stale, origins)
     results = run_dbt(settings, paths, ["build", *_selection(origins, stale)])
-    failed = [result for result in results if result.status not in ("success", "pass")]
-    if failed:
-        words = "; ".join(f"{result.node.name}: {first_line(result.message)}" for result in failed if result.message)
-        if says_damaged(words):
-            _hold_lake_to_checksums(paths, ledger)
-            raise CandidateDamaged(words)
-        raise BuildFailed(f"{len(failed)} of {len(results)} models were not built: {words}")
+    if (words := _failures(results)) and says_damaged(words):
+        _hold_lake_to_checksums(paths, ledger)
+        raise CandidateDamaged(words)
+    if words:
+        raise BuildFailed(words)
     build = Build(_new_build_id(), made_of, ledger.data_until(), now())
     ledger.note_candidate(build, used, origins.fingerprints, ledger.last_build() if is_all_as_before else None)
     with duckdb.connect() as connection:
@@ -118,9 +127,34 @@ def run_models(
     changes.tidy(paths, ledger)
     in_full = [result.node for result in results if result.node.unique_id in stale - origins.standing]
     note_column_lineage(paths, manifest, {node.unique_id: node.compiled_code for node in in_full})
-    return build, [
-        BuiltNode(result.node.unique_id, result.node.name, round(result.execution_time, 3)) for result in results
-    ]
+    return build, _built(results)
+
+
+def _run_on_spark(settings: Settings, paths: DataPaths, ledger: Ledger) -> tuple[Build, list[BuiltNode]]:
+    """Computes all of a new build on Spark. What DuckDB built before is no base for another: going back is in full."""
+    made_of = inputs(settings, ledger)
+    used = ledger.open_changes()
+    _hold_lake_to_checksums(paths, ledger)
+    remove_candidate(paths, ledger)
+    build = Build(_new_build_id(), made_of, ledger.data_until(), now())
+    results = spark.build_models(settings, paths, ledger, build.build_id)
+    if words := _failures(results):
+        raise BuildFailed(words)
+    spark.show_in_duckdb(settings, paths, build.build_id)
+    ledger.note_candidate(build, used, {}, None)
+    changes.tidy(paths, ledger)
+    return build, _built(results)
+
+
+def _failures(results: list[Any]) -> str:
+    """Which models were not built, and why; nothing where all were."""
+    failed = [result for result in results if result.status not in ("success", "pass")]
+    words = "; ".join(f"{result.node.name}: {first_line(result.message)}" for result in failed if result.message)
+    return f"{len(failed)} of {len(results)} models were not built: {words}" if failed else ""
+
+
+def _built(results: list[Any]) -> list[BuiltNode]:
+    return [BuiltNode(result.node.unique_id, result.node.name, round(result.execution_time, 3)) for result in results]
 
 
 def _hold_lake_to_checksums(paths: DataPaths, ledger: Ledger) -> None:
@@ -206,13 +240,18 @@ def _drop(connection: duckdb.DuckDBPyConnection, places: set[tuple[str, str, str
             connection.execute(f'drop {kind} {database}.{schema}."{name}"')
 
 
-def run_tests(settings: Settings, paths: DataPaths) -> dict[str, CheckResult]:
-    """Runs the dbt tests on the candidate; results by the tests' unique ids. Failing rows are kept in the build file."""
-    results = run_dbt(settings, paths, ["test", "--exclude-resource-type", "unit_test", "--store-failures"])
+def run_tests(settings: Settings, paths: DataPaths, candidate: Build) -> dict[str, CheckResult]:
+    """Runs the dbt tests on the candidate; results by the tests' unique ids. Failing rows are kept beside its models."""
+    command = ["test", "--exclude-resource-type", "unit_test", "--store-failures"]
+    if spark.is_engine(settings):
+        results = spark.run(settings, paths, candidate.build_id, command)
+    else:
+        results = run_dbt(settings, paths, command)
     for result in results:
         if says_damaged(result.message or ""):
             raise CandidateDamaged(first_line(result.message))
-    return {result.node.unique_id: _check_result(result) for result in results}
+    where = "Spark" if spark.is_engine(settings) else "warehouse/build.duckdb"
+    return {result.node.unique_id: _check_result(result, where) for result in results}
 
 
 def expected_tests(settings: Settings, paths: DataPaths) -> set[str]:
@@ -247,7 +286,7 @@ def built_tables(paths: DataPaths) -> dict[str, BuiltTable]:
         rows: dict[str, int] = {}
         touched: dict[str, int] = {}
         for database, schema, table in connection.execute(
-            "select database_name, schema_name, table_name from duckdb_tables()"
+            f"from ({_STORED}) where schema_name <> ?", [changes.SCHEMA]
         ).fetchall():
             (count,) = connection.execute(f'select count(*) from {database}.{schema}."{table}"').fetchone()
             (touched if schema == checked.SCHEMA else rows)[table] = count
@@ -267,7 +306,7 @@ def built_marts(paths: DataPaths) -> dict[str, BuiltMart]:
     with duckdb.connect() as connection:
         attach_candidate(connection, paths)
         marts = connection.execute(
-            "select table_name from duckdb_tables() where database_name = ? and schema_name = 'marts' order by 1",
+            f"select table_name from ({_STORED}) where database_name = ? and schema_name = 'marts' order by 1",
             [CANDIDATE_DATABASE],
         ).fetchall()
         return {
@@ -288,11 +327,11 @@ def _new_build_id() -> str:
     return f"{now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
 
 
-def _check_result(result: Any) -> CheckResult:
+def _check_result(result: Any, where: str) -> CheckResult:
     passed = result.status == "pass"
     detail = "" if passed else first_line(result.message)
     if not passed and result.failures:
-        _, _, table = str(result.node.relation_name).partition(".")
-        detail = f"{result.failures} rows, to be seen in warehouse/build.duckdb: from {table}"
+        table = ".".join(str(result.node.relation_name).split(".")[-2:])
+        detail = f"{result.failures} rows, to be seen in {where}: from {table}"
     rule = Rule(result.node.description or result.node.name, passed, detail, failing=result.failures)
     return CheckResult(result.node.name, result.node.config.severity.lower() == "error", passed, detail, (rule,))

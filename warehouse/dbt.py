@@ -7,7 +7,7 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -100,20 +100,35 @@ def dbt_arguments(settings: Settings, paths: DataPaths) -> list[str]:
 def dbt_environment(settings: Settings, paths: DataPaths) -> dict[str, str]:
     """The variables that `dbt_project/profiles.yml` reads."""
     return {
+        f"{DBT_PREFIX}ENGINE": settings.engine,
         f"{DBT_PREFIX}BUILD": str(paths.build),
         f"{DBT_PREFIX}CANDIDATE": str(paths.candidate),
         f"{DBT_PREFIX}LAKE": str(paths.lake),
         f"{DBT_PREFIX}MEMORY_LIMIT": settings.memory_limit,
         f"{DBT_PREFIX}THREADS": str(settings.threads),
         f"{DBT_PREFIX}TEMP_DIRECTORY": str(settings.scratch),
+        **_thrift(settings),
     }
 
 
-def run_dbt(settings: Settings, paths: DataPaths, command: list[str]) -> list[Any]:
-    """Runs a dbt command on the data folder and gives the results of its nodes."""
+def _thrift(settings: Settings) -> dict[str, str]:
+    if settings.spark_thrift is None:
+        return {f"{DBT_PREFIX}SPARK_METHOD": "session"}
+    host, _, port = settings.spark_thrift.rpartition(":")
+    return {
+        f"{DBT_PREFIX}SPARK_METHOD": "thrift",
+        f"{DBT_PREFIX}SPARK_HOST": host,
+        f"{DBT_PREFIX}SPARK_PORT": port,
+    }
+
+
+def run_dbt(
+    settings: Settings, paths: DataPaths, command: list[str], environment: Mapping[str, str] | None = None
+) -> list[Any]:
+    """Runs a dbt command on the data folder and gives the results of its nodes; `environment` holds further variables."""
     settings.scratch.mkdir(parents=True, exist_ok=True)
     try:
-        with _environment(dbt_environment(settings, paths)):
+        with _environment({**dbt_environment(settings, paths), **(environment or {})}):
             outcome = _run([*command, *dbt_arguments(settings, paths)])
             return list(getattr(outcome, "results", ()))
     finally:

@@ -67,6 +67,20 @@ class DataPaths:
         return self.warehouse / "candidate.duckdb"
 
     @property
+    def spark(self) -> Path:
+        """What Spark writes, where it is the engine; a cluster's workers must find it under the same path."""
+        return self.warehouse / "spark"
+
+    @property
+    def spark_builds(self) -> Path:
+        return self.spark / "builds"
+
+    @property
+    def spark_published(self) -> Path:
+        """Names the build that Spark's readers see."""
+        return self.spark / "published"
+
+    @property
     def dbt_target(self) -> Path:
         return self.warehouse / "dbt"
 

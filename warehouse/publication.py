@@ -23,7 +23,7 @@ import duckdb
 
 from models.marts import MARTS, NUMBER, NUMBER_HASH, SCHEMA, columns, description, published_columns
 from models.masking import WORDS_COLUMNS
-from warehouse import current
+from warehouse import current, spark
 from warehouse.build import sendmart_version
 from warehouse.duckdb_files import fault_of
 from warehouse.keyed_hash import keyed_hash
@@ -57,6 +57,8 @@ def publish(settings: Settings, paths: DataPaths, ledger: Ledger, build: Build) 
         leftover.unlink(missing_ok=True)
     if settings.mask_numbers:
         _write_masked(settings, paths, ledger, aside)
+    elif spark.is_engine(settings) and settings.spark_export:
+        _write_rows(settings, paths, aside)
     else:
         shutil.copyfile(paths.candidate, aside)
     with duckdb.connect() as connection:
@@ -73,6 +75,8 @@ def publish(settings: Settings, paths: DataPaths, ledger: Ledger, build: Build) 
     # Published again, under another setting: what was exported of it is not what it is about to hold.
     ledger.forget_exports_of(build.build_id)
     current.send_builds(paths)
+    if spark.is_engine(settings):
+        spark.publish(settings, paths, build.build_id, aside)
     _swap_in(paths, aside)
     current.announce(paths)
     ledger.note_publication(build.build_id, published_at)
@@ -87,6 +91,8 @@ def is_published(settings: Settings, paths: DataPaths, ledger: Ledger, build: Bu
     if last is None or last[0] != build.build_id or not paths.published_marts.exists():
         return False
     if not current.is_announced(paths, build.build_id):
+        return False
+    if spark.is_engine(settings) and not spark.is_published(paths, build.build_id):
         return False
     try:
         return _is_masked(paths.published_marts) == settings.mask_numbers
@@ -185,10 +191,14 @@ def go_back(settings: Settings, paths: DataPaths, ledger: Ledger, build_id: str)
         raise NotKept(f"{fault}: what is published stays; sendmart status names the builds that are kept")
     if settings.mask_numbers and not _is_masked(kept):
         raise NotKept(f"build {build_id} was published with whole numbers, and SENDMART_MASK_NUMBERS is set")
+    if spark.is_engine(settings) and not spark.is_kept(paths, build_id):
+        raise NotKept(f"Spark has no tables of build {build_id}: it was made by DuckDB, or before an erasure")
     if not _kept(paths, left).exists() and paths.published_marts.exists():
         _keep(paths, paths.published_marts, left)
     aside = paths.published_marts.with_name(f".{paths.published_marts.name}.tmp")
     _link(kept, aside)
+    if spark.is_engine(settings):
+        spark.publish(settings, paths, build_id, aside)
     _swap_in(paths, aside)
     current.announce(paths)
     ledger.note_publication(build_id, now(), went_back_from=left)
@@ -240,7 +250,20 @@ def _swap_in(paths: DataPaths, aside: Path) -> None:
     aside.unlink(missing_ok=True)
 
 
-# --- masked numbers
+# --- rows that lie elsewhere, and masked numbers
+
+
+def _write_rows(settings: Settings, paths: DataPaths, file: Path) -> None:
+    """Writes what the candidate's views show as tables, with what the contract says of nulls."""
+    with duckdb.connect() as connection:
+        keep_within_limits(connection, settings)
+        connection.execute(f"attach {literal(paths.candidate)} as candidate (read_only)")
+        write_anew(connection, "candidate", file, _as_contracted)
+
+
+def _as_contracted(schema: str, table: str, found: Sequence[Column]) -> list[Column]:
+    nullable = {column.name: column.nullable for column in columns(table)} if schema == SCHEMA else {}
+    return [replace(column, is_nullable=nullable.get(column.name, True)) for column in found]
 
 
 def _is_masked(file: Path) -> bool:
@@ -264,12 +287,16 @@ def _write_masked(settings: Settings, paths: DataPaths, ledger: Ledger, file: Pa
         keep_within_limits(connection, settings)
         keyed_hash(settings, paths, ledger).show(connection)
         connection.execute(f"attach {literal(paths.candidate)} as candidate (read_only)")
-        write_anew(connection, "candidate", file, _masked)
+        write_anew(connection, "candidate", file, _masked_as_contracted if spark.is_engine(settings) else _masked)
 
 
-def _masked(schema: str, table: str, columns: Sequence[Column]) -> list[Column]:
+def _masked_as_contracted(schema: str, table: str, found: Sequence[Column]) -> list[Column]:
+    return _masked(schema, table, _as_contracted(schema, table, found))
+
+
+def _masked(schema: str, table: str, found: Sequence[Column]) -> list[Column]:
     written = []
-    for column in columns:
+    for column in found:
         written.append(column)
         if column.name == NUMBER:
             written[-1] = replace(column, value=f"left({NUMBER}, 3) || '…' || right({NUMBER}, 2)")

@@ -56,9 +56,12 @@ def write_anew(connection: duckdb.DuckDBPyConnection, old: str, file: Path, chan
 
 
 def tables(connection: duckdb.DuckDBPyConnection, database: str) -> list[tuple[str, str, str | None]]:
-    """Schema, name and comment of each table of an attached database."""
+    """Schema, name and comment of each table of an attached database, and of each view on rows that lie elsewhere."""
     return connection.execute(
-        "select schema_name, table_name, comment from duckdb_tables() where database_name = ? order by all", [database]
+        "select schema_name, table_name, comment from duckdb_tables() where database_name = $database"
+        " union all select schema_name, view_name, comment from duckdb_views()"
+        " where database_name = $database and not internal order by all",
+        {"database": database},
     ).fetchall()
 
 

@@ -13,6 +13,8 @@ import logging
 import os
 import re
 from datetime import UTC, date, datetime
+from enum import StrEnum
+from importlib.util import find_spec
 from itertools import permutations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -35,6 +37,13 @@ _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
 
 LEAST_MEMORY = 100_000_000
 """Bytes; with less, DuckDB cannot build even a small warehouse."""
+
+
+class Engine(StrEnum):
+    """What computes the models."""
+
+    DUCKDB = "duckdb"
+    SPARK = "spark"
 
 
 class SettingsError(ValueError):
@@ -121,6 +130,13 @@ def _time_of_day(value: str) -> str:
     return value
 
 
+def _host_and_port(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if not (re.fullmatch(r"[0-9A-Za-z.-]+", host) and re.fullmatch(r"[0-9]{1,5}", port)):
+        raise ValueError("must be host:port, such as spark.example.org:10000")
+    return value
+
+
 def _date(value: str | date) -> date:
     try:
         day = value if isinstance(value, date) else date.fromisoformat(value)
@@ -134,7 +150,7 @@ def _date(value: str | date) -> date:
 _OF_THE_MACHINE = {
     "landing", "data", "lake", "published", "exports", "temp_directory", "hash_key_file", "umask",
     "alerts", "logs_due_hours", "daily_logs", "night_at", "exports_at", "first_log_date",
-    "reports_host", "reports_port", "reports_show_numbers",
+    "reports_host", "reports_port", "reports_show_numbers", "spark_thrift", "spark_master", "spark_schema", "spark_export",
 }  # fmt: skip
 """Where things are and when they happen: nothing that a figure depends on."""
 _SECRET = {"alerts"}
@@ -164,6 +180,24 @@ class Settings(BaseSettings):
         None, description="Where published marts lie for those who read them; may be s3://…"
     )
     exports: FolderOrPrefix | None = Field(None, description="Where the CSV exports lie; may be s3://…")
+    engine: Engine = Field(
+        Engine.DUCKDB, description="What computes the marts: duckdb, or spark where one machine is outgrown."
+    )
+    spark_thrift: Annotated[str, AfterValidator(_host_and_port)] | None = Field(
+        None,
+        description="host:port of a Spark cluster's Thrift server; without it Spark runs in the refresh's own process.",
+    )
+    spark_master: str | None = Field(
+        None, description="The master of a Spark in the refresh's own process; by default local, with so many threads."
+    )
+    spark_schema: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")] = Field(
+        "marts", description="The schema in Spark's catalogue in which the published marts are found."
+    )
+    spark_export: bool = Field(
+        True,
+        description="Whether the rows of a build on Spark are written into the published DuckDB file; else it has views"
+        " on Spark's Parquet.",
+    )
     reporting_currency: Annotated[str, AfterValidator(_currency)] = Field(
         "USD", description="The currency of every revenue figure."
     )
@@ -255,6 +289,20 @@ class Settings(BaseSettings):
         for one, other in permutations(prefixes, 2):
             if one.is_relative_to(other):
                 raise ValueError(f"landing zone, lake, published marts and exports: {one} must not be in {other}")
+        return self
+
+    @model_validator(mode="after")
+    def _readable_by_spark(self) -> Self:
+        if self.engine != Engine.SPARK:
+            return self
+        if find_spec("dbt.adapters.spark") is None:
+            raise ValueError("SENDMART_ENGINE: spark is not installed here: make install-spark")
+        if self.lake and is_object(self.lake):
+            raise ValueError("SENDMART_LAKE: Spark reads the lake from a folder that its workers share, not from s3://")
+        if self.mask_numbers and not self.spark_export:
+            raise ValueError(
+                "SENDMART_SPARK_EXPORT: must be true where numbers are masked: the export is what masks them"
+            )
         return self
 
     @property

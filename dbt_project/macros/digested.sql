@@ -29,7 +29,7 @@ rows_of_mart as (
 select
     campaign_id,
     count(*) as rows_of_campaign,
-    cast(bit_xor({{ hash_of(columns) }}) as varchar) as digest
+    cast(bit_xor({{ hash_of(columns) }}) as string) as digest
 from rows_of_mart
 group by campaign_id
 {%- endmacro %}

@@ -1,4 +1,4 @@
-{# What engines write differently, and nothing else. A second engine adds its own `<engine>__…` beside `duckdb__…`. #}
+{# What engines write differently, and nothing else: each as `duckdb__…` and as `spark__…`. #}
 
 
 {# A 64-bit hash of some columns, null counting as a value. Equal values, equal hashes; the reverse is only likely. #}
@@ -6,7 +6,7 @@
     {{ adapter.dispatch('hash_of')(columns) }}
 {%- endmacro %}
 
-{% macro default__hash_of(columns) -%}
+{% macro spark__hash_of(columns) -%}
     xxhash64({{ columns | join(', ') }})
 {%- endmacro %}
 
@@ -20,8 +20,9 @@
     {{ adapter.dispatch('microseconds_of')(timestamp) }}
 {%- endmacro %}
 
-{% macro default__microseconds_of(timestamp) -%}
-    unix_micros({{ timestamp }})
+{# Timestamps without a zone are Spark's `timestamp` here; these two functions know those with one, and the zone is UTC. #}
+{% macro spark__microseconds_of(timestamp) -%}
+    unix_micros(cast({{ timestamp }} as timestamp_ltz))
 {%- endmacro %}
 
 {% macro duckdb__microseconds_of(timestamp) -%}
@@ -32,8 +33,8 @@
     {{ adapter.dispatch('timestamp_of')(microseconds) }}
 {%- endmacro %}
 
-{% macro default__timestamp_of(microseconds) -%}
-    timestamp_micros({{ microseconds }})
+{% macro spark__timestamp_of(microseconds) -%}
+    cast(timestamp_micros({{ microseconds }}) as timestamp)
 {%- endmacro %}
 
 {% macro duckdb__timestamp_of(microseconds) -%}
@@ -41,13 +42,14 @@
 {%- endmacro %}
 
 
-{# Two whole numbers from 0 as one that sorts by the first, then by the second, which stays below 2^40; and back. #}
+{# Two whole numbers from 0 as one value that sorts by the first, then by the second, which stays below 2^40; and back. Null
+   where the first is. #}
 {% macro packed(first, second) -%}
     {{ adapter.dispatch('packed')(first, second) }}
 {%- endmacro %}
 
-{% macro default__packed(first, second) -%}
-    cast({{ first }} as decimal(38, 0)) * 1099511627776 + {{ second }}
+{% macro spark__packed(first, second) -%}
+    case when {{ first }} is not null then named_struct('first', {{ first }}, 'second', {{ second }}) end
 {%- endmacro %}
 
 {% macro duckdb__packed(first, second) -%}
@@ -58,8 +60,8 @@
     {{ adapter.dispatch('packed_first')(number) }}
 {%- endmacro %}
 
-{% macro default__packed_first(number) -%}
-    cast(floor({{ number }} / 1099511627776) as bigint)
+{% macro spark__packed_first(pair) -%}
+    {{ pair }}.first
 {%- endmacro %}
 
 {% macro duckdb__packed_first(number) -%}
@@ -70,8 +72,8 @@
     {{ adapter.dispatch('packed_second')(number) }}
 {%- endmacro %}
 
-{% macro default__packed_second(number) -%}
-    cast({{ number }} % 1099511627776 as bigint)
+{% macro spark__packed_second(pair) -%}
+    {{ pair }}.second
 {%- endmacro %}
 
 {% macro duckdb__packed_second(number) -%}
@@ -84,8 +86,8 @@
     {{ adapter.dispatch('delivery_status_type')() }}
 {%- endmacro %}
 
-{% macro default__delivery_status_type() -%}
-    varchar
+{% macro spark__delivery_status_type() -%}
+    string
 {%- endmacro %}
 
 {% macro duckdb__delivery_status_type() -%}
@@ -98,7 +100,7 @@
     {{ adapter.dispatch('converted')(amount, rate) }}
 {%- endmacro %}
 
-{% macro default__converted(amount, rate) -%}
+{% macro spark__converted(amount, rate) -%}
     {{ amount }} * {{ rate }}
 {%- endmacro %}
 
@@ -113,12 +115,42 @@
     {{ adapter.dispatch('store_for')(purpose) }}
 {%- endmacro %}
 
-{% macro default__store_for(purpose) -%}
+{% macro spark__store_for(purpose) -%}
 {%- endmacro %}
 
 {# Looking for the best compression of ids takes longer than all else in writing them, and makes a third of the size. #}
 {% macro duckdb__store_for(purpose) -%}
     set disabled_compression_methods = '{{ 'fsst,dict_fsst,dictionary' if purpose == 'build' else '' }}'
+{%- endmacro %}
+
+
+{#
+    What a model is stored as: on Spark every refresh computes all of it anew, so nothing is brought up to date, and a view
+    would be computed again for each who reads it.
+#}
+{% macro brought_up_to_date_as(materialization) -%}
+    {{ return(adapter.dispatch('brought_up_to_date_as')(materialization)) }}
+{%- endmacro %}
+
+{% macro spark__brought_up_to_date_as(materialization) -%}
+    {{ return('table') }}
+{%- endmacro %}
+
+{% macro duckdb__brought_up_to_date_as(materialization) -%}
+    {{ return(materialization) }}
+{%- endmacro %}
+
+
+{# The order in which a table's rows are stored, where later builds gain by it. #}
+{% macro stored_in_order_of(column) -%}
+    {{ adapter.dispatch('stored_in_order_of')(column) }}
+{%- endmacro %}
+
+{% macro spark__stored_in_order_of(column) -%}
+{%- endmacro %}
+
+{% macro duckdb__stored_in_order_of(column) -%}
+    order by {{ column }}
 {%- endmacro %}
 
 
@@ -130,7 +162,7 @@
     {{ adapter.dispatch('rows_with_key')(table, key, among, where) }}
 {%- endmacro %}
 
-{% macro default__rows_with_key(table, key, among, where) -%}
+{% macro spark__rows_with_key(table, key, among, where) -%}
 select * from {{ table }}
 left semi join {{ among }} using ({{ key | join(', ') }})
 where {{ where }}

@@ -45,7 +45,7 @@
         {{ return('true') }}
     {%- endif -%}
     {%- set periods = run_query(
-        "select cast(valid_from as varchar), cast(valid_until as varchar) from " ~ state_of('touched_campaign_periods')
+        "select cast(valid_from as string), cast(valid_until as string) from " ~ state_of('touched_campaign_periods')
         ~ " order by valid_from"
     ) -%}
     {%- if periods.rows | length == 0 -%}
@@ -74,7 +74,7 @@
         {{ return('true') }}
     {%- endif -%}
     {%- set since = run_query(
-        "select cast(" ~ dbt.dateadd('day', -30, 'max(valid_until)') ~ " as varchar) from "
+        "select cast(" ~ dbt.dateadd('day', -30, 'max(valid_until)') ~ " as string) from "
         ~ state_of('touched_campaign_periods')
     ).rows[0][0] -%}
     {{ return(moment ~ " >= timestamp '" ~ since ~ "'" if since else 'true') }}
@@ -95,7 +95,7 @@
 {%- set lake = ref('stg_logs__' ~ log) -%}
 {%- if state is none %}
 select
-    cast('now' as varchar) as version,
+    cast('now' as string) as version,
     {{ columns }}
 from {{ source('changes', log) }}
 where false

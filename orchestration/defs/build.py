@@ -102,7 +102,7 @@ def dbt_build(context: dg.AssetExecutionContext, config: BuildConfig, warehouse:
     shown = _shown(opened, candidate, nodes)
     # Dagster wants to hear of an asset after those it depends on.
     for key in TopologicalSorter(context.assets_def.asset_deps).static_order():
-        if key in context.selected_asset_keys:
+        if key in context.selected_asset_keys & shown.keys():
             yield dg.MaterializeResult(asset_key=key, metadata=shown[key])
     for check_key in context.selected_asset_check_keys:
         if check_key.name in results:
@@ -120,7 +120,10 @@ def _shown(warehouse: Warehouse, candidate: Build, built: list[BuiltNode]) -> di
     seconds = {node.unique_id: node.seconds for node in built}
     shown: dict[dg.AssetKey, dict[str, Any]] = {}
     for name, node in _NODES.items():
-        table = tables[node["alias"]]
+        # DuckDB knows all there is of a build; of one on Spark it has no views, and nothing of what a run touches.
+        table = tables.get(node["alias"])
+        if table is None:
+            continue
         told = shown[_ASSETS[name]] = {
             "build_id": candidate.build_id,
             metadata.COLUMN_SCHEMA: metadata.model_schema(node, table.types, keys.get(name, ())),

@@ -29,7 +29,9 @@ _ROW_NUMBER = "rowid"
 
 @dataclass(frozen=True)
 class _Rows:
-    """The rows of a mart that are looked at: in what relation, and which of its columns numbers them."""
+    """The rows of a mart that are looked at: in what relation, and what numbers them; views on rows that lie elsewhere have
+    no column that does.
+    """
 
     relation: str
     number: str
@@ -58,7 +60,7 @@ def check_contracts(
         try:
             # A cursor of its own: whatever happens to it, the next mart is read by another.
             with connection.cursor() as cursor:
-                looked_at = _Rows(rows[mart], row_number) if mart in rows else _Rows(f"{schema}.{mart}", _ROW_NUMBER)
+                looked_at = _Rows(rows[mart], row_number) if mart in rows else _all_rows(cursor, schema, mart)
                 rules = _rules(cursor, schema, mart, looked_at)
         # Whatever it is, the mart has not been checked. (A panic of polars is no Exception.)
         except (Exception, pl.exceptions.PanicException) as error:
@@ -68,6 +70,14 @@ def check_contracts(
             CheckResult(f"contract_{mart}", is_blocking=True, passed=not faults, detail=faults, rules=(*rules,))
         )
     return results
+
+
+def _all_rows(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str) -> _Rows:
+    database, _, name = schema.partition(".")
+    is_view = cursor.execute(
+        "select 1 from duckdb_views() where (database_name, schema_name, view_name) = (?, ?, ?)", [database, name, mart]
+    ).fetchone()
+    return _Rows(f"{schema}.{mart}", "row_number() over ()" if is_view else _ROW_NUMBER)
 
 
 def _rules(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str, rows: _Rows) -> list[Rule]:
@@ -119,9 +129,10 @@ def _broken_rules(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str, row
         return Rule(says, passed=True, looked_at=looked_at, failing=0)
     broken_rules = ", ".join(f"{rule} ({rows})" for rule, rows in sorted(rows_breaking.items()))
     numbers = ", ".join(str(row.pop(_ROW_NUMBER)) for row in examples)
+    where = f" where {_ROW_NUMBER} in ({numbers})" if rows.number.isidentifier() else ""
     found = (
         f"{failing} rows break rules: {broken_rules}; {some_of(failing, len(examples))}{named(examples)}; "
-        f"look: select * from {in_candidate(schema, mart)} where {_ROW_NUMBER} in ({numbers})"
+        f"look: select * from {in_candidate(schema, mart)}{where}"
     )
     return Rule(says, False, found, looked_at, failing, _keys(examples))
 

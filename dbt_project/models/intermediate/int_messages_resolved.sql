@@ -41,6 +41,6 @@ receipts as (
 
 -- In order of time a night finds what it touches close together: the messages of a campaign, the last days.
 select * from messages_resolved
-order by sent_at
+{{ stored_in_order_of('sent_at') }}
 
 {% endif %}

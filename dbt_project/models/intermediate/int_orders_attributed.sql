@@ -73,7 +73,7 @@ last_clicks as (
         on orders.contact_id = click_periods.contact_id
         and orders.ordered_at >= click_periods.clicked_at
         and orders.ordered_at < click_periods.next_clicked_at
-    where click_periods.clicked_at >= {{ dbt.dateadd('hour', -1 * var('conversion_window_hours'), 'orders.ordered_at') }}
+    where click_periods.clicked_at >= orders.ordered_at - interval {{ var('conversion_window_hours') }} hours
 
 )
 

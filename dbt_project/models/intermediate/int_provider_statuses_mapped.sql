@@ -28,9 +28,9 @@ receipts as (
 known as (
 
     select
-        cast(null as varchar) as provider,
-        cast(null as varchar) as provider_status,
-        cast(null as varchar) as error_code,
+        cast(null as string) as provider,
+        cast(null as string) as provider_status,
+        cast(null as string) as error_code,
         cast(null as bigint) as provider_status_number
     where false
 

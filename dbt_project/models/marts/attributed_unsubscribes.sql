@@ -11,12 +11,12 @@ campaigns as (
 )
 
 select
-    cast(unsubscribes.contact_id as varchar) as contact_id,
+    cast(unsubscribes.contact_id as string) as contact_id,
     cast(unsubscribes.unsubscribed_at as timestamp) as unsubscribed_at,
-    cast(unsubscribes.source as varchar) as source,
-    cast(unsubscribes.campaign_id as varchar) as campaign_id,
-    cast(campaigns.campaign_name as varchar) as campaign_name,
-    cast(unsubscribes.message_id as varchar) as message_id,
+    cast(unsubscribes.source as string) as source,
+    cast(unsubscribes.campaign_id as string) as campaign_id,
+    cast(campaigns.campaign_name as string) as campaign_name,
+    cast(unsubscribes.message_id as string) as message_id,
     cast(unsubscribes.sent_at as timestamp) as sent_at
 from unsubscribes
 left join campaigns

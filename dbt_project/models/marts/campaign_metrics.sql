@@ -64,21 +64,21 @@ counted as (
 )
 
 select
-    cast(campaign_id as varchar) as campaign_id,
+    cast(campaign_id as string) as campaign_id,
     cast(last_sent_at as timestamp) as last_sent_at,
-    cast(campaign_name as varchar) as campaign_name,
+    cast(campaign_name as string) as campaign_name,
     cast(unique_clickers as double) / nullif(total_delivered, 0) as click_to_delivered_rate,
     cast(direct_orders as double) / nullif({{ denominator }}, 0) as conversion_rate,
     cast(direct_orders as bigint) as direct_orders,
     cast(assisted_orders as bigint) as assisted_orders,
-    cast(modified_by as varchar) as last_modified_by,
+    cast(modified_by as string) as last_modified_by,
     cast(revenue as decimal(18, 2)) as revenue,
     cast(assisted_revenue as decimal(18, 2)) as assisted_revenue,
     cast(total_segments as bigint) as total_segments,
     cast(total_clicks as bigint) as total_clicks,
     cast(total_delivered as bigint) as total_delivered,
     cast(total_sent as bigint) as total_sent,
-    cast(campaign_type as varchar) as campaign_type,
+    cast(campaign_type as string) as campaign_type,
     cast(unique_clickers as bigint) as unique_clickers,
     cast(unsubscribes as bigint) as unsubscribes
 from counted

@@ -12,8 +12,8 @@ campaign_contacts as (
 
 -- A campaign whose every message was skipped has no contacts sent to.
 select
-    cast(campaign_metrics.campaign_id as varchar) as campaign_id,
-    cast(campaign_metrics.campaign_name as varchar) as campaign_name,
+    cast(campaign_metrics.campaign_id as string) as campaign_id,
+    cast(campaign_metrics.campaign_name as string) as campaign_name,
     cast(campaign_metrics.revenue as decimal(18, 2)) as revenue,
     cast(coalesce(campaign_contacts.unique_sends, 0) as bigint) as unique_sends,
     cast(coalesce(campaign_contacts.unique_deliveries, 0) as bigint) as unique_deliveries,

@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', meta={'touched_by': {'touched_messages': ['message_id'], 'touched_campaigns': ['campaign_id']}}) }}
+{{ config(materialized=brought_up_to_date_as('incremental'), meta={'touched_by': {'touched_messages': ['message_id'], 'touched_campaigns': ['campaign_id']}}) }}
 
 -- depends_on: {{ ref('touched_messages') }}, {{ ref('touched_campaigns') }}
 
@@ -31,12 +31,12 @@ skipped as (
 )
 
 select
-    cast(skipped.campaign_id as varchar) as campaign_id,
-    cast(campaigns.campaign_name as varchar) as campaign_name,
-    cast(skipped.contact_id as varchar) as contact_id,
-    cast(skipped.message_id as varchar) as message_id,
-    cast(skipped.mobile_number as varchar) as mobile_number,
-    cast(skipped.skip_reason as varchar) as skip_reason,
+    cast(skipped.campaign_id as string) as campaign_id,
+    cast(campaigns.campaign_name as string) as campaign_name,
+    cast(skipped.contact_id as string) as contact_id,
+    cast(skipped.message_id as string) as message_id,
+    cast(skipped.mobile_number as string) as mobile_number,
+    cast(skipped.skip_reason as string) as skip_reason,
     cast(
         case skipped.skip_reason
             when 'SkippedNoContent'
@@ -47,7 +47,7 @@ select
                 then 'The Liquid markup in the campaign took too long to load.'
             when 'ContentTooLong'
                 then 'The message was longer than the maximum number of segments set, or than 2,000 characters.'
-        end as varchar
+        end as string
     ) as skip_reason_details,
     cast(skipped.sent_at as timestamp) as skipped_at
 from skipped

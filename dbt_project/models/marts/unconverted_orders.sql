@@ -6,10 +6,10 @@ with orders as (
 )
 
 select
-    cast(order_id as varchar) as order_id,
-    cast(contact_id as varchar) as contact_id,
+    cast(order_id as string) as order_id,
+    cast(contact_id as string) as contact_id,
     cast(ordered_at as timestamp) as ordered_at,
-    cast(currency as varchar) as currency,
+    cast(currency as string) as currency,
     cast(total as decimal(18, 2)) as total,
     cast(refunded_amount as decimal(18, 2)) as refunded_amount
 from orders

@@ -5,9 +5,9 @@ with receipts as (
 )
 
 select
-    cast(provider as varchar) as provider,
-    cast(provider_status as varchar) as provider_status,
-    cast(error_code as varchar) as error_code,
+    cast(provider as string) as provider,
+    cast(provider_status as string) as provider_status,
+    cast(error_code as string) as error_code,
     cast(count(*) as bigint) as receipts,
     cast(count(distinct message_id) as bigint) as messages,
     cast(min(occurred_at) as timestamp) as first_occurred_at,

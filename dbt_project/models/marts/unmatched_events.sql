@@ -67,8 +67,8 @@ counted as (
 )
 
 select
-    cast(log as varchar) as log,
-    cast(kind as varchar) as kind,
+    cast(log as string) as log,
+    cast(kind as string) as kind,
     cast(events as bigint) as events,
     cast(first_at as timestamp) as first_at,
     cast(last_at as timestamp) as last_at

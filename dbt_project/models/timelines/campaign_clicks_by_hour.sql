@@ -12,7 +12,7 @@ with clicks as (
 )
 
 select
-    cast(campaign_id as varchar) as campaign_id,
+    cast(campaign_id as string) as campaign_id,
     cast(date_trunc('hour', clicked_at) as timestamp) as hour_at,
     cast(count(*) as bigint) as clicks,
     cast(count(distinct contact_id) as bigint) as unique_clickers

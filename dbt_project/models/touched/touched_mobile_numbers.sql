@@ -17,7 +17,7 @@ numbers_suppressed as (
 
     {% if state is none -%}
     select
-        cast(null as varchar) as mobile_number,
+        cast(null as string) as mobile_number,
         cast(null as timestamp) as message_sent_at
     where false
     {%- else -%}

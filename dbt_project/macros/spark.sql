@@ -1,0 +1,50 @@
+{# What only Spark needs, around the models. Macros without a double underscore are operations that a refresh runs. #}
+
+
+{#
+    Before a build: each log of the lake as a table, its columns as the sources declare them. A source is then a
+    table like any other, and keeps its lineage. `lake_path` is a folder that every worker can read.
+#}
+{% macro show_lake() -%}
+    {%- if execute -%}
+        {%- for log in graph.sources.values() | selectattr('source_name', 'equalto', 'logs') -%}
+            {%- set columns = [] -%}
+            {%- for column in log.columns.values() -%}
+                {%- do columns.append(column.name ~ ' ' ~ column.data_type) -%}
+            {%- endfor -%}
+            {%- set table = log.schema ~ '.' ~ log.identifier -%}
+            {%- do run_query('create schema if not exists ' ~ log.schema) -%}
+            {%- do run_query('drop table if exists ' ~ table) -%}
+            {%- do run_query(
+                'create table ' ~ table ~ ' (' ~ columns | join(', ') ~ ") using parquet partitioned by (log_date) location '"
+                ~ in_spark_literal(var('lake_path') ~ '/' ~ log.name) ~ "'"
+            ) -%}
+            {%- do run_query('msck repair table ' ~ table) -%}
+        {%- endfor -%}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# A text between quotation marks, where a backslash would mean something. #}
+{% macro in_spark_literal(text) -%}
+    {{ return(text | replace('\\', '\\\\') | replace("'", "\\'")) }}
+{%- endmacro %}
+
+
+{# A seed's rows as they stand in the file: dbt-spark, in a session, would write an empty cell as the word None. #}
+{% macro spark__load_csv_rows(model, agate_table) -%}
+    {%- set types = model.config.column_types -%}
+    {%- set rows = [] -%}
+    {%- for row in agate_table.rows -%}
+        {%- set cells = [] -%}
+        {%- for name in agate_table.column_names -%}
+            {%- set cell = "null" if row[name] is none else "'" ~ in_spark_literal(row[name] | string) ~ "'" -%}
+            {%- do cells.append('cast(' ~ cell ~ ' as ' ~ types[name] ~ ')') -%}
+        {%- endfor -%}
+        {%- do rows.append('(' ~ cells | join(', ') ~ ')') -%}
+    {%- endfor -%}
+    {%- if rows -%}
+        {%- do run_query('insert into ' ~ this ~ ' values ' ~ rows | join(', ')) -%}
+    {%- endif -%}
+    {{ return('') }}
+{%- endmacro %}
