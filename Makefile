@@ -3,8 +3,9 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+SPARK_INSTALLED := .venv/.installed-spark
 
-.PHONY: install refresh test torture lint dev reports benchmark docs dbt-docs lock
+.PHONY: install java install-spark refresh test test-spark torture lint dev reports benchmark docs dbt-docs lock
 
 install: $(INSTALLED)
 
@@ -15,6 +16,19 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# What only SENDMART_ENGINE=spark needs, on top of it.
+install-spark: java $(SPARK_INSTALLED)
+
+$(SPARK_INSTALLED): requirements-spark.lock $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-spark.lock
+	@touch $@
+
+# Spark looks for Java in JAVA_HOME, then in PATH.
+java:
+	@version=$$("$${JAVA_HOME:+$$JAVA_HOME/bin/}java" -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p'); \
+	[ "$${version:-0}" -ge 17 ] || { \
+	  echo "Spark needs Java 17 or newer; found: $${version:-none}. On Debian: apt-get install openjdk-17-jre-headless" >&2; exit 1; }
+
 # The main job, on sample logs where there are no others.
 refresh: install
 	@$(BIN)/sendmart sample --first-run
@@ -22,6 +36,10 @@ refresh: install
 
 test: install lint
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+# Apart from the suite: the models on a Spark cluster, which is started for them on this machine.
+test-spark: install-spark
+	$(BIN)/python -m pytest tests/spark
 
 # Long campaigns, apart from the suite: ten times the examples of the properties, others each time; the tests marked
 # `torture`; landing zones of an odd shape at a tenth of their size. What it took last is in benchmarks/README.md.
@@ -56,7 +74,9 @@ docs: install
 dbt-docs: install
 	@$(BIN)/sendmart dbt-docs
 
-# After a change of dependencies in pyproject.toml; needs uv.
+# After a change of dependencies in pyproject.toml; needs uv. Spark goes on top of what everybody has: in the same versions.
+LOCK := uv pip compile --universal --generate-hashes --no-emit-index-url --no-strip-extras --python-version 3.11 \
+  --custom-compile-command "make lock" --quiet pyproject.toml
 lock:
-	uv pip compile --universal --generate-hashes --no-emit-index-url --no-strip-extras --all-extras --python-version 3.11 \
-	  --custom-compile-command "make lock" --quiet pyproject.toml --output-file requirements.lock
+	$(LOCK) --extra postgres --extra s3 --extra dev --output-file requirements.lock
+	$(LOCK) --extra spark --constraint requirements.lock --output-file requirements-spark.lock

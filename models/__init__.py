@@ -6,3 +6,8 @@ its column lists, types and meanings from here or is tested against it.
 
 Not here: how the contracts are enforced (`quality/`), and the dbt models, which keep dbt's own layout in `dbt_project/`.
 """
+
+import warnings
+
+# pandera imports it wherever Spark is installed; nothing here uses it.
+warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)

@@ -1,0 +1,19 @@
+"""What installing Spark beside everything else must not change."""
+
+import subprocess
+import sys
+
+from tests.running import SENDMART, clean_environment
+
+
+def test_commands_do_not_speak_of_spark() -> None:
+    shown = subprocess.run([SENDMART, "--help"], env=clean_environment({}), capture_output=True, text=True, check=True)
+    assert shown.stderr == ""
+    assert "Usage" in shown.stdout
+
+
+def test_an_audit_is_not_ended_by_what_spark_lacks() -> None:
+    # Without a main module of its own, like the processes in which Dagster's server has runs at work.
+    asked = [sys.executable, "-c", "import great_expectations; print('still there')"]
+    ended = subprocess.run(asked, env=clean_environment({}), capture_output=True, text=True)
+    assert ended.stdout == "still there\n", ended.stderr

@@ -1,0 +1,20 @@
+"""What both lock files hold is the same: Spark can be installed on top of what everybody has."""
+
+import re
+
+from warehouse.settings import PROJECT
+
+
+def _pinned(lock: str) -> dict[str, str]:
+    """Versions by package; what is not meant for every platform counts as another package for each."""
+    lines = (PROJECT / lock).read_text(encoding="utf-8").splitlines()
+    found = [re.fullmatch(r"([\w.-]+)(?:\[[^]]*])?==(\S+)( ; .+)? \\", line) for line in lines]
+    return {f"{line[1]}{line[3] or ''}": line[2] for line in found if line}
+
+
+def test_spark_changes_no_version_of_what_everybody_has() -> None:
+    default, spark = _pinned("requirements.lock"), _pinned("requirements-spark.lock")
+    both = default.keys() & spark.keys()
+    assert {"dbt-core", "pyarrow"} <= both
+    assert {name: spark[name] for name in both} == {name: default[name] for name in both}
+    assert "pyspark" in spark.keys() - default.keys()
