@@ -37,7 +37,7 @@ def dbt_manifest(settings: Settings, paths: DataPaths) -> dict[str, Any]:
     Raises:
         BuildFailed: the project cannot be parsed.
     """
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(settings.engine.encode())
     for file in project_files():
         digest.update(f"{file.relative_to(DBT_PROJECT)}\0".encode() + file.read_bytes())
     _check_seeds()

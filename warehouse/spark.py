@@ -29,6 +29,7 @@ from warehouse.sql import literal
 
 _FOLDER_OF_BUILD = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}")
 _WORK, _MARTS = "work", "marts"
+_HOLDS_ERASED = "holds-erased"
 
 
 def is_engine(settings: Settings) -> bool:
@@ -104,6 +105,9 @@ def publish(settings: Settings, paths: DataPaths, build_id: str, published: Path
     }
     _operate(settings, paths, build_id, "publish_marts", arguments)
     _note_published(paths, build_id)
+    for folder in _builds(paths):
+        if folder.name != build_id and (folder / _HOLDS_ERASED).exists():
+            forget(settings, paths, folder.name, marts=True)
 
 
 def is_published(paths: DataPaths, build_id: str) -> bool:
@@ -158,20 +162,41 @@ def tidy(settings: Settings, paths: DataPaths, ledger: Ledger) -> None:
     Before a build, not after a publication: who reads the build before may go on until then.
     """
     kept = {publication.build_id for publication in ledger.publications()}
-    for folder in sorted(paths.spark_builds.glob("*")):
-        if _FOLDER_OF_BUILD.fullmatch(folder.name):
-            is_kept = folder.name in kept and (
-                is_published(paths, folder.name) or (paths.kept_builds / f"{folder.name}.duckdb").exists()
-            )
-            forget(settings, paths, folder.name, marts=not is_kept)
+    for folder in _builds(paths):
+        is_kept = folder.name in kept and (
+            is_published(paths, folder.name) or (paths.kept_builds / f"{folder.name}.duckdb").exists()
+        )
+        forget(settings, paths, folder.name, marts=not is_kept)
 
 
 def forget(settings: Settings, paths: DataPaths, build_id: str, *, marts: bool) -> None:
-    """Drops the working tables of a build, and with `marts` those as well."""
+    """Drops the working tables of a build, and with `marts` those as well.
+
+    Where Spark is the engine no longer, nobody is at hand to drop anything: the files go, the names stay.
+    """
     folder = folder_of(paths, build_id)
     if marts or (folder / _WORK).is_dir():
-        _operate(settings, paths, build_id, "forget_build", {"marts": marts})
+        if is_engine(settings):
+            _operate(settings, paths, build_id, "forget_build", {"marts": marts})
         shutil.rmtree(folder if marts else folder / _WORK)
+
+
+def erase(settings: Settings, paths: DataPaths) -> None:
+    """Throws away all builds, since somebody was erased, but the one that Spark's readers see.
+
+    That one goes as soon as another is published in its place. Spark's copies are not rewritten: the next build is made
+    anew from the lake in any case.
+    """
+    for folder in _builds(paths):
+        is_seen = is_engine(settings) and is_published(paths, folder.name)
+        forget(settings, paths, folder.name, marts=not is_seen)
+        if is_seen:
+            (folder / _HOLDS_ERASED).touch()
+
+
+def holds_erased(paths: DataPaths) -> bool:
+    """Whether Spark's readers still see a build from before an erasure."""
+    return any((folder / _HOLDS_ERASED).exists() for folder in _builds(paths))
 
 
 # --- Spark itself
@@ -179,6 +204,11 @@ def forget(settings: Settings, paths: DataPaths, build_id: str, *, marts: bool) 
 
 def folder_of(paths: DataPaths, build_id: str) -> Path:
     return paths.spark_builds / build_id
+
+
+def _builds(paths: DataPaths) -> list[Path]:
+    """The folders of all builds, the earliest first."""
+    return [folder for folder in sorted(paths.spark_builds.glob("*")) if _FOLDER_OF_BUILD.fullmatch(folder.name)]
 
 
 def _names_of(paths: DataPaths, build_id: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ from models.masking import harmless
 from models.text import ASCII_WHITE_SPACE, MAX_ID_CHARACTERS
 from orchestration import stages
 from orchestration.commands.common import FAILED, SENSELESS, open_warehouse, utf_8, writer_of
+from warehouse import spark
 from warehouse.keyed_hash import KeyMissing
 
 FILES_SHOWN = 20
@@ -50,4 +51,6 @@ def erase(
             typer.echo(f"  {harmless(name)}")
         if len(erasure.still_in_landing) > FILES_SHOWN:
             typer.echo(f"  … and {len(erasure.still_in_landing) - FILES_SHOWN} more")
+    if spark.holds_erased(warehouse.paths):
+        typer.echo("Readers of Spark see what was erased until the next build is published: refresh now.")
     typer.echo("Backups and copies elsewhere are yours to look after. Next: sendmart refresh")

@@ -26,7 +26,7 @@ from models import marts
 from models.marts import NUMBER_HASH, published_columns
 from models.masking import masked_number
 from models.vocabulary import Log
-from warehouse import lake, spreadsheet
+from warehouse import lake, spark, spreadsheet
 from warehouse.contents import hash_of
 from warehouse.erasure.remembered import CONTACT, ERASED_RAW_ROW, NUMBER, Remembered
 from warehouse.exports import FORMULA_START, ON_REQUEST, FileFormat, moment_of
@@ -71,6 +71,7 @@ def erase_everywhere(settings: Settings, paths: DataPaths, ledger: Ledger, remem
             "audit pages": sum(_erase_page(paths, page, remembered) for page in sorted(paths.audits.glob("*.html"))),
         }
     _throw_away_build(settings, paths, ledger)
+    spark.erase(settings, paths)
     ledger.rewrite_texts(remembered.text)
     return rewritten
 

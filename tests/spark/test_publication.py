@@ -1,0 +1,135 @@
+"""What readers of Spark see while builds are published, gone back from and erased: one whole build, always.
+
+Not here: that the figures are right (`test_marts_equal`), the same of the published file (`tests/pipeline`, `tests/fault`).
+"""
+
+import shutil
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from models.marts import DBT_MARTS, SCHEMA
+from tests.running import CASES, environment_of, sendmart
+from tests.spark.cluster import Cluster
+
+A_BUILD_AS_SEEN = (
+    "select build_id, (select sum(direct_orders + assisted_orders) from {0}.campaign_metrics),"
+    " (select count(*) from {0}.attributed_orders) from {0}.build_info"
+)
+"""Figures of two marts beside the build that they must be of; they differ where the conversion window does."""
+
+FEW_HOURS = "1"
+
+
+@dataclass(frozen=True)
+class OnCluster:
+    """A data folder whose builds are published in a schema of the cluster."""
+
+    data: Path
+    landing: Path
+    schema: str
+    cluster: Cluster
+
+    def run(self, *arguments: str, **settings: str) -> str:
+        named = {"engine": "spark", "spark_thrift": self.cluster.thrift, "spark_schema": self.schema} | settings
+        ended = sendmart(environment_of(self.data, self.landing, max_rejected_share="1", **named), *arguments)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        return ended.stdout
+
+    def seen(self, cursor: Any) -> tuple[Any, ...]:
+        cursor.execute(A_BUILD_AS_SEEN.format(self.schema))
+        (row,) = cursor.fetchall()
+        return tuple(row)
+
+    def published(self) -> tuple[Any, ...]:
+        """The same of the published file."""
+        with duckdb.connect(str(self.data / "published" / "marts.duckdb"), read_only=True) as connection:
+            return connection.execute(A_BUILD_AS_SEEN.format(SCHEMA)).fetchone()
+
+    @property
+    def builds(self) -> set[str]:
+        return {folder.name for folder in (self.data / "warehouse" / "spark" / "builds").iterdir()}
+
+
+@pytest.fixture
+def small(request: pytest.FixtureRequest, tmp_path: Path, spark: Cluster) -> OnCluster:
+    """The small case, refreshed once, in a schema of the test's own."""
+    shutil.copytree(CASES / "small" / "landing", tmp_path / "landing")
+    name = request.node.name.removeprefix("test_")
+    small = OnCluster(tmp_path / "data", tmp_path / "landing", name[:60], spark)
+    small.run("refresh")
+    return small
+
+
+def test_a_reader_sees_one_build_or_the_other(small: OnCluster) -> None:
+    is_over, seen = threading.Event(), []
+
+    def read() -> None:
+        with small.cluster.connect() as cursor:
+            while not is_over.is_set():
+                seen.append(small.seen(cursor))
+
+    before = small.published()
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        small.run("refresh", conversion_window_hours=FEW_HOURS)
+        after = small.published()
+        small.run("rollback", conversion_window_hours=FEW_HOURS)
+        again = small.published()
+    finally:
+        is_over.set()
+        reader.join()
+    assert before[1:] != after[1:]
+    assert again[0] == before[0]
+    changes = [now for earlier, now in zip(seen, seen[1:], strict=False) if earlier != now]
+    assert [seen[0], *changes] == [before, after, again]
+
+
+def test_masked_numbers_are_masked_for_readers_of_spark(small: OnCluster) -> None:
+    small.run("refresh", mask_numbers="true")
+    with small.cluster.connect() as cursor:
+        cursor.execute(f"select mobile_number, mobile_number_hash from {small.schema}.delivery_status")
+        on_spark = sorted(tuple(row) for row in cursor.fetchall())
+    with duckdb.connect(str(small.data / "published" / "marts.duckdb"), read_only=True) as connection:
+        published = connection.execute("select mobile_number, mobile_number_hash from marts.delivery_status").fetchall()
+    assert on_spark == sorted(published)
+    assert all("…" in number for number, _ in on_spark)
+
+
+def test_without_the_export_the_published_file_shows_what_spark_wrote(small: OnCluster) -> None:
+    with_rows = _rows(small)
+    small.run("refresh", spark_export="false", conversion_window_hours=FEW_HOURS)
+    assert _rows(small).keys() == with_rows.keys()
+    assert _rows(small)["attributed_orders"] == small.published()[2] != with_rows["attributed_orders"]
+    exported = small.data / "exports" / "delivery_status"
+    lines = sum(len(file.read_text(encoding="utf-8").splitlines()) - 1 for file in exported.glob("*.csv"))
+    assert lines >= with_rows["delivery_status"]
+    size = (small.data / "published" / "marts.duckdb").stat().st_size
+    small.run("refresh", spark_export="true", conversion_window_hours="2")
+    assert (small.data / "published" / "marts.duckdb").stat().st_size > size
+
+
+def test_what_was_erased_is_gone_from_spark_with_the_next_build(small: OnCluster) -> None:
+    with small.cluster.connect() as cursor:
+        cursor.execute(f"select min(contact_id) from {small.schema}.delivery_status")
+        ((contact,),) = cursor.fetchall()
+        told = small.run("erase", "--contact", contact, "--reason", "asked for it")
+        assert "Readers of Spark see what was erased until the next build is published" in told
+        before = small.builds
+        small.run("refresh")
+        assert small.builds.isdisjoint(before)
+        cursor.execute(f"select count(*) from {small.schema}.delivery_status where contact_id = '{contact}'")
+        assert cursor.fetchall() == [(0,)]
+    holding = [file for file in small.data.rglob("*") if file.is_file() and contact.encode() in file.read_bytes()]
+    assert holding == []
+
+
+def _rows(small: OnCluster) -> dict[str, int]:
+    with duckdb.connect(str(small.data / "published" / "marts.duckdb"), read_only=True) as connection:
+        counts = {mart: connection.execute(f"select count(*) from marts.{mart}").fetchone() for mart in DBT_MARTS}
+    return {mart: rows for mart, (rows,) in counts.items()}
