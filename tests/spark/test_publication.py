@@ -6,6 +6,7 @@ Not here: that the figures are right (`test_marts_equal`), the same of the publi
 import shutil
 import threading
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ def test_a_reader_sees_one_build_or_the_other(small: OnCluster) -> None:
         reader.join()
     assert before[1:] != after[1:]
     assert again[0] == before[0]
-    changes = [now for earlier, now in zip(seen, seen[1:], strict=False) if earlier != now]
+    changes = [now for earlier, now in pairwise(seen) if earlier != now]
     assert [seen[0], *changes] == [before, after, again]
 
 
