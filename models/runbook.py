@@ -29,6 +29,7 @@ class Code(StrEnum):
     LEDGER_UNUSABLE = "ledger-unusable"
     LEDGER_NEWER = "ledger-newer"
     OBJECT_STORE = "object-store"
+    SPARK_UNREACHABLE = "spark-unreachable"
     HASH_KEY_MISSING = "hash-key-missing"
     MODEL_NOT_BUILT = "model-not-built"
     SETTING_INVALID = "setting-invalid"
@@ -63,6 +64,7 @@ _MEANINGS = {
     Code.LEDGER_UNUSABLE: "The ledger cannot be read or written.",
     Code.LEDGER_NEWER: "The data folder was written by a newer version of Sendmart than the one that is installed.",
     Code.OBJECT_STORE: "An object store could not be reached, refused, or lacks a bucket or an object.",
+    Code.SPARK_UNREACHABLE: "Spark does not answer, or cannot be started: no Java, no Thrift server, or one that broke off.",
     Code.HASH_KEY_MISSING: "The key by which erased contacts and masked numbers are known again is gone, or is another.",
     Code.MODEL_NOT_BUILT: "A model could not be built, or the dbt project could not be read.",
     Code.SETTING_INVALID: "A setting makes no sense.",

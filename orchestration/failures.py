@@ -262,6 +262,14 @@ def _object_store(raised: _Raised, warehouse: Warehouse) -> Failure:
     )
 
 
+def _spark_unreachable(raised: _Raised, warehouse: Warehouse) -> Failure:
+    return Failure(
+        Code.SPARK_UNREACHABLE,
+        f"Spark could not be reached or started ({raised.words.rstrip('.')})",
+        "Look at the Thrift server, or at Java, as the page says; then: sendmart refresh",
+    )
+
+
 def _hash_key_missing(raised: _Raised, warehouse: Warehouse) -> Failure:
     return Failure(Code.HASH_KEY_MISSING, raised.words, "Put the key back from its backup; then: sendmart refresh")
 
@@ -282,6 +290,10 @@ _MEANINGS: list[tuple[Callable[[_Raised, Warehouse], bool], Callable[[_Raised, W
     (_is("LedgerIsNewer"), _ledger_newer),
     (_is("ObjectStoreFailed", "ObjectChanged", "HTTPException"), _object_store),
     (_says("HTTP Error:", "reading 's3://"), _object_store),
+    (
+        _says("Could not connect to any of", "JAVA_GATEWAY_EXITED", "TTransportException", "Connection lost while polling"),
+        _spark_unreachable,
+    ),
     (_is_disk_full, _disk_full),
     (_is("MemoryError"), _out_of_memory),
     (_says("Out of Memory Error", "could not allocate block", "failed to allocate", "realloc of size"), _out_of_memory),

@@ -140,18 +140,22 @@ def _run(command: list[str]) -> Any:
     """Runs dbt in this process.
 
     Raises:
-        BuildFailed: dbt could not even start: a faulty project, a locked file.
+        BuildFailed: dbt could not even start: a faulty project, a locked file; or an operation (a macro) failed.
     """
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
+    faults: list[str] = []
     try:
-        outcome = dbtRunner(callbacks=[_progress()]).invoke([*command, "--quiet", "--log-level", "none"])
+        callbacks = [_progress(), _faults_of_operations(faults)]
+        outcome = dbtRunner(callbacks=callbacks).invoke([*command, "--quiet", "--log-level", "none"])
     finally:
         # The files are to be opened by others, and renamed: nobody may hold on to them.
         DuckDBConnectionManager.close_all_connections()
     if outcome.exception is not None or outcome.result is None:
         raise BuildFailed(f"dbt {command[0]}: {first_line(str(outcome.exception))}")
+    if faults:
+        raise BuildFailed(f"dbt {command[1]}: {first_line(faults[0])}")
     return outcome.result
 
 
@@ -167,6 +171,16 @@ def _progress() -> Callable[[Any], None]:
             )
 
     return tell
+
+
+def _faults_of_operations(faults: list[str]) -> Callable[[Any], None]:
+    """Gathers why an operation failed: its result does not tell."""
+
+    def gather(event: Any) -> None:
+        if event.info.name in ("RunningOperationCaughtError", "RunningOperationUncaughtError"):
+            faults.append(event.data.exc)
+
+    return gather
 
 
 @contextmanager
