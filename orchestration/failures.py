@@ -291,7 +291,8 @@ _MEANINGS: list[tuple[Callable[[_Raised, Warehouse], bool], Callable[[_Raised, W
     (_is("ObjectStoreFailed", "ObjectChanged", "HTTPException"), _object_store),
     (_says("HTTP Error:", "reading 's3://"), _object_store),
     (
-        _says("Could not connect to any of", "JAVA_GATEWAY_EXITED", "TTransportException", "Connection lost while polling"),
+        _says("Could not connect to any of", "JAVA_GATEWAY_EXITED", "TTransportException", "Connection lost while polling",
+            "Another instance of Derby"),
         _spark_unreachable,
     ),
     (_is_disk_full, _disk_full),

@@ -11,7 +11,7 @@ from pathlib import Path
 from models.masking import masking_logger
 from warehouse.dbt import dbt_manifest, first_line, run_dbt
 from warehouse.paths import DataPaths, put_in_place, remove
-from warehouse.settings import Settings
+from warehouse.settings import Engine, Settings
 
 _CHARSET = '<meta charset="utf-8">'
 _POLICY = (
@@ -24,13 +24,15 @@ log = masking_logger("sendmart.docs")
 
 
 def write_dbt_docs(settings: Settings, paths: DataPaths) -> Path:
-    """Writes the page to the data folder; where there is no build to look into, without the types of its columns.
+    """Writes the page to the data folder; where there is no build of DuckDB's to look into, without the types of its
+    columns.
 
     Raises:
         BuildFailed: the project cannot be parsed.
     """
     dbt_manifest(settings, paths)
-    is_built = paths.build.exists() and paths.candidate.exists()
+    # Of a build on Spark, dbt would ask Spark.
+    is_built = settings.engine == Engine.DUCKDB and paths.build.exists() and paths.candidate.exists()
     written, catalog = paths.dbt_target / "static_index.html", paths.dbt_target / "catalog.json"
     try:
         # Without a build, dbt would make the files that it looks into.

@@ -13,6 +13,7 @@ Not here: the models, and what is written differently for Spark (`dbt_project/`)
 
 import json
 import re
+import secrets
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -96,15 +97,20 @@ def publish(settings: Settings, paths: DataPaths, build_id: str, published: Path
     From there comes what the tables of the build do not have: which build it is, and, where numbers are masked, all rows.
     """
     marts = folder_of(paths, build_id) / _MARTS
-    written = _write_from_duckdb(published, marts, all_tables=settings.mask_numbers)
+    publication = secrets.token_hex(3)
+    folder = marts.with_name("published") / publication
+    written = _write_from_duckdb(published, folder, all_tables=settings.mask_numbers)
     arguments = {
         "published_schema": settings.spark_schema,
         "build_id": build_id,
-        "tables": sorted({*written, *_tables_in(marts)}),
-        "written": {name: str(place) for name, place in written.items()},
+        "tables": {name: name for name in _tables_in(marts)} | {name: f"{name}__{publication}" for name in written},
+        "written": {f"{name}__{publication}": str(place) for name, place in written.items()},
     }
     _operate(settings, paths, build_id, "publish_marts", arguments)
     _note_published(paths, build_id)
+    for earlier in folder.parent.iterdir():
+        if earlier != folder:
+            shutil.rmtree(earlier)
     for folder in _builds(paths):
         if folder.name != build_id and (folder / _HOLDS_ERASED).exists():
             forget(settings, paths, folder.name, marts=True)
@@ -129,8 +135,8 @@ def _note_published(paths: DataPaths, build_id: str) -> None:
     put_in_place(aside, paths.spark_published)
 
 
-def _write_from_duckdb(published: Path, marts: Path, *, all_tables: bool) -> dict[str, Path]:
-    """Writes tables of a published DuckDB file as Parquet; gives their folders, by table."""
+def _write_from_duckdb(published: Path, folder: Path, *, all_tables: bool) -> dict[str, Path]:
+    """Writes tables of a published DuckDB file as Parquet below a folder; gives the folder of each."""
     written = {}
     with duckdb.connect() as connection:
         connection.execute(f"attach {literal(published)} as published (read_only)")
@@ -139,8 +145,7 @@ def _write_from_duckdb(published: Path, marts: Path, *, all_tables: bool) -> dic
         ).fetchall()
         for (table,) in tables:
             if all_tables or table == "build_info":
-                place = marts.with_name("published") / table
-                shutil.rmtree(place, ignore_errors=True)
+                place = folder / table
                 place.mkdir(parents=True)
                 connection.execute(
                     f'copy published.{SCHEMA}."{table}" to {literal(place / "part-0.parquet")} (format parquet)'
@@ -220,7 +225,7 @@ def _names_of(paths: DataPaths, build_id: str) -> dict[str, str]:
 
 
 def _in_spark_literal(place: Path) -> str:
-    return str(place).replace("\\", "\\\\").replace("'", "\\'")
+    return "file://" + str(place).replace("\\", "\\\\").replace("'", "\\'")
 
 
 def _operate(

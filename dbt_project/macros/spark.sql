@@ -3,7 +3,7 @@
 
 {#
     Before a build: each log of the lake as a table, its columns as the sources declare them. A source is then a
-    table like any other, and keeps its lineage. `lake_path` is a folder that every worker can read.
+    table like any other, and keeps its lineage. `lake_path` is a folder that every worker can read, whatever file system is the cluster's own.
 #}
 {% macro show_lake() -%}
     {%- if execute -%}
@@ -16,7 +16,7 @@
             {%- do run_query('create schema if not exists ' ~ log.schema) -%}
             {%- do run_query('drop table if exists ' ~ table) -%}
             {%- do run_query(
-                'create table ' ~ table ~ ' (' ~ columns | join(', ') ~ ") using parquet partitioned by (log_date) location '"
+                'create table ' ~ table ~ ' (' ~ columns | join(', ') ~ ") using parquet partitioned by (log_date) location 'file://"
                 ~ in_spark_literal(var('lake_path') ~ '/' ~ log.name) ~ "'"
             ) -%}
             {%- do run_query('msck repair table ' ~ table) -%}

@@ -13,32 +13,41 @@
 
     published_schema   where readers look
     build_id           the build's id
-    tables             the names of its marts
-    written            of those that DuckDB wrote: the folder of each, by name
+    tables             by mart, its table in the build's schema
+    written            of those tables that DuckDB wrote for this publication, the folder of each
 #}
 {% macro publish_marts(published_schema, build_id, tables, written) -%}
     {%- set schema = target.schema ~ '_marts' -%}
-    {%- for name, folder in written.items() -%}
-        {%- set table = schema ~ '.' ~ name ~ '_published' -%}
-        {%- do run_query('drop table if exists ' ~ table) -%}
+    {%- for table, folder in written.items() -%}
         {%- do run_query(
-            'create table ' ~ table ~ " using parquet location '" ~ in_spark_literal(folder) ~ "'"
+            'create table ' ~ schema ~ '.' ~ table ~ " using parquet location 'file://" ~ in_spark_literal(folder) ~ "'"
         ) -%}
+    {%- endfor -%}
+    {%- set columns = {} -%}
+    {%- for mart, table in tables.items() -%}
+        {%- do columns.update({mart: columns_of(schema ~ '.' ~ table)}) -%}
     {%- endfor -%}
 
     {%- do run_query('create schema if not exists ' ~ published_schema) -%}
     {%- set before = published_before(published_schema) -%}
-    {%- set views = {} -%}
-    {%- for name in tables -%}
-        {%- set table = schema ~ '.' ~ name ~ ('_published' if name in written else '') -%}
-        {%- do views.update({name: columns_of_table(table) ~ ' from ' ~ table}) -%}
-    {%- endfor -%}
-
     {%- if before and before.build_id != build_id -%}
-        {%- for name in tables -%}
+        {%- set tables_before = published_tables(before.schema) -%}
+        {%- for mart, table in tables.items() -%}
+            {%- set current = '(select build_id from ' ~ published_schema ~ '.current_build)' -%}
+            {%- set either = ['select ' ~ columns[mart] | join(', ') ~ ' from ' ~ schema ~ '.' ~ table
+                ~ ' where ' ~ current ~ " = '" ~ build_id ~ "'"] -%}
+            {%- if mart in tables_before -%}
+                {%- set table_before = before.schema ~ '.' ~ tables_before[mart] -%}
+                {%- set columns_before = columns_of(table_before) -%}
+                {%- set shown = [] -%}
+                {%- for column in columns[mart] -%}
+                    {%- do shown.append(column if column in columns_before else 'null as ' ~ column) -%}
+                {%- endfor -%}
+                {%- do either.append('select ' ~ shown | join(', ') ~ ' from ' ~ table_before
+                    ~ ' where ' ~ current ~ " = '" ~ before.build_id ~ "'") -%}
+            {%- endif -%}
             {%- do run_query(
-                'create or replace view ' ~ published_schema ~ '.' ~ name ~ ' as '
-                ~ either_build(published_schema, before, build_id, name, views[name])
+                'create or replace view ' ~ published_schema ~ '.' ~ mart ~ ' as ' ~ either | join(' union all ')
             ) -%}
         {%- endfor -%}
     {%- endif -%}
@@ -46,8 +55,18 @@
         'create or replace view ' ~ published_schema ~ ".current_build as select '" ~ build_id ~ "' as build_id, '"
         ~ schema ~ "' as build_schema"
     ) -%}
-    {%- for name in tables -%}
-        {%- do run_query('create or replace view ' ~ published_schema ~ '.' ~ name ~ ' as select ' ~ views[name]) -%}
+    {%- for mart, table in tables.items() -%}
+        {%- do run_query(
+            'create or replace view ' ~ published_schema ~ '.' ~ mart ~ ' as select ' ~ columns[mart] | join(', ')
+            ~ ' from ' ~ schema ~ '.' ~ table
+        ) -%}
+    {%- endfor -%}
+
+    {#- What an earlier publication of the same build was given by DuckDB. -#}
+    {%- for row in run_query('show tables in ' ~ schema).rows -%}
+        {%- if '__' in row[1] and row[1] not in written -%}
+            {%- do run_query('drop table ' ~ schema ~ '.' ~ row[1]) -%}
+        {%- endif -%}
     {%- endfor -%}
 {%- endmacro %}
 
@@ -62,30 +81,21 @@
 {%- endmacro %}
 
 
-{# A mart of the build before or of the new one, as `current_build` says; a column that only the new one has is null before. #}
-{% macro either_build(published_schema, before, build_id, name, new) -%}
-    {%- set current = '(select build_id from ' ~ published_schema ~ '.current_build)' -%}
-    {%- set of_new = 'select ' ~ new ~ ' where ' ~ current ~ " = '" ~ build_id ~ "'" -%}
-    {%- set old = adapter.get_relation(database=none, schema=before.schema, identifier=name ~ '_published')
-        or adapter.get_relation(database=none, schema=before.schema, identifier=name) -%}
-    {%- if old is none -%}
-        {{ return(of_new) }}
-    {%- endif -%}
-    {%- set old_names = adapter.get_columns_in_relation(old) | map(attribute='name') | list -%}
-    {%- set columns = [] -%}
-    {%- for column in new.split(' from ')[0].split(', ') -%}
-        {%- do columns.append(column if column in old_names else 'null as ' ~ column) -%}
+{# By mart, the table of a build that was published: what DuckDB wrote for that, `<mart>__<publication>`, before its own. #}
+{% macro published_tables(schema) -%}
+    {%- set found = {} -%}
+    {%- for row in run_query('show tables in ' ~ schema).rows -%}
+        {%- set mart = row[1].split('__')[0] -%}
+        {%- if mart not in found or '__' in row[1] -%}
+            {%- do found.update({mart: row[1]}) -%}
+        {%- endif -%}
     {%- endfor -%}
-    {{ return(
-        'select ' ~ columns | join(', ') ~ ' from ' ~ old ~ ' where ' ~ current ~ " = '" ~ before.build_id ~ "' union all "
-        ~ of_new
-    ) }}
+    {{ return(found) }}
 {%- endmacro %}
 
 
-{% macro columns_of_table(table) -%}
-    {%- set found = run_query('describe table ' ~ table) -%}
-    {{ return(found.rows | map(attribute=0) | join(', ')) }}
+{% macro columns_of(table) -%}
+    {{ return(run_query('describe table ' ~ table).rows | map(attribute=0) | list) }}
 {%- endmacro %}
 
 
