@@ -25,9 +25,13 @@ from warehouse.drafts import Drafting, Drafts
 from warehouse.landing import LandingFile
 
 BYTES_WORTH_A_LOADER = 32 << 20
-"""A loader is started for so many bytes of log files: compressed, they take some three seconds of CPU, and a loader takes
-one or two to start, so that it pays from the second one on.
+"""A loader is started for so many bytes of compressed log files: they take three seconds of CPU, and a loader one to start,
+so that two are done before one process is.
 """
+
+COMPRESSED = (".gz", ".parquet")
+BYTES_IN_A_COMPRESSED_ONE = 5
+"""Rows that are not compressed take so many times the bytes, and as long."""
 
 TASKS_A_LOADER = 4
 """Into so many parts is split what a loader is started for: the last ones at work end at about the same time."""
@@ -61,10 +65,14 @@ def drafted(how: Drafting, files: list[LandingFile], loaders: int, bytes_worth_a
 
 
 def _size(file: LandingFile) -> int:
+    """What it takes to read a file, as bytes of a compressed one."""
     try:
-        return file.stamp().size + BYTES_OF_A_FILE
+        size = file.stamp().size
     except FileNotFoundError:
         return 0
+    if not file.source_file.endswith(COMPRESSED):
+        size //= BYTES_IN_A_COMPRESSED_ONE
+    return size + BYTES_OF_A_FILE
 
 
 def _tasks(files: list[LandingFile], sizes: list[int], enough: int) -> list[list[LandingFile]]:

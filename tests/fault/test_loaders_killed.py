@@ -17,9 +17,9 @@ import pytest
 
 from models.runbook import Code
 from models.vocabulary import Log
-from orchestration.failures import failure_of
+from orchestration.failures import Failure, failure_of
 from orchestration.stages import Warehouse
-from tests.loads import PATIENCE_SECONDS, THREE_FILES_A_TASK, dying_of, left_by, load_log, wait_for
+from tests.loads import PATIENCE_SECONDS, THREE_FILES_A_TASK, dying_of, failing_of, left_by, load_log, wait_for
 from tests.running import environment, environment_of
 from warehouse import leftovers
 from warehouse.landing import scan
@@ -151,9 +151,20 @@ def test_a_loader_that_is_killed_ends_the_load_with_what_to_do(
     assert not any(f"log_date=2026-01-{day}" in file for file in new for day in ("07", "08", "09")), "of one task"
     assert new <= expected["lake"].keys()
     assert all(left["lake"][file] == expected["lake"][file] for file in new), "whole"
-    with environment(environment_of(data, landing, loaders="2")):
-        failure = failure_of(died.value, Warehouse.of(load_settings()))
+    failure = failure_to(landing, data, died.value)
     assert (failure.code, "clicks" in failure.found) == (Code.OUT_OF_MEMORY, True)
     assert "Lower SENDMART_LOADERS" in failure.next_step
     repeat(landing, data)
     assert files_and_rows(data) == expected
+
+
+def test_what_a_loader_fails_of_is_told_like_what_fails_in_one_process(landing: Path, data: Path) -> None:
+    with pytest.raises(RuntimeError) as failed:
+        load_log(landing, data, LOG, 2, failing_of("k9", RuntimeError("no such contract")))
+    failure = failure_to(landing, data, failed.value)
+    assert (failure.code, failure.found) == (Code.UNEXPECTED, "RuntimeError: no such contract")
+
+
+def failure_to(landing: Path, data: Path, error: Exception) -> Failure:
+    with environment(environment_of(data, landing, loaders="2")):
+        return failure_of(error, Warehouse.of(load_settings()))

@@ -6,6 +6,7 @@ Not here: loaders that are killed, and those that load (`tests/fault/test_loader
 import os
 import traceback
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -173,7 +174,7 @@ def test_what_a_loader_fails_of_is_told_masked_with_its_trace(tmp_path: Path, la
 
 
 def files_of(sizes: list[int]) -> list[LandingFile]:
-    return [LandingFile(LOG, None, str(size), Path(str(size))) for size in sizes]
+    return [LandingFile(LOG, date(2026, 1, 1), str(size), Path(str(size))) for size in sizes]
 
 
 def test_large_files_go_first_and_alone_and_small_ones_together() -> None:
@@ -182,11 +183,21 @@ def test_large_files_go_first_and_alone_and_small_ones_together() -> None:
     assert [[int(file.source_file) for file in task] for task in tasks] == [[90], [50], [1, 2, 3, 5], [4, 1]]
 
 
-@pytest.mark.parametrize(("several", "worth"), [(1, 1), (2, 10**9)])
-def test_with_one_loader_or_little_to_read_there_is_no_other_process(
-    tmp_path: Path, landing: Path, several: int, worth: int
+def test_what_is_compressed_takes_longer_for_its_bytes(tmp_path: Path) -> None:
+    sizes = []
+    for name in ("2026-01-01.csv", "2026-01-01.csv.gz", "2026-01-01.parquet", "2026-01-01.jsonl"):
+        (tmp_path / name).write_bytes(bytes(1000))
+        sizes.append(loaders._size(LandingFile(LOG, date(2026, 1, 1), name, tmp_path / name)) - loaders.BYTES_OF_A_FILE)
+    assert sizes == [200, 1000, 1000, 200]
+
+
+@pytest.mark.parametrize(("several", "worth", "files"), [(1, 1, 12), (2, 10**9, 12), (2, 1, 1)])
+def test_with_one_loader_or_little_to_read_or_one_file_there_is_no_other_process(
+    tmp_path: Path, landing: Path, several: int, worth: int, files: int
 ) -> None:
     (folder := tmp_path / "met").mkdir()
+    for day in DAYS[files:]:
+        place(landing, day).unlink()
     load_log(landing, tmp_path / "data", LOG, several, meeting(folder, 1), bytes_worth_a_loader=worth)
     assert met(folder) == {os.getpid()}
 
