@@ -19,7 +19,6 @@ import polars as pl
 
 from models.vocabulary import Log
 from quality.admission import Judgement, judge
-from tests.fault.zones import contents_of
 from warehouse.drafts import ROWS_PER_BATCH, Judge
 from warehouse.landing import LandingFile, scan
 from warehouse.ledger import Ledger, LoadedFile
@@ -55,6 +54,8 @@ def load_files(
 
 def left_by(data: Path) -> dict[str, Any]:
     """Everything that loads left in a data folder, but the moments at which they did, and their order."""
+    from tests.fault.zones import contents_of  # imports much, and loaders import this module
+
     paths = DataPaths(data)
     return {
         "lake": contents_of(paths.lake),
