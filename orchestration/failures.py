@@ -21,6 +21,9 @@ from warehouse.object_store import is_object
 
 WORDS_SHOWN = 600
 
+_TRACE_OF_LOADER = "_RemoteTraceback"
+"""What Python chains to an error that came from another process: where that raised it, and no error of its own."""
+
 LITTLE_SPACE = 16 << 20
 """With less than this free, an input/output error of SQLite is a full disk."""
 
@@ -95,6 +98,7 @@ def _one_line(words: str) -> str:
 
 def _failure(chain: list[_Raised], warehouse: Warehouse) -> Failure:
     """The innermost error that means something; else the innermost, as it is."""
+    chain = [raised for raised in chain if raised.kind != _TRACE_OF_LOADER] or chain
     for raised in reversed(chain):
         for is_it, tell in _MEANINGS:
             if is_it(raised, warehouse):
@@ -198,6 +202,14 @@ def _out_of_memory(raised: _Raised, warehouse: Warehouse) -> Failure:
     )
 
 
+def _loader_died(raised: _Raised, warehouse: Warehouse) -> Failure:
+    return Failure(
+        Code.OUT_OF_MEMORY,
+        f"{raised.words}, most likely for want of memory; SENDMART_LOADERS is {warehouse.settings.loaders}",
+        "Lower SENDMART_LOADERS, each needs up to 1 GB; then: sendmart refresh, which takes what is missing",
+    )
+
+
 def _file_locked(raised: _Raised, warehouse: Warehouse) -> Failure:
     return Failure(
         Code.FILE_LOCKED,
@@ -296,6 +308,7 @@ _MEANINGS: list[tuple[Callable[[_Raised, Warehouse], bool], Callable[[_Raised, W
         _spark_unreachable,
     ),
     (_is_disk_full, _disk_full),
+    (_is("LoaderDied"), _loader_died),
     (_is("MemoryError"), _out_of_memory),
     (_says("Out of Memory Error", "could not allocate block", "failed to allocate", "realloc of size"), _out_of_memory),
     (_says("Could not set lock on file", "database is locked"), _file_locked),

@@ -158,7 +158,9 @@ def load_changed(
             files = warehouse.ledger.untaken(files, verify=verify)
         files, lost = _with_damaged(warehouse, files, damaged, in_landing)
         erased = remembered(warehouse.settings, warehouse.paths, warehouse.ledger)
-        loaded = load(warehouse.paths, warehouse.ledger, files, judge, erased=erased)
+        loaded = load(
+            warehouse.paths, warehouse.ledger, files, judge, erased=erased, loaders=warehouse.settings.loaders
+        )
         if verify:
             integrity.note_unknown(warehouse.paths, warehouse.ledger, log_name)
         publish_quarantine(warehouse)
@@ -234,7 +236,7 @@ def erase(warehouse: Warehouse, contact_id: str, reason: str) -> Erasure | None:
     with warehouse.paths.writer():
         lake.ensure_lake(warehouse.paths)
         hashes = keyed_hash(warehouse.settings, warehouse.paths, warehouse.ledger)
-        if Remembered(hashes, warehouse.ledger).tokens(CONTACT, [contact_id]):
+        if Remembered(hashes, warehouse.ledger.erased()).tokens(CONTACT, [contact_id]):
             return finish_erasures(warehouse)
         warehouse.ledger.note_erasure(reason, hashes.of(contact_id), contact_token())
         return finish_erasures(warehouse)

@@ -12,6 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -81,8 +82,33 @@ def _arrow_schema(columns: tuple[tuple[str, pl.DataType], ...]) -> pa.Schema:
     return pa.schema([(name, pl.Series([], dtype=dtype).to_arrow().type) for name, dtype in columns])
 
 
+@dataclass(frozen=True)
+class Written:
+    """The rows of one log file, all of them, where they were written aside; with no rows there is no file, and no content."""
+
+    place: Place
+    aside: Path
+    rows: int = 0
+    content: Content | None = None
+
+    def commit(self) -> dict[Place, Content]:
+        """Puts what was written in place of what was there; with no rows, takes away what was there.
+
+        Gives what the file now holds, by its path.
+        """
+        if self.content is None:
+            remove(self.place)
+            return {}
+        put_in_place(self.aside, self.place)
+        return {self.place: self.content}
+
+    def discard(self) -> None:
+        """Forgets what was written; what was there before stays."""
+        self.aside.unlink(missing_ok=True)
+
+
 class RowWriter:
-    """Writes the rows of one log file aside, then puts them in place as a whole, or not at all."""
+    """Writes the rows of one log file aside, to be put in place as a whole, or not at all."""
 
     def __init__(self, place: Place, aside: Path, schema: dict[str, pl.DataType], order_by: str | None) -> None:
         self._place = place
@@ -91,6 +117,7 @@ class RowWriter:
         self._columns = list(schema)
         self._order_by = order_by
         self._writer: pq.ParquetWriter | None = None
+        self._written: Written | None = None
         self.rows = 0
         self.header: Sequence[str] = ()
         """The columns of the log file that the rows came from, in its order, where rows as they came need it."""
@@ -114,30 +141,25 @@ class RowWriter:
         self._writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
         self.rows += rows.height
 
-    def close(self) -> None:
+    def finish(self) -> Written:
         """No more rows come: the file written aside is held open no longer."""
+        if self._writer is None:
+            return Written(self._place, self._aside)
+        if self._written is None:
+            self._close()
+            self._written = Written(self._place, self._aside, self.rows, Content.of(self._aside))
+        return self._written
+
+    def discard(self) -> None:
+        """Forgets what was written; what was there before stays."""
+        self._close()
+        self._aside.unlink(missing_ok=True)
+
+    def _close(self) -> None:
         if self._writer is not None and self._writer.is_open:
             if self.header:
                 self._writer.add_key_value_metadata({_HEADER: json.dumps(list(self.header))})
             self._writer.close()
-
-    def commit(self) -> dict[Place, Content]:
-        """Puts what was written in place of what was there; with no rows, takes away what was there.
-
-        Gives what the file now holds, by its path.
-        """
-        if self._writer is None:
-            remove(self._place)
-            return {}
-        self.close()
-        content = Content.of(self._aside)
-        put_in_place(self._aside, self._place)
-        return {self._place: content}
-
-    def discard(self) -> None:
-        """Forgets what was written; what was there before stays."""
-        self.close()
-        self._aside.unlink(missing_ok=True)
 
 
 def _repetitive_columns(rows: pl.DataFrame) -> list[str]:
@@ -148,14 +170,20 @@ def _repetitive_columns(rows: pl.DataFrame) -> list[str]:
     ]
 
 
-def accepted_writer(paths: DataPaths, file: LandingFile) -> RowWriter:
+def accepted_writer(paths: DataPaths, file: LandingFile, by: str) -> RowWriter:
     accepted = place(paths.lake, file)
-    return RowWriter(accepted, paths.aside(accepted), lake_schema(file.log), EVENT_TIME[file.log])
+    return RowWriter(accepted, paths.aside(accepted, by), lake_schema(file.log), EVENT_TIME[file.log])
 
 
-def rejected_writer(paths: DataPaths, file: LandingFile) -> RowWriter:
+def rejected_writer(paths: DataPaths, file: LandingFile, by: str) -> RowWriter:
     rejected = place(paths.quarantine, file)
-    return RowWriter(rejected, paths.aside(rejected), QUARANTINE_SCHEMA, None)
+    return RowWriter(rejected, paths.aside(rejected, by), QUARANTINE_SCHEMA, None)
+
+
+def discard_aside(paths: DataPaths, file: LandingFile, by: str) -> None:
+    """Forgets what was written aside of a log file by a process that is gone."""
+    for root in (paths.lake, paths.quarantine):
+        paths.aside(place(root, file), by).unlink(missing_ok=True)
 
 
 def files(root: Place, log: Log) -> list[Place]:

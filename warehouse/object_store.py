@@ -3,7 +3,8 @@
 A place is a `cloudpathlib.S3Path`, which is put together and taken apart like a `pathlib.Path`; what is done there is done
 by boto3's own client. Who may is found by boto3's usual chain (environment, shared files, roles), where the store is by
 `AWS_ENDPOINT_URL` and `AWS_REGION`; transient errors are tried again by botocore's standard mode. DuckDB reads by its
-httpfs, under the same credentials. Nothing of this is imported unless a setting names a prefix.
+httpfs, under the same credentials. A place that is sent to another process leaves its client behind, and finds there
+cloudpathlib's own, which is made the same way. Nothing of this is imported unless a setting names a prefix.
 
 An object is put in one request, or in parts that appear as one at the end, each held to a checksum on the way by boto3:
 there is the old or the new, never a half.

@@ -160,12 +160,14 @@ class DataPaths:
         first, *others = name.parts
         return {"lake": self.lake, "quarantine": self.quarantine}[first].joinpath(*others)
 
-    def aside(self, place: Place) -> Path:
-        """Where a file is written before it is put in place: beside it, or on the disk for an object store."""
+    def aside(self, place: Place, by: str = "") -> Path:
+        """Where a file is written before it is put in place: beside it, or on the disk for an object store. What is written
+        `by` one is never what another writes, who may still be at it.
+        """
         if is_object(place):
             self.transfers.mkdir(parents=True, exist_ok=True)
-            return self.transfers / f"{secrets.token_hex(6)}-{place.name}"
-        return place.with_name(f".{place.name}.tmp")
+            return self.transfers / f"{by or secrets.token_hex(6)}-{place.name}"
+        return place.with_name(f".{by}-{place.name}.tmp" if by else f".{place.name}.tmp")
 
     @contextmanager
     def at_hand(self, place: Place, tag: str | None = None) -> Iterator[Path]:

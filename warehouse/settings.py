@@ -150,7 +150,8 @@ def _date(value: str | date) -> date:
 _OF_THE_MACHINE = {
     "landing", "data", "lake", "published", "exports", "temp_directory", "hash_key_file", "umask",
     "alerts", "logs_due_hours", "daily_logs", "night_at", "exports_at", "first_log_date",
-    "reports_host", "reports_port", "reports_show_numbers", "spark_thrift", "spark_master", "spark_schema", "spark_export",
+    "reports_host", "reports_port", "reports_show_numbers", "loaders",
+    "spark_thrift", "spark_master", "spark_schema", "spark_export",
 }  # fmt: skip
 """Where things are and when they happen: nothing that a figure depends on."""
 _SECRET = {"alerts"}
@@ -268,6 +269,12 @@ class Settings(BaseSettings):
     )
     threads: int = Field(
         default_factory=lambda: os.cpu_count() or 1, ge=1, le=256, description="How many threads a build uses."
+    )
+    loaders: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="How many processes read and judge log files at once where there are many; each needs up to 1 GB.",
     )
     temp_directory: Annotated[Folder, AfterValidator(_writable)] | None = Field(
         None, description="Where DuckDB spills what exceeds its memory; by default a folder of the data folder."

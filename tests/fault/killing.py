@@ -75,7 +75,7 @@ OLD_EXPORT = "campaign_metrics_20200101T000000Z.csv"
 IN_A_LOAD = {
     "what it held is kept aside, the change is not noted": before("warehouse.ledger.Ledger.note_changes"),
     "the change is noted, no file has moved": after("warehouse.changes.note"),
-    "the lake's file has moved, that of the quarantine has not": after("warehouse.lake.RowWriter.commit"),
+    "the lake's file has moved, that of the quarantine has not": after("warehouse.lake.Written.commit"),
     "both have moved, the ledger does not know": before("warehouse.ledger.Ledger.note_files"),
 }
 IN_A_PUBLICATION_OF_QUARANTINE = {

@@ -27,12 +27,15 @@ from orchestration import stages
 from orchestration.failures import failure_of
 from orchestration.stages import Warehouse, find_work
 from quality.admission import judge
+from tests.loads import LITTLE, meeting, met
 from tests.running import CASES, RefreshedWarehouse, environment
 from warehouse import build, current, integrity, lake, landing, leftovers, object_store, publication
 from warehouse.explaining import Explainer
 from warehouse.exports import FileFormat
+from warehouse.ledger import Ledger
 from warehouse.loading import load
 from warehouse.object_store import ObjectStoreFailed, let_read, place_of
+from warehouse.paths import DataPaths
 from warehouse.settings import PREFIX, load_settings
 
 BUCKET = "warehouse"
@@ -173,6 +176,22 @@ def test_nothing_was_written_to_the_landing_zone_nor_left_on_the_disk(store: Any
     )
     assert list(warehouse.paths.transfers.iterdir()) == []
     assert not (warehouse.paths.data / "lake").exists()
+
+
+def test_two_loaders_put_into_the_store_what_one_does(store: Any, warehouse: Warehouse, tmp_path: Path) -> None:
+    paths = DataPaths(tmp_path, lake_elsewhere=place_of(f"s3://{BUCKET}/lake-of-two"))
+    ledger = Ledger(paths.ledger)
+    files = landing.scan(warehouse.settings.landing).of(Log.SENDS)
+    (folder := tmp_path / "met").mkdir()
+    load(paths, ledger, files, meeting(folder, 2), loaders=2, bytes_worth_a_loader=LITTLE)
+    assert len(met(folder)) == 2
+    found = {name.removeprefix("lake-of-two/"): _read(store, name) for name in _objects(store, "lake-of-two/")}
+    expected = {name.removeprefix("lake/"): _read(store, name) for name in _objects(store, "lake/sends/")}
+    del expected[lake.empty_file(warehouse.paths, Log.SENDS).relative_to(warehouse.paths.lake).as_posix()]
+    assert found == expected
+    assert list(paths.transfers.iterdir()) == []
+    for name in _objects(store, "lake-of-two/"):
+        store.delete_object(Bucket=BUCKET, Key=name)
 
 
 def test_figures_are_explained_from_the_store(warehouse: Warehouse) -> None:

@@ -82,7 +82,7 @@ def test_rows_of_the_lake_are_read_to_the_last_digit(log: Log, spark: Cluster, t
     place.parent.mkdir(parents=True)
     writer = RowWriter(place, tmp_path / "aside", schema, EVENT_TIME[log])
     writer.write(rows)
-    writer.commit()
+    writer.finish().commit()
     with spark.connect(AS_THE_MODELS_WANT_IT) as cursor:
         cursor.execute(f"select * from parquet.`{tmp_path / log}` order by row_number")
         names = [column[0] for column in cursor.description]

@@ -48,8 +48,13 @@ class OnCluster:
 
     def published(self) -> tuple[Any, ...]:
         """The same of the published file."""
-        with duckdb.connect(str(self.data / "published" / "marts.duckdb"), read_only=True) as connection:
-            return connection.execute(A_BUILD_AS_SEEN.format(SCHEMA)).fetchone()
+        return self.of_file(A_BUILD_AS_SEEN.format(f"published.{SCHEMA}"))[0]
+
+    def of_file(self, query: str) -> list[tuple[Any, ...]]:
+        """What a query finds in the published file, attached as `published`."""
+        with duckdb.connect() as connection:
+            connection.execute(f"attach '{self.data}/published/marts.duckdb' as published (read_only)")
+            return connection.execute(query).fetchall()
 
     @property
     def builds(self) -> set[str]:
@@ -96,8 +101,7 @@ def test_masked_numbers_are_masked_for_readers_of_spark(small: OnCluster) -> Non
     with small.cluster.connect() as cursor:
         cursor.execute(f"select mobile_number, mobile_number_hash from {small.schema}.delivery_status")
         on_spark = sorted(tuple(row) for row in cursor.fetchall())
-    with duckdb.connect(str(small.data / "published" / "marts.duckdb"), read_only=True) as connection:
-        published = connection.execute("select mobile_number, mobile_number_hash from marts.delivery_status").fetchall()
+    published = small.of_file("select mobile_number, mobile_number_hash from published.marts.delivery_status")
     assert on_spark == sorted(published)
     assert all("…" in number for number, _ in on_spark)
 
@@ -131,6 +135,4 @@ def test_what_was_erased_is_gone_from_spark_with_the_next_build(small: OnCluster
 
 
 def _rows(small: OnCluster) -> dict[str, int]:
-    with duckdb.connect(str(small.data / "published" / "marts.duckdb"), read_only=True) as connection:
-        counts = {mart: connection.execute(f"select count(*) from marts.{mart}").fetchone() for mart in DBT_MARTS}
-    return {mart: rows for mart, (rows,) in counts.items()}
+    return {mart: small.of_file(f"select count(*) from published.{SCHEMA}.{mart}")[0][0] for mart in DBT_MARTS}

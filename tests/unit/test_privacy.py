@@ -4,6 +4,7 @@ import hmac
 import json
 import logging
 import os
+import pickle
 from pathlib import Path
 
 import duckdb
@@ -41,7 +42,8 @@ def erased(settings: Settings, paths: DataPaths) -> Remembered:
     hashes = keyed_hash(settings, paths, ledger)
     ledger.note_erasure("", hashes.of("p-1, the first"), contact_token())
     found = remembered(settings, paths, ledger)
-    found.note_numbers("p-1, the first", [hashes.of("+447700900123")])
+    found.find_numbers("p-1, the first", [hashes.of("+447700900123")])
+    found.take_found()
     return found
 
 
@@ -134,7 +136,7 @@ def test_a_key_is_made_once_for_its_owner_and_never_replaced(settings: Settings,
 
 
 def test_tokens_are_valid_and_random() -> None:
-    numbers = {number_token() for _ in range(100)}
+    numbers = {number_token(str(number), KEY) for number in range(100)}
     assert len(numbers) == 100
     assert pl.Series(list(numbers)).str.contains(r"^\+999[0-9]{12}$").all()
     assert len({contact_token() for _ in range(100)}) == 100
@@ -168,6 +170,17 @@ def test_a_number_that_the_contact_was_not_known_to_have_is_erased_too(erased: R
     assert read["mobile_number"].n_unique() == 1
     assert read["mobile_number"][0].startswith("+999")
     assert len(erased.hashed("number")) == 2
+    (found,) = erased.take_found()
+    assert (found.token, found.hash in erased.hashed("number")) == (read["mobile_number"][0], True)
+    assert erased.take_found() == [], "noted once"
+
+
+def test_two_copies_find_the_same_token_for_a_number_and_two_loads_do_not(erased: Remembered) -> None:
+    rows = pl.DataFrame({"contact_id": ["p-1, the first"], "mobile_number": ["+447700900777"]})
+    copies = [pickle.loads(pickle.dumps(erased)) for _ in range(2)]
+    another = Remembered(erased.hashes, erased._erased.values())
+    tokens = [copy.rows(Log.SENDS, rows)["mobile_number"][0] for copy in (*copies, another)]
+    assert tokens[0] == tokens[1] != tokens[2]
 
 
 @pytest.mark.parametrize(

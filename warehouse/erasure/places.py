@@ -59,7 +59,7 @@ def erase_everywhere(settings: Settings, paths: DataPaths, ledger: Ledger, remem
         let_read(connection, paths.lake)
         remembered.hashes.show(connection)
         builds = _published_builds(paths)
-        _note_numbers(connection, paths, builds, remembered)
+        _note_numbers(connection, paths, ledger, builds, remembered)
         rewritten = {
             "lake": sum(_erase_log(connection, paths, ledger, log, remembered) for log in _LOGS),
             "quarantine": _erase_quarantine(paths, ledger, remembered),
@@ -145,28 +145,33 @@ def _lake_files(paths: DataPaths, log: Log) -> str:
 
 
 def _note_numbers(
-    connection: duckdb.DuckDBPyConnection, paths: DataPaths, builds: list[list[Path]], remembered: Remembered
+    connection: duckdb.DuckDBPyConnection,
+    paths: DataPaths,
+    ledger: Ledger,
+    builds: list[list[Path]],
+    remembered: Remembered,
 ) -> None:
     """Finds out, before anything goes, which numbers erased contacts had."""
 
-    def note(relation: str, number_hash: str) -> None:
+    def find(relation: str, number_hash: str) -> None:
         contacts = _standing(connection, relation, ["contact_id"], remembered).get("contact_id", {})
         found = connection.execute(
             f"select distinct contact_id, {number_hash} from {relation}"
             f" where mobile_number is not null and contact_id in ({_listed(contacts)})"
         ).fetchall()
         for contact_id, of_number in found:
-            remembered.note_numbers(contact_id, [of_number])
+            remembered.find_numbers(contact_id, [of_number])
 
     for log in _LOGS:
         if "mobile_number" in lake.lake_schema(log):
-            note(_lake_files(paths, log), "keyed_hash(mobile_number)")
+            find(_lake_files(paths, log), "keyed_hash(mobile_number)")
     for names in builds:
         connection.execute(f"attach {literal(names[0])} as kept (read_only)")
         for relation, columns in _relations(connection):
             if {"contact_id", "mobile_number"} <= set(columns):
-                note(relation, NUMBER_HASH if NUMBER_HASH in columns else "keyed_hash(mobile_number)")
+                find(relation, NUMBER_HASH if NUMBER_HASH in columns else "keyed_hash(mobile_number)")
         connection.execute("detach kept")
+    ledger.note_erased_numbers(remembered.take_found())
 
 
 # --- lake and quarantine
@@ -228,7 +233,7 @@ def _rewrite(
         raise
     # Forgotten first: killed in between, it is held to neither the old content nor the new.
     ledger.forget_contents([paths.name_of(place)])
-    ledger.note_contents({paths.name_of(written): content for written, content in writer.commit().items()})
+    ledger.note_contents({paths.name_of(written): content for written, content in writer.finish().commit().items()})
 
 
 def come_from(paths: DataPaths, ledger: Ledger) -> list[str]:

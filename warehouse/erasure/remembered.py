@@ -1,12 +1,14 @@
 """What is remembered of the erased: keyed hashes and the tokens in their place. Rows are read so, whenever they come.
 
 A token of a contact is `erased-` and random digits, one of a number a valid number of country code 999, which belongs to
-nobody. Neither can be worked out from what it stands for, and every figure counts them like any other.
+nobody. Neither can be worked out from what it stands for, and every figure counts them like any other. The ledger is not
+written here: whoever finds numbers notes them (`take_found`), before rows with their tokens are put in place.
 
 Not here: going through what lies on disk (`warehouse.erasure.places`).
 """
 
 import csv
+import hmac
 import json
 import re
 import secrets
@@ -16,7 +18,7 @@ import polars as pl
 
 from models.vocabulary import Log
 from warehouse.keyed_hash import KeyedHash, keyed_hash
-from warehouse.ledger import Ledger
+from warehouse.ledger import Erased, Ledger
 from warehouse.paths import DataPaths
 from warehouse.settings import Settings
 
@@ -41,20 +43,20 @@ def contact_token() -> str:
     return f"erased-{secrets.token_hex(12)}"
 
 
-def number_token() -> str:
-    return f"+999{secrets.randbelow(10**_NUMBER_DIGITS):0{_NUMBER_DIGITS}}"
+def number_token(number_hash: str, secret: bytes) -> str:
+    digits = int.from_bytes(hmac.digest(secret, number_hash.encode(), "sha256")) % 10**_NUMBER_DIGITS
+    return f"+999{digits:0{_NUMBER_DIGITS}}"
 
 
 class Remembered:
-    """What was erased, by keyed hash."""
+    """What was erased, by keyed hash. Of a copy, in another process, the tokens of what it finds are the same."""
 
-    def __init__(self, hashes: KeyedHash, ledger: Ledger) -> None:
+    def __init__(self, hashes: KeyedHash, erased: Iterable[Erased]) -> None:
         self.hashes = hashes
-        self._ledger = ledger
-        self._read()
-
-    def _read(self) -> None:
-        self._erased = {(one.kind, one.hash): one for one in self._ledger.erased()}
+        self._erased = {(one.kind, one.hash): one for one in erased}
+        self._found: list[Erased] = []
+        # Thrown away with this: nobody works a token out again.
+        self._secret = secrets.token_bytes(32)
 
     def hashed(self, kind: str) -> dict[str, str]:
         """By keyed hash, the tokens of all contacts, or all numbers."""
@@ -65,18 +67,24 @@ class Remembered:
         hashed = ((value, (kind, self.hashes.of(value))) for value in values if value is not None)
         return {value: self._erased[key].token for value, key in hashed if key in self._erased}
 
-    def note_numbers(self, contact_id: str, number_hashes: Iterable[str]) -> None:
-        """Notes numbers of an erased contact, so that they are erased too, wherever they stand."""
+    def find_numbers(self, contact_id: str, number_hashes: Iterable[str]) -> None:
+        """Takes numbers of an erased contact for erased from now on."""
         erasure_id = self._erased[CONTACT, self.hashes.of(contact_id)].erasure_id
-        unknown = [hash for hash in number_hashes if (NUMBER, hash) not in self._erased]
-        if unknown:
-            self._ledger.note_erased_numbers((hash, number_token(), erasure_id) for hash in unknown)
-            self._read()
+        for hash in number_hashes:
+            if (NUMBER, hash) not in self._erased:
+                found = Erased(NUMBER, hash, number_token(hash, self._secret), erasure_id)
+                self._erased[NUMBER, hash] = found
+                self._found.append(found)
+
+    def take_found(self) -> list[Erased]:
+        """The numbers found since this was last asked, for the ledger: they may stand elsewhere, too."""
+        found, self._found = self._found, []
+        return found
 
     def rows(self, log: Log, rows: pl.DataFrame) -> pl.DataFrame:
         """Rows of a log, as typed by its contract, with tokens for what was erased and without its free text.
 
-        A number that an erased contact was not known to have is noted.
+        A number that an erased contact was not known to have is taken for erased.
         """
         if "contact_id" not in rows.columns:
             return rows
@@ -87,7 +95,7 @@ class Remembered:
             if contacts:
                 of_erased = rows.filter(is_erased).select("contact_id", "mobile_number").unique().drop_nulls()
                 for contact_id, number in of_erased.iter_rows():
-                    self.note_numbers(contact_id, [self.hashes.of(number)])
+                    self.find_numbers(contact_id, [self.hashes.of(number)])
             numbers = self.tokens(NUMBER, rows["mobile_number"].unique())
             changes += [pl.col("mobile_number").replace(numbers)] if numbers else []
         if contacts:
@@ -136,4 +144,5 @@ def remembered(settings: Settings, paths: DataPaths, ledger: Ledger) -> Remember
     Raises:
         KeyMissing: without the key nobody can be recognised.
     """
-    return Remembered(keyed_hash(settings, paths, ledger), ledger) if ledger.erased() else None
+    erased = ledger.erased()
+    return Remembered(keyed_hash(settings, paths, ledger), erased) if erased else None

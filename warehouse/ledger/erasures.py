@@ -59,16 +59,14 @@ class Erasures(Store):
             connection.execute("insert into erased values ('contact', ?, ?, ?)", (contact_hash, token, erasure_id))
             return erasure_id
 
-    def note_erased_numbers(self, tokens: Iterable[tuple[str, str, int]]) -> None:
-        """Notes numbers of erased contacts: hash, token, erasure. Such an erasure is not finished any more: the number
-        may stand elsewhere.
-        """
+    def note_erased_numbers(self, numbers: Iterable[Erased]) -> None:
+        """Notes numbers of erased contacts. Such an erasure is not finished any more: the number may stand elsewhere."""
         with self._transaction() as connection:
-            for number_hash, token, erasure_id in tokens:
+            for one in numbers:
                 connection.execute(
-                    "insert or ignore into erased values ('number', ?, ?, ?)", (number_hash, token, erasure_id)
+                    "insert or ignore into erased values (?, ?, ?, ?)", (one.kind, one.hash, one.token, one.erasure_id)
                 )
-                connection.execute("update erasures set finished_at = null where erasure_id = ?", (erasure_id,))
+                connection.execute("update erasures set finished_at = null where erasure_id = ?", (one.erasure_id,))
 
     def erased(self) -> list[Erased]:
         """Every contact and number that is to be read as a token."""

@@ -1,0 +1,41 @@
+"""The bundled cases, loaded by two processes: lake, quarantine, ledger and marts are those of one."""
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from models.vocabulary import Log
+from orchestration import stages
+from orchestration.stages import Warehouse
+from tests.fault.zones import marts_of
+from tests.loads import LITTLE, left_by
+from tests.running import RefreshedWarehouse, environment, environment_of
+from warehouse import loaders
+from warehouse.loading import load
+from warehouse.settings import load_settings
+
+
+def test_a_case_loaded_by_two_processes_gives_what_it_gives_to_one(
+    tmp_path: Path, refreshed_case: RefreshedWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks = []
+
+    def counted(how, of_load, several):
+        tasks.append((several, len(of_load)))
+        return by_loaders(how, of_load, several)
+
+    by_loaders = loaders._by_loaders
+    monkeypatch.setattr(loaders, "_by_loaders", counted)
+    monkeypatch.setattr(stages, "load", partial(load, bytes_worth_a_loader=LITTLE))
+    with environment(environment_of(tmp_path, refreshed_case.landing, loaders="2", max_rejected_share="1")):
+        warehouse = Warehouse.of(load_settings())
+        for log in Log:
+            stages.load_changed(warehouse, log)
+        left, expected = left_by(tmp_path), left_by(refreshed_case.warehouse.settings.data)
+        stages.build_candidate(warehouse)
+    assert tasks, "some logs have enough files"
+    assert all(several == 2 <= of_load for several, of_load in tasks)
+    for part in ("lake", "quarantine", "files", "lake_contents", "aside"):
+        assert left[part] == expected[part]
+    assert marts_of(warehouse.paths.candidate) == marts_of(refreshed_case.warehouse.paths.published_marts)

@@ -1,0 +1,209 @@
+"""Several loaders at once give what one gives: the same files, the same notes, the same errors.
+
+Not here: loaders that are killed, and those that load (`tests/fault/test_loaders_killed.py`).
+"""
+
+import os
+import traceback
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from models.vocabulary import Log
+from tests.loads import LITTLE, acting, failing_of, left_by, load_files, load_log, meeting, met, rejecting_twice
+from tests.oracle.landing_zones import write_landing_zone
+from warehouse import lake, loaders, loading
+from warehouse.drafts import Drafting, Drafts
+from warehouse.erasure.remembered import contact_token, remembered
+from warehouse.keyed_hash import keyed_hash
+from warehouse.landing import LandingFile, scan
+from warehouse.ledger import Ledger
+from warehouse.loading import load
+from warehouse.paths import DataPaths
+from warehouse.readers.records import ReconciliationError
+from warehouse.settings import Settings
+
+LOG = Log.UNSUBSCRIBES
+DAYS = range(1, 13)
+NUMBER = "+447700900123"
+
+
+def content(day: int, contact: str | None = None, number: str = "") -> bytes:
+    moments = [f"2026-01-{day:02}T12:{minute:02}" for minute in range(3)]
+    rows = [f"{contact or f'k{day}'},{moment},{number},\n" for moment in moments]
+    return "".join(["contact_id,unsubscribed_at,mobile_number,source\n", *rows, "k,yesterday,,\n"]).encode()
+
+
+@pytest.fixture
+def landing(tmp_path: Path) -> Path:
+    """Twelve files of a log, one a day; of each, three rows of the contact `k<day>` and one to be rejected."""
+    for day in DAYS:
+        drop(tmp_path / "landing", day, content(day))
+    return tmp_path / "landing"
+
+
+def drop(landing: Path, day: int, content: bytes) -> None:
+    place(landing, day).parent.mkdir(parents=True, exist_ok=True)
+    place(landing, day).write_bytes(content)
+
+
+def place(landing: Path, day: int) -> Path:
+    return landing / LOG / f"2026-01-{day:02}.csv"
+
+
+# --- the same
+
+
+def test_a_nasty_landing_zone_gives_what_it_gives_to_one_loader(tmp_path: Path) -> None:
+    write_landing_zone(tmp_path / "landing", 11, stories=40, refused=True, fault_share=0.3)
+    left = []
+    for several in (1, 2):
+        data = tmp_path / f"data-{several}"
+        for log, enough in ((Log.SENDS, LITTLE), (Log.ORDERS, 4 * LITTLE)):  # each file by itself; some together
+            (folder := tmp_path / f"{log}-{several}").mkdir()
+            load_log(tmp_path / "landing", data, log, several, meeting(folder, several), bytes_worth_a_loader=enough)
+            assert len(met(folder)) == several
+        left.append(left_by(data))
+    one, two = left
+    assert [part for part in one if one[part] != two[part]] == []
+    assert all(one[part] for part in ("lake", "quarantine", "files", "lake_contents", "changes"))
+    assert any("refusal': None" not in file for file in one["files"])
+    assert one["aside"] == []
+
+
+def test_two_processes_are_at_work_at_once_and_neither_is_the_one_that_loads(tmp_path: Path, landing: Path) -> None:
+    (folder := tmp_path / "met").mkdir()
+    # Each waits in its first batch for the other: one after the other, they would never come to an end.
+    assert len(load_log(landing, tmp_path / "data", LOG, 2, meeting(folder, 2))) == len(DAYS)
+    assert len(met(folder)) == 2
+    assert os.getpid() not in met(folder)
+
+
+@pytest.mark.parametrize("several", [1, 2])
+def test_files_that_change_or_vanish_meanwhile_are_left_with_what_they_gave(
+    tmp_path: Path, landing: Path, several: int
+) -> None:
+    data = tmp_path / "data"
+    load_log(landing, data, LOG, 1)
+    before = left_by(data)
+    for day in DAYS:
+        drop(landing, day, content(day, number=NUMBER))
+    files = scan(landing).of(LOG)
+    place(landing, 1).unlink()
+    changing = acting({"k2": (place(landing, 2), content(2)), "k3": (place(landing, 3), None)})
+    loaded = load_files(data, files, several, changing)
+    assert sorted(file.log_date.day for file in loaded) == list(DAYS[3:])
+    after = left_by(data)
+    same = {name.split("/")[1] for name in before["lake"] if before["lake"][name] == after["lake"][name]}
+    assert same == {"log_date=2026-01-01", "log_date=2026-01-02", "log_date=2026-01-03"}
+    assert after["aside"] == []
+
+
+def test_the_erased_get_the_same_token_from_whichever_loader_comes_to_them(tmp_path: Path, landing: Path) -> None:
+    settings = Settings(data=tmp_path / "data", landing=landing)
+    paths = DataPaths(settings.data)
+    ledger = Ledger(paths.ledger)
+    hashes = keyed_hash(settings, paths, ledger)
+    ledger.note_erasure("", hashes.of("erased"), contact_token())
+    ledger.note_erasures_finished()
+    for day in DAYS:
+        drop(landing, day, content(day, "erased", NUMBER))
+    (folder := tmp_path / "met").mkdir()
+    erased = remembered(settings, paths, ledger)
+    load(
+        paths, ledger, scan(landing).of(LOG), meeting(folder, 2),
+        erased=erased, loaders=2, bytes_worth_a_loader=LITTLE,
+    )  # fmt: skip
+    assert len(met(folder)) == 2
+    found = pl.concat(pl.read_parquet(file, hive_partitioning=False) for file in lake.files(paths.lake, LOG))
+    contact, number = (one.token for one in ledger.erased())
+    assert (set(found["contact_id"]), set(found["mobile_number"])) == ({contact}, {number})
+    assert ledger.erased()[1].hash == hashes.of(NUMBER)
+    assert ledger.is_erasing(), "the number may stand elsewhere"
+
+
+def test_what_a_load_that_was_killed_is_still_writing_is_apart_from_what_the_next_writes(
+    tmp_path: Path, landing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[Drafts] = []
+
+    def killed(how: Drafting, files: list[LandingFile], *_: int) -> Iterator[Drafts]:
+        written.extend(how.drafts_of(files))
+        yield from ()
+
+    data = tmp_path / "data"
+    with monkeypatch.context() as patched:
+        patched.setattr(loading, "drafted", killed)
+        load_log(landing, data, LOG, 1)
+    load_log(landing, data, LOG, 1)
+    assert len(left_by(data)["files"]) == len(DAYS)
+    assert all(draft.accepted.aside.exists() for drafts in written for draft in drafts.files)
+
+
+# --- errors
+
+
+@pytest.mark.parametrize("several", [1, 2])
+def test_rows_that_do_not_add_up_stop_the_load(tmp_path: Path, landing: Path, several: int) -> None:
+    data = tmp_path / "data"
+    with pytest.raises(ReconciliationError, match=r"unsubscribes/2026-01-.*csv: 4 records"):
+        load_log(landing, data, LOG, several, rejecting_twice("k12"))
+    left = left_by(data)
+    assert not any("2026-01-12" in name for name in left["lake"])
+    assert left["aside"] == []
+    assert len(left["files"]) == len(left["lake"])
+    load_log(landing, data, LOG, several)
+    assert len(left_by(data)["files"]) == len(DAYS)
+
+
+def test_what_a_loader_fails_of_is_told_masked_with_its_trace(tmp_path: Path, landing: Path) -> None:
+    data = tmp_path / "data"
+    with pytest.raises(ValueError) as caught:
+        load_log(landing, data, LOG, 2, failing_of("k7", ValueError(f"cannot take {NUMBER}")))
+    told = "".join(traceback.format_exception(caught.value))
+    assert str(caught.value) == "cannot take +44…23"
+    assert "_failing_of" in told, "where it failed"
+    assert NUMBER not in told
+    assert left_by(data)["aside"] == []
+
+
+# --- who takes what
+
+
+def files_of(sizes: list[int]) -> list[LandingFile]:
+    return [LandingFile(LOG, date(2026, 1, 1), str(size), Path(str(size))) for size in sizes]
+
+
+def test_large_files_go_first_and_alone_and_small_ones_together() -> None:
+    sizes = [1, 2, 50, 3, 5, 90, 4, 1]
+    tasks = loaders._tasks(files_of(sizes), sizes, 10)
+    assert [[int(file.source_file) for file in task] for task in tasks] == [[90], [50], [1, 2, 3, 5], [4, 1]]
+
+
+def test_what_is_compressed_takes_longer_for_its_bytes(tmp_path: Path) -> None:
+    sizes = []
+    for name in ("2026-01-01.csv", "2026-01-01.csv.gz", "2026-01-01.parquet", "2026-01-01.jsonl"):
+        (tmp_path / name).write_bytes(bytes(1000))
+        sizes.append(loaders._size(LandingFile(LOG, date(2026, 1, 1), name, tmp_path / name)) - loaders.BYTES_OF_A_FILE)
+    assert sizes == [200, 1000, 1000, 200]
+
+
+@pytest.mark.parametrize(("several", "worth", "files"), [(1, 1, 12), (2, 10**9, 12), (2, 1, 1)])
+def test_with_one_loader_or_little_to_read_or_one_file_there_is_no_other_process(
+    tmp_path: Path, landing: Path, several: int, worth: int, files: int
+) -> None:
+    (folder := tmp_path / "met").mkdir()
+    for day in DAYS[files:]:
+        place(landing, day).unlink()
+    load_log(landing, tmp_path / "data", LOG, several, meeting(folder, 1), bytes_worth_a_loader=worth)
+    assert met(folder) == {os.getpid()}
+
+
+def test_no_more_loaders_are_started_than_there_is_work_for(tmp_path: Path, landing: Path) -> None:
+    (folder := tmp_path / "met").mkdir()
+    worth = len(DAYS) // 2 * loaders.BYTES_OF_A_FILE
+    load_log(landing, tmp_path / "data", LOG, 5, meeting(folder, 2), bytes_worth_a_loader=worth)
+    assert len(met(folder)) == 2
