@@ -126,7 +126,7 @@ def run_models(
         changes.show_added(connection, BUILD_DATABASE, paths, [] if stale >= origins.places.keys() else used)
     changes.tidy(paths, ledger)
     in_full = [result.node for result in results if result.node.unique_id in stale - origins.standing]
-    note_column_lineage(paths, manifest, {node.unique_id: node.compiled_code for node in in_full}, settings.engine)
+    note_column_lineage(paths, manifest, {node.unique_id: node.compiled_code for node in in_full})
     return build, _built(results)
 
 
@@ -143,9 +143,6 @@ def _run_on_spark(settings: Settings, paths: DataPaths, ledger: Ledger) -> tuple
     spark.show_in_duckdb(settings, paths, build.build_id)
     ledger.note_candidate(build, used, {}, None)
     changes.tidy(paths, ledger)
-    models = (result.node for result in results if result.node.resource_type == "model")
-    compiled = {node.unique_id: node.compiled_code for node in models}
-    note_column_lineage(paths, dbt_manifest(settings, paths), compiled, settings.engine)
     return build, _built(results)
 
 
