@@ -28,6 +28,9 @@ EXECUTOR_MEMORY = "1g"
 TIME_ZONE = "America/New_York"
 """The cluster's clock is not ours: whoever counts on UTC must say so."""
 
+QUICK_JAVA = {"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
+"""For Spark that runs for some minutes on two cores: a third less work than with Java's own choice."""
+
 SECONDS_TO_START = 180
 """On a machine that has much else to do; a quarter of a minute on an idle one."""
 
@@ -131,6 +134,7 @@ def _start(stack: ExitStack, folder: Path, name: str, program: str, *arguments: 
     """Starts a program of Spark in the folder, where Derby puts its files; the stack stops it."""
     log = folder / f"{name}.log"
     variables = {
+        **QUICK_JAVA,
         "TZ": TIME_ZONE,
         "SPARK_HOME": str(SPARK_HOME),
         "SPARK_LOCAL_IP": LOOPBACK,

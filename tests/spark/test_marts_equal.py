@@ -3,6 +3,8 @@
 Not here: what the marts must hold (`tests/cases`, `tests/oracle`), what else a refresh does (`tests/pipeline`).
 """
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,63 +13,68 @@ import pytest
 
 from models.marts import DBT_MARTS, SCHEMA
 from tests.oracle.compare import differences, read_mart
-from tests.running import CASES, environment_of, mart_rows, sendmart
-from tests.spark.cluster import Cluster
+from tests.running import CASES, environment_of, mart_rows, rejected_rows, sendmart
+from tests.spark.cluster import QUICK_JAVA, Cluster
 
+THE_CASES = ["small", "wide"]
 LARGER = "larger"
-NONE = (0, 0)
 SENDS = 100_000
-"""Of the larger zone: more than one file of a table, more than one task of a stage. The sample brings bad rows along."""
+"""Of the larger zone: a night's work in more than one task. The sample brings bad rows along."""
+
+ON_SPARK = ["cluster", "session"]
+NONE = (0, 0)
 
 
-@pytest.fixture(scope="module", params=["small", "wide", LARGER])
-def landing(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A landing zone: either of the cases, and a sample."""
-    if request.param != LARGER:
-        return CASES / request.param / "landing"
-    landing = tmp_path_factory.mktemp(LARGER) / "landing"
-    _run({}, "sample", "--sends", str(SENDS), "--to", str(landing))
-    return landing
+@dataclass(frozen=True)
+class Published:
+    """What a landing zone gives: the published file by what computed it, `duckdb` or one of ON_SPARK."""
+
+    landing: Path
+    files: dict[str, Path]
 
 
-@pytest.fixture(scope="module")
-def by_duckdb(landing: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What DuckDB makes of the zone: the published file."""
-    return _published(landing, tmp_path_factory.mktemp("duckdb"))
+@pytest.fixture(scope="module", params=[*THE_CASES, LARGER])
+def published(request: pytest.FixtureRequest, spark: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Published:
+    """Each of the zones refreshed on both engines, and on Spark both ways: at once, since each waits much."""
+    folder = tmp_path_factory.mktemp(request.param)
+    landing = CASES / request.param / "landing"
+    if request.param == LARGER:
+        landing = folder / "landing"
+        _run({}, "sample", "--sends", str(SENDS), "--to", str(landing))
+    engines = {
+        "duckdb": {},
+        "cluster": {"engine": "spark", "spark_thrift": spark.thrift},
+        "session": {"engine": "spark"},
+    }
+
+    def refreshed(engine: str) -> Path:
+        data = folder / engine
+        variables = environment_of(data, landing, max_rejected_share="1", **engines[engine])
+        _run(variables | QUICK_JAVA, "refresh")
+        return data / "published" / "marts.duckdb"
+
+    with ThreadPoolExecutor() as pool:
+        return Published(landing, dict(zip(engines, pool.map(refreshed, engines), strict=True)))
 
 
-@pytest.fixture(scope="module")
-def by_cluster(landing: Path, spark: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the cluster makes of it, through its Thrift server."""
-    return _published(landing, tmp_path_factory.mktemp("cluster"), engine="spark", spark_thrift=spark.thrift)
-
-
-@pytest.fixture(scope="module")
-def by_session(landing: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a Spark in the refresh's own process makes of it."""
-    return _published(landing, tmp_path_factory.mktemp("session"), engine="spark")
-
-
-@pytest.fixture(params=["by_cluster", "by_session"])
-def by_spark(request: pytest.FixtureRequest) -> Path:
-    return request.getfixturevalue(request.param)
-
-
-def test_what_is_published_is_what_duckdb_publishes(by_duckdb: Path, by_spark: Path) -> None:
+@pytest.mark.parametrize("engine", ON_SPARK)
+def test_what_is_published_is_what_duckdb_publishes(published: Published, engine: str) -> None:
+    assert rejected_rows(published.files[engine].with_name("quarantine.duckdb")), "bad rows are among them"
     with duckdb.connect() as connection:
-        for name, file in (("by_duckdb", by_duckdb), ("by_spark", by_spark)):
-            connection.execute(f"attach '{file}' as {name} (read_only)")
+        for name in ("duckdb", engine):
+            connection.execute(f"attach '{published.files[name]}' as by_{name} (read_only)")
         for mart in DBT_MARTS:
-            expected, found = f"by_duckdb.{SCHEMA}.{mart}", f"by_spark.{SCHEMA}.{mart}"
+            expected, found = f"by_duckdb.{SCHEMA}.{mart}", f"by_{engine}.{SCHEMA}.{mart}"
+            assert connection.execute(f"from {expected} limit 1").fetchall(), mart
             assert _columns(connection, found) == _columns(connection, expected), mart
             assert _rows_apart(connection, expected, found) == NONE, mart
 
 
 def test_readers_of_the_cluster_find_what_duckdb_publishes(
-    by_duckdb: Path, by_cluster: Path, spark: Cluster, tmp_path: Path
+    published: Published, spark: Cluster, tmp_path: Path
 ) -> None:
     with duckdb.connect() as connection, spark.connect() as cursor:
-        connection.execute(f"attach '{by_duckdb}' as by_duckdb (read_only)")
+        connection.execute(f"attach '{published.files['duckdb']}' as by_duckdb (read_only)")
         for mart in DBT_MARTS:
             file = tmp_path / f"{mart}.parquet"
             connection.execute(f"copy by_duckdb.{SCHEMA}.{mart} to '{file}'")
@@ -76,19 +83,17 @@ def test_readers_of_the_cluster_find_what_duckdb_publishes(
             assert _rows_apart(cursor, expected, found) == NONE, mart
 
 
-def test_every_mart_of_a_case_holds_what_it_must(landing: Path, by_spark: Path) -> None:
+@pytest.mark.parametrize("published", THE_CASES, indirect=True)
+@pytest.mark.parametrize("engine", ON_SPARK)
+def test_every_mart_of_a_case_holds_what_it_must(published: Published, engine: str) -> None:
     expected = {
-        file.stem: read_mart(file) for file in (landing.parent / "marts").glob("*.csv") if file.stem != "rejected_rows"
+        file.stem: read_mart(file)
+        for file in (published.landing.parent / "marts").glob("*.csv")
+        if file.stem != "rejected_rows"
     }
-    if not expected:
-        pytest.skip("nobody has written down what the sample gives")
-    found = {mart: differences(rows, mart_rows(by_spark, mart)) for mart, rows in expected.items()}
+    assert expected.keys() == DBT_MARTS.keys()
+    found = {mart: differences(rows, mart_rows(published.files[engine], mart)) for mart, rows in expected.items()}
     assert {mart: told for mart, told in found.items() if told} == {}
-
-
-def _published(landing: Path, data: Path, **settings: str) -> Path:
-    _run(environment_of(data, landing, max_rejected_share="1", **settings), "refresh")
-    return data / "published" / "marts.duckdb"
 
 
 def _run(variables: dict[str, str], *arguments: str) -> None:
@@ -96,7 +101,7 @@ def _run(variables: dict[str, str], *arguments: str) -> None:
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
-# The SQL of both engines; a cursor of either.
+# In SQL that both engines understand; `cursor` is of either.
 
 
 def _columns(cursor: Any, table: str) -> list[tuple[str, str]]:
