@@ -2,7 +2,8 @@
 
 Worked out when a model is built in full, and kept beside dbt's manifest: the SQL of an ordinary night reads what the night
 touches, which says nothing of where a column comes from. A model whose code changes is built in full, so what is kept is
-never that of other code. Spark's SQL is another's: what DuckDB's said last is kept. Values are followed, not conditions: a count of rows, or a constant, comes from no column.
+never that of other code; a build on Spark leaves it as it is. Values are followed, not conditions: a count of rows, or a
+constant, comes from no column.
 
 Not here: how it is shown (`orchestration.metadata`).
 """

@@ -15,6 +15,7 @@ import json
 import re
 import secrets
 import shutil
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -246,7 +247,7 @@ def _open_session(settings: Settings, paths: DataPaths) -> None:
     folder = paths.spark
     folder.mkdir(parents=True, exist_ok=True)
     settings.scratch.mkdir(parents=True, exist_ok=True)
-    options: Mapping[str, Any] = {
+    options: dict[str, Any] = {
         "spark.sql.warehouse.dir": folder / "managed",
         "spark.hadoop.javax.jdo.option.ConnectionURL": f"jdbc:derby:;databaseName={folder / 'catalogue'};create=true",
         "spark.driver.extraJavaOptions": f"-Dderby.system.home={folder}",
@@ -256,6 +257,9 @@ def _open_session(settings: Settings, paths: DataPaths) -> None:
         "spark.ui.showConsoleProgress": "false",
         "spark.log.level": "ERROR",
     }
+    if settings.spark_master and not settings.spark_master.startswith("local"):
+        # pandera, where it finds PySpark, has it listen on loopback: workers elsewhere could not answer.
+        options["spark.driver.host"] = socket.getfqdn()
     builder = SparkSession.builder.appName("sendmart").master(settings.spark_master or f"local[{settings.threads}]")
     for name, value in options.items():
         builder = builder.config(name, str(value))

@@ -110,6 +110,25 @@
 {%- endmacro %}
 
 
+{# A value as decimal(18,2), the type of amounts; what does not fit fails. #}
+{% macro amount(value) -%}
+    {{ adapter.dispatch('amount')(value) }}
+{%- endmacro %}
+
+{# In a session dbt-spark turns ANSI off, whatever is set: such a cast then gives null. #}
+{% macro spark__amount(value) -%}
+    case
+        when {{ value }} is not null and cast({{ value }} as decimal(18, 2)) is null
+            then cast(raise_error('an amount does not fit decimal(18,2)') as decimal(18, 2))
+        else cast({{ value }} as decimal(18, 2))
+    end
+{%- endmacro %}
+
+{% macro duckdb__amount(value) -%}
+    cast({{ value }} as decimal(18, 2))
+{%- endmacro %}
+
+
 {# Before a table is written: whether it is read within the build only, or copied and read by others. #}
 {% macro store_for(purpose) -%}
     {{ adapter.dispatch('store_for')(purpose) }}

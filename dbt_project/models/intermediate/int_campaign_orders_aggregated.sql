@@ -7,12 +7,12 @@ with orders as (
 
 )
 
--- Orders whose revenue could not be converted count as orders. A sum that does not fit fails in the cast.
+-- Orders whose revenue could not be converted count as orders. A sum that does not fit fails.
 select
     campaign_id,
     count(*) filter (where attribution = 'direct') as direct_orders,
     count(*) filter (where attribution = 'assisted') as assisted_orders,
-    cast(coalesce(sum(revenue) filter (where attribution = 'direct'), 0) as decimal(18, 2)) as revenue,
-    cast(coalesce(sum(revenue) filter (where attribution = 'assisted'), 0) as decimal(18, 2)) as assisted_revenue
+    {{ amount("coalesce(sum(revenue) filter (where attribution = 'direct'), 0)") | indent(4) }} as revenue,
+    {{ amount("coalesce(sum(revenue) filter (where attribution = 'assisted'), 0)") | indent(4) }} as assisted_revenue
 from orders
 group by campaign_id

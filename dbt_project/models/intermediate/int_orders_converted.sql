@@ -41,7 +41,7 @@ amounts as (
 
 )
 
--- The cast fails, rather than wraps, where the revenue does not fit.
+-- Revenue that does not fit fails, rather than wraps.
 select
     amounts.order_id,
     amounts.contact_id,
@@ -52,9 +52,7 @@ select
     case
         when amounts.currency = '{{ var("reporting_currency") }}'
             then amounts.amount_kept
-        else cast(
-            round({{ converted('amounts.amount_kept', 'exchange_rate_periods.rate') }}, 2) as decimal(18, 2)
-        )
+        else {{ amount('round(' ~ converted('amounts.amount_kept', 'exchange_rate_periods.rate') ~ ', 2)') | indent(8) }}
     end as revenue
 from amounts
 left join exchange_rate_periods
