@@ -3,7 +3,7 @@
 
     The published schema holds a view a mart, and `current_build`, a view that says which build is published. Views cannot be
     exchanged together, so they are first made to ask `current_build`: each can show the build before and the new one. The
-    one statement that changes `current_build` then changes them all. Spark reads a view's text when it plans a query, and
+    one statement that alters `current_build` then changes them all. Spark reads a view's text when it plans a query, and
     plans it once: no query sees two builds.
 #}
 
@@ -29,7 +29,8 @@
     {%- endfor -%}
 
     {%- do run_query('create schema if not exists ' ~ published_schema) -%}
-    {%- set before = published_before(published_schema) -%}
+    {%- set views = run_query('show views in ' ~ published_schema).rows | map(attribute=1) | list -%}
+    {%- set before = published_before(published_schema) if 'current_build' in views else none -%}
     {%- if before and before.build_id != build_id -%}
         {%- set tables_before = published_tables(before.schema) -%}
         {%- for mart, table in tables.items() -%}
@@ -46,19 +47,16 @@
                 {%- do either.append('select ' ~ shown | join(', ') ~ ' from ' ~ table_before
                     ~ ' where ' ~ current ~ " = '" ~ before.build_id ~ "'") -%}
             {%- endif -%}
-            {%- do run_query(
-                'create or replace view ' ~ published_schema ~ '.' ~ mart ~ ' as ' ~ either | join(' union all ')
-            ) -%}
+            {%- do show_as(published_schema, mart, either | join(' union all '), views) -%}
         {%- endfor -%}
     {%- endif -%}
-    {%- do run_query(
-        'create or replace view ' ~ published_schema ~ ".current_build as select '" ~ build_id ~ "' as build_id, '"
-        ~ schema ~ "' as build_schema"
+    {%- do show_as(
+        published_schema, 'current_build',
+        "select '" ~ build_id ~ "' as build_id, '" ~ schema ~ "' as build_schema", views
     ) -%}
     {%- for mart, table in tables.items() -%}
-        {%- do run_query(
-            'create or replace view ' ~ published_schema ~ '.' ~ mart ~ ' as select ' ~ columns[mart] | join(', ')
-            ~ ' from ' ~ schema ~ '.' ~ table
+        {%- do show_as(
+            published_schema, mart, 'select ' ~ columns[mart] | join(', ') ~ ' from ' ~ schema ~ '.' ~ table, views
         ) -%}
     {%- endfor -%}
 
@@ -71,11 +69,19 @@
 {%- endmacro %}
 
 
-{# What `current_build` says; none where nothing was published yet. #}
-{% macro published_before(published_schema) -%}
-    {%- if run_query('show views in ' ~ published_schema ~ " like 'current_build'").rows | length == 0 -%}
-        {{ return(none) }}
+{# Has a view show a query. One that is there is altered: `create or replace` drops it first, and readers would miss it. #}
+{% macro show_as(published_schema, name, query, views) -%}
+    {%- do run_query(
+        ('alter' if name in views else 'create') ~ ' view ' ~ published_schema ~ '.' ~ name ~ ' as ' ~ query
+    ) -%}
+    {%- if name not in views -%}
+        {%- do views.append(name) -%}
     {%- endif -%}
+{%- endmacro %}
+
+
+{# What `current_build` says. #}
+{% macro published_before(published_schema) -%}
     {%- set row = run_query('select build_id, build_schema from ' ~ published_schema ~ '.current_build').rows[0] -%}
     {{ return({'build_id': row[0], 'schema': row[1]}) }}
 {%- endmacro %}
