@@ -3,8 +3,7 @@
 
     The published schema holds a view a mart, and `current_build`, a view that says which build is published. Views cannot be
     exchanged together, so they are first made to ask `current_build`: each can show the build before and the new one. The
-    one statement that alters `current_build` then changes them all. Spark reads a view's text when it plans a query, and
-    plans it once: no query sees two builds.
+    one statement that alters `current_build` then changes them all. A query keeps to what it found when it was planned.
 #}
 
 

@@ -107,6 +107,12 @@ NONSENSE = [
     *((name, "s3://bucket/prefix") for name in ("DATA", "TEMP_DIRECTORY", "HASH_KEY_FILE")),
     *((name, value) for name in ("LANDING", "LAKE") for value in ("s3:/bucket", "S3://bucket/prefix", "gs://bucket")),
     *(("THREADS", value) for value in ("0", "-1", "many")),
+    *(("ENGINE", value) for value in ("Spark!", "duckdb,spark", "postgres")),
+    *(
+        ("SPARK_THRIFT", value)
+        for value in ("spark.example.org", "spark.example.org:", ":10000", "jdbc:hive2://spark:10000")
+    ),
+    *(("SPARK_SCHEMA", value) for value in ("Marts", "marts; drop schema x", "1st")),
 ]
 
 
@@ -239,3 +245,31 @@ def test_no_prefix_is_in_another(monkeypatch):
     monkeypatch.setenv("SENDMART_LAKE", "s3://warehouse/all/lake")
     with pytest.raises(SettingsError, match="s3://warehouse/all/lake must not be in s3://warehouse/all"):
         load_settings()
+
+
+class TestSpark:
+    @pytest.fixture(autouse=True)
+    def installed(self, bare_environment, monkeypatch):
+        """What is installed here does not matter."""
+        monkeypatch.setattr("warehouse.settings.find_spec", lambda name: object())
+        monkeypatch.setenv("SENDMART_ENGINE", "spark")
+
+    def test_it_is_the_engine_that_was_asked_for(self):
+        assert load_settings().engine == "spark"
+
+    def test_where_it_is_not_installed_the_next_step_is_named(self, monkeypatch):
+        monkeypatch.setattr("warehouse.settings.find_spec", lambda name: None)
+        with pytest.raises(SettingsError, match="SENDMART_ENGINE: spark is not installed here: make install-spark"):
+            load_settings()
+
+    def test_its_lake_is_a_folder(self, monkeypatch):
+        monkeypatch.setenv("SENDMART_LAKE", "s3://bucket/lake")
+        with pytest.raises(SettingsError, match="SENDMART_LAKE: Spark reads the lake from a folder"):
+            load_settings()
+
+    def test_what_masks_numbers_is_not_left_out(self, monkeypatch):
+        monkeypatch.setenv("SENDMART_MASK_NUMBERS", "true")
+        assert load_settings().mask_numbers
+        monkeypatch.setenv("SENDMART_SPARK_EXPORT", "false")
+        with pytest.raises(SettingsError, match="SENDMART_SPARK_EXPORT: must be true where numbers are masked"):
+            load_settings()

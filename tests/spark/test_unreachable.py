@@ -1,0 +1,19 @@
+"""A Spark that does not answer, or cannot be started, ends the refresh with a word on what to do."""
+
+from pathlib import Path
+
+import pytest
+
+from models.runbook import Code
+from tests.running import CASES, environment_of, sendmart
+
+
+@pytest.mark.parametrize(
+    "variables", [{"SENDMART_SPARK_THRIFT": "127.0.0.1:9"}, {"JAVA_HOME": "/nowhere"}], ids=["no server", "no java"]
+)
+def test_it_is_told(tmp_path: Path, variables: dict[str, str]) -> None:
+    environment = environment_of(tmp_path / "data", CASES / "small" / "landing", engine="spark")
+    ended = sendmart(environment | variables, "refresh")
+    assert ended.returncode == 1
+    assert f"{Code.SPARK_UNREACHABLE}: build: Spark could not be reached or started" in ended.stdout
+    assert Code.SPARK_UNREACHABLE.page in ended.stdout
