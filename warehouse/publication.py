@@ -76,7 +76,7 @@ def publish(settings: Settings, paths: DataPaths, ledger: Ledger, build: Build) 
     ledger.forget_exports_of(build.build_id)
     current.send_builds(paths)
     if spark.is_engine(settings):
-        spark.publish(settings, paths, build.build_id, aside)
+        spark.publish(settings, paths, build.build_id, aside, is_masked=settings.mask_numbers)
     _swap_in(paths, aside)
     current.announce(paths)
     ledger.note_publication(build.build_id, published_at)
@@ -198,7 +198,8 @@ def go_back(settings: Settings, paths: DataPaths, ledger: Ledger, build_id: str)
     aside = paths.published_marts.with_name(f".{paths.published_marts.name}.tmp")
     _link(kept, aside)
     if spark.is_engine(settings):
-        spark.publish(settings, paths, build_id, aside)
+        # As it was published, whatever is set now: both kinds of readers see the same.
+        spark.publish(settings, paths, build_id, aside, is_masked=_is_masked(kept))
     _swap_in(paths, aside)
     current.announce(paths)
     ledger.note_publication(build_id, now(), went_back_from=left)

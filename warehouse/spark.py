@@ -92,7 +92,7 @@ def is_whole(paths: DataPaths, build_id: str) -> bool:
 # --- publication
 
 
-def publish(settings: Settings, paths: DataPaths, build_id: str, published: Path) -> None:
+def publish(settings: Settings, paths: DataPaths, build_id: str, published: Path, *, is_masked: bool) -> None:
     """Has Spark's readers see a build: all its marts at once. `published` is the DuckDB file that is published of it.
 
     From there comes what the tables of the build do not have: which build it is, and, where numbers are masked, all rows.
@@ -100,7 +100,7 @@ def publish(settings: Settings, paths: DataPaths, build_id: str, published: Path
     marts = folder_of(paths, build_id) / _MARTS
     publication = secrets.token_hex(3)
     folder = marts.with_name("published") / publication
-    written = _write_from_duckdb(published, folder, all_tables=settings.mask_numbers)
+    written = _write_from_duckdb(published, folder, all_tables=is_masked)
     arguments = {
         "published_schema": settings.spark_schema,
         "build_id": build_id,
@@ -112,9 +112,9 @@ def publish(settings: Settings, paths: DataPaths, build_id: str, published: Path
     for earlier in folder.parent.iterdir():
         if earlier != folder:
             shutil.rmtree(earlier)
-    for folder in _builds(paths):
-        if folder.name != build_id and (folder / _HOLDS_ERASED).exists():
-            forget(settings, paths, folder.name, marts=True)
+    for build in _builds(paths):
+        if build.name != build_id and (build / _HOLDS_ERASED).exists():
+            forget(settings, paths, build.name, marts=True)
 
 
 def is_published(paths: DataPaths, build_id: str) -> bool:
