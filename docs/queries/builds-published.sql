@@ -1,4 +1,4 @@
--- What was published when, and how did the totals move?
+-- Which builds were published when, and how did the totals move?
 --
 -- Of the builds that are kept. Reads them without attaching each; needs DuckDB 1.5.
 with

@@ -1,4 +1,4 @@
--- How many contacts of each campaign did it reach, how many clicked, how many orders came of it?
+-- How many contacts did each campaign reach, how many clicked, and how many orders followed?
 --
 -- Clickers need not have been reached as far as receipts tell: these get lost, so a step may be larger than the one before.
 select

@@ -1,4 +1,4 @@
--- How much revenue did campaigns lead to directly, and how much did they assist?
+-- How much revenue is credited to campaigns directly, and how much as assisted?
 --
 -- An order is direct for one campaign and may be assisted by several: only revenue_of_orders counts each order once.
 with

@@ -1,4 +1,4 @@
--- Which contacts get the most campaigns?
+-- Which contacts receive the most campaigns?
 select
     contact_id,
     count(*) as campaigns,

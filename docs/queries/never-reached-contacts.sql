@@ -1,4 +1,4 @@
--- Which contacts were sent several campaigns, got none, and are not suppressed?
+-- Which contacts were sent several campaigns, received none, and are not suppressed?
 --
 -- With masked numbers, compare mobile_number_hash instead of mobile_number.
 select

@@ -1,4 +1,4 @@
--- Why were messages skipped, by campaign, and how many of all attempts is that?
+-- Why were messages skipped, by campaign, and which share of all attempts is that?
 with
     skipped as (
         select campaign_id, skip_reason, count(*) as messages

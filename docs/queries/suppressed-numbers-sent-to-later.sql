@@ -1,4 +1,4 @@
--- Which suppressed numbers were sent to later all the same?
+-- Which suppressed numbers were sent to later anyway?
 --
 -- suppressed_at is when the receipt says the last of the bounces took place; the sending platform learns of it later.
 -- With masked numbers, join on mobile_number_hash instead of mobile_number.

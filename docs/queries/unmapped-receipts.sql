@@ -1,4 +1,4 @@
--- Which receipts does nobody understand, and do they still come?
+-- Which receipts are unmapped, and do they still arrive?
 --
 -- They change no status: their messages may look pending. Rows of dbt_project/seeds/provider_vocabularies.csv mend it.
 select

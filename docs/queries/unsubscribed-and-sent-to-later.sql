@@ -1,4 +1,4 @@
--- Who was sent something after opting out?
+-- Which contacts were sent something after opting out?
 --
 -- A contact may have opted in again since: the logs do not tell.
 with

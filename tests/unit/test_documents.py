@@ -1,7 +1,6 @@
 """What is written about the project is what the project does: dictionary, settings, column lists."""
 
 import re
-from pathlib import Path
 
 from models.dictionary import data_dictionary
 from models.marts import columns
@@ -10,15 +9,15 @@ from warehouse.exports import CAMPAIGN_REPORT_COLUMNS
 from warehouse.settings import PREFIX, PROJECT, Settings
 from warehouse.settings_example import settings_example
 
-README = (PROJECT / "README.md").read_text(encoding="utf-8")
+SETTINGS_PAGE = (PROJECT / "docs" / "settings.md").read_text(encoding="utf-8")
 
 
 def test_the_data_dictionary_is_that_of_the_contracts() -> None:
     assert (PROJECT / "docs" / "data-dictionary.md").read_text(encoding="utf-8") == data_dictionary(), "run: make docs"
 
 
-def test_the_readme_lists_every_setting_with_its_default() -> None:
-    listed = dict(re.findall(rf"^\| `({PREFIX}[A-Z_]+)` \| (.+?) \|", README, flags=re.MULTILINE))
+def test_the_settings_page_lists_every_setting_with_its_default() -> None:
+    listed = dict(re.findall(rf"^\| `({PREFIX}[A-Z_]+)` \| (.+?) \|", SETTINGS_PAGE, flags=re.MULTILINE))
     fields = Settings.model_fields
     assert listed.keys() == {PREFIX + name.upper() for name in fields}
     for name, field in fields.items():
@@ -31,10 +30,21 @@ def test_the_example_of_settings_is_that_of_the_settings() -> None:
     assert (PROJECT / ".env.example").read_text(encoding="utf-8") == settings_example() + "\n", "run: make docs"
 
 
-def test_links_in_the_documents_lead_somewhere() -> None:
-    for document in [PROJECT / "README.md", *(PROJECT / "docs").rglob("*.md"), *PROJECT.glob("benchmarks/*.md")]:
-        for link in re.findall(r"\]\(([^)#:]+)\)", document.read_text(encoding="utf-8")):
-            assert (document.parent / Path(link)).exists(), f"{document.name}: {link}"
+def test_links_in_the_documents_lead_to_files_and_headings_that_exist() -> None:
+    for document in [*PROJECT.glob("*.md"), *(PROJECT / "docs").rglob("*.md"), *PROJECT.glob("*/README.md")]:
+        for link in re.findall(r"\]\(([^):]+)\)", document.read_text(encoding="utf-8")):
+            path, _, heading = link.partition("#")
+            target = document.parent / path if path else document
+            assert target.exists(), f"{document.name}: {link}"
+            if heading:
+                assert heading in _anchors(target.read_text(encoding="utf-8")), f"{document.name}: {link}"
+
+
+def _anchors(text: str) -> set[str]:
+    """The anchors that a Markdown viewer makes of the headings."""
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", prose, flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_the_campaign_report_shows_every_column_once_under_a_label() -> None:
