@@ -416,7 +416,7 @@ def test_every_page_tells_how_fresh_it_is_and_what_was_held_back(
     try:
         page = sample.get("/").text
         assert "Newer figures are held back" in page
-        assert "A log file could not be taken at all" in page
+        assert "A log file could not be read at all" in page
         assert "&lt;b&gt;+44…23&lt;/b&gt;" in page
         assert "last good build" in page
         assert "last good build" not in sample.get("/nowhere").text, "a page without figures shows no build"
