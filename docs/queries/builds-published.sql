@@ -1,6 +1,6 @@
 -- Which builds were published when, and how did the totals move?
 --
--- Of the builds that are kept. Reads them without attaching each; needs DuckDB 1.5.
+-- Kept builds only. Reads them without attaching each; needs DuckDB 1.5.
 with
     builds as (
         from read_duckdb('published/builds/*.duckdb', schema_name = 'marts', table_name = 'build_info', filename = true)

@@ -1,6 +1,7 @@
 -- How many contacts did each campaign reach, how many clicked, and how many orders followed?
 --
--- Clickers need not have been reached as far as receipts tell: these get lost, so a step may be larger than the one before.
+-- Receipts get lost, so a contact can click a message that was never reported as delivered: a step can be larger than the
+-- step before.
 select
     metrics.campaign_id,
     metrics.campaign_name,

@@ -1,6 +1,6 @@
 -- How does click-to-delivered differ by type and month?
 --
--- Worked out from counts: the mean of the campaigns' rates would weigh ten messages like a million.
+-- Computed from counts: the mean of the campaigns' rates would give ten messages the weight of a million.
 select
     date_trunc('month', last_sent_at)::date as month,
     coalesce(campaign_type, 'unknown') as campaign_type,

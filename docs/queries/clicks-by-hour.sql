@@ -1,7 +1,7 @@
 -- At which hours of the day, in local time, do people click?
 --
--- The marts hold counts of clicks, not their times: these are in the lake. Its rows may repeat, so that of each click one
--- row is kept, by the rule of the marts. It holds personal data, and not everyone may read it.
+-- The marts hold clicks by campaign and hour in UTC, not single clicks: these are in the lake. Rows of the lake can repeat, so
+-- one row per click is kept, by the rule of the marts. The lake holds personal data, and not everybody can read it.
 with
     clicks as (
         select distinct on (click_id) click_id, clicked_at, campaign_id, contact_id
@@ -9,7 +9,7 @@ with
         order by click_id, clicked_at, campaign_id, contact_id
     )
 select
-    -- From a time without a zone, meant in UTC, to one in Berlin: daylight saving is taken care of.
+    -- From UTC, without a time zone in the type, to local time in Berlin, daylight saving included.
     hour(clicked_at at time zone 'UTC' at time zone 'Europe/Berlin') as hour_of_day,
     count(*) as clicks,
     count(distinct contact_id) as contacts

@@ -1,6 +1,6 @@
 -- How much revenue is credited to campaigns directly, and how much as assisted?
 --
--- An order is direct for one campaign and may be assisted by several: only revenue_of_orders counts each order once.
+-- An order is direct for one campaign and can be assisted by several: only revenue_of_orders counts each order once.
 with
     orders_by_attribution as (
         select distinct attribution, order_id, revenue

@@ -1,6 +1,6 @@
 -- Why do messages bounce hard, by provider and code?
 select
-    lower(provider) as provider, -- gateways write it in upper and lower case
+    lower(provider) as provider, -- gateways use upper and lower case
     error_code,
     count(*) as contacts,
     count(distinct campaign_id) as campaigns,

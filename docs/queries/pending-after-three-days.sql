@@ -1,6 +1,6 @@
 -- What share of contacts is still pending three days after the last message, by the day it was sent?
 --
--- Three days before the end of the data, not before now: receipts of later days have not been loaded.
+-- Three days before the end of the data, not before now: receipts of later days are not loaded yet.
 with
     data_end as (
         select data_until + interval '1 day' as ends_at

@@ -1,6 +1,6 @@
 -- Which rows are in quarantine, by reason and file?
 --
--- A row with two reasons counts under both. raw_row holds personal data: it is left out.
+-- A row with two reasons counts under both. raw_row is left out because it holds personal data.
 with
     reasons as (
         select log, log_date, source_file, row_number, unnest(reasons) as reason

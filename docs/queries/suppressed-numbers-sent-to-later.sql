@@ -1,6 +1,6 @@
 -- Which suppressed numbers were sent to later anyway?
 --
--- suppressed_at is when the receipt says the last of the bounces took place; the sending platform learns of it later.
+-- suppressed_at is the time of the last bounce as the receipt states it; the sending platform learns of it later.
 -- With masked numbers, join on mobile_number_hash instead of mobile_number.
 select
     suppressed.mobile_number,

@@ -1,7 +1,7 @@
 -- How long after a message do people order?
 --
--- From the contact's last message of the campaign to the direct order. Where it was sent again after the order, or never
--- to this contact (a link can be passed on), there is no time to tell.
+-- From the contact's last message of the campaign to the direct order. If the campaign was sent to the contact again after the
+-- order, or never to this contact (links are passed on), the time is unknown.
 with
     direct_orders as (
         select orders.order_id, orders.campaign_id, orders.ordered_at, status.last_sent_at

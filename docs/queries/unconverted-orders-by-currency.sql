@@ -1,6 +1,6 @@
 -- How much was ordered in currencies without an exchange rate?
 --
--- It counts in no revenue figure; amounts are in the order's own currency, so they do not add up.
+-- These orders count in no revenue figure. Amounts are in the order's own currency, so they do not add up.
 select
     currency,
     count(*) as orders,

@@ -1,6 +1,7 @@
 -- Which receipts are unmapped, and do they still arrive?
 --
--- They change no status: their messages may look pending. Rows of dbt_project/seeds/provider_vocabularies.csv mend it.
+-- They change no status, so their messages can look pending. To map them, add rows to
+-- dbt_project/seeds/provider_vocabularies.csv.
 select
     provider,
     provider_status,

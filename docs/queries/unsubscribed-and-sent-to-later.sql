@@ -1,6 +1,6 @@
 -- Which contacts were sent something after opting out?
 --
--- A contact may have opted in again since: the logs do not tell.
+-- A contact may have opted in again since then: the logs do not say.
 with
     opted_out as (
         select contact_id, min(unsubscribed_at) as unsubscribed_at

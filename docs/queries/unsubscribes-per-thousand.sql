@@ -1,6 +1,6 @@
 -- After which campaigns do most contacts opt out, per thousand sent to?
 --
--- Contacts are divided by contacts; unsubscribes that no message came before belong to no campaign.
+-- Contacts divided by contacts. Unsubscribes without an earlier message belong to no campaign.
 select
     campaign_id,
     campaign_name,

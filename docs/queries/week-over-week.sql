@@ -1,6 +1,6 @@
 -- How did each week compare with the week before?
 --
--- A campaign counts in the week, from Monday in UTC, in which its last message was sent.
+-- A campaign counts in the week of its last message. Weeks begin on Monday, in UTC.
 with
     campaigns_by_week as (
         select
@@ -12,7 +12,7 @@ with
         where last_sent_at is not null
         group by all
     ),
-    -- Weeks without a campaign too: else the one before would be any earlier one.
+    -- Weeks without a campaign too: otherwise the week before could be any earlier week.
     weeks as (
         select unnest(generate_series(min(week), max(week), interval '7 days'))::date as week
         from campaigns_by_week
