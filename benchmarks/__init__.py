@@ -3,5 +3,5 @@
 `python -m benchmarks` writes sample logs, measures both, holds the marts of one against those of the other and prints
 the figures. `README.md` says how to read it and holds the last figures.
 
-Not here: the sample logs (`warehouse.sample`), tests (`tests/`).
+Not here: the sample logs (`sample_data`), tests (`tests/`).
 """

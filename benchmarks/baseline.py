@@ -16,7 +16,7 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.settings import PROJECT, Settings
+from warehouse.config.settings import PROJECT, Settings
 
 VOCABULARY = PROJECT / "dbt_project" / "seeds" / "provider_vocabularies.csv"
 RULES_SQL, MARTS_SQL, NIGHT_SQL = (Path(__file__).with_name(f"{name}.sql") for name in ("rules", "marts", "night"))
@@ -363,7 +363,7 @@ def _run(settings: Settings, admitted: Path, days: str, script: Path) -> None:
         for log in LOGS:
             rows = f"read_parquet('{admitted}/lake/{log}/{days}/*.parquet')"
             connection.execute(f"create temp view {log}_log as from {rows}")
-        for name, value in settings.altering_figures().items():
+        for name, value in settings.figure_settings().items():
             connection.execute(f"set variable {name} = {json.dumps(value).replace(chr(34), chr(39))}")
         connection.execute(
             f"create temp table vocabulary as from read_csv('{VOCABULARY}', header = true, all_varchar = true)"

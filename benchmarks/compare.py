@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from models.marts import DBT_MARTS, columns
-from warehouse.settings import Settings
+from warehouse.config.settings import Settings
 
 ROWS_AT_A_TIME = 1_000_000
 """Marts with more rows are compared in parts, so that it takes little memory."""

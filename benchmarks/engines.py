@@ -18,8 +18,8 @@ import typer
 from benchmarks.compare import differences
 from benchmarks.measure import StageFailed, Taken, measure_stage
 from benchmarks.samples import write_history
-from warehouse.paths import DataPaths
-from warehouse.settings import PREFIX, Engine, Settings
+from warehouse.config.paths import DataPaths
+from warehouse.config.settings import PREFIX, Engine, Settings
 
 STAGES = ("build", "dbt tests", "audit", "publish", "export")
 SENDS_A_DAY = 27_000

@@ -18,9 +18,9 @@ import typer
 
 from benchmarks.measure import Taken, measure
 from benchmarks.older import LAST_OF_0_1, RUN, put_older_version
-from models.vocabulary import Log
-from warehouse.sample import write_sample
-from warehouse.settings import PREFIX, PROJECT
+from models.enums import Log
+from sample_data import write_sample
+from warehouse.config.settings import PREFIX, PROJECT
 
 HISTORY_DAYS = 10
 SENDS_A_DAY = 100

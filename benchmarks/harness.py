@@ -15,8 +15,8 @@ from benchmarks.compare import differences, differing_rejections
 from benchmarks.measure import Taken, measure, measure_stage
 from benchmarks.samples import Sample, write_history
 from benchmarks.stage import BASELINE_FOLDER
-from warehouse.paths import DataPaths
-from warehouse.settings import PREFIX, Settings
+from warehouse.config.paths import DataPaths
+from warehouse.config.settings import PREFIX, Settings
 
 STAGES = ("admission", "build", "dbt tests", "audit", "publish", "export")
 WITH_BASELINE = ("admission", "build")

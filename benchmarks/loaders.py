@@ -17,9 +17,9 @@ import typer
 
 from benchmarks.harness import FiguresDiffer
 from benchmarks.measure import Taken, measure_stage
-from warehouse.contents import hash_of
-from warehouse.sample import write_sample
-from warehouse.settings import PREFIX
+from sample_data import write_sample
+from warehouse.config.settings import PREFIX
+from warehouse.storage.checksums import hash_of
 
 
 def _admitted(landing: Path, data: Path, loaders: int) -> Taken:

@@ -16,7 +16,7 @@ from typing import Any
 
 import psutil
 
-from warehouse.settings import PREFIX, PROJECT
+from warehouse.config.settings import PREFIX, PROJECT
 
 SAMPLE_EVERY_SECONDS = 0.05
 

@@ -18,11 +18,11 @@ from typing import Annotated
 
 import typer
 
-from models.vocabulary import Log
+from models.enums import Log
 from orchestration import stages
-from orchestration.stages import Warehouse
-from warehouse.sample import write_sample
-from warehouse.settings import PREFIX, load_settings
+from orchestration.stages import AppContext
+from sample_data import write_sample
+from warehouse.config.settings import PREFIX, load_settings
 
 IN_A_ROW = 5
 """Nights of which the median is told: days differ in size by more than ten times."""
@@ -46,7 +46,7 @@ class _Nights:
         write_sample(self._later, sends=sends, days=days, file_format="csv.gz")
         self._dates = sorted(file.name for file in (self._later / Log.SENDS).iterdir())
         os.environ |= {f"{PREFIX}LANDING": str(self._landing), f"{PREFIX}DATA": str(folder / "data")}
-        self._warehouse = Warehouse.of(load_settings())
+        self._warehouse = AppContext.of(load_settings())
 
     def drop(self, days: int) -> None:
         """The files of the next days arrive."""

@@ -23,9 +23,9 @@ import uvicorn
 
 from models.marts import MARTS, SCHEMA, columns
 from reports.app import create_app
-from warehouse.paths import DataPaths
-from warehouse.settings import Settings
-from warehouse.sql import literal
+from warehouse.config.paths import DataPaths
+from warehouse.config.settings import Settings
+from warehouse.duckdb_tools.sql import literal
 
 PORT = 8599
 TRIES = 5

@@ -1,13 +1,13 @@
 """Sample logs in two parts: a history, and the files of the night after it, held back until they are dropped.
 
-Not here: what the logs tell of (`warehouse.sample`).
+Not here: what the logs tell of (`sample_data`).
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.vocabulary import Log
-from warehouse.sample import write_sample
+from models.enums import Log
+from sample_data import write_sample
 
 NIGHTS_TO_CHOOSE_FROM = 14
 """Days differ in size by more than ten times: the night is the one of these nearest to the mean."""

@@ -20,8 +20,8 @@ from pathlib import Path
 import duckdb
 
 from benchmarks.samples import Sample, write_history
-from models.vocabulary import Log
-from warehouse.sample import FIRST_LOG_DATE
+from models.enums import Log
+from sample_data import FIRST_LOG_DATE
 
 DAYS = 37
 ROWS_PER_SEND = 2.6
@@ -381,18 +381,18 @@ def _write(
     """Writes the rows of queries as csv.gz, a file for each day that their column `logged` names."""
     landing.mkdir(parents=True, exist_ok=True)
     for log, query in logs.items():
-        aside = landing.with_name(f".{landing.name}-{log}")
+        temp_path = landing.with_name(f".{landing.name}-{log}")
         connection.execute(
             f"copy (select * replace (strftime(logged, '%Y-%m-%d') as logged) from ({query}))"
-            f" to '{aside}' (format csv, header, compression gzip, partition_by (logged), overwrite)",
+            f" to '{temp_path}' (format csv, header, compression gzip, partition_by (logged), overwrite)",
             parameters or None,
         )
         (landing / log).mkdir(parents=True, exist_ok=True)
-        for folder in sorted(aside.iterdir()):
+        for folder in sorted(temp_path.iterdir()):
             date = folder.name.removeprefix("logged=")
             (file,) = folder.iterdir()
             file.rename(landing / log / (f"{date}.{part}.csv.gz" if part else f"{date}.csv.gz"))
-        shutil.rmtree(aside)
+        shutil.rmtree(temp_path)
 
 
 SHAPES = (

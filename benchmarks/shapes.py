@@ -23,8 +23,8 @@ from benchmarks.measure import StageFailed, Taken, measure_stage
 from benchmarks.samples import Sample
 from benchmarks.shape_logs import SHAPES, Drop, Shape, Zone, ordinary_zone
 from benchmarks.stage import BASELINE_FOLDER
-from warehouse.paths import DataPaths
-from warehouse.settings import PREFIX, Settings
+from warehouse.config.paths import DataPaths
+from warehouse.config.settings import PREFIX, Settings
 
 HISTORY, NIGHT, REBUILD = "history", "a night", "rebuild"
 SLOWEST = 3

@@ -18,12 +18,12 @@ BASELINE_FOLDER = "baseline"
 
 def _refresh_stage(name: str) -> Callable[[], dict]:
     """A stage as the refresh runs it, imported and ready."""
-    from models.vocabulary import Log
+    from models.enums import Log
     from orchestration import stages
-    from warehouse.exports import REPORTS
-    from warehouse.settings import load_settings
+    from warehouse.config.settings import load_settings
+    from warehouse.export.exports import REPORTS
 
-    warehouse = stages.Warehouse.of(load_settings())
+    warehouse = stages.AppContext.of(load_settings())
 
     def admission() -> dict:
         loaded = [file for log in Log for file in stages.load_changed(warehouse, log)]
@@ -45,14 +45,14 @@ def _refresh_stage(name: str) -> Callable[[], dict]:
         return {"failed": [result.name for result in stages.audit_candidate(warehouse) if not result.passed]}
 
     def publish() -> dict:
-        verdict = stages.decide(warehouse)
+        verdict = stages.evaluate_gate(warehouse)
         if not verdict.may_publish:
             raise RuntimeError("held back: " + "; ".join(str(hold) for hold in verdict.holds))
-        stages.publish(warehouse, warehouse.ledger.candidate())
+        stages.publish_candidate(warehouse, warehouse.ledger.candidate())
         return {}
 
     def export() -> dict:
-        return {"rows": sum(getattr(told, "rows", 0) for told in stages.export(warehouse, REPORTS))}
+        return {"rows": sum(getattr(told, "rows", 0) for told in stages.export_reports(warehouse, REPORTS))}
 
     return {
         "admission": admission,
@@ -68,7 +68,7 @@ def _refresh_stage(name: str) -> Callable[[], dict]:
 def _baseline_stage(name: str) -> Callable[[], dict]:
     """A stage of the hand-written script."""
     from benchmarks import baseline
-    from warehouse.settings import load_settings
+    from warehouse.config.settings import load_settings
 
     settings = load_settings()
     folder = settings.data / BASELINE_FOLDER

@@ -19,8 +19,8 @@ import pandera.polars as pa
 import polars as pl
 from pandera.api.polars.types import PolarsData
 
-from models.text import CAMPAIGN_TYPE, CURRENCY, DATE, ID, INTEGER, STRING, TIMESTAMP, TextType, decimal
-from models.vocabulary import Log, OrderStatus, SkipReason
+from models.enums import Log, OrderStatus, SkipReason
+from models.text_types import CAMPAIGN_TYPE, CURRENCY, DATE, ID, INTEGER, STRING, TIMESTAMP, TextType, decimal
 
 Timestamp = Annotated[pl.Datetime, "us", None]
 Money = Annotated[pl.Decimal, 18, 2]

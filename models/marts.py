@@ -16,7 +16,7 @@ import pandera.polars as pa
 import polars as pl
 from pandera.api.polars.types import PolarsData
 
-from models.vocabulary import Attribution, CampaignType, DeliveryStatus, Log, SkipReason
+from models.enums import Attribution, CampaignType, DeliveryStatus, Log, SkipReason
 
 Timestamp = Annotated[pl.Datetime, "us", None]
 Money = Annotated[pl.Decimal, 18, 2]
@@ -357,3 +357,7 @@ def published_key(mart: str, *, is_masked: bool) -> tuple[str, ...]:
 def description(mart: str) -> str:
     """What a mart holds, ending in its grain."""
     return " ".join((MARTS[mart].contract.__doc__ or "").split())
+
+
+CONTACT_REPORTS = ("delivery_status", "skip_reasons", "attributed_unsubscribes")
+"""The scheduled reports of which an export holds what changed."""

@@ -3,7 +3,7 @@
 A number written internationally (`+44 7700 900123`, `00447700900123`) shows its first and last two digits: `+44…23`.
 Digits alone are left as they are: an id or a count cannot be told from a number that lost its plus.
 
-Not here: published marts with masked numbers (`warehouse.publication`), erasure (`warehouse.erasure`).
+Not here: published marts with masked numbers (`warehouse.publish.publication`), erasure (`warehouse.erasure`).
 """
 
 import logging
@@ -40,7 +40,7 @@ def masked(text: str) -> str:
     return _NUMBER.sub(lambda found: masked_number(found.group()), text)
 
 
-def harmless(text: str) -> str:
+def sanitize(text: str) -> str:
     """The text with its numbers masked and its control characters spelled out: what came in a file's name or in a value
     cannot move the cursor, break a line in two or turn the direction of writing.
     """
@@ -52,7 +52,7 @@ class _Mask(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         # Lines after the first are set in: no name of a file can pass for a line of the log.
-        record.msg, record.args = harmless(record.getMessage()).replace("\n", "\n  "), ()
+        record.msg, record.args = sanitize(record.getMessage()).replace("\n", "\n  "), ()
         if record.exc_info:
             record.exc_text = masked(logging.Formatter().formatException(record.exc_info))
             record.exc_info = None
@@ -76,7 +76,7 @@ def mask_error(error: BaseException | None) -> None:
         error = error.__cause__ or error.__context__
 
 
-def masking_errors(stage: Callable[P, R]) -> Callable[P, R]:
+def mask_phone_numbers_in_errors(stage: Callable[P, R]) -> Callable[P, R]:
     """Whatever a stage raises has its numbers masked: before a log, Dagster's history or the ledger hears of it."""
 
     @wraps(stage)

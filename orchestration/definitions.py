@@ -5,7 +5,7 @@ To add an asset, a check or a schedule, add it to the module of its stage in `de
 
 import dagster as dg
 
-from warehouse.settings import PROJECT
+from warehouse.config.settings import PROJECT
 
 
 @dg.definitions

@@ -7,19 +7,21 @@ Not here: the assets (`orchestration/defs`), the facts themselves (`orchestratio
 """
 
 import hashlib
+import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import dagster as dg
 
+from models.enums import Log
 from models.logs import COLUMNS
 from models.marts import MARTS, columns, sql_type
 from models.masking import HIDDEN_COLUMNS, MASKED_COLUMNS
-from models.vocabulary import Log
-from warehouse.column_lineage import Lineage
 from warehouse.ledger import LoadedFile
-from warehouse.settings import PROJECT
+from warehouse.transform.column_lineage import Lineage
 
 COLUMN_SCHEMA, COLUMN_LINEAGE = "dagster/column_schema", "dagster/column_lineage"
 ROW_COUNT, PARTITION_ROW_COUNT = "dagster/row_count", "dagster/partition_row_count"
@@ -34,14 +36,15 @@ def tags(layer: str, column_names: Iterable[str]) -> dict[str, str]:
     return {"domain": DOMAIN, "layer": layer, "personal_data": "yes" if is_personal else "no"}
 
 
-def code_version(*places: str) -> str:
-    """A fingerprint of the code in files and folders of the project: with another one, Dagster says that an asset was
-    made by other code than there is now.
+def code_version(*modules: ModuleType) -> str:
+    """A fingerprint of the source of modules and packages. When it changes, Dagster shows that the asset's code is newer
+    than the asset.
     """
     digest = hashlib.sha256()
-    for place in (PROJECT / name for name in places):
-        for file in [place] if place.is_file() else sorted(place.rglob("*.py")):
-            digest.update(file.read_bytes())
+    for module in modules:
+        file = Path(inspect.getfile(module))
+        for source in sorted(file.parent.rglob("*.py")) if file.name == "__init__.py" else [file]:
+            digest.update(source.read_bytes())
     return digest.hexdigest()[:16]
 
 

@@ -3,7 +3,7 @@
 The text is trimmed, defaults stand in for nulls, values are read as their types, and the pandera contract is checked on
 the whole batch at once. Every rule that a row breaks becomes one reason, naming the column and the rule.
 
-Not here: the rules (`models.logs`, `models.text`), reading files and writing lake and quarantine (`warehouse/`).
+Not here: the rules (`models.logs`, `models.text_types`), reading files and writing lake and quarantine (`warehouse/`).
 """
 
 from collections.abc import Sequence
@@ -13,9 +13,9 @@ from typing import Protocol
 import polars as pl
 from pandera.errors import SchemaErrors
 
+from models.enums import Log
 from models.logs import COLUMNS, CONTRACTS, LogColumn, written
-from models.text import trimmed
-from models.vocabulary import Log
+from models.text_types import trimmed
 
 _NO_TEXT = "no text"
 
@@ -33,7 +33,7 @@ class UnreadableValue(Protocol):
 
 
 @dataclass(frozen=True)
-class Judgement:
+class ValidationResult:
     """What was found in a batch.
 
     `rows` holds every row of the batch, typed as the contract says (null where a value could not be read); `reasons` has
@@ -44,7 +44,7 @@ class Judgement:
     reasons: pl.DataFrame
 
 
-def judge(log: Log, text: pl.DataFrame, unreadable: Sequence[UnreadableValue] = ()) -> Judgement:
+def validate(log: Log, text: pl.DataFrame, unreadable: Sequence[UnreadableValue] = ()) -> ValidationResult:
     """Holds a batch to the contract of its log.
 
     Args:
@@ -70,7 +70,7 @@ def judge(log: Log, text: pl.DataFrame, unreadable: Sequence[UnreadableValue] = 
         broken = []
     except SchemaErrors as errors:
         broken = _broken_rules(log, errors)
-    return Judgement(frame.select(series.name for series in typed), _reasons(log, broken, unreadable))
+    return ValidationResult(frame.select(series.name for series in typed), _reasons(log, broken, unreadable))
 
 
 def _broken_rules(log: Log, errors: SchemaErrors) -> list[pl.DataFrame]:

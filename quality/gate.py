@@ -14,9 +14,9 @@ from datetime import date, datetime
 from shlex import quote
 from typing import Protocol
 
-from models.checks import CheckResult
+from models.check_results import CheckResult
+from models.error_codes import Code
 from models.masking import masked
-from models.runbook import Code
 
 
 class FileFacts(Protocol):
@@ -69,7 +69,7 @@ class Verdict:
         return not self.holds
 
 
-def decide(
+def evaluate_gate(
     expected_checks: Iterable[str],
     recorded: Iterable[CheckResult],
     files: Iterable[FileFacts],
@@ -107,7 +107,7 @@ def decide(
     )
 
 
-def was_held_to_all(expected_checks: Iterable[str], recorded: Iterable[CheckResult]) -> bool:
+def was_fully_checked(expected_checks: Iterable[str], recorded: Iterable[CheckResult]) -> bool:
     """Whether every check of a build was carried out, and none that blocks failed."""
     results = {result.name: result for result in recorded}
     return results.keys() >= set(expected_checks) and all(

@@ -3,7 +3,7 @@
 Pages are plain functions of a request, run in threads, each on the build that is published at that moment.
 
 Not here: what a page shows (`campaign_table`, `campaign`, `exported`), how it looks (`templates`), who starts it
-(`orchestration.commands.reporting`).
+(`orchestration.cli.reports`).
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -32,14 +32,14 @@ from starlette.types import ASGIApp
 
 from models.marts import published_columns
 from models.masking import mask_error, masked_number, masking_logger
-from reports import campaign, campaign_table, charts, exported, freshness, guard, wording
+from reports import campaign, campaign_table, charts, export_requests, formatting, freshness, security
 from reports.csv_download import Selection, csv_of, file_of
-from reports.message import message
-from reports.published import Door, NothingPublished, Published
-from warehouse import spreadsheet
-from warehouse.exports import ON_REQUEST, FileFormat
-from warehouse.paths import DataPaths
-from warehouse.settings import Settings
+from reports.database import NothingPublished, Published, PublishedDatabase
+from reports.message_preview import message
+from warehouse.config.paths import DataPaths
+from warehouse.config.settings import Settings
+from warehouse.export import xlsx
+from warehouse.export.exports import ON_REQUEST, FileFormat
 
 HERE = Path(__file__).parent
 COLUMNS_REMEMBERED = "columns"
@@ -71,31 +71,31 @@ register_url_convertor("anything", Anything())
 class Reports:
     """The pages, over one data folder."""
 
-    def __init__(self, settings: Settings, paths: DataPaths, request_export: exported.RequestExport) -> None:
+    def __init__(self, settings: Settings, paths: DataPaths, request_export: export_requests.RequestExport) -> None:
         self.settings, self.paths = settings, paths
         self.zone = settings.time_zone
-        self.door = Door(settings, paths)
-        self.requests = exported.Requests(request_export)
+        self.door = PublishedDatabase(settings, paths)
+        self.requests = export_requests.Requests(request_export)
         self.templates = Jinja2Templates(directory=HERE / "templates")
         environment = self.templates.env
         environment.trim_blocks = environment.lstrip_blocks = True
         environment.filters |= {
-            "count": wording.count,
-            "money": wording.money,
-            "rate": wording.rate,
-            "size": wording.size,
-            "moment": partial(wording.moment, zone=self.zone),
-            "cell": partial(wording.cell, zone=self.zone),
-            "plain": wording.plain,
-            "short": wording.short,
+            "count": formatting.count,
+            "money": formatting.money,
+            "rate": formatting.rate,
+            "size": formatting.size,
+            "moment": partial(formatting.moment, zone=self.zone),
+            "cell": partial(formatting.cell, zone=self.zone),
+            "plain": formatting.plain,
+            "short": formatting.short,
             "campaign_path": campaign.campaign_path,
             "number": self._number,
         }
         environment.globals |= {
             "zone": settings.report_timezone,
-            "token": guard.TOKEN,
+            "token": security.TOKEN,
             "charts": charts,
-            "labels": exported.LABELS,
+            "labels": export_requests.LABELS,
             "reports": ON_REQUEST,
         }
 
@@ -135,7 +135,7 @@ class Reports:
         # Such an answer names the host that was asked, which behind a login is not the one that the browser knows.
         app.router.redirect_slashes = False
         # Around everything: answers to what went wrong carry the headers, too.
-        return guard.Guarded(app)
+        return security.Guarded(app)
 
     # --- pages
 
@@ -173,7 +173,7 @@ class Reports:
     def campaign_page(self, request: Request) -> Response:
         # A path of dots is no path to a browser: such an id comes in the query.
         campaign_id = request.path_params["campaign_id"] or request.query_params.get("id", "")
-        asked = campaign.Asked.of(campaign_id, request.query_params)
+        asked = campaign.TableQuery.of(campaign_id, request.query_params)
         with self.door.open() as published:
             found = campaign.find(published, campaign_id)
             if found is None:
@@ -199,7 +199,7 @@ class Reports:
             )
 
     def contacts_csv(self, request: Request) -> Response:
-        asked = campaign.Asked.of(request.query_params.get("campaign", ""), request.query_params)
+        asked = campaign.TableQuery.of(request.query_params.get("campaign", ""), request.query_params)
 
         def selection(published: Published) -> Selection:
             where, parameters = campaign.contacts_condition(asked, whole_numbers=self._shows_numbers(published))
@@ -210,7 +210,7 @@ class Reports:
         return self._csv(f"contacts_{asked.tab}", selection)
 
     def skipped_csv(self, request: Request) -> Response:
-        asked = campaign.Asked.of(request.query_params.get("campaign", ""), request.query_params)
+        asked = campaign.TableQuery.of(request.query_params.get("campaign", ""), request.query_params)
         where, parameters = campaign.skipped_condition(asked)
         order = "contact_id, message_id"
         return self._csv(
@@ -229,14 +229,14 @@ class Reports:
     def _show_exports(self, request: Request, published: Published | None, **words: Any) -> Response:
         # Before the files: what is said to be exported is listed.
         is_any_open, asked_for = self.requests.is_any_open, [(one, one.state) for one in self.requests.asked]
-        files = exported.exported_files(self.paths, self.settings.export_retention_days)
+        files = export_requests.exported_files(self.paths, self.settings.export_retention_days)
         masks = not self.settings.reports_show_numbers
         return self._page(
             request,
             "exports.html",
             published,
             files=files,
-            names=exported.names_of(published, files) if published else {},
+            names=export_requests.names_of(published, files) if published else {},
             is_any_open=is_any_open,
             asked_for=asked_for,
             masks=masks,
@@ -246,7 +246,7 @@ class Reports:
     async def request_export(self, request: Request) -> Response:
         form = await _form(request)
         report = form.get("report", "")
-        if not guard.is_ours(request, form.get("token", "")):
+        if not security.is_ours(request, form.get("token", "")):
             raise HTTPException(
                 403, "This page was open since before the last start. Open it again, and ask once more."
             )
@@ -259,15 +259,15 @@ class Reports:
 
     def download(self, request: Request) -> Response:
         wanted = request.path_params["report"], request.path_params["file"]
-        files = exported.exported_files(self.paths, self.settings.export_retention_days)
+        files = export_requests.exported_files(self.paths, self.settings.export_retention_days)
         # Looked up among what lies there: no part of the request becomes a path.
         found = next((export for export in files if (export.report, export.file) == wanted), None)
         if found is None:
             raise HTTPException(404, "This export is not there any more, or never was.")
-        blocks = file_of(self.paths.at_hand(found.place), masks=not self.settings.reports_show_numbers)
+        blocks = file_of(self.paths.local_copy(found.place), masks=not self.settings.reports_show_numbers)
         try:
             return _file_response(chain([next(blocks, b"")], blocks), found.file)
-        except spreadsheet.NotOurs as error:
+        except xlsx.UnknownXlsxLayout as error:
             raise HTTPException(404, "Another program has saved this export since: ask for it once more.") from error
 
     # --- what went wrong
@@ -305,9 +305,9 @@ class Reports:
         }
         return self.templates.TemplateResponse(request, template, {**head, **shown}, status_code=status)
 
-    def _asked(self, request: Request) -> campaign_table.Asked:
+    def _asked(self, request: Request) -> campaign_table.TableQuery:
         chosen = request.query_params.getlist("columns") or request.cookies.get(COLUMNS_REMEMBERED, "").split(".")
-        return campaign_table.Asked.of(request.query_params, chosen)
+        return campaign_table.TableQuery.of(request.query_params, chosen)
 
     def _shows_numbers(self, published: Published) -> bool:
         """Whether numbers are shown in whole, and so may be found by a part of one."""
@@ -352,6 +352,6 @@ async def _form(request: Request) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
 
 
-def create_app(settings: Settings, paths: DataPaths, request_export: exported.RequestExport) -> ASGIApp:
+def create_app(settings: Settings, paths: DataPaths, request_export: export_requests.RequestExport) -> ASGIApp:
     """The application over a data folder; `request_export` writes an export that was asked for."""
     return Reports(settings, paths, request_export).app()

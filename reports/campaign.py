@@ -2,7 +2,7 @@
 
 Contacts are paged, counted and searched by the database; no page holds more than one page of them.
 
-Not here: how it looks (`reports/templates`), how numbers are masked in a page (`reports.wording`).
+Not here: how it looks (`reports/templates`), how numbers are masked in a page (`reports.formatting`).
 """
 
 from collections.abc import Mapping
@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from models.enums import DeliveryStatus, SkipReason
 from models.marts import NUMBER, NUMBER_HASH
-from models.vocabulary import DeliveryStatus, SkipReason
 from reports.campaign_table import whole_number
-from reports.published import DATABASE, MARTS, Published, Row
+from reports.database import DATABASE, MARTS, Published, Row
 
 PAGE_SIZE = 50
 
@@ -68,7 +68,7 @@ TILES = (
 
 
 @dataclass(frozen=True)
-class Asked:
+class TableQuery:
     """What a person asked of a campaign's report. What makes no sense in a link is passed over."""
 
     campaign_id: str
@@ -79,7 +79,7 @@ class Asked:
     skipped_page: int = 1
 
     @classmethod
-    def of(cls, campaign_id: str, query: Mapping[str, str]) -> "Asked":
+    def of(cls, campaign_id: str, query: Mapping[str, str]) -> "TableQuery":
         tab, reason = query.get("tab", ""), query.get("reason", "")
         return cls(
             campaign_id,
@@ -98,7 +98,7 @@ class Asked:
         """The link that asks for this, with changes; `path` is that of the page where none is given."""
         asked = replace(self, **changes)
         query = {
-            "tab": asked.tab if asked.tab != Asked.tab else "",
+            "tab": asked.tab if asked.tab != TableQuery.tab else "",
             "search": asked.search,
             "page": str(asked.page) if asked.page > 1 else "",
             "reason": asked.skip_reason,
@@ -166,14 +166,14 @@ def find(published: Published, campaign_id: str) -> Campaign | None:
 # --- contacts
 
 
-def contacts_condition(asked: Asked, *, whole_numbers: bool) -> tuple[str, dict[str, Any]]:
+def contacts_condition(asked: TableQuery, *, whole_numbers: bool) -> tuple[str, dict[str, Any]]:
     """The contacts of the tab that the search leaves, as an SQL condition and its parameters."""
     parameters = {"campaign_id": asked.campaign_id, "status": str(asked.tab)}
     found, more = _search(asked.search, whole_numbers=whole_numbers)
     return f"where campaign_id = $campaign_id and delivery_status = $status{found}", parameters | more
 
 
-def skipped_condition(asked: Asked) -> tuple[str, dict[str, Any]]:
+def skipped_condition(asked: TableQuery) -> tuple[str, dict[str, Any]]:
     """The skipped messages of the reason chosen, or of all."""
     parameters = {"campaign_id": asked.campaign_id}
     if not asked.skip_reason:
@@ -195,7 +195,7 @@ def _search(words: str, *, whole_numbers: bool) -> tuple[str, dict[str, Any]]:
     return f" and (contains(lower(contact_id), lower($search)) or {by_number})", {"search": words, **used}
 
 
-def contacts(published: Published, asked: Asked, count: int, *, whole_numbers: bool) -> Page:
+def contacts(published: Published, asked: TableQuery, count: int, *, whole_numbers: bool) -> Page:
     """A page of the contacts of a tab, in order of their ids. `count` is how many the tab holds, by the overview."""
     where, parameters = contacts_condition(asked, whole_numbers=whole_numbers)
     return _page(
@@ -203,7 +203,7 @@ def contacts(published: Published, asked: Asked, count: int, *, whole_numbers: b
     )
 
 
-def skipped(published: Published, asked: Asked) -> Page:
+def skipped(published: Published, asked: TableQuery) -> Page:
     """A page of the skipped messages, in order of contacts."""
     where, parameters = skipped_condition(asked)
     return _page(published, "skip_reasons", "contact_id, message_id", where, parameters, asked.skipped_page, None)

@@ -12,10 +12,10 @@ from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
+from models.enums import CampaignType
 from models.marts import MartColumn, columns
-from models.vocabulary import CampaignType
-from reports.published import MARTS, Published, Row
-from warehouse.exports import CAMPAIGN_REPORT_COLUMNS
+from reports.database import MARTS, Published, Row
+from warehouse.export.exports import CAMPAIGN_REPORT_COLUMNS
 
 COLUMNS: dict[str, MartColumn] = {
     name: column for name in CAMPAIGN_REPORT_COLUMNS for column in columns("campaign_metrics") if column.name == name
@@ -42,7 +42,7 @@ CAMPAIGNS_CHARTED = 12
 
 
 @dataclass(frozen=True)
-class Asked:
+class TableQuery:
     """What a person asked of the table. What makes no sense in a link is passed over."""
 
     search: str = ""
@@ -56,7 +56,7 @@ class Asked:
     chart: str = CHARTED[0]
 
     @classmethod
-    def of(cls, query: Mapping[str, str], chosen: Sequence[str]) -> "Asked":
+    def of(cls, query: Mapping[str, str], chosen: Sequence[str]) -> "TableQuery":
         """What a link says; `chosen` are the columns, of the link or remembered."""
         sort = query.get("sort", "")
         return cls(
@@ -83,10 +83,10 @@ class Asked:
             ("type", asked.campaign_type),
             ("from", asked.sent_from.isoformat() if asked.sent_from else ""),
             ("to", asked.sent_to.isoformat() if asked.sent_to else ""),
-            ("sort", asked.sort if asked.sort != Asked.sort else ""),
+            ("sort", asked.sort if asked.sort != TableQuery.sort else ""),
             ("order", "" if asked.descending else "asc"),
             ("page", str(asked.page) if asked.page > 1 else ""),
-            ("chart", asked.chart if asked.chart != Asked.chart else ""),
+            ("chart", asked.chart if asked.chart != TableQuery.chart else ""),
         ]
         if asked.columns != SHOWN_AT_FIRST:
             query += [("columns", name) for name in asked.columns]
@@ -119,7 +119,7 @@ class Table:
         return self.first + len(self.campaigns) - 1
 
 
-def table(published: Published, asked: Asked, zone: ZoneInfo) -> Table:
+def table(published: Published, asked: TableQuery, zone: ZoneInfo) -> Table:
     """A page of the table, and the totals of all that the filters leave."""
     where, parameters = condition(asked, zone)
     sums = ", ".join(f"coalesce(sum({name}), 0) as {name}" for name in SUMS)
@@ -140,7 +140,7 @@ def table(published: Published, asked: Asked, zone: ZoneInfo) -> Table:
     return Table(campaigns, count, totals, page, pages, charted)
 
 
-def condition(asked: Asked, zone: ZoneInfo) -> tuple[str, dict[str, Any]]:
+def condition(asked: TableQuery, zone: ZoneInfo) -> tuple[str, dict[str, Any]]:
     """The filters as an SQL condition and its parameters."""
     parts, parameters = [], {}
     if asked.search:
@@ -159,7 +159,7 @@ def condition(asked: Asked, zone: ZoneInfo) -> tuple[str, dict[str, Any]]:
     return (f"where {' and '.join(parts)}" if parts else ""), parameters
 
 
-def order(asked: Asked) -> str:
+def order(asked: TableQuery) -> str:
     """What to sort by; what is not known comes last either way."""
     return f"{asked.sort} {'desc' if asked.descending else 'asc'} nulls last, campaign_id"
 

@@ -3,7 +3,7 @@
 Cells are those of the exports: no text can be taken for a formula where that is set. Exports that lie there already, CSV or
 spreadsheet, go out with their numbers masked, where pages mask them.
 
-Not here: which rows (the pages say), exports that are kept (`warehouse.exports`).
+Not here: which rows (the pages say), exports that are kept (`warehouse.export.exports`).
 """
 
 import os
@@ -19,9 +19,9 @@ import duckdb
 
 from models.marts import NUMBER, MartColumn
 from models.masking import WORDS_COLUMNS, masked, masked_number
-from reports.published import MARTS, Published
-from warehouse import spreadsheet
-from warehouse.exports import FileFormat, _cell
+from reports.database import MARTS, Published
+from warehouse.export import xlsx
+from warehouse.export.exports import FileFormat, _cell
 
 _BLOCK = 1 << 18
 _NUMBER_TEXT = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -100,16 +100,16 @@ def _written(connection: duckdb.DuckDBPyConnection, statement: str, parameters: 
         raise failed[0]
 
 
-def file_of(at_hand: AbstractContextManager[Path], *, masks: bool) -> Iterator[bytes]:
+def file_of(local_copy: AbstractContextManager[Path], *, masks: bool) -> Iterator[bytes]:
     """An export as it lies there, or with its numbers masked: whatever cell holds nothing but a number, and those in
     a person's own words.
 
     Raises:
-        NotOurs: it is a spreadsheet that another program has saved since: nobody can tell where its numbers are.
+        UnknownXlsxLayout: it is a spreadsheet that another program has saved since: nobody can tell where its numbers are.
     """
-    with at_hand as place:
+    with local_copy as place:
         if masks and place.suffix == f".{FileFormat.XLSX}":
-            yield from spreadsheet.with_texts(place, _masked_text)
+            yield from xlsx.with_texts(place, _masked_text)
         else:
             yield from _bytes_of(place, masks=masks)
 

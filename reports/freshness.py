@@ -8,10 +8,10 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 
-from models.masking import harmless
-from models.runbook import Code
+from models.error_codes import Code
+from models.masking import sanitize
+from warehouse.config.paths import DataPaths
 from warehouse.ledger import Ledger
-from warehouse.paths import DataPaths
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def last_refresh(paths: DataPaths) -> LastRefresh | None:
         return None
     if refresh is None:
         return None
-    lines = [harmless(line) for line in refresh.message.splitlines() if line.strip()]
+    lines = [sanitize(line) for line in refresh.message.splitlines() if line.strip()]
     codes = dict.fromkeys(
         Code(found[1]) for line in lines if (found := re.match(r"([a-z-]+): ", line)) and found[1] in list(Code)
     )

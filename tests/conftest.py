@@ -12,7 +12,7 @@ import pytest
 
 import tests.examples  # noqa: F401  registers the profile of `make torture`
 from tests.running import CASES, RefreshedWarehouse, refresh_in_process
-from warehouse import settings
+from warehouse.config import settings
 
 MEMORY = Path("/dev/shm")
 ENOUGH_MEMORY = 8 << 30

@@ -17,13 +17,13 @@ from typing import Any
 
 import polars as pl
 
-from models.vocabulary import Log
-from quality.admission import Judgement, judge
-from warehouse.drafts import ROWS_PER_BATCH, Judge
-from warehouse.landing import LandingFile, scan
+from models.enums import Log
+from quality.admission import ValidationResult, validate
+from warehouse.config.paths import DataPaths
+from warehouse.ingest.load import load
+from warehouse.ingest.staging import ROWS_PER_BATCH, Validator
+from warehouse.landing.scan import LandingFile, scan
 from warehouse.ledger import Ledger, LoadedFile
-from warehouse.loading import load
-from warehouse.paths import DataPaths
 
 LITTLE = 80_000
 """So many bytes are worth a loader in these tests: two small files."""
@@ -34,22 +34,26 @@ THREE_FILES_A_TASK = {"bytes_worth_a_loader": 400_000, "batch_rows": 1}
 PATIENCE_SECONDS = 120
 
 
-def load_log(landing: Path, data: Path, log: Log, loaders: int, judge: Judge = judge, **how: int) -> list[LoadedFile]:
+def load_log(
+    landing: Path, data: Path, log: Log, loaders: int, validate: Validator = validate, **how: int
+) -> list[LoadedFile]:
     """Loads what is new of a log."""
-    return load_files(data, Ledger(DataPaths(data).ledger).untaken(scan(landing).of(log)), loaders, judge, **how)
+    return load_files(
+        data, Ledger(DataPaths(data).ledger).pending_files(scan(landing).of(log)), loaders, validate, **how
+    )
 
 
 def load_files(
     data: Path,
     files: Iterable[LandingFile],
     loaders: int,
-    judge: Judge = judge,
+    validate: Validator = validate,
     bytes_worth_a_loader: int = LITTLE,
     batch_rows: int = ROWS_PER_BATCH,
 ) -> list[LoadedFile]:
     paths = DataPaths(data)
     ledger = Ledger(paths.ledger)
-    return load(paths, ledger, files, judge, batch_rows, loaders=loaders, bytes_worth_a_loader=bytes_worth_a_loader)
+    return load(paths, ledger, files, validate, batch_rows, loaders=loaders, bytes_worth_a_loader=bytes_worth_a_loader)
 
 
 def left_by(data: Path) -> dict[str, Any]:
@@ -81,7 +85,7 @@ def _rows(ledger: Path, table: str) -> list[str]:
 # --- judges
 
 
-def meeting(folder: Path, several: int = 2) -> Judge:
+def meeting(folder: Path, several: int = 2) -> Validator:
     """A judge that says who judges, and goes on when so many processes have come to it."""
     return partial(_meeting, folder, several)
 
@@ -90,7 +94,7 @@ _batches = count()
 """In a loader, those that came to be judged."""
 
 
-def waiting(folder: Path) -> Judge:
+def waiting(folder: Path) -> Validator:
     """A judge that says who judges, once it has judged something, and then never comes to an end."""
     return partial(_waiting, folder)
 
@@ -108,63 +112,65 @@ def wait_for(folder: Path, several: int) -> set[int]:
     return met(folder)
 
 
-def _meeting(folder: Path, several: int, log: Log, text: pl.DataFrame, faults: Any) -> Judgement:
+def _meeting(folder: Path, several: int, log: Log, text: pl.DataFrame, faults: Any) -> ValidationResult:
     (folder / str(os.getpid())).touch()
     wait_for(folder, several)
-    return judge(log, text, faults)
+    return validate(log, text, faults)
 
 
-def _waiting(folder: Path, log: Log, text: pl.DataFrame, faults: Any) -> Judgement:
+def _waiting(folder: Path, log: Log, text: pl.DataFrame, faults: Any) -> ValidationResult:
     if next(_batches) == 0:
-        return judge(log, text, faults)
+        return validate(log, text, faults)
     (folder / str(os.getpid())).touch()
     time.sleep(PATIENCE_SECONDS)
     raise AssertionError("nobody ended this process")
 
 
-def dying_of(contact_id: str) -> Judge:
+def dying_of(contact_id: str) -> Validator:
     """A judge whose process is killed when a row of this contact comes."""
     return partial(_dying_of, contact_id)
 
 
-def _dying_of(contact_id: str, log: Log, text: pl.DataFrame, faults: Any) -> Judgement:
+def _dying_of(contact_id: str, log: Log, text: pl.DataFrame, faults: Any) -> ValidationResult:
     if contact_id in text["contact_id"]:
         os.kill(os.getpid(), signal.SIGKILL)
-    return judge(log, text, faults)
+    return validate(log, text, faults)
 
 
-def failing_of(contact_id: str, error: Exception) -> Judge:
+def failing_of(contact_id: str, error: Exception) -> Validator:
     """A judge that fails when a row of this contact comes."""
     return partial(_failing_of, contact_id, error)
 
 
-def _failing_of(contact_id: str, error: Exception, log: Log, text: pl.DataFrame, faults: Any) -> Judgement:
+def _failing_of(contact_id: str, error: Exception, log: Log, text: pl.DataFrame, faults: Any) -> ValidationResult:
     if contact_id in text["contact_id"]:
         raise error
-    return judge(log, text, faults)
+    return validate(log, text, faults)
 
 
-def acting(changes: dict[str, tuple[Path, bytes | None]]) -> Judge:
+def acting(changes: dict[str, tuple[Path, bytes | None]]) -> Validator:
     """A judge during whose work on a row of a contact a file gets other content, or is gone."""
     return partial(_acting, changes)
 
 
-def _acting(changes: dict[str, tuple[Path, bytes | None]], log: Log, text: pl.DataFrame, faults: Any) -> Judgement:
+def _acting(
+    changes: dict[str, tuple[Path, bytes | None]], log: Log, text: pl.DataFrame, faults: Any
+) -> ValidationResult:
     for contact_id in set(text["contact_id"]) & changes.keys():
         file, content = changes[contact_id]
         if content is None:
             file.unlink()
         else:
             file.write_bytes(content)
-    return judge(log, text, faults)
+    return validate(log, text, faults)
 
 
-def rejecting_twice(contact_id: str) -> Judge:
+def rejecting_twice(contact_id: str) -> Validator:
     """A judge that loses count where a row of this contact comes."""
     return partial(_rejecting_twice, contact_id)
 
 
-def _rejecting_twice(contact_id: str, log: Log, text: pl.DataFrame, faults: Any) -> Judgement:
-    judgement = judge(log, text, faults)
+def _rejecting_twice(contact_id: str, log: Log, text: pl.DataFrame, faults: Any) -> ValidationResult:
+    judgement = validate(log, text, faults)
     times = 2 if contact_id in text["contact_id"] else 1
-    return Judgement(judgement.rows, pl.concat([judgement.reasons] * times))
+    return ValidationResult(judgement.rows, pl.concat([judgement.reasons] * times))

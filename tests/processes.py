@@ -13,14 +13,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from warehouse.settings import PROJECT
+from warehouse.config.settings import PROJECT
 
 processes = multiprocessing.get_context("forkserver")
 processes.set_forkserver_preload(
     [
         "tests.fault.killing",
-        "orchestration.cli",
-        "orchestration.running",
+        "orchestration.cli.main",
+        "orchestration.run_refresh",
         "orchestration.definitions",
         # What production code, pandera, Dagster and dbt import only when they need it, too.
         "pandera.strategies.base_strategies",
@@ -52,6 +52,6 @@ def _command_line(environment: dict[str, str], arguments: tuple[str, ...], out: 
     os.environ.update(environment)
     os.chdir(PROJECT)
     sys.argv = ["sendmart", *arguments]
-    from orchestration.cli import main
+    from orchestration.cli.main import main
 
     main()

@@ -16,13 +16,12 @@ from typing import Any
 import duckdb
 import pytest
 
-from models.marts import DBT_MARTS
-from orchestration.stages import Warehouse, find_work
+from models.marts import CONTACT_REPORTS, DBT_MARTS
+from orchestration.stages import AppContext, plan_refresh
 from tests.processes import run_command_line
-from warehouse.export_scope import CONTACT_REPORTS
+from warehouse.config.paths import DataPaths
+from warehouse.config.settings import PREFIX, load_settings
 from warehouse.ledger import Refresh, now
-from warehouse.paths import DataPaths
-from warehouse.settings import PREFIX, load_settings
 
 CASES = Path(__file__).parent / "cases"
 SENDMART = Path(sys.executable).parent / "sendmart"
@@ -33,7 +32,7 @@ class RefreshedWarehouse:
     """A warehouse after a refresh, and how that ended."""
 
     landing: Path
-    warehouse: Warehouse
+    warehouse: AppContext
     outcome: str
     message: str
     environment: dict[str, str]
@@ -57,13 +56,13 @@ def environment(variables: dict[str, str]):
 
 def refresh_in_process(data: Path, landing: Path, **settings: str) -> RefreshedWarehouse:
     """Runs the real Dagster refresh job in this process, as `sendmart refresh` does."""
-    from orchestration.running import run_refresh
+    from orchestration.run_refresh import run_refresh
 
     variables = environment_of(data, landing, **settings)
     with environment(variables):
-        warehouse = Warehouse.of(load_settings())
-        work = find_work(warehouse)
-        ended = Refresh(now(), now(), "nothing new", "") if work.is_nothing else run_refresh(warehouse, work)
+        warehouse = AppContext.of(load_settings())
+        work = plan_refresh(warehouse)
+        ended = Refresh(now(), now(), "nothing new", "") if work.is_empty else run_refresh(warehouse, work)
         return RefreshedWarehouse(landing, warehouse, ended.outcome, ended.message, variables)
 
 

@@ -10,10 +10,12 @@ from typing import Any
 
 import dagster as dg
 
+import models.marts
+import quality.audit
 from models.marts import DBT_MARTS
 from orchestration import metadata, stages
 from orchestration.defs.build import check_of
-from orchestration.defs.common import OWNERS, POOL, tried_again
+from orchestration.defs.shared import OWNERS, POOL, retry_transient
 from orchestration.resources import WarehouseResource
 from quality.audit import expected_checks
 
@@ -35,7 +37,7 @@ MARTS = [dg.AssetKey(["marts", mart]) for mart in DBT_MARTS]
     pool=POOL,
     kinds={"pandera", "greatexpectations"},
     tags=metadata.tags("audit", ()),
-    code_version=metadata.code_version("quality/audit", "models/marts.py"),
+    code_version=metadata.code_version(quality.audit, models.marts),
     description="The candidate's marts held to their contracts (pandera) and to what is expected of them (Great"
     " Expectations). Invariants block publication, volumes and rates warn.",
     check_specs=[
@@ -43,7 +45,7 @@ MARTS = [dg.AssetKey(["marts", mart]) for mart in DBT_MARTS]
         for name in sorted(expected_checks())
     ],
 )
-@tried_again
+@retry_transient
 def candidate_audit(warehouse: WarehouseResource) -> Iterator[Any]:
     opened = warehouse.open()
     results = stages.audit_candidate(opened)

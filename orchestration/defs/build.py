@@ -4,7 +4,7 @@ One step builds the models and then runs the tests, in this process, so that a f
 to look at. Where the candidate at hand is what a build would give, and was published, there is nothing to do and
 everything after it is passed over.
 
-Not here: the models (`dbt_project/`), how dbt is run (`warehouse.dbt`).
+Not here: the models (`dbt_project/`), how dbt is run (`warehouse.transform.dbt_runner`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,17 +14,17 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
 
-from models.checks import CheckResult
+from models.check_results import CheckResult
 from orchestration import metadata, stages
-from orchestration.defs.common import OWNERS, POOL, tried_again
+from orchestration.defs.shared import OWNERS, POOL, retry_transient
 from orchestration.resources import WarehouseResource
-from orchestration.stages import Warehouse
-from warehouse.build import BuiltNode, built_marts, built_tables
-from warehouse.column_lineage import column_lineage
-from warehouse.dbt import DBT_PROJECT, dbt_manifest
+from orchestration.stages import AppContext
+from warehouse.config.settings import load_settings
 from warehouse.ledger import Build
-from warehouse.rebuilding import code_fingerprint
-from warehouse.settings import load_settings
+from warehouse.transform.build import BuiltNode, built_marts, built_tables
+from warehouse.transform.column_lineage import column_lineage
+from warehouse.transform.dbt_runner import DBT_PROJECT, dbt_manifest
+from warehouse.transform.fingerprints import code_fingerprint
 
 
 class BuildConfig(dg.Config):
@@ -75,7 +75,7 @@ class Translator(DagsterDbtTranslator):
 
 
 def _manifest() -> dict[str, Any]:
-    opened = Warehouse.of(load_settings())
+    opened = AppContext.of(load_settings())
     return dbt_manifest(opened.settings, opened.paths)
 
 
@@ -87,7 +87,7 @@ _ASSETS = {name: _TRANSLATOR.get_asset_key(node) for name, node in {**_NODES, **
 
 
 @dbt_assets(manifest=_MANIFEST, name="build", dagster_dbt_translator=_TRANSLATOR, pool=POOL)
-@tried_again
+@retry_transient
 def dbt_build(context: dg.AssetExecutionContext, config: BuildConfig, warehouse: WarehouseResource) -> Iterator[Any]:
     opened = warehouse.open()
     candidate = opened.ledger.candidate()
@@ -109,7 +109,7 @@ def dbt_build(context: dg.AssetExecutionContext, config: BuildConfig, warehouse:
             yield check_of(check_key, results[check_key.name])
 
 
-def _shown(warehouse: Warehouse, candidate: Build, built: list[BuiltNode]) -> dict[dg.AssetKey, dict[str, Any]]:
+def _shown(warehouse: AppContext, candidate: Build, built: list[BuiltNode]) -> dict[dg.AssetKey, dict[str, Any]]:
     """What there is to tell of each model: its columns and where they come from, rows, how long it took, a few rows."""
     marts, tables, lineage = (
         built_marts(warehouse.paths),

@@ -2,7 +2,7 @@
 
 A report that is only exported when somebody asks for it is in a group of its own, which no job runs.
 
-Not here: how an export is written and what may be deleted (`warehouse.exports`).
+Not here: how an export is written and what may be deleted (`warehouse.export.exports`).
 """
 
 from collections.abc import Iterator
@@ -10,16 +10,17 @@ from collections.abc import Iterator
 import dagster as dg
 from pydantic import Field
 
+import warehouse.export
 from models.marts import columns, description
 from orchestration import metadata, stages
-from orchestration.defs.common import OWNERS, POOL, tried_again
 from orchestration.defs.publication import PUBLISHED_MARTS
+from orchestration.defs.shared import OWNERS, POOL, retry_transient
 from orchestration.resources import WarehouseResource
-from warehouse.exports import ON_REQUEST, REPORTS, FileFormat, Unchanged
+from warehouse.export.exports import ON_REQUEST, REPORTS, FileFormat, Unchanged
 
 GROUP, GROUP_ON_REQUEST = "exports", "exports_on_request"
 
-_CODE = metadata.code_version("warehouse/exports.py", "warehouse/export_scope.py", "warehouse/spreadsheet.py")
+_CODE = metadata.code_version(warehouse.export)
 
 
 class ExportConfig(dg.Config):
@@ -49,12 +50,12 @@ def _asset_of(report: str) -> dg.AssetsDefinition:
         output_required=False,
         description=f"CSV or spreadsheet of the published mart. {description(report)}",
     )
-    @tried_again
+    @retry_transient
     def export(config: ExportConfig, warehouse: WarehouseResource) -> Iterator[dg.MaterializeResult]:
         opened = warehouse.open()
         if config.only_new and report not in stages.unexported(opened):
             return
-        for told in stages.export(
+        for told in stages.export_reports(
             opened,
             [report],
             all_campaigns=config.all_campaigns,
@@ -62,11 +63,11 @@ def _asset_of(report: str) -> dg.AssetsDefinition:
             file_format=FileFormat(config.format),
         ):
             if isinstance(told, Unchanged):
-                yield dg.MaterializeResult(metadata={"holds": stages.in_words(told)})
+                yield dg.MaterializeResult(metadata={"holds": stages.describe(told)})
                 continue
             place = opened.paths.exports / report / told.file
             shown = {
-                "holds": stages.in_words(told),
+                "holds": stages.describe(told),
                 "path": dg.MetadataValue.path(str(place)),
                 "bytes": place.stat().st_size,
                 metadata.ROW_COUNT: told.rows,
@@ -90,7 +91,7 @@ def _asset_of(report: str) -> dg.AssetsDefinition:
     code_version=_CODE,
     description="Deletes exports older than SENDMART_EXPORT_RETENTION_DAYS, by the moment in their name.",
 )
-@tried_again
+@retry_transient
 def pruned(warehouse: WarehouseResource) -> dg.MaterializeResult:
     deleted = stages.prune_exports(warehouse.open())
     return dg.MaterializeResult(metadata={"deleted": len(deleted), "files": ", ".join(deleted[:50]) or "none"})

@@ -5,7 +5,7 @@ A log's check `on_time` names the days that are late. The check `current` of the
 by the last good refresh, as the ledger has it. A freshness policy of Dagster's would go by the last materialisation, and
 a night that finds nothing new materialises nothing: it could not be told from a night that did not run.
 
-Not here: which days are late (`warehouse.lateness`), who is told, and how (`orchestration.alerts`).
+Not here: which days are late (`warehouse.landing.completeness`), who is told, and how (`orchestration.notifications`).
 """
 
 import json
@@ -15,11 +15,11 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 from dagster._core.scheduler.instigation import TickStatus
 
-from models.vocabulary import Log
-from orchestration import alerts, stages
+from models.enums import Log
+from orchestration import notifications, stages
 from orchestration.resources import WarehouseResource
-from warehouse import lateness
-from warehouse.exports import REPORTS
+from warehouse.export.exports import REPORTS
+from warehouse.landing import completeness
 from warehouse.ledger import now
 
 WATCH_EVERY_SECONDS = 600
@@ -56,7 +56,7 @@ CURRENT = {
 
 def _on_time(days: Iterable[date], log: Log) -> dict:
     days = list(days)
-    told = ", ".join(lateness.in_lines({log: days}, [log])) or "none"
+    told = ", ".join(completeness.in_lines({log: days}, [log])) or "none"
     return {
         "passed": not days,
         "check_name": ON_TIME[log].name,
@@ -73,7 +73,7 @@ def _current(as_of: datetime, asset: str) -> dict:
         "check_name": CURRENT[asset].name,
         "asset_key": CURRENT[asset].asset_key,
         "severity": dg.AssetCheckSeverity.ERROR if age >= FAIL_AFTER else dg.AssetCheckSeverity.WARN,
-        "metadata": {"current_as_of": dg.MetadataValue.timestamp(as_of), "hours": round(age / HOUR, 1)},
+        "metadata": {"freshness_times": dg.MetadataValue.timestamp(as_of), "hours": round(age / HOUR, 1)},
     }
 
 
@@ -91,7 +91,7 @@ def figures_current(
     context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource
 ) -> Iterator[dg.AssetCheckResult]:
     """Tells as of when the published marts and the exports are."""
-    for asset, as_of in stages.current_as_of(warehouse.open()).items():
+    for asset, as_of in stages.freshness_times(warehouse.open()).items():
         if CURRENT[asset].key in context.selected_asset_check_keys:
             yield dg.AssetCheckResult(**_current(as_of, asset))
 
@@ -104,11 +104,11 @@ def figures_current(
 )
 def watch(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
     opened = warehouse.open()
-    late, as_of = stages.late_days(opened), stages.current_as_of(opened)
-    alerts.of_late_logs(opened, late)
+    late, as_of = stages.late_days(opened), stages.freshness_times(opened)
+    notifications.of_late_logs(opened, late)
     stale = {asset: moment for asset, moment in as_of.items() if now() - moment >= FAIL_AFTER}
-    alerts.of_stale_figures(opened, stale)
-    alerts.of_triggers(opened, _failing(context))
+    notifications.of_stale_figures(opened, stale)
+    notifications.of_triggers(opened, _failing(context))
     found = [_on_time(late.get(log, ()), log) for log in Log]
     found += [_current(moment, asset) for asset, moment in as_of.items()]
     # Noted are changes: of the days that are late, or from one colour to another.

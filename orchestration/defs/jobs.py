@@ -9,9 +9,9 @@ Not here: what starts a refresh by day (`landing`).
 import dagster as dg
 
 from orchestration.defs.exports import GROUP, GROUP_ON_REQUEST
-from orchestration.running import STARTED_BY
-from warehouse.exports import REPORTS
-from warehouse.settings import load_settings
+from orchestration.run_refresh import STARTED_BY
+from warehouse.config.settings import load_settings
+from warehouse.export.exports import REPORTS
 
 refresh = dg.define_asset_job(
     "refresh",

@@ -15,21 +15,26 @@ from typing import Any
 
 import dagster as dg
 
+import models.enums
+import models.logs
+import models.text_types
+import quality.admission
+import warehouse.ingest.readers
+from models.enums import Log
 from models.logs import COLUMNS, CONTRACTS
-from models.masking import harmless
-from models.vocabulary import Log
+from models.masking import sanitize
 from orchestration import metadata, stages
-from orchestration.defs.common import OWNERS, POOL, tried_again
+from orchestration.defs.shared import OWNERS, POOL, retry_transient
 from orchestration.resources import WarehouseResource
-from warehouse import lateness
-from warehouse.lake import lake_preview
+from warehouse.config.settings import load_settings
+from warehouse.lake.tables import lake_preview
+from warehouse.landing import completeness
 from warehouse.ledger import LoadedFile
-from warehouse.quarantine import Reason, reasons_of
-from warehouse.settings import load_settings
+from warehouse.quarantine.summary import Reason, reasons_of
 
 MOST_DATES_REPORTED = 100
-"""An event costs 30 to 50 ms on SQLite: of a long history, the refresh reports the sum, and the sensor `loaded_dates` the
-dates, a few at a time.
+"""An event costs 30 to 50 ms on SQLite: of a long history, the refresh reports the sum, and the sensor
+`backfill_materializations` reports the dates, a few at a time.
 """
 
 MOST_REASONS = 10
@@ -39,9 +44,7 @@ MOST_REASONS = 10
 log_dates = dg.DailyPartitionsDefinition(start_date=load_settings().first_log_date.isoformat(), end_offset=1)
 
 
-_CODE = metadata.code_version(
-    "models/logs.py", "models/text.py", "models/vocabulary.py", "quality/admission.py", "warehouse/readers"
-)
+_CODE = metadata.code_version(models.logs, models.text_types, models.enums, quality.admission, warehouse.ingest.readers)
 
 
 class LoadConfig(dg.Config):
@@ -113,7 +116,7 @@ def _asset_of(log: Log) -> dg.AssetsDefinition:
         " that is missing had no file.",
         check_specs=[check],
     )
-    @tried_again
+    @retry_transient
     def load(context: dg.AssetExecutionContext, config: LoadConfig, warehouse: WarehouseResource) -> Iterator[Any]:
         opened = warehouse.open()
         dates = _dates_of(context)
@@ -127,7 +130,7 @@ def _asset_of(log: Log) -> dg.AssetsDefinition:
         ignored = [name for name in opened.scan_landing().ignored if name.startswith(f"{log}/")]
         shown = {
             metadata.ROW_COUNT: metadata.rows_in_lake(noted),
-            "ignored_names": harmless(", ".join(ignored[:20])) or "none",
+            "ignored_names": sanitize(", ".join(ignored[:20])) or "none",
             "quarantine_reasons": dg.MetadataValue.md(_reasons(reasons_of(opened.paths, noted, MOST_REASONS))),
             "preview": dg.MetadataValue.md(lake_preview(opened.paths, log)),
             "lake": dg.MetadataValue.path(str(opened.paths.lake / log)),
@@ -139,7 +142,7 @@ def _asset_of(log: Log) -> dg.AssetsDefinition:
             of_run = {"dates": len(touched), "seconds": round(seconds, 3)} if loaded else {}
             yield dg.MaterializeResult(metadata={**of_run, **metadata.of_loaded(loaded, sizes), **shown})
         elif missing := [day for day in dates if day not in touched]:
-            context.log.warning("no file of %s in the landing zone: %s", log, lateness.in_ranges(missing))
+            context.log.warning("no file of %s in the landing zone: %s", log, completeness.in_ranges(missing))
         rejected = sum(file.rejected for file in noted)
         refused = [file.source_file for file in noted if file.refusal]
         yield dg.AssetCheckResult(
@@ -148,7 +151,7 @@ def _asset_of(log: Log) -> dg.AssetsDefinition:
             severity=dg.AssetCheckSeverity.WARN,
             metadata={
                 "rows_quarantined": rejected,
-                "files_refused": harmless(", ".join(refused[:20])) or "none",
+                "files_refused": sanitize(", ".join(refused[:20])) or "none",
             },
         )
 

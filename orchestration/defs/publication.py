@@ -2,17 +2,19 @@
 
 A candidate that is held back fails the step, so that somebody is told; what was published before stays as it was.
 
-Not here: the decision (`quality.gate`), the swap (`warehouse.publication`).
+Not here: the decision (`quality.gate`), the swap (`warehouse.publish.publication`).
 """
 
 from typing import Any
 
 import dagster as dg
 
+import models.marts
+import warehouse.publish
 from models.marts import MARTS, columns
 from orchestration import metadata, stages
 from orchestration.defs.audit import AUDIT
-from orchestration.defs.common import OWNERS, POOL, tried_again
+from orchestration.defs.shared import OWNERS, POOL, retry_transient
 from orchestration.resources import WarehouseResource
 
 PUBLISHED_MARTS = dg.AssetKey(["published", "marts"])
@@ -26,11 +28,11 @@ PUBLISHED_MARTS = dg.AssetKey(["published", "marts"])
     pool=POOL,
     kinds={"duckdb"},
     tags=metadata.tags("published", (column.name for mart in MARTS for column in columns(mart))),
-    code_version=metadata.code_version("warehouse/publication.py", "warehouse/privacy.py", "models/marts.py"),
+    code_version=metadata.code_version(warehouse.publish, models.marts),
     description="published/marts.duckdb: what analysts query and exports are made from. Swapped in whole, and only"
     " when every blocking check of the build was carried out and holds.",
 )
-@tried_again
+@retry_transient
 def published_marts(warehouse: WarehouseResource) -> dg.MaterializeResult:
     opened = warehouse.open()
     # What is decided on is what is published: nobody may build in between.
@@ -38,14 +40,14 @@ def published_marts(warehouse: WarehouseResource) -> dg.MaterializeResult:
         candidate = opened.ledger.candidate()
         if candidate is None:
             raise dg.Failure("there is no whole candidate to publish; run the refresh job")
-        verdict = stages.decide(opened)
+        verdict = stages.evaluate_gate(opened)
         if not verdict.may_publish:
             raise dg.Failure(
                 description=f"build {candidate.build_id} is held back; what was published before stays",
                 metadata={f"{place}. {hold.code}": str(hold) for place, hold in enumerate(verdict.holds[:50], start=1)},
                 allow_retries=False,
             )
-        published_at, gist = stages.publish(opened, candidate)
+        published_at, summary = stages.publish_candidate(opened, candidate)
     told: dict[str, Any] = {
         "build_id": candidate.build_id,
         "published_at": dg.MetadataValue.timestamp(published_at),
@@ -58,10 +60,10 @@ def published_marts(warehouse: WarehouseResource) -> dg.MaterializeResult:
     }
     if page := stages.audit_page_of(opened):
         told["audit page"] = dg.MetadataValue.path(str(page))
-    if gist:
-        told["what changed"] = gist.in_words()
-        told["largest moves"] = dg.MetadataValue.md(gist.largest_moves)
-        told["large moves of settled figures"] = "\n".join(gist.warnings) or "none"
+    if summary:
+        told["what changed"] = summary.describe()
+        told["largest moves"] = dg.MetadataValue.md(summary.largest_moves)
+        told["large moves of settled figures"] = "\n".join(summary.warnings) or "none"
     if verdict.overridden:
         told["overridden"] = "\n".join(str(hold) for hold in verdict.overridden)
         told["override_reason"] = opened.ledger.overrides(candidate.build_id)[-1].reason

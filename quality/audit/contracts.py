@@ -17,9 +17,9 @@ import duckdb
 import polars as pl
 from pandera.errors import SchemaErrors
 
-from models.checks import CheckResult, Rule
+from models.check_results import CheckResult, Rule
 from models.marts import DBT_MARTS, columns
-from quality.audit.wording import MOST_NAMED, error_text, in_candidate, named, shown, some_of
+from quality.audit.formatting import MOST_NAMED, error_text, in_candidate, named, shown, some_of
 
 BATCH_ROWS = 500_000
 

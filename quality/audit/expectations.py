@@ -4,8 +4,8 @@ what is unlike the builds before it.
 Great Expectations has no datasource for DuckDB, and turns decimals into floats: it is given small pandas frames that
 DuckDB computed, through one context in memory that writes nothing and calls nobody.
 
-Not here: the queries (`quality.audit.frames`, `quality.audit.figures`), what earlier builds make ordinary
-(`quality.audit.history`), the expectations (`quality.audit.suites`), rules that a row keeps by itself
+Not here: the queries (`quality.audit.invariant_frames`, `quality.audit.metrics`), what earlier builds make ordinary
+(`quality.audit.anomalies`), the expectations (`quality.audit.suites`), rules that a row keeps by itself
 (`quality.audit.contracts`).
 """
 
@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pandas as pd
 
-from models.checks import CheckResult, Rule
-from models.figures import BuildFigures, Figures
+from models.build_metrics import BuildFigures, Figures
+from models.check_results import CheckResult, Rule
 from models.marts import DBT_MARTS
-from quality.audit.figures import BuildFacts, figures_of
-from quality.audit.frames import FRAMES, share_aggregates
-from quality.audit.history import Compared, compared
-from quality.audit.wording import MOST_NAMED, error_text, named, select_values, shown, some_of
+from quality.audit.anomalies import Compared, compared
+from quality.audit.formatting import MOST_NAMED, error_text, named, select_values, shown, some_of
+from quality.audit.invariant_frames import FRAMES, share_aggregates
+from quality.audit.metrics import BuildFacts, figures_of
 
 if TYPE_CHECKING:
     from great_expectations.core import ExpectationSuite

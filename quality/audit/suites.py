@@ -6,7 +6,7 @@ right; campaigns come in bursts, and a first night has little of anything.
 
 Importing this module imports Great Expectations, which takes seconds: only `quality.audit.expectations` does, and late.
 
-Not here: the frames (`quality.audit.frames`, `quality.audit.figures`), running the suites.
+Not here: the frames (`quality.audit.invariant_frames`, `quality.audit.metrics`), running the suites.
 """
 
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ from great_expectations.core import ExpectationSuite
 from great_expectations.expectations.expectation import Expectation
 from great_expectations.expectations.metadata_types import FailureSeverity
 
-from models.vocabulary import Attribution, CampaignType, DeliveryStatus, Log, SkipReason
-from quality.audit.history import Compared
+from models.enums import Attribution, CampaignType, DeliveryStatus, Log, SkipReason
+from quality.audit.anomalies import Compared
 
 
 def _same(one: str, other: str, says: str) -> Expectation:

@@ -18,9 +18,9 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from models.vocabulary import Log
+from models.enums import Log
 from orchestration import stages
-from orchestration.stages import Warehouse
+from orchestration.stages import AppContext
 from tests.processes import processes
 
 PATIENCE_SECONDS = 120
@@ -67,66 +67,70 @@ def after(function: str, call: int = 1, given: str | None = None) -> CrashPoint:
 
 def after_model(name: str) -> CrashPoint:
     """dbt has told that a model was built."""
-    return after("warehouse.dbt.log.log", given=name)
+    return after("warehouse.transform.dbt_runner.log.log", given=name)
 
 
 OLD_EXPORT = "campaign_metrics_20200101T000000Z.csv"
 
 IN_A_LOAD = {
-    "what it held is kept aside, the change is not noted": before("warehouse.ledger.Ledger.note_changes"),
-    "the change is noted, no file has moved": after("warehouse.changes.note"),
-    "the lake's file has moved, that of the quarantine has not": after("warehouse.lake.Written.commit"),
-    "both have moved, the ledger does not know": before("warehouse.ledger.Ledger.note_files"),
+    "what it held is kept aside, the change is not noted": before("warehouse.ledger.Ledger.record_changes"),
+    "the change is noted, no file has moved": after("warehouse.lake.change_feed.note"),
+    "the lake's file has moved, that of the quarantine has not": after("warehouse.lake.tables.Written.commit"),
+    "both have moved, the ledger does not know": before("warehouse.ledger.Ledger.record_files"),
 }
 IN_A_PUBLICATION_OF_QUARANTINE = {
-    "the ledger knows, the quarantine is not published": before("warehouse.lake.publish_quarantine"),
-    "the quarantine is about to be swapped in": before("warehouse.lake.put_in_place", given="quarantine.duckdb"),
+    "the ledger knows, the quarantine is not published": before("warehouse.lake.tables.publish_quarantine"),
+    "the quarantine is about to be swapped in": before(
+        "warehouse.lake.tables.atomic_replace", given="quarantine.duckdb"
+    ),
 }
 BETWEEN_LOGS = {
     "between two logs": before("orchestration.stages.load_changed", call=4),
 }
 IN_A_BUILD = {
     "the candidate is forgotten": after("warehouse.ledger.Ledger.forget_candidate"),
-    "what the last build touched is gone, the changes are not shown": before("warehouse.changes.show"),
-    "every model is built, the candidate is not noted": before("warehouse.ledger.Ledger.note_candidate"),
-    "the candidate is noted, what was kept aside is still there": before("warehouse.changes.tidy"),
+    "what the last build touched is gone, the changes are not shown": before("warehouse.lake.change_feed.show"),
+    "every model is built, the candidate is not noted": before("warehouse.ledger.Ledger.record_candidate"),
+    "the candidate is noted, what was kept aside is still there": before("warehouse.lake.change_feed.tidy"),
 }
 BETWEEN_MODELS = {
     "the largest of the stateful models is built": after_model("int_messages_resolved"),
     "one of the marts is built": after_model("campaign_metrics"),
 }
 IN_A_BUILD_OF_CHANGED_CODE = {
-    "the tables of changed models are dropped": after("warehouse.build._drop"),
+    "the tables of changed models are dropped": after("warehouse.transform.build._drop"),
 }
 IN_A_FULL_BUILD = {
-    "one of the two files is removed": after("warehouse.build.remove", call=2),
-    "both files are removed": after("warehouse.build.remove", call=4),
-    "both files are new and empty": after("warehouse.changes.show"),
+    "one of the two files is removed": after("warehouse.transform.build.remove", call=2),
+    "both files are removed": after("warehouse.transform.build.remove", call=4),
+    "both files are new and empty": after("warehouse.lake.change_feed.show"),
 }
 IN_A_PUBLICATION = {
-    "the candidate is copied": before("warehouse.publication._add_build_info"),
-    "the copy says which build it is": after("warehouse.publication._add_build_info"),
-    "the copy is about to be kept": before("warehouse.publication.put_in_place"),
-    "the copy is kept, and about to be swapped in": before("warehouse.publication.put_in_place", call=2),
-    "the copy is swapped in, and current.json names the one before": before("warehouse.current.announce"),
-    "the copy is swapped in, the ledger does not know": before("warehouse.ledger.Ledger.note_publication"),
-    "the ledger knows, old builds are not pruned": before("warehouse.publication.prune"),
-    "the ledger knows, nothing is exported": after("warehouse.ledger.Ledger.note_publication"),
+    "the candidate is copied": before("warehouse.publish.publication._add_build_info"),
+    "the copy says which build it is": after("warehouse.publish.publication._add_build_info"),
+    "the copy is about to be kept": before("warehouse.publish.publication.atomic_replace"),
+    "the copy is kept, and about to be swapped in": before("warehouse.publish.publication.atomic_replace", call=2),
+    "the copy is swapped in, and current.json names the one before": before("warehouse.publish.pointer.announce"),
+    "the copy is swapped in, the ledger does not know": before("warehouse.ledger.Ledger.record_publication"),
+    "the ledger knows, old builds are not pruned": before("warehouse.publish.publication.prune"),
+    "the ledger knows, nothing is exported": after("warehouse.ledger.Ledger.record_publication"),
 }
 IN_A_ROLLBACK = {
-    "the earlier build is about to be swapped in": before("warehouse.publication.put_in_place", given="marts.duckdb"),
-    "the earlier build is swapped in, and current.json names the later": before("warehouse.current.announce"),
-    "the earlier build is swapped in, the ledger does not know": before("warehouse.ledger.Ledger.note_publication"),
-    "the ledger knows that there was a way back": after("warehouse.ledger.Ledger.note_publication"),
+    "the earlier build is about to be swapped in": before(
+        "warehouse.publish.publication.atomic_replace", given="marts.duckdb"
+    ),
+    "the earlier build is swapped in, and current.json names the later": before("warehouse.publish.pointer.announce"),
+    "the earlier build is swapped in, the ledger does not know": before("warehouse.ledger.Ledger.record_publication"),
+    "the ledger knows that there was a way back": after("warehouse.ledger.Ledger.record_publication"),
 }
 IN_AN_EXPORT = {
-    "both files are written aside": before("warehouse.exports.put_in_place"),
-    "the description is there, the rows are not": before("warehouse.exports.put_in_place", call=2),
-    "both are there, the ledger does not know": before("warehouse.ledger.Ledger.note_export"),
-    "some reports are exported, others are not": before("warehouse.exports.put_in_place", call=6),
+    "both files are written aside": before("warehouse.export.exports.atomic_replace"),
+    "the description is there, the rows are not": before("warehouse.export.exports.atomic_replace", call=2),
+    "both are there, the ledger does not know": before("warehouse.ledger.Ledger.record_export"),
+    "some reports are exported, others are not": before("warehouse.export.exports.atomic_replace", call=6),
 }
 IN_THE_CHECKS = {
-    "the rows to check are put aside, no dbt test has run": before("warehouse.build.run_tests"),
+    "the rows to check are put aside, no dbt test has run": before("warehouse.transform.build.run_tests"),
     "the dbt tests have run, nothing is recorded": before("warehouse.ledger.Ledger.record_checks"),
     "the dbt tests are recorded, the audit has not begun": before("quality.audit.contracts.check_contracts"),
     "the audit has ended, nothing of it is recorded": before("warehouse.ledger.Ledger.record_checks", call=2),
@@ -150,7 +154,7 @@ CRASH_POINTS = {
 }
 
 
-def refresh(warehouse: Warehouse, *, full_refresh: bool = False, checks: bool = False) -> None:
+def refresh(warehouse: AppContext, *, full_refresh: bool = False, checks: bool = False) -> None:
     """What the refresh job does, but for Dagster and, unless asked for, the checks: nothing is held back here."""
     for log in Log:
         stages.load_changed(warehouse, log)
@@ -161,26 +165,26 @@ def refresh(warehouse: Warehouse, *, full_refresh: bool = False, checks: bool = 
         stages.test_candidate(warehouse)
         stages.audit_candidate(warehouse)
     if not stages.is_published(warehouse, candidate):
-        stages.publish(warehouse, candidate)
-    stages.export(warehouse, stages.unexported(warehouse))
+        stages.publish_candidate(warehouse, candidate)
+    stages.export_reports(warehouse, stages.unexported(warehouse))
     stages.prune_exports(warehouse)
 
 
-def refresh_killed_at(warehouse: Warehouse, point: str, *, full_refresh: bool = False, checks: bool = False) -> None:
+def refresh_killed_at(warehouse: AppContext, point: str, *, full_refresh: bool = False, checks: bool = False) -> None:
     """Refreshes until a named point, and no further."""
     with _started(_refresh_until, warehouse, CRASH_POINTS[point], full_refresh, checks) as process:
         process.join(PATIENCE_SECONDS)
         assert process.exitcode == -signal.SIGKILL, f"exit code {process.exitcode}: it never came so far that {point}"
 
 
-def roll_back_killed_at(warehouse: Warehouse, point: str) -> None:
+def roll_back_killed_at(warehouse: AppContext, point: str) -> None:
     """Goes back to the build published before, until a named point, and no further."""
     with _started(_roll_back_until, warehouse, CRASH_POINTS[point]) as process:
         process.join(PATIENCE_SECONDS)
         assert process.exitcode == -signal.SIGKILL, f"exit code {process.exitcode}: it never came so far that {point}"
 
 
-def refresh_killed_after(warehouse: Warehouse, seconds: float, *, checks: bool = False) -> None:
+def refresh_killed_after(warehouse: AppContext, seconds: float, *, checks: bool = False) -> None:
     """Refreshes for so many seconds, or to its end where that comes first."""
     with _started(_refresh_whole, warehouse, checks) as process:
         process.join(seconds)
@@ -189,7 +193,7 @@ def refresh_killed_after(warehouse: Warehouse, seconds: float, *, checks: bool =
         assert process.exitcode in (0, -signal.SIGKILL), "the refresh failed by itself"
 
 
-def seconds_of_a_refresh(warehouse: Warehouse, *, checks: bool = False) -> float:
+def seconds_of_a_refresh(warehouse: AppContext, *, checks: bool = False) -> float:
     """Refreshes to the end, in a process as those that are killed; gives how long that took."""
     started = time.perf_counter()
     with _started(_refresh_whole, warehouse, checks) as process:
@@ -211,18 +215,18 @@ def _started(function: Callable[..., None], *args: Any) -> Iterator[BaseProcess]
         process.close()
 
 
-def _refresh_whole(warehouse: Warehouse, checks: bool) -> None:
+def _refresh_whole(warehouse: AppContext, checks: bool) -> None:
     refresh(warehouse, checks=checks)
 
 
-def _refresh_until(warehouse: Warehouse, point: CrashPoint, full_refresh: bool, checks: bool) -> None:
+def _refresh_until(warehouse: AppContext, point: CrashPoint, full_refresh: bool, checks: bool) -> None:
     point.arm()
     refresh(warehouse, full_refresh=full_refresh, checks=checks)
 
 
-def _roll_back_until(warehouse: Warehouse, point: CrashPoint) -> None:
+def _roll_back_until(warehouse: AppContext, point: CrashPoint) -> None:
     point.arm()
-    stages.roll_back(warehouse)
+    stages.rollback_build(warehouse)
 
 
 def _die() -> None:

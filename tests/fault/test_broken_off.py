@@ -11,8 +11,8 @@ import pytest
 
 from tests.oracle.compare import differences, read_mart
 from tests.running import CASES, SENDMART, clean_environment, environment_of, mart_rows, sendmart
-from warehouse.exports import REPORTS
-from warehouse.settings import PROJECT
+from warehouse.config.settings import PROJECT
+from warehouse.export.exports import REPORTS
 
 STAGES = {
     "between two logs": "receipts:",
@@ -90,7 +90,7 @@ def test_a_first_sample_that_was_broken_off_is_not_taken_for_the_whole(tmp_path:
     half = project / "data" / ".landing.tmp" / "sends"
     half.mkdir(parents=True)
     (half / "2026-01-01.csv.gz").write_bytes(b"half of it")
-    command = [sys.executable, "-m", "orchestration.cli", "sample", "--first-run"]
+    command = [sys.executable, "-m", "orchestration.cli.main", "sample", "--first-run"]
     run = subprocess.run(command, env=clean_environment({}), cwd=project, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     assert len(list((project / "data" / "landing").rglob("2026-*.*"))) == 98, "seven logs on fourteen days"

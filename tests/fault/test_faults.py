@@ -14,26 +14,35 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from models.runbook import Code
-from models.vocabulary import Log
+from models.enums import Log
+from models.error_codes import Code
 from orchestration import stages
-from orchestration.failures import Failure, failure_of
+from orchestration.errors import Failure, failure_of
 from tests.fault.killing import refresh
 from tests.fault.zones import NEW_IN, Outcome, Zone, assert_same, marts_of, quarantine_of
 from tests.running import CASES, SENDMART, clean_environment, environment_of, mart_rows, sendmart
-from warehouse import build, exports, integrity, lake, landing, ledger, leftovers, loading, publication
-from warehouse.dbt import BuildFailed
+from warehouse import ledger
+from warehouse.config.settings import PROJECT
+from warehouse.export import exports
+from warehouse.ingest import load as loading
+from warehouse.lake import integrity, recovery
+from warehouse.lake import tables as lake_tables
+from warehouse.landing import scan as landing_scan
 from warehouse.ledger import Refresh, now
-from warehouse.settings import PROJECT
+from warehouse.publish import publication
+from warehouse.transform import build
+from warehouse.transform.dbt_runner import BuildFailed
 
 CLOCKS = (
-    build, exports, leftovers, loading, publication, stages,
-    ledger.builds, ledger.erasures, ledger.exported, ledger.feed, ledger.files, ledger.publications,
+    build, exports, recovery, loading, publication,
+    *(import_module(f"orchestration.stages.{stage}") for stage in ("plan", "export", "audit")),
+    ledger.builds, ledger.erasures, ledger.exports, ledger.change_feed, ledger.files, ledger.publications,
 )  # fmt: skip
 """The modules that look at the clock."""
 
@@ -92,8 +101,8 @@ def test_a_full_disk_in_every_stage_leaves_what_was_published_and_says_so(
     for stage, left, shown in (
         (load, 4 << 10, published),
         (lambda: stages.build_candidate(warehouse), 4 << 10, published),
-        (lambda: stages.publish(warehouse, warehouse.ledger.candidate()), 64 << 10, published),
-        (lambda: stages.export(warehouse, exports.REPORTS), 0, final),
+        (lambda: stages.publish_candidate(warehouse, warehouse.ledger.candidate()), 64 << 10, published),
+        (lambda: stages.export_reports(warehouse, exports.REPORTS), 0, final),
     ):
         with full(zone, left):
             failure = failing(zone, stage)
@@ -204,11 +213,11 @@ def test_a_clock_that_jumps_changes_no_figure_and_no_order(
         for module in CLOCKS:
             monkeypatch.setattr(module, "now", lambda: datetime.now(UTC) + moved)
         at = SimpleNamespace(time_ns=lambda: int((datetime.now(UTC) + moved).timestamp() * 1e9))
-        monkeypatch.setattr(landing, "time", at)
+        monkeypatch.setattr(landing_scan, "time", at)
 
     zone.restore("published")
     warehouse = zone.warehouse()
-    warehouse.ledger.note_refresh(Refresh(now(), now(), "published", ""))
+    warehouse.ledger.record_run(Refresh(now(), now(), "published", ""))
     exported = {file.name: file.read_bytes() for file in warehouse.paths.exports.rglob("*.csv")}
     for days, logs in ((-3, list(Log)[::2]), (400, list(Log)[1::2])):
         jump(days)
@@ -223,7 +232,7 @@ def test_a_clock_that_jumps_changes_no_figure_and_no_order(
     kept = {file.name: file.read_bytes() for file in warehouse.paths.exports.rglob("*.csv")}
     assert exported.items() <= kept.items(), "nothing was written over, nor pruned for a clock that is ahead"
     jump(-1)
-    warehouse.ledger.note_refresh(Refresh(ledger.now(), ledger.now(), "held back", "the last"))
+    warehouse.ledger.record_run(Refresh(ledger.now(), ledger.now(), "held back", "the last"))
     assert warehouse.ledger.last_refresh().message == "the last"
 
 
@@ -262,9 +271,9 @@ def test_a_damaged_build_file_is_found_and_said_and_everything_is_built_from_the
 def test_what_dbt_was_writing_of_its_project_when_it_was_killed_is_written_anew(zone: Zone, published: Outcome) -> None:
     """The build was whole before: what it must be held to is read by whoever judges it next."""
     zone.restore("published")
-    verdict = stages.decide(zone.warehouse())
+    verdict = stages.evaluate_gate(zone.warehouse())
     _cut(zone.warehouse().paths.dbt_target / "manifest.json")
-    assert stages.decide(zone.warehouse()) == verdict
+    assert stages.evaluate_gate(zone.warehouse()) == verdict
 
 
 def test_a_candidate_damaged_before_it_is_published_is_never_published(
@@ -278,7 +287,7 @@ def test_a_candidate_damaged_before_it_is_published_is_never_published(
     stages.build_candidate(warehouse)
     candidate = warehouse.ledger.candidate()
     _blocks_of_nothing(warehouse.paths.candidate)
-    failure = failing(zone, lambda: stages.publish(warehouse, candidate))
+    failure = failing(zone, lambda: stages.publish_candidate(warehouse, candidate))
     assert failure.code == Code.BUILD_FILE_CORRUPT
     assert marts_of(warehouse.paths.published_marts) == published["marts"]
     refresh(warehouse)
@@ -289,7 +298,7 @@ def test_published_files_that_are_damaged_or_gone_are_published_again(zone: Zone
     zone.restore("published")
     paths = zone.warehouse().paths
     _garbage(paths.published_marts)
-    assert stages.find_work(zone.warehouse()).must_publish
+    assert stages.plan_refresh(zone.warehouse()).must_publish
     for damage in (_cut, Path.unlink):
         damage(paths.published_quarantine)
         refresh(zone.warehouse())
@@ -311,7 +320,7 @@ def _held_of(zone: Zone, log: Log) -> Path:
     (path,) = zone.altered[log]
     wanted = path.relative_to(log).as_posix()
     (file,) = [file for file in zone.warehouse().ledger.files(log) if file.source_file == wanted]
-    return lake.place(zone.warehouse().paths.lake, file)
+    return lake_tables.place(zone.warehouse().paths.lake, file)
 
 
 def test_damaged_files_of_the_lake_are_taken_from_the_landing_zone_again(zone: Zone, published: Outcome) -> None:
@@ -319,13 +328,13 @@ def test_damaged_files_of_the_lake_are_taken_from_the_landing_zone_again(zone: Z
     warehouse = zone.warehouse()
     _cut(_held_of(zone, Log.SENDS))
     _held_of(zone, Log.RECEIPTS).unlink()
-    assert stages.find_work(warehouse).must_build, "sizes are looked at each time"
+    assert stages.plan_refresh(warehouse).must_build, "sizes are looked at each time"
     refresh(warehouse)
     assert_same(warehouse, published)
 
     _other_bytes(_held_of(zone, Log.SENDS))
-    assert stages.find_work(warehouse).is_nothing
-    assert stages.find_work(warehouse, verify=True).must_build, "checksums are looked at where one asks for it"
+    assert stages.plan_refresh(warehouse).is_empty
+    assert stages.plan_refresh(warehouse, verify=True).must_build, "checksums are looked at where one asks for it"
     stages.build_candidate(warehouse, full_refresh=True)
     assert integrity.damaged(warehouse.paths, warehouse.ledger, contents=True) == []
     refresh(warehouse)
@@ -375,7 +384,7 @@ def test_a_lake_of_a_release_without_checksums_is_held_to_its_rows_and_then_note
     with sqlite3.connect(warehouse.paths.ledger) as connection:
         connection.execute("drop table lake_contents")
     connection.close()
-    assert stages.find_work(warehouse).is_nothing
+    assert stages.plan_refresh(warehouse).is_empty
     _cut(_held_of(zone, Log.ORDERS))
     (found,) = integrity.damaged(warehouse.paths, warehouse.ledger, contents=True)
     assert found.log == Log.ORDERS
@@ -416,7 +425,7 @@ def test_a_damaged_ledger_is_a_clear_error_and_moved_away_everything_is_taken_ag
     for file in zone.warehouse().ledger.files():
         before = noted[file.log, file.source_file]
         assert (file.records, file.accepted, file.first_event) == (before.records, before.accepted, before.first_event)
-    assert stages.find_work(zone.warehouse()).is_nothing
+    assert stages.plan_refresh(zone.warehouse()).is_empty
 
 
 # --- exports, vocabulary
@@ -428,7 +437,7 @@ def test_an_export_that_somebody_deleted_is_made_good(zone: Zone, published: Out
     (file,) = (warehouse.paths.exports / "delivery_status").glob("*.csv")
     file.unlink()
     assert stages.unexported(warehouse) == ["delivery_status"]
-    assert stages.find_work(warehouse).must_export
+    assert stages.plan_refresh(warehouse).must_export
     refresh(warehouse)
     assert_same(warehouse, published)
 
@@ -436,12 +445,12 @@ def test_an_export_that_somebody_deleted_is_made_good(zone: Zone, published: Out
 def test_a_vocabulary_with_line_ends_of_two_kinds_is_said_in_one_line(
     zone: Zone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from warehouse import dbt
+    from warehouse.transform import dbt_runner
 
     vocabulary = tmp_path / "vocabulary.csv"
     vocabulary.write_bytes(b"provider,status\r\na,b\nc,d\r\n")
-    monkeypatch.setattr(dbt, "project_files", lambda: [vocabulary])
+    monkeypatch.setattr(dbt_runner, "project_files", lambda: [vocabulary])
     with pytest.raises(BuildFailed, match=r"vocabulary\.csv: some lines end in LF, others in CRLF"):
-        dbt._check_seeds()
+        dbt_runner._check_seeds()
     vocabulary.write_bytes(b"provider,status\r\na,b\r\n")
-    dbt._check_seeds()
+    dbt_runner._check_seeds()

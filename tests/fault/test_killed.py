@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from models.runbook import Code
-from models.vocabulary import Log
+from models.enums import Log
+from models.error_codes import Code
 from orchestration import stages
-from orchestration.stages import Warehouse
+from orchestration.stages import AppContext
 from tests.fault import killing
 from tests.fault.killing import (
     refresh,
@@ -38,8 +38,9 @@ from tests.fault.zones import (
     quarantine_of,
 )
 from tests.running import exported_rows
-from warehouse import lake, publication
-from warehouse.exports import REPORTS
+from warehouse.export.exports import REPORTS
+from warehouse.lake import tables as lake_tables
+from warehouse.publish import kept_builds, publication
 
 # --- what there is to begin with
 
@@ -95,7 +96,7 @@ def test_files_that_are_gone_when_a_killed_load_is_repeated_leave_marts_of_what_
     refresh(zone.warehouse())
     for place, content in contents_of(zone.warehouse().paths.lake).items():
         assert content in (published["lake"].get(place), final["lake"].get(place)), "the old or the new, whole"
-    noted = {lake.place(Path(), file).as_posix() for file in zone.warehouse().ledger.files()}
+    noted = {lake_tables.place(Path(), file).as_posix() for file in zone.warehouse().ledger.files()}
     held = {place for place in contents_of(zone.warehouse().paths.lake) if not place.endswith("/empty.parquet")}
     assert held <= noted, "what is in the figures is in the ledger"
     assert list(zone.data.glob("*/*/*/.*.tmp")) == [], "what was half written is gone"
@@ -217,20 +218,20 @@ def test_a_killed_rollback_is_repeated_and_what_was_gone_back_from_is_held_back(
     assert_kept(warehouse, [published, final])
     publication.settle(warehouse.paths, warehouse.ledger)
     if marts_of(warehouse.paths.published_marts) == final["marts"]:
-        stages.roll_back(warehouse)
+        stages.rollback_build(warehouse)
     assert marts_of(warehouse.paths.published_marts) == published["marts"]
-    stages.export(warehouse, stages.unexported(warehouse))
+    stages.export_reports(warehouse, stages.unexported(warehouse))
     assert {report: exported_rows(warehouse.paths, report) for report in REPORTS} == published["exports"]
-    assert stages.find_work(warehouse).must_publish
-    assert Code.BUILD_WITHDRAWN in [hold.code for hold in stages.decide(warehouse).holds]
+    assert stages.plan_refresh(warehouse).must_publish
+    assert Code.BUILD_WITHDRAWN in [hold.code for hold in stages.evaluate_gate(warehouse).holds]
     refresh(warehouse)
     assert_same(warehouse, final)
 
 
-def assert_kept(warehouse: Warehouse, builds: Iterable[Outcome]) -> None:
+def assert_kept(warehouse: AppContext, builds: Iterable[Outcome]) -> None:
     """Both builds are there to go back to, and what is published is one of them."""
-    kept = publication.kept_builds(warehouse.paths, warehouse.ledger)
-    files = [publication.kept_file(warehouse.paths, warehouse.ledger, build.build_id) for build in kept]
+    kept = kept_builds.kept_builds(warehouse.paths, warehouse.ledger)
+    files = [kept_builds.kept_file(warehouse.paths, warehouse.ledger, build.build_id) for build in kept]
     wholes = [build["marts"] for build in builds]
     assert len(files) == len(wholes)
     assert all(whole in map(marts_of, files) for whole in wholes)
@@ -244,9 +245,11 @@ def test_checks_killed_one_after_the_other_are_carried_out_by_the_refresh_that_f
     for point in killing.IN_THE_CHECKS:
         refresh_killed_at(zone.warehouse(), point, checks=True)
         assert_nothing_half_done(zone.warehouse(), [published, final])
-        assert "check-missing" in {hold.code for hold in stages.decide(zone.warehouse()).holds}
+        assert "check-missing" in {hold.code for hold in stages.evaluate_gate(zone.warehouse()).holds}
     refresh(zone.warehouse(), checks=True)
-    assert {"check-missing", "check-failed"} & {hold.code for hold in stages.decide(zone.warehouse()).holds} == set()
+    assert {"check-missing", "check-failed"} & {
+        hold.code for hold in stages.evaluate_gate(zone.warehouse()).holds
+    } == set()
     assert_same(zone.warehouse(), final)
 
 

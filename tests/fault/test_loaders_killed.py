@@ -15,18 +15,18 @@ from pathlib import Path
 import psutil
 import pytest
 
-from models.runbook import Code
-from models.vocabulary import Log
-from orchestration.failures import Failure, failure_of
-from orchestration.stages import Warehouse
+from models.enums import Log
+from models.error_codes import Code
+from orchestration.errors import Failure, failure_of
+from orchestration.stages import AppContext
 from tests.loads import PATIENCE_SECONDS, THREE_FILES_A_TASK, dying_of, failing_of, left_by, load_log, wait_for
 from tests.running import environment, environment_of
-from warehouse import leftovers
-from warehouse.landing import scan
+from warehouse.config.paths import DataPaths
+from warehouse.config.settings import PROJECT, load_settings
+from warehouse.ingest.workers import LoaderDied
+from warehouse.lake import recovery
+from warehouse.landing.scan import scan
 from warehouse.ledger import Ledger
-from warehouse.loaders import LoaderDied
-from warehouse.paths import DataPaths
-from warehouse.settings import PROJECT, load_settings
 
 LOG = Log.CLICKS
 HEADER = b"click_id,contact_id,campaign_id,clicked_at,url\n"
@@ -84,7 +84,7 @@ def files_and_rows(data: Path) -> dict[str, object]:
 def repeat(landing: Path, data: Path) -> None:
     paths = DataPaths(data)
     ledger = Ledger(paths.ledger)
-    leftovers.clear(paths, ledger, LOG, scan(landing).of(LOG))
+    recovery.clear(paths, ledger, LOG, scan(landing).of(LOG))
     load_log(landing, data, LOG, 2)
 
 
@@ -167,4 +167,4 @@ def test_what_a_loader_fails_of_is_told_like_what_fails_in_one_process(landing: 
 
 def failure_to(landing: Path, data: Path, error: Exception) -> Failure:
     with environment(environment_of(data, landing, loaders="2")):
-        return failure_of(error, Warehouse.of(load_settings()))
+        return failure_of(error, AppContext.of(load_settings()))

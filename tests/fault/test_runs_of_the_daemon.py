@@ -17,9 +17,9 @@ import dagster as dg
 import pytest
 import yaml
 
-from orchestration.defs.common import AHEAD_SECONDS
+from orchestration.defs.shared import AHEAD_SECONDS
 from tests.running import SENDMART, clean_environment
-from warehouse.settings import PROJECT
+from warehouse.config.settings import PROJECT
 
 pytestmark = pytest.mark.torture
 

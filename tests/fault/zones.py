@@ -17,15 +17,15 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from models.vocabulary import Log
+from models.enums import Log
 from orchestration import stages
-from orchestration.stages import Warehouse
+from orchestration.stages import AppContext
 from tests.oracle.landing_zones import write_landing_zone
 from tests.running import all_marts, exported_rows
-from warehouse import landing
-from warehouse.contents import hash_of
-from warehouse.exports import REPORTS
-from warehouse.settings import load_settings
+from warehouse.config.settings import load_settings
+from warehouse.export.exports import REPORTS
+from warehouse.landing import scan as landing_scan
+from warehouse.storage.checksums import hash_of
 
 SEED = 11
 NEW_IN = Log.CLICKS
@@ -51,8 +51,8 @@ class Zone:
         new = self.altered[NEW_IN]
         self.first = {path: content for path, content in everything.items() if path not in new}
 
-    def warehouse(self) -> Warehouse:
-        return Warehouse.of(load_settings())
+    def warehouse(self) -> AppContext:
+        return AppContext.of(load_settings())
 
     def drop(self, files: dict[Path, bytes]) -> None:
         for path, content in files.items():
@@ -90,7 +90,7 @@ class Zone:
 
 def _altered(whole: Path, everything: dict[Path, bytes]) -> dict[Log, dict[Path, bytes]]:
     """For every log a file that changes, with what it then holds."""
-    by_log = {log: [file for file in landing.scan(whole).files if file.log == log] for log in Log}
+    by_log = {log: [file for file in landing_scan.scan(whole).files if file.log == log] for log in Log}
 
     def largest(log: Log, *suffixes: str) -> Path:
         files = [file.path for file in by_log[log] if file.path.name.endswith(suffixes)]
@@ -121,7 +121,7 @@ def _lines(content: bytes, share: float) -> bytes:
 # --- what a refresh gives
 
 
-def outcome(warehouse: Warehouse) -> Outcome:
+def outcome(warehouse: AppContext) -> Outcome:
     """Everything that a refresh gives, but the moments at which it did."""
     paths = warehouse.paths
     return {
@@ -164,9 +164,9 @@ def quarantine_of(file: Path) -> Counter:
         return Counter(repr(row) for table in tables for row in connection.execute(f"from {table}").fetchall())
 
 
-def assert_same(warehouse: Warehouse, expected: Outcome) -> None:
-    work = stages.find_work(warehouse)
-    assert work.is_nothing, work
+def assert_same(warehouse: AppContext, expected: Outcome) -> None:
+    work = stages.plan_refresh(warehouse)
+    assert work.is_empty, work
     assert json.loads(warehouse.paths.current.read_text())["marts"]["sha256"] == hash_of(
         warehouse.paths.published_marts
     )
@@ -174,7 +174,7 @@ def assert_same(warehouse: Warehouse, expected: Outcome) -> None:
     assert [name for name in expected if found[name] != expected[name]] == []
 
 
-def assert_nothing_half_done(warehouse: Warehouse, builds: Iterable[Outcome]) -> None:
+def assert_nothing_half_done(warehouse: AppContext, builds: Iterable[Outcome]) -> None:
     """What is shown is whole, and belongs to one of these builds."""
     paths, wholes = warehouse.paths, [build["marts"] for build in builds]
     assert marts_of(paths.published_marts) in wholes

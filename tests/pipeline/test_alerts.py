@@ -25,17 +25,17 @@ from dagster._core.scheduler.instigation import (
 )
 from dagster._utils.error import SerializableErrorInfo
 
-from models.vocabulary import Log
-from orchestration.defs import alerts, exports, freshness, logs, outcomes, publication
+from models.enums import Log
+from orchestration.defs import alert_sensors, exports, freshness, logs, publication, run_status_sensors
 from orchestration.resources import WarehouseResource
-from orchestration.running import STARTED_BY_COMMAND
-from orchestration.stages import Warehouse, current_as_of
+from orchestration.run_refresh import STARTED_BY_COMMAND
+from orchestration.stages import AppContext, freshness_times
 from tests.receivers import Receiver, webhook
 from tests.running import environment, environment_of
-from warehouse.exports import REPORTS
-from warehouse.lateness import last_due
+from warehouse.config.settings import load_settings
+from warehouse.export.exports import REPORTS
+from warehouse.landing.completeness import last_due
 from warehouse.ledger import Refresh, now
-from warehouse.settings import load_settings
 
 
 @pytest.fixture
@@ -45,9 +45,9 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def warehouse(tmp_path: Path, receiver: Receiver) -> Iterator[Warehouse]:
+def warehouse(tmp_path: Path, receiver: Receiver) -> Iterator[AppContext]:
     with environment(environment_of(tmp_path / "data", tmp_path / "landing", alerts=receiver.url)):
-        yield Warehouse.of(load_settings())
+        yield AppContext.of(load_settings())
 
 
 @pytest.fixture(scope="module")
@@ -92,17 +92,17 @@ def _told_of(
     context = dg.build_run_status_sensor_context(
         sensor.name, event, instance, instance.get_run_by_id(run.run_id), resources={"warehouse": WarehouseResource()}
     )
-    sensor(context.for_run_failure() if sensor is alerts.tell_failure else context)
+    sensor(context.for_run_failure() if sensor is alert_sensors.alert_on_run_failure else context)
 
 
 @pytest.mark.parametrize("is_interrupted", [True, False])
 def test_a_refresh_that_was_ended_from_outside_has_failed(
-    warehouse: Warehouse, receiver: Receiver, instance: dg.DagsterInstance, is_interrupted: bool
+    warehouse: AppContext, receiver: Receiver, instance: dg.DagsterInstance, is_interrupted: bool
 ) -> None:
     """A run that timed out has no failed step, or one of which nothing is known but that it was interrupted."""
     why = "Exceeded maximum runtime of 10 seconds."
     _told_of(
-        outcomes.note_failure,
+        run_status_sensors.record_refresh_failure,
         instance,
         refresh_job,
         "Exceeded maximum runtime of 10 seconds.",
@@ -111,26 +111,34 @@ def test_a_refresh_that_was_ended_from_outside_has_failed(
     last = warehouse.ledger.last_refresh()
     assert (last.outcome, last.message.partition(":")[0]) == ("failed", "refresh-not-finished")
     assert now() - last.started_at < timedelta(minutes=5)
-    _told_of(outcomes.note_success, instance, refresh_job, None)
+    _told_of(run_status_sensors.record_refresh_success, instance, refresh_job, None)
     assert receiver.titles == ["refresh failed", "refresh recovered"]
     assert why in receiver.taken[0]["message"]
 
 
 def test_a_run_that_dagster_tries_again_or_the_command_line_started_is_not_told_by_sensors(
-    warehouse: Warehouse, receiver: Receiver, instance: dg.DagsterInstance
+    warehouse: AppContext, receiver: Receiver, instance: dg.DagsterInstance
 ) -> None:
-    for sensor, job in ((outcomes.note_failure, refresh_job), (alerts.tell_failure, exports_job)):
+    for sensor, job in (
+        (run_status_sensors.record_refresh_failure, refresh_job),
+        (alert_sensors.alert_on_run_failure, exports_job),
+    ):
         _told_of(sensor, instance, job, "killed", **{"dagster/will_retry": "true"})
         _told_of(sensor, instance, job, "killed", **STARTED_BY_COMMAND)
-    _told_of(alerts.tell_failure, instance, refresh_job, "killed")
+    _told_of(alert_sensors.alert_on_run_failure, instance, refresh_job, "killed")
     assert receiver.titles == []
 
 
 def test_exports_that_fail_and_recover_are_told(
-    warehouse: Warehouse, receiver: Receiver, instance: dg.DagsterInstance
+    warehouse: AppContext, receiver: Receiver, instance: dg.DagsterInstance
 ) -> None:
     for why in ("killed", None, None):
-        _told_of(alerts.tell_recovery if why is None else alerts.tell_failure, instance, exports_job, why)
+        _told_of(
+            alert_sensors.alert_on_run_recovery if why is None else alert_sensors.alert_on_run_failure,
+            instance,
+            exports_job,
+            why,
+        )
     assert receiver.titles == ["exports failed", "exports recovered"]
     assert "killed" in receiver.taken[0]["message"]
 
@@ -140,9 +148,11 @@ def test_a_reload_is_told_by_its_assets_and_dates() -> None:
     assets = frozenset({dg.AssetKey(["logs", "sends"]), dg.AssetKey(["logs", "clicks"])})
     one_day = {"dagster/partition": "2026-01-06"}
     days = {"dagster/asset_partition_range_start": "2026-01-06", "dagster/asset_partition_range_end": "2026-01-07"}
-    named = [alerts._name(dg.DagsterRun("__ASSET_JOB", asset_selection=assets, tags=tags)) for tags in (one_day, days)]
+    named = [
+        alert_sensors._name(dg.DagsterRun("__ASSET_JOB", asset_selection=assets, tags=tags)) for tags in (one_day, days)
+    ]
     assert named == ["logs/clicks, logs/sends of 2026-01-06", "logs/clicks, logs/sends of 2026-01-06 to 2026-01-07"]
-    assert alerts._name(dg.DagsterRun("csv_exports")) == "csv_exports"
+    assert alert_sensors._name(dg.DagsterRun("csv_exports")) == "csv_exports"
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +176,7 @@ def _watched(definitions: dg.Definitions, instance: dg.DagsterInstance, cursor: 
     return freshness.watch(context)
 
 
-def _drop_sends(warehouse: Warehouse, days_before_due: int) -> str:
+def _drop_sends(warehouse: AppContext, days_before_due: int) -> str:
     day = last_due(now(), warehouse.settings.logs_due_hours) - timedelta(days=days_before_due)
     file = warehouse.settings.landing / Log.SENDS / f"{day}.csv"
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -175,7 +185,7 @@ def _drop_sends(warehouse: Warehouse, days_before_due: int) -> str:
 
 
 def test_a_late_log_is_a_check_that_warns_and_an_alert_and_both_are_over_when_it_has_come(
-    warehouse: Warehouse, receiver: Receiver, instance: dg.DagsterInstance, definitions: dg.Definitions
+    warehouse: AppContext, receiver: Receiver, instance: dg.DagsterInstance, definitions: dg.Definitions
 ) -> None:
     _drop_sends(warehouse, 1)
     found = _watched(definitions, instance)
@@ -191,7 +201,7 @@ def test_a_late_log_is_a_check_that_warns_and_an_alert_and_both_are_over_when_it
 
 
 def test_the_checks_can_be_run_by_themselves_and_say_the_same(
-    warehouse: Warehouse, instance: dg.DagsterInstance, definitions: dg.Definitions
+    warehouse: AppContext, instance: dg.DagsterInstance, definitions: dg.Definitions
 ) -> None:
     _drop_sends(warehouse, 1)
     job = dg.define_asset_job("checks", dg.AssetSelection.checks(freshness.logs_on_time))
@@ -205,13 +215,13 @@ def test_the_checks_can_be_run_by_themselves_and_say_the_same(
 
 
 def test_figures_are_current_as_of_the_last_good_refresh_whether_or_not_it_found_anything(
-    warehouse: Warehouse, receiver: Receiver, instance: dg.DagsterInstance, definitions: dg.Definitions
+    warehouse: AppContext, receiver: Receiver, instance: dg.DagsterInstance, definitions: dg.Definitions
 ) -> None:
     """Hours since the last good refresh, and what the check of the published marts says."""
 
     def refreshed(outcome: str, hours_ago: float) -> None:
         started_at = now() - timedelta(hours=hours_ago)
-        warehouse.ledger.note_refresh(Refresh(started_at, started_at, outcome, ""))
+        warehouse.ledger.record_run(Refresh(started_at, started_at, outcome, ""))
 
     def found() -> tuple[bool, dg.AssetCheckSeverity] | None:
         events = _watched(definitions, instance).asset_events
@@ -221,9 +231,9 @@ def test_figures_are_current_as_of_the_last_good_refresh_whether_or_not_it_found
         return marts and (marts.passed, marts.severity)
 
     assert found() is None, "nothing is published yet"
-    warehouse.ledger.note_publication("b1", now() - timedelta(hours=100))
+    warehouse.ledger.record_publication("b1", now() - timedelta(hours=100))
     for report in REPORTS:
-        warehouse.ledger.note_export(report, "", "b1", now(), {})
+        warehouse.ledger.record_export(report, "", "b1", now(), {})
     refreshed("published", 27)
     refreshed("held back", 3)
     assert found() == (False, dg.AssetCheckSeverity.WARN)
@@ -238,13 +248,13 @@ def test_figures_are_current_as_of_the_last_good_refresh_whether_or_not_it_found
     assert receiver.titles == ["figures stale", "figures current"]
 
 
-def test_an_export_of_an_older_build_is_as_old_as_the_publication_that_it_lacks(warehouse: Warehouse) -> None:
+def test_an_export_of_an_older_build_is_as_old_as_the_publication_that_it_lacks(warehouse: AppContext) -> None:
     published_at = now() - timedelta(hours=40)
-    warehouse.ledger.note_publication("b1", published_at)
-    warehouse.ledger.note_refresh(Refresh(now(), now(), "nothing new", ""))
+    warehouse.ledger.record_publication("b1", published_at)
+    warehouse.ledger.record_run(Refresh(now(), now(), "nothing new", ""))
     for report in REPORTS[1:]:
-        warehouse.ledger.note_export(report, "", "b1", now(), {})
-    as_of = current_as_of(warehouse)
+        warehouse.ledger.record_export(report, "", "b1", now(), {})
+    as_of = freshness_times(warehouse)
     assert as_of[f"exports/{REPORTS[0]}"] == published_at
     assert now() - as_of[f"exports/{REPORTS[1]}"] < timedelta(hours=1)
 
@@ -267,7 +277,7 @@ def _running(instance: dg.DagsterInstance, name: str, kind: InstigatorType) -> I
 
 
 def test_a_schedule_that_fails_is_told_and_a_sensor_that_does_so_thrice(
-    warehouse: Warehouse, receiver: Receiver, instance: dg.DagsterInstance, definitions: dg.Definitions
+    warehouse: AppContext, receiver: Receiver, instance: dg.DagsterInstance, definitions: dg.Definitions
 ) -> None:
     schedule = _running(instance, "nightly", InstigatorType.SCHEDULE)
     sensor = _running(instance, "watch", InstigatorType.SENSOR)

@@ -23,7 +23,7 @@ import yaml
 from models.marts import DBT_MARTS, MARTS, columns
 from tests.oracle.compare import level, read_mart
 from tests.running import CASES, RefreshedWarehouse, mart_rows, sendmart
-from warehouse.settings import PROJECT
+from warehouse.config.settings import PROJECT
 
 QUERIES = PROJECT / "docs" / "queries"
 FILES = {file.stem: file.read_text(encoding="utf-8") for file in QUERIES.glob("*.sql")}

@@ -9,31 +9,31 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from models.vocabulary import Log
-from orchestration.defs.landing import landing_zone, loaded_dates
+from models.enums import Log
+from orchestration.defs.landing_sensors import backfill_materializations, landing_zone
 from orchestration.resources import WarehouseResource
-from orchestration.running import dagster_home
-from orchestration.stages import Warehouse, find_work
+from orchestration.run_refresh import dagster_home
+from orchestration.stages import AppContext, plan_refresh
 from tests.oracle.admission import read_landing
 from tests.oracle.compare import differences
 from tests.oracle.marts import Settings as OracleSettings
 from tests.oracle.marts import compute, load_vocabulary
 from tests.running import RefreshedWarehouse, all_marts, environment, environment_of
-from warehouse.arrivals import Watch
+from warehouse.config.settings import load_settings
+from warehouse.ingest.arrivals import SensorCursor
 from warehouse.ledger import Ledger
-from warehouse.settings import load_settings
 
 
 @pytest.fixture
-def copy(refreshed_small: RefreshedWarehouse, tmp_path: Path) -> Iterator[Warehouse]:
+def copy(refreshed_small: RefreshedWarehouse, tmp_path: Path) -> Iterator[AppContext]:
     """The small case after its refresh, to be changed; its settings are in force."""
     landing, data = tmp_path / "landing", tmp_path / "data"
     shutil.copytree(refreshed_small.landing, landing)
     shutil.copytree(refreshed_small.warehouse.paths.data, data)
     with environment(environment_of(data, landing, max_rejected_share="1")):
-        warehouse = Warehouse.of(load_settings())
+        warehouse = AppContext.of(load_settings())
         # Its files are other ones to the file system: that of the same content is noted.
-        assert not any(find_work(warehouse).files.values())
+        assert not any(plan_refresh(warehouse).files.values())
         yield warehouse
 
 
@@ -53,17 +53,17 @@ class Sensor:
 
 
 @pytest.fixture
-def instance(copy: Warehouse) -> dg.DagsterInstance:
+def instance(copy: AppContext) -> dg.DagsterInstance:
     return dg.DagsterInstance.from_config(str(dagster_home(copy)))
 
 
 @pytest.fixture
-def ticks(copy: Warehouse, instance: dg.DagsterInstance) -> Sensor:
+def ticks(copy: AppContext, instance: dg.DagsterInstance) -> Sensor:
     return Sensor(landing_zone, instance)
 
 
 @pytest.fixture
-def definitions(copy: Warehouse) -> dg.Definitions:
+def definitions(copy: AppContext) -> dg.Definitions:
     from orchestration.definitions import defs
 
     return defs()
@@ -90,7 +90,7 @@ def alter_sends(landing: Path) -> None:
 
 
 def test_a_day_loaded_by_hand_and_a_file_dropped_end_in_the_marts_of_a_refresh(
-    copy: Warehouse, instance: dg.DagsterInstance, ticks: Sensor, definitions: dg.Definitions
+    copy: AppContext, instance: dg.DagsterInstance, ticks: Sensor, definitions: dg.Definitions
 ) -> None:
     landing = copy.settings.landing
     before = all_marts(copy.paths.published_marts)
@@ -123,7 +123,7 @@ def test_a_day_loaded_by_hand_and_a_file_dropped_end_in_the_marts_of_a_refresh(
 
 
 def test_a_tick_waits_for_a_refresh_that_is_at_work(
-    copy: Warehouse, instance: dg.DagsterInstance, ticks: Sensor, definitions: dg.Definitions
+    copy: AppContext, instance: dg.DagsterInstance, ticks: Sensor, definitions: dg.Definitions
 ) -> None:
     drop_new_clicks(copy.settings.landing, "2026-01-14")
     ticks()
@@ -138,17 +138,17 @@ def test_a_tick_waits_for_a_refresh_that_is_at_work(
     assert "asked for before" in ticks().skip_message
 
 
-def test_no_personal_data_in_what_a_tick_says_and_remembers(copy: Warehouse, ticks: Sensor) -> None:
+def test_no_personal_data_in_what_a_tick_says_and_remembers(copy: AppContext, ticks: Sensor) -> None:
     for number in ("+447700900123", "+447700900124"):
         (copy.settings.landing / "sends" / f"2026-01-14.{number}.csv").write_bytes(b"x")
     tick = ticks()
     assert tick.skip_message.count("sends/2026-01-14.") == 2
-    assert len(Watch.of(tick.cursor).seen) == 2
+    assert len(SensorCursor.of(tick.cursor).seen) == 2
     assert "4477009001" not in tick.skip_message + tick.cursor
 
 
 def test_a_date_without_a_file_stays_missing(
-    copy: Warehouse, instance: dg.DagsterInstance, definitions: dg.Definitions
+    copy: AppContext, instance: dg.DagsterInstance, definitions: dg.Definitions
 ) -> None:
     key = dg.AssetKey(["logs", "unsubscribes"])
     instance.wipe_assets([key])
@@ -165,13 +165,13 @@ def test_a_date_without_a_file_stays_missing(
 
 
 def test_dates_that_the_ledger_knows_are_shown_as_loaded_a_few_at_a_time(
-    copy: Warehouse, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    copy: AppContext, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orchestration.defs.landing.DATES_REPORTED_AT_A_TIME", 20)
-    look = Sensor(loaded_dates, instance)
+    monkeypatch.setattr("orchestration.defs.landing_sensors.DATES_REPORTED_AT_A_TIME", 20)
+    look = Sensor(backfill_materializations, instance)
     assert "0 dates" in look().skip_message
     lost = dg.DagsterInstance.ephemeral()
-    look = Sensor(loaded_dates, lost)
+    look = Sensor(backfill_materializations, lost)
     told: dict[Log, set[str]] = {log: set() for log in Log}
     while (ticked := look()).asset_events:
         assert len(ticked.asset_events) <= 20
@@ -186,7 +186,7 @@ def _dates(ledger: Ledger, log: Log) -> set[str]:
     return {date.isoformat(file.log_date) for file in ledger.files(log)}
 
 
-def _marts_beside_the_oracle(warehouse: Warehouse, rows: dict[str, list[dict]]) -> dict[str, list[str]]:
+def _marts_beside_the_oracle(warehouse: AppContext, rows: dict[str, list[dict]]) -> dict[str, list[str]]:
     expected = compute(rows, OracleSettings(), load_vocabulary())
     published = all_marts(warehouse.paths.published_marts)
     worded = {"skip_reason_details"}  # free text, which the contract gives in substance only

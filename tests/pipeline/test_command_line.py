@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from orchestration.cli import app
+from orchestration.cli.main import app
 from tests.running import CASES, RefreshedWarehouse, environment, environment_of, mart_rows, rejected_rows, sendmart
-from warehouse.exports import REPORTS, campaign_hash
+from warehouse.export.exports import REPORTS, campaign_hash
 
 HEADER = "campaign_id,campaign_name,campaign_type,modified_by,modified_at\n"
 
@@ -181,7 +181,7 @@ def test_bad_files_hold_back_until_mended_or_accepted(tmp_path: Path) -> None:
     (campaigns / "2026-01-03.csv").write_text("")
     emptied = sendmart(variables, "refresh")
     assert emptied.returncode == 0
-    assert "since build " in emptied.stdout, "the gist of what a publication changed"
+    assert "since build " in emptied.stdout, "the summary of what a publication changed"
     told = sendmart(variables, "diff")
     assert told.returncode == 0, told.stderr
     assert "Campaigns whose figures moved: 0" in told.stdout
@@ -191,18 +191,18 @@ def test_bad_files_hold_back_until_mended_or_accepted(tmp_path: Path) -> None:
 
 def test_a_failing_check_holds_back(tmp_path: Path, refreshed_small: RefreshedWarehouse) -> None:
     """The gate decides from what was recorded of the candidate; one failed or missing blocking check is enough."""
-    from models.checks import CheckResult
+    from models.check_results import CheckResult
     from orchestration import stages
     from tests.running import environment
 
     warehouse = refreshed_small.warehouse
     candidate = warehouse.ledger.candidate()
     with environment(refreshed_small.environment):
-        assert stages.decide(warehouse).may_publish
+        assert stages.evaluate_gate(warehouse).may_publish
         name = "contract_campaign_metrics"
         warehouse.ledger.record_checks(candidate.build_id, [CheckResult(name, True, False, "one row too many")])
         try:
-            (hold,) = stages.decide(warehouse).holds
+            (hold,) = stages.evaluate_gate(warehouse).holds
             assert (hold.code, "one row too many" in str(hold)) == ("check-failed", True)
         finally:
             warehouse.ledger.record_checks(candidate.build_id, [CheckResult(name, True, True)])

@@ -5,14 +5,14 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from models.checks import CheckResult, Rule
+from models.check_results import CheckResult, Rule
+from models.enums import Log
 from models.marts import DBT_MARTS
-from models.vocabulary import Log
 from orchestration.defs.build import check_of
-from orchestration.running import STARTED_BY_COMMAND, dagster_home, run_refresh
-from orchestration.stages import Warehouse, Work, find_work
+from orchestration.run_refresh import STARTED_BY_COMMAND, dagster_home, run_refresh
+from orchestration.stages import AppContext, RefreshPlan, plan_refresh
 from tests.running import RefreshedWarehouse, all_marts, environment
-from warehouse.exports import REPORTS, campaign_hash
+from warehouse.export.exports import REPORTS, campaign_hash
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_a_run_that_was_killed_is_closed_by_the_next(
     job = definitions.resolve_job_def("csv_exports")
     killed = instance.create_run_for_job(job, tags=STARTED_BY_COMMAND, status=dg.DagsterRunStatus.STARTED)
     with environment(refreshed_small.environment):
-        run_refresh(refreshed_small.warehouse, Work(must_export=True))
+        run_refresh(refreshed_small.warehouse, RefreshPlan(must_export=True))
     assert instance.get_run_by_id(killed.run_id).status == dg.DagsterRunStatus.FAILURE
 
 
@@ -172,7 +172,7 @@ def test_a_date_or_a_range_can_be_reloaded_by_hand_and_the_next_refresh_builds_o
         for day in reloaded
     }, "of each date what came of it, not the sum of all"
     with environment(refreshed_small.environment):
-        ended = run_refresh(warehouse, find_work(warehouse))
+        ended = run_refresh(warehouse, plan_refresh(warehouse))
     assert (ended.outcome, _sorted_marts(warehouse)) == ("published", marts)
 
 
@@ -186,7 +186,7 @@ def test_an_export_of_one_campaign_goes_through_the_asset_of_the_scheduled_ones(
     warehouse = refreshed_small.warehouse
     rows = all_marts(warehouse.paths.published_marts)
     campaign = rows["delivery_status"][0]["campaign_id"]
-    before = (find_work(warehouse), warehouse.ledger.exported_files("delivery_status"))
+    before = (plan_refresh(warehouse), warehouse.ledger.exported_files("delivery_status"))
     reports = ("delivery_status", "attributed_orders")
     asked = {"config": {"campaign": campaign, "format": "xlsx"}}
     with environment(refreshed_small.environment):
@@ -206,13 +206,13 @@ def test_an_export_of_one_campaign_goes_through_the_asset_of_the_scheduled_ones(
             assert metadata["bytes"].value == file.stat().st_size
             held = sum(row["campaign_id"] == campaign for row in rows[report])
             assert metadata["dagster/row_count"].value == held
-        assert (find_work(warehouse), warehouse.ledger.exported_files("delivery_status")) == before
+        assert (plan_refresh(warehouse), warehouse.ledger.exported_files("delivery_status")) == before
     finally:
         for metadata in told.values():
             for suffix in (".xlsx", ".json"):
                 Path(metadata["path"].value).with_suffix(suffix).unlink()
 
 
-def _sorted_marts(warehouse: Warehouse) -> dict[str, list[str]]:
+def _sorted_marts(warehouse: AppContext) -> dict[str, list[str]]:
     marts = all_marts(warehouse.paths.published_marts)
     return {mart: sorted(map(repr, rows)) for mart, rows in marts.items()}

@@ -1,8 +1,8 @@
 """The dbt project by itself: its unit tests, and that it parses without a setting."""
 
 from tests.running import RefreshedWarehouse, environment
-from warehouse.dbt import dbt_manifest, run_dbt
-from warehouse.rebuilding import Origins
+from warehouse.transform.dbt_runner import dbt_manifest, run_dbt
+from warehouse.transform.fingerprints import ModelFingerprints
 
 
 def test_unit_tests_of_the_models_hold(refreshed_small: RefreshedWarehouse) -> None:
@@ -27,7 +27,7 @@ def test_where_a_table_is_built_in_full_so_is_all_that_asks_what_a_run_touches_o
     warehouse = refreshed_small.warehouse
     with environment(refreshed_small.environment):
         manifest = dbt_manifest(warehouse.settings, warehouse.paths)
-    origins = Origins.of(manifest, warehouse.settings, "")
+    origins = ModelFingerprints.of(manifest, warehouse.settings, "")
     for table, asking in {
         "int_messages_resolved": {"int_receipts_unmapped", "int_receipts_unmatched", "delivery_status", "skip_reasons"},
         "int_campaign_sends_aggregated": {"delivery_status", "int_campaign_contacts_aggregated"},

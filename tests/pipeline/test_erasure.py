@@ -13,16 +13,16 @@ import duckdb
 import openpyxl
 import pytest
 
+from models.enums import Log
 from models.marts import NUMBER_HASH, published_columns
 from models.masking import masked_number
-from models.vocabulary import Log
 from orchestration import stages
-from orchestration.stages import Warehouse
+from orchestration.stages import AppContext
 from tests.running import RefreshedWarehouse, all_marts, exported_rows
-from warehouse.erasure import places
-from warehouse.erasure.remembered import remembered
-from warehouse.exports import ON_REQUEST, FileFormat, campaign_hash
-from warehouse.spreadsheet import write
+from warehouse.erasure import erase
+from warehouse.export.exports import ON_REQUEST, FileFormat, campaign_hash
+from warehouse.export.xlsx import write
+from warehouse.privacy.tombstones import erasure_index
 
 CONTACT, NUMBER = "p84-1", "+4477000841"
 """Of the wide case: sent to, clicked, ordered, opted out, each under this number."""
@@ -33,17 +33,17 @@ SENT, CREDITED, ANOTHER = "c84-0Z", "never84", "c0-1É"
 BROKEN = f'{CONTACT},"unclosed\n{CONTACT},yesterday,{NUMBER},reply\nnobody,{NUMBER},,\nk1,tomorrow,,link\n'
 
 
-def _copy(refreshed: RefreshedWarehouse, folder: Path) -> Warehouse:
+def _copy(refreshed: RefreshedWarehouse, folder: Path) -> AppContext:
     """A refreshed warehouse in a folder of its own, whose name a glob would take for a pattern, with its landing zone."""
     of_fixture = refreshed.warehouse
     changed = {"data": folder / "data [old] *", "landing": folder / "landing"}
     shutil.copytree(of_fixture.settings.data, changed["data"])
     shutil.copytree(refreshed.landing, changed["landing"])
-    return Warehouse.of(of_fixture.settings.model_copy(update=changed))
+    return AppContext.of(of_fixture.settings.model_copy(update=changed))
 
 
 @pytest.fixture(scope="module")
-def warehouse(refreshed_wide: RefreshedWarehouse, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+def warehouse(refreshed_wide: RefreshedWarehouse, tmp_path_factory: pytest.TempPathFactory) -> AppContext:
     """The wide case; broken rows, a kept build, an audit page, a check's words and what kills left half written name the
     contact as well.
     """
@@ -59,7 +59,7 @@ def warehouse(refreshed_wide: RefreshedWarehouse, tmp_path_factory: pytest.TempP
         (copy.paths.data / half_written).write_text(f"{CONTACT},{NUMBER}")
     for of in FileFormat:
         for campaign in (SENT, CREDITED, ANOTHER):
-            stages.export(copy, ON_REQUEST, campaign=campaign, file_format=of)
+            stages.export_reports(copy, ON_REQUEST, campaign=campaign, file_format=of)
     (saved,) = _spreadsheets(copy, "skip_reasons", ANOTHER)
     openpyxl.load_workbook(saved).save(saved)
     with sqlite3.connect(copy.paths.ledger) as ledger:
@@ -67,14 +67,14 @@ def warehouse(refreshed_wide: RefreshedWarehouse, tmp_path_factory: pytest.TempP
     return copy
 
 
-def _spreadsheets(warehouse: Warehouse, report: str, campaign: str) -> list[Path]:
+def _spreadsheets(warehouse: AppContext, report: str, campaign: str) -> list[Path]:
     return list((warehouse.paths.exports / report).glob(f"{report}-{campaign_hash(campaign)}_*.xlsx"))
 
 
 @pytest.fixture(scope="module")
-def erasure(warehouse: Warehouse) -> stages.Erasure:
+def erasure(warehouse: AppContext) -> stages.Erasure:
     assert _found(warehouse.paths.data), "it is there to be erased"
-    return stages.erase(warehouse, CONTACT, "request 7")
+    return stages.erase_contact(warehouse, CONTACT, "request 7")
 
 
 def _found(folder: Path) -> set[str]:
@@ -103,7 +103,7 @@ def _texts(file: Path) -> Iterator[str]:
                 yield from (str(row) for row in connection.execute(f'from looked_at.{schema}."{table}"').fetchall())
 
 
-def _tokens(warehouse: Warehouse) -> dict[str, str]:
+def _tokens(warehouse: AppContext) -> dict[str, str]:
     return {one.kind: one.token for one in warehouse.ledger.erased()}
 
 
@@ -121,7 +121,7 @@ def _sorted(marts: dict[str, list[dict]]) -> dict[str, list[str]]:
     return {mart: sorted(map(repr, rows)) for mart, rows in marts.items()}
 
 
-def test_nobody_finds_the_contact_or_its_number_anywhere(warehouse: Warehouse, erasure: stages.Erasure) -> None:
+def test_nobody_finds_the_contact_or_its_number_anywhere(warehouse: AppContext, erasure: stages.Erasure) -> None:
     assert _found(warehouse.paths.data) == set()
     assert min(erasure.rewritten.values()) > 0, erasure.rewritten
     assert "unsubscribes/2026-01-14.csv" in erasure.still_in_landing
@@ -129,7 +129,7 @@ def test_nobody_finds_the_contact_or_its_number_anywhere(warehouse: Warehouse, e
 
 
 def test_published_builds_and_exports_say_the_same_with_tokens(
-    warehouse: Warehouse, erasure: stages.Erasure, refreshed_wide: RefreshedWarehouse
+    warehouse: AppContext, erasure: stages.Erasure, refreshed_wide: RefreshedWarehouse
 ) -> None:
     before = _with_tokens(all_marts(refreshed_wide.warehouse.paths.published_marts), _tokens(warehouse))
     assert _sorted(all_marts(warehouse.paths.published_marts)) == _sorted(before)
@@ -150,7 +150,7 @@ def test_published_builds_and_exports_say_the_same_with_tokens(
 
 
 def test_copies_that_were_asked_for_are_rewritten_and_spreadsheets_deleted_if_they_hold_the_contact(
-    warehouse: Warehouse, erasure: stages.Erasure
+    warehouse: AppContext, erasure: stages.Erasure
 ) -> None:
     gone = {
         (report, campaign)
@@ -182,10 +182,10 @@ def test_copies_that_were_asked_for_are_rewritten_and_spreadsheets_deleted_if_th
     ],
 )
 def test_a_spreadsheet_is_deleted_for_a_contact_a_number_or_the_hash_of_a_masked_one(
-    warehouse: Warehouse, erasure: stages.Erasure, contact: str, number: str, is_masked: bool, is_deleted: bool
+    warehouse: AppContext, erasure: stages.Erasure, contact: str, number: str, is_masked: bool, is_deleted: bool
 ) -> None:
     place = warehouse.paths.exports / "skip_reasons" / "skip_reasons_20260101T000000Z.xlsx"
-    known = remembered(warehouse.settings, warehouse.paths, warehouse.ledger)
+    known = erasure_index(warehouse.settings, warehouse.paths, warehouse.ledger)
     values = {"contact_id": contact, "mobile_number": number}
     if is_masked:
         values |= {"mobile_number": masked_number(number), NUMBER_HASH: known.hashes.of(number)}
@@ -193,12 +193,12 @@ def test_a_spreadsheet_is_deleted_for_a_contact_a_number_or_the_hash_of_a_masked
     write([[values.get(name) for _, name in columns]], columns, place, warehouse.paths.transfers)
     with duckdb.connect() as connection:
         known.hashes.show(connection)
-        assert places._erase_spreadsheet(connection, warehouse.paths, place, known) == is_deleted
+        assert erase._erase_spreadsheet(connection, warehouse.paths, place, known) == is_deleted
     assert place.exists() is not is_deleted
     place.unlink(missing_ok=True)
 
 
-def test_rows_that_were_rejected_keep_their_number_and_reasons(warehouse: Warehouse, erasure: stages.Erasure) -> None:
+def test_rows_that_were_rejected_keep_their_number_and_reasons(warehouse: AppContext, erasure: stages.Erasure) -> None:
     with duckdb.connect() as connection:
         connection.execute(f"attach '{warehouse.paths.published_quarantine}' as q (read_only)")
         rows = connection.execute(
@@ -209,7 +209,7 @@ def test_rows_that_were_rejected_keep_their_number_and_reasons(warehouse: Wareho
 
 
 def test_a_file_dropped_again_with_more_rows_brings_nobody_back(
-    warehouse: Warehouse, erasure: stages.Erasure, refreshed_wide: RefreshedWarehouse
+    warehouse: AppContext, erasure: stages.Erasure, refreshed_wide: RefreshedWarehouse
 ) -> None:
     """The builds: in full after the erasure, then incremental over what came late, then in full again."""
     tokens = _tokens(warehouse)
@@ -235,8 +235,8 @@ def test_a_file_dropped_again_with_more_rows_brings_nobody_back(
     assert _sorted(all_marts(warehouse.paths.candidate)) == _sorted(incremental)
 
 
-def test_erased_again_there_is_nothing_to_do(warehouse: Warehouse, erasure: stages.Erasure) -> None:
-    assert stages.erase(warehouse, CONTACT, "request 8") is None
+def test_erased_again_there_is_nothing_to_do(warehouse: AppContext, erasure: stages.Erasure) -> None:
+    assert stages.erase_contact(warehouse, CONTACT, "request 8") is None
 
 
 @pytest.mark.parametrize("broken_off_at", ["_erase_log", "_erase_quarantine", "_erase_build", "_erase_export"])
@@ -245,15 +245,15 @@ def test_what_was_broken_off_is_carried_on_by_who_does_not_know_the_contact(
 ) -> None:
     copy = _copy(refreshed_wide, tmp_path)
     with monkeypatch.context() as patch:
-        done = getattr(places, broken_off_at)
+        done = getattr(erase, broken_off_at)
 
         def once_then_killed(*arguments):
             done(*arguments)
             raise KeyboardInterrupt
 
-        patch.setattr(places, broken_off_at, once_then_killed)
+        patch.setattr(erase, broken_off_at, once_then_killed)
         with pytest.raises(KeyboardInterrupt):
-            stages.erase(copy, CONTACT, "")
+            stages.erase_contact(copy, CONTACT, "")
     assert copy.ledger.is_erasing()
     stages.finish_erasures(copy)
     assert _found(copy.paths.data) == set()
@@ -264,8 +264,8 @@ def test_without_its_key_nothing_is_erased_and_nothing_loaded(
     refreshed_wide: RefreshedWarehouse, tmp_path: Path
 ) -> None:
     copy = _copy(refreshed_wide, tmp_path)
-    stages.erase(copy, "nobody", "")
+    stages.erase_contact(copy, "nobody", "")
     copy.paths.hash_key.write_text("0" * 64)
-    for attempt in (lambda: stages.erase(copy, CONTACT, ""), lambda: stages.load_changed(copy, Log.SENDS)):
+    for attempt in (lambda: stages.erase_contact(copy, CONTACT, ""), lambda: stages.load_changed(copy, Log.SENDS)):
         with pytest.raises(OSError, match="not the key that was used before"):
             attempt()

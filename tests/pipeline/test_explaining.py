@@ -6,11 +6,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from models.vocabulary import Log
-from orchestration import stages, telling_explanations
+from models.enums import Log
+from orchestration import stages
+from orchestration.cli.output import explanations
 from tests.running import RefreshedWarehouse, sendmart
-from warehouse.evidence import Evidence, attach_published
-from warehouse.explaining import MOST_ROWS, Basis, Explainer, Explanation, Listing, Unknown
+from warehouse.explain.explainer import MOST_ROWS, Basis, Explainer, Explanation, Listing, Unknown
+from warehouse.explain.rules_sql import Evidence, attach_published
 
 ATTRIBUTED = (
     "order_id, campaign_id, attribution, contact_id, ordered_at, clicked_at, click_id, revenue, currency, total,"
@@ -71,7 +72,7 @@ def test_the_evidence_of_all_campaigns_comes_to_the_marts(evidence: Evidence) ->
         assert (count > 200, found) == (True, []), mart
 
 
-def explainer(warehouse: stages.Warehouse, connection: duckdb.DuckDBPyConnection) -> Explainer:
+def explainer(warehouse: stages.AppContext, connection: duckdb.DuckDBPyConnection) -> Explainer:
     return Explainer(warehouse.settings, warehouse.paths, warehouse.ledger, connection)
 
 
@@ -131,7 +132,7 @@ def test_a_lake_that_has_moved_on_is_told_and_what_was_published_otherwise_is_sh
     old = refreshed_small.warehouse
     shutil.copytree(old.paths.data, tmp_path / "data", ignore=shutil.ignore_patterns("dagster", "dbt", "exports"))
     settings = old.settings.model_copy(update={"data": tmp_path / "data", "landing": tmp_path / "landing"})
-    warehouse = stages.Warehouse.of(settings)
+    warehouse = stages.AppContext.of(settings)
     with duckdb.connect() as connection:
         attach_published(connection, warehouse.paths)
         (message,) = connection.execute(
@@ -147,20 +148,20 @@ def test_a_lake_that_has_moved_on_is_told_and_what_was_published_otherwise_is_sh
         told = explainer(warehouse, connection).explain("message", message)
     assert not told.basis.is_current
     assert told.disagreements["delivery_status"] == ("delivered", "pending")
-    telling_explanations.explanation(told)
+    explanations.explanation(told)
     shown = capsys.readouterr().out
     assert "have changed since build" in shown
     assert "PUBLISHED OTHERWISE delivery_status: pending, now delivered" in shown
 
 
 def test_what_comes_from_logs_is_shown_as_text_and_numbers_are_masked() -> None:
-    assert telling_explanations.cell("\x1b[31mred\n[bold]+447700900123") == "\\x1b[31mred\\n[bold]+44\u202623"
+    assert explanations.cell("\x1b[31mred\n[bold]+447700900123") == "\\x1b[31mred\\n[bold]+44\u202623"
 
 
 def test_where_a_row_came_in_is_never_cut_and_its_numbers_are_masked(capsys: pytest.CaptureFixture[str]) -> None:
     place = f"2026-01-05/{'part-' * 20}+447700900123.csv, row 7"
     listing = Listing("Rows", ("came_in",), ((place,),), 1)
-    telling_explanations.explanation(Explanation("message", "m", Basis(None, None, False, None), listings=[listing]))
+    explanations.explanation(Explanation("message", "m", Basis(None, None, False, None), listings=[listing]))
     shown = "".join(line.strip("│ ") for line in capsys.readouterr().out.splitlines())
     assert place.replace("+447700900123", "+44…23") in shown
 
@@ -172,9 +173,9 @@ def test_numbers_that_were_published_masked_are_told_to_be_suppressed_all_the_sa
     shutil.copytree(refreshed_wide.warehouse.settings.data, tmp_path / "data")
     for mask_numbers in (False, True):
         changed = {"data": tmp_path / "data", "mask_numbers": mask_numbers}
-        warehouse = stages.Warehouse.of(refreshed_wide.warehouse.settings.model_copy(update=changed))
+        warehouse = stages.AppContext.of(refreshed_wide.warehouse.settings.model_copy(update=changed))
         if mask_numbers:
-            stages.publish(warehouse, warehouse.ledger.candidate())
+            stages.publish_candidate(warehouse, warehouse.ledger.candidate())
         with duckdb.connect() as connection:
             explain = explainer(warehouse, connection)
             (contact,) = connection.execute("select min(contact_id) from published.marts.suppressed_numbers").fetchone()

@@ -18,11 +18,11 @@ import pytest
 
 from models.masking import masked_number
 from orchestration import stages
-from orchestration.stages import Warehouse
+from orchestration.stages import AppContext
 from tests.running import environment, environment_of, mart_rows, rejected_rows, sendmart
-from warehouse import spreadsheet
-from warehouse.exports import FileFormat
-from warehouse.settings import PROJECT, load_settings
+from warehouse.config.settings import PROJECT, load_settings
+from warehouse.export import xlsx
+from warehouse.export.exports import FileFormat
 
 NAMES = [
     *("../../x", "'; drop table marts.campaigns; --", '"; drop schema marts cascade; --', "=cmd()", "@SUM(1)", "+1"),
@@ -119,18 +119,18 @@ def test_no_cell_of_an_export_can_be_taken_for_a_formula(hostile: Hostile) -> No
 
 def test_copies_of_hostile_campaigns_lie_in_their_folders_and_hold_masked_text(hostile: Hostile) -> None:
     with environment(hostile.variables):
-        warehouse = Warehouse.of(load_settings())
+        warehouse = AppContext.of(load_settings())
     before = set((hostile.data / "exports").rglob("*"))
     for name in NAMES:
         for of in FileFormat:
-            stages.export(warehouse, ["delivery_status", "attributed_orders"], campaign=name, file_format=of)
+            stages.export_reports(warehouse, ["delivery_status", "attributed_orders"], campaign=name, file_format=of)
     written = set((hostile.data / "exports").rglob("*.*")) - before
     assert len(written) == len(NAMES) * 2 * 2 * 2
     seen = set()
     for file in written:
         assert set(file.name) <= set(SAFE)
         if file.suffix == ".xlsx":
-            seen |= set(spreadsheet.texts(file))
+            seen |= set(xlsx.texts(file))
             sheet = openpyxl.load_workbook(file).active
             assert not [cell for row in sheet.iter_rows() for cell in row if cell.data_type == "f" or cell.hyperlink]
     assert {text for column, text in seen if column == "campaign_id"} == set(NAMES)
@@ -195,17 +195,17 @@ def test_masked_numbers_have_their_keyed_hash_beside_them(hostile: Hostile) -> N
 
 
 def test_another_setting_publishes_and_exports_anew(hostile: Hostile) -> None:
-    def opened(mask_numbers: str) -> Warehouse:
+    def opened(mask_numbers: str) -> AppContext:
         with environment(hostile.variables | {"SENDMART_MASK_NUMBERS": mask_numbers}):
-            return Warehouse.of(load_settings())
+            return AppContext.of(load_settings())
 
-    assert stages.find_work(opened("true")).is_nothing
+    assert stages.plan_refresh(opened("true")).is_empty
     plain = opened("false")
-    work = stages.find_work(plain)
+    work = stages.plan_refresh(plain)
     assert (work.must_build, work.must_publish) == (False, True)
-    stages.publish(plain, plain.ledger.candidate())
+    stages.publish_candidate(plain, plain.ledger.candidate())
     assert "delivery_status" in stages.unexported(plain)
-    (told,) = stages.export(plain, ["delivery_status"])
+    (told,) = stages.export_reports(plain, ["delivery_status"])
     assert told.rows == len(NAMES), "under another setting every row is another"
     assert {row["mobile_number"] for row in mart_rows(plain.paths.published_marts, "delivery_status")} == set(
         NUMBERS.values()

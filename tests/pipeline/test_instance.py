@@ -13,14 +13,14 @@ import duckdb
 import pytest
 import yaml
 
-from models.runbook import Code
-from orchestration.defs import common
-from orchestration.defs.common import POOL, TRIES_AGAIN, tried_again
-from orchestration.failures import failure_of_step
-from orchestration.launcher import WatchedRunLauncher
-from orchestration.running import STARTED_BY_COMMAND, dagster_home
+from models.error_codes import Code
+from orchestration.defs import shared
+from orchestration.defs.shared import MAX_RETRIES, POOL, retry_transient
+from orchestration.errors import failure_of_step
+from orchestration.run_launcher import WatchedRunLauncher
+from orchestration.run_refresh import STARTED_BY_COMMAND, dagster_home
 from tests.running import RefreshedWarehouse, clean_environment, environment
-from warehouse.settings import PROJECT
+from warehouse.config.settings import PROJECT
 
 
 @pytest.fixture
@@ -61,11 +61,11 @@ def test_a_file_that_is_open_elsewhere_is_tried_again_and_a_full_disk_is_not(
         yield
 
     with pytest.raises(dg.RetryRequested) as asked:
-        list(tried_again(step)()) if is_generator else tried_again(fail)()
-    assert asked.value.max_retries == TRIES_AGAIN
+        list(retry_transient(step)()) if is_generator else retry_transient(fail)()
+    assert asked.value.max_retries == MAX_RETRIES
     assert asked.value.seconds_to_wait
     with pytest.raises(OSError, match="No space left"):
-        list(tried_again(step)()) if is_generator else tried_again(fail)()
+        list(retry_transient(step)()) if is_generator else retry_transient(fail)()
 
 
 def test_a_step_that_meets_a_file_open_elsewhere_says_so_or_goes_on_once_it_is_closed(
@@ -83,12 +83,12 @@ def test_a_step_that_meets_a_file_open_elsewhere_says_so_or_goes_on_once_it_is_c
     assert other.stdout.readline()
 
     @dg.op
-    @tried_again
+    @retry_transient
     def opening() -> None:
         try:
             duckdb.connect(file).close()
         finally:
-            if common.TRIES_AGAIN:
+            if shared.MAX_RETRIES:
                 other.kill()
                 other.wait()
 
@@ -96,12 +96,12 @@ def test_a_step_that_meets_a_file_open_elsewhere_says_so_or_goes_on_once_it_is_c
     def opens() -> None:
         opening()
 
-    monkeypatch.setattr(common, "SECONDS_BETWEEN", 0.1)
-    monkeypatch.setattr(common, "TRIES_AGAIN", 0)
+    monkeypatch.setattr(shared, "RETRY_DELAY_SECONDS", 0.1)
+    monkeypatch.setattr(shared, "MAX_RETRIES", 0)
     (failed,) = opens.execute_in_process(raise_on_error=False).filter_events(lambda event: event.is_step_failure)
     told = failure_of_step("opening", failed.step_failure_data.error, settings_of_small.warehouse)
     assert told.code is Code.FILE_LOCKED
-    monkeypatch.setattr(common, "TRIES_AGAIN", 1)
+    monkeypatch.setattr(shared, "MAX_RETRIES", 1)
     assert opens.execute_in_process().retry_attempts_for_node("opening") == 1
 
 
@@ -140,7 +140,7 @@ with Warehouse.of(load_settings()).paths.writer():
 
 def test_a_run_that_hangs_outside_of_python_ends_itself_and_says_where_it_stood(tmp_path: Path) -> None:
     (tmp_path / "dagster.yaml").write_text(
-        f"run_monitoring: {{enabled: true, max_runtime_seconds: {common.AHEAD_SECONDS + 10}}}\n"
+        f"run_monitoring: {{enabled: true, max_runtime_seconds: {shared.AHEAD_SECONDS + 10}}}\n"
     )
     (tmp_path / "hanging.py").write_text(_HANGS)
     hung = subprocess.run(

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from models.vocabulary import Log
+from models.enums import Log
 from orchestration import stages
-from orchestration.stages import Warehouse
+from orchestration.stages import AppContext
 from tests.fault.zones import marts_of
 from tests.loads import LITTLE, left_by
 from tests.running import RefreshedWarehouse, environment, environment_of
-from warehouse import loaders
-from warehouse.loading import load
-from warehouse.settings import load_settings
+from warehouse.config.settings import load_settings
+from warehouse.ingest import workers
+from warehouse.ingest.load import load
 
 
 def test_a_case_loaded_by_two_processes_gives_what_it_gives_to_one(
@@ -25,11 +25,11 @@ def test_a_case_loaded_by_two_processes_gives_what_it_gives_to_one(
         tasks.append((several, len(of_load)))
         return by_loaders(how, of_load, several)
 
-    by_loaders = loaders._by_loaders
-    monkeypatch.setattr(loaders, "_by_loaders", counted)
+    by_loaders = workers._by_loaders
+    monkeypatch.setattr(workers, "_by_loaders", counted)
     monkeypatch.setattr(stages, "load", partial(load, bytes_worth_a_loader=LITTLE))
     with environment(environment_of(tmp_path, refreshed_case.landing, loaders="2", max_rejected_share="1")):
-        warehouse = Warehouse.of(load_settings())
+        warehouse = AppContext.of(load_settings())
         for log in Log:
             stages.load_changed(warehouse, log)
         left, expected = left_by(tmp_path), left_by(refreshed_case.warehouse.settings.data)

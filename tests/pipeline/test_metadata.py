@@ -6,14 +6,14 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 
+from models.enums import Log
 from models.logs import COLUMNS
 from models.marts import DBT_MARTS, columns
-from models.vocabulary import Log
 from orchestration.defs.exports import GROUP_ON_REQUEST
 from orchestration.metadata import COLUMN_LINEAGE, COLUMN_SCHEMA, ROW_COUNT, of_loaded
-from orchestration.running import dagster_home
+from orchestration.run_refresh import dagster_home
 from tests.running import RefreshedWarehouse, all_marts, environment
-from warehouse.exports import REPORTS
+from warehouse.export.exports import REPORTS
 
 MADE_FROM_NO_COLUMN = {"unmatched_events": {"log", "kind"}, "unmapped_receipts": {"receipts"}}
 """Constants, and a count of rows."""

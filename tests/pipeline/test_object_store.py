@@ -20,23 +20,30 @@ import pyarrow.parquet as pq
 import pytest
 from moto.server import ThreadedMotoServer
 
+from models.enums import Log
+from models.error_codes import Code
 from models.marts import DBT_MARTS
-from models.runbook import Code
-from models.vocabulary import Log
 from orchestration import stages
-from orchestration.failures import failure_of
-from orchestration.stages import Warehouse, find_work
-from quality.admission import judge
+from orchestration.errors import failure_of
+from orchestration.stages import AppContext, plan_refresh
+from quality.admission import validate
 from tests.loads import LITTLE, meeting, met
 from tests.running import CASES, RefreshedWarehouse, environment
-from warehouse import build, current, integrity, lake, landing, leftovers, object_store, publication
-from warehouse.explaining import Explainer
-from warehouse.exports import FileFormat
+from warehouse.config.paths import DataPaths
+from warehouse.config.settings import PREFIX, load_settings
+from warehouse.duckdb_tools import s3
+from warehouse.duckdb_tools.s3 import enable_s3
+from warehouse.explain.explainer import Explainer
+from warehouse.export.exports import FileFormat
+from warehouse.ingest.load import load
+from warehouse.lake import integrity, recovery
+from warehouse.lake import tables as lake_tables
+from warehouse.landing import scan as landing_scan
 from warehouse.ledger import Ledger
-from warehouse.loading import load
-from warehouse.object_store import ObjectStoreFailed, let_read, place_of
-from warehouse.paths import DataPaths
-from warehouse.settings import PREFIX, load_settings
+from warehouse.publish import kept_builds, pointer, publication
+from warehouse.storage import object_store
+from warehouse.storage.object_store import ObjectStoreFailed, path_of
+from warehouse.transform import build
 
 BUCKET = "warehouse"
 LANDING = CASES / "small" / "landing"
@@ -70,17 +77,17 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def warehouse(store: Any) -> Warehouse:
+def warehouse(store: Any) -> AppContext:
     """The small case, loaded, built, published and exported, all of it in the store."""
     for file in LANDING.rglob("*"):
         if file.is_file():
             store.upload_file(str(file), BUCKET, f"landing/{file.relative_to(LANDING).as_posix()}")
-    warehouse = Warehouse.of(load_settings())
+    warehouse = AppContext.of(load_settings())
     for log in Log:
         stages.load_changed(warehouse, log)
     candidate, _ = stages.build_candidate(warehouse)
-    stages.publish(warehouse, candidate)
-    stages.export(warehouse, stages.exports.REPORTS)
+    stages.publish_candidate(warehouse, candidate)
+    stages.export_reports(warehouse, stages.exports.REPORTS)
     return warehouse
 
 
@@ -98,15 +105,15 @@ def _told(store: Any) -> dict[str, Any]:
     return json.loads(_read(store, "published/current.json"))
 
 
-def _as_an_analyst(store: Any, warehouse: Warehouse) -> duckdb.DuckDBPyConnection:
+def _as_an_analyst(store: Any, warehouse: AppContext) -> duckdb.DuckDBPyConnection:
     """A connection that has followed `current.json`, and attached what it names from the store."""
     connection = duckdb.connect()
-    let_read(connection, warehouse.paths.published_store)
+    enable_s3(connection, warehouse.paths.published_store)
     connection.execute(f"attach 's3://{BUCKET}/published/{_told(store)['marts']['file']}' as sendmart (read_only)")
     return connection
 
 
-def _build_read(store: Any, warehouse: Warehouse) -> str:
+def _build_read(store: Any, warehouse: AppContext) -> str:
     with _as_an_analyst(store, warehouse) as connection:
         return connection.execute("select build_id from sendmart.marts.build_info").fetchone()[0]
 
@@ -129,7 +136,7 @@ def _differences(connection: duckdb.DuckDBPyConnection, one: str, other: str) ->
 
 
 def test_who_reads_the_store_finds_the_marts_of_the_same_case_on_a_disk(
-    store: Any, warehouse: Warehouse, refreshed_small: RefreshedWarehouse
+    store: Any, warehouse: AppContext, refreshed_small: RefreshedWarehouse
 ) -> None:
     with _as_an_analyst(store, warehouse) as connection:
         connection.execute(f"attach '{refreshed_small.warehouse.paths.published_marts}' as disk (read_only)")
@@ -138,7 +145,7 @@ def test_who_reads_the_store_finds_the_marts_of_the_same_case_on_a_disk(
 
 
 def test_exports_in_the_store_are_those_on_a_disk(
-    store: Any, warehouse: Warehouse, refreshed_small: RefreshedWarehouse
+    store: Any, warehouse: AppContext, refreshed_small: RefreshedWarehouse
 ) -> None:
     on_disk = refreshed_small.warehouse.paths.exports
     for report in stages.exports.REPORTS:
@@ -149,13 +156,13 @@ def test_exports_in_the_store_are_those_on_a_disk(
 
 
 def test_on_a_disk_and_in_the_store_current_json_says_which_build_is_published(
-    store: Any, warehouse: Warehouse, refreshed_small: RefreshedWarehouse
+    store: Any, warehouse: AppContext, refreshed_small: RefreshedWarehouse
 ) -> None:
     for paths, told in (
         (warehouse.paths, _told(store)),
         (refreshed_small.warehouse.paths, json.loads(refreshed_small.warehouse.paths.current.read_text())),
     ):
-        build_id, published_at, data_until = current.build_info(paths.published_marts)
+        build_id, published_at, data_until = pointer.build_info(paths.published_marts)
         marts = paths.published_marts.read_bytes()
         assert told["build_id"] == build_id
         assert told["published_at"] == published_at.isoformat().replace("+00:00", "Z")
@@ -164,13 +171,13 @@ def test_on_a_disk_and_in_the_store_current_json_says_which_build_is_published(
         assert told["marts"]["sha256"] == hashlib.sha256(marts).hexdigest()
 
 
-def test_a_second_refresh_finds_nothing_and_writes_nothing(store: Any, warehouse: Warehouse) -> None:
+def test_a_second_refresh_finds_nothing_and_writes_nothing(store: Any, warehouse: AppContext) -> None:
     before = _objects(store)
-    assert find_work(warehouse).is_nothing
+    assert plan_refresh(warehouse).is_empty
     assert _objects(store) == before
 
 
-def test_nothing_was_written_to_the_landing_zone_nor_left_on_the_disk(store: Any, warehouse: Warehouse) -> None:
+def test_nothing_was_written_to_the_landing_zone_nor_left_on_the_disk(store: Any, warehouse: AppContext) -> None:
     assert {f"landing/{file.relative_to(LANDING).as_posix()}" for file in LANDING.rglob("*") if file.is_file()} == set(
         _objects(store, "landing/")
     )
@@ -178,23 +185,23 @@ def test_nothing_was_written_to_the_landing_zone_nor_left_on_the_disk(store: Any
     assert not (warehouse.paths.data / "lake").exists()
 
 
-def test_two_loaders_put_into_the_store_what_one_does(store: Any, warehouse: Warehouse, tmp_path: Path) -> None:
-    paths = DataPaths(tmp_path, lake_elsewhere=place_of(f"s3://{BUCKET}/lake-of-two"))
+def test_two_loaders_put_into_the_store_what_one_does(store: Any, warehouse: AppContext, tmp_path: Path) -> None:
+    paths = DataPaths(tmp_path, lake_elsewhere=path_of(f"s3://{BUCKET}/lake-of-two"))
     ledger = Ledger(paths.ledger)
-    files = landing.scan(warehouse.settings.landing).of(Log.SENDS)
+    files = landing_scan.scan(warehouse.settings.landing).of(Log.SENDS)
     (folder := tmp_path / "met").mkdir()
     load(paths, ledger, files, meeting(folder, 2), loaders=2, bytes_worth_a_loader=LITTLE)
     assert len(met(folder)) == 2
     found = {name.removeprefix("lake-of-two/"): _read(store, name) for name in _objects(store, "lake-of-two/")}
     expected = {name.removeprefix("lake/"): _read(store, name) for name in _objects(store, "lake/sends/")}
-    del expected[lake.empty_file(warehouse.paths, Log.SENDS).relative_to(warehouse.paths.lake).as_posix()]
+    del expected[lake_tables.empty_file(warehouse.paths, Log.SENDS).relative_to(warehouse.paths.lake).as_posix()]
     assert found == expected
     assert list(paths.transfers.iterdir()) == []
     for name in _objects(store, "lake-of-two/"):
         store.delete_object(Bucket=BUCKET, Key=name)
 
 
-def test_figures_are_explained_from_the_store(warehouse: Warehouse) -> None:
+def test_figures_are_explained_from_the_store(warehouse: AppContext) -> None:
     with duckdb.connect() as connection:
         explainer = Explainer(warehouse.settings, warehouse.paths, warehouse.ledger, connection)
         (campaign,) = connection.execute("select campaign_id from published.marts.campaign_metrics limit 1").fetchone()
@@ -203,27 +210,33 @@ def test_figures_are_explained_from_the_store(warehouse: Warehouse) -> None:
     assert told.disagreements == {}
 
 
-def test_an_object_that_changes_after_it_was_listed_is_left_for_the_next_time(store: Any, warehouse: Warehouse) -> None:
+def test_an_object_that_changes_after_it_was_listed_is_left_for_the_next_time(
+    store: Any, warehouse: AppContext
+) -> None:
     found = [
-        file for file in landing.scan(warehouse.settings.landing).of(Log.SENDS) if CHANGED.endswith(file.source_file)
+        file
+        for file in landing_scan.scan(warehouse.settings.landing).of(Log.SENDS)
+        if CHANGED.endswith(file.source_file)
     ]
     before = _read(store, f"landing/{CHANGED}")
     store.put_object(Bucket=BUCKET, Key=f"landing/{CHANGED}", Body=before + b"\n")
     try:
-        assert load(warehouse.paths, warehouse.ledger, found, judge) == []
+        assert load(warehouse.paths, warehouse.ledger, found, validate) == []
     finally:
         store.put_object(Bucket=BUCKET, Key=f"landing/{CHANGED}", Body=before)
     again = [
-        file for file in landing.scan(warehouse.settings.landing).of(Log.SENDS) if CHANGED.endswith(file.source_file)
+        file
+        for file in landing_scan.scan(warehouse.settings.landing).of(Log.SENDS)
+        if CHANGED.endswith(file.source_file)
     ]
-    assert warehouse.ledger.untaken(again) == [], "the content is again what was taken"
+    assert warehouse.ledger.pending_files(again) == [], "the content is again what was taken"
 
 
 # --- nights after
 
 
 @pytest.fixture(scope="module")
-def next_night(store: Any, warehouse: Warehouse) -> tuple[str, str]:
+def next_night(store: Any, warehouse: AppContext) -> tuple[str, str]:
     """A row less in one log file, and two of messages that were not there before in another; built, and not published yet:
     the build before and this one, by their ids.
     """
@@ -234,7 +247,7 @@ def next_night(store: Any, warehouse: Warehouse) -> tuple[str, str]:
         first.replace(b"m3-6", b"m99-0").replace(b"c3-1", b"c99-0").replace(b"p3-1", b"p99-0").replace(b"0031", b"0990")
     )
     store.put_object(Bucket=BUCKET, Key="landing/sends/2026-01-14.jsonl", Body=first.replace(b"m3-6", b"m3-7") + other)
-    assert [file.source_file for file in find_work(warehouse).files[Log.SENDS]] == [
+    assert [file.source_file for file in plan_refresh(warehouse).files[Log.SENDS]] == [
         "2026-01-09.1.jsonl",
         "2026-01-14.jsonl",
     ]
@@ -244,14 +257,14 @@ def next_night(store: Any, warehouse: Warehouse) -> tuple[str, str]:
 
 
 def test_what_changed_is_built_incrementally_and_comes_to_the_same_as_a_build_in_full(
-    store: Any, warehouse: Warehouse, next_night: tuple[str, str], tmp_path: Path
+    store: Any, warehouse: AppContext, next_night: tuple[str, str], tmp_path: Path
 ) -> None:
     incremental = tmp_path / "incremental.duckdb"
     incremental.write_bytes(warehouse.paths.candidate.read_bytes())
-    assert warehouse.ledger.went_on_from(next_night[1]) == next_night[0]
+    assert warehouse.ledger.previous_build_of(next_night[1]) == next_night[0]
     (tmp_path / "full").mkdir()
     paths = replace(warehouse.paths, data=tmp_path / "full")
-    full = Warehouse(warehouse.settings, paths, type(warehouse.ledger)(paths.ledger))
+    full = AppContext(warehouse.settings, paths, type(warehouse.ledger)(paths.ledger))
     build.run_models(full.settings, full.paths, full.ledger)
     with duckdb.connect() as connection:
         for name, file in (
@@ -263,25 +276,25 @@ def test_what_changed_is_built_incrementally_and_comes_to_the_same_as_a_build_in
 
 
 def test_killed_before_current_json_readers_keep_the_old_build_and_the_next_refresh_makes_it_right(
-    store: Any, warehouse: Warehouse, next_night: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+    store: Any, warehouse: AppContext, next_night: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before, after = next_night
-    write = current._write
+    write = pointer._write
 
     def killed(paths: Any, place: Any, told: Any) -> None:
         if object_store.is_object(place):
             raise KeyboardInterrupt
         write(paths, place, told)
 
-    monkeypatch.setattr(current, "_write", killed)
+    monkeypatch.setattr(pointer, "_write", killed)
     candidate = warehouse.ledger.candidate()
     with pytest.raises(KeyboardInterrupt):
         publication.publish(warehouse.settings, warehouse.paths, warehouse.ledger, candidate)
     assert [key for key in _objects(store, "published/builds/") if after in key], "the build is there already"
     assert _build_read(store, warehouse) == before
-    assert find_work(warehouse).must_publish
+    assert plan_refresh(warehouse).must_publish
     monkeypatch.undo()
-    stages.publish(warehouse, candidate)
+    stages.publish_candidate(warehouse, candidate)
     assert _build_read(store, warehouse) == after
     assert stages.is_published(warehouse, candidate)
     assert {key.partition("-")[0] for key in _objects(store, "published/builds/")} == {
@@ -290,19 +303,19 @@ def test_killed_before_current_json_readers_keep_the_old_build_and_the_next_refr
 
 
 def test_rollback_is_for_the_readers_of_the_store_too(
-    store: Any, warehouse: Warehouse, next_night: tuple[str, str]
+    store: Any, warehouse: AppContext, next_night: tuple[str, str]
 ) -> None:
     before, after = next_night
     if not stages.is_published(warehouse, warehouse.ledger.candidate()):
-        stages.publish(warehouse, warehouse.ledger.candidate())
-    assert stages.roll_back(warehouse) == (after, before)
+        stages.publish_candidate(warehouse, warehouse.ledger.candidate())
+    assert stages.rollback_build(warehouse) == (after, before)
     assert _build_read(store, warehouse) == before
-    assert stages.roll_back(warehouse, after) == (before, after)
+    assert stages.rollback_build(warehouse, after) == (before, after)
     assert _build_read(store, warehouse) == after
 
 
 def test_exports_beyond_their_time_are_deleted_by_their_names_and_nothing_else(
-    store: Any, warehouse: Warehouse
+    store: Any, warehouse: AppContext
 ) -> None:
     others = ["exports/skip_reasons/notes.csv", "exports/other/skip_reasons_20200101T000000Z.csv"]
     old = [
@@ -319,10 +332,10 @@ def test_exports_beyond_their_time_are_deleted_by_their_names_and_nothing_else(
 
 
 def test_a_copy_that_was_asked_for_lies_in_the_store_and_goes_when_its_time_is_over(
-    store: Any, warehouse: Warehouse
+    store: Any, warehouse: AppContext
 ) -> None:
     before = set(_objects(store, "exports/"))
-    (told,) = stages.export(warehouse, ["skip_reasons"], file_format=FileFormat.XLSX)
+    (told,) = stages.export_reports(warehouse, ["skip_reasons"], file_format=FileFormat.XLSX)
     key = f"exports/skip_reasons/{told.file}"
     described = key.replace(".xlsx", ".json")
     assert set(_objects(store, "exports/")) == {*before, key, described}
@@ -337,7 +350,7 @@ def test_a_copy_that_was_asked_for_lies_in_the_store_and_goes_when_its_time_is_o
         store.delete_object(Bucket=BUCKET, Key=one)
 
 
-def test_an_export_that_somebody_deleted_is_missed(store: Any, warehouse: Warehouse) -> None:
+def test_an_export_that_somebody_deleted_is_missed(store: Any, warehouse: AppContext) -> None:
     assert stages.exports.missing(warehouse.settings, warehouse.paths, warehouse.ledger, "skip_reasons") == []
     (csv, _) = _objects(store, "exports/skip_reasons/")
     held = _read(store, csv)
@@ -348,10 +361,10 @@ def test_an_export_that_somebody_deleted_is_missed(store: Any, warehouse: Wareho
 
 
 def test_a_lost_object_of_the_lake_is_found_in_a_listing_and_taken_from_the_landing_zone_again(
-    store: Any, warehouse: Warehouse
+    store: Any, warehouse: AppContext
 ) -> None:
     file = next(file for file in warehouse.ledger.files(Log.ORDERS) if file.accepted)
-    place = lake.place(warehouse.paths.lake, file)
+    place = lake_tables.place(warehouse.paths.lake, file)
     held = _read(store, place.key)
     store.delete_object(Bucket=BUCKET, Key=place.key)
     (lost,) = integrity.damaged(warehouse.paths, warehouse.ledger, contents=False)
@@ -365,22 +378,22 @@ def test_a_lost_object_of_the_lake_is_found_in_a_listing_and_taken_from_the_land
     store.put_object(Bucket=BUCKET, Key=place.key, Body=held)
 
 
-def test_what_the_ledger_does_not_know_of_the_lake_is_noted_as_it_lies_there(store: Any, warehouse: Warehouse) -> None:
+def test_what_the_ledger_does_not_know_of_the_lake_is_noted_as_it_lies_there(store: Any, warehouse: AppContext) -> None:
     held = next(file for file in warehouse.ledger.files(Log.CLICKS) if file.accepted)
-    place = lake.place(warehouse.paths.lake, held)
+    place = lake_tables.place(warehouse.paths.lake, held)
     gone = replace(held, source_file=f"{held.log_date}.gone.csv")
-    unknown = lake.place(warehouse.paths.lake, gone)
+    unknown = lake_tables.place(warehouse.paths.lake, gone)
     store.copy_object(Bucket=BUCKET, Key=unknown.key, CopySource={"Bucket": BUCKET, "Key": place.key})
-    leftovers.clear(warehouse.paths, warehouse.ledger, Log.CLICKS, [])
-    assert warehouse.paths.name_of(unknown) in warehouse.ledger.contents()
+    recovery.clear(warehouse.paths, warehouse.ledger, Log.CLICKS, [])
+    assert warehouse.paths.key_of(unknown) in warehouse.ledger.contents()
 
 
 def test_nobody_finds_the_erased_in_any_object_of_ours(
-    store: Any, warehouse: Warehouse, next_night: tuple[str, str], tmp_path: Path
+    store: Any, warehouse: AppContext, next_night: tuple[str, str], tmp_path: Path
 ) -> None:
     assert {key.partition("/")[0] for key in _holding(store, tmp_path)} == {"lake", "published", "exports"}
-    (copy,) = stages.export(warehouse, ["delivery_status"], file_format=FileFormat.XLSX)
-    erasure = stages.erase(warehouse, CONTACT, "request 7")
+    (copy,) = stages.export_reports(warehouse, ["delivery_status"], file_format=FileFormat.XLSX)
+    erasure = stages.erase_contact(warehouse, CONTACT, "request 7")
     assert not [key for key in _objects(store, "exports/delivery_status/") if copy.file.removesuffix(".xlsx") in key]
     assert _holding(store, tmp_path) == []
     assert CHANGED not in erasure.still_in_landing, "the row that named the contact was taken away"
@@ -389,10 +402,10 @@ def test_nobody_finds_the_erased_in_any_object_of_ours(
     assert integrity.damaged(warehouse.paths, warehouse.ledger, contents=True) == []
 
 
-def test_of_builds_that_are_no_longer_kept_nothing_stays_in_the_store(store: Any, warehouse: Warehouse) -> None:
+def test_of_builds_that_are_no_longer_kept_nothing_stays_in_the_store(store: Any, warehouse: AppContext) -> None:
     store.put_object(Bucket=BUCKET, Key="published/builds/notes.txt", Body=b"")
-    publication.prune(warehouse.paths, warehouse.ledger, keep=1)
-    current.tidy(warehouse.paths)
+    kept_builds.prune(warehouse.paths, warehouse.ledger, keep=1)
+    pointer.tidy(warehouse.paths)
     assert set(_objects(store, "published/builds/")) == {
         f"published/{_told(store)['marts']['file']}",
         "published/builds/notes.txt",
@@ -434,29 +447,29 @@ def _texts(store: Any, key: str, scratch: Path) -> Iterator[str]:
     ],
 )
 def test_what_is_wrong_with_a_store_has_a_code_and_names_the_place(
-    warehouse: Warehouse, landing_zone: str, variables: dict[str, str], words: str
+    warehouse: AppContext, landing_zone: str, variables: dict[str, str], words: str
 ) -> None:
     with environment(variables):
-        refreshed = Warehouse(
-            warehouse.settings.model_copy(update={"landing": place_of(landing_zone)}), warehouse.paths, warehouse.ledger
+        refreshed = AppContext(
+            warehouse.settings.model_copy(update={"landing": path_of(landing_zone)}), warehouse.paths, warehouse.ledger
         )
         with pytest.raises(ObjectStoreFailed) as raised:
-            find_work(refreshed)
+            plan_refresh(refreshed)
     told = str(failure_of(raised.value, warehouse))
     assert told.startswith(f"{Code.OBJECT_STORE}: ")
     assert landing_zone in told
     assert words in told
 
 
-def test_a_store_that_refuses_leaves_log_files_untaken_instead_of_refused(store: Any, warehouse: Warehouse) -> None:
-    zone = landing.scan(warehouse.settings.landing)
+def test_a_store_that_refuses_leaves_log_files_untaken_instead_of_refused(store: Any, warehouse: AppContext) -> None:
+    zone = landing_scan.scan(warehouse.settings.landing)
     before = warehouse.ledger.files_fingerprint()
     _require_rights(store, after=0)
     try:
         with pytest.raises(ObjectStoreFailed, match="403") as raised:
-            load(warehouse.paths, warehouse.ledger, zone.of(Log.ORDERS)[:1], judge)
+            load(warehouse.paths, warehouse.ledger, zone.of(Log.ORDERS)[:1], validate)
         with duckdb.connect() as connection, pytest.raises(duckdb.Error) as read:
-            let_read(connection, warehouse.paths.lake)
+            enable_s3(connection, warehouse.paths.lake)
             connection.execute(f"from read_parquet('{warehouse.paths.lake}/orders/*/*.parquet')")
     finally:
         _require_rights(store, after=float("inf"))
@@ -481,7 +494,7 @@ def test_duckdb_is_told_what_boto3_found(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "https://store.example:9000")
-    told = object_store._secret(place_of("s3://bucket/prefix"))
+    told = s3._secret(path_of("s3://bucket/prefix"))
     assert told == {
         "key_id": "an-id",
         "secret": "a-secret",
@@ -492,5 +505,5 @@ def test_duckdb_is_told_what_boto3_found(monkeypatch: pytest.MonkeyPatch) -> Non
         "use_ssl": "true",
     }
     monkeypatch.delenv("AWS_ENDPOINT_URL")
-    told = object_store._secret(place_of("s3://bucket/prefix"))
+    told = s3._secret(path_of("s3://bucket/prefix"))
     assert (told["endpoint"], told["url_style"]) == ("s3.eu-west-1.amazonaws.com", "vhost")

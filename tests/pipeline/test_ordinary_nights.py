@@ -13,15 +13,15 @@ import duckdb
 import pytest
 
 from benchmarks import baseline
-from models.figures import BuildFigures
+from models.build_metrics import BuildFigures
+from models.enums import Log
 from models.marts import DBT_MARTS
-from models.vocabulary import Log
-from quality.audit.figures import BuildFacts, LogFacts, figures_of
-from quality.audit.frames import share_aggregates
-from quality.audit.history import compared
+from quality.audit.anomalies import compared
+from quality.audit.invariant_frames import share_aggregates
+from quality.audit.metrics import BuildFacts, LogFacts, figures_of
+from sample_data import FIRST_LOG_DATE, write_sample
 from tests.running import environment, environment_of
-from warehouse.sample import FIRST_LOG_DATE, write_sample
-from warehouse.settings import Settings, load_settings
+from warehouse.config.settings import Settings, load_settings
 
 NIGHTS = 20
 SCHEMA = "candidate.marts"

@@ -8,18 +8,18 @@ import dagster as dg
 import psycopg2
 import pytest
 
-from models.vocabulary import Log
-from orchestration.running import run_refresh
-from orchestration.stages import Warehouse, find_work
+from models.enums import Log
+from orchestration.run_refresh import run_refresh
+from orchestration.stages import AppContext, plan_refresh
 from tests.postgres import postgres
 from tests.running import RefreshedWarehouse, all_marts, environment, environment_of
-from warehouse.settings import PROJECT, load_settings
+from warehouse.config.settings import PROJECT, load_settings
 
 SENDS = dg.AssetKey(["logs", "sends"])
 
 
 @pytest.fixture
-def moved(refreshed_small: RefreshedWarehouse, tmp_path: Path) -> Iterator[Warehouse]:
+def moved(refreshed_small: RefreshedWarehouse, tmp_path: Path) -> Iterator[AppContext]:
     """The small case, which has a history on SQLite, under an instance on PostgreSQL."""
     data, home = tmp_path / "data", tmp_path / "home"
     shutil.copytree(refreshed_small.warehouse.paths.data, data)
@@ -27,17 +27,17 @@ def moved(refreshed_small: RefreshedWarehouse, tmp_path: Path) -> Iterator[Wareh
     shutil.copyfile(PROJECT / "docker" / "dagster.yaml", home / "dagster.yaml")
     settings = environment_of(data, refreshed_small.landing, max_rejected_share="1")
     with postgres() as connection, environment({**settings, **connection, "DAGSTER_HOME": str(home)}):
-        yield Warehouse.of(load_settings())
+        yield AppContext.of(load_settings())
 
 
 def test_after_a_move_to_postgresql_the_figures_stay_and_days_are_seen_again_once_they_are_loaded(
-    moved: Warehouse,
+    moved: AppContext,
 ) -> None:
     from orchestration.definitions import defs
 
     marts = _sorted_marts(moved)
     days = {file.log_date.isoformat() for file in moved.ledger.files(Log.SENDS)}
-    assert find_work(moved).is_nothing
+    assert plan_refresh(moved).is_empty
     with dg.DagsterInstance.get() as instance:
         assert instance.get_materialized_partitions(SENDS) == set(), "the history on SQLite is not moved"
         loaded = (
@@ -53,7 +53,7 @@ def test_after_a_move_to_postgresql_the_figures_stay_and_days_are_seen_again_onc
             )
         )
         assert loaded.success
-        assert run_refresh(moved, find_work(moved)).outcome == "published"
+        assert run_refresh(moved, plan_refresh(moved)).outcome == "published"
         assert days <= instance.get_materialized_partitions(SENDS)
         assert {run.status for run in instance.get_runs()} == {dg.DagsterRunStatus.SUCCESS}
         assert instance.get_latest_materialization_event(dg.AssetKey(["published", "marts"]))
@@ -61,7 +61,7 @@ def test_after_a_move_to_postgresql_the_figures_stay_and_days_are_seen_again_onc
     assert _runs_in_the_database() == 2
 
 
-def _sorted_marts(warehouse: Warehouse) -> dict[str, list[str]]:
+def _sorted_marts(warehouse: AppContext) -> dict[str, list[str]]:
     return {mart: sorted(map(repr, rows)) for mart, rows in all_marts(warehouse.paths.published_marts).items()}
 
 

@@ -7,23 +7,23 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from models.vocabulary import Log
+from models.enums import Log
 from orchestration import stages
-from orchestration.stages import Warehouse
+from orchestration.stages import AppContext
 from tests.running import CASES, environment, environment_of
-from warehouse.settings import load_settings
+from warehouse.config.settings import load_settings
 
 SEND = "message_id,campaign_id,contact_id,mobile_number,sent_at,segments\n"
 
 
 @pytest.fixture(scope="module")
-def audited_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+def audited_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppContext]:
     """A warehouse with the small case, built and held to every check; then one more message has come."""
     folder = tmp_path_factory.mktemp("audited")
     landing = folder / "landing"
     shutil.copytree(CASES / "small" / "landing", landing)
     with environment(environment_of(folder / "data", landing, max_rejected_share="1")):
-        warehouse = Warehouse.of(load_settings())
+        warehouse = AppContext.of(load_settings())
         _refresh(warehouse)
         assert _holds(warehouse) == []
         (landing / "sends" / "2026-02-01.csv").write_text(
@@ -36,7 +36,7 @@ def audited_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse
 
 
 @pytest.fixture
-def audited(audited_once: Warehouse) -> Warehouse:
+def audited(audited_once: AppContext) -> AppContext:
     """As it was; at the same place, for dbt parses a project again wherever its paths differ."""
     data = audited_once.paths.data
     shutil.rmtree(data)
@@ -44,25 +44,25 @@ def audited(audited_once: Warehouse) -> Warehouse:
     return audited_once
 
 
-def _refresh(warehouse: Warehouse) -> None:
+def _refresh(warehouse: AppContext) -> None:
     for log in Log:
         stages.load_changed(warehouse, log)
     stages.build_candidate(warehouse)
     _check(warehouse)
 
 
-def _check(warehouse: Warehouse) -> None:
+def _check(warehouse: AppContext) -> None:
     stages.test_candidate(warehouse)
     stages.audit_candidate(warehouse)
 
 
-def _holds(warehouse: Warehouse) -> list[str]:
+def _holds(warehouse: AppContext) -> list[str]:
     return sorted(
-        hold.found.partition(":")[0] for hold in stages.decide(warehouse).holds if hold.code == "check-failed"
+        hold.found.partition(":")[0] for hold in stages.evaluate_gate(warehouse).holds if hold.code == "check-failed"
     )
 
 
-def _spoil(warehouse: Warehouse, contact: str) -> None:
+def _spoil(warehouse: AppContext, contact: str) -> None:
     """Repeats a row of the candidate, with a status that there is none of."""
     with duckdb.connect(str(warehouse.paths.candidate)) as connection:
         connection.execute(
@@ -74,7 +74,7 @@ def _spoil(warehouse: Warehouse, contact: str) -> None:
 UNTOUCHED = "(select min(contact_id) from marts.delivery_status)"
 
 
-def test_the_rows_that_a_build_touched_are_held_to_every_check(audited: Warehouse) -> None:
+def test_the_rows_that_a_build_touched_are_held_to_every_check(audited: AppContext) -> None:
     stages.build_candidate(audited)
     _spoil(audited, "'zz-new'")
     _check(audited)
@@ -85,7 +85,7 @@ def test_the_rows_that_a_build_touched_are_held_to_every_check(audited: Warehous
     } <= set(_holds(audited))
 
 
-def test_rows_that_no_build_touched_are_looked_at_no_more_but_in_sums(audited: Warehouse) -> None:
+def test_rows_that_no_build_touched_are_looked_at_no_more_but_in_sums(audited: AppContext) -> None:
     stages.build_candidate(audited)
     _spoil(audited, UNTOUCHED)
     _check(audited)
@@ -99,7 +99,7 @@ def test_rows_that_no_build_touched_are_looked_at_no_more_but_in_sums(audited: W
     )
 
 
-def test_a_build_after_one_that_was_not_checked_is_looked_at_whole(audited: Warehouse) -> None:
+def test_a_build_after_one_that_was_not_checked_is_looked_at_whole(audited: AppContext) -> None:
     """Killed before the checks: nobody knows whether they would have held."""
     stages.build_candidate(audited)
     _spoil(audited, UNTOUCHED)
@@ -108,7 +108,7 @@ def test_a_build_after_one_that_was_not_checked_is_looked_at_whole(audited: Ware
     assert "contract_delivery_status" in _holds(audited)
 
 
-def test_a_night_with_files_that_were_replaced_and_emptied_is_held_to_every_check(audited: Warehouse) -> None:
+def test_a_night_with_files_that_were_replaced_and_emptied_is_held_to_every_check(audited: AppContext) -> None:
     """What they held before is kept aside for the build alone: the checks must do without it."""
     before = {file: file.read_bytes() for file in (_file(audited, Log.SENDS), _file(audited, Log.CLICKS))}
     try:
@@ -116,12 +116,12 @@ def test_a_night_with_files_that_were_replaced_and_emptied_is_held_to_every_chec
             file.write_bytes(b"")
         _refresh(audited)
         assert _holds(audited) == []
-        assert stages.decide(audited).may_publish
+        assert stages.evaluate_gate(audited).may_publish
     finally:
         for file, content in before.items():
             file.write_bytes(content)
 
 
-def _file(warehouse: Warehouse, log: Log) -> Path:
+def _file(warehouse: AppContext, log: Log) -> Path:
     """A log file with rows."""
     return next(file.path for file in warehouse.scan_landing().of(log) if file.path.suffix == ".jsonl")

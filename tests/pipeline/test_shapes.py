@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from models.vocabulary import Log
+from models.enums import Log
 from orchestration import stages
-from orchestration.stages import Warehouse
+from orchestration.stages import AppContext
 from tests.oracle.admission import read_landing
 from tests.oracle.compare import differences
 from tests.oracle.marts import Settings as OracleSettings
 from tests.oracle.marts import compute, load_vocabulary
 from tests.running import all_marts, environment, environment_of, mart_rows
-from warehouse.settings import load_settings
+from warehouse.config.settings import load_settings
 
 FIRST = datetime(2026, 1, 5, 8)
 MINUTE = timedelta(minutes=1)
@@ -94,8 +94,8 @@ def _write_orders(landing: Path, after: int) -> None:
     _write(landing, Log.UNSUBSCRIBES, "all", [{"contact_id": "busy", "unsubscribed_at": ordered}])
 
 
-def _load_and_build(*, full_refresh: bool = False) -> Warehouse:
-    warehouse = Warehouse.of(load_settings())
+def _load_and_build(*, full_refresh: bool = False) -> AppContext:
+    warehouse = AppContext.of(load_settings())
     for log in Log:
         stages.load_changed(warehouse, log)
     stages.build_candidate(warehouse, full_refresh=full_refresh)

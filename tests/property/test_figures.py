@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from models.vocabulary import Log
+from models.enums import Log
 from orchestration import stages
-from orchestration.stages import Warehouse
+from orchestration.stages import AppContext
 from tests.oracle.admission import read_landing
 from tests.oracle.compare import differences
 from tests.oracle.landing_zones import write_landing_zone
 from tests.oracle.marts import Settings as OracleSettings
 from tests.oracle.marts import compute, load_vocabulary
 from tests.running import all_marts, environment, environment_of
-from warehouse.settings import load_settings
+from warehouse.config.settings import load_settings
 
 ZONES = {
     1: OracleSettings(),
@@ -36,14 +36,14 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("figures")
 
 
-def _build(workplace: Path, landing: Path, settings: OracleSettings) -> Warehouse:
+def _build(workplace: Path, landing: Path, settings: OracleSettings) -> AppContext:
     data = workplace / "data"
     for kept_from_before in ("lake", "quarantine", "published"):
         shutil.rmtree(data / kept_from_before, ignore_errors=True)
     (data / "ledger.sqlite").unlink(missing_ok=True)
     named = {name: str(value) for name, value in asdict(settings).items()}
     with environment(environment_of(data, landing, **named)):
-        warehouse = Warehouse.of(load_settings())
+        warehouse = AppContext.of(load_settings())
         for log in Log:
             stages.load_changed(warehouse, log)
         stages.build_candidate(warehouse)

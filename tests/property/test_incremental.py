@@ -19,14 +19,14 @@ import pytest
 from hypothesis import HealthCheck, Phase, given
 from hypothesis import strategies as st
 
-from models.vocabulary import Log
+from models.enums import Log
 from orchestration import stages
-from orchestration.stages import Warehouse
+from orchestration.stages import AppContext
 from tests.examples import tried
 from tests.oracle.landing_zones import write_landing_zone
 from tests.running import all_marts, beside_the_marts, environment, environment_of, mart_rows
-from warehouse import dbt
-from warehouse.settings import load_settings
+from warehouse.config.settings import load_settings
+from warehouse.transform import dbt_runner
 
 # Examples take seconds, and a smaller seed is no simpler zone: nothing is gained by shrinking.
 FEW = tried(2, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck))
@@ -64,14 +64,14 @@ class Zone:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(content)
 
-    def warehouse(self) -> Warehouse:
-        return Warehouse.of(load_settings())
+    def warehouse(self) -> AppContext:
+        return AppContext.of(load_settings())
 
     def load(self) -> None:
         for log in Log:
             stages.load_changed(self.warehouse(), log)
 
-    def built(self) -> Warehouse:
+    def built(self) -> AppContext:
         warehouse = self.warehouse()
         stages.build_candidate(warehouse)
         return warehouse
@@ -88,10 +88,10 @@ class Zone:
 def zone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zone]:
     zone = Zone(tmp_path_factory.mktemp("incremental"))
     project = tmp_path_factory.mktemp("project") / "dbt_project"
-    shutil.copytree(dbt.DBT_PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
+    shutil.copytree(dbt_runner.DBT_PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
     _shorten_what_is_recent(project / "macros" / "touched.sql")
     with environment(environment_of(zone.data, zone.landing)), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dbt, "DBT_PROJECT", project)
+        patch.setattr(dbt_runner, "DBT_PROJECT", project)
         yield zone
 
 
@@ -168,7 +168,7 @@ def test_a_build_killed_between_two_models_is_repeated(zone: Zone, model: str) -
 def _build_and_be_killed_after(zone: Zone, model: str) -> None:
     child = os.fork()
     if child == 0:
-        dbt._progress = lambda: _kill_after(model)
+        dbt_runner._progress = lambda: _kill_after(model)
         try:
             stages.build_candidate(zone.warehouse())
         finally:
@@ -206,8 +206,8 @@ def test_another_vocabulary_or_model_rebuilds_what_comes_from_it(
 ) -> None:
     """Receipts that were not understood count once the vocabulary knows their words, without a word from anybody."""
     project = tmp_path / "dbt_project"
-    shutil.copytree(dbt.DBT_PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
-    monkeypatch.setattr(dbt, "DBT_PROJECT", project)
+    shutil.copytree(dbt_runner.DBT_PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
+    monkeypatch.setattr(dbt_runner, "DBT_PROJECT", project)
     files = zone.begin(78)
     for file in files[::2]:
         zone.drop(file)

@@ -17,17 +17,17 @@ import pyarrow.parquet as pq
 from hypothesis import HealthCheck, event, given
 from hypothesis import strategies as st
 
-from models.vocabulary import Log
-from quality.admission import judge
+from models.enums import Log
+from quality.admission import validate
 from tests.examples import tried
 from tests.oracle import admission as oracle
 from tests.oracle.landing_zones import write_landing_zone
 from tests.oracle.renderings import EXTENSIONS
-from warehouse import lake
-from warehouse.landing import scan
+from warehouse.config.paths import DataPaths
+from warehouse.ingest.load import load
+from warehouse.lake import tables as lake_tables
+from warehouse.landing.scan import scan
 from warehouse.ledger import Ledger
-from warehouse.loading import load
-from warehouse.paths import DataPaths
 
 FEW = tried(8, suppress_health_check=list(HealthCheck))
 
@@ -35,9 +35,9 @@ FEW = tried(8, suppress_health_check=list(HealthCheck))
 def _take(landing: Path, paths: DataPaths, batch_rows: int) -> int:
     """Takes what is new or changed, as a refresh does; gives how many files that were."""
     ledger = Ledger(paths.ledger)
-    lake.ensure_lake(paths)
+    lake_tables.ensure_lake(paths)
     zone = scan(landing)
-    taken = [load(paths, ledger, ledger.untaken(zone.of(log)), judge, batch_rows) for log in Log]
+    taken = [load(paths, ledger, ledger.pending_files(zone.of(log)), validate, batch_rows) for log in Log]
     return sum(len(files) for files in taken)
 
 
@@ -155,11 +155,11 @@ def test_any_bytes_are_refused_with_a_reason_or_each_record_is_accounted_for(fil
         paths = DataPaths(Path(folder) / "data")
         ledger = Ledger(paths.ledger)
         files = scan(Path(folder) / "landing").files
-        (taken,) = load(paths, ledger, ledger.untaken(files), judge, batch_rows=2)
+        (taken,) = load(paths, ledger, ledger.pending_files(files), validate, batch_rows=2)
         in_lake = sum(len(rows) for rows in _contents(paths.lake).values())
         in_quarantine = sum(len(rows) for rows in _contents(paths.quarantine).values())
         assert (in_lake, in_quarantine) == (taken.accepted, taken.rejected)
-        assert ledger.untaken(files) == []
+        assert ledger.pending_files(files) == []
     event("refused" if taken.refusal else "taken")
     if taken.refusal:
         assert taken.records == taken.accepted == taken.rejected == 0

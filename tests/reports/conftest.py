@@ -12,11 +12,11 @@ import httpx
 import pytest
 import uvicorn
 
-from orchestration.commands.reporting import application
-from orchestration.stages import Warehouse
+from orchestration.cli.reports import application
+from orchestration.stages import AppContext
+from sample_data import write_sample
 from tests.running import RefreshedWarehouse, refresh_in_process
-from warehouse.paths import DataPaths
-from warehouse.sample import write_sample
+from warehouse.config.paths import DataPaths
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Site:
 
 
 @contextmanager
-def serving(warehouse: Warehouse) -> Iterator[Site]:
+def serving(warehouse: AppContext) -> Iterator[Site]:
     server = uvicorn.Server(uvicorn.Config(application(warehouse), port=0, log_level="error", access_log=False))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -48,9 +48,9 @@ def serving(warehouse: Warehouse) -> Iterator[Site]:
         thread.join()
 
 
-def with_settings(warehouse: Warehouse, **changed: Any) -> Warehouse:
+def with_settings(warehouse: AppContext, **changed: Any) -> AppContext:
     """The same data folder under other settings."""
-    return Warehouse(warehouse.settings.model_copy(update=changed), warehouse.paths, warehouse.ledger)
+    return AppContext(warehouse.settings.model_copy(update=changed), warehouse.paths, warehouse.ledger)
 
 
 @pytest.fixture(scope="session")

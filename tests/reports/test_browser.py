@@ -15,12 +15,12 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
-from orchestration.stages import Warehouse
+from orchestration.stages import AppContext
 from reports.campaign import TABS, campaign_path
 from tests.reports.conftest import Site, serving
 from tests.running import RefreshedWarehouse, mart_rows
-from warehouse.exports import campaign_hash
-from warehouse.settings import Settings
+from warehouse.config.settings import Settings
+from warehouse.export.exports import campaign_hash
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 
@@ -194,7 +194,7 @@ def test_an_export_is_asked_for_by_a_click(browser, refreshed_sample: RefreshedW
     data = tmp_path / "data"
     shutil.copytree(refreshed_sample.warehouse.paths.data, data)
     shows(browser)
-    with serving(Warehouse.of(Settings(data=data))) as site:
+    with serving(AppContext.of(Settings(data=data))) as site:
         browser.get(f"{site.address}/exports")
         before = len(browser.find_elements(By.CSS_SELECTOR, "td a[download]"))
         Select(browser.find_element(By.NAME, "report")).select_by_value("skip_reasons")

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 
 from tests.running import SENDMART, clean_environment, sendmart
-from warehouse.settings import PROJECT
+from warehouse.config.settings import PROJECT
 
 
 def test_it_tells_its_address_serves_there_and_ends_with_ctrl_c(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from reports.csv_download import file_of
-from reports.exported import exported_files
-from warehouse.object_store import place_of
-from warehouse.paths import DataPaths
+from reports.export_requests import exported_files
+from warehouse.config.paths import DataPaths
+from warehouse.storage.object_store import path_of
 
 NAME = "skip_reasons_20260105T080000Z"
 
@@ -37,10 +37,10 @@ def test_exports_in_an_object_store_are_listed_and_fetched(tmp_path: Path, monke
         ):
             client.put_object(Bucket="exports", Key=f"all/skip_reasons/{file}", Body=content.encode())
 
-        paths = DataPaths(tmp_path, exports_elsewhere=place_of("s3://exports/all"))
+        paths = DataPaths(tmp_path, exports_elsewhere=path_of("s3://exports/all"))
         (found,) = exported_files(paths, 30)
         assert (found.file, found.rows, found.campaigns, found.size) == (f"{NAME}.csv", 1, 2, 46)
-        fetched = b"".join(file_of(paths.at_hand(found.place), masks=True)).decode()
+        fetched = b"".join(file_of(paths.local_copy(found.place), masks=True)).decode()
         assert fetched == 'contact_id,mobile_number\n"p1","+44…23"\n'
         assert list(paths.transfers.iterdir()) == [], "the copy is gone"
     finally:

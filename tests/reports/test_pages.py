@@ -15,18 +15,18 @@ import openpyxl
 import pytest
 
 from models.masking import masked_number
-from orchestration.stages import Warehouse, export, find_work
-from reports import guard
+from orchestration.stages import AppContext, export_reports, plan_refresh
+from reports import security
 from reports.app import MEDIA_TYPES
 from reports.campaign import TABS, TILES, campaign_path
 from reports.campaign_table import COLUMNS, SHOWN_AT_FIRST
-from reports.wording import cell, count, money
+from reports.formatting import cell, count, money
 from tests.reports.conftest import Site, serving, with_settings
 from tests.running import RefreshedWarehouse, beside_the_marts, mart_rows
-from warehouse.exports import REPORTS, FileFormat
+from warehouse.config.paths import DataPaths
+from warehouse.config.settings import Settings
+from warehouse.export.exports import REPORTS, FileFormat
 from warehouse.ledger import Refresh, now
-from warehouse.paths import DataPaths
-from warehouse.settings import Settings
 
 
 @pytest.fixture(params=["wide", "sample"])
@@ -358,7 +358,7 @@ def test_numbers_that_were_published_masked_are_shown_by_no_setting(
                 f"update {mart} set mobile_number = left(mobile_number, 3) || '…' || right(mobile_number, 2)"
             )
     settings = Settings(data=tmp_path, reports_show_numbers=True)
-    with serving(Warehouse(settings, paths, refreshed_sample.warehouse.ledger)) as site:
+    with serving(AppContext(settings, paths, refreshed_sample.warehouse.ledger)) as site:
         contact = some_contact(site)
         for link in links_with_numbers(contact):
             answer = site.get(link).text
@@ -375,16 +375,16 @@ def test_a_new_build_is_seen_at_the_next_click_and_one_that_goes_leaves_plain_wo
 ) -> None:
     def place(build_id: str) -> None:
         paths.published_marts.parent.mkdir(exist_ok=True)
-        aside = paths.published_marts.with_name("aside")
-        shutil.copyfile(refreshed_sample.warehouse.paths.published_marts, aside)
+        temp_path = paths.published_marts.with_name("aside")
+        shutil.copyfile(refreshed_sample.warehouse.paths.published_marts, temp_path)
         with duckdb.connect() as connection:
-            connection.execute(f"attach '{aside}' as published")
+            connection.execute(f"attach '{temp_path}' as published")
             connection.execute(f"update published.marts.build_info set build_id = '{build_id}'; checkpoint published")
-        aside.replace(paths.published_marts)
+        temp_path.replace(paths.published_marts)
 
     paths = DataPaths(tmp_path)
     settings = Settings(data=tmp_path)
-    with serving(Warehouse(settings, paths, refreshed_sample.warehouse.ledger)) as site:
+    with serving(AppContext(settings, paths, refreshed_sample.warehouse.ledger)) as site:
         answer = site.get("/")
         assert answer.status_code == 503
         assert "Nothing has been published yet" in answer.text
@@ -410,7 +410,7 @@ def test_every_page_tells_how_fresh_it_is_and_what_was_held_back(
         assert "held back" not in page
     ledger = refreshed_sample.warehouse.ledger
     last = ledger.last_refresh()
-    ledger.note_refresh(
+    ledger.record_run(
         Refresh(now(), now(), "held back", "file-refused: sends/x.csv, to <b>+447700900123</b>. Drop it again.")
     )
     try:
@@ -421,7 +421,7 @@ def test_every_page_tells_how_fresh_it_is_and_what_was_held_back(
         assert "last good build" in page
         assert "last good build" not in sample.get("/nowhere").text, "a page without figures shows no build"
     finally:
-        ledger.note_refresh(Refresh(now(), now(), last.outcome, last.message))
+        ledger.record_run(Refresh(now(), now(), last.outcome, last.message))
 
 
 # --- exports
@@ -432,9 +432,9 @@ def test_an_export_that_was_asked_for_goes_through_the_function_of_the_scheduled
 ) -> None:
     data = tmp_path / "data"
     shutil.copytree(refreshed_sample.warehouse.paths.data, data)
-    with serving(Warehouse.of(Settings(data=data))) as site:
+    with serving(AppContext.of(Settings(data=data))) as site:
         before = site.get("/exports").text
-        form = {"report": "skip_reasons", "token": guard.TOKEN}
+        form = {"report": "skip_reasons", "token": security.TOKEN}
         answer = site.client.post("/exports", data=form, headers={"Sec-Fetch-Site": "same-origin"})
         assert answer.status_code == 303
         while "being written" in (page := site.get("/exports").text) or "waiting" in page:
@@ -444,7 +444,7 @@ def test_an_export_that_was_asked_for_goes_through_the_function_of_the_scheduled
         )
         assert f"exported {file.partition('/')[2]}" in plain(page)
         assert (site.paths.exports / file).with_suffix(".json").exists()
-        assert site.paths.exports.joinpath(file).name in Warehouse.of(Settings(data=data)).ledger.exported_files(
+        assert site.paths.exports.joinpath(file).name in AppContext.of(Settings(data=data)).ledger.exported_files(
             "skip_reasons"
         )
         rows = mart_rows(site.paths.published_marts, "skip_reasons")
@@ -457,13 +457,13 @@ def test_an_export_of_one_campaign_is_asked_for_on_its_page_and_fetched_masked(
 ) -> None:
     data = tmp_path / "data"
     shutil.copytree(refreshed_wide.warehouse.paths.data, data, ignore=shutil.ignore_patterns("dagster", "warehouse"))
-    warehouse = Warehouse.of(Settings(data=data))
+    warehouse = AppContext.of(Settings(data=data))
     rows = mart_rows(warehouse.paths.published_marts, "delivery_status")
     known = {
         row["campaign_id"]: row["campaign_name"] for row in mart_rows(warehouse.paths.published_marts, "campaigns")
     }
     asked_for = [campaign for campaign in dict.fromkeys(row["campaign_id"] for row in rows) if campaign in known][:2]
-    before = (warehouse.ledger.exported_files("delivery_status"), find_work(warehouse))
+    before = (warehouse.ledger.exported_files("delivery_status"), plan_refresh(warehouse))
     with serving(warehouse) as site:
         client = site.client
         client.headers["Sec-Fetch-Site"] = "same-origin"
@@ -471,7 +471,7 @@ def test_an_export_of_one_campaign_is_asked_for_on_its_page_and_fetched_masked(
             page = client.get(campaign_path(campaign)).text
             (action,) = re.findall(r'<form [^>]*method="post" action="([^"]+)"', page)
             for file_format in FileFormat:
-                form = {"report": "delivery_status", "format": file_format, "token": guard.TOKEN}
+                form = {"report": "delivery_status", "format": file_format, "token": security.TOKEN}
                 assert client.post(html.unescape(action), data=form).status_code == 303
         while "being written" in (page := client.get("/exports").text) or "waiting" in page:
             pass
@@ -491,7 +491,7 @@ def test_an_export_of_one_campaign_is_asked_for_on_its_page_and_fetched_masked(
             assert _numbers_in(whole, file) == numbers
             masked = {contact: masked_number(number) for contact, number in numbers.items()}
             assert _numbers_in(fetched.content, file) == masked
-    assert (warehouse.ledger.exported_files("delivery_status"), find_work(warehouse)) == before
+    assert (warehouse.ledger.exported_files("delivery_status"), plan_refresh(warehouse)) == before
 
 
 def _numbers_in(content: bytes, file: str) -> dict[str, str]:
@@ -509,11 +509,11 @@ def test_what_cannot_be_exported_is_said_and_what_another_program_saved_is_not_f
 ) -> None:
     data = tmp_path / "data"
     shutil.copytree(refreshed_wide.warehouse.paths.data, data, ignore=shutil.ignore_patterns("dagster", "warehouse"))
-    warehouse = Warehouse.of(Settings(data=data))
+    warehouse = AppContext.of(Settings(data=data))
     with serving(warehouse) as site:
         client = site.client
         client.headers["Sec-Fetch-Site"] = "same-origin"
-        form = {"report": "skip_reasons", "format": "xlsx", "token": guard.TOKEN}
+        form = {"report": "skip_reasons", "format": "xlsx", "token": security.TOKEN}
         client.post("/exports", params={"campaign": "<i>nobody's</i>"}, data=form)
         assert client.post("/exports", data=form | {"format": "exe"}).status_code == 400
         assert client.post("/exports", data=form | {"report": "build_info"}).status_code == 400
@@ -521,7 +521,7 @@ def test_what_cannot_be_exported_is_said_and_what_another_program_saved_is_not_f
             pass
         assert "could not be written: the published build knows no campaign" in plain(page)
         assert "<i>nobody" not in page
-        (told,) = export(warehouse, ["skip_reasons"], file_format=FileFormat.XLSX)
+        (told,) = export_reports(warehouse, ["skip_reasons"], file_format=FileFormat.XLSX)
         place = warehouse.paths.exports / "skip_reasons" / told.file
         openpyxl.load_workbook(place).save(place)
         answer = client.get(f"/exports/skip_reasons/{told.file}")
@@ -546,7 +546,7 @@ OURS = "ours"
     ],
 )
 def test_no_other_site_can_ask_for_an_export(sample: Site, headers: dict[str, str], token: str) -> None:
-    form = {"report": "skip_reasons", "token": token.replace(OURS, guard.TOKEN)}
+    form = {"report": "skip_reasons", "token": token.replace(OURS, security.TOKEN)}
     answer = sample.client.post("/exports", data=form, headers=headers)
     assert answer.status_code == 403
     assert "Asked for here" not in sample.get("/exports").text
@@ -600,7 +600,7 @@ def test_what_goes_wrong_ends_in_plain_words_behind_the_same_headers(
 def test_a_csv_that_cannot_be_written_is_plain_words_and_no_file(
     refreshed_sample: RefreshedWarehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with serving(Warehouse(Settings(data=tmp_path), DataPaths(tmp_path), refreshed_sample.warehouse.ledger)) as site:
+    with serving(AppContext(Settings(data=tmp_path), DataPaths(tmp_path), refreshed_sample.warehouse.ledger)) as site:
         assert site.get("/campaigns.csv").status_code == 503
     monkeypatch.setattr("reports.csv_download._cell", lambda column, mode: "error('+447700900123')")
     with serving(refreshed_sample.warehouse) as site:
@@ -631,7 +631,7 @@ def test_names_ids_and_bodies_are_text_whatever_they_hold(refreshed_sample: Refr
                 " ? as media_url, 'MMS' as campaign_type) from campaigns limit 1",
                 [text] * 5,
             )
-    with serving(Warehouse(Settings(data=tmp_path), paths, refreshed_sample.warehouse.ledger)) as site:
+    with serving(AppContext(Settings(data=tmp_path), paths, refreshed_sample.warehouse.ledger)) as site:
         table = site.get("/?sort=campaign_id&order=asc&columns=campaign_id&columns=campaign_name").text
         for text in HOSTILE:
             page = site.get(campaign_path(text))

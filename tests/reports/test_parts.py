@@ -12,12 +12,12 @@ import smsutil
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports import wording
+from reports import formatting
 from reports.campaign import campaign_path
 from reports.charts import HEIGHT, lengths, shares, stacked, ticks
 from reports.csv_download import _NUMBER_CELL, _masked_cell, _written
-from reports.message import message
-from reports.segments import segments
+from reports.message_preview import message
+from reports.sms_segments import segments
 
 # --- segments
 
@@ -142,10 +142,10 @@ def test_a_file_that_breaks_off_is_told_to_whoever_sends_it() -> None:
 
 
 def test_values_are_written_for_people() -> None:
-    assert wording.count(1234567) == "1,234,567"
-    assert wording.money(Decimal("1234.5")) == "1,234.50"
-    assert wording.rate(0.1234) == "12.3\N{NO-BREAK SPACE}%"
-    assert [wording.rate(part).replace("\N{NO-BREAK SPACE}", " ") for part in (0, 0.0004, 0.0005, 0.9996, 1, 2)] == [
+    assert formatting.count(1234567) == "1,234,567"
+    assert formatting.money(Decimal("1234.5")) == "1,234.50"
+    assert formatting.rate(0.1234) == "12.3\N{NO-BREAK SPACE}%"
+    assert [formatting.rate(part).replace("\N{NO-BREAK SPACE}", " ") for part in (0, 0.0004, 0.0005, 0.9996, 1, 2)] == [
         "0.0 %",
         "<0.1 %",
         "0.1 %",
@@ -153,16 +153,16 @@ def test_values_are_written_for_people() -> None:
         "100.0 %",
         "200.0 %",
     ]
-    assert wording.rate(None) == wording.count(None) == wording.NOTHING
-    assert [wording.size(size) for size in (999, 1_500, 2_500_000, 7_000_000_000)] == [
+    assert formatting.rate(None) == formatting.count(None) == formatting.NOTHING
+    assert [formatting.size(size) for size in (999, 1_500, 2_500_000, 7_000_000_000)] == [
         "999 bytes",
         "1.5 kB",
         "2.5 MB",
         "7.0 GB",
     ]
     berlin = ZoneInfo("Europe/Berlin")
-    assert wording.moment(datetime(2026, 1, 1, 23, 30), berlin) == "2026-01-02 00:30"
-    assert wording.moment(datetime(2026, 7, 1, 12, tzinfo=UTC), berlin) == "2026-07-01 14:00"
+    assert formatting.moment(datetime(2026, 1, 1, 23, 30), berlin) == "2026-01-02 00:30"
+    assert formatting.moment(datetime(2026, 7, 1, 12, tzinfo=UTC), berlin) == "2026-07-01 14:00"
 
 
 @pytest.mark.parametrize(

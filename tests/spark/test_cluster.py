@@ -11,10 +11,10 @@ from typing import Any
 import polars as pl
 import pytest
 
+from models.enums import Log
 from models.logs import EVENT_TIME
-from models.vocabulary import Log
 from tests.spark.cluster import TIME_ZONE, WORKERS, Cluster
-from warehouse.lake import RowWriter, lake_schema, partition
+from warehouse.lake.tables import RowWriter, lake_schema, partition
 
 AS_THE_MODELS_WANT_IT = {"spark.sql.timestampType": "TIMESTAMP_NTZ", "spark.sql.session.timeZone": "UTC"}
 MOMENTS = [

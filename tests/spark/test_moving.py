@@ -5,8 +5,8 @@ from pathlib import Path
 
 import duckdb
 
+from models.enums import Log
 from models.marts import DBT_MARTS
-from models.vocabulary import Log
 from tests.running import CASES, environment_of, sendmart
 from tests.spark.cluster import Cluster
 

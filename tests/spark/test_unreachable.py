@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from models.runbook import Code
+from models.error_codes import Code
 from tests.running import CASES, environment_of, sendmart
 
 

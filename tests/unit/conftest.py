@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from warehouse import settings as settings_module
-from warehouse.readers import lines, open_records
-from warehouse.readers.records import Layout
+from warehouse.config import settings as settings_module
+from warehouse.ingest.readers import lines, open_records
+from warehouse.ingest.readers.records import Layout
 
 SMALL_BLOCK = 5
 """So few bytes that records of a few fields lie across blocks, in every which way."""

@@ -10,9 +10,9 @@ import polars as pl
 import pytest
 from pandera.api.polars.types import PolarsData
 
+from models.enums import Log
 from models.logs import COLUMNS, CONTRACTS, EVENT_TIME, LogContract
-from models.vocabulary import Log
-from quality.admission import AdmissionError, Judgement, judge
+from quality.admission import AdmissionError, ValidationResult, validate
 from tests.oracle import faults as oracle_faults
 from tests.oracle.admission import read_row
 from tests.oracle.logs import LOGS as ORACLE_LOGS
@@ -149,12 +149,12 @@ GOOD = {
 SKIPPED = {"skip_reason": "SkippedNoContent", "segments": None}
 
 
-def judged(log: Log, *rows: dict, unreadable=()) -> Judgement:
+def judged(log: Log, *rows: dict, unreadable=()) -> ValidationResult:
     columns = {name: pl.Series([row.get(name) for row in rows], dtype=pl.String) for name in CONTRACT[log]}
-    return judge(log, pl.DataFrame(columns), unreadable)
+    return validate(log, pl.DataFrame(columns), unreadable)
 
 
-def reasons(judgement: Judgement) -> dict[int, list[str]]:
+def reasons(judgement: ValidationResult) -> dict[int, list[str]]:
     return dict(judgement.reasons.iter_rows())
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from models.vocabulary import Log
-from orchestration import alerts
-from orchestration.alerts import Title
-from orchestration.stages import Warehouse, late_days
+from models.enums import Log
+from orchestration import notifications
+from orchestration.notifications import Title
+from orchestration.stages import AppContext, late_days
 from tests.receivers import SECRET, Receiver, mailbox, webhook
-from warehouse.lateness import last_due
+from warehouse.config.settings import PROJECT, Settings, SettingsError, load_settings
+from warehouse.landing.completeness import last_due
 from warehouse.ledger import Alert, Refresh, now
-from warehouse.settings import PROJECT, Settings, SettingsError, load_settings
 
 NIGHT = datetime(2026, 1, 6, 3, 30, tzinfo=UTC)
 NUMBER = "+447700900123"
@@ -28,12 +28,12 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def warehouse(tmp_path: Path, bare_environment: Path, receiver: Receiver) -> Warehouse:
+def warehouse(tmp_path: Path, bare_environment: Path, receiver: Receiver) -> AppContext:
     return _warehouse(tmp_path, receiver.url)
 
 
-def _warehouse(folder: Path, urls: str | None) -> Warehouse:
-    return Warehouse.of(Settings(data=folder / "data", landing=folder / "landing", alerts=urls))
+def _warehouse(folder: Path, urls: str | None) -> AppContext:
+    return AppContext.of(Settings(data=folder / "data", landing=folder / "landing", alerts=urls))
 
 
 def _refresh(night: int, outcome: str, message: str = "") -> Refresh:
@@ -41,7 +41,7 @@ def _refresh(night: int, outcome: str, message: str = "") -> Refresh:
     return Refresh(started_at, started_at + timedelta(minutes=5), outcome, message)
 
 
-def _drop(warehouse: Warehouse, log: Log, day: date) -> None:
+def _drop(warehouse: AppContext, log: Log, day: date) -> None:
     folder = warehouse.settings.landing / log
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{day}.csv").touch()
@@ -50,11 +50,11 @@ def _drop(warehouse: Warehouse, log: Log, day: date) -> None:
 # --- refreshes
 
 
-def test_every_bad_night_is_told_and_the_first_good_one_after(warehouse: Warehouse, receiver: Receiver) -> None:
+def test_every_bad_night_is_told_and_the_first_good_one_after(warehouse: AppContext, receiver: Receiver) -> None:
     for night, outcome in enumerate(
         ["published", "failed", "held back", "nothing new", "published", "held back", "published"]
     ):
-        alerts.after_refresh(warehouse, _refresh(night, outcome, "disk-full: no room"))
+        notifications.after_refresh(warehouse, _refresh(night, outcome, "disk-full: no room"))
     assert receiver.titles == [
         "refresh failed", "refresh held back", "refresh recovered", "refresh held back", "refresh recovered",
     ]  # fmt: skip
@@ -68,50 +68,50 @@ def test_every_bad_night_is_told_and_the_first_good_one_after(warehouse: Warehou
     assert [one["type"] for one in receiver.taken[:3]] == ["failure", "failure", "success"]
 
 
-def test_a_refresh_that_is_told_of_twice_is_heard_of_once(warehouse: Warehouse, receiver: Receiver) -> None:
+def test_a_refresh_that_is_told_of_twice_is_heard_of_once(warehouse: AppContext, receiver: Receiver) -> None:
     """A sensor's tick may be repeated."""
     for _ in range(2):
-        alerts.after_refresh(warehouse, _refresh(0, "failed"), "run-1")
+        notifications.after_refresh(warehouse, _refresh(0, "failed"), "run-1")
     assert receiver.titles == ["refresh failed"]
     assert "Dagster's run run-1" in receiver.taken[0]["message"]
 
 
-def test_numbers_are_masked_and_control_characters_spelled_out(warehouse: Warehouse, receiver: Receiver) -> None:
-    alerts.after_refresh(warehouse, _refresh(0, "failed", f"unexpected: of {NUMBER}\x1b[31m"))
+def test_numbers_are_masked_and_control_characters_spelled_out(warehouse: AppContext, receiver: Receiver) -> None:
+    notifications.after_refresh(warehouse, _refresh(0, "failed", f"unexpected: of {NUMBER}\x1b[31m"))
     assert "unexpected: of +44…23\\x1b[31m" in receiver.taken[0]["message"]
 
 
-def test_of_many_lines_the_first_are_told(warehouse: Warehouse, receiver: Receiver) -> None:
-    alerts.after_refresh(warehouse, _refresh(0, "held back", "\n".join(f"hold {n}" for n in range(1000))))
+def test_of_many_lines_the_first_are_told(warehouse: AppContext, receiver: Receiver) -> None:
+    notifications.after_refresh(warehouse, _refresh(0, "held back", "\n".join(f"hold {n}" for n in range(1000))))
     message = receiver.taken[0]["message"]
     assert "hold 18\n… and 981 more; sendmart status lists them\n" in message
 
 
 def test_what_cannot_be_sent_is_a_warning_and_is_sent_at_the_next_occasion(
-    warehouse: Warehouse, receiver: Receiver, caplog: pytest.LogCaptureFixture
+    warehouse: AppContext, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
     receiver.is_down = True
     with caplog.at_level(logging.DEBUG):
-        alerts.after_refresh(warehouse, _refresh(0, "failed"))
-        alerts.after_refresh(warehouse, _refresh(1, "failed"))
+        notifications.after_refresh(warehouse, _refresh(0, "failed"))
+        notifications.after_refresh(warehouse, _refresh(1, "failed"))
     assert receiver.taken == []
     assert "alert 'Sendmart: refresh failed' could not be sent to receiver 1 (JSON)" in caplog.text
     assert SECRET not in "".join(record.getMessage() for record in caplog.records if record.name == "sendmart")
     receiver.is_down = False
-    alerts.send_unsent(warehouse)
-    alerts.send_unsent(warehouse)
+    notifications.send_unsent(warehouse)
+    notifications.send_unsent(warehouse)
     assert receiver.titles == ["refresh failed", "refresh failed"]
 
 
 def test_what_could_not_be_sent_for_a_week_is_given_up(
-    warehouse: Warehouse, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    warehouse: AppContext, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ledger = warehouse.ledger
     for days in (6, 8):
         with monkeypatch.context() as patch:
             patch.setattr("warehouse.ledger.alerts.now", lambda days=days: now() - timedelta(days=days))
             ledger.raise_alert(Alert(Title.RUN_FAILED, f"{days} days ago", f"{days} days ago"), "run", since=now())
-    alerts.send_unsent(warehouse)
+    notifications.send_unsent(warehouse)
     assert [one["message"] for one in receiver.taken] == ["6 days ago"]
 
 
@@ -121,25 +121,25 @@ def test_one_receiver_that_is_down_does_not_keep_the_others_from_hearing_and_nob
     with webhook() as other:
         other.is_down = True
         warehouse = _warehouse(tmp_path, f"{other.url},{receiver.url}")
-        alerts.after_refresh(warehouse, _refresh(0, "failed"))
+        notifications.after_refresh(warehouse, _refresh(0, "failed"))
         other.is_down = False
-        alerts.send_unsent(warehouse)
+        notifications.send_unsent(warehouse)
         assert (receiver.titles, other.titles) == (["refresh failed"], [])
     assert "could not be sent to receiver 1 (JSON)" in caplog.text
 
 
 def test_a_ledger_that_cannot_be_written_does_not_fail_the_refresh(
-    warehouse: Warehouse, caplog: pytest.LogCaptureFixture
+    warehouse: AppContext, caplog: pytest.LogCaptureFixture
 ) -> None:
     warehouse.paths.ledger.parent.mkdir(parents=True, exist_ok=True)
     warehouse.paths.ledger.write_text("this is no database, however long one looks at it" * 100)
-    alerts.after_refresh(warehouse, _refresh(0, "failed"))
+    notifications.after_refresh(warehouse, _refresh(0, "failed"))
     assert "an alert could not be raised: DatabaseError" in caplog.text
 
 
 def test_without_the_setting_nothing_is_noted(tmp_path: Path, bare_environment: Path) -> None:
     warehouse = _warehouse(tmp_path, None)
-    alerts.after_refresh(warehouse, _refresh(0, "failed"))
+    notifications.after_refresh(warehouse, _refresh(0, "failed"))
     assert warehouse.ledger.unsent_alerts() == []
     assert warehouse.ledger.alarms("refresh") == {}
 
@@ -147,9 +147,9 @@ def test_without_the_setting_nothing_is_noted(tmp_path: Path, bare_environment: 
 # --- other runs
 
 
-def test_runs_are_told_by_what_they_ran(warehouse: Warehouse, receiver: Receiver) -> None:
+def test_runs_are_told_by_what_they_ran(warehouse: AppContext, receiver: Receiver) -> None:
     def ended(what: str, run_id: str, failure: str | None) -> None:
-        alerts.of_run(warehouse, what, run_id, failure=failure, started_at=NIGHT)
+        notifications.of_run(warehouse, what, run_id, failure=failure, started_at=NIGHT)
 
     ended("csv_exports", "1", f"exports__campaigns: no room for {NUMBER}")
     ended("logs/sends", "2", "Exceeded maximum runtime of 10 seconds.")
@@ -166,7 +166,7 @@ def test_runs_are_told_by_what_they_ran(warehouse: Warehouse, receiver: Receiver
 # --- late logs
 
 
-def test_a_late_log_day_is_told_once_and_once_more_when_it_has_come(warehouse: Warehouse, receiver: Receiver) -> None:
+def test_a_late_log_day_is_told_once_and_once_more_when_it_has_come(warehouse: AppContext, receiver: Receiver) -> None:
     due = last_due(now(), warehouse.settings.logs_due_hours)
     before = due - timedelta(days=1)
     for log in (Log.SENDS, Log.CLICKS):
@@ -174,29 +174,29 @@ def test_a_late_log_day_is_told_once_and_once_more_when_it_has_come(warehouse: W
     _drop(warehouse, Log.CLICKS, before)
     _drop(warehouse, Log.CLICKS, due)
     for _ in range(2):
-        alerts.of_late_logs(warehouse, late_days(warehouse))
+        notifications.of_late_logs(warehouse, late_days(warehouse))
     assert receiver.titles == ["late logs"]
     assert f"Due, and not there:\nsends: {before} to {due}\n" in receiver.taken[0]["message"]
     _drop(warehouse, Log.SENDS, due)
     for _ in range(2):
-        alerts.of_late_logs(warehouse, late_days(warehouse))
+        notifications.of_late_logs(warehouse, late_days(warehouse))
     assert receiver.titles == ["late logs", "logs arrived"]
     assert f"there now:\nsends: {due}\nStill late:\nsends: {before}\n" in receiver.taken[1]["message"]
     (warehouse.settings.landing / "clicks" / f"{due}.csv").unlink()
-    alerts.of_late_logs(warehouse, late_days(warehouse))
+    notifications.of_late_logs(warehouse, late_days(warehouse))
     assert receiver.titles == ["late logs", "logs arrived", "late logs"]
     assert f"not there:\nclicks: {due}\nLate as before:\nsends: {before}\n" in receiver.taken[2]["message"]
 
 
 def test_a_day_that_is_not_waited_for_any_more_is_no_news(
-    warehouse: Warehouse, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    warehouse: AppContext, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     due = last_due(now(), warehouse.settings.logs_due_hours)
     _drop(warehouse, Log.SENDS, due - timedelta(days=1))
-    alerts.of_late_logs(warehouse, late_days(warehouse))
+    notifications.of_late_logs(warehouse, late_days(warehouse))
     _drop(warehouse, Log.SENDS, due + timedelta(days=1))
-    monkeypatch.setattr("warehouse.lateness.LATE_FOR", timedelta(0))
-    alerts.of_late_logs(warehouse, late_days(warehouse))
+    monkeypatch.setattr("warehouse.landing.completeness.LATE_AFTER", timedelta(0))
+    notifications.of_late_logs(warehouse, late_days(warehouse))
     assert receiver.titles == ["late logs"]
     assert warehouse.ledger.alarms("late log") == {}
 
@@ -205,16 +205,16 @@ def test_a_day_that_is_not_waited_for_any_more_is_no_news(
 
 
 def test_stale_figures_and_failing_triggers_are_told_once_and_when_they_are_well_again(
-    warehouse: Warehouse, receiver: Receiver
+    warehouse: AppContext, receiver: Receiver
 ) -> None:
     stale = {"published/marts": NIGHT}
     for found in (stale, stale, stale | {"exports/campaigns": NIGHT}, stale, {}):
-        alerts.of_stale_figures(warehouse, found)
+        notifications.of_stale_figures(warehouse, found)
     assert receiver.titles == ["figures stale", "figures stale", "figures current", "figures current"]
     assert "published/marts" in receiver.taken[0]["message"]
     assert "exports/campaigns: as it should be" in receiver.taken[2]["message"]
-    alerts.of_triggers(warehouse, {"nightly_refresh": (NIGHT, f"no such thing as {NUMBER}")})
-    alerts.of_triggers(warehouse, {})
+    notifications.of_triggers(warehouse, {"nightly_refresh": (NIGHT, f"no such thing as {NUMBER}")})
+    notifications.of_triggers(warehouse, {})
     assert receiver.titles[4:] == ["schedule or sensor failed", "schedule or sensor recovered"]
     assert "nightly_refresh: no such thing as +44…23" in receiver.taken[4]["message"]
 
@@ -224,7 +224,7 @@ def test_stale_figures_and_failing_triggers_are_told_once_and_when_they_are_well
 
 def test_e_mail_arrives(tmp_path: Path, bare_environment: Path) -> None:
     with mailbox() as (url, mails):
-        alerts.after_refresh(_warehouse(tmp_path, url), _refresh(0, "held back", "file-refused: sends/x.csv"))
+        notifications.after_refresh(_warehouse(tmp_path, url), _refresh(0, "held back", "file-refused: sends/x.csv"))
     (mail,) = mails
     assert (mail["Subject"], mail["To"]) == ("Sendmart: refresh held back", "duty@example.com")
     assert "file-refused: sends/x.csv" in mail.get_content()
@@ -265,7 +265,7 @@ def test_a_test_alert_tells_who_did_not_take_it(tmp_path: Path, bare_environment
     with webhook() as other:
         other.is_down = True
         settings = _warehouse(tmp_path, f"{receiver.url} {other.url}").settings
-        assert alerts.send_test(settings) == (2, ["receiver 2 (JSON)"])
+        assert notifications.send_test(settings) == (2, ["receiver 2 (JSON)"])
     assert receiver.titles == ["test alert"]
     assert receiver.taken[0]["type"] == "info"
 

@@ -5,10 +5,10 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from models.vocabulary import Log
-from warehouse import arrivals
-from warehouse.arrivals import LAKE, Arrival, Arrivals, Look, Watch, look, unbuilt
-from warehouse.landing import LandingFile, scan
+from models.enums import Log
+from warehouse.ingest import arrivals
+from warehouse.ingest.arrivals import LAKE, Arrival, Arrivals, Evaluation, SensorCursor, look, unbuilt
+from warehouse.landing.scan import LandingFile, scan
 from warehouse.ledger import IN_FLIGHT, Ledger, LoadedFile, Refresh, now
 
 
@@ -32,7 +32,7 @@ def take(ledger: Ledger, file: LandingFile, sha256: str = "taken", refusal: str 
     loaded = LoadedFile(
         file.log, file.source_file, file.log_date, sha256, refusal, 1, 1, 0, None, None, (), datetime.now(UTC)
     )
-    ledger.note_files([(loaded, file.stamp())])
+    ledger.record_files([(loaded, file.stamp())])
 
 
 def found(landing, ledger: Ledger) -> Arrivals:
@@ -83,14 +83,14 @@ def test_the_lake_waits_after_a_load_until_a_build_has_used_it_or_a_refresh_has_
     drop(landing, "sends/2026-01-05.csv")
     (file,) = scan(landing).files
     assert unbuilt(ledger) is None
-    ledger.note_changes([(file, "sends/log_date=2026-01-05/a.parquet", None)])
+    ledger.record_changes([(file, "sends/log_date=2026-01-05/a.parquet", None)])
     first = unbuilt(ledger)
     assert (first.name, first.days) == (LAKE, {(Log.SENDS, date(2026, 1, 5))})
-    ledger.note_changes([(file, "sends/log_date=2026-01-05/a.parquet", None)])
+    ledger.record_changes([(file, "sends/log_date=2026-01-05/a.parquet", None)])
     assert unbuilt(ledger).mark != first.mark, "loaded again, it is another state"
-    ledger.note_refresh(Refresh(now(), now(), "failed", ""))
+    ledger.record_run(Refresh(now(), now(), "failed", ""))
     assert unbuilt(ledger) is None
-    ledger.note_changes([(file, "sends/log_date=2026-01-05/a.parquet", None)])
+    ledger.record_changes([(file, "sends/log_date=2026-01-05/a.parquet", None)])
     assert unbuilt(ledger) is not None, "loaded since"
 
 
@@ -109,8 +109,8 @@ class Looker:
         self.text: str | None = None
         self.at = 0.0
 
-    def __call__(self, *waiting: Arrival, taken: frozenset[str] = frozenset()) -> Look:
-        looked = look(Watch.of(self.text), Arrivals(list(waiting), taken), self.at)
+    def __call__(self, *waiting: Arrival, taken: frozenset[str] = frozenset()) -> Evaluation:
+        looked = look(SensorCursor.of(self.text), Arrivals(list(waiting), taken), self.at)
         self.text, self.at = looked.watch.as_text(), self.at + 30
         return looked
 

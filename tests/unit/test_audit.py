@@ -12,12 +12,12 @@ import pandera.polars as pa
 import polars as pl
 import pytest
 
-from models.checks import CheckResult
+from models.check_results import CheckResult
 from models.marts import DBT_MARTS, CampaignOverview, Mart, columns
 from quality.audit import contracts, expected_checks
 from quality.audit.contracts import check_contracts
 from quality.audit.expectations import check_expectations
-from quality.audit.wording import error_text, masked, select_values, shown
+from quality.audit.formatting import error_text, masked, select_values, shown
 
 SCHEMA = "candidate.marts"
 NOON = datetime(2026, 1, 5, 12)

@@ -6,13 +6,13 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from models.figures import BuildFigures
+from models.build_metrics import BuildFigures
+from models.enums import Log
 from models.marts import DBT_MARTS
-from models.vocabulary import Log
-from quality.audit import history
+from quality.audit import anomalies
+from quality.audit.anomalies import COMPARISONS, ENOUGH_BUILDS, Compared, Kept, Lag, Ratio, Share, Volume, compared
 from quality.audit.expectations import Findings, check_expectations
-from quality.audit.figures import BuildFacts, LogFacts, of_facts
-from quality.audit.history import COMPARISONS, ENOUGH_BUILDS, Compared, Kept, Lag, Ratio, Share, Volume, compared
+from quality.audit.metrics import BuildFacts, LogFacts, of_facts
 from tests.unit.test_audit import SCHEMA, candidate, valid_marts
 
 FIRST = date(2026, 1, 5)
@@ -184,7 +184,7 @@ def test_every_comparison_is_seen_to_warn(mart, comparison):
         case Lag():
             earlier, changed = published(), {comparison.figure: last[comparison.figure] + comparison.margin + 0.5}
         case Share(whole=None):
-            worse = comparison.margin * 2 if comparison.sides == history.HIGH else -comparison.margin * 2
+            worse = comparison.margin * 2 if comparison.sides == anomalies.HIGH else -comparison.margin * 2
             earlier, changed = published(), {comparison.part: last[comparison.part] + worse}
         case Share() | Ratio():
             of_whole = build(NIGHTS).figures[mart][comparison.whole] - last[comparison.whole]

@@ -4,17 +4,17 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 
-from models.checks import CheckResult, Rule
-from models.figures import BuildFigures
+from models.build_metrics import BuildFigures
+from models.check_results import CheckResult, Rule
 from models.marts import DBT_MARTS
+from quality.audit.anomalies import Compared
 from quality.audit.expectations import check_expectations
-from quality.audit.figures import BuildFacts
-from quality.audit.history import Compared
-from quality.audit.page import AuditedBuild, audit_page
+from quality.audit.html_report import AuditedBuild, audit_page
+from quality.audit.metrics import BuildFacts
 from tests.unit.test_audit import SCHEMA, candidate, valid_marts
-from warehouse import audit_pages
+from warehouse.config.paths import DataPaths
 from warehouse.ledger import BUILDS_WITH_FIGURES, Build, Ledger
-from warehouse.paths import DataPaths
+from warehouse.publish import audit_pages
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 SCRIPT = "<script>alert(1)</script>"
@@ -107,9 +107,9 @@ def test_pages_are_kept_as_long_as_their_builds(tmp_path):
     paths = DataPaths(tmp_path)
     ledger = Ledger(paths.ledger)
     for number in range(20):
-        ledger.note_candidate(build(number), [], {}, None)
+        ledger.record_candidate(build(number), [], {}, None)
         audit_pages.write(paths, build(number).build_id, "page")
-    ledger.note_publication(build(1).build_id, NOON)
+    ledger.record_publication(build(1).build_id, NOON)
     kept = paths.published_marts.parent / "builds"
     kept.mkdir()
     (kept / f"{build(2).build_id}.duckdb").write_bytes(b"")
@@ -127,12 +127,12 @@ def test_pages_are_kept_as_long_as_their_builds(tmp_path):
 def test_figures_are_kept_with_builds_and_told_of_published_ones_in_their_order(tmp_path):
     ledger = Ledger(tmp_path / "ledger.sqlite")
     for number in range(3):
-        ledger.note_candidate(build(number), [], {}, None)
-        ledger.note_figures(build(number).build_id, {"campaigns": {"campaigns": 9.0}})
-        ledger.note_figures(build(number).build_id, {"campaigns": {"campaigns": float(number)}})
+        ledger.record_candidate(build(number), [], {}, None)
+        ledger.record_metrics(build(number).build_id, {"campaigns": {"campaigns": 9.0}})
+        ledger.record_metrics(build(number).build_id, {"campaigns": {"campaigns": float(number)}})
     for number in (2, 0):
-        ledger.note_publication(build(number).build_id, NOON)
-    assert ledger.published_figures() == [
+        ledger.record_publication(build(number).build_id, NOON)
+    assert ledger.published_metrics() == [
         BuildFigures(build(number).build_id, date(2026, 1, 4), {"campaigns": {"campaigns": float(number)}})
         for number in (2, 0)
     ]
@@ -143,7 +143,7 @@ def test_figures_of_builds_long_past_go(tmp_path, monkeypatch):
     monkeypatch.setattr("warehouse.ledger.builds.BUILDS_WITH_FIGURES", 2)
     ledger = Ledger(tmp_path / "ledger.sqlite")
     for number in range(4):
-        ledger.note_candidate(build(number), [], {}, None)
-        ledger.note_figures(build(number).build_id, {"campaigns": {"campaigns": 1.0}})
-        ledger.note_publication(build(number).build_id, NOON)
-    assert [of.build_id for of in ledger.published_figures()] == [build(2).build_id, build(3).build_id]
+        ledger.record_candidate(build(number), [], {}, None)
+        ledger.record_metrics(build(number).build_id, {"campaigns": {"campaigns": 1.0}})
+        ledger.record_publication(build(number).build_id, NOON)
+    assert [of.build_id for of in ledger.published_metrics()] == [build(2).build_id, build(3).build_id]

@@ -20,10 +20,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from models.text import ID, TIMESTAMP
-from quality.admission import judge
-from tests.unit.test_loading import Warehouse
-from warehouse.readers import lines
+from models.text_types import ID, TIMESTAMP
+from quality.admission import validate
+from tests.unit.test_loading import AppContext
+from warehouse.ingest.readers import lines
 
 HEADER = b"contact_id,unsubscribed_at,source\n"
 MARK = b"\xef\xbb\xbf"
@@ -51,11 +51,11 @@ class Case:
 
 
 @pytest.fixture
-def warehouse(tmp_path) -> Warehouse:
-    return Warehouse(tmp_path)
+def warehouse(tmp_path) -> AppContext:
+    return AppContext(tmp_path)
 
 
-def check(warehouse: Warehouse, name: str, case: Case) -> None:
+def check(warehouse: AppContext, name: str, case: Case) -> None:
     warehouse.drop(name, case.content)
     warehouse.drop("2026-01-06.csv", HEADER + b"good,2026-01-06T12:00,\n")
     loaded = warehouse.load(batch_rows=250_000)
@@ -74,7 +74,7 @@ def check(warehouse: Warehouse, name: str, case: Case) -> None:
     assert accepted(warehouse, name) == case.accepted
 
 
-def accepted(warehouse: Warehouse, name: str) -> dict[int, str]:
+def accepted(warehouse: AppContext, name: str) -> dict[int, str]:
     """Contacts in the lake by row number."""
     rows = {}
     for file in warehouse.paths.lake.glob("unsubscribes/log_date=*/*.parquet"):
@@ -409,8 +409,8 @@ def test_a_great_many_short_bad_lines_come_in_batches(warehouse, monkeypatch, ex
 
     def counting(log, text, faults):
         together.append(text.height)
-        return judge(log, text, faults)
+        return validate(log, text, faults)
 
-    (loaded,) = warehouse.load(batch_rows=1, judge=counting).values()
+    (loaded,) = warehouse.load(batch_rows=1, validate=counting).values()
     assert (loaded.records, loaded.rejected) == (5000, 5000)
     assert max(together) <= 1000

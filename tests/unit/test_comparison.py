@@ -7,11 +7,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from models.marts import DBT_MARTS, SCHEMA, columns
-from warehouse import comparison
-from warehouse.comparison import Comparison, Gist, MartChange, Move, compare, gist
-from warehouse.export_scope import CONTACT_REPORTS
-from warehouse.settings import load_settings
+from models.marts import CONTACT_REPORTS, DBT_MARTS, SCHEMA, columns
+from warehouse.config.settings import load_settings
+from warehouse.publish import build_diff
+from warehouse.publish.build_diff import Comparison, DiffSummary, MartChange, MetricChange, compare, summarize
 
 LONG_AGO, LATELY, DATA_UNTIL = datetime(2026, 1, 2, 12), datetime(2026, 1, 14, 12), date(2026, 1, 15)
 NUMBER = "+447700900123"
@@ -75,12 +74,12 @@ def compared(tmp_path: Path, bare_environment, monkeypatch):
 def gist_of(tmp_path: Path, bare_environment, monkeypatch):
     monkeypatch.setenv("SENDMART_DATA", str(tmp_path / "data"))
 
-    def gist_of(before: list[dict], after: list[dict], data_until: date | None = DATA_UNTIL) -> Gist:
+    def gist_of(before: list[dict], after: list[dict], data_until: date | None = DATA_UNTIL) -> DiffSummary:
         files = [
             marts_file(tmp_path / f"{name}.duckdb", {"campaign_metrics": rows})
             for name, rows in (("before", before), ("after", after))
         ]
-        return gist(load_settings(), "b1", *files, data_until)
+        return summarize(load_settings(), "b1", *files, data_until)
 
     return gist_of
 
@@ -100,7 +99,7 @@ def test_builds_with_the_same_rows_have_no_changes(compared) -> None:
     }
     found = compared(rows, rows)
     assert [one.mart for one in found.marts] == list(DBT_MARTS)
-    assert all(one.is_nothing for one in found.marts)
+    assert all(one.is_empty for one in found.marts)
     assert (found.campaigns_moved, found.moves, found.new_campaigns, found.gone_campaigns) == (0, (), (), ())
 
 
@@ -183,8 +182,8 @@ def test_figures_that_moved_are_listed_by_campaign_the_largest_first(compared, t
         "campaign_overview": [{"campaign_id": "large", "pending": 2, "revenue": 9}, {"campaign_id": "small"}],
     }
 
-    def move(campaign_id: str, figure: str, before: str, after: str) -> Move:
-        return Move(campaign_id, f"Name {campaign_id}", LONG_AGO, figure, Decimal(before), Decimal(after))
+    def move(campaign_id: str, figure: str, before: str, after: str) -> MetricChange:
+        return MetricChange(campaign_id, f"Name {campaign_id}", LONG_AGO, figure, Decimal(before), Decimal(after))
 
     everything = (
         move("large", "revenue", "10.50", "1.25"),
@@ -219,7 +218,7 @@ def test_the_gist_tells_what_a_night_brought(gist_of) -> None:
         campaign("c2", LATELY, total_sent=1200, total_delivered=1000),
     ]
     found = gist_of(before, after)
-    assert found.in_words() == (
+    assert found.describe() == (
         "since build b1: +1 campaigns, +1,200 messages, +1,090 delivered, revenue +3.2%, 1 campaigns moved"
     )
     assert found.warnings == ()
@@ -242,7 +241,7 @@ LARGE_MOVES = [
 
 @pytest.mark.parametrize("figure", ["total_sent", "total_delivered", "revenue", "total_clicks"])
 def test_large_moves_of_campaigns_that_should_be_settled_warn(gist_of, monkeypatch, figure: str) -> None:
-    monkeypatch.setattr(comparison, "WARNINGS_SHOWN", 100)
+    monkeypatch.setattr(build_diff, "WARNINGS_SHOWN", 100)
     moves = {f"c{number}": move for number, move in enumerate(LARGE_MOVES)}
     found = gist_of(
         [campaign(name, at, **{figure: before}) for name, (at, before, _, _) in moves.items()],

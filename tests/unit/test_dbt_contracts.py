@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from models import marts
+from models.enums import DeliveryStatus, Log
 from models.logs import COLUMNS, CONTRACTS
-from models.vocabulary import DeliveryStatus, Log
-from warehouse.export_scope import CONTACT_REPORTS
+from models.marts import CONTACT_REPORTS
 
 DBT_PROJECT = Path(__file__).parents[2] / "dbt_project"
 MODELS = DBT_PROJECT / "models"

@@ -2,12 +2,12 @@
 
 import re
 
-from models.dictionary import data_dictionary
+from models.data_dictionary import data_dictionary
+from models.error_codes import Code
 from models.marts import columns
-from models.runbook import Code
-from warehouse.exports import CAMPAIGN_REPORT_COLUMNS
-from warehouse.settings import PREFIX, PROJECT, Settings
-from warehouse.settings_example import settings_example
+from warehouse.config.env_example import settings_example
+from warehouse.config.settings import PREFIX, PROJECT, Settings
+from warehouse.export.exports import CAMPAIGN_REPORT_COLUMNS
 
 SETTINGS_PAGE = (PROJECT / "docs" / "settings.md").read_text(encoding="utf-8")
 

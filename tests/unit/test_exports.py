@@ -14,10 +14,11 @@ import duckdb
 import openpyxl
 import pytest
 
-from models.marts import MARTS, columns
-from warehouse import spreadsheet
-from warehouse.export_scope import CONTACT_REPORTS
-from warehouse.exports import (
+from models.marts import CONTACT_REPORTS, MARTS, columns
+from warehouse.config.paths import DataPaths
+from warehouse.config.settings import load_settings
+from warehouse.export import xlsx
+from warehouse.export.exports import (
     ON_REQUEST,
     REPORTS,
     ExportRefused,
@@ -28,8 +29,6 @@ from warehouse.exports import (
     prune,
 )
 from warehouse.ledger import Ledger
-from warehouse.paths import DataPaths
-from warehouse.settings import load_settings
 
 LABELS = [
     *("Last sent", "Campaign name", "Click-to-delivered rate", "Conversion rate", "Direct orders", "Assisted orders"),
@@ -720,7 +719,7 @@ def test_a_report_without_rows_is_a_sheet_with_a_header(published):
 
 def test_more_rows_than_a_sheet_holds_are_refused_in_plain_words(published, monkeypatch):
     published.publish(campaign_metrics=[CAMPAIGN], skip_reasons=[{"campaign_id": "c1"}, {"campaign_id": "c2"}])
-    monkeypatch.setattr(spreadsheet, "MOST_ROWS", 1)
+    monkeypatch.setattr(xlsx, "MOST_ROWS", 1)
     with pytest.raises(ExportRefused, match=r"has 2 rows.*ask for one campaign, or for CSV"):
         published.on_request("skip_reasons", None, FileFormat.XLSX)
     assert not (published.paths.exports / "skip_reasons").exists() or remaining(published.paths) == set()
@@ -738,13 +737,13 @@ def test_texts_of_a_spreadsheet_are_read_and_changed_without_anything_else(publi
     names = ["=1", "<&>", "_x0041_", " a ", "\x01", "<r>x</r>", "mobile_number", "é" * 5_000]
     published.publish(skip_reasons=skipped(names * 100))
     file = published.on_request("skip_reasons", None, FileFormat.XLSX)
-    assert [text for column, text in spreadsheet.texts(file) if column == "campaign_name"] == names * 100
+    assert [text for column, text in xlsx.texts(file) if column == "campaign_name"] == names * 100
 
     def change(column: str, text: str) -> str:
         return "<changed>" if (column, text) == ("campaign_name", "<&>") else text
 
     changed = file.with_name("changed.xlsx")
-    changed.write_bytes(b"".join(spreadsheet.with_texts(file, change)))
+    changed.write_bytes(b"".join(xlsx.with_texts(file, change)))
     before = [[cell.value for cell in row] for row in sheet_of(file).iter_rows()]
     after = [[cell.value for cell in row] for row in sheet_of(changed).iter_rows()]
     assert after == [["<changed>" if value == "<&>" else value for value in row] for row in before]
@@ -755,9 +754,9 @@ def test_a_spreadsheet_that_another_program_saved_is_told_from_ours(published):
     published.publish(skip_reasons=[{}])
     file = published.on_request("skip_reasons", None, FileFormat.XLSX)
     openpyxl.load_workbook(file).save(file)
-    for reading in (lambda: spreadsheet.texts(file), lambda: spreadsheet.with_texts(file, lambda _, text: text)):
-        with pytest.raises(spreadsheet.NotOurs):
+    for reading in (lambda: xlsx.texts(file), lambda: xlsx.with_texts(file, lambda _, text: text)):
+        with pytest.raises(xlsx.UnknownXlsxLayout):
             list(reading())
     file.write_bytes(b"no archive at all")
-    with pytest.raises(spreadsheet.NotOurs):
-        list(spreadsheet.texts(file))
+    with pytest.raises(xlsx.UnknownXlsxLayout):
+        list(xlsx.texts(file))

@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from models.checks import CheckResult
-from quality.gate import decide
+from models.check_results import CheckResult
+from quality.gate import evaluate_gate
 from warehouse.ledger import Publication
 
 MONDAY, TUESDAY = date(2026, 1, 5), date(2026, 1, 6)
@@ -25,7 +25,7 @@ class File:
 
 
 def decided(files=(), recorded=(), expected=(), max_share=0.01, min_rows=10):
-    return decide(expected, recorded, files, max_share, min_rows)
+    return evaluate_gate(expected, recorded, files, max_share, min_rows)
 
 
 def codes(verdict) -> list[str]:
@@ -200,7 +200,7 @@ WITHDRAWAL = Publication("b1", datetime(2026, 1, 6, 8, tzinfo=UTC), went_back_fr
 
 
 def test_a_build_that_somebody_went_back_from_is_held_back_though_every_check_holds():
-    (hold,) = decide(["a"], [CheckResult("a", True, True)], [File()], 0.01, 10, withdrawal=WITHDRAWAL).holds
+    (hold,) = evaluate_gate(["a"], [CheckResult("a", True, True)], [File()], 0.01, 10, withdrawal=WITHDRAWAL).holds
     assert hold.code == "build-withdrawn"
     for words in ("b2", "2026-01-06 08:00:00", "b1", "sendmart publish --accept"):
         assert words in str(hold)
@@ -211,7 +211,7 @@ def test_what_a_person_overrode_holds_back_no_more_and_all_else_does():
         withdrawal = replace(WITHDRAWAL, published_at=WITHDRAWAL.published_at.replace(hour=at))
         files = [File(refusal="x"), File(source_file="b", rejected=500)]
         recorded = [CheckResult("tiles", True, False, detail)]
-        return decide(["gone"], recorded, files, 0.01, 10, withdrawal=withdrawal, overridden=overridden)
+        return evaluate_gate(["gone"], recorded, files, 0.01, 10, withdrawal=withdrawal, overridden=overridden)
 
     everything = [str(hold) for hold in verdict().holds]
     assert len(everything) == 5

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from tests.oracle import records as oracle
 from tests.unit.conftest import SMALL_BLOCK, FileReading
-from warehouse.readers import jsonl_files, lines
-from warehouse.readers.records import Layout, RefusedFile
+from warehouse.ingest.readers import jsonl_files, lines
+from warehouse.ingest.readers.records import Layout, RefusedFile
 
 LAYOUT = Layout(("a", "b"), ("a", "b"))
 MIB = 1 << 20

@@ -10,13 +10,13 @@ import duckdb
 import pytest
 
 from models.marts import DBT_MARTS, SCHEMA, columns
-from orchestration import telling
-from orchestration.stages import Warehouse
-from warehouse import publication
+from orchestration.cli.output import console
+from orchestration.stages import AppContext
+from warehouse.config.paths import DataPaths
+from warehouse.config.settings import load_settings
 from warehouse.ledger import Build, Ledger, Publication, Refresh, now
-from warehouse.paths import DataPaths
-from warehouse.publication import NotKept
-from warehouse.settings import load_settings
+from warehouse.publish import kept_builds, publication
+from warehouse.publish.kept_builds import BuildNotFound
 
 A, B, C, D = (f"20260105T03300{number}Z-00000{number}" for number in range(1, 5))
 
@@ -41,7 +41,7 @@ class Builds:
             connection.execute(f"insert into {SCHEMA}.campaigns (campaign_id) values (?)", [build_id])
         build = Build(build_id, inputs or build_id, None, datetime(2026, 1, 5, tzinfo=UTC))
         if build_id not in self._made:
-            self.ledger.note_candidate(build, [], {}, None)
+            self.ledger.record_candidate(build, [], {}, None)
         self._made[build_id] = build
         return build
 
@@ -49,16 +49,16 @@ class Builds:
         for build_id in build_ids:
             publication.publish(load_settings(), self.paths, self.ledger, self.make(build_id))
 
-    def go_back(self, build_id: str) -> None:
-        publication.go_back(load_settings(), self.paths, self.ledger, build_id)
+    def rollback(self, build_id: str) -> None:
+        publication.rollback(load_settings(), self.paths, self.ledger, build_id)
 
     @property
     def kept(self) -> list[str]:
-        return [one.build_id for one in publication.kept_builds(self.paths, self.ledger)]
+        return [one.build_id for one in kept_builds.kept_builds(self.paths, self.ledger)]
 
     @property
     def before(self) -> str | None:
-        return publication.before(self.paths, self.ledger)
+        return kept_builds.before(self.paths, self.ledger)
 
     @property
     def published(self) -> str:
@@ -80,19 +80,19 @@ def builds(tmp_path: Path, bare_environment) -> Builds:
 def test_there_is_no_way_back_to_whole_numbers_where_they_are_to_be_masked(builds: Builds, monkeypatch) -> None:
     builds.publish(A, B)
     monkeypatch.setenv("SENDMART_MASK_NUMBERS", "true")
-    with pytest.raises(NotKept, match="whole numbers"):
-        builds.go_back(A)
+    with pytest.raises(BuildNotFound, match="whole numbers"):
+        builds.rollback(A)
     assert builds.published == B
     builds.publish(C, D)
-    builds.go_back(C)
+    builds.rollback(C)
     assert builds.published == C
 
 
 def test_there_is_no_way_back_to_a_damaged_build_and_the_next_publication_drops_it(builds: Builds) -> None:
     builds.publish(A, B, C)
     builds.file(B).write_bytes(b"no build")
-    with pytest.raises(NotKept, match="damaged"):
-        builds.go_back(B)
+    with pytest.raises(BuildNotFound, match="damaged"):
+        builds.rollback(B)
     assert (builds.published, builds.before) == (C, A)
     builds.publish(D)
     assert builds.kept == [A, C, D]
@@ -103,9 +103,9 @@ def test_what_was_published_is_called_untouched_only_where_it_can_be_read(builds
     builds.publish(A)
     if is_damaged:
         builds.paths.published_marts.write_bytes(b"no build")
-    warehouse = Warehouse(load_settings(), builds.paths, builds.ledger)
-    with telling.console.capture() as told:
-        telling.end_of_refresh(warehouse, Refresh(now(), now(), "held back", "check-failed: x"))
+    warehouse = AppContext(load_settings(), builds.paths, builds.ledger)
+    with console.console.capture() as told:
+        console.end_of_refresh(warehouse, Refresh(now(), now(), "held back", "check-failed: x"))
     assert ("untouched" in told.get()) != is_damaged
     assert ("cannot be read" in told.get()) == is_damaged
 
@@ -145,7 +145,7 @@ def test_without_hard_links_builds_are_copied(builds: Builds, monkeypatch) -> No
 
     monkeypatch.setattr(os, "link", refused)
     builds.publish(A, B)
-    builds.go_back(A)
+    builds.rollback(A)
     assert builds.published == A
     assert not builds.file(A).samefile(builds.paths.published_marts)
 
@@ -153,7 +153,7 @@ def test_without_hard_links_builds_are_copied(builds: Builds, monkeypatch) -> No
 def test_going_back_is_a_publication_and_takes_readers_to_the_earlier_build(builds: Builds) -> None:
     builds.publish(A, B)
     (builds.paths.published_marts.with_name("marts.duckdb.wal")).write_bytes(b"of a reader who wrote")
-    builds.go_back(A)
+    builds.rollback(A)
     assert (builds.published, builds.kept) == (A, [B, A])
     assert [(one.build_id, one.went_back_from) for one in builds.ledger.publications()] == [
         *((A, None), (B, None), (A, B)),
@@ -167,8 +167,8 @@ def test_going_back_is_a_publication_and_takes_readers_to_the_earlier_build(buil
 @pytest.mark.parametrize("build_id", ["nonsense", "../marts", C, B])
 def test_there_is_no_going_back_to_what_is_not_kept_or_is_published(builds: Builds, build_id: str) -> None:
     builds.publish(A, B)
-    with pytest.raises(NotKept):
-        builds.go_back(build_id)
+    with pytest.raises(BuildNotFound):
+        builds.rollback(build_id)
     assert (builds.published, len(builds.ledger.publications())) == (B, 2)
 
 
@@ -178,9 +178,9 @@ def test_the_way_back_leads_past_what_somebody_went_back_from(builds: Builds) ->
     assert builds.before is None
     builds.publish(B, C)
     assert builds.before == B
-    builds.go_back(B)
+    builds.rollback(B)
     assert builds.before == A, "not forward to C"
-    builds.go_back(A)
+    builds.rollback(A)
     assert builds.before is None
     builds.publish(D)
     assert builds.before == A, "B and C were gone back from"
@@ -191,14 +191,14 @@ def test_the_way_back_leads_past_what_somebody_went_back_from(builds: Builds) ->
 def test_a_ledger_that_a_kill_left_behind_learns_what_is_published(builds: Builds, monkeypatch) -> None:
     builds.publish(A)
     with monkeypatch.context() as killed:
-        killed.setattr(Ledger, "note_publication", lambda *_args, **_named: None)
+        killed.setattr(Ledger, "record_publication", lambda *_args, **_named: None)
         builds.publish(B)
     publication.settle(builds.paths, builds.ledger)
     assert [(one.build_id, one.went_back_from) for one in builds.ledger.publications()] == [(A, None), (B, None)]
     with monkeypatch.context() as killed:
-        killed.setattr(Ledger, "note_publication", lambda *_args, **_named: None)
+        killed.setattr(Ledger, "record_publication", lambda *_args, **_named: None)
         builds.publish(B)
-        builds.go_back(A)
+        builds.rollback(A)
     for _ in range(2):
         publication.settle(builds.paths, builds.ledger)
         assert builds.ledger.publications()[-1].went_back_from == B
@@ -211,7 +211,7 @@ def test_a_ledger_that_a_kill_left_behind_learns_what_is_published(builds: Build
 def test_a_build_gone_back_from_is_withdrawn_until_it_is_published_again(builds: Builds) -> None:
     builds.publish(A, B)
     assert builds.ledger.withdrawal(B) is None
-    builds.go_back(A)
+    builds.rollback(A)
     assert builds.ledger.withdrawal(B) == builds.ledger.publications()[-1]
     assert builds.ledger.withdrawal(A) is None
     builds.publish(B)
@@ -220,12 +220,12 @@ def test_a_build_gone_back_from_is_withdrawn_until_it_is_published_again(builds:
 
 def test_a_build_made_of_the_same_is_withdrawn_too_and_one_of_other_files_is_not(builds: Builds) -> None:
     builds.publish(A, B)
-    builds.go_back(A)
+    builds.rollback(A)
     builds.make(C, inputs=B)
     builds.make(D)
     assert builds.ledger.withdrawal(C).went_back_from == B
     assert builds.ledger.withdrawal(D) is None
-    builds.go_back(B)
+    builds.rollback(B)
     assert builds.ledger.withdrawal(C) is None, "what it is made of is published"
 
 
@@ -248,13 +248,13 @@ def test_an_override_belongs_to_one_build_and_analysts_read_why(builds: Builds) 
 
 def test_a_build_that_was_gone_back_to_is_exported_again_if_another_was_in_between(tmp_path: Path) -> None:
     ledger, at = Ledger(tmp_path / "ledger.sqlite"), datetime(2026, 1, 5, tzinfo=UTC)
-    ledger.note_export("campaign_metrics", "1.csv", A, at, {})
-    ledger.note_unchanged("skip_reasons", A)
-    ledger.note_export("campaign_metrics", "2.csv", B, at, {})
+    ledger.record_export("campaign_metrics", "1.csv", A, at, {})
+    ledger.record_unchanged("skip_reasons", A)
+    ledger.record_export("campaign_metrics", "2.csv", B, at, {})
     assert ledger.exported_reports(A) == {"skip_reasons"}, "and nothing of B has taken its place"
-    ledger.note_unchanged("skip_reasons", B)
+    ledger.record_unchanged("skip_reasons", B)
     assert (ledger.exported_reports(A), ledger.exported_reports(B)) == (set(), {"campaign_metrics", "skip_reasons"})
-    ledger.note_unchanged("skip_reasons", A)
+    ledger.record_unchanged("skip_reasons", A)
     assert ledger.exported_reports(A) == {"skip_reasons"}
 
 
@@ -270,11 +270,11 @@ def test_a_ledger_of_a_version_that_published_each_build_once_goes_on(tmp_path: 
     connection.close()
     for _ in range(2):
         assert Ledger(file).publications() == [Publication(B, at, None), Publication(A, at, None)]
-    Ledger(file).note_publication(B, at, went_back_from=A)
+    Ledger(file).record_publication(B, at, went_back_from=A)
     assert Ledger(file).last_publication() == (B, at)
 
 
 def test_names_of_builds_are_those_that_are_pruned() -> None:
-    from warehouse.build import _new_build_id
+    from warehouse.transform.build import _new_build_id
 
-    assert re.fullmatch(publication._OURS, f"{_new_build_id()}.duckdb")
+    assert re.fullmatch(kept_builds.MANAGED_NAMES, f"{_new_build_id()}.duckdb")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from models.vocabulary import Log
-from warehouse.landing import LandingFile, Stamp, scan
+from models.enums import Log
+from warehouse.landing.scan import FileStat, LandingFile, scan
 from warehouse.ledger import Ledger, LoadedFile
 
 DAY = date(2026, 1, 5)
@@ -146,7 +146,7 @@ def age(path: Path, hours_ago: float) -> None:
     os.utime(path, ns=(modified, modified))
 
 
-def note(ledger: Ledger, file: LandingFile, sha256: str | None = None, stamp: Stamp | None = None) -> None:
+def note(ledger: Ledger, file: LandingFile, sha256: str | None = None, stamp: FileStat | None = None) -> None:
     """Notes a file as taken, with its hash or another."""
     taken = LoadedFile(
         log=file.log,
@@ -162,7 +162,7 @@ def note(ledger: Ledger, file: LandingFile, sha256: str | None = None, stamp: St
         unknown_columns=(),
         loaded_at=datetime(2026, 1, 6, tzinfo=UTC),
     )
-    ledger.note_files([(taken, stamp or file.stamp())])
+    ledger.record_files([(taken, stamp or file.stamp())])
 
 
 def noted_mtime(tmp_path: Path) -> int:
@@ -172,44 +172,44 @@ def noted_mtime(tmp_path: Path) -> int:
 
 def test_a_file_that_was_never_taken_is_untaken(tmp_path, ledger):
     file = landed(tmp_path)
-    assert ledger.untaken([file]) == [file]
+    assert ledger.pending_files([file]) == [file]
     note(ledger, file)
     other = landed(tmp_path, name="2026-01-06.csv")
-    assert ledger.untaken([file, other]) == [other]
+    assert ledger.pending_files([file, other]) == [other]
 
 
 def test_a_file_of_the_same_name_in_another_log_is_another_file(tmp_path, ledger):
     file = landed(tmp_path)
     note(ledger, file)
     drop(tmp_path / "landing", "clicks/2026-01-05.csv")
-    assert [file.log for file in ledger.untaken(scan(tmp_path / "landing").files)] == [Log.CLICKS]
+    assert [file.log for file in ledger.pending_files(scan(tmp_path / "landing").files)] == [Log.CLICKS]
 
 
 def test_a_file_whose_stamp_is_as_noted_is_not_read(tmp_path, ledger):
     """Noted with a hash that is not its own: who read it would find it changed."""
     file = landed(tmp_path)
     note(ledger, file, sha256="another")
-    assert ledger.untaken([file]) == []
+    assert ledger.pending_files([file]) == []
 
 
 def test_a_file_that_was_taken_when_freshly_modified_is_read_again(tmp_path, ledger):
     file = landed(tmp_path, hours_ago=0)
     note(ledger, file, sha256="another")
-    assert ledger.untaken([file]) == [file]
+    assert ledger.pending_files([file]) == [file]
 
 
 def test_a_file_dated_ahead_is_read_each_time(tmp_path, ledger):
     file = landed(tmp_path, hours_ago=-1)
     note(ledger, file, sha256="another")
-    assert ledger.untaken([file]) == [file]
+    assert ledger.pending_files([file]) == [file]
 
 
 def test_a_fresh_file_of_the_same_content_is_not_taken_again_and_is_trusted_once_it_has_aged(tmp_path, ledger):
     file = landed(tmp_path, hours_ago=0)
     note(ledger, file)
-    assert ledger.untaken([file]) == []
+    assert ledger.pending_files([file]) == []
     age(file.path, hours_ago=1)
-    assert ledger.untaken([file]) == []
+    assert ledger.pending_files([file]) == []
     assert noted_mtime(tmp_path) == file.path.stat().st_mtime_ns
 
 
@@ -220,7 +220,7 @@ def test_a_file_with_other_content_is_taken(tmp_path, ledger, content, hours_ago
     note(ledger, file)
     file.path.write_bytes(content)
     age(file.path, hours_ago)
-    assert ledger.untaken([file]) == [file]
+    assert ledger.pending_files([file]) == [file]
 
 
 def test_a_file_that_was_replaced_under_the_same_size_and_times_is_taken(tmp_path, ledger):
@@ -232,7 +232,7 @@ def test_a_file_that_was_replaced_under_the_same_size_and_times_is_taken(tmp_pat
     os.utime(replacement, ns=(modified, modified))
     replacement.replace(file.path)
     assert file.path.stat().st_mtime_ns == modified
-    assert ledger.untaken([file]) == [file]
+    assert ledger.pending_files([file]) == [file]
 
 
 def test_a_file_that_was_touched_is_not_taken_and_its_stamp_is_noted_anew(tmp_path, ledger):
@@ -240,7 +240,7 @@ def test_a_file_that_was_touched_is_not_taken_and_its_stamp_is_noted_anew(tmp_pa
     note(ledger, file)
     age(file.path, hours_ago=1)
     assert noted_mtime(tmp_path) != file.path.stat().st_mtime_ns
-    assert ledger.untaken([file]) == []
+    assert ledger.pending_files([file]) == []
     assert noted_mtime(tmp_path) == file.path.stat().st_mtime_ns
 
 
@@ -248,23 +248,23 @@ def test_a_file_that_was_touched_is_not_taken_and_its_stamp_is_noted_anew(tmp_pa
 def test_any_difference_in_the_stamp_has_the_file_read(tmp_path, ledger, differing):
     file = landed(tmp_path)
     noted = vars(file.stamp()) | {differing: getattr(file.stamp(), differing) - 10**10}
-    note(ledger, file, sha256="another", stamp=Stamp(**noted))
-    assert ledger.untaken([file]) == [file]
+    note(ledger, file, sha256="another", stamp=FileStat(**noted))
+    assert ledger.pending_files([file]) == [file]
 
 
 def test_verifying_reads_every_file_and_finds_what_no_stamp_shows(tmp_path, ledger):
     same, changed = landed(tmp_path), landed(tmp_path, name="2026-01-06.csv")
     note(ledger, same)
     note(ledger, changed, sha256="of what was there before, under the same stamp")
-    assert ledger.untaken([same, changed]) == []
-    assert ledger.untaken([same, changed], verify=True) == [changed]
+    assert ledger.pending_files([same, changed]) == []
+    assert ledger.pending_files([same, changed], verify=True) == [changed]
 
 
 def test_a_file_that_vanished_since_it_was_found_is_not_there_to_be_taken(tmp_path, ledger):
     gone, new = landed(tmp_path), landed(tmp_path, name="2026-01-06.csv")
     gone.path.unlink()
-    assert ledger.untaken([gone, new]) == [new]
+    assert ledger.pending_files([gone, new]) == [new]
     drop(tmp_path / "landing", "sends/2026-01-05.csv")
     note(ledger, gone)
     gone.path.unlink()
-    assert ledger.untaken([gone, new], verify=True) == [new]
+    assert ledger.pending_files([gone, new], verify=True) == [new]

@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from models.vocabulary import Log
-from warehouse.lateness import in_lines, last_due, late, missing
+from models.enums import Log
+from warehouse.landing.completeness import in_lines, last_due, late, missing
 
 
 @dataclass(frozen=True)

@@ -12,19 +12,21 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from models.vocabulary import Log
+from models.enums import Log
 from tests.loads import LITTLE, acting, failing_of, left_by, load_files, load_log, meeting, met, rejecting_twice
 from tests.oracle.landing_zones import write_landing_zone
-from warehouse import lake, loaders, loading
-from warehouse.drafts import Drafting, Drafts
-from warehouse.erasure.remembered import contact_token, remembered
-from warehouse.keyed_hash import keyed_hash
-from warehouse.landing import LandingFile, scan
+from warehouse.config.paths import DataPaths
+from warehouse.config.settings import Settings
+from warehouse.ingest import load as loading
+from warehouse.ingest import workers
+from warehouse.ingest.load import load
+from warehouse.ingest.readers.records import ReconciliationError
+from warehouse.ingest.staging import StagedBatch, StagingJob
+from warehouse.lake import tables as lake_tables
+from warehouse.landing.scan import LandingFile, scan
 from warehouse.ledger import Ledger
-from warehouse.loading import load
-from warehouse.paths import DataPaths
-from warehouse.readers.records import ReconciliationError
-from warehouse.settings import Settings
+from warehouse.privacy.keyed_hash import keyed_hash
+from warehouse.privacy.tombstones import contact_token, erasure_index
 
 LOG = Log.UNSUBSCRIBES
 DAYS = range(1, 13)
@@ -107,18 +109,18 @@ def test_the_erased_get_the_same_token_from_whichever_loader_comes_to_them(tmp_p
     paths = DataPaths(settings.data)
     ledger = Ledger(paths.ledger)
     hashes = keyed_hash(settings, paths, ledger)
-    ledger.note_erasure("", hashes.of("erased"), contact_token())
-    ledger.note_erasures_finished()
+    ledger.record_erasure("", hashes.of("erased"), contact_token())
+    ledger.record_erasures_finished()
     for day in DAYS:
         drop(landing, day, content(day, "erased", NUMBER))
     (folder := tmp_path / "met").mkdir()
-    erased = remembered(settings, paths, ledger)
+    erased = erasure_index(settings, paths, ledger)
     load(
         paths, ledger, scan(landing).of(LOG), meeting(folder, 2),
         erased=erased, loaders=2, bytes_worth_a_loader=LITTLE,
     )  # fmt: skip
     assert len(met(folder)) == 2
-    found = pl.concat(pl.read_parquet(file, hive_partitioning=False) for file in lake.files(paths.lake, LOG))
+    found = pl.concat(pl.read_parquet(file, hive_partitioning=False) for file in lake_tables.files(paths.lake, LOG))
     contact, number = (one.token for one in ledger.erased())
     assert (set(found["contact_id"]), set(found["mobile_number"])) == ({contact}, {number})
     assert ledger.erased()[1].hash == hashes.of(NUMBER)
@@ -128,19 +130,19 @@ def test_the_erased_get_the_same_token_from_whichever_loader_comes_to_them(tmp_p
 def test_what_a_load_that_was_killed_is_still_writing_is_apart_from_what_the_next_writes(
     tmp_path: Path, landing: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    written: list[Drafts] = []
+    written: list[StagedBatch] = []
 
-    def killed(how: Drafting, files: list[LandingFile], *_: int) -> Iterator[Drafts]:
+    def killed(how: StagingJob, files: list[LandingFile], *_: int) -> Iterator[StagedBatch]:
         written.extend(how.drafts_of(files))
         yield from ()
 
     data = tmp_path / "data"
     with monkeypatch.context() as patched:
-        patched.setattr(loading, "drafted", killed)
+        patched.setattr(loading, "staged", killed)
         load_log(landing, data, LOG, 1)
     load_log(landing, data, LOG, 1)
     assert len(left_by(data)["files"]) == len(DAYS)
-    assert all(draft.accepted.aside.exists() for drafts in written for draft in drafts.files)
+    assert all(draft.accepted.temp_path.exists() for drafts in written for draft in drafts.files)
 
 
 # --- errors
@@ -179,7 +181,7 @@ def files_of(sizes: list[int]) -> list[LandingFile]:
 
 def test_large_files_go_first_and_alone_and_small_ones_together() -> None:
     sizes = [1, 2, 50, 3, 5, 90, 4, 1]
-    tasks = loaders._tasks(files_of(sizes), sizes, 10)
+    tasks = workers._tasks(files_of(sizes), sizes, 10)
     assert [[int(file.source_file) for file in task] for task in tasks] == [[90], [50], [1, 2, 3, 5], [4, 1]]
 
 
@@ -187,7 +189,7 @@ def test_what_is_compressed_takes_longer_for_its_bytes(tmp_path: Path) -> None:
     sizes = []
     for name in ("2026-01-01.csv", "2026-01-01.csv.gz", "2026-01-01.parquet", "2026-01-01.jsonl"):
         (tmp_path / name).write_bytes(bytes(1000))
-        sizes.append(loaders._size(LandingFile(LOG, date(2026, 1, 1), name, tmp_path / name)) - loaders.BYTES_OF_A_FILE)
+        sizes.append(workers._size(LandingFile(LOG, date(2026, 1, 1), name, tmp_path / name)) - workers.BYTES_OF_A_FILE)
     assert sizes == [200, 1000, 1000, 200]
 
 
@@ -204,6 +206,6 @@ def test_with_one_loader_or_little_to_read_or_one_file_there_is_no_other_process
 
 def test_no_more_loaders_are_started_than_there_is_work_for(tmp_path: Path, landing: Path) -> None:
     (folder := tmp_path / "met").mkdir()
-    worth = len(DAYS) // 2 * loaders.BYTES_OF_A_FILE
+    worth = len(DAYS) // 2 * workers.BYTES_OF_A_FILE
     load_log(landing, tmp_path / "data", LOG, 5, meeting(folder, 2), bytes_worth_a_loader=worth)
     assert len(met(folder)) == 2

@@ -12,15 +12,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from models.vocabulary import Log
-from quality.admission import Judgement, judge
-from warehouse import lake
-from warehouse.landing import scan
+from models.enums import Log
+from quality.admission import ValidationResult, validate
+from warehouse.config.paths import DataPaths
+from warehouse.ingest.load import load
+from warehouse.ingest.readers import lines
+from warehouse.ingest.readers.records import ReconciliationError
+from warehouse.landing.scan import scan
 from warehouse.ledger import Ledger, LoadedFile
-from warehouse.loading import load
-from warehouse.paths import DataPaths
-from warehouse.readers import lines
-from warehouse.readers.records import ReconciliationError
+from warehouse.quarantine import published
 
 HEADER = b"contact_id,unsubscribed_at,source\n"
 LOG = Log.UNSUBSCRIBES
@@ -37,7 +37,7 @@ def rows(count: int, source: str = "link") -> bytes:
 BAD = b"k9,yesterday,link\n"
 
 
-class Warehouse:
+class AppContext:
     """A landing zone, and a data folder that it is loaded into."""
 
     def __init__(self, folder: Path) -> None:
@@ -51,9 +51,9 @@ class Warehouse:
         path.write_bytes(content)
         return path
 
-    def load(self, batch_rows: int = 1000, judge=judge, log: Log = LOG) -> dict[str, LoadedFile]:
-        files = self.ledger.untaken(scan(self.landing).of(log))
-        return {file.source_file: file for file in load(self.paths, self.ledger, files, judge, batch_rows)}
+    def load(self, batch_rows: int = 1000, validate=validate, log: Log = LOG) -> dict[str, LoadedFile]:
+        files = self.ledger.pending_files(scan(self.landing).of(log))
+        return {file.source_file: file for file in load(self.paths, self.ledger, files, validate, batch_rows)}
 
     def contacts(self, source_file: str | None = None) -> list[str]:
         """Who is in the lake, in the order of file and row."""
@@ -70,7 +70,7 @@ class Warehouse:
 
     def quarantine(self) -> list[tuple[str, int, str]]:
         """File, row number and raw row of what is in the published quarantine."""
-        lake.publish_quarantine(self.paths, [], mask_numbers=False)
+        published.publish_quarantine(self.paths, [], mask_numbers=False)
         return self.published("select source_file, row_number, raw_row from rejected_rows order by all")
 
     def published(self, query: str) -> list[tuple]:
@@ -84,8 +84,8 @@ class Warehouse:
 
 
 @pytest.fixture
-def warehouse(tmp_path) -> Warehouse:
-    return Warehouse(tmp_path)
+def warehouse(tmp_path) -> AppContext:
+    return AppContext(tmp_path)
 
 
 def test_accepted_rows_are_in_the_lake_typed_with_where_they_came_from(warehouse):
@@ -283,9 +283,9 @@ def test_small_files_are_judged_together_and_a_large_one_in_parts(warehouse, mon
 
     def counting(log, text, faults):
         heights.append(text.height)
-        return judge(log, text, faults)
+        return validate(log, text, faults)
 
-    loaded = warehouse.load(batch_rows=20, judge=counting)
+    loaded = warehouse.load(batch_rows=20, validate=counting)
     assert (len(loaded), sum(heights)) == (7, 106)
     assert heights[0] >= 20
     assert 4 <= len(heights) <= 6
@@ -314,7 +314,7 @@ def while_judging(act):
     def judging(log, text, faults):
         if left:
             left.pop()()
-        return judge(log, text, faults)
+        return validate(log, text, faults)
 
     return judging
 
@@ -326,7 +326,7 @@ def test_a_file_that_is_replaced_while_it_is_refused_keeps_what_it_gave(warehous
     whole = gzip.compress(rows(100))
     path = warehouse.drop("2026-01-05.csv.gz", whole[:-20])
     replacement = warehouse.drop(".2026-01-05.csv.gz", whole)
-    assert warehouse.load(batch_rows=1, judge=while_judging(lambda: replacement.replace(path))) == {}
+    assert warehouse.load(batch_rows=1, validate=while_judging(lambda: replacement.replace(path))) == {}
     assert warehouse.contacts() == ["k1", "k2"]
     assert warehouse.load()["2026-01-05.csv.gz"].accepted == 100
 
@@ -336,7 +336,7 @@ def test_a_file_that_vanishes_before_it_is_read_is_passed_over(warehouse):
     warehouse.drop("2026-01-06.csv", rows(1))
     files = scan(warehouse.landing).of(LOG)
     path.unlink()
-    loaded = load(warehouse.paths, warehouse.ledger, files, judge)
+    loaded = load(warehouse.paths, warehouse.ledger, files, validate)
     assert [file.source_file for file in loaded] == ["2026-01-06.csv"]
 
 
@@ -350,7 +350,7 @@ def failing_at(call: int):
         calls.append(1)
         if len(calls) == call:
             raise RuntimeError("the contract cannot be checked")
-        return judge(log, text, faults)
+        return validate(log, text, faults)
 
     return failing
 
@@ -366,7 +366,7 @@ def test_a_load_that_breaks_off_leaves_what_was_there_and_nothing_aside(warehous
     warehouse.load()
     warehouse.drop("2026-01-05.csv", rows(25) + BAD * 25)
     with pytest.raises(RuntimeError):
-        warehouse.load(batch_rows, judge=failing_at(call))
+        warehouse.load(batch_rows, validate=failing_at(call))
     assert warehouse.contacts() == ["k1", "k2"]
     assert warehouse.left_aside() == []
     (loaded,) = warehouse.load(batch_rows).values()
@@ -374,8 +374,8 @@ def test_a_load_that_breaks_off_leaves_what_was_there_and_nothing_aside(warehous
 
 
 def rejecting_rows_twice(log, text, faults):
-    judgement = judge(log, text, faults)
-    return Judgement(judgement.rows, pl.concat([judgement.reasons, judgement.reasons]))
+    judgement = validate(log, text, faults)
+    return ValidationResult(judgement.rows, pl.concat([judgement.reasons, judgement.reasons]))
 
 
 def test_rows_that_do_not_add_up_stop_the_load_and_leave_what_was_there(warehouse):
@@ -383,7 +383,7 @@ def test_rows_that_do_not_add_up_stop_the_load_and_leave_what_was_there(warehous
     warehouse.load()
     warehouse.drop("2026-01-05.csv", rows(5) + BAD)
     with pytest.raises(ReconciliationError, match=r"unsubscribes/2026-01-05\.csv.*6 records"):
-        warehouse.load(judge=rejecting_rows_twice)
+        warehouse.load(validate=rejecting_rows_twice)
     assert warehouse.contacts() == ["k1", "k2"]
     assert list(warehouse.load()) == ["2026-01-05.csv"]
 
@@ -391,7 +391,7 @@ def test_rows_that_do_not_add_up_stop_the_load_and_leave_what_was_there(warehous
 def test_rows_that_do_not_add_up_are_not_left_aside(warehouse):
     warehouse.drop("2026-01-05.csv", rows(5) + BAD)
     with pytest.raises(ReconciliationError):
-        warehouse.load(judge=rejecting_rows_twice)
+        warehouse.load(validate=rejecting_rows_twice)
     assert warehouse.left_aside() == []
 
 
@@ -426,7 +426,7 @@ def test_the_published_quarantine_tells_every_rejected_row_and_refused_file(ware
         {"log": file.log, "log_date": file.log_date, "source_file": file.source_file, "reason": file.refusal}
         for file in warehouse.load(log=Log.CLICKS).values()
     ]
-    lake.publish_quarantine(warehouse.paths, refused, mask_numbers=False)
+    published.publish_quarantine(warehouse.paths, refused, mask_numbers=False)
     found = warehouse.published("from rejected_rows order by all")
     reasons = {(source_file, number): reasons for _, _, source_file, number, reasons, _ in found}
     assert [(*row[:4], row[5]) for row in found] == [
@@ -453,7 +453,7 @@ def test_the_published_quarantine_tells_every_rejected_row_and_refused_file(ware
 
 
 def test_the_published_quarantine_is_there_when_nothing_is_in_it(warehouse):
-    lake.publish_quarantine(warehouse.paths, [], mask_numbers=False)
+    published.publish_quarantine(warehouse.paths, [], mask_numbers=False)
     assert warehouse.published(
         "select (select count(*) from rejected_rows), (select count(*) from rejected_files)"
     ) == [(0, 0)]
@@ -471,12 +471,12 @@ def test_a_raw_row_is_cut_at_64_kibibytes_between_letters(warehouse):
 
 
 def test_a_data_folder_of_any_name_will_do(tmp_path):
-    warehouse = Warehouse(tmp_path)
+    warehouse = AppContext(tmp_path)
     warehouse.paths = replace(warehouse.paths, data=tmp_path / "it's [a] *folder*, log=x")
     warehouse.ledger = Ledger(warehouse.paths.ledger)
     warehouse.drop("2026-01-05.csv", rows(1) + BAD)
     warehouse.load()
-    lake.publish_quarantine(warehouse.paths, [], mask_numbers=False)
+    published.publish_quarantine(warehouse.paths, [], mask_numbers=False)
     with duckdb.connect() as connection:
         place = str(warehouse.paths.published_quarantine).replace("'", "''")
         connection.execute(f"attach '{place}' as published (read_only)")
@@ -497,7 +497,7 @@ def test_a_log_file_of_any_name_will_do(warehouse, name):
     warehouse.drop(name, rows(1) + BAD)
     assert list(warehouse.load()) == [name]
     assert warehouse.contacts(name) == ["k1"]
-    lake.publish_quarantine(warehouse.paths, [], mask_numbers=False)
+    published.publish_quarantine(warehouse.paths, [], mask_numbers=False)
     assert warehouse.published("select source_file, log_date from rejected_rows") == [(name, date(2026, 1, 5))]
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-from warehouse.settings import PROJECT
+from warehouse.config.settings import PROJECT
 
 
 def _pinned(lock: str) -> dict[str, str]:

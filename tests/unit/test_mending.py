@@ -9,17 +9,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from models.text import decimal
-from models.vocabulary import Log
-from orchestration import stages, telling_quarantine
-from orchestration.stages import Warehouse, load_changed
+from models.enums import Log
+from models.text_types import decimal
+from orchestration import stages
+from orchestration.cli.output import quarantine
+from orchestration.stages import AppContext, load_changed
 from quality import gate
 from tests.running import environment_of, sendmart
-from warehouse import mending
-from warehouse.lake import RAW_ROW_BYTES
+from warehouse.config.settings import Settings
+from warehouse.lake.tables import RAW_ROW_BYTES
 from warehouse.ledger import LoadedFile
-from warehouse.mending import CannotBeMended, Mendable
-from warehouse.settings import Settings
+from warehouse.quarantine import export as mending
+from warehouse.quarantine.export import NotExportable, RepairFile
 
 HEADER = "campaign,ordered_at, order_id ,contact_id,total,currency,status,updated_at"
 GOOD = 'x,2026-01-05T10:00:00Z,o1,"k, 1",10.50,USD,placed,2026-01-05T10:00:00Z'
@@ -49,7 +50,7 @@ class Zone:
 
     def __init__(self, folder: Path) -> None:
         self.landing, self.to = folder / "landing", folder / "mending"
-        self.warehouse = Warehouse.of(Settings(landing=self.landing, data=folder / "data"))
+        self.warehouse = AppContext.of(Settings(landing=self.landing, data=folder / "data"))
 
     def drop(self, name: str, content: bytes) -> Path:
         path = self.landing / "orders" / name
@@ -63,10 +64,10 @@ class Zone:
     def file(self, name: str) -> LoadedFile:
         return next(file for file in self.warehouse.ledger.files() if file.source_file == name)
 
-    def export(self, name: str, **how: bool) -> Mendable:
+    def export(self, name: str, **how: bool) -> RepairFile:
         return mending.export(self.warehouse.settings, self.warehouse.paths, self.file(name), self.to, **how)
 
-    def drop_mended(self, written: Mendable, mend) -> None:
+    def drop_mended(self, written: RepairFile, mend) -> None:
         """Mends what was exported, and drops it where it was laid out for."""
         for place in written.files:
             data = place.read_bytes()
@@ -86,7 +87,7 @@ class Zone:
         return sum(file.rejected for file in self.warehouse.ledger.files())
 
     def is_held_back(self) -> bool:
-        return bool(gate.decide(set(), [], self.warehouse.ledger.files(), 0.01, 1).holds)
+        return bool(gate.evaluate_gate(set(), [], self.warehouse.ledger.files(), 0.01, 1).holds)
 
 
 @pytest.fixture
@@ -175,7 +176,7 @@ def test_a_row_of_which_only_the_beginning_is_known_is_never_exported_as_if_it_w
     zone.drop("2026-01-05.csv", "\n".join([HEADER, GOOD, BAD, long, ""]).encode())
     zone.load()
     (zone.landing / "orders" / "2026-01-05.csv").unlink()
-    with pytest.raises(CannotBeMended, match="1 rows the quarantine holds only the beginning"):
+    with pytest.raises(NotExportable, match="1 rows the quarantine holds only the beginning"):
         zone.export("2026-01-05.csv")
     written = zone.export("2026-01-05.csv", rows_only=True)
     assert (written.rows, written.left_out) == (1, 1)
@@ -185,9 +186,9 @@ def test_a_row_of_which_only_the_beginning_is_known_is_never_exported_as_if_it_w
 def test_a_row_that_was_erased_is_in_no_export(zone):
     zone.drop("2026-01-05.csv", CSV)
     zone.load()
-    stages.erase(zone.warehouse, "k2", "asked for")
+    stages.erase_contact(zone.warehouse, "k2", "asked for")
     (zone.landing / "orders" / "2026-01-05.csv").unlink()
-    with pytest.raises(CannotBeMended, match="they were erased"):
+    with pytest.raises(NotExportable, match="they were erased"):
         zone.export("2026-01-05.csv")
     written = zone.export("2026-01-05.csv", rows_only=True)
     assert (written.rows, written.left_out) == (1, 1)
@@ -225,7 +226,7 @@ def test_a_file_refused_is_taken_as_soon_as_it_is_whole(zone):
     zone.load()
     assert "gzip" in zone.file("2026-01-05.csv.gz").refusal
     assert zone.is_held_back()
-    with pytest.raises(CannotBeMended, match="refused whole"):
+    with pytest.raises(NotExportable, match="refused whole"):
         zone.export("2026-01-05.csv.gz")
     zone.drop("2026-01-05.csv.gz", gzip.compress(mend(CSV)))
     zone.load()
@@ -248,7 +249,7 @@ def test_what_was_accepted_is_bound_to_that_content_of_that_file_and_recorded_wi
     zone.drop("2026-01-05.csv", CSV + BAD.encode() + b"\n")
     zone.load()
     assert [file.is_accepted for file in ledger.files()] == [False, False], "other content is judged anew"
-    lines = telling_quarantine.status_lines(zone.warehouse, ledger.files())
+    lines = quarantine.status_lines(zone.warehouse, ledger.files())
     assert lines[:2] == [
         "quarantine: orders/2026-01-05.csv: 3 of 5 rows",
         f"  2 with total: {decimal(18, 2).rule} (first in row 2)",

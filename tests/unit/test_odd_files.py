@@ -15,17 +15,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from quality.admission import judge
-from tests.unit.test_loading import HEADER, Warehouse, row, rows
-from warehouse.landing import scan
-from warehouse.readers import lines, parquet_files
+from quality.admission import validate
+from tests.unit.test_loading import HEADER, AppContext, row, rows
+from warehouse.ingest.readers import lines, parquet_files
+from warehouse.landing.scan import scan
 
 NOBODY = 65534
 
 
 @pytest.fixture
-def warehouse(tmp_path) -> Warehouse:
-    return Warehouse(tmp_path)
+def warehouse(tmp_path) -> AppContext:
+    return AppContext(tmp_path)
 
 
 # What is no plain file
@@ -59,20 +59,20 @@ def test_links_to_files_and_folders_are_followed(warehouse, tmp_path):
 
 
 @pytest.fixture
-def unprivileged() -> Iterator[Warehouse]:
+def unprivileged() -> Iterator[AppContext]:
     """A warehouse of a user whom the system does forbid things: root becomes somebody else for as long."""
     folder = Path(tempfile.mkdtemp())
     is_root = os.geteuid() == 0
     try:
-        Warehouse(folder / "warm").drop("2026-01-01.csv", rows(1))
-        Warehouse(folder / "warm").load()  # what is imported late may not be readable to others
+        AppContext(folder / "warm").drop("2026-01-01.csv", rows(1))
+        AppContext(folder / "warm").load()  # what is imported late may not be readable to others
         if is_root:
             os.chown(folder, NOBODY, NOBODY)
             try:
                 os.seteuid(NOBODY)
             except PermissionError as error:
                 pytest.skip(f"root may read everything, and may not become another user here: {error}")
-        yield Warehouse(folder / "own")
+        yield AppContext(folder / "own")
     finally:
         if is_root:
             os.seteuid(0)
@@ -132,7 +132,7 @@ def test_a_folder_that_cannot_be_written_is_not_put_down_to_the_file(warehouse):
         raise FileNotFoundError(2, "No such file or directory", "lake")
 
     with pytest.raises(FileNotFoundError):
-        warehouse.load(batch_rows=1, judge=failing)
+        warehouse.load(batch_rows=1, validate=failing)
 
 
 # What changes while it is read
@@ -190,9 +190,9 @@ def test_a_file_that_changes_between_its_batches_keeps_what_it_gave_until_the_ne
         batches.append(text.height)
         if len(batches) == 2:
             change(path)
-        return judge(log, text, faults)
+        return validate(log, text, faults)
 
-    assert warehouse.load(batch_rows=300, judge=changing) == {}
+    assert warehouse.load(batch_rows=300, validate=changing) == {}
     assert len(batches) >= 2
     assert warehouse.contacts() == ["k1", "k2", "k3"]
     assert (warehouse.quarantine(), warehouse.left_aside()) == ([], [])

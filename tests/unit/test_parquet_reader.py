@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from tests.oracle import records as oracle
 from tests.unit.conftest import FileReading
-from warehouse.readers import parquet_files
-from warehouse.readers.records import Layout, RefusedFile
+from warehouse.ingest.readers import parquet_files
+from warehouse.ingest.readers.records import Layout, RefusedFile
 
 ONE = Layout(("a",), ())
 LAYOUT = Layout(("a", "b"), ("a", "b"))

@@ -11,16 +11,16 @@ import duckdb
 import polars as pl
 import pytest
 
-from models.masking import harmless, mask_error, masked, masked_number, masking_logger
-from models.vocabulary import Log
-from warehouse import privacy
-from warehouse.erasure.places import _form_of
-from warehouse.erasure.remembered import CONTACT, Remembered, contact_token, number_token, remembered
-from warehouse.keyed_hash import KeyedHash, KeyMissing, keyed_hash
+from models.enums import Log
+from models.masking import mask_error, masked, masked_number, masking_logger, sanitize
+from warehouse.config import file_modes
+from warehouse.config.paths import DataPaths
+from warehouse.config.settings import Settings
+from warehouse.duckdb_tools.preview import preview
+from warehouse.erasure.erase import _form_of
 from warehouse.ledger import Ledger
-from warehouse.paths import DataPaths
-from warehouse.preview import preview
-from warehouse.settings import Settings
+from warehouse.privacy.keyed_hash import KeyedHash, KeyMissing, keyed_hash
+from warehouse.privacy.tombstones import CONTACT, ErasureIndex, contact_token, erasure_index, number_token
 
 KEY = bytes(range(32))
 
@@ -36,12 +36,12 @@ def paths(settings: Settings) -> DataPaths:
 
 
 @pytest.fixture
-def erased(settings: Settings, paths: DataPaths) -> Remembered:
+def erased(settings: Settings, paths: DataPaths) -> ErasureIndex:
     """One contact erased: `p-1, the first`, whose number is +447700900123."""
     ledger = Ledger(paths.ledger)
     hashes = keyed_hash(settings, paths, ledger)
-    ledger.note_erasure("", hashes.of("p-1, the first"), contact_token())
-    found = remembered(settings, paths, ledger)
+    ledger.record_erasure("", hashes.of("p-1, the first"), contact_token())
+    found = erasure_index(settings, paths, ledger)
     found.find_numbers("p-1, the first", [hashes.of("+447700900123")])
     found.take_found()
     return found
@@ -70,7 +70,7 @@ def test_a_text_too_short_to_be_a_number_is_not_shown_by_half() -> None:
 
 
 def test_control_characters_are_spelled_out() -> None:
-    assert harmless("\x1b[31mred\r\u202e") == "\\x1b[31mred\\r\\u202e"
+    assert sanitize("\x1b[31mred\r\u202e") == "\\x1b[31mred\\r\\u202e"
 
 
 def test_a_log_hears_masked_numbers_in_words_arguments_and_traces(caplog: pytest.LogCaptureFixture) -> None:
@@ -143,11 +143,11 @@ def test_tokens_are_valid_and_random() -> None:
 
 
 def test_where_nobody_was_erased_nothing_is_remembered(settings: Settings, paths: DataPaths) -> None:
-    assert remembered(settings, paths, Ledger(paths.ledger)) is None
+    assert erasure_index(settings, paths, Ledger(paths.ledger)) is None
     assert not paths.hash_key.exists()
 
 
-def test_rows_are_read_with_tokens_and_without_free_text(erased: Remembered) -> None:
+def test_rows_are_read_with_tokens_and_without_free_text(erased: ErasureIndex) -> None:
     rows = pl.DataFrame(
         {
             "contact_id": ["p-1, the first", "other", "p-1, the first", "other"],
@@ -164,7 +164,7 @@ def test_rows_are_read_with_tokens_and_without_free_text(erased: Remembered) -> 
     assert erased.rows(Log.UNSUBSCRIBES, read).equals(read), "a token is read as itself"
 
 
-def test_a_number_that_the_contact_was_not_known_to_have_is_erased_too(erased: Remembered) -> None:
+def test_a_number_that_the_contact_was_not_known_to_have_is_erased_too(erased: ErasureIndex) -> None:
     rows = pl.DataFrame({"contact_id": ["p-1, the first", "other"], "mobile_number": ["+447700900777"] * 2})
     read = erased.rows(Log.SENDS, rows)
     assert read["mobile_number"].n_unique() == 1
@@ -175,10 +175,10 @@ def test_a_number_that_the_contact_was_not_known_to_have_is_erased_too(erased: R
     assert erased.take_found() == [], "noted once"
 
 
-def test_two_copies_find_the_same_token_for_a_number_and_two_loads_do_not(erased: Remembered) -> None:
+def test_two_copies_find_the_same_token_for_a_number_and_two_loads_do_not(erased: ErasureIndex) -> None:
     rows = pl.DataFrame({"contact_id": ["p-1, the first"], "mobile_number": ["+447700900777"]})
     copies = [pickle.loads(pickle.dumps(erased)) for _ in range(2)]
-    another = Remembered(erased.hashes, erased._erased.values())
+    another = ErasureIndex(erased.hashes, erased._erased.values())
     tokens = [copy.rows(Log.SENDS, rows)["mobile_number"][0] for copy in (*copies, another)]
     assert tokens[0] == tokens[1] != tokens[2]
 
@@ -194,18 +194,18 @@ def test_two_copies_find_the_same_token_for_a_number_and_two_loads_do_not(erased
         'x,"+447700900123',
     ],
 )
-def test_a_rejected_row_that_names_somebody_is_blanked(erased: Remembered, raw: str) -> None:
+def test_a_rejected_row_that_names_somebody_is_blanked(erased: ErasureIndex, raw: str) -> None:
     assert erased.raw_row(raw) == "erased"
 
 
 @pytest.mark.parametrize(
     "raw", ["p-1,2026", '{"contact_id": "p-12"}', "+4477009001234", "[" * 100_000, "", '{"a": [1, {}]}']
 )
-def test_other_rejected_rows_stay(erased: Remembered, raw: str) -> None:
+def test_other_rejected_rows_stay(erased: ErasureIndex, raw: str) -> None:
     assert erased.raw_row(raw) == raw
 
 
-def test_texts_are_read_by_the_word(erased: Remembered) -> None:
+def test_texts_are_read_by_the_word(erased: ErasureIndex) -> None:
     assert "+447700900123" not in erased.text("failed for '+447700900123'.")
     assert erased.text("5 rows of +447700900999.") == "5 rows of +447700900999."
 
@@ -240,11 +240,11 @@ def test_an_old_data_folder_is_closed_and_its_landing_zone_left(settings: Settin
     opened = [paths.data, *paths.data.rglob("*")]
     for place in opened:
         place.chmod(0o777 if place.is_dir() else 0o666)
-    privacy.tighten(within, paths)
+    file_modes.tighten(within, paths)
     modes = {place.relative_to(paths.data).as_posix(): place.stat().st_mode & 0o777 for place in opened}
     closed = {".": 0o711, "lake": 0o700, "lake/sends": 0o700, "lake/sends/file": 0o600}
     assert modes == closed | {"landing": 0o777, "landing/file": 0o666}
-    privacy.tighten(settings, paths)
+    file_modes.tighten(settings, paths)
     assert paths.data.stat().st_mode & 0o777 == 0o700
 
 
@@ -252,7 +252,7 @@ def test_what_is_written_follows_the_setting(settings: Settings, tmp_path: Path)
     before = os.umask(0o022)
     try:
         for umask, mode in (("077", 0o600), ("027", 0o640)):
-            privacy.write_for(settings.model_copy(update={"umask": umask}))
+            file_modes.write_for(settings.model_copy(update={"umask": umask}))
             (tmp_path / umask).write_text("")
             assert (tmp_path / umask).stat().st_mode & 0o777 == mode
     finally:

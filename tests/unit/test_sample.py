@@ -13,8 +13,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from warehouse.sample import FIRST_LOG_DATE, FORMATS, SampleSummary, write_sample
-from warehouse.sample.files import write_file
+from sample_data import FIRST_LOG_DATE, FORMATS, SampleSummary, write_sample
+from sample_data.files import write_file
 
 LOGS = {"campaigns", "sends", "receipts", "clicks", "orders", "unsubscribes", "exchange_rates"}
 SENDS, DAYS = 12_000, 6

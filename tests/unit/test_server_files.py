@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from warehouse.settings import PREFIX, PROJECT, Settings
+from warehouse.config.settings import PREFIX, PROJECT, Settings
 
 DOCKER, SYSTEMD = PROJECT / "docker", PROJECT / "systemd"
 COMPOSE = yaml.safe_load((DOCKER / "compose.yaml").read_text(encoding="utf-8"))

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from warehouse.paths import DataPaths
-from warehouse.settings import PROJECT, SettingsError, is_set, load_settings
+from warehouse.config.paths import DataPaths
+from warehouse.config.settings import PROJECT, SettingsError, is_set, load_settings
 
 DEFAULTS = {
     "landing": PROJECT / "data" / "landing",
@@ -221,12 +221,12 @@ def test_landing_zone_lake_published_marts_and_exports_may_each_lie_in_an_object
     assert paths.published_marts == DEFAULTS["data"] / "published" / "marts.duckdb", "the data folder keeps a copy"
     assert str(paths.published_store) == "s3://warehouse/published"
     assert paths.exports == DEFAULTS["data"] / "exports"
-    assert "drop" not in settings.as_json() + str(settings.altering_figures())
+    assert "drop" not in settings.as_json() + str(settings.figure_settings())
     for name in (
         Path("lake/sends/log_date=2026-01-05/a.parquet"),
         Path("quarantine/sends/log_date=2026-01-05/a.parquet"),
     ):
-        assert paths.name_of(paths.place_named(name)) == name
+        assert paths.key_of(paths.path_from_key(name)) == name
 
 
 @pytest.mark.parametrize(
@@ -251,14 +251,14 @@ class TestSpark:
     @pytest.fixture(autouse=True)
     def installed(self, bare_environment, monkeypatch):
         """What is installed here does not matter."""
-        monkeypatch.setattr("warehouse.settings.find_spec", lambda name: object())
+        monkeypatch.setattr("warehouse.config.settings.find_spec", lambda name: object())
         monkeypatch.setenv("SENDMART_ENGINE", "spark")
 
     def test_it_is_the_engine_that_was_asked_for(self):
         assert load_settings().engine == "spark"
 
     def test_where_it_is_not_installed_the_next_step_is_named(self, monkeypatch):
-        monkeypatch.setattr("warehouse.settings.find_spec", lambda name: None)
+        monkeypatch.setattr("warehouse.config.settings.find_spec", lambda name: None)
         with pytest.raises(SettingsError, match="SENDMART_ENGINE: spark is not installed here: make install-spark"):
             load_settings()
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.text import CAMPAIGN_TYPE, CURRENCY, DATE, ID, INTEGER, STRING, TIMESTAMP, decimal, trimmed
+from models.text_types import CAMPAIGN_TYPE, CURRENCY, DATE, ID, INTEGER, STRING, TIMESTAMP, decimal, trimmed
 from tests.oracle.logs import Column
 from tests.oracle.values import Fault, typed
 

@@ -13,11 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmarks.older import LAST_OF_0_1, RUN, NoHistory, put_older_version
+from models.enums import Log
+from models.error_codes import Code
 from models.masking import HIDDEN_COLUMNS, MASKED_COLUMNS
-from models.runbook import Code
-from models.vocabulary import Log
 from orchestration import stages
-from orchestration.stages import Warehouse, find_work
+from orchestration.stages import AppContext, plan_refresh
 from tests.running import (
     CASES,
     RefreshedWarehouse,
@@ -29,12 +29,12 @@ from tests.running import (
     rejected_rows,
     sendmart,
 )
-from warehouse import lake
-from warehouse.build import sendmart_version
-from warehouse.contents import Content
+from warehouse.config.paths import DataPaths
+from warehouse.lake import tables as lake_tables
 from warehouse.ledger import Ledger, LoadedFile
 from warehouse.ledger.store import VERSION
-from warehouse.paths import DataPaths
+from warehouse.storage.checksums import Checksum
+from warehouse.transform.build import sendmart_version
 
 
 @dataclass(frozen=True)
@@ -162,9 +162,9 @@ def test_the_ledger_is_brought_up_to_date(upgraded: Upgraded) -> None:
 
 
 def test_a_build_of_the_older_version_can_be_gone_back_to(upgraded: Upgraded) -> None:
-    left, to = stages.roll_back(upgraded.after.warehouse, upgraded.build_before)
+    left, to = stages.rollback_build(upgraded.after.warehouse, upgraded.build_before)
     assert to == upgraded.build_before
-    stages.roll_back(upgraded.after.warehouse, left)
+    stages.rollback_build(upgraded.after.warehouse, left)
 
 
 def test_a_column_that_the_lake_of_an_older_version_lacks_is_null(upgraded: Upgraded) -> None:
@@ -178,10 +178,10 @@ def test_a_column_that_the_lake_of_an_older_version_lacks_is_null(upgraded: Upgr
         for file in (warehouse.paths.lake / Log.SENDS).glob("log_date=*/*.parquet"):
             rows = pq.read_table(file, partitioning=None).drop_columns(["cost_currency"])
             pq.write_table(rows, file)
-            warehouse.ledger.note_contents({file.relative_to(warehouse.paths.data): Content.of(file)})
-        lake.ensure_lake(warehouse.paths)
+            warehouse.ledger.record_checksums({file.relative_to(warehouse.paths.data): Checksum.of(file)})
+        lake_tables.ensure_lake(warehouse.paths)
         assert connection.sql(f"select count(*), count(cost_currency) from {view}").fetchone() == (counted[0], 0)
-    assert find_work(warehouse, verify=True).files[Log.SENDS] == [], "such a file is whole"
+    assert plan_refresh(warehouse, verify=True).files[Log.SENDS] == [], "such a file is whole"
 
 
 def test_a_ledger_of_a_newer_version_is_refused(tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_a_ledger_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     assert paths.ledger.read_bytes() == before
 
 
-def _version(warehouse: Warehouse) -> int:
+def _version(warehouse: AppContext) -> int:
     with sqlite3.connect(warehouse.paths.ledger) as connection:
         (version,) = connection.execute("pragma user_version").fetchone()
         return version

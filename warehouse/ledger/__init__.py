@@ -4,19 +4,19 @@ checks it passed, what was published and exported, who was erased, what people w
 One small SQLite file; every method is one transaction. Whatever can be derived from these facts is derived, not stored.
 Each subject has a module with its tables and what is noted of it; here they are put together.
 
-Not here: the rows themselves (`warehouse.lake`), what the facts lead to (`quality.gate`).
+Not here: the rows themselves (`warehouse.lake.tables`), what the facts lead to (`quality.gate`).
 """
 
 import sqlite3
 
-from warehouse.ledger import alerts, builds, erasures, exported, feed, files, publications, refreshes
+from warehouse.ledger import alerts, builds, change_feed, erasures, exports, files, publications, runs
 from warehouse.ledger.alerts import Alert
 from warehouse.ledger.builds import BUILDS_WITH_FIGURES, Build
+from warehouse.ledger.change_feed import Change
 from warehouse.ledger.erasures import Erased
-from warehouse.ledger.feed import Change
 from warehouse.ledger.files import IN_FLIGHT, NOT_KNOWN, Acceptance, LoadedFile
 from warehouse.ledger.publications import Override, Publication
-from warehouse.ledger.refreshes import Refresh
+from warehouse.ledger.runs import Refresh
 from warehouse.ledger.store import now
 
 __all__ = [
@@ -36,17 +36,17 @@ __all__ = [
     "now",
 ]
 
-_SUBJECTS = (files, feed, builds, publications, exported, erasures, refreshes, alerts)
+_SUBJECTS = (files, change_feed, builds, publications, exports, erasures, runs, alerts)
 
 
 class Ledger(
     files.Files,
-    feed.Feed,
+    change_feed.Feed,
     builds.Builds,
     publications.Publications,
-    exported.Exported,
+    exports.Exported,
     erasures.Erasures,
-    refreshes.Refreshes,
+    runs.Refreshes,
     alerts.Alerts,
 ):
     """Reads and writes the ledger file; made on first use."""

@@ -1,6 +1,6 @@
 """What people were told: alerts, sent or still to be sent; and alarms, which is what is wrong as far as they know.
 
-Not here: what is worth an alert, and how it reaches people (`orchestration.alerts`).
+Not here: what is worth an alert, and how it reaches people (`orchestration.notifications`).
 """
 
 import sqlite3
@@ -71,7 +71,7 @@ class Alerts(Store):
             rows = connection.execute("select * from alerts where sent_at is null order by rowid")
             return [Alert(row["title"], row["occasion"], row["body"]) for row in rows]
 
-    def note_sent(self, alert: Alert) -> None:
+    def record_sent(self, alert: Alert) -> None:
         with self._transaction() as connection:
             connection.execute(
                 "update alerts set sent_at = ? where title = ? and occasion = ?",

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from models.checks import CheckResult
-from models.figures import BuildFigures, Figures
-from warehouse.ledger.feed import Change
+from models.build_metrics import BuildFigures, Figures
+from models.check_results import CheckResult
+from warehouse.ledger.change_feed import Change
 from warehouse.ledger.store import Store, now
 
 BUILDS_WITH_FIGURES = 400
@@ -21,7 +21,7 @@ create table if not exists builds (
     build_id text primary key, inputs text not null, data_until text, built_at text not null,
     is_candidate integer not null
 );
-create table if not exists predecessors (build_id text primary key, went_on_from text not null);
+create table if not exists predecessors (build_id text primary key, previous_build_of text not null);
 create table if not exists checks (
     build_id text not null, name text not null, is_blocking integer not null, passed integer not null,
     detail text not null, recorded_at text not null,
@@ -52,12 +52,12 @@ class Builds(Store):
         with self._transaction() as connection:
             connection.execute("update builds set is_candidate = 0")
 
-    def note_candidate(
-        self, build: Build, used: Iterable[Change], built_from: Mapping[str, str], went_on_from: str | None
+    def record_candidate(
+        self, build: Build, used: Iterable[Change], built_from: Mapping[str, str], previous_build_of: str | None
     ) -> None:
         """Notes a finished build as the one that the candidate's files hold; the changes that it used are closed.
 
-        `went_on_from` is the build whose tables it brought up to date; None where any was built in full.
+        `previous_build_of` is the build whose tables it brought up to date; None where any was built in full.
         """
         with self._transaction() as connection:
             connection.execute("update builds set is_candidate = 0")
@@ -72,14 +72,14 @@ class Builds(Store):
                 ),
             )  # fmt: skip
 
-            if went_on_from:
-                connection.execute("insert into predecessors values (?, ?)", (build.build_id, went_on_from))
+            if previous_build_of:
+                connection.execute("insert into predecessors values (?, ?)", (build.build_id, previous_build_of))
 
-    def went_on_from(self, build_id: str) -> str | None:
+    def previous_build_of(self, build_id: str) -> str | None:
         """The build whose tables a build brought up to date; None where it built any in full."""
         with self._transaction() as connection:
             row = connection.execute("select * from predecessors where build_id = ?", (build_id,)).fetchone()
-            return row and row["went_on_from"]
+            return row and row["previous_build_of"]
 
     def candidate(self) -> Build | None:
         """The build that the candidate's files hold; None where they hold none, or half of one."""
@@ -123,7 +123,7 @@ class Builds(Store):
             rows = connection.execute("select * from checks where build_id = ? order by name", (build_id,))
             return [CheckResult(r["name"], bool(r["is_blocking"]), bool(r["passed"]), r["detail"]) for r in rows]
 
-    def note_figures(self, build_id: str, figures: Figures) -> None:
+    def record_metrics(self, build_id: str, figures: Figures) -> None:
         """Notes the figures of a build, in place of those noted before; those of builds long past go."""
         with self._transaction() as connection:
             connection.execute("delete from figures where build_id = ?", (build_id,))
@@ -136,7 +136,7 @@ class Builds(Store):
                 (BUILDS_WITH_FIGURES,),
             )
 
-    def published_figures(self) -> list[BuildFigures]:
+    def published_metrics(self) -> list[BuildFigures]:
         """The figures of the builds that were published, in that order; not of those that a person went back from."""
         with self._transaction() as connection:
             rows = connection.execute(

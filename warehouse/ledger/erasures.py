@@ -40,7 +40,7 @@ class Erased:
 class Erasures(Store):
     """Erased contacts and numbers."""
 
-    def note_hash_key(self, own_hash: str) -> None:
+    def record_hash_key(self, own_hash: str) -> None:
         """Notes what tells the key of the keyed hashes from another, without telling the key."""
         with self._transaction() as connection:
             connection.execute("insert into hash_key values (?)", (own_hash,))
@@ -50,7 +50,7 @@ class Erasures(Store):
             row = connection.execute("select * from hash_key").fetchone()
             return row and row["own_hash"]
 
-    def note_erasure(self, reason: str, contact_hash: str, token: str) -> int:
+    def record_erasure(self, reason: str, contact_hash: str, token: str) -> int:
         """Notes that a contact is to be erased; gives the erasure's number."""
         with self._transaction() as connection:
             erasure_id = connection.execute(
@@ -59,7 +59,7 @@ class Erasures(Store):
             connection.execute("insert into erased values ('contact', ?, ?, ?)", (contact_hash, token, erasure_id))
             return erasure_id
 
-    def note_erased_numbers(self, numbers: Iterable[Erased]) -> None:
+    def record_erased_numbers(self, numbers: Iterable[Erased]) -> None:
         """Notes numbers of erased contacts. Such an erasure is not finished any more: the number may stand elsewhere."""
         with self._transaction() as connection:
             for one in numbers:
@@ -79,7 +79,7 @@ class Erasures(Store):
         with self._transaction() as connection:
             return connection.execute("select 1 from erasures where finished_at is null").fetchone() is not None
 
-    def note_erasures_finished(self) -> None:
+    def record_erasures_finished(self) -> None:
         """Notes that nothing that was to be erased stands anywhere any more."""
         with self._transaction() as connection:
             connection.execute("update erasures set finished_at = ? where finished_at is null", (now().isoformat(),))

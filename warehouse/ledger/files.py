@@ -1,7 +1,7 @@
 """What is noted of log files: which content was taken, what it gave, what a person accepted; and of the files in lake
 and quarantine that hold their rows.
 
-Not here: changes that no build has used yet (`warehouse.ledger.feed`).
+Not here: changes that no build has used yet (`warehouse.ledger.change_feed`).
 """
 
 import hashlib
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from models.vocabulary import Log
-from warehouse.contents import Content
-from warehouse.landing import LandingFile, Stamp
+from models.enums import Log
+from warehouse.landing.scan import FileStat, LandingFile
 from warehouse.ledger.store import Store, now
+from warehouse.storage.checksums import Checksum
 
 IN_FLIGHT = ""
-"""Stands for the SHA-256 of a log file that is being taken: until it is noted what came of it, it counts as untaken."""
+"""Stands for the SHA-256 of a log file that is being taken: until it is noted what came of it, it counts as pending_files."""
 
 NOT_KNOWN = "not known"
 """Stands for the SHA-256 of a log file that nobody can look at any more, while the lake holds what it gave."""
@@ -61,11 +61,11 @@ class LoadedFile:
 
 
 @dataclass(frozen=True)
-class NotedStamp:
+class RecordedStat:
     """How a log file looked when it was taken; `is_in_flight`: it was not noted what came of that."""
 
     log_date: date
-    stamp: Stamp
+    stamp: FileStat
     is_in_flight: bool
 
 
@@ -83,7 +83,7 @@ class Acceptance:
 class Files(Store):
     """Log files, what they gave, and what people said of them."""
 
-    def untaken(self, files: Iterable[LandingFile], *, verify: bool = False) -> list[LandingFile]:
+    def pending_files(self, files: Iterable[LandingFile], *, verify: bool = False) -> list[LandingFile]:
         """Of these files, those whose content is not what was taken last.
 
         A file is hashed only where the file system's stamp differs from what was noted, or cannot be trusted; with
@@ -91,7 +91,7 @@ class Files(Store):
         """
         with self._transaction() as connection:
             noted = {(row["log"], row["source_file"]): row for row in connection.execute("select * from files")}
-            untaken = []
+            pending_files = []
             for file in files:
                 row = noted.get((file.log, file.source_file))
                 try:
@@ -102,30 +102,30 @@ class Files(Store):
                 except FileNotFoundError:
                     continue  # gone since the landing zone was looked at: it keeps what it gave
                 if row is None or found != row["sha256"]:
-                    untaken.append(file)
+                    pending_files.append(file)
                 elif found != stamp.stand_in_for_hash:
                     self._note_stamp(connection, file, stamp)
-            return untaken
+            return pending_files
 
-    def _note_stamp(self, connection: sqlite3.Connection, file: LandingFile, stamp: Stamp) -> None:
+    def _note_stamp(self, connection: sqlite3.Connection, file: LandingFile, stamp: FileStat) -> None:
         connection.execute(
             "update files set size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?, noted_ns = ?"
             " where log = ? and source_file = ?",
             (stamp.size, stamp.mtime_ns, stamp.ctime_ns, stamp.inode, stamp.noted_ns, file.log, file.source_file),
         )
 
-    def noted_stamps(self) -> dict[tuple[Log, str], NotedStamp]:
+    def noted_stamps(self) -> dict[tuple[Log, str], RecordedStat]:
         """How each log file looked when it was taken, by log and name."""
         with self._transaction() as connection:
             return {
-                (Log(row["log"]), row["source_file"]): NotedStamp(
+                (Log(row["log"]), row["source_file"]): RecordedStat(
                     date.fromisoformat(row["log_date"]), _stamp(row), row["sha256"] == IN_FLIGHT
                 )
                 for row in connection.execute("select * from files")
             }
 
-    def note_files(
-        self, loaded: Iterable[tuple[LoadedFile, Stamp]], contents: Mapping[Path, Content] | None = None
+    def record_files(
+        self, loaded: Iterable[tuple[LoadedFile, FileStat]], contents: Mapping[Path, Checksum] | None = None
     ) -> None:
         """Notes what was taken of files, in place of what was noted of them before; and what the files of lake and
         quarantine hold that were written for it, by their places in the data folder.
@@ -198,7 +198,7 @@ class Files(Store):
                 for row in rows
             }
 
-    def note_contents(self, contents: Mapping[Path, Content]) -> None:
+    def record_checksums(self, contents: Mapping[Path, Checksum]) -> None:
         """Notes what files of lake and quarantine hold, by their places in the data folder."""
         with self._transaction() as connection:
             _note_contents(connection, contents)
@@ -208,13 +208,13 @@ class Files(Store):
         with self._transaction() as connection:
             connection.executemany("delete from lake_contents where place = ?", [(str(place),) for place in places])
 
-    def contents(self) -> dict[Path, Content]:
+    def contents(self) -> dict[Path, Checksum]:
         """What the files of lake and quarantine held when they were written, by their places in the data folder; nothing
         of those that an older release wrote.
         """
         with self._transaction() as connection:
             rows = connection.execute("select * from lake_contents")
-            return {Path(row["place"]): Content(row["size"], row["sha256"]) for row in rows}
+            return {Path(row["place"]): Checksum(row["size"], row["sha256"]) for row in rows}
 
     def accept(self, log: Log, source_file: str, sha256: str, reason: str) -> None:
         """Notes that a person accepts what was found in this content of this file."""
@@ -252,7 +252,7 @@ class Files(Store):
                 )
             )
 
-    def note_published_quarantine(self, fingerprint: str) -> None:
+    def record_published_quarantine(self, fingerprint: str) -> None:
         """Notes that the published quarantine holds what this fingerprint stands for."""
         with self._transaction() as connection:
             connection.execute("delete from published_quarantine")
@@ -265,7 +265,7 @@ class Files(Store):
             return row and row["fingerprint"]
 
 
-def _note_contents(connection: sqlite3.Connection, contents: Mapping[Path, Content]) -> None:
+def _note_contents(connection: sqlite3.Connection, contents: Mapping[Path, Checksum]) -> None:
     connection.executemany(
         "insert or replace into lake_contents values (?, ?, ?)",
         [(str(place), content.size, content.sha256) for place, content in contents.items()],
@@ -279,7 +279,7 @@ def _fingerprint(rows: Iterable[sqlite3.Row]) -> str:
     return digest.hexdigest()
 
 
-def _hash_or_stand_in(file: LandingFile, stamp: Stamp) -> str:
+def _hash_or_stand_in(file: LandingFile, stamp: FileStat) -> str:
     """What is noted of a file's content; of one that cannot be read, there is nothing new as long as its stamp stays."""
     try:
         return file.sha256()
@@ -289,8 +289,8 @@ def _hash_or_stand_in(file: LandingFile, stamp: Stamp) -> str:
         return stamp.stand_in_for_hash
 
 
-def _stamp(row: sqlite3.Row) -> Stamp:
-    return Stamp(row["size"], row["mtime_ns"], row["ctime_ns"], row["inode"], row["noted_ns"])
+def _stamp(row: sqlite3.Row) -> FileStat:
+    return FileStat(row["size"], row["mtime_ns"], row["ctime_ns"], row["inode"], row["noted_ns"])
 
 
 def _loaded_file(row: sqlite3.Row) -> LoadedFile:

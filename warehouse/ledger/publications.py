@@ -42,7 +42,7 @@ class Override:
 class Publications(Store):
     """Publications, ways back, and what was published over what held it back."""
 
-    def note_publication(self, build_id: str, published_at: datetime, went_back_from: str | None = None) -> None:
+    def record_publication(self, build_id: str, published_at: datetime, went_back_from: str | None = None) -> None:
         with self._transaction() as connection:
             connection.execute(
                 "insert into publications (build_id, published_at, went_back_from) values (?, ?, ?)",

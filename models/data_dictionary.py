@@ -1,0 +1,57 @@
+"""The data dictionary: every mart and every raw log, column by column, as Markdown made from the contracts.
+
+`make docs` writes it to `docs/data-dictionary.md`; a test keeps the two the same.
+
+Not here: what the columns mean, which is said in `marts` and `logs`.
+"""
+
+import sys
+
+from models.enums import Log
+from models.logs import COLUMNS, CONTRACTS
+from models.marts import MARTS, columns, description
+
+_INTRODUCTION = """# Data dictionary
+
+Made from `models/` by `make docs`; do not edit. The published marts are in `published/marts.duckdb`, schema `marts`.
+Timestamps are UTC; `_rate` columns are fractions, null where the denominator is 0; money is in the reporting currency
+unless the column says otherwise. How raw log files look is in [contracts.md](contracts.md).
+
+Where SENDMART_MASK_NUMBERS is true, every `mobile_number` is masked (`+44…23`) and followed by `mobile_number_hash`, a
+keyed hash of it, which takes its place in keys ([privacy.md](privacy.md))."""
+
+
+def data_dictionary() -> str:
+    """The whole dictionary."""
+    sections = [_INTRODUCTION, "## Marts"]
+    for name, mart in MARTS.items():
+        rows = [
+            f"| `{column.name}` | {column.sql_type} | {'yes' if column.nullable else ''} | {_cell(column.description)} |"
+            for column in columns(name)
+        ]
+        key = ", ".join(f"`{column}`" for column in mart.key)
+        head = f"### `{name}`\n\n{description(name)} Key: {key}."
+        sections.append("\n".join([head, "", "| column | type | null | meaning |", "|---|---|---|---|", *rows]))
+    sections.append("## Raw logs")
+    for log in Log:
+        rows = [
+            f"| `{column.name}` | {column.read_as.name} | {_required(column)} | {_cell(column.description)} |"
+            for column in COLUMNS[log]
+        ]
+        head = f"### `{log}`\n\n{CONTRACTS[log].__doc__}"
+        sections.append("\n".join([head, "", "| column | type | required | meaning |", "|---|---|---|---|", *rows]))
+    return "\n\n".join(sections) + "\n"
+
+
+def _required(column) -> str:
+    if column.default is not None:
+        return f"null becomes `{column.default}`"
+    return "yes" if column.is_required else ""
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(data_dictionary())

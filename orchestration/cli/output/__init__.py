@@ -1,0 +1,1 @@
+"""Prints results to the terminal. Not here: what a command does (`orchestration.cli`)."""

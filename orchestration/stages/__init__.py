@@ -1,0 +1,45 @@
+"""The stages of a refresh, each one function: Dagster's assets and the command line call them.
+
+Here `quality` and `warehouse` meet. Not here: Dagster. The command line starts quickly, and tests run without Dagster.
+"""
+
+from orchestration.stages.audit import audit_candidate, audit_page_of, test_candidate
+from orchestration.stages.build import build_candidate, is_built
+from orchestration.stages.context import AppContext
+from orchestration.stages.erase import Erasure, erase_contact, finish_erasures
+from orchestration.stages.export import describe, export_reports, prune_exports
+from orchestration.stages.gate import evaluate_gate, override_gate
+from orchestration.stages.load import by_date, bytes_of, load_changed
+from orchestration.stages.plan import RefreshPlan, freshness_times, late_days, missing_days, plan_refresh, unexported
+from orchestration.stages.publish import is_published, publish_candidate, rollback_build
+from orchestration.stages.quarantine import publish_quarantine
+
+__all__ = [
+    "AppContext",
+    "Erasure",
+    "RefreshPlan",
+    "audit_candidate",
+    "audit_page_of",
+    "build_candidate",
+    "by_date",
+    "bytes_of",
+    "describe",
+    "erase_contact",
+    "evaluate_gate",
+    "export_reports",
+    "finish_erasures",
+    "freshness_times",
+    "is_built",
+    "is_published",
+    "late_days",
+    "load_changed",
+    "missing_days",
+    "override_gate",
+    "plan_refresh",
+    "prune_exports",
+    "publish_candidate",
+    "publish_quarantine",
+    "rollback_build",
+    "test_candidate",
+    "unexported",
+]

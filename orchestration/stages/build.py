@@ -1,0 +1,70 @@
+"""The build stage: dbt brings the candidate up to date with the lake."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import duckdb
+
+from models.masking import mask_phone_numbers_in_errors
+from orchestration.stages.context import AppContext, log
+from orchestration.stages.load import load_changed
+from warehouse.duckdb_tools.health import is_corruption_error
+from warehouse.lake import tables as lake_tables
+from warehouse.lake.integrity import LakeDamaged
+from warehouse.ledger import Build
+from warehouse.transform import build
+from warehouse.transform.build import BuiltNode, CandidateDamaged
+
+
+def is_built(context: AppContext) -> bool:
+    """Whether the candidate at hand is what a build would give now."""
+    return build.is_current(context.settings, context.paths, context.ledger)
+
+
+@mask_phone_numbers_in_errors
+def build_candidate(context: AppContext, *, full_refresh: bool = False) -> tuple[Build, list[BuiltNode]]:
+    """Brings the candidate's marts up to date with the lake; with `full_refresh`, computes all of them anew.
+
+    Raises:
+        BuildFailed: a model could not be built.
+        LakeDamaged: a file of the lake is damaged, and what it held is not in the landing zone any more.
+    """
+    with context.paths.writer():
+        started = time.perf_counter()
+        lake_tables.ensure_lake(context.paths)
+        candidate, nodes = _run_models(context, full_refresh=full_refresh)
+        log.info("build %s: %d models in %.1f s", candidate.build_id, len(nodes), time.perf_counter() - started)
+        marts = build.built_marts(context.paths)
+        log.info("rows: %s", ", ".join(f"{name} {mart.rows:,}" for name, mart in marts.items()))
+        return candidate, nodes
+
+
+def _run_models(context: AppContext, *, full_refresh: bool) -> tuple[Build, list[BuiltNode]]:
+    """Builds; where a damaged file is found on the way, makes good what can be, and builds once more."""
+    run = partial(build.run_models, context.settings, context.paths, context.ledger)
+    try:
+        return run(full_refresh=full_refresh)
+    except LakeDamaged as error:
+        for of_log in {file.log for file in error.files}:
+            load_changed(context, of_log, verify=True)
+        return run(full_refresh=full_refresh)
+    except (CandidateDamaged, duckdb.Error) as error:
+        if not is_corruption_error(str(error)):
+            raise
+        log.warning("%s: what is built is removed, and built in full from the lake", error)
+        build.remove_candidate(context.paths, context.ledger)
+        return run(full_refresh=True)
+
+
+@contextmanager
+def _reading_candidate(context: AppContext) -> Iterator[None]:
+    """A candidate that is found damaged when it is read, after it was built, is removed: the next refresh builds anew."""
+    try:
+        yield
+    except (CandidateDamaged, duckdb.Error) as error:
+        if not is_corruption_error(str(error)):
+            raise
+        build.remove_candidate(context.paths, context.ledger)
+        raise CandidateDamaged(str(error)) from error

@@ -1,0 +1,31 @@
+"""The context of a stage: settings, data paths and ledger of one data folder."""
+
+from dataclasses import dataclass
+
+from models.masking import masking_logger
+from warehouse.config import file_modes
+from warehouse.config.paths import DataPaths
+from warehouse.config.settings import Settings
+from warehouse.landing import scan as landing_scan
+from warehouse.landing.scan import LandingZone
+from warehouse.ledger import Ledger
+
+log = masking_logger("sendmart")
+
+
+@dataclass(frozen=True)
+class AppContext:
+    """A data folder under its settings: what every stage works on."""
+
+    settings: Settings
+    paths: DataPaths
+    ledger: Ledger
+
+    @classmethod
+    def of(cls, settings: Settings) -> "AppContext":
+        file_modes.write_for(settings)
+        paths = DataPaths.of(settings)
+        return cls(settings, paths, Ledger(paths.ledger))
+
+    def scan_landing(self) -> LandingZone:
+        return landing_scan.scan(self.settings.landing)

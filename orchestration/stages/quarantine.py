@@ -1,0 +1,23 @@
+"""The quarantine stage: the published quarantine database is brought up to date."""
+
+from orchestration.stages.context import AppContext
+from warehouse.duckdb_tools.health import corruption_reason
+from warehouse.publish import pointer as current
+from warehouse.quarantine.published import publish_quarantine as write_published_quarantine
+
+
+def publish_quarantine(context: AppContext) -> None:
+    """Shows what is in quarantine to those who look at `published/quarantine.duckdb`, where that is not what it holds."""
+    masking = context.settings.mask_numbers
+    fingerprint = context.ledger.quarantine_fingerprint() + (" masked" if masking else "")
+    published = context.paths.published_quarantine
+    if published.exists() and context.ledger.published_quarantine() == fingerprint and not corruption_reason(published):
+        return
+    refused = [
+        {"log": file.log, "log_date": file.log_date, "source_file": file.source_file, "reason": file.refusal}
+        for file in context.ledger.files()
+        if file.refusal
+    ]
+    write_published_quarantine(context.paths, refused, mask_numbers=masking)
+    current.send(context.paths, published)
+    context.ledger.record_published_quarantine(fingerprint)

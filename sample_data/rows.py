@@ -1,0 +1,154 @@
+"""The sample's events as rows of the logs: the contract's columns, typed, with ids and words instead of numbers."""
+
+from collections.abc import Callable
+
+import numpy as np
+import polars as pl
+
+from sample_data.campaigns import Calendar, campaign_ids
+from sample_data.contacts import BRITAIN, FRANCE, IRELAND, NORTH_AMERICA, OVERFLOW, Contacts
+from sample_data.gateways import PROVIDERS, RECEIPTS, gateway_of
+from sample_data.ids import ids
+from sample_data.traffic import CURRENCIES, ELSEWHERE, NOT_SKIPPED, ROUTE
+
+_MOMENT = pl.Datetime("us", "UTC")
+
+# In the order of the numbers that `traffic` gives them.
+_SKIP_REASONS = pl.Series(["SkippedNoContent", "SkippedHypersonalization", "FailedHypersonalization", "ContentTooLong"])
+_UNSUBSCRIBE_SOURCES = pl.Series(["reply", "link", "manual"])
+_CURRENCY_NAMES = pl.Series(CURRENCIES)
+
+# What a segment, or an MMS, costs and in which currency, by country.
+_SEGMENT_COST = np.array([0.0079, 0.0410, 0.0684, 0.0721, 0.0079])
+_MMS_COST = np.array([0.0220, 0.1400, 0.1800, 0.1900, 0.0220])
+_COST_CURRENCY = pl.Series(
+    [
+        "USD" if country in (NORTH_AMERICA, OVERFLOW) else "EUR"
+        for country in (NORTH_AMERICA, BRITAIN, FRANCE, IRELAND, OVERFLOW)
+    ]
+)
+
+_USER_AGENTS = pl.Series(
+    [
+        f"Mozilla/5.0 (iPhone; CPU iPhone OS {version} like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+        f"Version/{version.split('_')[0]}.0 Mobile/15E148 Safari/604.1"
+        for version in ("17_6", "18_1", "18_2", "18_3", "26_1", "26_2")
+    ]
+    + [
+        f"Mozilla/5.0 (Linux; Android {version}; {model}) AppleWebKit/537.36 (KHTML, like Gecko) "
+        f"Chrome/{chrome}.0.0.0 Mobile Safari/537.36"
+        for version, model, chrome in ((14, "K", 138), (15, "K", 141), (15, "K", 142), (16, "K", 143))
+    ]
+    + [
+        (
+            "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+            "Chrome/143.0.0.0 Safari/537.36"
+        )
+    ]
+)
+_PAGES = pl.Series(["sale", "new", "bestsellers", "account/points", "gifts", "cart"])
+
+
+def row_maker(log: str, calendar: Calendar, contacts: Contacts) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    """The function that turns that log's events, as they come out of the outbox, into its rows."""
+    key = contacts.key
+
+    def contact_ids(numbers: np.ndarray) -> pl.Series:
+        return ids("ct_", numbers, 10, key)
+
+    def message_ids(numbers: np.ndarray) -> pl.Series:
+        return ids("msg_", numbers, 12, key)
+
+    def sends(events: pl.DataFrame) -> pl.DataFrame:
+        contact, campaign = events["contact"].to_numpy(), events["campaign"].to_numpy()
+        went = events["skip"] != NOT_SKIPPED
+        country = contacts.countries(contact)
+        segments = events["segments"].to_numpy()
+        cost = np.where(calendar.is_mms[campaign], _MMS_COST[country], _SEGMENT_COST[country] * segments)
+        gateway = gateway_of(contacts.trait(contact, ROUTE))
+        return pl.DataFrame(
+            {
+                "message_id": message_ids(events["message"].to_numpy()),
+                "campaign_id": campaign_ids(campaign, key),
+                "contact_id": contact_ids(contact),
+                "mobile_number": contacts.mobile_numbers(contact),
+                "sent_at": events["at"].cast(_MOMENT),
+                "segments": events["segments"].cast(pl.Int32),
+                "skip_reason": _SKIP_REASONS.gather(events["skip"].replace(NOT_SKIPPED, None)),
+                "provider": PROVIDERS.gather(gateway),
+                "cost": np.round(cost, 6),
+                "cost_currency": _COST_CURRENCY.gather(country),
+            }
+        ).with_columns(
+            pl.when(~went).then(pl.col(column)).alias(column)
+            for column in ("segments", "provider", "cost", "cost_currency")
+        )
+
+    def receipts(events: pl.DataFrame) -> pl.DataFrame:
+        answers = RECEIPTS[events["code"].cast(pl.UInt32)]
+        return pl.DataFrame(
+            {
+                "message_id": message_ids(events["message"].to_numpy()),
+                "provider": answers["provider"],
+                "provider_status": answers["provider_status"],
+                "error_code": answers["error_code"],
+                "occurred_at": events["occurred"].cast(_MOMENT),
+                "received_at": events["received"].cast(_MOMENT),
+            }
+        ).with_columns(pl.when(pl.col("provider").is_not_null()).then("received_at").alias("received_at"))
+
+    def clicks(events: pl.DataFrame) -> pl.DataFrame:
+        agent = events["agent"].to_numpy()
+        message = events["message"].to_numpy()
+        campaign = events["campaign"].to_numpy()
+        link = ids("", np.where(campaign >= ELSEWHERE, 0, campaign), 5, key)
+        return pl.DataFrame(
+            {
+                "click_id": ids("clk_", events["click"].to_numpy(), 12, key),
+                "campaign_id": campaign_ids(campaign, key),
+                "contact_id": contact_ids(events["contact"].to_numpy()),
+                "message_id": message_ids(np.maximum(message, 0)),
+                "url": "https://shop.example/" + _PAGES.gather(campaign % len(_PAGES)) + "?utm_source=sms&c=" + link,
+                "clicked_at": events["at"].cast(_MOMENT),
+                "user_agent": _USER_AGENTS.gather(agent % len(_USER_AGENTS)),
+            }
+        ).with_columns(pl.when(pl.Series(message >= 0)).then("message_id").alias("message_id"))
+
+    def orders(events: pl.DataFrame) -> pl.DataFrame:
+        return pl.DataFrame(
+            {
+                "order_id": ids("ord_", events["order"].to_numpy(), 8, key),
+                "contact_id": contact_ids(events["contact"].to_numpy()),
+                "ordered_at": events["ordered"].cast(_MOMENT),
+                # Divided by numpy: polars multiplies by 0.01, and 31.990000000000002 has too many digits for money.
+                "total": events["cents"].to_numpy() / 100,
+                "refunded_amount": events["refunded"].to_numpy() / 100,
+                "currency": _CURRENCY_NAMES.gather(events["currency"]),
+                "status": pl.Series(["placed", "cancelled"]).gather(events["cancelled"].cast(pl.UInt32)),
+                "updated_at": events["updated"].cast(_MOMENT),
+            }
+        ).with_columns(pl.when(pl.col("refunded_amount") > 0).then("refunded_amount").alias("refunded_amount"))
+
+    def unsubscribes(events: pl.DataFrame) -> pl.DataFrame:
+        contact = events["contact"].to_numpy()
+        known = pl.Series(contact < ELSEWHERE)
+        return pl.DataFrame(
+            {
+                "contact_id": contact_ids(contact),
+                "unsubscribed_at": events["at"].cast(_MOMENT),
+                "mobile_number": contacts.mobile_numbers(np.minimum(contact, contacts.count)),
+                "source": _UNSUBSCRIBE_SOURCES.gather(events["source"]),
+            }
+        ).with_columns(pl.when(known & (pl.col("source") == "reply")).then("mobile_number").alias("mobile_number"))
+
+    def as_they_are(events: pl.DataFrame) -> pl.DataFrame:
+        return events.drop("logged")
+
+    makers = {
+        "sends": sends,
+        "receipts": receipts,
+        "clicks": clicks,
+        "orders": orders,
+        "unsubscribes": unsubscribes,
+    }
+    return makers.get(log, as_they_are)

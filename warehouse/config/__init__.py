@@ -1,0 +1,1 @@
+"""Settings, the layout of the data folder, and the permissions of the files that are written there."""

@@ -1,0 +1,60 @@
+"""Who on the machine may read what Sendmart writes: nobody but its user, or its group where SENDMART_UMASK says so.
+
+Not here: masking (`models.masking`), erasure (`warehouse.erasure`), who may read a landing zone: it is not Sendmart's.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from warehouse.config.paths import DataPaths
+from warehouse.config.settings import Settings
+from warehouse.storage.object_store import Place, is_object
+
+
+def write_for(settings: Settings) -> None:
+    """Whatever this process, or one that it starts, writes from now on lacks the permissions of the setting's mask."""
+    os.umask(int(settings.umask, 8))
+
+
+def tighten(settings: Settings, paths: DataPaths) -> None:
+    """Takes from what already lies in the data folder, or where a setting puts part of it, the permissions that the mask
+    takes from what is written now.
+
+    What lies in a folder is looked at only where the folder itself is too open, so that an old data folder is put right
+    once, and a new one costs nothing.
+    """
+    mask = int(settings.umask, 8)
+    places = sorted(paths.data.iterdir()) if paths.data.is_dir() else []
+    places += [
+        place for place in (paths.lake, paths.published, paths.exports) if not is_object(place) and place.is_dir()
+    ]
+    for place in dict.fromkeys(places):
+        if _holds(place, settings.landing):
+            continue
+        if _is_too_open(place, mask):
+            for inner in _inside(place):
+                _close(inner, mask)
+            _close(place, mask)
+    # Other systems drop files as other users: they must get through to a landing zone within.
+    through = 0o011 if _holds(paths.data, settings.landing) else 0
+    _close(paths.data, mask & ~through)
+
+
+def _holds(folder: Path, landing: Place) -> bool:
+    return not is_object(landing) and landing.is_relative_to(folder)
+
+
+def _inside(place: Path) -> Iterator[Path]:
+    for folder, _, files in os.walk(place, topdown=False):
+        yield from (Path(folder) / name for name in files)
+        yield Path(folder)
+
+
+def _is_too_open(place: Path, mask: int) -> bool:
+    return not place.is_symlink() and bool(place.stat().st_mode & mask)
+
+
+def _close(place: Path, mask: int) -> None:
+    if _is_too_open(place, mask):
+        place.chmod(place.stat().st_mode & 0o7777 & ~mask)

@@ -1,0 +1,1 @@
+"""Helpers for DuckDB: session limits, SQL literals, file health, rewriting, previews, reading from s3://."""

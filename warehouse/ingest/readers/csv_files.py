@@ -1,0 +1,361 @@
+"""CSV files: UTF-8, comma, double quotes, a header line.
+
+A record is the shortest run of lines that parses strictly to the header's number of fields; where none starts at a line,
+that line alone is broken and reading goes on at the next. In most blocks every line is a record by itself and holds no
+quote, which their commas and line ends alone tell: those go to the fast parser as they are. In the others each line is
+tested, and only those that are no record by themselves are looked at one by one. So the parser is never shown anything
+that could lead it astray, and the number of records is known before it starts.
+
+Not here: what the values must be (`models.logs`).
+"""
+
+import io
+import re
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from warehouse.ingest.readers.lines import BYTE_ORDER_MARK, Lines, OverlongLine
+from warehouse.ingest.readers.records import (
+    HAS_NUL,
+    MAX_RECORD_BYTES,
+    MAX_RECORD_LINES,
+    NOT_UTF8,
+    TOO_LONG,
+    BrokenRecord,
+    Layout,
+    ReconciliationError,
+    Records,
+    RefusedFile,
+    as_text,
+    beginning_as_text,
+)
+
+WHITE_SPACE = " \t\n\x0b\x0c\r"
+_NO_SEPARATORS = bytes(set(range(256)) - set(b",\n"))
+_NO_LINES, _NO_NUMBERS = pl.Series([], dtype=pl.String), pl.Series([], dtype=pl.Int64)
+_LONE_CR = re.compile(r"\r(?!\n)")
+_QUOTED_FIELD, _PLAIN_FIELD = r'"(?:[^"]|"")*"', r'[^",]*'
+
+
+def read(path: Path, layout: Layout) -> Iterator[Records]:
+    """The records of a CSV file.
+
+    Raises:
+        RefusedFile: no readable header, a column twice, a required column missing, a damaged gzip.
+        ReconciliationError: lines went in that did not come out.
+    """
+    lines = Lines(path)
+    reader = _CsvReader(layout)
+    carried = b""
+    for item in lines:
+        if isinstance(item, OverlongLine):
+            if carried:
+                yield reader.records_of(carried, is_last=True)[0]
+                carried = b""
+            yield reader.overlong_line(item)
+        else:
+            batch, carried = reader.records_of(carried + item.data, is_last=False)
+            yield batch
+    if carried:
+        yield reader.records_of(carried, is_last=True)[0]
+    if reader.lines_read != lines.count:
+        raise ReconciliationError(f"{lines.count} lines in the file, {reader.lines_read} accounted for")
+
+
+def parse_record(lines: Sequence[str]) -> tuple[list[str] | None, int, str]:
+    """The record that starts at the first of these lines, read strictly.
+
+    Returns its fields (None where no record starts there), the number of lines that it takes, and why it is none: empty
+    where the lines ran out within a quoted field, so that more lines might still close it.
+    """
+    fields: list[str] = []
+    field, in_quotes, size = "", False, 0
+    for span in range(1, MAX_RECORD_LINES + 1):
+        if span > len(lines):
+            return None, span - 1, ""
+        line = lines[span - 1]
+        # The end of its last line is no part of a record, the ends of the others are.
+        if size + _size(line) > MAX_RECORD_BYTES or "\0" in line:
+            break
+        size += len(line.encode()) + len("\n")
+        at = 0
+        while True:
+            if not in_quotes:
+                if not line.startswith('"', at):
+                    end = line.find(",", at)
+                    value = line[at:] if end < 0 else line[at:end]
+                    if '"' in value:
+                        return None, 1, "line: has a quote within an unquoted field"
+                    fields.append(value)
+                    if end < 0:
+                        return fields, span, ""
+                    at = end + 1
+                    continue
+                in_quotes, at = True, at + 1
+            end = line.find('"', at)
+            if end < 0:
+                field += line[at:] + "\n"
+                break
+            field += line[at:end]
+            if line.startswith('"', end + 1):
+                field, at = field + '"', end + 2
+                continue
+            fields.append(field)
+            field, in_quotes, at = "", False, end + 2
+            if line[end + 1 :] in ("", "\r"):
+                return fields, span, ""
+            if line[end + 1] != ",":
+                return None, 1, "line: has text after a closing quote"
+    return None, 1, "line: has an unclosed quote"
+
+
+class _CsvReader:
+    """Turns lines into batches of records; keeps count of both."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._names: list[str] | None = None
+        self._unknown: frozenset[str] = frozenset()
+        self._records_read = 0
+        self.lines_read = 0
+
+    def records_of(self, data: bytes, *, is_last: bool) -> tuple[Records, bytes]:
+        """The records of whole lines, and the bytes of one that the lines after them may complete."""
+        if self._names is None:
+            after_header = self._take_header(data, is_last)
+            if after_header is None:
+                return self._batch(_NO_LINES), data
+            data = data[after_header:]
+            if not data:
+                return self._batch(_NO_LINES), b""
+        plain_records = self._count_plain_records(data)
+        if plain_records:
+            return self._plain_batch(data, plain_records), b""
+        lines, not_utf8 = _lines_of(data)
+        is_record = self._is_record(lines, may_hold_quotes=b'"' in data, may_hold_nul=bool(not_utf8) or b"\0" in data)
+        return self._resolve(lines, is_record, not_utf8, is_last)
+
+    def overlong_line(self, line: OverlongLine) -> Records:
+        """A batch of one broken record."""
+        if self._names is None:
+            raise RefusedFile("the header line is longer than 1 MiB")
+        self.lines_read += 1
+        self._records_read += 1
+        broken = BrokenRecord(self._records_read, (TOO_LONG,), beginning_as_text(line.head))
+        return self._batch(_NO_LINES, broken=[broken])
+
+    def _take_header(self, data: bytes, is_last: bool) -> int | None:
+        """Reads the header and gives the place of the line after it; None where the header goes on beyond these lines.
+        Blank lines before it are passed over.
+        """
+        lines = io.BytesIO(data)
+        first = next((line for line in lines if line.strip(WHITE_SPACE.encode())), b"")
+        start = lines.tell() - len(first)
+        if not first:
+            self.lines_read += _count_lines(data)
+            return start
+        header = [first, *islice(lines, MAX_RECORD_LINES - 1)]
+        run = [_decoded(line.removesuffix(b"\n"))[0] for line in header]
+        if _size(run[0]) > MAX_RECORD_BYTES:
+            raise RefusedFile("the header line is longer than 1 MiB")
+        if "\0" in run[0]:
+            raise RefusedFile("the header is not UTF-8 text without NULs; CSV must be UTF-8, not UTF-16 or Latin-1")
+        fields, span, why = parse_record(run)
+        if fields is None and not why and not is_last:
+            return None
+        if fields is None:
+            raise RefusedFile(f"the header cannot be read: {why or 'line: has an unclosed quote'}")
+        self._names = [name.strip(WHITE_SPACE) for name in fields]
+        # Where lines end with CR alone, all of the file is one header line, and none of its rows would ever be missed.
+        if any(_LONE_CR.search(name) for name in self._names):
+            raise RefusedFile("the header holds a CR without LF; lines must end with LF or CRLF")
+        self._unknown = frozenset(self._layout.check(self._names))
+        field = f"(?:{_QUOTED_FIELD}|{_PLAIN_FIELD})"
+        self._strict_record = rf"^{field}(?:,{field}){{{len(fields) - 1}}}\r?$"
+        start += sum(len(line) for line in header[:span])
+        self.lines_read += _count_lines(data[:start])
+        return start
+
+    def _count_plain_records(self, data: bytes) -> int:
+        """How many lines there are, if each is a record that is simply split at its commas, as almost all are; else 0."""
+        if b'"' in data or b"\0" in data or not data.endswith(b"\n") or not _is_utf8(data):
+            return 0
+        # A line that is too long would fill one of these stretches.
+        stretch = MAX_RECORD_BYTES // 2
+        if any(data.find(b"\n", start, start + stretch) < 0 for start in range(0, len(data), stretch)):
+            return 0
+        separators = data.translate(None, _NO_SEPARATORS)
+        record = b"," * (len(self._names) - 1) + b"\n"
+        count = len(separators) // len(record)
+        return count if separators == record * count else 0
+
+    def _plain_batch(self, data: bytes, count: int) -> Records:
+        first = self._records_read + 1
+        self._records_read += count
+        self.lines_read += count
+        return Records(
+            text=self._parse(data, count),
+            row_numbers=_numbers_from(first, count),
+            raw=lambda indices: _lines_at(data, indices),
+            count=count,
+            unknown_columns=self._unknown,
+            header=self._names or (),
+        )
+
+    def _is_record(self, lines: pl.Series, *, may_hold_quotes: bool, may_hold_nul: bool) -> pl.Series:
+        """Which lines are a record each, by themselves."""
+        if may_hold_quotes:
+            is_record = lines.str.contains(self._strict_record)
+        else:
+            is_record = lines.str.count_matches(",", literal=True) == len(self._names) - 1
+        if may_hold_nul:
+            is_record &= ~lines.str.contains("\0", literal=True)
+        if (lines.str.len_bytes().max() or 0) > MAX_RECORD_BYTES:
+            is_record &= lines.str.strip_suffix("\r").str.len_bytes() <= MAX_RECORD_BYTES
+        return is_record
+
+    def _resolve(
+        self, lines: pl.Series, is_record: pl.Series, not_utf8: set[int], is_last: bool
+    ) -> tuple[Records, bytes]:
+        """The same where some lines are no record by themselves: each of these is looked at in turn."""
+        runs: list[pl.Series] = []
+        row_numbers: list[pl.Series] = []
+        broken: list[BrokenRecord] = []
+        at, carried = 0, b""
+
+        def take_up_to(end: int) -> None:
+            nonlocal at
+            if end > at:
+                runs.append(lines.slice(at, end - at))
+                row_numbers.append(_numbers_from(self._records_read + 1, end - at))
+                self._records_read += end - at
+                self.lines_read += end - at
+                at = end
+
+        for odd in (~is_record).arg_true().to_list():
+            if odd < at:
+                continue  # within a record that began on an earlier line
+            take_up_to(odd)
+            run = lines.slice(odd, MAX_RECORD_LINES).to_list()
+            line, span = run[0], 1
+            if line.strip(WHITE_SPACE):
+                fields, span, why = parse_record(run)
+                if fields is None and not why and not is_last:
+                    carried = "\n".join(run).encode() + b"\n"
+                    break
+                self._records_read += 1
+                if fields is not None and len(fields) == len(self._names):
+                    runs.append(pl.Series(["\n".join(run[:span])]))
+                    row_numbers.append(_numbers_from(self._records_read, 1))
+                else:
+                    span = 1
+                    reasons = self._what_is_wrong(line, odd in not_utf8, fields, why)
+                    broken.append(BrokenRecord(self._records_read, reasons, _shown(line, odd in not_utf8)))
+            self.lines_read += span
+            at = odd + span
+        else:
+            take_up_to(len(lines))
+        records = pl.concat(runs) if runs else _NO_LINES
+        numbers = pl.concat(row_numbers) if row_numbers else _NO_NUMBERS
+        return self._batch(records, numbers, broken), carried
+
+    def _what_is_wrong(self, line: str, is_not_utf8: bool, fields: list[str] | None, why: str) -> tuple[str, ...]:
+        if is_not_utf8:
+            return (NOT_UTF8,)
+        if "\0" in line:
+            return (HAS_NUL,)
+        if _size(line) > MAX_RECORD_BYTES:
+            return (TOO_LONG,)
+        if fields is None:
+            return (why or "line: has an unclosed quote",)
+        return (f"line: has {len(fields)} fields, the header {len(self._names)}",)
+
+    def _batch(
+        self, records: pl.Series, row_numbers: pl.Series = _NO_NUMBERS, broken: Sequence[BrokenRecord] = ()
+    ) -> Records:
+        return Records(
+            text=self._parse(records.str.join("\n").item().encode(), len(records)),
+            row_numbers=row_numbers,
+            raw=lambda indices: [record.removesuffix("\r") for record in records.gather(list(indices))],
+            count=len(records) + len(broken),
+            broken=list(broken),
+            unknown_columns=self._unknown,
+            header=self._names or (),
+        )
+
+    def _parse(self, data: bytes, count: int) -> pl.DataFrame:
+        """The fields of records that are known to be well formed, and to be so many."""
+        if not count:
+            return pl.DataFrame(schema=dict.fromkeys(self._layout.columns, pl.String))
+        known = [index for index, name in enumerate(self._names) if name in self._layout.columns]
+        frame = pl.read_csv(
+            # The parser takes a byte-order mark off the beginning: it is given one, so that it takes none of a value's.
+            io.BytesIO(BYTE_ORDER_MARK + data),
+            has_header=False,
+            new_columns=[f"field {index}" for index in range(len(self._names))],
+            columns=known,
+            infer_schema=False,
+            quote_char='"',
+        )
+        if frame.height != count:
+            raise ReconciliationError(f"{count} CSV records given to the parser, {frame.height} came back")
+        frame.columns = [self._names[index] for index in known]
+        absent = [pl.lit(None, pl.String).alias(name) for name in self._layout.columns if name not in self._names]
+        return frame.with_columns(absent).select(self._layout.columns)
+
+
+def _lines_of(data: bytes) -> tuple[pl.Series, set[int]]:
+    """Lines as text, and the places of those that are not UTF-8."""
+    data = data.removesuffix(b"\n")
+    if _is_utf8(data):
+        return pl.Series([data.decode()]).str.split("\n").explode(), set()
+    lines = [_decoded(line) for line in data.split(b"\n")]
+    not_utf8 = {index for index, (_, is_utf8) in enumerate(lines) if not is_utf8}
+    return pl.Series([text for text, _ in lines], dtype=pl.String), not_utf8
+
+
+def _lines_at(data: bytes, indices: Sequence[int]) -> list[str]:
+    """Some of the lines of what is UTF-8 and ends with a line's end."""
+    if not indices:
+        return []
+    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n"))
+    starts = np.append(0, ends + 1)
+    return [data[starts[index] : ends[index]].decode().removesuffix("\r") for index in indices]
+
+
+def _decoded(line: bytes) -> tuple[str, bool]:
+    """A line as text, and whether it is UTF-8; if not, it is made to begin with a NUL, which no record may hold."""
+    try:
+        return line.decode(), True
+    except UnicodeDecodeError:
+        return "\0" + as_text(line), False
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _count_lines(data: bytes) -> int:
+    return data.count(b"\n") + (not data.endswith(b"\n"))
+
+
+def _shown(line: str, is_not_utf8: bool) -> str:
+    """A broken line for a person to read."""
+    return (line[1:] if is_not_utf8 else line).removesuffix("\r")
+
+
+def _size(line: str) -> int:
+    """The bytes of a line without its end."""
+    return len(line.removesuffix("\r").encode())
+
+
+def _numbers_from(first: int, length: int) -> pl.Series:
+    return pl.int_range(first, first + length, dtype=pl.Int64, eager=True)

@@ -1,0 +1,231 @@
+"""Parquet files: each value by its canonical text, so that the same rules hold for it as for a CSV field.
+
+Canonical text is what a careful person would write: integers and decimals in digits, floating-point numbers in
+their shortest form without exponent (2.0 is `2`), timestamps in ISO 8601 (UTC with `Z` where the column has a zone), dates as
+YYYY-MM-DD. A boolean, a list or a structure is a fault of the row.
+
+Not here: what the values must be (`models.logs`).
+"""
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from warehouse.ingest.readers.records import Fault, Layout, Records, RefusedFile, as_text
+
+ROWS_PER_BATCH = 100_000
+
+
+def read(path: Path, layout: Layout) -> Iterator[Records]:
+    """The records of a Parquet file.
+
+    Raises:
+        RefusedFile: not a whole Parquet file, other rows than its footer says, a column twice, a required one missing.
+    """
+    row_count, read_rows = 0, 0
+    try:
+        with pq.ParquetFile(path) as file:
+            names = file.schema_arrow.names
+            unknown = frozenset(layout.check(names))
+            row_count = file.metadata.num_rows
+            for batch in file.iter_batches(batch_size=ROWS_PER_BATCH):
+                yield _records_of(batch, layout, unknown, first_row=read_rows + 1)
+                read_rows += batch.num_rows
+    except (pa.ArrowInvalid, OSError, pa.ArrowNotImplementedError) as error:
+        if isinstance(error, OSError) and error.errno:
+            raise  # of the system, not of the file's content
+        raise RefusedFile(f"not a whole Parquet file: {str(error).splitlines()[0][:200].rstrip('.')}") from error
+    if read_rows != row_count:
+        raise RefusedFile(f"not a whole Parquet file: its footer tells of {row_count} rows, {read_rows} are there")
+
+
+def _records_of(batch: pa.RecordBatch, layout: Layout, unknown: frozenset[str], first_row: int) -> Records:
+    columns: dict[str, pl.Series] = {}
+    faults: list[Fault] = []
+    for name in layout.columns:
+        if name not in batch.schema.names:
+            columns[name] = pl.Series([None] * batch.num_rows, dtype=pl.String)
+            continue
+        values = batch.column(name)
+        text, bad = canonical_text(values)
+        columns[name] = text
+        faults += [Fault(index, name, rule) for index, rule in bad]
+    return Records(
+        text=pl.DataFrame(columns),
+        row_numbers=pl.int_range(first_row, first_row + batch.num_rows, dtype=pl.Int64, eager=True),
+        raw=lambda indices: _as_json(batch, indices),
+        count=batch.num_rows,
+        faults=faults,
+        unknown_columns=unknown,
+    )
+
+
+def canonical_text(values: pa.Array) -> tuple[pl.Series, list[tuple[int, str]]]:
+    """Values as text, null where there is none; and the places of values that have none, with the rule they break."""
+    kind = values.type
+    if pa.types.is_dictionary(kind):
+        return canonical_text(values.dictionary_decode())
+    if pa.types.is_null(kind):
+        return pl.Series([None] * len(values), dtype=pl.String), []
+    if _holds_bytes(kind):
+        return _checked_strings(values.cast(pa.large_binary()))
+    if pa.types.is_integer(kind):
+        return _series(values.cast(pa.string())), []
+    if pa.types.is_date(kind):
+        return _date_text(values), []
+    if pa.types.is_floating(kind):
+        return _float_text(values), []
+    if pa.types.is_decimal(kind):
+        return _decimal_text(_series(values.cast(pa.string()))), []
+    if pa.types.is_timestamp(kind):
+        return _timestamp_text(values), []
+    found = "a boolean" if pa.types.is_boolean(kind) else kind
+    rule = f"must be text or a number, not {found}"
+    present = np.flatnonzero(np.asarray(pc.is_valid(values)))
+    return pl.Series([None] * len(values), dtype=pl.String), [(int(index), rule) for index in present]
+
+
+def _holds_bytes(kind: pa.DataType) -> bool:
+    tests = (
+        pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view,
+        pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view, pa.types.is_fixed_size_binary,
+    )  # fmt: skip
+    return any(test(kind) for test in tests)
+
+
+def _series(text: pa.Array) -> pl.Series:
+    return pl.Series(text, dtype=pl.String)
+
+
+def _checked_strings(values: pa.Array) -> tuple[pl.Series, list[tuple[int, str]]]:
+    """Strings, where Parquet does not promise that they are UTF-8 without NULs."""
+    try:
+        text = values.cast(pa.large_string())
+        text.validate(full=True)
+        strings = _series(text)
+        if not strings.str.contains("\0", literal=True).any():
+            return strings, []
+    except pa.ArrowInvalid:
+        pass
+    out: list[str | None] = []
+    bad = []
+    for index, value in enumerate(values.to_pylist()):
+        text, rule = _checked_string(value)
+        out.append(text)
+        if rule:
+            bad.append((index, rule))
+    return pl.Series(out, dtype=pl.String), bad
+
+
+def _checked_string(value: bytes | None) -> tuple[str | None, str]:
+    if value is None:
+        return None, ""
+    if b"\0" in value:
+        return None, "holds a NUL"
+    try:
+        return value.decode("utf-8"), ""
+    except UnicodeDecodeError:
+        return None, "is not valid UTF-8"
+
+
+EXACT_BELOW = 10**15
+"""Integral values below are written out to the last digit: of a narrow type, the fewest digits would end in zeros."""
+
+
+def _float_text(values: pa.Array) -> pl.Series:
+    distinct = pl.Series(values).unique()
+    spelled = pl.Series(
+        [None if value is None else _spelled(value, values.type) for value in distinct.to_list()], dtype=pl.String
+    )
+    return pl.Series(values).replace_strict(distinct, spelled, return_dtype=pl.String)
+
+
+def _spelled(value: float, kind: pa.DataType) -> str:
+    number = {16: np.float16, 32: np.float32, 64: np.float64}[kind.bit_width](value)
+    if not np.isfinite(number):
+        return str(number)
+    if value.is_integer() and abs(value) < EXACT_BELOW:
+        return str(int(value))
+    return np.format_float_positional(number, trim="-")
+
+
+def _decimal_text(text: pl.Series) -> pl.Series:
+    """With the digits that its type has; exponents, which Arrow uses for some scales, written out."""
+    if not text.str.contains("E", literal=True).any():
+        return text
+    return pl.Series([None if value is None else f"{Decimal(value):f}" for value in text], dtype=pl.String)
+
+
+def _date_text(values: pa.Array) -> pl.Series:
+    days = pl.Series(values.cast(pa.date32()).view(pa.int32()))
+    in_range = days.is_between(_FIRST_DAY, _LAST_DAY)
+    return _or_number(days.set(~in_range, None).cast(pl.Date).dt.strftime("%Y-%m-%d"), days, "days")
+
+
+def _timestamp_text(values: pa.Array) -> pl.Series:
+    """ISO 8601 with as many digits of a second as there are: nanoseconds are kept, for the rule to refuse them."""
+    units = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+    unit = values.type.unit
+    since_1970 = pl.Series(values.view(pa.int64()))
+    seconds, rest = since_1970 // units[unit], since_1970 % units[unit]
+    in_range = seconds.is_between(_FIRST_DAY * 86_400, _LAST_DAY * 86_400 + 86_399)
+    moment = (seconds.set(~in_range, None) * 1_000_000).cast(pl.Datetime("us")).dt.strftime("%Y-%m-%dT%H:%M:%S")
+    digits = rest.cast(pl.String).str.zfill(len(str(units[unit])) - 1).str.strip_chars_end("0")
+    fraction = pl.select(
+        pl.when(digits.str.len_bytes() > 0).then(pl.lit(".") + digits).otherwise(pl.lit(""))
+    ).to_series()
+    zone = "Z" if values.type.tz else ""
+    return _or_number(moment + fraction + zone, since_1970, unit)
+
+
+_FIRST_DAY, _LAST_DAY = -719_162, 2_932_896
+"""The years 1 to 9999, in days since 1970: what ISO 8601 writes in four digits."""
+
+
+def _or_number(text: pl.Series, number: pl.Series, unit: str) -> pl.Series:
+    """A moment beyond those years by its number: no rule for moments takes it, and nothing breaks over it."""
+    return text.zip_with(text.is_not_null() | number.is_null(), number.cast(pl.String) + f" {unit} since 1970")
+
+
+def _as_json(batch: pa.RecordBatch, indices: Sequence[int]) -> list[str]:
+    places = pa.array(list(indices), pa.int64())
+    columns = {name: _shown(batch.column(name), places) for name in batch.schema.names}
+    return [
+        json.dumps({name: values[row] for name, values in columns.items()}, ensure_ascii=False)
+        for row in range(len(indices))
+    ]
+
+
+def _shown(values: pa.Array, places: pa.Array) -> list[object]:
+    """Some values of a column, as JSON can hold them."""
+    kind = values.type
+    if pa.types.is_dictionary(kind):
+        return _shown(values.dictionary_decode(), places)
+    if _holds_bytes(kind):
+        some = values.cast(pa.large_binary()).take(places).to_pylist()
+        return [None if value is None else as_text(value) for value in some]
+    if pa.types.is_boolean(kind) or pa.types.is_integer(kind):
+        return values.take(places).to_pylist()
+    if pa.types.is_floating(kind):
+        some = values.take(places).to_pylist()
+        return [str(value) if value is not None and not math.isfinite(value) else value for value in some]
+    text, unreadable = canonical_text(values.take(places))
+    if unreadable:
+        return [_nested(value) for value in values.take(places)]
+    return text.to_list()
+
+
+def _nested(value: pa.Scalar) -> object:
+    """A list or structure as JSON can hold it, or else in whatever words there are for it."""
+    try:
+        return json.loads(json.dumps(value.as_py(), allow_nan=False, default=str))
+    except (ValueError, TypeError, OverflowError, pa.ArrowException):
+        return f"a value of type {value.type}"

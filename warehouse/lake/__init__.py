@@ -1,0 +1,1 @@
+"""The lake: its Parquet files, their integrity, the change feed beside them, and recovery after a crash."""

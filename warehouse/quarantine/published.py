@@ -1,0 +1,46 @@
+"""Writes `published/quarantine.duckdb` from the quarantine."""
+
+import duckdb
+
+from warehouse.config.paths import DataPaths
+from warehouse.duckdb_tools.sql import literal, masked_words
+from warehouse.storage.atomic import atomic_replace
+
+
+def publish_quarantine(paths: DataPaths, refused: list[dict[str, object]], *, mask_numbers: bool = False) -> None:
+    """Brings `published/quarantine.duckdb` up to date: every row in quarantine, with its numbers as they came or masked,
+    and every file refused.
+    """
+    place = paths.published_quarantine
+    place.parent.mkdir(parents=True, exist_ok=True)
+    temp_path = place.with_name(f".{place.name}.tmp")
+    temp_path.unlink(missing_ok=True)
+    files = sorted(str(file) for file in paths.quarantine.glob("*/log_date=*/*.parquet"))
+    with duckdb.connect() as connection:
+        # Attached under a name of its own: a file and a schema of the same name make every short name ambiguous.
+        connection.execute(f"attach {literal(temp_path)} as published")
+        connection.execute("create schema published.quarantine")
+        connection.execute(
+            "create table published.quarantine.rejected_rows (log varchar, log_date date, source_file varchar,"
+            " row_number bigint, reasons varchar[], raw_row varchar)"
+        )
+        if files:
+            connection.execute(
+                "insert into published.quarantine.rejected_rows"
+                " select split_part(filename, '/', -3), log_date, source_file, row_number, reasons,"
+                f" {masked_words('raw_row') if mask_numbers else 'raw_row'}"
+                " from read_parquet($files, filename = true, hive_partitioning = true,"
+                " hive_types = {'log_date': 'date'})",
+                {"files": files},
+            )
+        connection.execute(
+            "create table published.quarantine.rejected_files"
+            " (log varchar, log_date date, source_file varchar, reason varchar)"
+        )
+        if refused:
+            connection.executemany(
+                "insert into published.quarantine.rejected_files values ($log, $log_date, $source_file, $reason)",
+                refused,
+            )
+        connection.execute("detach published")
+    atomic_replace(temp_path, place)

@@ -1,0 +1,204 @@
+"""dbt, run inside this process on a data folder: its commands, its files, its manifest.
+
+Not here: which models must be rebuilt (`warehouse.transform.fingerprints`), what a candidate is
+(`warehouse.transform.build`).
+"""
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from models.masking import masked, masking_logger
+from warehouse.config.paths import DataPaths
+from warehouse.config.settings import DBT_PREFIX, PROJECT, Settings
+from warehouse.storage.atomic import remove
+
+DBT_PROJECT = PROJECT / "dbt_project"
+BUILD_DATABASE, CANDIDATE_DATABASE = "build", "candidate"
+"""What `dbt_project/profiles.yml` calls the two files of a candidate."""
+
+SLOW_MODEL_SECONDS = 1.0
+
+log = masking_logger("sendmart.build")
+
+
+class BuildFailed(Exception):
+    """A model could not be built; what was published stays as it is."""
+
+
+def dbt_manifest(settings: Settings, paths: DataPaths) -> dict[str, Any]:
+    """dbt's manifest of the project as it is now; the project is parsed anew where that is another's, or cut off.
+
+    Raises:
+        BuildFailed: the project cannot be parsed.
+    """
+    digest = hashlib.sha256(settings.engine.encode())
+    for file in project_files():
+        digest.update(f"{file.relative_to(DBT_PROJECT)}\0".encode() + file.read_bytes())
+    _check_seeds()
+    if told := _parsed(paths, digest.hexdigest()):
+        return told
+    # Web server, daemon and refresh may all come to this at once: one parses, the others wait for it.
+    paths.dbt_target.mkdir(parents=True, exist_ok=True)
+    with FileLock(paths.dbt_target / ".parsing.lock"):
+        if told := _parsed(paths, digest.hexdigest()):
+            return told
+        # As a build would: the build after it finds everything parsed.
+        run_dbt(settings, paths, ["parse"])
+        _digest_of_parsed(paths).write_text(digest.hexdigest())
+        return json.loads(_manifest(paths).read_bytes())
+
+
+def _manifest(paths: DataPaths) -> Path:
+    return paths.dbt_target / "manifest.json"
+
+
+def _digest_of_parsed(paths: DataPaths) -> Path:
+    return paths.dbt_target / "parsed_project.sha256"
+
+
+def _parsed(paths: DataPaths, digest: str) -> dict[str, Any] | None:
+    """The manifest, if it is of the project with this digest; None where it is not, is not there, or was cut off by a kill
+    or a full disk while dbt wrote it.
+    """
+    try:
+        told = json.loads(_manifest(paths).read_bytes())
+        return told if _digest_of_parsed(paths).read_text() == digest else None
+    except (OSError, ValueError):
+        return None
+
+
+def _check_seeds() -> None:
+    """A file with line ends of two kinds reads as one with half the lines, to DuckDB, which does not say so."""
+    for file in project_files():
+        content = file.read_bytes()
+        if file.suffix == ".csv" and 0 < content.count(b"\r\n") < content.count(b"\n"):
+            raise BuildFailed(f"{file.name}: some lines end in LF, others in CRLF; all must end in the same")
+
+
+def project_files() -> list[Path]:
+    """What the dbt project is made of, in a fixed order; not what dbt writes beside it."""
+    files = (file for file in DBT_PROJECT.rglob("*") if file.suffix in (".sql", ".yml", ".csv"))
+    return sorted(file for file in files if file.relative_to(DBT_PROJECT).parts[0] not in ("target", "logs"))
+
+
+def dbt_arguments(settings: Settings, paths: DataPaths) -> list[str]:
+    """What every dbt command of the project is given: where its files are, and the settings in force."""
+    variables = {"lake_path": str(paths.lake), **settings.figure_settings()}
+    return [
+        *("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)),
+        *("--target-path", str(paths.dbt_target), "--log-path", str(paths.dbt_target / "logs")),
+        *("--vars", json.dumps(variables, sort_keys=True)),
+    ]
+
+
+def dbt_environment(settings: Settings, paths: DataPaths) -> dict[str, str]:
+    """The variables that `dbt_project/profiles.yml` reads."""
+    return {
+        f"{DBT_PREFIX}ENGINE": settings.engine,
+        f"{DBT_PREFIX}BUILD": str(paths.build),
+        f"{DBT_PREFIX}CANDIDATE": str(paths.candidate),
+        f"{DBT_PREFIX}LAKE": str(paths.lake),
+        f"{DBT_PREFIX}MEMORY_LIMIT": settings.memory_limit,
+        f"{DBT_PREFIX}THREADS": str(settings.threads),
+        f"{DBT_PREFIX}TEMP_DIRECTORY": str(settings.scratch),
+        **_thrift(settings),
+    }
+
+
+def _thrift(settings: Settings) -> dict[str, str]:
+    if settings.spark_thrift is None:
+        return {f"{DBT_PREFIX}SPARK_METHOD": "session"}
+    host, _, port = settings.spark_thrift.rpartition(":")
+    return {
+        f"{DBT_PREFIX}SPARK_METHOD": "thrift",
+        f"{DBT_PREFIX}SPARK_HOST": host,
+        f"{DBT_PREFIX}SPARK_PORT": port,
+    }
+
+
+def run_dbt(
+    settings: Settings, paths: DataPaths, command: list[str], environment: Mapping[str, str] | None = None
+) -> list[Any]:
+    """Runs a dbt command on the data folder and gives the results of its nodes; `environment` holds further variables."""
+    settings.scratch.mkdir(parents=True, exist_ok=True)
+    try:
+        with _environment({**dbt_environment(settings, paths), **(environment or {})}):
+            outcome = _run([*command, *dbt_arguments(settings, paths)])
+            return list(getattr(outcome, "results", ()))
+    finally:
+        # Nobody reads it, and it quotes values as the engine stumbled over them.
+        remove(paths.dbt_target / "run_results.json")
+
+
+def _run(command: list[str]) -> Any:
+    """Runs dbt in this process.
+
+    Raises:
+        BuildFailed: dbt could not even start: a faulty project, a locked file; or an operation (a macro) failed.
+    """
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.cli.main import dbtRunner
+
+    faults: list[str] = []
+    try:
+        callbacks = [_progress(), _faults_of_operations(faults)]
+        outcome = dbtRunner(callbacks=callbacks).invoke([*command, "--quiet", "--log-level", "none"])
+    finally:
+        # The files are to be opened by others, and renamed: nobody may hold on to them.
+        DuckDBConnectionManager.close_all_connections()
+    if outcome.exception is not None or outcome.result is None:
+        raise BuildFailed(f"dbt {command[0]}: {first_line(str(outcome.exception))}")
+    if faults:
+        raise BuildFailed(f"dbt {command[1]}: {first_line(faults[0])}")
+    return outcome.result
+
+
+def _progress() -> Callable[[Any], None]:
+    """Tells the log about each model as it is done; quick ones only to those who want to know everything."""
+
+    def tell(event: Any) -> None:
+        if event.info.name == "LogModelResult":
+            is_slow = event.data.execution_time >= SLOW_MODEL_SECONDS
+            name, status = event.data.node_info.node_name, event.data.status.lower()
+            log.log(
+                logging.INFO if is_slow else logging.DEBUG, "%s %s in %.1f s", name, status, event.data.execution_time
+            )
+
+    return tell
+
+
+def _faults_of_operations(faults: list[str]) -> Callable[[Any], None]:
+    """Gathers why an operation failed: its result does not tell."""
+
+    def gather(event: Any) -> None:
+        if event.info.name in ("RunningOperationCaughtError", "RunningOperationUncaughtError"):
+            faults.append(event.data.exc)
+
+    return gather
+
+
+@contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def first_line(message: str | None) -> str:
+    """What dbt and the engine say, on one line; they quote values."""
+    return " ".join(masked(message or "").split())[:500]
