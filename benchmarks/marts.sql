@@ -117,6 +117,7 @@ create table campaign_sends as from campaign_sends_of('sent_messages', 'skipped'
 create table campaign_contacts as from campaign_contacts_of('marts_file.marts.delivery_status');
 create table campaign_clicks as from campaign_clicks_of('clicks');
 
+create table marts_file.marts.campaign_clicks_hourly as from campaign_clicks_hourly_of('clicks');
 create table marts_file.marts.campaign_metrics as from campaign_metrics_of('campaign_sends');
 create table marts_file.marts.campaign_overview as from campaign_overview_of('campaign_sends');
 create table marts_file.marts.unmapped_receipts as from unmapped_receipts_of('unmapped');

@@ -339,6 +339,11 @@ using campaigns_clicked
 where campaign_clicks.campaign_id = campaigns_clicked.campaign_id;
 insert into campaign_clicks from campaign_clicks_of('clicks_of_campaigns');
 
+delete from marts_file.marts.campaign_clicks_hourly
+using campaigns_clicked
+where campaign_clicks_hourly.campaign_id = campaigns_clicked.campaign_id;
+insert into marts_file.marts.campaign_clicks_hourly from campaign_clicks_hourly_of('clicks_of_campaigns');
+
 create temp view rates_rows as
 from exchange_rates_log
 union all by name

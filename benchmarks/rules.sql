@@ -404,6 +404,13 @@ create temp macro unmapped_receipts_of(unmapped) as table
     from query_table(unmapped)
     group by provider, provider_status, error_code;
 
+create temp macro campaign_clicks_hourly_of(clicks_of_campaigns) as table
+    select
+        campaign_id, date_trunc('hour', clicked_at) as hour_at, count(*) as clicks,
+        count(distinct contact_id) as unique_clickers
+    from query_table(clicks_of_campaigns)
+    group by campaign_id, hour_at;
+
 create temp macro unmatched_events_of(unmatched) as table
     select
         'receipts' as log, 'message_not_sent' as kind, count(*) as events, min(occurred_at) as first_at,

@@ -252,6 +252,21 @@ class UnmatchedEvents(MartContract):
     last_at: Timestamp = maybe("The last of them; null with none.")
 
 
+class CampaignClicksHourly(MartContract):
+    """Clicks on a campaign by the hour. Grain: one row per campaign and hour in which it was clicked."""
+
+    campaign_id: pl.String = always("The campaign; it may be one that was never sent.")
+    hour_at: Timestamp = always("The start of the hour.")
+    clicks: pl.Int64 = always("Clicks within the hour.", ge=1)
+    unique_clickers: pl.Int64 = always(
+        "Contacts who clicked within the hour. A contact who clicks in two hours counts in both.", ge=1
+    )
+
+    @pa.check("unique_clickers", error="unique_clickers must not exceed clicks")
+    def clickers_clicked(cls, data: PolarsData) -> pl.LazyFrame:
+        return data.lazyframe.select(pl.col(data.key) <= pl.col("clicks"))
+
+
 class BuildInfo(MartContract):
     """How fresh the figures are, and under which choices they were made. Grain: one row in all."""
 
@@ -285,6 +300,7 @@ DBT_MARTS: dict[str, Mart] = {
     "unconverted_orders": Mart(UnconvertedOrders, key=("order_id",)),
     "unmapped_receipts": Mart(UnmappedReceipts, key=("provider", "provider_status", "error_code")),
     "unmatched_events": Mart(UnmatchedEvents, key=("log", "kind")),
+    "campaign_clicks_hourly": Mart(CampaignClicksHourly, key=("campaign_id", "hour_at")),
 }
 """The marts that dbt computes, by table name."""
 

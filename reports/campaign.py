@@ -278,7 +278,8 @@ class OverTime:
 _STEPS = (("hour", timedelta(hours=72)), ("day", timedelta(days=92)))
 """Up to which length of time; what takes longer is shown by the month."""
 
-_CLICKS = "timelines", "campaign_clicks_by_hour"
+_HOURLY_CLICKS = (("marts", "campaign_clicks_hourly"), ("timelines", "campaign_clicks_by_hour"))
+"""The schema and the table of hourly clicks: today's, and that of release 0.2, whose builds may be rolled back to."""
 
 
 def over_time(published: Published, campaign_id: str, zone: str) -> OverTime | None:
@@ -288,9 +289,10 @@ def over_time(published: Published, campaign_id: str, zone: str) -> OverTime | N
         " and campaign_id = $campaign_id union all select 'assisted', ordered_at, 1 from {orders}"
         " where attribution = 'assisted' and campaign_id = $campaign_id"
     ).format(orders=f"{MARTS}.attributed_orders")
-    if published.has(*_CLICKS):  # builds of earlier releases have none
+    hourly_clicks = next((".".join(table) for table in _HOURLY_CLICKS if published.has(*table)), None)
+    if hourly_clicks:  # builds of release 0.1 have none
         events += (
-            f" union all select 'clicks', hour_at, clicks from {DATABASE}.{'.'.join(_CLICKS)}"
+            f" union all select 'clicks', hour_at, clicks from {DATABASE}.{hourly_clicks}"
             " where campaign_id = $campaign_id"
         )
     local = f"select kind, timezone($zone, timezone('UTC', moment)) as moment, number from ({events})"

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,9 +89,28 @@ def all_marts(file: Path) -> dict[str, list[dict[str, Any]]]:
 
 
 def beside_the_marts(file: Path) -> dict[str, list[dict[str, Any]]]:
-    """What is published for exports and report pages alone: which campaigns have changed, clicks by the hour."""
-    tables = [f"digests.{report}_digested" for report in CONTACT_REPORTS] + ["timelines.campaign_clicks_by_hour"]
+    """The internal tables that are published for exports: the row digests of each campaign."""
+    tables = [f"internal.int_{report}_row_digests" for report in CONTACT_REPORTS]
     return {table: _rows(file, table) for table in tables}
+
+
+def write_row_digests(
+    connection: duckdb.DuckDBPyConnection, database: str, release: str, headers: Mapping[str, Sequence[str]]
+) -> None:
+    """Writes the row digests of the contact-level marts of a database, where `release` keeps them.
+
+    `headers` holds the columns of each report.
+    """
+    is_old = release == "0.2"
+    schema, row_count = ("digests", "rows_of_campaign") if is_old else ("internal", "row_count")
+    connection.execute(f"create schema {database}.{schema}")
+    for report in CONTACT_REPORTS:
+        table = f"{report}_digested" if is_old else f"int_{report}_row_digests"
+        connection.execute(
+            f"create table {database}.{schema}.{table} as select campaign_id, count(*) as {row_count},"
+            f" cast(bit_xor(hash({', '.join(headers[report])})) as varchar) as digest"
+            f" from {database}.marts.{report} group by campaign_id"
+        )
 
 
 def _rows(file: Path, table: str) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-{# Upper case for ASCII letters alone: `upper()` would turn a dotless i into an I, and so match what does not match. #}
+{# Converts ASCII letters to upper case. `upper()` would also turn a dotless i into an I, and match different words. #}
 {% macro ascii_upper(text) -%}
     translate({{ text }}, 'abcdefghijklmnopqrstuvwxyz', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ')
 {%- endmacro %}

@@ -1,11 +1,12 @@
 {#
-    How a log's rows become one for each key: `logs.md` in one place, for full and incremental builds alike.
+    The deduplication rule of each log: which of several rows with the same key is kept. Full and incremental builds use the
+    same rule.
 
-    key        what makes two rows the same
-    order_by   which of them is kept; terms beyond `columns` decide nothing that can be seen
-    columns    what is kept of it. They hold every term of `order_by` that can decide between two rows that differ in
-               them: what is kept can be put in order again, among rows that come later
-    where      which rows count at all
+    key        the columns that identify a row
+    order_by   the first row in this order is kept
+    columns    the columns that are kept. Every term of `order_by` uses them alone, so that a kept row can be compared again
+               with rows that come later
+    where      the rows that count
 #}
 {% macro deduplication(log) -%}
 {%- set rules = {
@@ -120,7 +121,7 @@
 {%- endmacro %}
 
 
-{# Every row of a log, or of another relation with its columns, as one row for each key. #}
+{# One row per key of a log, read from the log's relation or from another relation with its columns. #}
 {% macro deduplicated(log, relation) -%}
 {%- set rule = deduplication(log) -%}
 {{

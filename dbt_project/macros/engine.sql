@@ -1,7 +1,7 @@
-{# What engines write differently, and nothing else: each as `duckdb__…` and as `spark__…`. #}
+{# SQL that DuckDB and Spark write differently, and nothing else. Each macro has a `duckdb__…` and a `spark__…` version. #}
 
 
-{# A 64-bit hash of some columns, null counting as a value. Equal values, equal hashes; the reverse is only likely. #}
+{# A 64-bit hash of some columns; null is a value. Equal values have equal hashes. Different values may share a hash. #}
 {% macro hash_of(columns) -%}
     {{ adapter.dispatch('hash_of')(columns) }}
 {%- endmacro %}
@@ -15,12 +15,12 @@
 {%- endmacro %}
 
 
-{# A UTC timestamp as microseconds since 1970, and back. #}
+{# Converts a UTC timestamp to microseconds since 1970, and back. #}
 {% macro microseconds_of(timestamp) -%}
     {{ adapter.dispatch('microseconds_of')(timestamp) }}
 {%- endmacro %}
 
-{# Timestamps without a zone are Spark's `timestamp` here; these two functions know those with one, and the zone is UTC. #}
+{# `timestamp` has no time zone here. These two functions of Spark take timestamps with a time zone; the session's is UTC. #}
 {% macro spark__microseconds_of(timestamp) -%}
     unix_micros(cast({{ timestamp }} as timestamp_ltz))
 {%- endmacro %}
@@ -42,46 +42,48 @@
 {%- endmacro %}
 
 
-{# Two whole numbers from 0 as one value that sorts by the first, then by the second, which stays below 2^40; and back. Null
-   where the first is. #}
-{% macro packed(first, second) -%}
-    {{ adapter.dispatch('packed')(first, second) }}
+{#
+    Packs two non-negative integers into one value that sorts by the first, then by the second; `unpack_first` and
+    `unpack_second` take them out again. The second is below 2^40. The value is null if the first is null.
+#}
+{% macro pack_pair(first, second) -%}
+    {{ adapter.dispatch('pack_pair')(first, second) }}
 {%- endmacro %}
 
-{% macro spark__packed(first, second) -%}
+{% macro spark__pack_pair(first, second) -%}
     case when {{ first }} is not null then named_struct('first', {{ first }}, 'second', {{ second }}) end
 {%- endmacro %}
 
-{% macro duckdb__packed(first, second) -%}
+{% macro duckdb__pack_pair(first, second) -%}
     cast({{ first }} as hugeint) * 1099511627776 + {{ second }}
 {%- endmacro %}
 
-{% macro packed_first(number) -%}
-    {{ adapter.dispatch('packed_first')(number) }}
+{% macro unpack_first(number) -%}
+    {{ adapter.dispatch('unpack_first')(number) }}
 {%- endmacro %}
 
-{% macro spark__packed_first(pair) -%}
+{% macro spark__unpack_first(pair) -%}
     {{ pair }}.first
 {%- endmacro %}
 
-{% macro duckdb__packed_first(number) -%}
+{% macro duckdb__unpack_first(number) -%}
     cast({{ number }} >> 40 as bigint)
 {%- endmacro %}
 
-{% macro packed_second(number) -%}
-    {{ adapter.dispatch('packed_second')(number) }}
+{% macro unpack_second(number) -%}
+    {{ adapter.dispatch('unpack_second')(number) }}
 {%- endmacro %}
 
-{% macro spark__packed_second(pair) -%}
+{% macro spark__unpack_second(pair) -%}
     {{ pair }}.second
 {%- endmacro %}
 
-{% macro duckdb__packed_second(number) -%}
+{% macro duckdb__unpack_second(number) -%}
     cast({{ number }} & 1099511627775 as bigint)
 {%- endmacro %}
 
 
-{# The type of a delivery status within a build: one of five words, to be kept as a number where that can be. #}
+{# The type of a delivery status within a build: one of five words. DuckDB stores an enum as a number. #}
 {% macro delivery_status_type() -%}
     {{ adapter.dispatch('delivery_status_type')() }}
 {%- endmacro %}
@@ -95,27 +97,27 @@
 {%- endmacro %}
 
 
-{# An amount of money, decimal(18,2), times a rate, decimal(18,8), with every digit kept. #}
-{% macro converted(amount, rate) -%}
-    {{ adapter.dispatch('converted')(amount, rate) }}
+{# Multiplies an amount, decimal(18,2), by an exchange rate, decimal(18,8), without losing a digit. #}
+{% macro multiply_amount(amount, rate) -%}
+    {{ adapter.dispatch('multiply_amount')(amount, rate) }}
 {%- endmacro %}
 
-{% macro spark__converted(amount, rate) -%}
+{% macro spark__multiply_amount(amount, rate) -%}
     {{ amount }} * {{ rate }}
 {%- endmacro %}
 
-{# DuckDB types the product of the two as decimal(18,10): eight digits before the point. #}
-{% macro duckdb__converted(amount, rate) -%}
+{# The cast: DuckDB gives the product of the two the type decimal(18,10), which has eight digits before the point. #}
+{% macro duckdb__multiply_amount(amount, rate) -%}
     cast({{ amount }} as decimal(38, 2)) * {{ rate }}
 {%- endmacro %}
 
 
-{# A value as decimal(18,2), the type of amounts; what does not fit fails. #}
+{# Casts a value to decimal(18,2), the type of amounts. A value that does not fit fails the build. #}
 {% macro amount(value) -%}
     {{ adapter.dispatch('amount')(value) }}
 {%- endmacro %}
 
-{# In a session dbt-spark turns ANSI off, whatever is set: such a cast then gives null. #}
+{# In a Spark session dbt-spark turns ANSI mode off. Then a cast of a value that does not fit gives null, not an error. #}
 {% macro spark__amount(value) -%}
     case
         when {{ value }} is not null and cast({{ value }} as decimal(18, 2)) is null
@@ -129,38 +131,38 @@
 {%- endmacro %}
 
 
-{# Before a table is written: whether it is read within the build only, or copied and read by others. #}
-{% macro store_for(purpose) -%}
-    {{ adapter.dispatch('store_for')(purpose) }}
+{# A pre-hook: how a table is compressed. `purpose` is `build` for tables that only a build reads, else `publication`. #}
+{% macro set_compression(purpose) -%}
+    {{ adapter.dispatch('set_compression')(purpose) }}
 {%- endmacro %}
 
-{% macro spark__store_for(purpose) -%}
+{% macro spark__set_compression(purpose) -%}
 {%- endmacro %}
 
-{# Looking for the best compression of ids takes longer than all else in writing them, and makes a third of the size. #}
-{% macro duckdb__store_for(purpose) -%}
+{# Analysing ids for the best compression takes most of the time of writing them, and makes a table three times smaller. #}
+{% macro duckdb__set_compression(purpose) -%}
     set disabled_compression_methods = '{{ 'fsst,dict_fsst,dictionary' if purpose == 'build' else '' }}'
 {%- endmacro %}
 
 
 {#
-    What a model is stored as: on Spark every refresh computes all of it anew, so nothing is brought up to date, and a view
-    would be computed again for each who reads it.
+    How a model is materialized: as given on DuckDB, as a table on Spark. On Spark every refresh computes all rows, so that
+    no model is incremental, and a view would be computed again for each query.
 #}
-{% macro brought_up_to_date_as(materialization) -%}
-    {{ return(adapter.dispatch('brought_up_to_date_as')(materialization)) }}
+{% macro incremental_or_table(materialization) -%}
+    {{ return(adapter.dispatch('incremental_or_table')(materialization)) }}
 {%- endmacro %}
 
-{% macro spark__brought_up_to_date_as(materialization) -%}
+{% macro spark__incremental_or_table(materialization) -%}
     {{ return('table') }}
 {%- endmacro %}
 
-{% macro duckdb__brought_up_to_date_as(materialization) -%}
+{% macro duckdb__incremental_or_table(materialization) -%}
     {{ return(materialization) }}
 {%- endmacro %}
 
 
-{# The order in which a table's rows are stored, where later builds gain by it. #}
+{# Sorts the rows of a table, if later builds read them faster in that order. #}
 {% macro stored_in_order_of(column) -%}
     {{ adapter.dispatch('stored_in_order_of')(column) }}
 {%- endmacro %}
@@ -174,33 +176,33 @@
 
 
 {#
-    The few rows of a large stored table whose key is among those of another relation. `where` holds for all of them and
-    spares the rest of the table; further conditions may follow.
+    The rows of a large stored table whose key occurs in another relation. `where` is a condition that holds for all of these
+    rows and rules out most of the table. The caller may add conditions with `and`.
 #}
-{% macro rows_with_key(table, key, among, where='true') -%}
-    {{ adapter.dispatch('rows_with_key')(table, key, among, where) }}
+{% macro rows_with_key(table, key, keys_relation, where='true') -%}
+    {{ adapter.dispatch('rows_with_key')(table, key, keys_relation, where) }}
 {%- endmacro %}
 
-{% macro spark__rows_with_key(table, key, among, where) -%}
+{% macro spark__rows_with_key(table, key, keys_relation, where) -%}
 select * from {{ table }}
-left semi join {{ among }} using ({{ key | join(', ') }})
+left semi join {{ keys_relation }} using ({{ key | join(', ') }})
 where {{ where }}
 {%- endmacro %}
 
 {#
-    DuckDB would read every column of every row before it joins: the columns of the key say which rows are wanted. Only
-    what is stored has row ids; a unit test gives common table expressions.
+    DuckDB would read all columns of all rows before it joins. The inner query reads only the columns of the key and finds
+    the row ids. A common table expression, the input of a unit test, has no row ids.
 #}
-{% macro duckdb__rows_with_key(table, key, among, where) -%}
+{% macro duckdb__rows_with_key(table, key, keys_relation, where) -%}
 select * from {{ table }}
 {%- if table.is_cte %}
-semi join {{ among }} using ({{ key | join(', ') }})
+semi join {{ keys_relation }} using ({{ key | join(', ') }})
 where {{ where }}
 {%- else %}
 where {{ where }} and rowid in (
-    select state.rowid
-    from {{ table }} as state
-    semi join {{ among }} using ({{ key | join(', ') }})
+    select stored.rowid
+    from {{ table }} as stored
+    semi join {{ keys_relation }} using ({{ key | join(', ') }})
     where {{ where }}
 )
 {%- endif %}

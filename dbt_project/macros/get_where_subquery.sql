@@ -1,6 +1,6 @@
 {#
-    What a generic test reads in place of its model: dbt asks this macro for it. The rows of the model that were put aside
-    to be checked, in a build that went on from one that was held to every check (schema `checked`); else the model.
+    dbt calls this macro for the relation that a generic test reads. If there is a table of the model in schema `checked`, the
+    test reads that one: it holds the rows that this build changed, and all other rows were checked by earlier builds.
 #}
 {% macro duckdb__get_where_subquery(relation) -%}
     {%- set rows_to_check = adapter.get_relation(

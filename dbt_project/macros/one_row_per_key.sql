@@ -1,18 +1,18 @@
 {#
-    One row for each key of a relation: where several rows share the key, the first by `order_by`.
+    One row per key of a relation: of several rows with the same key, the first by `order_by`.
 
-    Shared keys are rare, and sorting everything to find them is dear. So keys are counted by a 64-bit hash, which is
-    cheap, and only the rows whose hash occurs more than once go through the window. Two keys that share a hash by chance
-    go through it as well and both come out: the answer never depends on the hash.
+    Duplicate keys are rare, and sorting all rows to find them is expensive. Therefore the keys are counted by a 64-bit hash,
+    which is cheap, and only the rows whose hash occurs more than once go through the window function. Two keys that share a
+    hash by chance go through it as well, and both are kept: the result never depends on the hash.
 
-    relation   what to read; it is read three times, so a stored table, a view on one, or Parquet
-    key        the columns of the key; null counts as a value
-    order_by   terms that leave no two different rows tied, so that the order of arrival decides nothing
-    columns    the columns wanted, key included
-    of_group   further columns that tell of all rows of a key: {name: {'one': sql for a row alone, 'many': an aggregate}}
-    where      which rows of the relation count
+    relation         the relation to read. It is read three times: a stored table, a view on one, or Parquet
+    key              the columns of the key; null is a value
+    order_by         terms that leave no two different rows tied, so that the result does not depend on the order of rows
+    columns          the columns to keep, key included
+    group_columns    columns computed from all rows of a key: {name: {'one': SQL for a single row, 'many': an aggregate}}
+    where            the rows of the relation that count
 #}
-{% macro one_row_per_key(relation, key, order_by, columns, of_group={}, where='true') -%}
+{% macro one_row_per_key(relation, key, order_by, columns, group_columns={}, where='true') -%}
 with shared_hashes as (
 
     select {{ hash_of(key) }} as key_hash
@@ -23,11 +23,11 @@ with shared_hashes as (
 
 ),
 
-rows_alone as (
+single_rows as (
 
     select
         {{ columns | join(',\n        ') }}
-        {%- for name, sql in of_group.items() %},
+        {%- for name, sql in group_columns.items() %},
         {{ sql.one }} as {{ name }}
         {%- endfor %}
     from {{ relation }}
@@ -37,7 +37,7 @@ rows_alone as (
 
 ),
 
-rows_in_company as (
+duplicate_rows as (
 
     select *
     from {{ relation }}
@@ -51,10 +51,10 @@ rows_kept as (
 
     select
         {{ columns | join(',\n        ') }}
-        {%- for name, sql in of_group.items() %},
+        {%- for name, sql in group_columns.items() %},
         {{ sql.many }} over (partition by {{ key | join(', ') }}) as {{ name }}
         {%- endfor %}
-    from rows_in_company
+    from duplicate_rows
     qualify row_number() over (
         partition by {{ key | join(', ') }}
         order by
@@ -63,7 +63,7 @@ rows_kept as (
 
 )
 
-select * from rows_alone
+select * from single_rows
 union all
 select * from rows_kept
 {%- endmacro %}

@@ -1,20 +1,21 @@
-{# The columns of `messages_resolved`, below. #}
+{# The columns of `messages_resolved` below. #}
 {% macro resolved_message_columns() -%}
     {{ return([
         'message_id', 'is_sent', 'campaign_id', 'contact_id', 'mobile_number', 'sent_at', 'segments', 'skip_reason',
-        'delivery_status', 'status_at', 'provider_status_number',
+        'delivery_status', 'status_at', 'provider_status_id',
     ]) }}
 {%- endmacro %}
 
 
 {#
-    Where each message stands, from its send and its receipts: two more common table expressions, after the caller's
-    `sends` (one row for each message) and `receipts` (message_id, delivery_status, occurred_at, tie_rank; several or
-    none for each message, the same one more than once at will). The result is `messages_resolved`.
+    The delivery status of each message, from its send and its receipts: common table expressions, of which the last is
+    `messages_resolved`. The caller defines two before them: `sends`, one row per message, and `receipts` (message_id,
+    delivery_status, occurred_at, tie_rank), any number of rows per message, duplicates included.
 #}
 {% macro resolved_messages() -%}
--- Delivered before the other final statuses before pending; the earliest delivered, the latest of the others. A moment
--- between 1990 and 2099 is less than 2^52 microseconds.
+-- The deciding receipt has the greatest rank: a delivered receipt before the other final statuses, these before pending. Of
+-- several delivered receipts the earliest decides, of the others the latest. Timestamps from 1990 to 2099 are less than 2^52
+-- microseconds (4503599627370496).
 receipts_ranked as (
 
     select
@@ -32,19 +33,19 @@ receipts_ranked as (
 
 ),
 
--- The deciding receipt as one number, the greatest: neither a sort nor a search for repeated receipts is needed. Null
--- where no receipt of the message could be translated.
+-- Both ranks are packed into one number, so that a `max` finds the deciding receipt without a sort and ignores duplicates. It
+-- is null if no receipt of the message could be mapped.
 messages_reported as (
 
     select
         message_id,
-        max({{ packed('moment_rank', 'tie_rank') }}) as deciding_receipt
+        max({{ pack_pair('moment_rank', 'tie_rank') }}) as deciding_receipt
     from receipts_ranked
     group by message_id
 
 ),
 
--- One join for both sides: messages without a receipt, and receipts without a message.
+-- A full join: some messages have no receipt, some receipts have no message.
 messages as (
 
     select
@@ -56,8 +57,8 @@ messages as (
         sends.sent_at,
         sends.segments,
         sends.skip_reason,
-        {{ packed_first('messages_reported.deciding_receipt') }} as moment_rank,
-        {{ packed_second('messages_reported.deciding_receipt') }} as tie_rank
+        {{ unpack_first('messages_reported.deciding_receipt') }} as moment_rank,
+        {{ unpack_second('messages_reported.deciding_receipt') }} as tie_rank
     from sends
     full join messages_reported
         on sends.message_id = messages_reported.message_id
@@ -87,7 +88,7 @@ messages_resolved as (
                 then {{ timestamp_of('messages.moment_rank') }}
             else {{ timestamp_of('messages.moment_rank - 4503599627370496') }}
         end as status_at,
-        provider_statuses.provider_status_number
+        provider_statuses.provider_status_id
     from messages
     left join provider_statuses
         on messages.tie_rank = provider_statuses.tie_rank

@@ -1,11 +1,11 @@
-{# What only Spark needs, around the models. Macros without a double underscore are operations that a refresh runs. #}
+{# What only Spark needs around the models. A refresh runs the macros without a double underscore as operations. #}
 
 
 {#
-    Before a build: each log of the lake as a table, its columns as the sources declare them. A source is then a
-    table like any other, and keeps its lineage. `lake_path` is a folder that every worker can read, whatever file system is the cluster's own.
+    Before a build: creates an external table for each log of the lake, with the columns that the sources declare. A source
+    is then a table like any other and keeps its lineage. Every worker must be able to read the folder `lake_path`.
 #}
-{% macro show_lake() -%}
+{% macro create_lake_tables() -%}
     {%- if execute -%}
         {%- for log in graph.sources.values() | selectattr('source_name', 'equalto', 'logs') -%}
             {%- set columns = [] -%}
@@ -25,13 +25,13 @@
 {%- endmacro %}
 
 
-{# A text between quotation marks, where a backslash would mean something. #}
+{# Escapes a text for a string literal of Spark, in which a backslash is an escape character. #}
 {% macro in_spark_literal(text) -%}
     {{ return(text | replace('\\', '\\\\') | replace("'", "\\'")) }}
 {%- endmacro %}
 
 
-{# A seed's rows as they stand in the file: dbt-spark, in a session, would write an empty cell as the word None. #}
+{# Loads the rows of a seed. dbt-spark itself, in a session, would write an empty cell as the word None. #}
 {% macro spark__load_csv_rows(model, agate_table) -%}
     {%- set types = model.config.column_types -%}
     {%- set rows = [] -%}

@@ -1,19 +1,20 @@
 {#
-    Publication on Spark: operations that a refresh runs, each with the names of one build.
+    Publication on Spark: operations that a refresh runs, each for one build.
 
-    The published schema holds a view a mart, and `current_build`, a view that says which build is published. Views cannot be
-    exchanged together, so they are first made to ask `current_build`: each can show the build before and the new one. The
-    one statement that alters `current_build` then changes them all. A query keeps to what it found when it was planned.
+    The published schema holds one view per mart, and the view `current_build`, which says which build is published. Several
+    views cannot be replaced in one step. Therefore each view is first altered to read `current_build`, and to show either the
+    previous build or the new one. Then one statement alters `current_build`, and all views change over together. A query that
+    is already planned keeps reading the build that it was planned for.
 #}
 
 
 {#
-    Makes the marts of a build those that are published; repeated at will.
+    Publishes the marts of a build. It can be repeated.
 
-    published_schema   where readers look
+    published_schema   the schema that readers query
     build_id           the build's id
-    tables             by mart, its table in the build's schema
-    written            of those tables that DuckDB wrote for this publication, the folder of each
+    tables             the table of each mart in the build's schema
+    written            the folder of each table that DuckDB wrote for this publication
 #}
 {% macro publish_marts(published_schema, build_id, tables, written) -%}
     {%- set schema = target.schema ~ '_marts' -%}
@@ -29,37 +30,44 @@
 
     {%- do run_query('create schema if not exists ' ~ published_schema) -%}
     {%- set views = run_query('show views in ' ~ published_schema).rows | map(attribute=1) | list -%}
-    {%- set before = published_before(published_schema) if 'current_build' in views else none -%}
-    {%- if before and before.build_id != build_id -%}
-        {%- set tables_before = published_tables(before.schema) -%}
+    {%- set previous = published_build(published_schema) if 'current_build' in views else none -%}
+    {%- if previous and previous.build_id != build_id -%}
+        {%- set previous_tables = published_tables(previous.schema) -%}
         {%- for mart, table in tables.items() -%}
             {%- set current = '(select build_id from ' ~ published_schema ~ '.current_build)' -%}
-            {%- set either = ['select ' ~ columns[mart] | join(', ') ~ ' from ' ~ schema ~ '.' ~ table
+            {%- set selects = ['select ' ~ columns[mart] | join(', ') ~ ' from ' ~ schema ~ '.' ~ table
                 ~ ' where ' ~ current ~ " = '" ~ build_id ~ "'"] -%}
-            {%- if mart in tables_before -%}
-                {%- set table_before = before.schema ~ '.' ~ tables_before[mart] -%}
-                {%- set columns_before = columns_of(table_before) -%}
-                {%- set shown = [] -%}
+            {%- if mart in previous_tables -%}
+                {%- set previous_table = previous.schema ~ '.' ~ previous_tables[mart] -%}
+                {%- set previous_columns = columns_of(previous_table) -%}
+                {%- set select_list = [] -%}
                 {%- for column in columns[mart] -%}
-                    {%- do shown.append(column if column in columns_before else 'null as ' ~ column) -%}
+                    {%- do select_list.append(column if column in previous_columns else 'null as ' ~ column) -%}
                 {%- endfor -%}
-                {%- do either.append('select ' ~ shown | join(', ') ~ ' from ' ~ table_before
-                    ~ ' where ' ~ current ~ " = '" ~ before.build_id ~ "'") -%}
+                {%- do selects.append('select ' ~ select_list | join(', ') ~ ' from ' ~ previous_table
+                    ~ ' where ' ~ current ~ " = '" ~ previous.build_id ~ "'") -%}
             {%- endif -%}
-            {%- do show_as(published_schema, mart, either | join(' union all '), views) -%}
+            {%- do create_or_alter_view(published_schema, mart, selects | join(' union all '), views) -%}
         {%- endfor -%}
     {%- endif -%}
-    {%- do show_as(
+    {%- do create_or_alter_view(
         published_schema, 'current_build',
         "select '" ~ build_id ~ "' as build_id, '" ~ schema ~ "' as build_schema", views
     ) -%}
     {%- for mart, table in tables.items() -%}
-        {%- do show_as(
+        {%- do create_or_alter_view(
             published_schema, mart, 'select ' ~ columns[mart] | join(', ') ~ ' from ' ~ schema ~ '.' ~ table, views
         ) -%}
     {%- endfor -%}
 
-    {#- What an earlier publication of the same build was given by DuckDB. -#}
+    {#- Drops the views of tables that this build no longer has. -#}
+    {%- if previous -%}
+        {%- for mart in published_tables(previous.schema) if mart in views and mart not in tables -%}
+            {%- do run_query('drop view ' ~ published_schema ~ '.' ~ mart) -%}
+        {%- endfor -%}
+    {%- endif -%}
+
+    {#- Drops the tables that DuckDB wrote for an earlier publication of the same build. -#}
     {%- for row in run_query('show tables in ' ~ schema).rows -%}
         {%- if '__' in row[1] and row[1] not in written -%}
             {%- do run_query('drop table ' ~ schema ~ '.' ~ row[1]) -%}
@@ -68,8 +76,8 @@
 {%- endmacro %}
 
 
-{# Has a view show a query. One that is there is altered: `create or replace` drops it first, and readers would miss it. #}
-{% macro show_as(published_schema, name, query, views) -%}
+{# Creates or alters a view. `create or replace` would drop an existing view first, and readers would miss it. #}
+{% macro create_or_alter_view(published_schema, name, query, views) -%}
     {%- do run_query(
         ('alter' if name in views else 'create') ~ ' view ' ~ published_schema ~ '.' ~ name ~ ' as ' ~ query
     ) -%}
@@ -79,23 +87,23 @@
 {%- endmacro %}
 
 
-{# What `current_build` says. #}
-{% macro published_before(published_schema) -%}
+{# The build that is published, from the view `current_build`. #}
+{% macro published_build(published_schema) -%}
     {%- set row = run_query('select build_id, build_schema from ' ~ published_schema ~ '.current_build').rows[0] -%}
     {{ return({'build_id': row[0], 'schema': row[1]}) }}
 {%- endmacro %}
 
 
-{# By mart, the table of a build that was published: what DuckDB wrote for that, `<mart>__<publication>`, before its own. #}
+{# The table of each mart of a published build: `<mart>__<publication>`, which DuckDB wrote, if there is one, else `<mart>`. #}
 {% macro published_tables(schema) -%}
-    {%- set found = {} -%}
+    {%- set tables = {} -%}
     {%- for row in run_query('show tables in ' ~ schema).rows -%}
         {%- set mart = row[1].split('__')[0] -%}
-        {%- if mart not in found or '__' in row[1] -%}
-            {%- do found.update({mart: row[1]}) -%}
+        {%- if mart not in tables or '__' in row[1] -%}
+            {%- do tables.update({mart: row[1]}) -%}
         {%- endif -%}
     {%- endfor -%}
-    {{ return(found) }}
+    {{ return(tables) }}
 {%- endmacro %}
 
 
@@ -104,8 +112,8 @@
 {%- endmacro %}
 
 
-{# Drops what Spark knows of a build: its working tables, and with `marts` the marts as well. Their files are not its own. #}
-{% macro forget_build(marts) -%}
+{# Drops the schemas of a build from Spark's catalogue: its working tables, and with `marts` its marts. The files stay. #}
+{% macro drop_build(marts) -%}
     {%- for part in ['lake', 'work'] + (['marts'] if marts else []) -%}
         {%- do run_query('drop schema if exists ' ~ target.schema ~ '_' ~ part ~ ' cascade') -%}
     {%- endfor -%}

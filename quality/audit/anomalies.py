@@ -288,6 +288,7 @@ COMPARISONS: dict[str, tuple[Comparison, ...]] = {
         Share("receipts", "messages_sent", "receipts have their messages as before", HIGH, margin=0.02),
         Share("clicks", "clicks_of_all", "clicks have their campaigns as before", HIGH, margin=0.02),
     ),
+    "campaign_clicks_hourly": (Kept("clicks", "no clicks have gone"),),
 }
 """What is compared of each mart. Each keeps quiet where there is too little to go by."""
 

@@ -449,5 +449,31 @@ FRAMES = {
         left join counted using (log)
         """,
     ),
+    "campaign_clicks_hourly": Frame(
+        ("campaign_id",),
+        """
+        with hours as (
+            select
+                campaign_id,
+                cast(sum(clicks) as bigint) as clicks,
+                cast(sum(unique_clickers) as bigint) as clickers,
+                max(unique_clickers) as most_clickers,
+                count(*) filter (where hour_at <> date_trunc('hour', hour_at)) as not_on_the_hour
+            from {marts}.campaign_clicks_hourly
+            group by campaign_id
+        )
+        -- Campaigns that were never sent are not in campaign_metrics.
+        select
+            coalesce(metrics.campaign_id, hours.campaign_id) as campaign_id,
+            coalesce(metrics.total_clicks, hours.clicks) as total_clicks,
+            coalesce(hours.clicks, 0) as clicks_of_all_hours,
+            coalesce(metrics.unique_clickers, hours.clickers) as unique_clickers,
+            coalesce(hours.clickers, 0) as clickers_of_all_hours,
+            coalesce(hours.most_clickers, 0) as clickers_of_one_hour,
+            coalesce(hours.not_on_the_hour, 0) as not_on_the_hour
+        from {marts}.campaign_metrics as metrics
+        full join hours on metrics.campaign_id = hours.campaign_id
+        """,
+    ),
 }
 """The frame of each mart."""

@@ -352,6 +352,14 @@ FIGURES = {
         cross join metrics
         cross join attributed
     """,
+    "campaign_clicks_hourly": f"""
+        with hours as (
+            select coalesce(sum(clicks), 0) as clicks, max(clicks) as clicks_of_busiest_hour
+            from {{marts}}.campaign_clicks_hourly
+        )
+        select clicks, {_share("clicks_of_busiest_hour", "clicks")} as busiest_hour_share
+        from hours
+    """,
 }
 """The query of each mart's figures, over `{marts}`: one row."""
 

@@ -156,6 +156,12 @@ _OF_FRAMES = {
         _holds("is_dated_if_any", "there are moments where there are events, and only there"),
         _holds("is_first_before_last", "the last comes after the first"),
     ],
+    "campaign_clicks_hourly": [
+        _same("total_clicks", "clicks_of_all_hours", "the clicks add up to total_clicks of campaign_metrics"),
+        _at_least("unique_clickers", "clickers_of_one_hour", "no hour has more clickers than the campaign"),
+        _at_least("clickers_of_all_hours", "unique_clickers", "every clicker of the campaign is counted in an hour"),
+        _none("not_on_the_hour", "every hour begins on the hour"),
+    ],
 }
 
 _OF_FIGURES = {
@@ -221,6 +227,9 @@ _OF_FIGURES = {
         _ordinarily("receipts_per_message", "receipts have their messages", most=0.05),
         _ordinarily("clicks_share", "campaigns clicked were sent", most=0.05),
         _ordinarily("unsubscribes_share", "who opts out was mostly sent something before", most=0.2),
+    ],
+    "campaign_clicks_hourly": [
+        _ordinarily("busiest_hour_share", "clicks are spread over many hours", most=0.5),
     ],
 }
 

@@ -271,6 +271,7 @@ def compute(
         "unconverted_orders": facts.unconverted_orders(),
         "unmapped_receipts": facts.unmapped_receipts(),
         "unmatched_events": facts.unmatched_events(),
+        "campaign_clicks_hourly": facts.campaign_clicks_hourly(),
     }
 
 
@@ -476,6 +477,21 @@ class _Facts:
             _unmatched("receipts", "message_not_sent", receipts),
             _unmatched("clicks", "campaign_never_sent", clicks),
             _unmatched("unsubscribes", "nothing_sent_before", unsubscribes),
+        ]
+
+    def campaign_clicks_hourly(self) -> list[dict]:
+        clicks = [
+            row | {"hour_at": row["clicked_at"].replace(minute=0, second=0, microsecond=0)}
+            for row in self.kept["clicks"]
+        ]
+        return [
+            {
+                "campaign_id": campaign_id,
+                "hour_at": hour_at,
+                "clicks": len(rows),
+                "unique_clickers": len({row["contact_id"] for row in rows}),
+            }
+            for (campaign_id, hour_at), rows in grouped(clicks, "campaign_id", "hour_at").items()
         ]
 
 

@@ -86,7 +86,7 @@ def test_columns_of_all_models_have_the_types_that_were_built(
     made: dict[dg.AssetKey, dict[str, dg.MetadataValue]],
 ) -> None:
     for key, metadata in made.items():
-        if key.path[0] not in ("staging", "intermediate", "touched", "digests", "seeds"):
+        if key.path[0] not in ("staging", "intermediate", "this_run", "internal", "seeds"):
             continue
         assert metadata[COLUMN_SCHEMA].schema.columns, key
         assert [column.name for column in metadata[COLUMN_SCHEMA].schema.columns if column.type == "?"] == [], key

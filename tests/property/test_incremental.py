@@ -89,7 +89,7 @@ def zone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zone]:
     zone = Zone(tmp_path_factory.mktemp("incremental"))
     project = tmp_path_factory.mktemp("project") / "dbt_project"
     shutil.copytree(dbt_runner.DBT_PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
-    _shorten_what_is_recent(project / "macros" / "touched.sql")
+    _shorten_what_is_recent(project / "macros" / "incremental.sql")
     with environment(environment_of(zone.data, zone.landing)), pytest.MonkeyPatch.context() as patch:
         patch.setattr(dbt_runner, "DBT_PROJECT", project)
         yield zone
@@ -139,7 +139,7 @@ def test_nights_of_a_few_rows_give_what_a_full_build_gives(zone: Zone, seed: int
     assert zone.build(full_refresh=True) == incremental
 
 
-KILLED_AFTER = ("touched_messages", "int_messages_resolved", "int_orders_deduplicated", "delivery_status", "campaigns")
+KILLED_AFTER = ("messages_this_run", "int_messages_resolved", "int_orders_deduplicated", "delivery_status", "campaigns")
 """Models after which a build is killed: of those that come after them some are new then, and some are old."""
 
 

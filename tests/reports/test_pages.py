@@ -22,7 +22,7 @@ from reports.campaign import TABS, TILES, campaign_path
 from reports.campaign_table import COLUMNS, SHOWN_AT_FIRST
 from reports.formatting import cell, count, money
 from tests.reports.conftest import Site, serving, with_settings
-from tests.running import RefreshedWarehouse, beside_the_marts, mart_rows
+from tests.running import RefreshedWarehouse, mart_rows
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import Settings
 from warehouse.export.exports import REPORTS, FileFormat
@@ -282,7 +282,7 @@ def test_clicks_of_an_hour_are_those_of_the_log(site: Site) -> None:
         for campaign_id, contact_id, clicked_at in clicks.fetchall():
             hour = clicked_at.replace(minute=0, second=0, microsecond=0)
             by_hour.setdefault((campaign_id, hour), []).append(contact_id)
-    table = beside_the_marts(site.paths.published_marts)["timelines.campaign_clicks_by_hour"]
+    table = mart_rows(site.paths.published_marts, "campaign_clicks_hourly")
     assert {(row["campaign_id"], row["hour_at"]): (row["clicks"], row["unique_clickers"]) for row in table} == {
         key: (len(contacts), len(set(contacts))) for key, contacts in by_hour.items()
     }

@@ -190,6 +190,10 @@ def _add_totals(marts: dict[str, list[dict]]) -> None:
                 "unsubscribes": unsubscribes,
             }
         )
+        if clickers:
+            marts["campaign_clicks_hourly"].append(
+                {"campaign_id": key["campaign_id"], "hour_at": NOON, "clicks": clickers * 2, "unique_clickers": clickers}
+            )
         marts["campaign_overview"].append(
             key
             | {
@@ -425,6 +429,10 @@ FAULTS = [
     ("unmatched_events", "events_at_most, events", "unsubscribes"),
     ("unmatched_events", "is_dated_if_any", "unsubscribes"),
     ("unmatched_events", "is_first_before_last", "receipts"),
+    ("campaign_clicks_hourly", "total_clicks, clicks_of_all_hours", "c20"),
+    ("campaign_clicks_hourly", "unique_clickers, clickers_of_one_hour", "c21"),
+    ("campaign_clicks_hourly", "clickers_of_all_hours, unique_clickers", "c22"),
+    ("campaign_clicks_hourly", "not_on_the_hour", "c23"),
 ]
 """A fault for every invariant: mart, what the failure calls it, and what it names."""
 
@@ -490,6 +498,10 @@ insert into unmatched_events values ('clicks', 'message_not_sent', 0, null, null
 update campaign_metrics set total_clicks = 3 where campaign_id = 'c40';
 update unmatched_events set events = 5, first_at = null where log = 'unsubscribes';
 update unmatched_events set first_at = first_at + interval 1 hour where log = 'receipts';
+update campaign_clicks_hourly set clicks = 3 where campaign_id = 'c20';
+update campaign_clicks_hourly set unique_clickers = 2 where campaign_id = 'c21';
+update campaign_clicks_hourly set unique_clickers = 0 where campaign_id = 'c22';
+update campaign_clicks_hourly set hour_at = hour_at + interval 1 minute where campaign_id = 'c23';
 """
 
 INCIDENT = """
@@ -515,6 +527,7 @@ insert into unconverted_orders
 insert into unmapped_receipts
     select 'smpp', 'free text ' || n, null, 1, 1, '2026-01-05', '2026-01-05' from range(201) x(n);
 update unmatched_events set events = 400;
+insert into campaign_clicks_hourly values ('never', '2026-01-05', 500, 1);
 """
 
 

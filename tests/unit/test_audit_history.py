@@ -30,6 +30,7 @@ A_NIGHT = {
     "unconverted_orders": {},
     "unmapped_receipts": {"messages": 12, "messages_sent": 10_000},
     "unmatched_events": {"receipts": 5, "messages_sent": 10_000, "clicks": 1, "clicks_of_all": 400},
+    "campaign_clicks_hourly": {"clicks": 400},
 }
 """What an ordinary night adds, by mart."""
 

@@ -20,7 +20,8 @@ DBT_PROJECT = Path(__file__).parents[2] / "dbt_project"
 MODELS = DBT_PROJECT / "models"
 SQL_FILES = sorted(MODELS.rglob("*.sql"))
 INTERMEDIATE = [file.stem for file in SQL_FILES if file.parent.name == "intermediate"]
-TOUCHED = [file.stem for file in SQL_FILES if file.parent.name == "touched"]
+THIS_RUN = [file.stem for file in SQL_FILES if file.parent.name == "this_run"]
+ROW_DIGESTS = [file.stem for file in SQL_FILES if file.parent.name == "row_digests"]
 LINEAGE = {"log_date": "date", "source_file": "string", "row_number": "bigint"}
 EXPORTS = {"campaign_metrics", "campaign_overview", "delivery_status", "skip_reasons", "attributed_unsubscribes"}
 
@@ -102,7 +103,7 @@ class TestMart:
 
 
 def test_the_sources_are_the_logs() -> None:
-    for file in (MODELS / "staging" / "_logs__sources.yml", MODELS / "touched" / "_changes__sources.yml"):
+    for file in (MODELS / "staging" / "_logs__sources.yml", MODELS / "this_run" / "_changes__sources.yml"):
         (logs,) = properties(file)["sources"]
         assert [table["name"] for table in logs["tables"]] == list(Log)
 
@@ -138,30 +139,20 @@ def test_intermediate_model_is_described_and_has_a_key(name: str) -> None:
     assert set(key) <= {column["name"] for column in said["columns"]}
 
 
-@pytest.mark.parametrize("name", TOUCHED)
-def test_touched_relation_is_described(name: str) -> None:
-    said = model("touched", name)
+@pytest.mark.parametrize("name", THIS_RUN)
+def test_model_of_this_run_is_described(name: str) -> None:
+    said = model("this_run", name)
     assert "Grain: one row per " in said["description"]
     assert all(column.get("description") for column in said["columns"])
 
 
-def test_every_contact_level_report_is_digested() -> None:
-    digests = {file.stem for file in SQL_FILES if file.parent.name == "digests"}
-    assert digests == {f"{report}_digested" for report in CONTACT_REPORTS}
-    for name in digests:
-        said = model("digests", name)
+def test_every_contact_level_report_has_row_digests() -> None:
+    assert set(ROW_DIGESTS) == {f"int_{report}_row_digests" for report in CONTACT_REPORTS}
+    for name in ROW_DIGESTS:
+        said = model("intermediate/row_digests", name)
         assert said["description"].split(". ")[-1].startswith("Grain: one row per ")
         assert unique_keys(said) == [["campaign_id"]]
         assert all(column.get("description") for column in said["columns"])
-
-
-def test_a_timeline_is_described_and_has_a_key() -> None:
-    timelines = [file.stem for file in SQL_FILES if file.parent.name == "timelines"]
-    assert timelines == ["campaign_clicks_by_hour"]
-    said = model("timelines", *timelines)
-    assert said["description"].split(". ")[-1].startswith("Grain: one row per ")
-    assert unique_keys(said) == [["campaign_id", "hour_at"]]
-    assert all(column.get("description") for column in said["columns"])
 
 
 def test_a_delivery_status_is_one_of_five_words_within_a_build() -> None:

@@ -14,7 +14,8 @@ import duckdb
 import openpyxl
 import pytest
 
-from models.marts import CONTACT_REPORTS, MARTS, columns
+from models.marts import MARTS, columns
+from tests.running import write_row_digests
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import load_settings
 from warehouse.export import xlsx
@@ -77,8 +78,8 @@ class Published:
         self.ledger = Ledger(self.paths.ledger)
         self._monkeypatch = monkeypatch
 
-    def publish(self, build_id: str = "b1", with_digests: bool = True, **rows_of_marts: list[dict]) -> None:
-        """Each row with the values given, any others made up; without digests, as builds of old versions are."""
+    def publish(self, build_id: str = "b1", release: str = "0.3", **rows_of_marts: list[dict]) -> None:
+        """Publishes rows with the values given and made-up others, in the layout of a release; 0.1 has no row digests."""
         place = self.paths.published_marts
         place.parent.mkdir(parents=True, exist_ok=True)
         place.unlink(missing_ok=True)
@@ -96,14 +97,8 @@ class Published:
                     marks = ", ".join("?" * len(types))
                     values = list((made_up | row).values())
                     connection.execute(f"insert into published.marts.{mart} values ({marks})", values)
-            if with_digests:
-                connection.execute("create schema published.digests")
-                for report in CONTACT_REPORTS:
-                    connection.execute(
-                        f"create table published.digests.{report}_digested as select campaign_id, count(*) as"
-                        f" rows_of_campaign, cast(bit_xor(hash({', '.join(HEADERS[report])})) as varchar) as digest"
-                        f" from published.marts.{report} group by campaign_id"
-                    )
+            if release != "0.1":
+                write_row_digests(connection, "published", release, HEADERS)
 
     def export(self, *reports: str, mode: str = "spreadsheet", **asked):
         self._monkeypatch.setenv("SENDMART_EXPORT_CSV_MODE", mode)
@@ -554,10 +549,20 @@ class TestContactReports:
         (told,) = published.export("attributed_unsubscribes")
         assert (told.rows, told.campaigns) == (1, [""])
 
+    def test_a_build_of_release_0_2_is_compared_by_its_own_row_digests(self, published):
+        published.publish("b1", release="0.2", delivery_status=self.contacts(c1_a="pending", c2_a="pending"))
+        self.exported(published)
+        published.publish("b2", delivery_status=self.contacts(c1_a="pending", c2_a="delivered"))
+        rows, described = self.exported(published)
+        assert (rows, described["campaigns"]) == ({("c2", "a")}, ["c2"])
+        published.publish("b1", release="0.2", delivery_status=self.contacts(c1_a="pending", c2_a="pending"))
+        rows, described = self.exported(published)
+        assert (rows, described["campaigns"]) == ({("c2", "a")}, ["c2"]), "after a rollback"
+
     def test_a_build_of_a_version_without_digests_is_exported_whole(self, published):
         published.publish("b1", delivery_status=self.contacts(c1_a="pending"))
         self.exported(published)
-        published.publish("b2", with_digests=False, delivery_status=self.contacts(c1_a="pending"))
+        published.publish("b2", release="0.1", delivery_status=self.contacts(c1_a="pending"))
         rows, described = self.exported(published)
         assert (rows, described["campaigns"]) == ({("c1", "a")}, "all")
 

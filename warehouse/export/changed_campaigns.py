@@ -2,7 +2,7 @@
 
 A report with a row for each contact grows with the history, and next to nothing of it changes in a night. So the first
 export of such a report holds every campaign, and each later one, whole, those campaigns of which any row is another than
-it was. The published build tells by a digest of each campaign's rows (`dbt_project/models/digests`); the ledger knows
+it was. The published build tells by a digest of each campaign's rows (`dbt_project/models/intermediate/row_digests`); the ledger knows
 those of the last export. It does not matter how many builds lie between the two, nor how they were made.
 
 Not here: how a CSV is written (`warehouse.export.exports`).
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import duckdb
 
-from models.marts import CONTACT_REPORTS
 from warehouse.ledger import Ledger
+from warehouse.publish.row_digests import row_digests
 
 NO_CAMPAIGN = ""
 """Stands for the rows of no campaign; a campaign's id has at least one character."""
@@ -52,14 +52,11 @@ def scope_of(
 
 def _digests(connection: duckdb.DuckDBPyConnection, database: str, report: str, mode: str) -> dict[str, str] | None:
     """By campaign; None for reports with a row for each campaign, and in a build made before there were any."""
-    table = f"{report}_digested"
-    place = [database, "digests", table]
-    is_there = "select 1 from duckdb_columns() where (database_name, schema_name, table_name) = (?, ?, ?)"
-    if report not in CONTACT_REPORTS or not connection.execute(is_there, place).fetchone():
+    query = row_digests(connection, database, report)
+    if query is None:
         return None
-    found = connection.execute(
-        f"select coalesce(campaign_id, $none), concat_ws(':', $mode, rows_of_campaign, digest)"
-        f" from {database}.digests.{table}",
+    digests = connection.execute(
+        f"select coalesce(campaign_id, $none), concat_ws(':', $mode, row_count, digest) from ({query})",
         {"none": NO_CAMPAIGN, "mode": mode},
     )
-    return dict(found.fetchall())
+    return dict(digests.fetchall())

@@ -6,7 +6,7 @@ the rows in these files; a build reads them as the relations `changes.<log>`, of
 added or removed. A row that was removed may be in the lake all the same, from another file or from this one's new
 content: it says no more than that its key must be looked up again.
 
-Not here: what a build does with it (`dbt_project/models/touched`).
+Not here: what a build does with it (`dbt_project/models/this_run`).
 """
 
 import logging

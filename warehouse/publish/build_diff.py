@@ -15,11 +15,12 @@ from pathlib import Path
 
 import duckdb
 
-from models.marts import CONTACT_REPORTS, DBT_MARTS, SCHEMA, columns
+from models.marts import DBT_MARTS, SCHEMA, columns
 from warehouse.config.settings import Settings
 from warehouse.duckdb_tools.preview import preview
 from warehouse.duckdb_tools.session import apply_limits
 from warehouse.duckdb_tools.sql import literal
+from warehouse.publish.row_digests import row_digests
 
 CAMPAIGN_MARTS = ("campaign_metrics", "campaign_overview")
 
@@ -354,20 +355,19 @@ def _mart_change(connection: duckdb.DuckDBPyConnection, mart: str) -> MartChange
 
 def _show_changed_campaigns(connection: duckdb.DuckDBPyConnection, mart: str) -> bool:
     """Shows as `changed_campaigns` of which campaigns rows of a contact-level mart differ; False where nobody knows."""
-    digested = f"{mart}_digested"
-    is_there = (_types(connection, database, digested, "digests") for database in (_EARLIER, _LATER))
-    if mart not in CONTACT_REPORTS or not all(is_there):
+    earlier, later = (row_digests(connection, database, mart) for database in (_EARLIER, _LATER))
+    if earlier is None or later is None:
         return False
     connection.execute(
         f"""
         create or replace temporary table changed_campaigns as
         select coalesce(of_earlier.campaign_id, of_later.campaign_id) as campaign_id
-        from {_EARLIER}.digests.{digested} as of_earlier
-        full join {_LATER}.digests.{digested} as of_later
+        from ({earlier}) as of_earlier
+        full join ({later}) as of_later
             on of_earlier.campaign_id is not distinct from of_later.campaign_id
         where
-            (of_earlier.rows_of_campaign, of_earlier.digest)
-            is distinct from (of_later.rows_of_campaign, of_later.digest)
+            (of_earlier.row_count, of_earlier.digest)
+            is distinct from (of_later.row_count, of_later.digest)
         """
     )
     return True

@@ -1,6 +1,6 @@
 """The build: dbt computes the marts of a candidate from the lake and tests them.
 
-A candidate is two DuckDB files: `build.duckdb` for staging, touched and intermediate models and the rows that failed a
+A candidate is two DuckDB files: `build.duckdb` for staging, `*_this_run` and intermediate models and the rows that failed a
 test, `candidate.duckdb` for the marts. A build brings them up to date with the open changes of the change feed, and
 builds in full what came from other code or settings; nobody but the audit and a curious person reads them. What the
 candidate was made of is noted when, and only when, every model was built.
@@ -216,7 +216,7 @@ def _listed(names: set[str]) -> str:
 def _prepare(paths: DataPaths, ledger: Ledger, used: list[Change], stale: set[str], origins: ModelFingerprints) -> None:
     """Leaves in the candidate's files what the build goes on from, and shows it the changes.
 
-    A table that is gone is built in full. What an unfinished build has touched stays known to the next.
+    A table that is gone is built in full. The `*_this_run` rows of an unfinished build are kept for the next one.
     """
     is_full = stale >= origins.places.keys()
     is_repeated = ledger.candidate() is None
@@ -231,7 +231,7 @@ def _prepare(paths: DataPaths, ledger: Ledger, used: list[Change], stale: set[st
         connection.execute(f"drop schema if exists {BUILD_DATABASE}.{check_scope.SCHEMA} cascade")
         _drop(connection, {origins.places[name] for name in stale})
         if not is_repeated:
-            connection.execute(f"drop schema if exists {BUILD_DATABASE}.touched cascade")
+            connection.execute(f"drop schema if exists {BUILD_DATABASE}.this_run cascade")
         change_feed.show(connection, BUILD_DATABASE, paths, [] if is_full else used)
 
 

@@ -41,10 +41,10 @@ def put_aside(paths: DataPaths, manifest: Mapping[str, Any]) -> int:
                 f" select * from {BUILD_DATABASE}.{CHANGES}.{log} where change = 'added'"
             )
         rows = 0
-        for name, relation, touched_by in _brought_up_to_date(manifest):
+        for name, relation, changed_keys in _brought_up_to_date(manifest):
             numbers = " union ".join(
-                f"select model.rowid from {relation} as model semi join {touched} using ({', '.join(key)})"
-                for touched, key in touched_by.items()
+                f"select model.rowid from {relation} as model semi join {changed} using ({', '.join(key)})"
+                for changed, key in changed_keys.items()
             )
             (count,) = connection.execute(
                 f"create table {BUILD_DATABASE}.{SCHEMA}.{name} as"
@@ -70,12 +70,12 @@ def _build_file(paths: DataPaths) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def _brought_up_to_date(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, list[str]]]]:
-    """Of each such model its name, where it is, and the touched relations with the columns of their keys."""
+    """The name of each such model, its relation, and the key columns by `*_this_run` relation."""
     models = {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "model"}
     for name, model in models.items():
-        touched_by = model["config"]["meta"].get("touched_by")
-        if touched_by:
-            keys = {_place(models[touched]): key for touched, key in touched_by.items()}
+        changed_keys = model["config"]["meta"].get("changed_keys")
+        if changed_keys:
+            keys = {_place(models[changed]): key for changed, key in changed_keys.items()}
             yield name, _place(model), keys
 
 

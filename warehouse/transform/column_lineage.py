@@ -20,7 +20,7 @@ Lineage = dict[str, list[list[str]]]
 """By column, the columns it is made from: dbt's id of the model, seed or source, and the column's name there."""
 
 _DIALECT = "duckdb"
-_TOUCHED = "touched"
+_THIS_RUN = "this_run"
 _ROW = "rowid"
 """Every table of DuckDB's has it, and no list of columns does."""
 
@@ -34,7 +34,7 @@ def record_column_lineage(paths: DataPaths, manifest: Mapping[str, Any], compile
     """
     kept = {name: lineage for name, lineage in column_lineage(paths).items() if name in manifest["nodes"]}
     for name, sql in compiled.items():
-        if manifest["nodes"][name]["schema"] != _TOUCHED:
+        if manifest["nodes"][name]["schema"] != _THIS_RUN:
             kept[name] = _lineage_of(manifest, name, sql)
     place = paths.column_lineage
     temp_path = place.with_name(f".{place.name}.tmp")

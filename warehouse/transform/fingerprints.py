@@ -26,7 +26,7 @@ CHECKS = "checks"
 """No model comes from it: a check that changed asks for all rows to be looked at, not for a build in full."""
 
 _MART_CONTRACTS = Path(models.marts.__file__)
-_STATE = re.compile(r"""(?:state_of\(|touched_rows\(\s*['"]\w+['"],)\s*['"](\w+)['"]""")
+_STATE = re.compile(r"""(?:previous_relation\(|rows_this_run\(\s*['"]\w+['"],)\s*['"](\w+)['"]""")
 _SETTING = re.compile(r"""var\(\s*['"](\w+)['"]""")
 
 
@@ -96,7 +96,7 @@ def _nodes_before(node: Mapping[str, Any], nodes: Mapping[str, Any]) -> set[str]
 
 
 def _states(node: Mapping[str, Any], nodes: Mapping[str, Any]) -> set[str]:
-    """The tables whose rows before the run a touched relation tells of: without them it tells of nothing."""
+    """The tables whose previous rows a `*_this_run` model reads: without them it is empty."""
     return {f"model.{node['package_name']}.{name}" for name in _STATE.findall(node["raw_code"])} & nodes.keys()
 
 

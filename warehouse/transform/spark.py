@@ -51,12 +51,12 @@ def build_models(settings: Settings, paths: DataPaths, ledger: Ledger, build_id:
     folder = folder_of(paths, build_id)
     for part in (_WORK, _MARTS):
         (folder / part).mkdir(parents=True, exist_ok=True)
-    _operate(settings, paths, build_id, "show_lake")
+    _operate(settings, paths, build_id, "create_lake_tables")
     return run(settings, paths, build_id, ["build", "--resource-type", "seed", "--resource-type", "model", *_BUILT])
 
 
-# What a run touches is of no use to one that computes everything.
-_BUILT = ("--full-refresh", "--exclude", "tag:touched")
+# The models of what one run changes serve incremental builds alone.
+_BUILT = ("--full-refresh", "--exclude", "tag:this_run")
 
 
 def run(settings: Settings, paths: DataPaths, build_id: str, command: list[str]) -> list[Any]:
@@ -184,7 +184,7 @@ def forget(settings: Settings, paths: DataPaths, build_id: str, *, marts: bool) 
     folder = folder_of(paths, build_id)
     if marts or (folder / _WORK).is_dir():
         if is_engine(settings):
-            _operate(settings, paths, build_id, "forget_build", {"marts": marts})
+            _operate(settings, paths, build_id, "drop_build", {"marts": marts})
         shutil.rmtree(folder if marts else folder / _WORK)
 
 

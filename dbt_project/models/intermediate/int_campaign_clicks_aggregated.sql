@@ -1,12 +1,12 @@
-{{ config(meta={'touched_by': {'touched_clicks': ['campaign_id']}}) }}
+{{ config(meta={'changed_keys': {'clicks_this_run': ['campaign_id']}}) }}
 
--- depends_on: {{ ref('touched_clicks') }}
+-- depends_on: {{ ref('clicks_this_run') }}
 
 with clicks as (
 
     select * from {{ ref('int_clicks_deduplicated') }}
     {%- if is_incremental() %}
-    semi join (select distinct campaign_id from {{ ref('touched_clicks') }}) using (campaign_id)
+    semi join (select distinct campaign_id from {{ ref('clicks_this_run') }}) using (campaign_id)
     {%- endif %}
 
 ),

@@ -1,12 +1,12 @@
-{{ config(meta={'touched_by': {'touched_messages': ['campaign_id']}}) }}
+{{ config(meta={'changed_keys': {'messages_this_run': ['campaign_id']}}) }}
 
--- depends_on: {{ ref('touched_messages') }}, {{ ref('touched_campaign_periods') }}
+-- depends_on: {{ ref('messages_this_run') }}, {{ ref('campaign_periods_this_run') }}
 
 with messages as (
 
     {% if is_incremental() -%}
     {{ rows_with_key(
-            ref('int_messages_resolved'), ['campaign_id'], ref('touched_messages'), within_touched_periods('sent_at')
+            ref('int_messages_resolved'), ['campaign_id'], ref('messages_this_run'), within_periods_this_run('sent_at')
         ) | indent(4) }}
     {%- else -%}
     select * from {{ ref('int_messages_resolved') }}

@@ -1,12 +1,12 @@
-{{ config(meta={'touched_by': {'touched_campaigns': ['campaign_id']}}) }}
+{{ config(meta={'changed_keys': {'campaigns_this_run': ['campaign_id']}}) }}
 
--- depends_on: {{ ref('touched_campaigns') }}
+-- depends_on: {{ ref('campaigns_this_run') }}
 
 {% if is_incremental() %}
 
 select {{ deduplication('campaigns').columns | join(', ') }}
-from {{ ref('touched_campaigns') }}
-where version = 'now'
+from {{ ref('campaigns_this_run') }}
+where row_version = 'current'
 
 {% else %}
 

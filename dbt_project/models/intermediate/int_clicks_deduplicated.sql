@@ -1,12 +1,12 @@
-{{ config(meta={'touched_by': {'touched_clicks': ['click_id']}}) }}
+{{ config(meta={'changed_keys': {'clicks_this_run': ['click_id']}}) }}
 
--- depends_on: {{ ref('touched_clicks') }}
+-- depends_on: {{ ref('clicks_this_run') }}
 
 {% if is_incremental() %}
 
 select {{ deduplication('clicks').columns | join(', ') }}
-from {{ ref('touched_clicks') }}
-where version = 'now'
+from {{ ref('clicks_this_run') }}
+where row_version = 'current'
 
 {% else %}
 

@@ -1,13 +1,13 @@
 {# Only rates into the reporting currency can be used; a rate without a base is one. -#}
-{{ config(meta={'touched_by': {'touched_exchange_rates': ['currency', 'rate_date']}}) }}
+{{ config(meta={'changed_keys': {'exchange_rates_this_run': ['currency', 'rate_date']}}) }}
 
--- depends_on: {{ ref('touched_exchange_rates') }}
+-- depends_on: {{ ref('exchange_rates_this_run') }}
 
 {% if is_incremental() %}
 
 select {{ deduplication('exchange_rates').columns | join(', ') }}
-from {{ ref('touched_exchange_rates') }}
-where version = 'now'
+from {{ ref('exchange_rates_this_run') }}
+where row_version = 'current'
 
 {% else %}
 

@@ -1,12 +1,12 @@
-{{ config(meta={'touched_by': {'touched_messages': ['message_id']}, 'within': 'sent_at'}) }}
+{{ config(meta={'changed_keys': {'messages_this_run': ['message_id']}, 'time_column': 'sent_at'}) }}
 
--- depends_on: {{ ref('touched_messages') }}, {{ ref('touched_campaign_periods') }}
+-- depends_on: {{ ref('messages_this_run') }}, {{ ref('campaign_periods_this_run') }}
 
 {% if is_incremental() %}
 
 select {{ resolved_message_columns() | join(', ') }}
-from {{ ref('touched_messages') }}
-where version = 'now'
+from {{ ref('messages_this_run') }}
+where row_version = 'current'
 
 {% else %}
 

@@ -1,21 +1,21 @@
-{{ config(meta={'touched_by': {'touched_mobile_numbers': ['mobile_number']}}) }}
+{{ config(meta={'changed_keys': {'mobile_numbers_this_run': ['mobile_number']}}) }}
 
--- depends_on: {{ ref('touched_mobile_numbers') }}, {{ ref('touched_campaign_periods') }}
+-- depends_on: {{ ref('mobile_numbers_this_run') }}, {{ ref('campaign_periods_this_run') }}
 
 {#- In full the messages are read twice, each time with the few columns wanted: named once, they would all be kept. -#}
-{%- set messages = 'messages_of_touched_numbers' if is_incremental() else ref('int_messages_resolved') %}
+{%- set messages = 'messages_of_changed_numbers' if is_incremental() else ref('int_messages_resolved') %}
 
 with {% if is_incremental() -%}
-touched_mobile_numbers as (
+mobile_numbers_this_run as (
 
-    select * from {{ ref('touched_mobile_numbers') }}
+    select * from {{ ref('mobile_numbers_this_run') }}
 
 ),
 
 recent_messages as (
 
     select * from {{ ref('int_messages_resolved') }}
-    semi join touched_mobile_numbers using (mobile_number)
+    semi join mobile_numbers_this_run using (mobile_number)
     where is_sent and delivery_status <> 'pending' and {{ is_recent('sent_at') }}
 
 ),
@@ -35,17 +35,17 @@ recent_interruptions as (
 -- in question. With an interruption before that message, all that came before the interruption can be left alone.
 numbers_to_look_back_for as (
 
-    select touched_mobile_numbers.mobile_number
-    from touched_mobile_numbers
+    select mobile_numbers_this_run.mobile_number
+    from mobile_numbers_this_run
     left join recent_interruptions
-        on touched_mobile_numbers.mobile_number = recent_interruptions.mobile_number
+        on mobile_numbers_this_run.mobile_number = recent_interruptions.mobile_number
     where
         recent_interruptions.first_interrupted_at is null
-        or recent_interruptions.first_interrupted_at >= touched_mobile_numbers.first_touched_at
+        or recent_interruptions.first_interrupted_at >= mobile_numbers_this_run.first_changed_sent_at
 
 ),
 
-messages_of_touched_numbers as (
+messages_of_changed_numbers as (
 
     select * from recent_messages
 

@@ -1,12 +1,12 @@
-{{ config(meta={'touched_by': {'touched_order_contacts': ['contact_id']}}) }}
+{{ config(meta={'changed_keys': {'order_contacts_this_run': ['contact_id']}}) }}
 
--- depends_on: {{ ref('touched_order_contacts') }}
+-- depends_on: {{ ref('order_contacts_this_run') }}
 
 with orders as (
 
     select * from {{ ref('int_orders_converted') }}
     {%- if is_incremental() %}
-    semi join {{ ref('touched_order_contacts') }} using (contact_id)
+    semi join {{ ref('order_contacts_this_run') }} using (contact_id)
     {%- endif %}
 
 ),

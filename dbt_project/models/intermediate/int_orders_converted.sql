@@ -1,5 +1,5 @@
 {# Few orders are asked for at a time: nothing is stored, but where all are computed anew. -#}
-{{ config(materialized=brought_up_to_date_as('view')) }}
+{{ config(materialized=incremental_or_table('view')) }}
 
 with orders as (
 
@@ -52,7 +52,7 @@ select
     case
         when amounts.currency = '{{ var("reporting_currency") }}'
             then amounts.amount_kept
-        else {{ amount('round(' ~ converted('amounts.amount_kept', 'exchange_rate_periods.rate') ~ ', 2)') | indent(8) }}
+        else {{ amount('round(' ~ multiply_amount('amounts.amount_kept', 'exchange_rate_periods.rate') ~ ', 2)') | indent(8) }}
     end as revenue
 from amounts
 left join exchange_rate_periods

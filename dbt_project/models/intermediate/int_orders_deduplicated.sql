@@ -1,12 +1,12 @@
-{{ config(meta={'touched_by': {'touched_orders': ['order_id']}}) }}
+{{ config(meta={'changed_keys': {'orders_this_run': ['order_id']}}) }}
 
--- depends_on: {{ ref('touched_orders') }}
+-- depends_on: {{ ref('orders_this_run') }}
 
 {% if is_incremental() %}
 
 select {{ deduplication('orders').columns | join(', ') }}
-from {{ ref('touched_orders') }}
-where version = 'now'
+from {{ ref('orders_this_run') }}
+where row_version = 'current'
 
 {% else %}
 

@@ -1,4 +1,4 @@
-{{ config(unique_key='provider_status_number', incremental_strategy='delete+insert') }}
+{{ config(unique_key='provider_status_id', incremental_strategy='delete+insert') }}
 
 with vocabulary as (
 
@@ -31,7 +31,7 @@ known as (
         cast(null as string) as provider,
         cast(null as string) as provider_status,
         cast(null as string) as error_code,
-        cast(null as bigint) as provider_status_number
+        cast(null as bigint) as provider_status_id
     where false
 
 ),
@@ -60,7 +60,7 @@ provider_statuses as (
         coalesce(known.provider, written.provider) as provider,
         coalesce(known.provider_status, written.provider_status) as provider_status,
         coalesce(known.error_code, written.error_code) as error_code,
-        known.provider_status_number as known_number
+        known.provider_status_id as known_number
     from known
     full join written
         on known.provider = written.provider
@@ -109,7 +109,7 @@ select
             order by known_number nulls first, provider, provider_status, error_code nulls first
         ),
         row_number() over (order by provider, provider_status, error_code nulls first)
-    ) as provider_status_number,
+    ) as provider_status_id,
     row_number() over (
         order by
             case delivery_status

@@ -1,10 +1,10 @@
-{{ config(meta={'touched_by': {'touched_messages': ['message_id']}}) }}
+{{ config(meta={'changed_keys': {'messages_this_run': ['message_id']}}) }}
 
--- depends_on: {{ ref('touched_messages') }}
+-- depends_on: {{ ref('messages_this_run') }}
 
 with receipts as (
 
-    {{ receipts_of_touched_messages() if is_incremental() else 'select * from ' ~ ref('stg_logs__receipts') }}
+    {{ receipts_of_changed_messages() if is_incremental() else 'select * from ' ~ ref('stg_logs__receipts') }}
 
 ),
 

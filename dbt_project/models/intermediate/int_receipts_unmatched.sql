@@ -1,12 +1,12 @@
-{{ config(meta={'touched_by': {'touched_messages': ['message_id']}}) }}
+{{ config(meta={'changed_keys': {'messages_this_run': ['message_id']}}) }}
 
--- depends_on: {{ ref('touched_messages') }}
+-- depends_on: {{ ref('messages_this_run') }}
 
 with messages_not_sent as (
 
     {% if is_incremental() -%}
-    select message_id from {{ ref('touched_messages') }}
-    where version = 'now' and not is_sent
+    select message_id from {{ ref('messages_this_run') }}
+    where row_version = 'current' and not is_sent
     {%- else -%}
     select message_id from {{ ref('int_messages_resolved') }}
     where not is_sent
@@ -16,7 +16,7 @@ with messages_not_sent as (
 
 receipts as (
 
-    {{ receipts_of_touched_messages() if is_incremental() else 'select * from ' ~ ref('stg_logs__receipts') }}
+    {{ receipts_of_changed_messages() if is_incremental() else 'select * from ' ~ ref('stg_logs__receipts') }}
 
 ),
 

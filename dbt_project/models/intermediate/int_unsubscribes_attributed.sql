@@ -1,12 +1,12 @@
-{{ config(meta={'touched_by': {'touched_attributions': ['contact_id', 'unsubscribed_at']}}) }}
+{{ config(meta={'changed_keys': {'attributions_this_run': ['contact_id', 'unsubscribed_at']}}) }}
 
--- depends_on: {{ ref('touched_attributions') }}, {{ ref('touched_campaign_periods') }}
+-- depends_on: {{ ref('attributions_this_run') }}, {{ ref('campaign_periods_this_run') }}
 
 with unsubscribes as (
 
     select * from {{ ref('int_unsubscribes_deduplicated') }}
     {%- if is_incremental() %}
-    semi join {{ ref('touched_attributions') }} using (contact_id, unsubscribed_at)
+    semi join {{ ref('attributions_this_run') }} using (contact_id, unsubscribed_at)
     {%- endif %}
 
 ),

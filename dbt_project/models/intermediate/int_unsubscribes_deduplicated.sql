@@ -1,12 +1,12 @@
-{{ config(meta={'touched_by': {'touched_unsubscribes': ['contact_id', 'unsubscribed_at']}}) }}
+{{ config(meta={'changed_keys': {'unsubscribes_this_run': ['contact_id', 'unsubscribed_at']}}) }}
 
--- depends_on: {{ ref('touched_unsubscribes') }}
+-- depends_on: {{ ref('unsubscribes_this_run') }}
 
 {% if is_incremental() %}
 
 select {{ deduplication('unsubscribes').columns | join(', ') }}
-from {{ ref('touched_unsubscribes') }}
-where version = 'now'
+from {{ ref('unsubscribes_this_run') }}
+where row_version = 'current'
 
 {% else %}
 

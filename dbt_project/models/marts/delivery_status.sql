@@ -1,26 +1,26 @@
 {{
     config(
-        materialized=brought_up_to_date_as('incremental'),
-        meta={'touched_by': {'touched_messages': ['campaign_id', 'contact_id']}, 'within': 'last_sent_at'},
+        materialized=incremental_or_table('incremental'),
+        meta={'changed_keys': {'messages_this_run': ['campaign_id', 'contact_id']}, 'time_column': 'last_sent_at'},
     )
 }}
 
--- depends_on: {{ ref('touched_messages') }}, {{ ref('touched_campaign_periods') }}
+-- depends_on: {{ ref('messages_this_run') }}, {{ ref('campaign_periods_this_run') }}
 
 with {% if is_incremental() -%}
-touched_contacts as (
+changed_contacts as (
 
     select distinct
         campaign_id,
         contact_id
-    from {{ ref('touched_messages') }}
+    from {{ ref('messages_this_run') }}
 
 ),
 
 messages as (
 
     {{ rows_with_key(
-            ref('int_messages_resolved'), ['campaign_id', 'contact_id'], 'touched_contacts', within_touched_periods('sent_at')
+            ref('int_messages_resolved'), ['campaign_id', 'contact_id'], 'changed_contacts', within_periods_this_run('sent_at')
         ) | indent(4) }}
 
 ),
@@ -48,9 +48,9 @@ campaign_contacts as (
                 'delivery_status',
                 'message_id',
                 'status_at',
-                'provider_status_number',
+                'provider_status_id',
             ],
-            of_group={
+            group_columns={
                 'messages_sent': {'one': '1', 'many': 'count(*)'},
                 'last_sent_at': {'one': 'sent_at', 'many': 'max(sent_at)'},
             },
@@ -79,4 +79,4 @@ select
     cast(provider_statuses.error_code as string) as error_code
 from campaign_contacts
 left join provider_statuses
-    on campaign_contacts.provider_status_number = provider_statuses.provider_status_number
+    on campaign_contacts.provider_status_id = provider_statuses.provider_status_id

@@ -1,6 +1,6 @@
-{{ config(materialized=brought_up_to_date_as('incremental'), meta={'touched_by': {'touched_messages': ['message_id'], 'touched_campaigns': ['campaign_id']}}) }}
+{{ config(materialized=incremental_or_table('incremental'), meta={'changed_keys': {'messages_this_run': ['message_id'], 'campaigns_this_run': ['campaign_id']}}) }}
 
--- depends_on: {{ ref('touched_messages') }}, {{ ref('touched_campaigns') }}
+-- depends_on: {{ ref('messages_this_run') }}, {{ ref('campaigns_this_run') }}
 
 with campaigns as (
 
@@ -12,16 +12,16 @@ skipped as (
 
     {% if is_incremental() -%}
     select campaign_id, contact_id, message_id, mobile_number, skip_reason, sent_at
-    from {{ ref('touched_messages') }}
-    where version = 'now' and skip_reason is not null
+    from {{ ref('messages_this_run') }}
+    where row_version = 'current' and skip_reason is not null
 
     union all
 
     -- Of a campaign that was renamed.
     select campaign_id, contact_id, message_id, mobile_number, skip_reason, skipped_at as sent_at
     from {{ this }}
-    semi join {{ ref('touched_campaigns') }} using (campaign_id)
-    anti join {{ ref('touched_messages') }} using (message_id)
+    semi join {{ ref('campaigns_this_run') }} using (campaign_id)
+    anti join {{ ref('messages_this_run') }} using (message_id)
     {%- else -%}
     select campaign_id, contact_id, message_id, mobile_number, skip_reason, sent_at
     from {{ ref('int_messages_resolved') }}

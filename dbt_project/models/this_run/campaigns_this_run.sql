@@ -1,0 +1,1 @@
+{{ rows_this_run('campaigns', 'int_campaigns_deduplicated') }}

@@ -1,0 +1,1 @@
+{{ rows_this_run('orders', 'int_orders_deduplicated') }}

@@ -1,1 +1,0 @@
-{{ touched_rows('campaigns', 'int_campaigns_deduplicated') }}

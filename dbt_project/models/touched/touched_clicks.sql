@@ -1,1 +1,0 @@
-{{ touched_rows('clicks', 'int_clicks_deduplicated') }}

@@ -1,1 +1,0 @@
-{{ touched_rows('orders', 'int_orders_deduplicated') }}

@@ -1,1 +1,0 @@
-{{ touched_rows('unsubscribes', 'int_unsubscribes_deduplicated') }}
