@@ -192,7 +192,12 @@ def _add_totals(marts: dict[str, list[dict]]) -> None:
         )
         if clickers:
             marts["campaign_clicks_hourly"].append(
-                {"campaign_id": key["campaign_id"], "hour_at": NOON, "clicks": clickers * 2, "unique_clickers": clickers}
+                {
+                    "campaign_id": key["campaign_id"],
+                    "hour_at": NOON,
+                    "clicks": clickers * 2,
+                    "unique_clickers": clickers,
+                }
             )
         marts["campaign_overview"].append(
             key

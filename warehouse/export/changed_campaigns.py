@@ -2,8 +2,8 @@
 
 A report with a row for each contact grows with the history, and next to nothing of it changes in a night. So the first
 export of such a report holds every campaign, and each later one, whole, those campaigns of which any row is another than
-it was. The published build tells by a digest of each campaign's rows (`dbt_project/models/intermediate/row_digests`); the ledger knows
-those of the last export. It does not matter how many builds lie between the two, nor how they were made.
+it was. The published build has a digest of each campaign's rows (`dbt_project/models/intermediate/row_digests`); the
+ledger has those of the last export. It does not matter how many builds lie between the two, nor how they were made.
 
 Not here: how a CSV is written (`warehouse.export.exports`).
 """

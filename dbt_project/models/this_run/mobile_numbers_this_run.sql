@@ -5,7 +5,7 @@
     suppressed can become so only through a new hard bounce, or through a message that counted before and counts differently
     now.
 #}
-{%- set stored_suppressions = previous_relation('int_mobile_suppressed_numbers') -%}
+{%- set stored_suppressions = previous_relation('int_mobile_numbers_suppressed') -%}
 
 with messages_this_run as (
 
