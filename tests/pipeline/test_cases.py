@@ -12,7 +12,7 @@ def test_every_mart_holds_what_it_must(refreshed_case: RefreshedWarehouse) -> No
         for file in (refreshed_case.landing.parent / "marts").glob("*.csv")
         if file.stem != "rejected_rows"
     }
-    assert len(expected) == 11
+    assert len(expected) == 12
     found = {mart: differences(rows, mart_rows(published, mart)) for mart, rows in expected.items()}
     assert {mart: told for mart, told in found.items() if told} == {}
 
