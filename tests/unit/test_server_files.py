@@ -3,10 +3,12 @@ be held: schema, linter, `systemd-analyze`, and to each other.
 """
 
 import configparser
+import re
 import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -59,6 +61,15 @@ def test_containers_run_without_rights_and_only_the_ui_is_open_and_only_to_this_
         assert service["healthcheck"]
     ports = {name: service["ports"] for name, service in COMPOSE["services"].items() if "ports" in service}
     assert ports == {"webserver": ["127.0.0.1:${PORT:-3000}:3000"]}
+
+
+def test_the_image_holds_every_package_of_the_project() -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
+    packages = {pattern.removesuffix("*") for pattern in project["tool"]["setuptools"]["packages"]["find"]["include"]}
+    included = (DOCKER / "Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines()
+    assert {f"!{package}" for package in packages} <= set(included)
+    compiled = re.search(r"compileall -q (.+) \\$", (DOCKER / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert compiled and set(compiled[1].split()) == packages
 
 
 def test_no_password_is_written_down() -> None:
