@@ -28,19 +28,19 @@ def main(
     if folder is not None and folder.exists() and any(folder.iterdir()):
         typer.echo(f"{folder} is not empty: give a folder of its own", err=True)
         raise typer.Exit(2)
-    place = folder.resolve() if folder else Path(tempfile.mkdtemp(prefix="sendmart-benchmark-"))
-    place.mkdir(parents=True, exist_ok=True)
+    path = folder.resolve() if folder else Path(tempfile.mkdtemp(prefix="sendmart-benchmark-"))
+    path.mkdir(parents=True, exist_ok=True)
     scale = harness.Scale(sends, days, memory_limit, threads)
     try:
-        outcome = harness.run(scale, place, lambda line: typer.echo(line, err=True))
+        outcome = harness.run(scale, path, lambda line: typer.echo(line, err=True))
     except (harness.FiguresDiffer, StageFailed) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
     finally:
         if keep:
-            typer.echo(f"the data is in {place}", err=True)
+            typer.echo(f"the data is in {path}", err=True)
         else:
-            shutil.rmtree(place)
+            shutil.rmtree(path)
     memory = psutil.virtual_memory().total / 2**30
     admitted = outcome.stages["admission"].taken.figures
     typer.echo(

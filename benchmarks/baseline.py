@@ -221,11 +221,11 @@ def _admit_file(connection: duckdb.DuckDBPyConnection, log: str, file: Path, to:
     source = {"log": log, "log_date": log_date, "source_file": file.name}
     connection.execute(_judging(log, header, file))
     columns = ", ".join(f"typed_{column.name} as {column.name}" for column in LOGS[log])
-    place = to / "lake" / log / f"log_date={log_date}" / "rows.parquet"
-    place.parent.mkdir(parents=True, exist_ok=True)
+    path = to / "lake" / log / f"log_date={log_date}" / "rows.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
     (accepted,) = connection.execute(
         f"copy (select {columns}, '{file.name}' as source_file, row_number from judged where reasons is null)"
-        f" to '{place}' (format parquet, compression zstd)"
+        f" to '{path}' (format parquet, compression zstd)"
     ).fetchone()
     connection.execute(
         "insert into rejected_rows select $log, $log_date, $source_file, row_number, reasons, raw_row from judged"
@@ -352,7 +352,7 @@ def build(settings: Settings, admitted: Path) -> None:
 
 def night(settings: Settings, admitted: Path) -> None:
     """Brings every mart up to date with the last log date that was admitted, none of whose files was there before."""
-    last = max(place.name for place in (admitted / "lake").glob("*/log_date=*"))
+    last = max(path.name for path in (admitted / "lake").glob("*/log_date=*"))
     _run(settings, admitted, last, NIGHT_SQL)
 
 

@@ -75,14 +75,14 @@ def main(
     against: Annotated[str, typer.Option(help="The commit of the older version.")] = LAST_OF_0_1,
 ) -> None:
     """Measure what is fixed, beside an older version, and print a table."""
-    place = Path(tempfile.mkdtemp(prefix="sendmart-fixed-"))
+    path = Path(tempfile.mkdtemp(prefix="sendmart-fixed-"))
     try:
-        sample = place / "sample"
+        sample = path / "sample"
         days = HISTORY_DAYS + rounds
         write_sample(sample, sends=days * SENDS_A_DAY, days=days, file_format="csv.gz")
         names = sorted({file.name for file in sample.glob("*/*")})
-        before = _version(put_older_version(against, place / "older"), place / "before")
-        now = _version(PROJECT, place / "now")
+        before = _version(put_older_version(against, path / "older"), path / "before")
+        now = _version(PROJECT, path / "now")
         for version in (before, now):
             _drop(names[:-rounds], sample, version)
             version.refresh()
@@ -114,7 +114,7 @@ def main(
             )
         typer.echo("\n".join(lines))
     finally:
-        shutil.rmtree(place)
+        shutil.rmtree(path)
 
 
 if __name__ == "__main__":

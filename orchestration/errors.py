@@ -157,27 +157,27 @@ def _disk_full(raised: _Raised, context: AppContext) -> Failure:
 
 
 def _no_permission(raised: _Raised, context: AppContext) -> Failure:
-    place = _path_in(raised.words) or str(
+    path = _path_in(raised.words) or str(
         context.paths.ledger if raised.kind == "OperationalError" else context.settings.data
     )
-    setting = _setting_of(Path(place), context)
+    setting = _setting_of(Path(path), context)
     return Failure(
         Code.NO_PERMISSION,
-        f"{place} may not be read or written by this user, or lies on a disk that is read-only ({raised.words})",
+        f"{path} may not be read or written by this user, or lies on a disk that is read-only ({raised.words})",
         f"Give the user that refreshes read and write access to all of {setting}; then: sendmart refresh",
     )
 
 
-def _setting_of(place: Path, context: AppContext) -> str:
+def _setting_of(path: Path, context: AppContext) -> str:
     settings = context.settings
     for name, folder in (
         ("SENDMART_LANDING", settings.landing),
         ("SENDMART_TEMP_DIRECTORY", settings.temp_directory),
         ("SENDMART_DATA", settings.data),
     ):
-        if folder is not None and not is_object(folder) and place.is_relative_to(folder):
+        if folder is not None and not is_object(folder) and path.is_relative_to(folder):
             return f"{folder} ({name})"
-    return str(place.parent)
+    return str(path.parent)
 
 
 def _path_in(words: str) -> str | None:
@@ -229,10 +229,10 @@ def _lake_file_corrupt(raised: _Raised, context: AppContext) -> Failure:
 
 def _build_file_corrupt(raised: _Raised, context: AppContext) -> Failure:
     if raised.kind != "CandidateDamaged":
-        place = _path_in(raised.words) or "a file"
+        path = _path_in(raised.words) or "a file"
         return Failure(
             Code.BUILD_FILE_CORRUPT,
-            f"{place} is damaged ({raised.words})",
+            f"{path} is damaged ({raised.words})",
             "Next: sendmart refresh, which makes it anew from the lake. If it comes back, look at the disk",
         )
     return Failure(

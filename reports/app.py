@@ -264,7 +264,7 @@ class Reports:
         found = next((export for export in files if (export.report, export.file) == wanted), None)
         if found is None:
             raise HTTPException(404, "This export is not there any more, or never was.")
-        blocks = file_of(self.paths.local_copy(found.place), masks=not self.settings.reports_show_numbers)
+        blocks = file_of(self.paths.local_copy(found.path), masks=not self.settings.reports_show_numbers)
         try:
             return _file_response(chain([next(blocks, b"")], blocks), found.file)
         except xlsx.UnknownXlsxLayout as error:

@@ -107,11 +107,11 @@ def file_of(local_copy: AbstractContextManager[Path], *, masks: bool) -> Iterato
     Raises:
         UnknownXlsxLayout: it is a spreadsheet that another program has saved since: nobody can tell where its numbers are.
     """
-    with local_copy as place:
-        if masks and place.suffix == f".{FileFormat.XLSX}":
-            yield from xlsx.with_texts(place, _masked_text)
+    with local_copy as path:
+        if masks and path.suffix == f".{FileFormat.XLSX}":
+            yield from xlsx.with_texts(path, _masked_text)
         else:
-            yield from _bytes_of(place, masks=masks)
+            yield from _bytes_of(path, masks=masks)
 
 
 def _masked_text(column: str, text: str) -> str:
@@ -120,8 +120,8 @@ def _masked_text(column: str, text: str) -> str:
     return masked_number(text) if _NUMBER_TEXT.fullmatch(text) else text
 
 
-def _bytes_of(place: Path, *, masks: bool) -> Iterator[bytes]:
-    with place.open("rb") as file:
+def _bytes_of(path: Path, *, masks: bool) -> Iterator[bytes]:
+    with path.open("rb") as file:
         header = file.readline()
         yield header
         has_words = not WORDS_COLUMNS.isdisjoint(header.decode().replace('"', "").strip().split(","))

@@ -21,7 +21,7 @@ from reports.database import MARTS, Published
 from warehouse.config.paths import DataPaths
 from warehouse.export.exports import ON_REQUEST, ExportRefused, FileFormat, moment_of
 from warehouse.ledger import now
-from warehouse.storage.object_store import Place, is_object, listed, read
+from warehouse.storage.object_store import AnyPath, is_object, listed, read
 
 LABELS = {
     "campaign_metrics": "SMS/MMS reports: the campaign table",
@@ -54,7 +54,7 @@ class ExportedFile:
     rows: int | None
     campaigns: int | None
     campaign: str | None
-    place: Place
+    path: AnyPath
 
 
 def exported_files(paths: DataPaths, retention_days: int) -> list[ExportedFile]:
@@ -91,18 +91,18 @@ def names_of(published: Published, files: Iterable[ExportedFile]) -> dict[str, s
     return {row["campaign_id"]: row["campaign_name"] for row in published.rows(found, {"campaigns": asked_for})}
 
 
-def _files_in(folder: Place) -> list[tuple[str, int]]:
+def _files_in(folder: AnyPath) -> list[tuple[str, int]]:
     """The names and sizes of the files in a folder, or under a prefix."""
     if is_object(folder):
         return [(name, one.size) for name, one in listed(folder).items()]
     inside = folder.iterdir() if folder.is_dir() else ()
-    return [(place.name, place.stat().st_size) for place in inside if place.is_file() and not place.is_symlink()]
+    return [(path.name, path.stat().st_size) for path in inside if path.is_file() and not path.is_symlink()]
 
 
 @lru_cache(maxsize=10_000)
-def _told(place: Place) -> dict:
+def _told(path: AnyPath) -> dict:
     """What the `.json` beside an export says, which was there before it and stays as it is."""
-    described = place.with_suffix(".json")
+    described = path.with_suffix(".json")
     try:
         return json.loads(read(described) if is_object(described) else described.read_bytes())
     except (OSError, ValueError):

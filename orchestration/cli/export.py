@@ -56,8 +56,8 @@ def export(
         typer.echo(sanitize(str(failure)), err=True)
         raise typer.Exit(FAILED) from error
     for one in told:
-        place = context.paths.exports / one.report
+        path = context.paths.exports / one.report
         if isinstance(one, Unchanged):
-            typer.echo(f"{place / one.since}: nothing has changed since. Every campaign: --all-campaigns")
+            typer.echo(f"{path / one.since}: nothing has changed since. Every campaign: --all-campaigns")
         else:
-            typer.echo(f"{place / one.file}: {one.rows} rows")
+            typer.echo(f"{path / one.file}: {one.rows} rows")

@@ -65,11 +65,11 @@ def _asset_of(report: str) -> dg.AssetsDefinition:
             if isinstance(told, Unchanged):
                 yield dg.MaterializeResult(metadata={"holds": stages.describe(told)})
                 continue
-            place = opened.paths.exports / report / told.file
+            path = opened.paths.exports / report / told.file
             shown = {
                 "holds": stages.describe(told),
-                "path": dg.MetadataValue.path(str(place)),
-                "bytes": place.stat().st_size,
+                "path": dg.MetadataValue.path(str(path)),
+                "bytes": path.stat().st_size,
                 metadata.ROW_COUNT: told.rows,
                 "sha256": told.sha256,
                 "build_id": told.build_id,

@@ -104,17 +104,17 @@ def _write_page(context: AppContext, candidate: Build, audited: list[CheckResult
         audited,
         found.compared,
     )
-    place = audit_pages.write(context.paths, candidate.build_id, page)
+    path = audit_pages.write(context.paths, candidate.build_id, page)
     audit_pages.prune(context.paths, context.ledger)
-    current.send(context.paths, place)
-    log.info("audit page: %s", place)
+    current.send(context.paths, path)
+    log.info("audit page: %s", path)
 
 
 def audit_page_of(context: AppContext) -> Path | None:
     """Where the page is that tells what was checked of the candidate; None where there is none."""
     candidate = context.ledger.candidate()
-    place = candidate and audit_pages.path_of(context.paths, candidate.build_id)
-    return place if place and place.exists() else None
+    path = candidate and audit_pages.path_of(context.paths, candidate.build_id)
+    return path if path and path.exists() else None
 
 
 def _candidate_to_check(context: AppContext) -> Build:

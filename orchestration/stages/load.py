@@ -87,7 +87,7 @@ def _with_damaged(
 
 def bytes_of(context: AppContext, log_name: Log, loaded: Iterable[LoadedFile]) -> dict[str, tuple[int, int]]:
     """By log file: its bytes as it was dropped, and those that the lake holds of it."""
-    names = {file.source_file: Path("lake") / lake_tables.place(Path(), file) for file in loaded}
+    names = {file.source_file: Path("lake") / lake_tables.path_of(Path(), file) for file in loaded}
     return context.ledger.sizes(log_name, names)
 
 

@@ -320,7 +320,7 @@ def _held_of(zone: Zone, log: Log) -> Path:
     (path,) = zone.altered[log]
     wanted = path.relative_to(log).as_posix()
     (file,) = [file for file in zone.warehouse().ledger.files(log) if file.source_file == wanted]
-    return lake_tables.place(zone.warehouse().paths.lake, file)
+    return lake_tables.path_of(zone.warehouse().paths.lake, file)
 
 
 def test_damaged_files_of_the_lake_are_taken_from_the_landing_zone_again(zone: Zone, published: Outcome) -> None:

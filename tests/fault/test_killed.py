@@ -94,10 +94,10 @@ def test_files_that_are_gone_when_a_killed_load_is_repeated_leave_marts_of_what_
         for path in files:
             (zone.landing / path).unlink()
     refresh(zone.warehouse())
-    for place, content in contents_of(zone.warehouse().paths.lake).items():
-        assert content in (published["lake"].get(place), final["lake"].get(place)), "the old or the new, whole"
-    noted = {lake_tables.place(Path(), file).as_posix() for file in zone.warehouse().ledger.files()}
-    held = {place for place in contents_of(zone.warehouse().paths.lake) if not place.endswith("/empty.parquet")}
+    for path, content in contents_of(zone.warehouse().paths.lake).items():
+        assert content in (published["lake"].get(path), final["lake"].get(path)), "the old or the new, whole"
+    noted = {lake_tables.path_of(Path(), file).as_posix() for file in zone.warehouse().ledger.files()}
+    held = {path for path in contents_of(zone.warehouse().paths.lake) if not path.endswith("/empty.parquet")}
     assert held <= noted, "what is in the figures is in the ledger"
     assert list(zone.data.glob("*/*/*/.*.tmp")) == [], "what was half written is gone"
     incremental = marts_of(zone.warehouse().paths.published_marts)

@@ -56,9 +56,9 @@ class Zone:
 
     def drop(self, files: dict[Path, bytes]) -> None:
         for path, content in files.items():
-            place = self.landing / path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(content)
+            target = self.landing / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
 
     def drop_altered(self, logs: Iterable[Log] = tuple(Log)) -> None:
         for log in logs:
@@ -67,11 +67,11 @@ class Zone:
     def clear(self) -> None:
         """Forgets everything, but how dbt understood its project."""
         shutil.rmtree(self.landing, ignore_errors=True)
-        for place in self.data.glob("*"):
-            if place.is_file():
-                place.unlink()
-            elif place.name != "warehouse":
-                shutil.rmtree(place)
+        for path in self.data.glob("*"):
+            if path.is_file():
+                path.unlink()
+            elif path.name != "warehouse":
+                shutil.rmtree(path)
         for file in (self.data / "warehouse").glob("*.duckdb*"):
             file.unlink()
 

@@ -184,18 +184,18 @@ def test_copies_that_were_asked_for_are_rewritten_and_spreadsheets_deleted_if_th
 def test_a_spreadsheet_is_deleted_for_a_contact_a_number_or_the_hash_of_a_masked_one(
     warehouse: AppContext, erasure: stages.Erasure, contact: str, number: str, is_masked: bool, is_deleted: bool
 ) -> None:
-    place = warehouse.paths.exports / "skip_reasons" / "skip_reasons_20260101T000000Z.xlsx"
+    path = warehouse.paths.exports / "skip_reasons" / "skip_reasons_20260101T000000Z.xlsx"
     known = erasure_index(warehouse.settings, warehouse.paths, warehouse.ledger)
     values = {"contact_id": contact, "mobile_number": number}
     if is_masked:
         values |= {"mobile_number": masked_number(number), NUMBER_HASH: known.hashes.of(number)}
     columns = [(column, column.name) for column in published_columns("skip_reasons", is_masked=is_masked)]
-    write([[values.get(name) for _, name in columns]], columns, place, warehouse.paths.transfers)
+    write([[values.get(name) for _, name in columns]], columns, path, warehouse.paths.transfers)
     with duckdb.connect() as connection:
         known.hashes.show(connection)
-        assert erase._erase_spreadsheet(connection, warehouse.paths, place, known) == is_deleted
-    assert place.exists() is not is_deleted
-    place.unlink(missing_ok=True)
+        assert erase._erase_spreadsheet(connection, warehouse.paths, path, known) == is_deleted
+    assert path.exists() is not is_deleted
+    path.unlink(missing_ok=True)
 
 
 def test_rows_that_were_rejected_keep_their_number_and_reasons(warehouse: AppContext, erasure: stages.Erasure) -> None:

@@ -159,11 +159,11 @@ def test_what_comes_from_logs_is_shown_as_text_and_numbers_are_masked() -> None:
 
 
 def test_where_a_row_came_in_is_never_cut_and_its_numbers_are_masked(capsys: pytest.CaptureFixture[str]) -> None:
-    place = f"2026-01-05/{'part-' * 20}+447700900123.csv, row 7"
-    listing = Listing("Rows", ("came_in",), ((place,),), 1)
+    path = f"2026-01-05/{'part-' * 20}+447700900123.csv, row 7"
+    listing = Listing("Rows", ("came_in",), ((path,),), 1)
     explanations.explanation(Explanation("message", "m", Basis(None, None, False, None), listings=[listing]))
     shown = "".join(line.strip("│ ") for line in capsys.readouterr().out.splitlines())
-    assert place.replace("+447700900123", "+44…23") in shown
+    assert path.replace("+447700900123", "+44…23") in shown
 
 
 def test_numbers_that_were_published_masked_are_told_to_be_suppressed_all_the_same(

@@ -29,7 +29,7 @@ NAMES = [
     *("{{ 7*7 }}", "{% raw %}", "%(x)s", "$(touch x)", "`touch x`", "; touch x", "line\nbreak", "tab\tbed", "📱"),
     *("[red]x[/red]", "<script>alert(1)</script>", "\x1b[31mred", "a\u202eb", "null", "1e3", "x,y", "\\", "*", "?"),
 ]
-NUMBERS = {name: f"+4479111222{place:02}" for place, name in enumerate(NAMES)}
+NUMBERS = {name: f"+4479111222{number:02}" for number, name in enumerate(NAMES)}
 ELSEWHERE = ["+447911133301", "+44 7911 133302", "00447911133303"]
 """Numbers in broken rows, unknown columns, names of campaigns and of files that are ignored."""
 
@@ -50,16 +50,16 @@ class Hostile:
 
 
 def _write(folder: Path, log: str, rows: list[dict], name: str = FILE) -> None:
-    place = folder / log / "2026-01-05"
-    place.mkdir(parents=True, exist_ok=True)
-    (place / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    path = folder / log / "2026-01-05"
+    path.mkdir(parents=True, exist_ok=True)
+    (path / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Hostile:
     folder = tmp_path_factory.mktemp("hostile")
     landing = folder / "landing"
-    at = {name: f"2026-01-05T10:00:{place:02}Z" for place, name in enumerate(NAMES)}
+    at = {name: f"2026-01-05T10:00:{number:02}Z" for number, name in enumerate(NAMES)}
     ids = {name: {"campaign_id": name, "contact_id": name, "message_id": name} for name in NAMES}
     edit = {"campaign_type": "SMS", "modified_by": "ann", "modified_at": "2026-01-01T00:00Z"}
     _write(landing, "campaigns", [{**edit, "campaign_id": name, "campaign_name": name, "body": name} for name in NAMES])
@@ -104,7 +104,7 @@ def test_it_is_published_as_it_came(hostile: Hostile) -> None:
 
 
 def test_nothing_was_run_and_nothing_written_elsewhere(hostile: Hostile) -> None:
-    assert {place.name for place in hostile.folder.iterdir()} == {"data", "landing"}
+    assert {path.name for path in hostile.folder.iterdir()} == {"data", "landing"}
     for folder in (hostile.folder, PROJECT, PROJECT.parent, Path.cwd()):
         assert not (folder / "x").exists()
     assert not [file for file in hostile.data.rglob("*") if file.name == "x" or not set(file.name) <= set(SAFE)]
@@ -155,9 +155,9 @@ def test_no_number_is_printed_recorded_or_published(hostile: Hostile) -> None:
     for name in ("marts", "quarantine"):
         texts[name] = _rows_of(hostile.data / "published" / f"{name}.duckdb")
     # A campaign's name is published as it is: it is no contact's number.
-    seen = {(place, number) for place, text in texts.items() for number in numbers if number in text}
-    assert {place for place, number in seen if number != ELSEWHERE[0]} == set()
-    assert not [place for place, _ in seen if "dagster" in place or "ledger" in place or place == "printed"]
+    seen = {(path, number) for path, text in texts.items() for number in numbers if number in text}
+    assert {path for path, number in seen if number != ELSEWHERE[0]} == set()
+    assert not [path for path, _ in seen if "dagster" in path or "ledger" in path or path == "printed"]
 
 
 def _rows_of(file: Path) -> str:

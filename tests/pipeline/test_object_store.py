@@ -281,10 +281,10 @@ def test_killed_before_current_json_readers_keep_the_old_build_and_the_next_refr
     before, after = next_night
     write = pointer._write
 
-    def killed(paths: Any, place: Any, told: Any) -> None:
-        if object_store.is_object(place):
+    def killed(paths: Any, path: Any, told: Any) -> None:
+        if object_store.is_object(path):
             raise KeyboardInterrupt
-        write(paths, place, told)
+        write(paths, path, told)
 
     monkeypatch.setattr(pointer, "_write", killed)
     candidate = warehouse.ledger.candidate()
@@ -364,26 +364,26 @@ def test_a_lost_object_of_the_lake_is_found_in_a_listing_and_taken_from_the_land
     store: Any, warehouse: AppContext
 ) -> None:
     file = next(file for file in warehouse.ledger.files(Log.ORDERS) if file.accepted)
-    place = lake_tables.place(warehouse.paths.lake, file)
-    held = _read(store, place.key)
-    store.delete_object(Bucket=BUCKET, Key=place.key)
+    path = lake_tables.path_of(warehouse.paths.lake, file)
+    held = _read(store, path.key)
+    store.delete_object(Bucket=BUCKET, Key=path.key)
     (lost,) = integrity.damaged(warehouse.paths, warehouse.ledger, contents=False)
     assert (lost.source_file, lost.found) == (file.source_file, "is not there")
     stages.load_changed(warehouse, Log.ORDERS)
-    assert _read(store, place.key) == held
-    store.put_object(Bucket=BUCKET, Key=place.key, Body=held[::-1])
+    assert _read(store, path.key) == held
+    store.put_object(Bucket=BUCKET, Key=path.key, Body=held[::-1])
     assert integrity.damaged(warehouse.paths, warehouse.ledger, contents=False) == []
     (damaged,) = integrity.damaged(warehouse.paths, warehouse.ledger, contents=True)
     assert "other bytes" in damaged.found
-    store.put_object(Bucket=BUCKET, Key=place.key, Body=held)
+    store.put_object(Bucket=BUCKET, Key=path.key, Body=held)
 
 
 def test_what_the_ledger_does_not_know_of_the_lake_is_noted_as_it_lies_there(store: Any, warehouse: AppContext) -> None:
     held = next(file for file in warehouse.ledger.files(Log.CLICKS) if file.accepted)
-    place = lake_tables.place(warehouse.paths.lake, held)
+    path = lake_tables.path_of(warehouse.paths.lake, held)
     gone = replace(held, source_file=f"{held.log_date}.gone.csv")
-    unknown = lake_tables.place(warehouse.paths.lake, gone)
-    store.copy_object(Bucket=BUCKET, Key=unknown.key, CopySource={"Bucket": BUCKET, "Key": place.key})
+    unknown = lake_tables.path_of(warehouse.paths.lake, gone)
+    store.copy_object(Bucket=BUCKET, Key=unknown.key, CopySource={"Bucket": BUCKET, "Key": path.key})
     recovery.clear(warehouse.paths, warehouse.ledger, Log.CLICKS, [])
     assert warehouse.paths.key_of(unknown) in warehouse.ledger.contents()
 

@@ -60,9 +60,9 @@ class Zone:
         if share < 1 and file.suffix in TEXT_FILES:
             lines = content.splitlines(keepends=True)
             content = b"".join(lines[: int(len(lines) * share)])
-        place = self.landing / file
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(content)
+        path = self.landing / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
 
     def warehouse(self) -> AppContext:
         return AppContext.of(load_settings())

@@ -65,9 +65,9 @@ def test_any_order_in_any_number_of_goes_gives_the_same_lake(data: st.DataObject
         goes = data.draw(st.integers(1, 4))
         for go in range(goes):
             for file in shuffled[go::goes]:
-                place = folder / "dropped" / file.relative_to(folder / "all")
-                place.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(file, place)
+                path = folder / "dropped" / file.relative_to(folder / "all")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file, path)
             _take(folder / "dropped", bit_by_bit, batch_rows)
 
         assert _contents(bit_by_bit.lake) == _contents(at_once.lake)

@@ -40,7 +40,7 @@ def test_exports_in_an_object_store_are_listed_and_fetched(tmp_path: Path, monke
         paths = DataPaths(tmp_path, exports_elsewhere=path_of("s3://exports/all"))
         (found,) = exported_files(paths, 30)
         assert (found.file, found.rows, found.campaigns, found.size) == (f"{NAME}.csv", 1, 2, 46)
-        fetched = b"".join(file_of(paths.local_copy(found.place), masks=True)).decode()
+        fetched = b"".join(file_of(paths.local_copy(found.path), masks=True)).decode()
         assert fetched == 'contact_id,mobile_number\n"p1","+44…23"\n'
         assert list(paths.transfers.iterdir()) == [], "the copy is gone"
     finally:

@@ -373,7 +373,7 @@ def test_numbers_that_were_published_masked_are_shown_by_no_setting(
 def test_a_new_build_is_seen_at_the_next_click_and_one_that_goes_leaves_plain_words(
     refreshed_sample: RefreshedWarehouse, tmp_path: Path
 ) -> None:
-    def place(build_id: str) -> None:
+    def publish(build_id: str) -> None:
         paths.published_marts.parent.mkdir(exist_ok=True)
         temp_path = paths.published_marts.with_name("aside")
         shutil.copyfile(refreshed_sample.warehouse.paths.published_marts, temp_path)
@@ -390,7 +390,7 @@ def test_a_new_build_is_seen_at_the_next_click_and_one_that_goes_leaves_plain_wo
         assert "Nothing has been published yet" in answer.text
         assert "Nothing has been exported yet" in site.get("/exports").text
         for build_id in ("first", "second", "third"):
-            place(build_id)
+            publish(build_id)
             assert f"Build {build_id}" in plain(site.get("/").text)
         paths.published_marts.write_bytes(b"no DuckDB file")
         answer = site.get("/")
@@ -522,8 +522,8 @@ def test_what_cannot_be_exported_is_said_and_what_another_program_saved_is_not_f
         assert "could not be written: the published build knows no campaign" in plain(page)
         assert "<i>nobody" not in page
         (told,) = export_reports(warehouse, ["skip_reasons"], file_format=FileFormat.XLSX)
-        place = warehouse.paths.exports / "skip_reasons" / told.file
-        openpyxl.load_workbook(place).save(place)
+        path = warehouse.paths.exports / "skip_reasons" / told.file
+        openpyxl.load_workbook(path).save(path)
         answer = client.get(f"/exports/skip_reasons/{told.file}")
         assert (answer.status_code, "ask for it once more" in answer.text) == (404, True)
 

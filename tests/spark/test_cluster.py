@@ -78,9 +78,9 @@ def test_rows_of_the_lake_are_read_to_the_last_digit(log: Log, spark: Cluster, t
     schema = lake_schema(log)
     rows = pl.DataFrame(ONE_ROW_OF_EACH_KIND[log], schema_overrides=schema)
     rows = rows.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in schema.items() if name not in rows)
-    place = partition(tmp_path, log, "2026-01-09") / "file.parquet"
-    place.parent.mkdir(parents=True)
-    writer = RowWriter(place, tmp_path / "aside", schema, EVENT_TIME[log])
+    path = partition(tmp_path, log, "2026-01-09") / "file.parquet"
+    path.parent.mkdir(parents=True)
+    writer = RowWriter(path, tmp_path / "aside", schema, EVENT_TIME[log])
     writer.write(rows)
     writer.finish().commit()
     with spark.connect(AS_THE_MODELS_WANT_IT) as cursor:

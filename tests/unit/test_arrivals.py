@@ -23,9 +23,9 @@ def ledger(tmp_path) -> Ledger:
 
 
 def drop(landing, name: str, content: bytes = b"x") -> None:
-    place = landing / name
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_bytes(content)
+    path = landing / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
 
 
 def take(ledger: Ledger, file: LandingFile, sha256: str = "taken", refusal: str | None = None) -> None:

@@ -365,12 +365,12 @@ MANY = 300_000
 """More rows than a batch holds."""
 
 
-@pytest.mark.parametrize(("place", "extension"), [(0, "csv"), (MANY // 2, "csv.gz"), (MANY, "csv")])
-def test_an_unclosed_quote_in_a_large_file_costs_its_own_line_only(warehouse, place, extension):
+@pytest.mark.parametrize(("position", "extension"), [(0, "csv"), (MANY // 2, "csv.gz"), (MANY, "csv")])
+def test_an_unclosed_quote_in_a_large_file_costs_its_own_line_only(warehouse, position, extension):
     good = [b"k%d,2026-01-05T12:00:00,\n" % number for number in range(MANY)]
-    content = HEADER + b"".join([*good[:place], b'kx,2026-01-05T12:00,"never closed\n', *good[place:]])
-    contacts = {number + 1 + (number >= place): f"k{number}" for number in range(MANY)}
-    case = Case(content, contacts, {place + 1: ('kx,2026-01-05T12:00,"never closed', [UNCLOSED])})
+    content = HEADER + b"".join([*good[:position], b'kx,2026-01-05T12:00,"never closed\n', *good[position:]])
+    contacts = {number + 1 + (number >= position): f"k{number}" for number in range(MANY)}
+    case = Case(content, contacts, {position + 1: ('kx,2026-01-05T12:00,"never closed', [UNCLOSED])})
     check(
         warehouse,
         f"2026-01-05.{extension}",

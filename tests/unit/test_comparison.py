@@ -18,11 +18,11 @@ NUMBER = "+447700900123"
 Rows = dict[str, list[dict]]
 
 
-def marts_file(place: Path, rows: Rows, *changes: str, release: str = "0.3") -> Path:
+def marts_file(path: Path, rows: Rows, *changes: str, release: str = "0.3") -> Path:
     """A file of marts; of a row what is not given is 0, or the text x."""
-    place.unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
     with duckdb.connect() as connection:
-        connection.execute(f"attach '{place}' as f; create schema f.{SCHEMA}")
+        connection.execute(f"attach '{path}' as f; create schema f.{SCHEMA}")
         for mart in DBT_MARTS:
             types = {column.name: column.sql_type for column in columns(mart)}
             connection.execute(
@@ -44,7 +44,7 @@ def marts_file(place: Path, rows: Rows, *changes: str, release: str = "0.3") -> 
         connection.execute(f"use f.{SCHEMA}")
         for change in changes:
             connection.execute(change)
-    return place
+    return path
 
 
 def campaign(campaign_id: str, at: datetime | None = LONG_AGO, **figures) -> dict:
@@ -61,8 +61,8 @@ def compared(tmp_path: Path, bare_environment, monkeypatch):
 
     def compared(before: Path | Rows, after: Path | Rows, **options) -> Comparison:
         files = [
-            place if isinstance(place, Path) else marts_file(tmp_path / f"{name}.duckdb", place)
-            for name, place in (("before", before), ("after", after))
+            version if isinstance(version, Path) else marts_file(tmp_path / f"{name}.duckdb", version)
+            for name, version in (("before", before), ("after", after))
         ]
         return compare(load_settings(), *files, **options)
 
@@ -273,7 +273,7 @@ def test_many_large_moves_are_counted(gist_of) -> None:
     after = [campaign(f"c{number}", total_sent=300 + number) for number in range(8)]
     found = gist_of(before, after)
     assert [warning.partition(",")[0] for warning in found.warnings[:5]] == [
-        f"campaign c{7 - place}" for place in range(5)
+        f"campaign c{7 - rank}" for rank in range(5)
     ]
     assert found.warnings[5].startswith("… and 3 more large moves")
     assert gist_of(before, after, data_until=None).warnings == ()

@@ -80,12 +80,12 @@ class Published:
 
     def publish(self, build_id: str = "b1", release: str = "0.3", **rows_of_marts: list[dict]) -> None:
         """Publishes rows with the values given and made-up others, in the layout of a release; 0.1 has no row digests."""
-        place = self.paths.published_marts
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.unlink(missing_ok=True)
+        path = self.paths.published_marts
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
         rows_of_marts["build_info"] = [{"build_id": build_id, "data_until": None}]
         with duckdb.connect() as connection:
-            connection.execute("attach '{}' as published".format(str(place).replace("'", "''")))
+            connection.execute("attach '{}' as published".format(str(path).replace("'", "''")))
             connection.execute("create schema published.marts")
             for mart in MARTS:
                 types = {column.name: column.sql_type for column in columns(mart)}
@@ -307,15 +307,15 @@ def test_an_export_is_named_after_its_moment_and_described_beside_it(published):
     after = datetime.now(UTC)
     assert [told.report for told in exports] == list(REPORTS)
     for told in exports:
-        place = published.paths.exports / told.report / told.file
+        path = published.paths.exports / told.report / told.file
         moment = datetime.strptime(told.file, f"{told.report}_%Y%m%dT%H%M%SZ.csv").replace(tzinfo=UTC)
         assert before <= moment <= after
-        described = json.loads(place.with_suffix(".json").read_text(encoding="utf-8"))
+        described = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         assert described["report"] == told.report
         assert described["build_id"] == "build 7"
         assert described["rows"] == (2 if told.report == "skip_reasons" else 0)
-        assert described["sha256"] == hashlib.sha256(place.read_bytes()).hexdigest()
-        assert sorted(file.suffix for file in place.parent.iterdir()) == [".csv", ".json"]
+        assert described["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+        assert sorted(file.suffix for file in path.parent.iterdir()) == [".csv", ".json"]
     assert published.ledger.exported_reports("build 7") == set(REPORTS)
 
 
@@ -355,7 +355,7 @@ def stamped(report: str, moment: datetime, extension: str = "csv") -> str:
     return f"{report}_{moment:%Y%m%dT%H%M%SZ}.{extension}"
 
 
-def place(paths: DataPaths, name: str) -> Path:
+def export_file(paths: DataPaths, name: str) -> Path:
     path = paths.exports / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"x")
@@ -386,7 +386,7 @@ def paths(tmp_path) -> DataPaths:
 )
 def test_what_is_older_than_the_retention_by_its_name_is_pruned(paths, report, extension, age, is_pruned):
     name = f"{report}/{stamped(report, AT - age, extension)}"
-    path = place(paths, name)
+    path = export_file(paths, name)
     os.utime(path, (0, 0))  # what the file system says of its age does not matter
     assert prune(paths, 30, AT) == [name] * is_pruned
     assert path.exists() is not is_pruned
@@ -395,7 +395,7 @@ def test_what_is_older_than_the_retention_by_its_name_is_pruned(paths, report, e
 def test_the_retention_is_the_one_given(paths):
     names = [f"skip_reasons/{stamped('skip_reasons', AT - timedelta(days=days))}" for days in (1, 3, 8)]
     for name in names:
-        place(paths, name)
+        export_file(paths, name)
     assert prune(paths, 7, AT) == [names[2]]
     assert prune(paths, 2, AT) == [names[1]]
     assert remaining(paths) == {names[0]}
@@ -436,15 +436,15 @@ FOREIGN = [
 @pytest.mark.parametrize("name", FOREIGN)
 def test_whatever_an_export_would_not_be_called_stays(paths, name):
     old = "skip_reasons/skip_reasons_20200101T000000Z.csv"
-    place(paths, old)
-    place(paths, name)
+    export_file(paths, old)
+    export_file(paths, name)
     assert prune(paths, 30, AT) == [old]
     assert remaining(paths) == {name}
 
 
 def test_what_is_no_regular_file_stays(paths, tmp_path):
     folder = paths.exports / "skip_reasons"
-    kept = place(paths, "kept.csv")
+    kept = export_file(paths, "kept.csv")
     (folder / "skip_reasons_20200101T000000Z.csv").mkdir(parents=True)
     (folder / "skip_reasons_20200102T000000Z.csv").symlink_to(kept)
     (folder / "skip_reasons_20200103T000000Z.csv").symlink_to(tmp_path / "nowhere")
@@ -473,7 +473,7 @@ def test_without_exports_there_is_nothing_to_prune(paths):
 def test_pruning_by_the_clock_spares_what_was_just_exported(published):
     published.publish()
     (told,) = published.export("skip_reasons")
-    old = place(published.paths, "skip_reasons/skip_reasons_20200101T000000Z.csv")
+    old = export_file(published.paths, "skip_reasons/skip_reasons_20200101T000000Z.csv")
     assert prune(published.paths, 1) == [f"skip_reasons/{old.name}"]
     assert (published.paths.exports / "skip_reasons" / told.file).exists()
 
@@ -491,9 +491,9 @@ class TestContactReports:
 
     def exported(self, published: Published, **options: bool) -> tuple[set[tuple[str, str]], dict]:
         (told,) = published.export("delivery_status", mode="raw", **options)
-        place = published.paths.exports / "delivery_status" / told.file
-        rows = list(csv.DictReader(io.StringIO(place.read_text(encoding="utf-8"))))
-        described = json.loads(place.with_suffix(".json").read_text(encoding="utf-8"))
+        path = published.paths.exports / "delivery_status" / told.file
+        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+        described = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         assert described["rows"] == len(rows)
         return {(row["campaign_id"], row["contact_id"]) for row in rows}, described
 

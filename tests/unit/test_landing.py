@@ -104,8 +104,8 @@ def test_names_still_being_written_are_left_alone_and_not_reported(tmp_path, nam
 
 def test_names_that_are_no_text_are_reported_in_a_form_that_can_be_shown(tmp_path):
     (tmp_path / "sends").mkdir()
-    place = os.fsencode(tmp_path / "sends") + b"/2026-01-05.\xff.csv"
-    Path(os.fsdecode(place)).write_bytes(b"x")
+    path = os.fsencode(tmp_path / "sends") + b"/2026-01-05.\xff.csv"
+    Path(os.fsdecode(path)).write_bytes(b"x")
     zone = scan(tmp_path)
     assert zone.files == ()
     assert zone.ignored == ("sends/2026-01-05.\\xff.csv",)

@@ -48,11 +48,11 @@ def landing(tmp_path: Path) -> Path:
 
 
 def drop(landing: Path, day: int, content: bytes) -> None:
-    place(landing, day).parent.mkdir(parents=True, exist_ok=True)
-    place(landing, day).write_bytes(content)
+    log_file(landing, day).parent.mkdir(parents=True, exist_ok=True)
+    log_file(landing, day).write_bytes(content)
 
 
-def place(landing: Path, day: int) -> Path:
+def log_file(landing: Path, day: int) -> Path:
     return landing / LOG / f"2026-01-{day:02}.csv"
 
 
@@ -94,8 +94,8 @@ def test_files_that_change_or_vanish_meanwhile_are_left_with_what_they_gave(
     for day in DAYS:
         drop(landing, day, content(day, number=NUMBER))
     files = scan(landing).of(LOG)
-    place(landing, 1).unlink()
-    changing = acting({"k2": (place(landing, 2), content(2)), "k3": (place(landing, 3), None)})
+    log_file(landing, 1).unlink()
+    changing = acting({"k2": (log_file(landing, 2), content(2)), "k3": (log_file(landing, 3), None)})
     loaded = load_files(data, files, several, changing)
     assert sorted(file.log_date.day for file in loaded) == list(DAYS[3:])
     after = left_by(data)
@@ -199,7 +199,7 @@ def test_with_one_loader_or_little_to_read_or_one_file_there_is_no_other_process
 ) -> None:
     (folder := tmp_path / "met").mkdir()
     for day in DAYS[files:]:
-        place(landing, day).unlink()
+        log_file(landing, day).unlink()
     load_log(landing, tmp_path / "data", LOG, several, meeting(folder, 1), bytes_worth_a_loader=worth)
     assert met(folder) == {os.getpid()}
 

@@ -478,8 +478,8 @@ def test_a_data_folder_of_any_name_will_do(tmp_path):
     warehouse.load()
     published.publish_quarantine(warehouse.paths, [], mask_numbers=False)
     with duckdb.connect() as connection:
-        place = str(warehouse.paths.published_quarantine).replace("'", "''")
-        connection.execute(f"attach '{place}' as published (read_only)")
+        path = str(warehouse.paths.published_quarantine).replace("'", "''")
+        connection.execute(f"attach '{path}' as published (read_only)")
         found = connection.execute("select log, source_file from published.quarantine.rejected_rows").fetchall()
     assert found == [("unsubscribes", "2026-01-05.csv")]
 

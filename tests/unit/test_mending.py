@@ -69,11 +69,11 @@ class Zone:
 
     def drop_mended(self, written: RepairFile, mend) -> None:
         """Mends what was exported, and drops it where it was laid out for."""
-        for place in written.files:
-            data = place.read_bytes()
-            is_gzip = place.name.endswith(".gz")
+        for path in written.files:
+            data = path.read_bytes()
+            is_gzip = path.name.endswith(".gz")
             mended = mend(gzip.decompress(data) if is_gzip else data)
-            target = self.landing / place.relative_to(self.to)
+            target = self.landing / path.relative_to(self.to)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(gzip.compress(mended) if is_gzip else mended)
         self.load()

@@ -234,14 +234,14 @@ def test_how_an_export_was_written_is_seen_in_its_first_row(tmp_path: Path, reco
 
 def test_an_old_data_folder_is_closed_and_its_landing_zone_left(settings: Settings, paths: DataPaths) -> None:
     within = settings.model_copy(update={"landing": settings.data / "landing"})
-    for place in (paths.lake / "sends", paths.data / "landing"):
-        place.mkdir(parents=True)
-        (place / "file").write_text("")
+    for path in (paths.lake / "sends", paths.data / "landing"):
+        path.mkdir(parents=True)
+        (path / "file").write_text("")
     opened = [paths.data, *paths.data.rglob("*")]
-    for place in opened:
-        place.chmod(0o777 if place.is_dir() else 0o666)
+    for path in opened:
+        path.chmod(0o777 if path.is_dir() else 0o666)
     file_modes.tighten(within, paths)
-    modes = {place.relative_to(paths.data).as_posix(): place.stat().st_mode & 0o777 for place in opened}
+    modes = {path.relative_to(paths.data).as_posix(): path.stat().st_mode & 0o777 for path in opened}
     closed = {".": 0o711, "lake": 0o700, "lake/sends": 0o700, "lake/sends/file": 0o600}
     assert modes == closed | {"landing": 0o777, "landing/file": 0o666}
     file_modes.tighten(settings, paths)

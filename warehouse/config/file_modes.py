@@ -9,7 +9,7 @@ from pathlib import Path
 
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import Settings
-from warehouse.storage.object_store import Place, is_object
+from warehouse.storage.object_store import AnyPath, is_object
 
 
 def write_for(settings: Settings) -> None:
@@ -26,35 +26,33 @@ def tighten(settings: Settings, paths: DataPaths) -> None:
     """
     mask = int(settings.umask, 8)
     places = sorted(paths.data.iterdir()) if paths.data.is_dir() else []
-    places += [
-        place for place in (paths.lake, paths.published, paths.exports) if not is_object(place) and place.is_dir()
-    ]
-    for place in dict.fromkeys(places):
-        if _holds(place, settings.landing):
+    places += [path for path in (paths.lake, paths.published, paths.exports) if not is_object(path) and path.is_dir()]
+    for path in dict.fromkeys(places):
+        if _holds(path, settings.landing):
             continue
-        if _is_too_open(place, mask):
-            for inner in _inside(place):
+        if _is_too_open(path, mask):
+            for inner in _inside(path):
                 _close(inner, mask)
-            _close(place, mask)
+            _close(path, mask)
     # Other systems drop files as other users: they must get through to a landing zone within.
     through = 0o011 if _holds(paths.data, settings.landing) else 0
     _close(paths.data, mask & ~through)
 
 
-def _holds(folder: Path, landing: Place) -> bool:
+def _holds(folder: Path, landing: AnyPath) -> bool:
     return not is_object(landing) and landing.is_relative_to(folder)
 
 
-def _inside(place: Path) -> Iterator[Path]:
-    for folder, _, files in os.walk(place, topdown=False):
+def _inside(path: Path) -> Iterator[Path]:
+    for folder, _, files in os.walk(path, topdown=False):
         yield from (Path(folder) / name for name in files)
         yield Path(folder)
 
 
-def _is_too_open(place: Path, mask: int) -> bool:
-    return not place.is_symlink() and bool(place.stat().st_mode & mask)
+def _is_too_open(path: Path, mask: int) -> bool:
+    return not path.is_symlink() and bool(path.stat().st_mode & mask)
 
 
-def _close(place: Path, mask: int) -> None:
-    if _is_too_open(place, mask):
-        place.chmod(place.stat().st_mode & 0o7777 & ~mask)
+def _close(path: Path, mask: int) -> None:
+    if _is_too_open(path, mask):
+        path.chmod(path.stat().st_mode & 0o7777 & ~mask)

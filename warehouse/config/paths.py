@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from warehouse.storage import object_store
-from warehouse.storage.object_store import Place, is_object
+from warehouse.storage.object_store import AnyPath, is_object
 
 if TYPE_CHECKING:
     from warehouse.config.settings import Settings
@@ -25,9 +25,9 @@ class DataPaths:
     """The layout of the data folder, and what of it lies elsewhere."""
 
     data: Path
-    lake_elsewhere: Place | None = None
-    published_elsewhere: Place | None = None
-    exports_elsewhere: Place | None = None
+    lake_elsewhere: AnyPath | None = None
+    published_elsewhere: AnyPath | None = None
+    exports_elsewhere: AnyPath | None = None
 
     @classmethod
     def of(cls, settings: "Settings") -> "DataPaths":
@@ -38,7 +38,7 @@ class DataPaths:
         return self.data / "ledger.sqlite"
 
     @property
-    def lake(self) -> Place:
+    def lake(self) -> AnyPath:
         return self.data / "lake" if self.lake_elsewhere is None else self.lake_elsewhere
 
     @property
@@ -99,7 +99,7 @@ class DataPaths:
         return self.data / "published" if elsewhere is None or is_object(elsewhere) else elsewhere
 
     @property
-    def published_store(self) -> Place | None:
+    def published_store(self) -> AnyPath | None:
         """Where in an object store what is published lies for those who read it; None where they read it on the disk."""
         elsewhere = self.published_elsewhere
         return elsewhere if elsewhere is not None and is_object(elsewhere) else None
@@ -128,7 +128,7 @@ class DataPaths:
         return self.published / "audits"
 
     @property
-    def exports(self) -> Place:
+    def exports(self) -> AnyPath:
         return self.data / "exports" if self.exports_elsewhere is None else self.exports_elsewhere
 
     @property
@@ -147,41 +147,41 @@ class DataPaths:
     def has_lake(self) -> bool:
         return bool(object_store.listed(self.lake)) if is_object(self.lake) else self.lake.is_dir()
 
-    def key_of(self, place: Place) -> Path:
+    def key_of(self, path: AnyPath) -> Path:
         """A file of lake or quarantine as the ledger names it, wherever the lake lies."""
         for name, root in (("lake", self.lake), ("quarantine", self.quarantine)):
-            if is_object(place) == is_object(root) and place.is_relative_to(root):
-                return Path(name) / place.relative_to(root)
-        raise ValueError(f"{place} is no file of lake or quarantine")
+            if is_object(path) == is_object(root) and path.is_relative_to(root):
+                return Path(name) / path.relative_to(root)
+        raise ValueError(f"{path} is no file of lake or quarantine")
 
-    def path_from_key(self, name: Path) -> Place:
+    def path_from_key(self, name: Path) -> AnyPath:
         """Where the file of lake or quarantine lies that the ledger names so."""
         first, *others = name.parts
         return {"lake": self.lake, "quarantine": self.quarantine}[first].joinpath(*others)
 
-    def temp_path(self, place: Place, by: str = "") -> Path:
+    def temp_path(self, path: AnyPath, by: str = "") -> Path:
         """Where a file is written before it is put in place: beside it, or on the disk for an object store. What is written
         `by` one is never what another writes, who may still be at it.
         """
-        if is_object(place):
+        if is_object(path):
             self.transfers.mkdir(parents=True, exist_ok=True)
-            return self.transfers / f"{by or secrets.token_hex(6)}-{place.name}"
-        return place.with_name(f".{by}-{place.name}.tmp" if by else f".{place.name}.tmp")
+            return self.transfers / f"{by or secrets.token_hex(6)}-{path.name}"
+        return path.with_name(f".{by}-{path.name}.tmp" if by else f".{path.name}.tmp")
 
     @contextmanager
-    def local_copy(self, place: Place, tag: str | None = None) -> Iterator[Path]:
+    def local_copy(self, path: AnyPath, tag: str | None = None) -> Iterator[Path]:
         """A file on the disk that holds what lies at a place: itself, or a copy of an object for as long as it is needed.
 
         Raises:
             FileNotFoundError: it is not there.
             object_store.ObjectChanged: it is no longer the object with this tag.
         """
-        if not is_object(place):
-            yield place
+        if not is_object(path):
+            yield path
             return
-        copy = self.temp_path(place)
+        copy = self.temp_path(path)
         try:
-            object_store.fetch(place, copy, tag)
+            object_store.fetch(path, copy, tag)
             yield copy
         finally:
             copy.unlink(missing_ok=True)

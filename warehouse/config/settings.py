@@ -25,7 +25,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.enums import ConversionRateDenominator, Log
-from warehouse.storage.object_store import SCHEME, Place, is_object, path_of
+from warehouse.storage.object_store import SCHEME, AnyPath, is_object, path_of
 
 PROJECT = Path(__file__).resolve().parents[2]
 PREFIX = "SENDMART_"
@@ -58,7 +58,7 @@ def _from_project(path: Path) -> Path:
     return folder
 
 
-def _folder_or_prefix(value: str | Path) -> Place:
+def _folder_or_prefix(value: str | Path) -> AnyPath:
     if str(value).startswith(SCHEME):
         return path_of(value)
     if _ADDRESS.match(str(value)):
@@ -291,7 +291,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _each_prefix_for_itself(self) -> Self:
         prefixes = [
-            place for place in (self.landing, self.lake, self.published, self.exports) if place and is_object(place)
+            path for path in (self.landing, self.lake, self.published, self.exports) if path and is_object(path)
         ]
         for one, other in permutations(prefixes, 2):
             if one.is_relative_to(other):

@@ -37,19 +37,19 @@ def copy_with_changes(connection: duckdb.DuckDBPyConnection, old: str, file: Pat
     try:
         for schema, table, comment in tables(connection, old):
             columns = change(schema, table, columns_of(connection, old, schema, table))
-            place = f'written_anew."{schema}"."{table}"'
+            path = f'written_anew."{schema}"."{table}"'
             definition = ", ".join(
                 f'"{column.name}" {column.sql_type}{"" if column.is_nullable else " not null"}' for column in columns
             )
             connection.execute(f'create schema if not exists written_anew."{schema}"')
-            connection.execute(f"create table {place} ({definition})")
+            connection.execute(f"create table {path} ({definition})")
             values = ", ".join(column.value for column in columns)
-            connection.execute(f'insert into {place} select {values} from {old}."{schema}"."{table}"')
+            connection.execute(f'insert into {path} select {values} from {old}."{schema}"."{table}"')
             if comment:
-                connection.execute(f"comment on table {place} is {literal(comment)}")
+                connection.execute(f"comment on table {path} is {literal(comment)}")
             for column in columns:
                 if column.comment:
-                    connection.execute(f'comment on column {place}."{column.name}" is {literal(column.comment)}')
+                    connection.execute(f'comment on column {path}."{column.name}" is {literal(column.comment)}')
         connection.execute("checkpoint written_anew")
     finally:
         connection.execute("detach written_anew")

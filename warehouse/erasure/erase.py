@@ -39,7 +39,7 @@ from warehouse.ledger import Ledger
 from warehouse.privacy.tombstones import CONTACT, ERASED_RAW_ROW, NUMBER, ErasureIndex
 from warehouse.storage.atomic import atomic_replace, exists, names_in, remove
 from warehouse.storage.checksums import hash_of
-from warehouse.storage.object_store import Place, is_object
+from warehouse.storage.object_store import AnyPath, is_object
 from warehouse.transform import spark
 
 Standing = dict[str, dict[str, str]]
@@ -70,7 +70,7 @@ def erase_contacts(settings: Settings, paths: DataPaths, ledger: Ledger, erasure
             "published builds": sum(_erase_build(connection, names, erasure_index) for names in builds),
             "exports": sum(_erase_export(connection, paths, file, erasure_index) for file in _exports(paths)),
             "spreadsheets (deleted)": sum(
-                _erase_spreadsheet(connection, paths, place, erasure_index) for place in _spreadsheets(paths)
+                _erase_spreadsheet(connection, paths, path, erasure_index) for path in _spreadsheets(paths)
             ),
             "audit pages": sum(_erase_page(paths, page, erasure_index) for page in sorted(paths.audits.glob("*.html"))),
         }
@@ -220,14 +220,14 @@ def _batches(file: Path) -> Iterable[pl.DataFrame]:
 def _rewrite(
     paths: DataPaths,
     ledger: Ledger,
-    place: Place,
+    path: AnyPath,
     schema: dict[str, pl.DataType],
     change: Callable[[pl.DataFrame], pl.DataFrame],
 ) -> None:
     """Writes a file of lake or quarantine anew, its rows in their order."""
-    writer = lake_tables.RowWriter(place, paths.temp_path(place), schema, None)
+    writer = lake_tables.RowWriter(path, paths.temp_path(path), schema, None)
     try:
-        with paths.local_copy(place) as file:
+        with paths.local_copy(path) as file:
             writer.header = lake_tables.header_of(file) or ()
             for rows in _batches(file):
                 late = [pl.lit(None, kind).alias(name) for name, kind in schema.items() if name not in rows.columns]
@@ -236,7 +236,7 @@ def _rewrite(
         writer.discard()
         raise
     # Forgotten first: killed in between, it is held to neither the old content nor the new.
-    ledger.forget_contents([paths.key_of(place)])
+    ledger.forget_contents([paths.key_of(path)])
     ledger.record_checksums({paths.key_of(written): content for written, content in writer.finish().commit().items()})
 
 
@@ -335,12 +335,12 @@ def _erase_build(connection: duckdb.DuckDBPyConnection, names: list[Path], erasu
 _OF_CONTACTS = [report for report in ON_REQUEST if "contact_id" in {column.name for column in marts.columns(report)}]
 
 
-def _exports(paths: DataPaths) -> list[Place]:
+def _exports(paths: DataPaths) -> list[AnyPath]:
     folders = [paths.exports / report for report in _OF_CONTACTS]
     return [folder / name for folder in folders for name in names_in(folder) if _EXPORT.fullmatch(name)]
 
 
-def _spreadsheets(paths: DataPaths) -> list[Place]:
+def _spreadsheets(paths: DataPaths) -> list[AnyPath]:
     return [
         paths.exports / report / name
         for report in _OF_CONTACTS
@@ -350,11 +350,11 @@ def _spreadsheets(paths: DataPaths) -> list[Place]:
 
 
 def _erase_spreadsheet(
-    connection: duckdb.DuckDBPyConnection, paths: DataPaths, place: Place, erasure_index: ErasureIndex
+    connection: duckdb.DuckDBPyConnection, paths: DataPaths, path: AnyPath, erasure_index: ErasureIndex
 ) -> int:
     """Deletes a spreadsheet that holds the erased, or that nobody can look into since another program saved it."""
     found: dict[str, set[str]] = {"contact_id": set(), "mobile_number": set(), NUMBER_HASH: set()}
-    with paths.local_copy(place) as file:
+    with paths.local_copy(path) as file:
         try:
             for column, text in xlsx.texts(file):
                 if column in found:
@@ -366,8 +366,8 @@ def _erase_spreadsheet(
                 del found["mobile_number"]
             holds_erased = any(_is_any_erased(connection, column, found[column], erasure_index) for column in found)
     if holds_erased:
-        remove(place)
-        remove(place.with_suffix(".json"))
+        remove(path)
+        remove(path.with_suffix(".json"))
     return int(holds_erased)
 
 
@@ -379,17 +379,17 @@ def _is_any_erased(
 
 
 def _erase_export(
-    connection: duckdb.DuckDBPyConnection, paths: DataPaths, place: Place, erasure_index: ErasureIndex
+    connection: duckdb.DuckDBPyConnection, paths: DataPaths, path: AnyPath, erasure_index: ErasureIndex
 ) -> int:
-    with paths.local_copy(place) as file:
-        return _erase_csv(connection, paths, place, file, erasure_index)
+    with paths.local_copy(path) as file:
+        return _erase_csv(connection, paths, path, file, erasure_index)
 
 
 def _erase_csv(
-    connection: duckdb.DuckDBPyConnection, paths: DataPaths, place: Place, file: Path, erasure_index: ErasureIndex
+    connection: duckdb.DuckDBPyConnection, paths: DataPaths, path: AnyPath, file: Path, erasure_index: ErasureIndex
 ) -> int:
     """Writes an export, at hand as `file`, anew, its rows in their order; what its `.json` says of it follows."""
-    report = place.parent.name
+    report = path.parent.name
     header, is_spreadsheet = _form_of(file, report)
     kinds = ", ".join(f"{literal(name)}: 'varchar'" for name in header)
     relation = (
@@ -405,17 +405,17 @@ def _erase_csv(
     exchanged = _exchanged(standing, erasure_index, lambda number: f"'{number}" if is_spreadsheet else number)
     cells = ", ".join(f"{exchanged.get(name, name)} as {name}" for name in header)
     quoting = f", force_quote ({', '.join(_texts(report, header))})" if is_spreadsheet else ""
-    temp_path = paths.temp_path(place)
+    temp_path = paths.temp_path(path)
     connection.execute(
         f"copy (select {cells} from {relation}) to {literal(temp_path)}"
         f" (format csv, header, delimiter ',', quote '\"', escape '\"', nullstr ''{quoting})"
     )
-    described = place.with_suffix(".json")
+    described = path.with_suffix(".json")
     if exists(described):
         with paths.local_copy(described) as telling:
             told = json.loads(telling.read_text(encoding="utf-8")) | {"sha256": hash_of(temp_path)}
         _put_text(paths, described, json.dumps(told, indent=2, ensure_ascii=False) + "\n")
-    atomic_replace(temp_path, place)
+    atomic_replace(temp_path, path)
     return 1
 
 
@@ -442,7 +442,7 @@ def _erase_page(paths: DataPaths, page: Path, erasure_index: ErasureIndex) -> in
     return 1
 
 
-def _put_text(paths: DataPaths, place: Place, text: str) -> None:
-    temp_path = paths.temp_path(place)
+def _put_text(paths: DataPaths, path: AnyPath, text: str) -> None:
+    temp_path = paths.temp_path(path)
     temp_path.write_text(text, encoding="utf-8")
-    atomic_replace(temp_path, place)
+    atomic_replace(temp_path, path)

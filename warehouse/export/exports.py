@@ -36,7 +36,7 @@ from warehouse.export.changed_campaigns import NO_CAMPAIGN, Scope, scope_of
 from warehouse.ledger import Ledger, now
 from warehouse.publish.masking import is_masked
 from warehouse.storage.atomic import atomic_replace, names_in, remove
-from warehouse.storage.object_store import Place, is_object
+from warehouse.storage.object_store import AnyPath, is_object
 
 REPORTS = ("campaign_metrics", "campaign_overview", "delivery_status", "skip_reasons", "attributed_unsubscribes")
 """Those that are exported after each publication."""
@@ -177,7 +177,7 @@ def _export(
     # One `.json` describes one file, whatever its format.
     while {f"{(name := f'{stem}_{exported_at.strftime(_MOMENT)}')}.{of}" for of in ("json", *FileFormat)} & there:
         exported_at += timedelta(seconds=1)
-    place = folder / f"{name}.{file_format}"
+    path = folder / f"{name}.{file_format}"
     temp_path = paths.temp_path(folder / f"{report}.{file_format}")
     temp_path.parent.mkdir(parents=True, exist_ok=True)
     if scope.changed is not None:
@@ -194,7 +194,7 @@ def _export(
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     told = Export(
         report=report,
-        file=place.name,
+        file=path.name,
         build_id=build_id,
         exported_at=exported_at.isoformat().replace("+00:00", "Z"),
         rows=rows,
@@ -205,8 +205,8 @@ def _export(
     described = paths.temp_path(folder / f"{report}.json")
     described.write_text(json.dumps(asdict(told), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     # The description first: an export that is there is described.
-    atomic_replace(described, place.with_suffix(".json"))
-    atomic_replace(temp_path, place)
+    atomic_replace(described, path.with_suffix(".json"))
+    atomic_replace(temp_path, path)
     return told, exported_at
 
 
@@ -321,8 +321,8 @@ def prune(paths: DataPaths, retention_days: int, at: datetime | None = None) -> 
     return deleted
 
 
-def _is_a_file(place: Place) -> bool:
-    return is_object(place) or stat.S_ISREG(place.lstat().st_mode)
+def _is_a_file(path: AnyPath) -> bool:
+    return is_object(path) or stat.S_ISREG(path.lstat().st_mode)
 
 
 def moment_of(report: str, name: str) -> datetime | None:

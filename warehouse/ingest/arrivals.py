@@ -88,7 +88,7 @@ def unbuilt(ledger: Ledger) -> Arrival | None:
     if last and last.outcome == "failed" and last.finished_at >= noted_at:
         return None
     days = {
-        (change.log, date.fromisoformat(PurePath(change.place).parent.name.removeprefix("log_date=")))
+        (change.log, date.fromisoformat(PurePath(change.path).parent.name.removeprefix("log_date=")))
         for change in ledger.open_changes()
     }
     return Arrival(LAKE, str(number), frozenset(days))

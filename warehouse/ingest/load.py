@@ -22,9 +22,9 @@ from warehouse.landing.scan import LandingFile
 from warehouse.ledger import Ledger, LoadedFile, now
 from warehouse.privacy.tombstones import ErasureIndex
 from warehouse.storage.checksums import Checksum
-from warehouse.storage.object_store import Place
+from warehouse.storage.object_store import AnyPath
 
-PUT_IN_PLACE_AT_A_TIME = 16
+COMMIT_THREADS = 16
 
 
 def load(
@@ -62,24 +62,24 @@ def _take(paths: DataPaths, ledger: Ledger, drafts: StagedBatch) -> list[LoadedF
         if drafts.found_numbers:
             ledger.record_erased_numbers(drafts.found_numbers)
         unchanged = [draft for draft in drafts.files if not _has_changed(draft)]
-        return _put_in_place(paths, ledger, unchanged) if unchanged else []
+        return _commit(paths, ledger, unchanged) if unchanged else []
     finally:
         for draft in drafts.files:
             draft.discard()  # of what is in place, nothing is left aside
 
 
-def _put_in_place(paths: DataPaths, ledger: Ledger, drafts: list[StagedFile]) -> list[LoadedFile]:
+def _commit(paths: DataPaths, ledger: Ledger, drafts: list[StagedFile]) -> list[LoadedFile]:
     change_feed.note(paths, ledger, [draft.file for draft in drafts])
     # Side by side: one after the other, the files of a batch would each wait for the disk.
     written = [one for draft in drafts for one in (draft.accepted, draft.rejected)]
-    contents: dict[Place, Checksum] = {}
-    with ThreadPoolExecutor(PUT_IN_PLACE_AT_A_TIME) as threads:
+    contents: dict[AnyPath, Checksum] = {}
+    with ThreadPoolExecutor(COMMIT_THREADS) as threads:
         for content in threads.map(lake_tables.StagedParquet.commit, written):
             contents |= content
     loaded = [_loaded(draft) for draft in drafts]
     ledger.record_files(
         zip(loaded, (draft.stamp for draft in drafts), strict=True),
-        {paths.key_of(place): content for place, content in contents.items()},
+        {paths.key_of(path): content for path, content in contents.items()},
     )
     return loaded
 

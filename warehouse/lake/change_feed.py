@@ -29,7 +29,7 @@ from warehouse.landing.scan import LandingFile
 from warehouse.ledger import Change, Ledger
 from warehouse.storage.atomic import remove, sync_file, sync_folder
 from warehouse.storage.checksums import Checksum
-from warehouse.storage.object_store import Place, is_object
+from warehouse.storage.object_store import AnyPath, is_object
 
 SCHEMA = "changes"
 
@@ -40,35 +40,35 @@ def note(paths: DataPaths, ledger: Ledger, files: Iterable[LandingFile]) -> None
     """Notes that the lake's files of these log files are about to be replaced, or taken away."""
     noted = ledger.contents()
     files = list(files)
-    there = lake_tables.existing(lake_tables.place(paths.lake, file) for file in files)
+    there = lake_tables.existing(lake_tables.path_of(paths.lake, file) for file in files)
     changes = []
     for file in files:
-        place = lake_tables.place(paths.lake, file)
-        kept = _kept_aside(paths, file.log, place) if place in there else None
-        content = noted.get(paths.key_of(place))
+        path = lake_tables.path_of(paths.lake, file)
+        kept = _kept_aside(paths, file.log, path) if path in there else None
+        content = noted.get(paths.key_of(path))
         if kept and content and Checksum.of(kept) != content:
-            log.warning("%s is damaged, and is replaced: everything is built in full", place)
+            log.warning("%s is damaged, and is replaced: everything is built in full", path)
             ledger.forget_built_from(ledger.built_from())
-            remove(place)
+            remove(path)
             remove(kept)
             kept = None
-        changes.append((file, place.relative_to(paths.lake), kept and kept.relative_to(paths.changes)))
+        changes.append((file, path.relative_to(paths.lake), kept and kept.relative_to(paths.changes)))
     ledger.record_changes(changes)
 
 
-def _kept_aside(paths: DataPaths, log: Log, place: Place) -> Path:
+def _kept_aside(paths: DataPaths, log: Log, path: AnyPath) -> Path:
     """Where a file of the lake stays, on the disk, to be read when another has taken its place."""
-    kept = paths.changes / log / f"{place.stem}-{secrets.token_hex(6)}.parquet"
+    kept = paths.changes / log / f"{path.stem}-{secrets.token_hex(6)}.parquet"
     kept.parent.mkdir(parents=True, exist_ok=True)
-    if is_object(place):
-        with paths.local_copy(place) as copy:
+    if is_object(path):
+        with paths.local_copy(path) as copy:
             sync_file(copy)
             copy.replace(kept)
     else:
         try:
-            os.link(place, kept)
+            os.link(path, kept)
         except OSError:  # not every file system has hard links
-            shutil.copyfile(place, kept)
+            shutil.copyfile(path, kept)
             sync_file(kept)
     sync_folder(kept.parent)
     return kept
@@ -81,7 +81,7 @@ def show(connection: duckdb.DuckDBPyConnection, database: str, paths: DataPaths,
     connection.execute(f"create schema if not exists {database}.{SCHEMA}")
     for log in Log:
         of_log = [change for change in changes if change.log == log]
-        added = sorted({paths.lake / change.place for change in of_log})
+        added = sorted({paths.lake / change.path for change in of_log})
         removed = [paths.changes / change.replaced for change in of_log if change.replaced]
         connection.execute(
             f"create or replace view {database}.{SCHEMA}.{log} as"
@@ -89,7 +89,7 @@ def show(connection: duckdb.DuckDBPyConnection, database: str, paths: DataPaths,
         )
 
 
-def _rows(paths: DataPaths, log: Log, files: Iterable[Place], change: str) -> str:
+def _rows(paths: DataPaths, log: Log, files: Iterable[AnyPath], change: str) -> str:
     # With the lake's empty file, there is always one to tell the columns and their types.
     files = [lake_tables.empty_file(paths, log), *files]
     there = lake_tables.existing(files)

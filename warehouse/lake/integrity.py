@@ -25,7 +25,7 @@ from warehouse.ledger import IN_FLIGHT, Ledger, LoadedFile
 from warehouse.storage import object_store
 from warehouse.storage.atomic import remove
 from warehouse.storage.checksums import Checksum
-from warehouse.storage.object_store import Place, is_object
+from warehouse.storage.object_store import AnyPath, is_object
 
 log = logging.getLogger("sendmart")
 
@@ -40,11 +40,11 @@ class DamagedFile:
     log: Log
     log_date: date
     source_file: str
-    place: Path
+    path: Path
     found: str
 
     def __str__(self) -> str:
-        return f"{self.place} (of {self.log}/{self.source_file}, log date {self.log_date}) {self.found}"
+        return f"{self.path} (of {self.log}/{self.source_file}, log date {self.log_date}) {self.found}"
 
 
 class LakeDamaged(Exception):
@@ -64,26 +64,26 @@ def damaged(paths: DataPaths, ledger: Ledger, of_log: Log | None = None, *, cont
 
     def looked_at(one: tuple[LoadedFile, Path, int]) -> DamagedFile | None:
         file, name, rows = one
-        place = paths.path_from_key(name)
-        size = in_store.get(name) if is_object(place) else _size(place)
-        fault = _fault(paths, place, size, noted.get(name), rows, contents)
+        path = paths.path_from_key(name)
+        size = in_store.get(name) if is_object(path) else _size(path)
+        fault = _fault(paths, path, size, noted.get(name), rows, contents)
         return DamagedFile(file.log, file.log_date, file.source_file, name, fault) if fault else None
 
     if contents and is_object(paths.lake):
         # Side by side: one after the other, each would wait for the store.
         with ThreadPoolExecutor(FETCHED_AT_A_TIME) as threads:
-            return [found for found in threads.map(looked_at, _places(ledger, of_log)) if found]
-    return [found for found in map(looked_at, _places(ledger, of_log)) if found]
+            return [found for found in threads.map(looked_at, _data_files(ledger, of_log)) if found]
+    return [found for found in map(looked_at, _data_files(ledger, of_log)) if found]
 
 
-def _places(ledger: Ledger, of_log: Log | None) -> Iterable[tuple[LoadedFile, Path, int]]:
+def _data_files(ledger: Ledger, of_log: Log | None) -> Iterable[tuple[LoadedFile, Path, int]]:
     """The files that must be there, by what was taken, and how many rows are in each."""
     for file in ledger.files(of_log):
         # A file that is being taken may hold the old or the new: it is taken again.
         if file.sha256 != IN_FLIGHT:
             for root, rows in (("lake", file.accepted), ("quarantine", file.rejected)):
                 if rows:
-                    yield file, lake_tables.place(Path(root), file), rows
+                    yield file, lake_tables.path_of(Path(root), file), rows
 
 
 def _sizes_in_store(paths: DataPaths, of_log: Log | None) -> dict[Path, int]:
@@ -102,7 +102,7 @@ def _size(file: Path) -> int | None:
 
 
 def _fault(
-    paths: DataPaths, place: Place, size: int | None, noted: Checksum | None, rows: int, contents: bool
+    paths: DataPaths, path: AnyPath, size: int | None, noted: Checksum | None, rows: int, contents: bool
 ) -> str | None:
     try:
         if size is None:
@@ -110,7 +110,7 @@ def _fault(
         if noted is not None and size != noted.size:
             return f"has {size:,} bytes, and {noted.size:,} were written"
         if contents:
-            with paths.local_copy(place) as file:
+            with paths.local_copy(path) as file:
                 if noted is not None and Checksum.of(file) != noted:
                     return "holds other bytes than were written: its SHA-256 is another"
                 if noted is None and _rows(file) != rows:
@@ -133,10 +133,10 @@ def record_unknown(paths: DataPaths, ledger: Ledger, of_log: Log) -> None:
     """Notes what files hold of which nothing was noted so far, and that were found to be whole."""
     noted = ledger.contents()
     found = {}
-    for _, place, _ in _places(ledger, of_log):
-        if place not in noted:
-            with suppress(FileNotFoundError), paths.local_copy(paths.path_from_key(place)) as file:
-                found[place] = Checksum.of(file)
+    for _, path, _ in _data_files(ledger, of_log):
+        if path not in noted:
+            with suppress(FileNotFoundError), paths.local_copy(paths.path_from_key(path)) as file:
+                found[path] = Checksum.of(file)
     if found:
         ledger.record_checksums(found)
 
@@ -147,6 +147,6 @@ def delete_damaged(paths: DataPaths, ledger: Ledger, files: Iterable[DamagedFile
     """
     for file in files:
         log.warning("%s; it is taken from the landing zone again", file)
-        if file.place.parts[0] == "lake":
+        if file.path.parts[0] == "lake":
             ledger.forget_built_from(ledger.built_from())
-        remove(paths.path_from_key(file.place))
+        remove(paths.path_from_key(file.path))

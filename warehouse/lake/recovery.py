@@ -28,7 +28,7 @@ from warehouse.landing.scan import FileStat, LandingFile
 from warehouse.ledger import IN_FLIGHT, NOT_KNOWN, Ledger, LoadedFile, now
 from warehouse.storage.atomic import names_in, remove
 from warehouse.storage.checksums import Checksum
-from warehouse.storage.object_store import Place
+from warehouse.storage.object_store import AnyPath
 
 log = logging.getLogger("sendmart")
 
@@ -38,27 +38,27 @@ _NO_STAMP = FileStat(0, 0, 0, 0, 0)
 
 def clear(paths: DataPaths, ledger: Ledger, of_log: Log, in_landing: Iterable[LandingFile]) -> None:
     """Makes good what is left of a log: to be called where no load is under way, and before the next."""
-    noted = {lake_tables.place(Path(), file): file for file in ledger.files(of_log)}
-    to_be_taken = {lake_tables.place(Path(), file) for file in in_landing}
-    unsettled = {place for place, file in noted.items() if file.sha256 == IN_FLIGHT}
+    noted = {lake_tables.path_of(Path(), file): file for file in ledger.files(of_log)}
+    to_be_taken = {lake_tables.path_of(Path(), file) for file in in_landing}
+    unsettled = {path for path, file in noted.items() if file.sha256 == IN_FLIGHT}
     empty = lake_tables.empty_file(paths, of_log).relative_to(paths.lake)
     shutil.rmtree(paths.transfers, ignore_errors=True)
     for root in (paths.lake, paths.quarantine):
         for name in names_in(root / of_log):
-            place = Path(of_log) / name
+            path = Path(of_log) / name
             if _ASIDE.fullmatch(name):
-                remove(root / place)
-            elif lake_tables.IN_PLACE.fullmatch(name) and place not in noted and place != empty:
-                unsettled.add(place)
-    for place in sorted(unsettled - to_be_taken):
-        _note_as_it_lies(paths, ledger, of_log, place, noted.get(place))
+                remove(root / path)
+            elif lake_tables.DATA_FILE.fullmatch(name) and path not in noted and path != empty:
+                unsettled.add(path)
+    for path in sorted(unsettled - to_be_taken):
+        _note_as_it_lies(paths, ledger, of_log, path, noted.get(path))
 
 
-def _note_as_it_lies(paths: DataPaths, ledger: Ledger, of_log: Log, place: Path, noted: LoadedFile | None) -> None:
-    there = lake_tables.existing(root / place for root in (paths.lake, paths.quarantine))
+def _note_as_it_lies(paths: DataPaths, ledger: Ledger, of_log: Log, path: Path, noted: LoadedFile | None) -> None:
+    there = lake_tables.existing(root / path for root in (paths.lake, paths.quarantine))
     with ExitStack() as copies:
         files = {one: copies.enter_context(paths.local_copy(one)) for one in there}
-        loaded = _as_it_lies(paths, of_log, place, noted, files)
+        loaded = _as_it_lies(paths, of_log, path, noted, files)
         log.warning(
             "%s/%s is gone from the landing zone, and was not noted when it was taken: noted as the lake holds it,"
             " %d rows accepted, %d quarantined", of_log, loaded.source_file, loaded.accepted, loaded.rejected,
@@ -68,11 +68,11 @@ def _note_as_it_lies(paths: DataPaths, ledger: Ledger, of_log: Log, place: Path,
 
 
 def _as_it_lies(
-    paths: DataPaths, of_log: Log, place: Path, noted: LoadedFile | None, files: Mapping[Place, Path]
+    paths: DataPaths, of_log: Log, path: Path, noted: LoadedFile | None, files: Mapping[AnyPath, Path]
 ) -> LoadedFile:
     """What the files of lake and quarantine, each at hand on the disk, say of the log file that they came from."""
-    accepted, rejected = paths.lake / place, paths.quarantine / place
-    log_date = date.fromisoformat(place.parent.name.removeprefix("log_date="))
+    accepted, rejected = paths.lake / path, paths.quarantine / path
+    log_date = date.fromisoformat(path.parent.name.removeprefix("log_date="))
     try:
         rows = {one: pq.read_metadata(file).num_rows for one, file in files.items()}
         source_file = noted.source_file if noted else _source_file(next(iter(files.values())))

@@ -32,7 +32,7 @@ from warehouse.duckdb_tools.sql import literal
 from warehouse.landing.scan import LandingFile
 from warehouse.storage.atomic import atomic_replace, names_in, remove
 from warehouse.storage.checksums import Checksum
-from warehouse.storage.object_store import Place, is_object
+from warehouse.storage.object_store import AnyPath, is_object
 
 ROW_GROUP_ROWS = 122_880
 """DuckDB reads a row group per thread; this is the size it writes itself."""
@@ -40,7 +40,7 @@ ROW_GROUP_ROWS = 122_880
 DICTIONARY_SAMPLE_ROWS = 10_000
 RAW_ROW_BYTES = 64 << 10
 _HEADER = "sendmart.header"
-IN_PLACE = re.compile(r"log_date=[^/]+/[^./][^/]*\.parquet")
+DATA_FILE = re.compile(r"log_date=[^/]+/[^./][^/]*\.parquet")
 LINEAGE = {"source_file": pl.String(), "row_number": pl.Int64()}
 QUARANTINE_SCHEMA = {
     "source_file": pl.String(),
@@ -55,7 +55,7 @@ def lake_schema(log: Log) -> dict[str, pl.DataType]:
     return {column.name: column.read_as.dtype for column in COLUMNS[log]} | LINEAGE
 
 
-def partition(root: Place, log: Log, log_date: str) -> Place:
+def partition(root: AnyPath, log: Log, log_date: str) -> AnyPath:
     return root / log / f"log_date={log_date}"
 
 
@@ -67,7 +67,7 @@ class LogFile(Protocol):
     source_file: str
 
 
-def place(root: Place, file: LogFile) -> Place:
+def path_of(root: AnyPath, file: LogFile) -> AnyPath:
     """Where the rows of a log file lie: named after it, and told apart from every other by a hash."""
     return partition(root, file.log, file.log_date.isoformat()) / f"{file_name(file.source_file)}.parquet"
 
@@ -88,21 +88,21 @@ def _arrow_schema(columns: tuple[tuple[str, pl.DataType], ...]) -> pa.Schema:
 class StagedParquet:
     """The rows of one log file, all of them, where they were written aside; with no rows there is no file, and no content."""
 
-    place: Place
+    path: AnyPath
     temp_path: Path
     rows: int = 0
     content: Checksum | None = None
 
-    def commit(self) -> dict[Place, Checksum]:
+    def commit(self) -> dict[AnyPath, Checksum]:
         """Puts what was written in place of what was there; with no rows, takes away what was there.
 
         Gives what the file now holds, by its path.
         """
         if self.content is None:
-            remove(self.place)
+            remove(self.path)
             return {}
-        atomic_replace(self.temp_path, self.place)
-        return {self.place: self.content}
+        atomic_replace(self.temp_path, self.path)
+        return {self.path: self.content}
 
     def discard(self) -> None:
         """Forgets what was written; what was there before stays."""
@@ -112,8 +112,8 @@ class StagedParquet:
 class RowWriter:
     """Writes the rows of one log file aside, to be put in place as a whole, or not at all."""
 
-    def __init__(self, place: Place, temp_path: Path, schema: dict[str, pl.DataType], order_by: str | None) -> None:
-        self._place = place
+    def __init__(self, path: AnyPath, temp_path: Path, schema: dict[str, pl.DataType], order_by: str | None) -> None:
+        self._path = path
         self._aside = temp_path
         self._schema = _arrow_schema(tuple(schema.items()))
         self._columns = list(schema)
@@ -146,10 +146,10 @@ class RowWriter:
     def finish(self) -> StagedParquet:
         """No more rows come: the file written aside is held open no longer."""
         if self._writer is None:
-            return StagedParquet(self._place, self._aside)
+            return StagedParquet(self._path, self._aside)
         if self._written is None:
             self._close()
-            self._written = StagedParquet(self._place, self._aside, self.rows, Checksum.of(self._aside))
+            self._written = StagedParquet(self._path, self._aside, self.rows, Checksum.of(self._aside))
         return self._written
 
     def discard(self) -> None:
@@ -173,43 +173,43 @@ def _repetitive_columns(rows: pl.DataFrame) -> list[str]:
 
 
 def accepted_writer(paths: DataPaths, file: LandingFile, by: str) -> RowWriter:
-    accepted = place(paths.lake, file)
+    accepted = path_of(paths.lake, file)
     return RowWriter(accepted, paths.temp_path(accepted, by), lake_schema(file.log), EVENT_TIME[file.log])
 
 
 def rejected_writer(paths: DataPaths, file: LandingFile, by: str) -> RowWriter:
-    rejected = place(paths.quarantine, file)
+    rejected = path_of(paths.quarantine, file)
     return RowWriter(rejected, paths.temp_path(rejected, by), QUARANTINE_SCHEMA, None)
 
 
 def discard_aside(paths: DataPaths, file: LandingFile, by: str) -> None:
     """Forgets what was written aside of a log file by a process that is gone."""
     for root in (paths.lake, paths.quarantine):
-        paths.temp_path(place(root, file), by).unlink(missing_ok=True)
+        paths.temp_path(path_of(root, file), by).unlink(missing_ok=True)
 
 
-def files(root: Place, log: Log) -> list[Place]:
+def files(root: AnyPath, log: Log) -> list[AnyPath]:
     """The files of a log in lake or quarantine, in the order of their log dates."""
-    return [root / log / name for name in names_in(root / log) if IN_PLACE.fullmatch(name)]
+    return [root / log / name for name in names_in(root / log) if DATA_FILE.fullmatch(name)]
 
 
-def header_of(place: Path) -> list[str] | None:
+def header_of(path: Path) -> list[str] | None:
     """The columns of the log file that rows in quarantine came from, in its order; None where they need none."""
-    metadata = pq.read_metadata(place).metadata or {}
+    metadata = pq.read_metadata(path).metadata or {}
     header = metadata.get(_HEADER.encode())
     return json.loads(header) if header else None
 
 
-def existing(places: Iterable[Place]) -> set[Place]:
+def existing(candidates: Iterable[AnyPath]) -> set[AnyPath]:
     """Which of these files there are; of an object store, by one listing for all of a log date."""
-    places = list(places)
-    there = {place for place in places if not is_object(place) and place.exists()}
-    for folder in {place.parent for place in places if is_object(place)}:
+    candidates = list(candidates)
+    there = {path for path in candidates if not is_object(path) and path.exists()}
+    for folder in {path.parent for path in candidates if is_object(path)}:
         there |= {folder / name for name in names_in(folder)}
-    return there & set(places)
+    return there & set(candidates)
 
 
-def empty_file(paths: DataPaths, log: Log) -> Place:
+def empty_file(paths: DataPaths, log: Log) -> AnyPath:
     """A file of the lake that holds nothing but the columns of a log."""
     return partition(paths.lake, log, "1970-01-01") / "empty.parquet"
 
@@ -228,7 +228,7 @@ def ensure_lake(paths: DataPaths) -> None:
             atomic_replace(temp_path, empty)
 
 
-def _has_columns(paths: DataPaths, file: Place, columns: list[str]) -> bool:
+def _has_columns(paths: DataPaths, file: AnyPath, columns: list[str]) -> bool:
     try:
         with paths.local_copy(file) as local_copy:
             return pq.read_schema(local_copy).names == columns

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from models.enums import Log
 from warehouse.storage import object_store
-from warehouse.storage.object_store import ObjectInfo, Place, is_object
+from warehouse.storage.object_store import AnyPath, ObjectInfo, is_object
 
 EXTENSIONS = ("csv", "csv.gz", "jsonl", "jsonl.gz", "parquet")
 _EXTENSION = "|".join(re.escape(extension) for extension in EXTENSIONS)
@@ -73,7 +73,7 @@ class LandingFile:
     log: Log
     log_date: date
     source_file: str
-    path: Place
+    path: AnyPath
     listed: ObjectInfo | None = field(default=None, compare=False)
     """Of an object, what the listing said in which it was found: that, and nothing later, is what is read."""
 
@@ -105,7 +105,7 @@ class LandingZone:
         return [file for file in self.files if file.log == log]
 
 
-def scan(landing: Place) -> LandingZone:
+def scan(landing: AnyPath) -> LandingZone:
     """Looks through the landing zone. One that is not there is empty: logs are dropped by others, in their own time."""
     files, ignored = _objects(landing) if is_object(landing) else _files(landing)
     order = list(Log)
@@ -113,7 +113,7 @@ def scan(landing: Place) -> LandingZone:
     return LandingZone(tuple(files), tuple(sorted(ignored)))
 
 
-def _objects(landing: Place) -> tuple[list[LandingFile], list[str]]:
+def _objects(landing: AnyPath) -> tuple[list[LandingFile], list[str]]:
     """The log files among the objects under a prefix, and the other names."""
     files: list[LandingFile] = []
     ignored: list[str] = []

@@ -26,7 +26,7 @@ class Change:
 
     change_id: int
     log: Log
-    place: str
+    path: str
     replaced: str | None
 
 
@@ -43,8 +43,8 @@ class Feed(Store):
             connection.executemany(
                 "insert into changes (log, place, replaced, noted_at) values (?, ?, ?, ?)",
                 [
-                    (file.log, str(place), str(replaced) if replaced else None, now().isoformat())
-                    for file, place, replaced in changes
+                    (file.log, str(path), str(replaced) if replaced else None, now().isoformat())
+                    for file, path, replaced in changes
                 ],
             )
             connection.executemany(
@@ -53,7 +53,7 @@ class Feed(Store):
             )
             connection.executemany(
                 "delete from lake_contents where place = ?",
-                [(f"{root}/{place}",) for _, place, _ in changes for root in ("lake", "quarantine")],
+                [(f"{root}/{path}",) for _, path, _ in changes for root in ("lake", "quarantine")],
             )
 
     def open_changes(self) -> list[Change]:

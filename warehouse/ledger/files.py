@@ -166,10 +166,10 @@ class Files(Store):
                     connection.execute(
                         "select coalesce((select size from files where (log, source_file) = (?, ?)), 0),"
                         " coalesce((select size from lake_contents where place = ?), 0)",
-                        (log, name, str(place)),
+                        (log, name, str(path)),
                     ).fetchone()
                 )
-                for name, place in places.items()
+                for name, path in places.items()
             }
 
     def files_fingerprint(self) -> str:
@@ -206,7 +206,7 @@ class Files(Store):
     def forget_contents(self, places: Iterable[Path]) -> None:
         """Forgets what files of lake and quarantine held: they are about to be written anew."""
         with self._transaction() as connection:
-            connection.executemany("delete from lake_contents where place = ?", [(str(place),) for place in places])
+            connection.executemany("delete from lake_contents where place = ?", [(str(path),) for path in places])
 
     def contents(self) -> dict[Path, Checksum]:
         """What the files of lake and quarantine held when they were written, by their places in the data folder; nothing
@@ -268,7 +268,7 @@ class Files(Store):
 def _note_contents(connection: sqlite3.Connection, contents: Mapping[Path, Checksum]) -> None:
     connection.executemany(
         "insert or replace into lake_contents values (?, ?, ?)",
-        [(str(place), content.size, content.sha256) for place, content in contents.items()],
+        [(str(path), content.size, content.sha256) for path, content in contents.items()],
     )
 
 

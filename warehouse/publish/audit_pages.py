@@ -19,12 +19,12 @@ def path_of(paths: DataPaths, build_id: str) -> Path:
 
 def write(paths: DataPaths, build_id: str, page: str) -> Path:
     """Puts a build's page in place, whole, and gives the place."""
-    place = path_of(paths, build_id)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    temp_path = place.with_name(f".{place.name}.tmp")
+    path = path_of(paths, build_id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temp_path = path.with_name(f".{path.name}.tmp")
     temp_path.write_text(page, encoding="utf-8")
-    atomic_replace(temp_path, place)
-    return place
+    atomic_replace(temp_path, path)
+    return path
 
 
 def prune(paths: DataPaths, ledger: Ledger) -> list[str]:

@@ -68,10 +68,10 @@ def is_announced(paths: DataPaths, build_id: str) -> bool:
         return False
 
 
-def _write(paths: DataPaths, place: object_store.Place, told: dict[str, object]) -> None:
-    temp_path = paths.temp_path(place)
+def _write(paths: DataPaths, path: object_store.AnyPath, told: dict[str, object]) -> None:
+    temp_path = paths.temp_path(path)
     temp_path.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
-    atomic_replace(temp_path, place)
+    atomic_replace(temp_path, path)
 
 
 # --- the copy in an object store

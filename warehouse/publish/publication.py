@@ -39,9 +39,9 @@ def publish(settings: Settings, paths: DataPaths, ledger: Ledger, build: Build) 
     Killed at any point, it leaves the old build or the new one, and can be repeated.
     """
     published_at = now()
-    place = paths.published_marts
-    place.parent.mkdir(parents=True, exist_ok=True)
-    temp_path = place.with_name(f".{place.name}.tmp")
+    path = paths.published_marts
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temp_path = path.with_name(f".{path.name}.tmp")
     for leftover in (temp_path, temp_path.with_name(f"{temp_path.name}.wal")):
         leftover.unlink(missing_ok=True)
     if settings.mask_numbers:
@@ -59,7 +59,7 @@ def publish(settings: Settings, paths: DataPaths, ledger: Ledger, build: Build) 
         connection.execute("detach publication")
     # That which is published now may come from a version that kept none.
     if (before := published_build(paths)) and not _kept(paths, before[0]).exists():
-        _keep(paths, place, before[0])
+        _keep(paths, path, before[0])
     _keep(paths, temp_path, build.build_id)
     # Published again, under another setting: what was exported of it is not what it is about to hold.
     ledger.forget_exports_of(build.build_id)
@@ -159,10 +159,10 @@ def rollback(settings: Settings, paths: DataPaths, ledger: Ledger, build_id: str
 
 
 def _swap_in(paths: DataPaths, temp_path: Path) -> None:
-    place = paths.published_marts
+    path = paths.published_marts
     # A write-ahead log belongs to the file it came with: left by a reader who wrote, it would spoil the next.
-    remove(place.with_name(f"{place.name}.wal"))
-    atomic_replace(temp_path, place)
+    remove(path.with_name(f"{path.name}.wal"))
+    atomic_replace(temp_path, path)
     # Where both names are of one file already, a rename does nothing.
     temp_path.unlink(missing_ok=True)
 

@@ -85,10 +85,10 @@ def export(
     original = LandingFile(file.log, file.log_date, file.source_file, settings.landing / file.log / file.source_file)
     kind = _kind(file.source_file)
     if not rows_only and kind != "parquet" and _still_lies(original, file):
-        place = folder / file.log / file.source_file
-        with _aside(place) as temp_path, paths.local_copy(original.path) as lying, lying.open("rb") as source:
+        path = folder / file.log / file.source_file
+        with _aside(path) as temp_path, paths.local_copy(original.path) as lying, lying.open("rb") as source:
             shutil.copyfileobj(source, temp_path)
-        return RepairFile((place,), file.records, file.rejected, 0, is_copy=True)
+        return RepairFile((path,), file.records, file.rejected, 0, is_copy=True)
     header = _header(paths, file) if kind == "csv" else None
     if kind == "csv" and header is None:
         raise NotExportable(
@@ -134,12 +134,12 @@ def _still_lies(original: LandingFile, file: LoadedFile) -> bool:
 
 
 def _header(paths: DataPaths, file: LoadedFile) -> list[str] | None:
-    return lake_tables.header_of(lake_tables.place(paths.quarantine, file))
+    return lake_tables.header_of(lake_tables.path_of(paths.quarantine, file))
 
 
 def _quarantined(paths: DataPaths, file: LoadedFile) -> str:
-    place = lake_tables.place(paths.quarantine, file)
-    return f"read_parquet({literal(place)}, hive_partitioning = false)"
+    path = lake_tables.path_of(paths.quarantine, file)
+    return f"read_parquet({literal(path)}, hive_partitioning = false)"
 
 
 _IS_CUT = (
@@ -176,14 +176,14 @@ def _good_rows(
     connection: duckdb.DuckDBPyConnection, paths: DataPaths, file: LoadedFile, header: list[str] | None
 ) -> Iterator[tuple[int, bytes]]:
     """Rows in the lake by their number in the file, written as lines of it; of a file without a header, as JSON."""
-    place = lake_tables.place(paths.lake, file)
-    if not exists(place):
+    path = lake_tables.path_of(paths.lake, file)
+    if not exists(path):
         return
-    enable_s3(connection, place)
+    enable_s3(connection, path)
     names = [column.name for column in COLUMNS[file.log]]
     values = ", ".join(f'cast("{name}" as varchar)' for name in names)
     cursor = connection.cursor().execute(
-        f"select row_number, {values} from read_parquet({literal(place)}, hive_partitioning = false) order by row_number"
+        f"select row_number, {values} from read_parquet({literal(path)}, hive_partitioning = false) order by row_number"
     )
     for number, *row in _fetched(cursor):
         values_of = dict(zip(names, row, strict=True))
@@ -207,10 +207,10 @@ def _csv_line(fields: list[str]) -> str:
     return text.getvalue()
 
 
-def _write(place: Path, header: list[str] | None, lines: Iterable[bytes], expected: int) -> None:
+def _write(path: Path, header: list[str] | None, lines: Iterable[bytes], expected: int) -> None:
     """Writes a log file of so many records, compressed as its name says."""
     count = 0
-    with _aside(place) as temp_path, _compressed(place, temp_path) as file:
+    with _aside(path) as temp_path, _compressed(path, temp_path) as file:
         if header:
             file.write(_csv_line(header).encode() + b"\n")
         for line in lines:
@@ -221,8 +221,8 @@ def _write(place: Path, header: list[str] | None, lines: Iterable[bytes], expect
 
 
 @contextmanager
-def _compressed(place: Path, temp_path: BinaryIO) -> Iterator[BinaryIO]:
-    if not place.name.endswith(".gz"):
+def _compressed(path: Path, temp_path: BinaryIO) -> Iterator[BinaryIO]:
+    if not path.name.endswith(".gz"):
         yield temp_path
         return
     with gzip.GzipFile(filename="", fileobj=temp_path, mode="wb") as file:
@@ -230,15 +230,15 @@ def _compressed(place: Path, temp_path: BinaryIO) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _aside(place: Path) -> Iterator[BinaryIO]:
+def _aside(path: Path) -> Iterator[BinaryIO]:
     """A file to write that is put in place when it is whole; one that is there already is never replaced."""
-    if place.exists():
-        raise FileExistsError(f"{place} is there already; move it away, or export to another folder")
-    place.parent.mkdir(parents=True, exist_ok=True)
-    temp_path = place.with_name(f".{place.name[:200]}.tmp")
+    if path.exists():
+        raise FileExistsError(f"{path} is there already; move it away, or export to another folder")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temp_path = path.with_name(f".{path.name[:200]}.tmp")
     try:
         with temp_path.open("wb") as file:
             yield file
-        atomic_replace(temp_path, place)
+        atomic_replace(temp_path, path)
     finally:
         temp_path.unlink(missing_ok=True)

@@ -11,9 +11,9 @@ def publish_quarantine(paths: DataPaths, refused: list[dict[str, object]], *, ma
     """Brings `published/quarantine.duckdb` up to date: every row in quarantine, with its numbers as they came or masked,
     and every file refused.
     """
-    place = paths.published_quarantine
-    place.parent.mkdir(parents=True, exist_ok=True)
-    temp_path = place.with_name(f".{place.name}.tmp")
+    path = paths.published_quarantine
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temp_path = path.with_name(f".{path.name}.tmp")
     temp_path.unlink(missing_ok=True)
     files = sorted(str(file) for file in paths.quarantine.glob("*/log_date=*/*.parquet"))
     with duckdb.connect() as connection:
@@ -43,4 +43,4 @@ def publish_quarantine(paths: DataPaths, refused: list[dict[str, object]], *, ma
                 refused,
             )
         connection.execute("detach published")
-    atomic_replace(temp_path, place)
+    atomic_replace(temp_path, path)

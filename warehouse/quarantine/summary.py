@@ -52,8 +52,8 @@ def _by_log(files: Iterable[LoadedFile]) -> dict[Log, list[LoadedFile]]:
 
 
 def _reasons(paths: DataPaths, files: list[LoadedFile], by: str, most: int) -> list[Reason]:
-    places = [lake_tables.place(paths.quarantine, file) for file in files]
-    listed = ", ".join(literal(place) for place in places if place.exists())
+    places = [lake_tables.path_of(paths.quarantine, file) for file in files]
+    listed = ", ".join(literal(path) for path in places if path.exists())
     if not listed:
         return []
     with duckdb.connect() as connection:

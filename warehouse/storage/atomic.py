@@ -4,25 +4,25 @@ import os
 from pathlib import Path
 
 from warehouse.storage import object_store
-from warehouse.storage.object_store import Place, is_object
+from warehouse.storage.object_store import AnyPath, is_object
 
 
-def atomic_replace(written: Path, place: Place) -> None:
+def atomic_replace(written: Path, path: AnyPath) -> None:
     """Moves a finished file to where it is read, so that at any moment, and after a power cut, there is one or the other."""
-    if is_object(place):
-        object_store.put(written, place)
+    if is_object(path):
+        object_store.put(written, path)
         written.unlink()
         return
     sync_file(written)
-    written.replace(place)
-    sync_folder(place.parent)
+    written.replace(path)
+    sync_folder(path.parent)
 
 
-def exists(place: Place) -> bool:
-    return object_store.exists(place) if is_object(place) else place.exists()
+def exists(path: AnyPath) -> bool:
+    return object_store.exists(path) if is_object(path) else path.exists()
 
 
-def names_in(folder: Place) -> list[str]:
+def names_in(folder: AnyPath) -> list[str]:
     """The names of the files below a folder or prefix, in order; none where it is not there."""
     if is_object(folder):
         return sorted(object_store.listed(folder))
@@ -30,18 +30,18 @@ def names_in(folder: Place) -> list[str]:
     return sorted(file.relative_to(folder).as_posix() for file in below)
 
 
-def remove(place: Place) -> None:
+def remove(path: AnyPath) -> None:
     """Removes a file that may not be there."""
-    if is_object(place):
-        object_store.remove(place)
+    if is_object(path):
+        object_store.remove(path)
         return
-    if place.exists():
-        place.unlink()
-        sync_folder(place.parent)
+    if path.exists():
+        path.unlink()
+        sync_folder(path.parent)
 
 
-def sync_file(place: Path) -> None:
-    with place.open("rb") as file:
+def sync_file(path: Path) -> None:
+    with path.open("rb") as file:
         os.fsync(file.fileno())
 
 

@@ -26,9 +26,9 @@ from typing import TYPE_CHECKING, TypeGuard
 if TYPE_CHECKING:
     from cloudpathlib import S3Client, S3Path
 
-    Place = Path | S3Path
+    AnyPath = Path | S3Path
 else:
-    Place = Path
+    AnyPath = Path
 """Where a file lies, or many: on a disk, or in an object store."""
 
 
@@ -56,9 +56,9 @@ class ObjectInfo:
     modified: datetime
 
 
-def is_object(place: Place) -> TypeGuard["S3Path"]:
+def is_object(path: AnyPath) -> TypeGuard["S3Path"]:
     """Whether a place is in an object store."""
-    return not isinstance(place, Path)
+    return not isinstance(path, Path)
 
 
 def path_of(prefix: str) -> "S3Path":
@@ -101,45 +101,45 @@ def listed(prefix: "S3Path") -> dict[str, ObjectInfo]:
         }
 
 
-def head_object(place: "S3Path") -> ObjectInfo:
+def head_object(path: "S3Path") -> ObjectInfo:
     """What the store says of one object.
 
     Raises:
         FileNotFoundError: it is not there.
     """
-    with _telling(place):
-        found = _boto(place).head_object(Bucket=place.bucket, Key=place.key)
+    with _telling(path):
+        found = _boto(path).head_object(Bucket=path.bucket, Key=path.key)
         return ObjectInfo(found["ContentLength"], found["ETag"], found["LastModified"])
 
 
-def exists(place: "S3Path") -> bool:
+def exists(path: "S3Path") -> bool:
     try:
-        head_object(place)
+        head_object(path)
     except FileNotFoundError:
         return False
     return True
 
 
-def read(place: "S3Path") -> bytes:
+def read(path: "S3Path") -> bytes:
     """What an object holds.
 
     Raises:
         FileNotFoundError: it is not there.
     """
-    with _telling(place):
-        return _boto(place).get_object(Bucket=place.bucket, Key=place.key)["Body"].read()
+    with _telling(path):
+        return _boto(path).get_object(Bucket=path.bucket, Key=path.key)["Body"].read()
 
 
-def sha256(place: "S3Path") -> str:
+def sha256(path: "S3Path") -> str:
     """The hash of what an object holds, which is read without being kept."""
     digest = hashlib.sha256()
-    with _telling(place):
-        for chunk in _boto(place).get_object(Bucket=place.bucket, Key=place.key)["Body"].iter_chunks(_BYTES_AT_A_TIME):
+    with _telling(path):
+        for chunk in _boto(path).get_object(Bucket=path.bucket, Key=path.key)["Body"].iter_chunks(_BYTES_AT_A_TIME):
             digest.update(chunk)
     return digest.hexdigest()
 
 
-def fetch(place: "S3Path", file: Path, tag: str | None = None) -> None:
+def fetch(path: "S3Path", file: Path, tag: str | None = None) -> None:
     """Writes an object to a file.
 
     Raises:
@@ -147,34 +147,34 @@ def fetch(place: "S3Path", file: Path, tag: str | None = None) -> None:
         ObjectChanged: it is no longer the one with this tag.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    with _telling(place):
+    with _telling(path):
         # Broken off on the way, it is carried on with; a large one comes in parts, all of one version.
         try:
-            _boto(place).download_file(place.bucket, place.key, str(file))
+            _boto(path).download_file(path.bucket, path.key, str(file))
         except OSError as error:  # of the disk: no fault of the object's
-            raise ObjectStoreFailed(f"{place} cannot be written to {file}: {error}") from error
-    if tag and head_object(place).tag != tag:
-        raise ObjectChanged(f"{place} is another than it was listed")
+            raise ObjectStoreFailed(f"{path} cannot be written to {file}: {error}") from error
+    if tag and head_object(path).tag != tag:
+        raise ObjectChanged(f"{path} is another than it was listed")
 
 
-def put(file: Path, place: "S3Path") -> None:
+def put(file: Path, path: "S3Path") -> None:
     """Puts a finished file into the store, in place of what was there."""
-    with _telling(place):
-        _boto(place).upload_file(str(file), place.bucket, place.key)
+    with _telling(path):
+        _boto(path).upload_file(str(file), path.bucket, path.key)
 
 
-def remove(place: "S3Path") -> None:
+def remove(path: "S3Path") -> None:
     """Removes an object that may not be there."""
-    with _telling(place):
-        _boto(place).delete_object(Bucket=place.bucket, Key=place.key)
+    with _telling(path):
+        _boto(path).delete_object(Bucket=path.bucket, Key=path.key)
 
 
-def _boto(place: "S3Path"):
-    return place.client.client
+def _boto(path: "S3Path"):
+    return path.client.client
 
 
 @contextmanager
-def _telling(place: "S3Path") -> Iterator[None]:
+def _telling(path: "S3Path") -> Iterator[None]:
     """What boto3 raises, in the words of this module."""
     from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError
@@ -184,12 +184,12 @@ def _telling(place: "S3Path") -> Iterator[None]:
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code in _GONE:
-            raise FileNotFoundError(f"{place} is not there") from error
+            raise FileNotFoundError(f"{path} is not there") from error
         if code == "PreconditionFailed":
-            raise ObjectChanged(f"{place} was replaced while it was read") from error
-        raise ObjectStoreFailed(f"{place}: {error}") from error
+            raise ObjectChanged(f"{path} was replaced while it was read") from error
+        raise ObjectStoreFailed(f"{path}: {error}") from error
     except (BotoCoreError, Boto3Error) as error:
-        raise ObjectStoreFailed(f"{place}: {error}") from error
+        raise ObjectStoreFailed(f"{path}: {error}") from error
 
 
 # --- DuckDB

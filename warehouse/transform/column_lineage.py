@@ -36,10 +36,10 @@ def record_column_lineage(paths: DataPaths, manifest: Mapping[str, Any], compile
     for name, sql in compiled.items():
         if manifest["nodes"][name]["schema"] != _THIS_RUN:
             kept[name] = _lineage_of(manifest, name, sql)
-    place = paths.column_lineage
-    temp_path = place.with_name(f".{place.name}.tmp")
+    path = paths.column_lineage
+    temp_path = path.with_name(f".{path.name}.tmp")
     temp_path.write_text(json.dumps(kept, sort_keys=True), encoding="utf-8")
-    atomic_replace(temp_path, place)
+    atomic_replace(temp_path, path)
 
 
 def column_lineage(paths: DataPaths) -> dict[str, Lineage]:

@@ -46,8 +46,8 @@ def write_dbt_docs(settings: Settings, paths: DataPaths) -> Path:
     finally:
         for made in (written, catalog, paths.dbt_target / "index.html"):
             remove(made)
-    place = paths.data / "dbt-docs.html"
-    temp_path = place.with_name(f".{place.name}.tmp")
+    path = paths.data / "dbt-docs.html"
+    temp_path = path.with_name(f".{path.name}.tmp")
     temp_path.write_text(page.replace(_CHARSET, _CHARSET + _POLICY, 1), encoding="utf-8")
-    atomic_replace(temp_path, place)
-    return place
+    atomic_replace(temp_path, path)
+    return path

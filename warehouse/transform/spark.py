@@ -106,7 +106,7 @@ def publish(settings: Settings, paths: DataPaths, build_id: str, published: Path
         "published_schema": settings.spark_schema,
         "build_id": build_id,
         "tables": {name: name for name in _tables_in(marts)} | {name: f"{name}__{publication}" for name in written},
-        "written": {f"{name}__{publication}": str(place) for name, place in written.items()},
+        "written": {f"{name}__{publication}": str(path) for name, path in written.items()},
     }
     _operate(settings, paths, build_id, "publish_marts", arguments)
     _note_published(paths, build_id)
@@ -147,12 +147,12 @@ def _write_from_duckdb(published: Path, folder: Path, *, all_tables: bool) -> di
         ).fetchall()
         for (table,) in tables:
             if all_tables or table == "build_info":
-                place = folder / table
-                place.mkdir(parents=True)
+                path = folder / table
+                path.mkdir(parents=True)
                 connection.execute(
-                    f'copy published.{SCHEMA}."{table}" to {literal(place / "part-0.parquet")} (format parquet)'
+                    f'copy published.{SCHEMA}."{table}" to {literal(path / "part-0.parquet")} (format parquet)'
                 )
-                written[table] = place
+                written[table] = path
     return written
 
 
@@ -226,8 +226,8 @@ def _names_of(paths: DataPaths, build_id: str) -> dict[str, str]:
     }
 
 
-def _in_spark_literal(place: Path) -> str:
-    return "file://" + str(place).replace("\\", "\\\\").replace("'", "\\'")
+def _in_spark_literal(path: Path) -> str:
+    return "file://" + str(path).replace("\\", "\\\\").replace("'", "\\'")
 
 
 def _operate(

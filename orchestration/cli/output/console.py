@@ -21,7 +21,7 @@ from warehouse.duckdb_tools.health import corruption_reason
 from warehouse.duckdb_tools.sql import literal
 from warehouse.landing import completeness
 from warehouse.ledger import LoadedFile, Refresh
-from warehouse.storage.object_store import Place, is_object
+from warehouse.storage.object_store import AnyPath, is_object
 
 WIDTH_OF_A_LOG = 120
 
@@ -83,7 +83,7 @@ def end_of_refresh(context: AppContext, refresh: Refresh) -> None:
             console.print(f"In quarantine: {quarantined} rows, in {_short(context.paths.published_quarantine)}")
         if refused:
             console.print(f"Refused, and accepted as such: {', '.join(refused[:5])}{', …' if len(refused) > 5 else ''}")
-        _places(context)
+        _data_files(context)
         if not is_object(context.settings.landing) and not context.settings.landing.is_dir():
             console.print(
                 f"NOTE: the landing zone {_short(context.settings.landing)} is not there: no logs could come."
@@ -145,7 +145,7 @@ def _figures(context: AppContext) -> None:
     console.print(table)
 
 
-def _places(context: AppContext) -> None:
+def _data_files(context: AppContext) -> None:
     last = context.ledger.last_publication()
     candidate = context.ledger.candidate()
     if last and candidate:
@@ -258,7 +258,7 @@ def _logs(files: list[LoadedFile]) -> None:
     console.print(table)
 
 
-def _short(place: Place) -> str:
+def _short(path: AnyPath) -> str:
     """A path as a person in the project's folder would type it."""
-    is_in_project = not is_object(place) and place.is_relative_to(PROJECT)
-    return str(place.relative_to(PROJECT)) if is_in_project else str(place)
+    is_in_project = not is_object(path) and path.is_relative_to(PROJECT)
+    return str(path.relative_to(PROJECT)) if is_in_project else str(path)

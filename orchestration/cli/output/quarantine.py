@@ -75,7 +75,7 @@ def _on_a_line(text: str) -> str:
 def mendable_lines(landing: Path, file: LoadedFile, written: RepairFile, *, rows_only: bool) -> list[str]:
     """What was exported of a file, and what to do with it."""
     name = f"{file.log}/{file.source_file}"
-    lines = [f"{place}" for place in written.files]
+    lines = [f"{path}" for path in written.files]
     how = "a copy of the file" if written.is_copy else "put together from lake and quarantine"
     lines.append(f"  {name}: {written.rows:,} rows ({how}), {written.rejected:,} of them to be mended")
     if written.left_out:
