@@ -43,7 +43,7 @@ def test_links_in_the_documents_lead_to_files_and_headings_that_exist() -> None:
 def test_paths_in_the_guides_exist() -> None:
     for guide in ("README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/glossary.md", "docs/upgrading.md"):
         for path in re.findall(r"`([a-z_.]+/[\w./-]+)`", (PROJECT / guide).read_text(encoding="utf-8")):
-            if not path.startswith(("data/", "published/")):
+            if not path.startswith((".venv/", "data/", "published/")):
                 assert (PROJECT / path).exists(), f"{guide}: {path}"
 
 
