@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 log = masking_logger("sendmart")
 
 STARTED_BY = "sendmart/started_by"
-"""The tag that tells what started a run: `night`, `morning`, `landing zone`, `load by hand`, `command line`."""
+"""The tag that tells what started a run: `schedule`, `export_schedule`, `landing zone`, `manual_load`, `command line`."""
 
 STARTED_BY_COMMAND = {STARTED_BY: "command line"}
 """The tag of runs that report their end themselves."""
@@ -64,7 +64,7 @@ def run_refresh(context: AppContext, work: RefreshPlan, *, verify: bool = False,
     context.ledger.record_run(Refresh(started_at, started_at, "not finished", _NOT_FINISHED))
     published_before = context.ledger.last_publication()
     job = defs().resolve_job_def("refresh" if work.must_publish or any(work.files.values()) else "csv_exports")
-    ops = {f"exports__{report}": {"config": {"only_new": True}} for report in REPORTS}
+    ops = {f"exports__{report}": {"config": {"skip_if_exported": True}} for report in REPORTS}
     if job.name == "refresh":
         ops |= {f"logs__{log}": {"config": {"verify": verify}} for log in Log}
         ops["build"] = {"config": {"full_refresh": full_refresh}}

@@ -24,12 +24,12 @@ _CODE = metadata.code_version(warehouse.export)
 
 
 class ExportConfig(dg.Config):
-    """`only_new` passes over a report that was exported from the published build before; `all_campaigns` writes every
+    """`skip_if_exported` passes over a report that was exported from the published build before; `all_campaigns` writes every
     campaign of a contact-level report, not only those that changed since the last export. With `campaign`, the id of one,
     or with `format` xlsx, it is a copy apart from those.
     """
 
-    only_new: bool = False
+    skip_if_exported: bool = False
     all_campaigns: bool = False
     campaign: str | None = None
     format: str = Field(FileFormat.CSV.value, pattern=f"^({'|'.join(FileFormat)})$")
@@ -53,7 +53,7 @@ def _asset_of(report: str) -> dg.AssetsDefinition:
     @retry_transient
     def export(config: ExportConfig, warehouse: WarehouseResource) -> Iterator[dg.MaterializeResult]:
         opened = warehouse.open()
-        if config.only_new and report not in stages.unexported(opened):
+        if config.skip_if_exported and report not in stages.unexported(opened):
             return
         for told in stages.export_reports(
             opened,

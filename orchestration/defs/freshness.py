@@ -1,5 +1,5 @@
 """Whether logs come on time, and whether what people read is current: checks of a refresh, and looked at every ten minutes
-by the sensor `watch`, without a run. What is found is told, too.
+by the sensor `freshness_sensor`, without a run. What is found is told, too.
 
 A log's check `on_time` names the days that are late. The check `current` of the published marts and of each export goes
 by the last good refresh, as the ledger has it. A freshness policy of Dagster's would go by the last materialisation, and
@@ -102,7 +102,7 @@ def figures_current(
     description="Looks whether logs are late, figures stale, schedules or sensors failing; tells people, and sends what could"
     " not be sent before. Starts no run.",
 )
-def watch(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
+def freshness_sensor(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
     opened = warehouse.open()
     late, as_of = stages.late_days(opened), stages.freshness_times(opened)
     notifications.of_late_logs(opened, late)
@@ -146,4 +146,4 @@ def _failing(context: dg.SensorEvaluationContext) -> dict[str, tuple[datetime, s
 
 @dg.definitions
 def freshness() -> dg.Definitions:
-    return dg.Definitions(asset_checks=[logs_on_time, figures_current], sensors=[watch])
+    return dg.Definitions(asset_checks=[logs_on_time, figures_current], sensors=[freshness_sensor])

@@ -41,7 +41,7 @@ def jobs() -> dg.Definitions:
         job=refresh,
         cron_schedule=_cron(settings.night_at),
         execution_timezone=settings.report_timezone,
-        tags={STARTED_BY: "night"},
+        tags={STARTED_BY: "schedule"},
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Every night at SENDMART_NIGHT_AT: takes whatever is left in the landing zone, on whatever dates,"
         " and tries again what failed by day. With nothing new it does nothing.",
@@ -51,8 +51,8 @@ def jobs() -> dg.Definitions:
         job=csv_exports,
         cron_schedule=_cron(settings.exports_at),
         execution_timezone=settings.report_timezone,
-        run_config={"ops": {f"exports__{report}": {"config": {"only_new": True}} for report in REPORTS}},
-        tags={STARTED_BY: "morning"},
+        run_config={"ops": {f"exports__{report}": {"config": {"skip_if_exported": True}} for report in REPORTS}},
+        tags={STARTED_BY: "export_schedule"},
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Every day at SENDMART_EXPORTS_AT: writes those exports of the published build that the refresh could"
         " not write or that were deleted since, and prunes old ones.",

@@ -90,7 +90,7 @@ def _refresh_of(due: Sequence[Arrival]) -> dg.RunRequest:
             "ops": {f"logs__{log}": {"config": {"dates": [str(day) for day in dates.get(log, [])]}} for log in Log}
         },
         tags={
-            STARTED_BY: "landing zone" if files else "load by hand",
+            STARTED_BY: "landing zone" if files else "manual_load",
             "sendmart/days": "; ".join(
                 f"{log} {completeness.in_ranges(days)}"
                 for log, days in _by_log(day for one in due for day in one.days).items()

@@ -173,7 +173,7 @@ def _watched(definitions: dg.Definitions, instance: dg.DagsterInstance, cursor: 
     context = dg.build_sensor_context(
         instance, cursor, repository_def=definitions.get_repository_def(), resources={"warehouse": WarehouseResource()}
     )
-    return freshness.watch(context)
+    return freshness.freshness_sensor(context)
 
 
 def _drop_sends(warehouse: AppContext, days_before_due: int) -> str:
@@ -280,7 +280,7 @@ def test_a_schedule_that_fails_is_told_and_a_sensor_that_does_so_thrice(
     warehouse: AppContext, receiver: Receiver, instance: dg.DagsterInstance, definitions: dg.Definitions
 ) -> None:
     schedule = _running(instance, "nightly", InstigatorType.SCHEDULE)
-    sensor = _running(instance, "watch", InstigatorType.SENSOR)
+    sensor = _running(instance, "freshness_sensor", InstigatorType.SENSOR)
     elsewhere = _running(instance, "of another project", InstigatorType.SCHEDULE)
     told = []
     for state, status in (
@@ -298,4 +298,4 @@ def test_a_schedule_that_fails_is_told_and_a_sensor_that_does_so_thrice(
         told.append(len(receiver.taken))
     assert told == [0, 0, 0, 1, 2, 3, 3, 4]
     assert "nightly: no such thing as +44…23" in receiver.taken[0]["message"]
-    assert "watch: no such thing" in receiver.taken[2]["message"]
+    assert "freshness_sensor: no such thing" in receiver.taken[2]["message"]

@@ -54,7 +54,7 @@ def test_a_time_that_does_not_exist_is_the_first_after_it_and_one_that_comes_twi
 
 
 def test_a_run_says_which_schedule_started_it() -> None:
-    for name, started_by in {"nightly_refresh": "night", "daily_exports": "morning"}.items():
+    for name, started_by in {"nightly_refresh": "schedule", "daily_exports": "export_schedule"}.items():
         with dg.DagsterInstance.ephemeral() as instance:
             context = dg.build_schedule_context(instance, scheduled_execution_time=datetime(2026, 1, 5, 3, 30))
             (request,) = schedules()[name].evaluate_tick(context).run_requests
