@@ -8,7 +8,7 @@ from orchestration.stages.context import AppContext, log
 from orchestration.stages.quarantine import publish_quarantine
 from warehouse.erasure.erase import erase_contacts, source_files_of_erased_rows
 from warehouse.lake import tables as lake_tables
-from warehouse.privacy.keyed_hash import keyed_hash
+from warehouse.privacy.keyed_hash import load_keyed_hash
 from warehouse.privacy.tombstones import CONTACT, ErasureIndex, contact_token, erasure_index
 from warehouse.publish import publication
 
@@ -32,7 +32,7 @@ def erase_contact(context: AppContext, contact_id: str, reason: str) -> Erasure 
     """
     with context.paths.writer():
         lake_tables.ensure_lake(context.paths)
-        hashes = keyed_hash(context.settings, context.paths, context.ledger)
+        hashes = load_keyed_hash(context.settings, context.paths, context.ledger)
         if ErasureIndex(hashes, context.ledger.erased()).tokens(CONTACT, [contact_id]):
             return finish_erasures(context)
         context.ledger.record_erasure(reason, hashes.of(contact_id), contact_token())

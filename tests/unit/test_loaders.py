@@ -25,7 +25,7 @@ from warehouse.ingest.staging import StagedBatch, StagingJob
 from warehouse.lake import tables as lake_tables
 from warehouse.landing.scan import LandingFile, scan
 from warehouse.ledger import Ledger
-from warehouse.privacy.keyed_hash import keyed_hash
+from warehouse.privacy.keyed_hash import load_keyed_hash
 from warehouse.privacy.tombstones import contact_token, erasure_index
 
 LOG = Log.UNSUBSCRIBES
@@ -108,7 +108,7 @@ def test_the_erased_get_the_same_token_from_whichever_loader_comes_to_them(tmp_p
     settings = Settings(data=tmp_path / "data", landing=landing)
     paths = DataPaths(settings.data)
     ledger = Ledger(paths.ledger)
-    hashes = keyed_hash(settings, paths, ledger)
+    hashes = load_keyed_hash(settings, paths, ledger)
     ledger.record_erasure("", hashes.of("erased"), contact_token())
     ledger.record_erasures_finished()
     for day in DAYS:

@@ -16,10 +16,10 @@ from models.masking import mask_error, masked, masked_number, masking_logger, sa
 from warehouse.config import file_modes
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import Settings
-from warehouse.duckdb_tools.preview import preview
+from warehouse.duckdb_tools.preview import preview_rows
 from warehouse.erasure.erase import _form_of
 from warehouse.ledger import Ledger
-from warehouse.privacy.keyed_hash import KeyedHash, KeyMissing, keyed_hash
+from warehouse.privacy.keyed_hash import KeyedHash, KeyMissing, load_keyed_hash
 from warehouse.privacy.tombstones import CONTACT, ErasureIndex, contact_token, erasure_index, number_token
 
 KEY = bytes(range(32))
@@ -39,7 +39,7 @@ def paths(settings: Settings) -> DataPaths:
 def erased(settings: Settings, paths: DataPaths) -> ErasureIndex:
     """One contact erased: `p-1, the first`, whose number is +447700900123."""
     ledger = Ledger(paths.ledger)
-    hashes = keyed_hash(settings, paths, ledger)
+    hashes = load_keyed_hash(settings, paths, ledger)
     ledger.record_erasure("", hashes.of("p-1, the first"), contact_token())
     found = erasure_index(settings, paths, ledger)
     found.find_numbers("p-1, the first", [hashes.of("+447700900123")])
@@ -101,7 +101,7 @@ def test_an_error_s_words_are_masked_and_those_of_what_led_to_it() -> None:
 def test_a_preview_shows_no_contact_and_no_number() -> None:
     with duckdb.connect() as connection:
         connection.execute("create table t as select 'p1' as contact_id, '+447700900123' as mobile_number, 'c|1' as c")
-        assert preview(connection, "t").splitlines()[2] == "| … | +44…23 | c\\|1 |"
+        assert preview_rows(connection, "t").splitlines()[2] == "| … | +44…23 | c\\|1 |"
 
 
 # --- keyed hash
@@ -118,18 +118,18 @@ def test_the_hash_is_hmac_in_python_and_in_sql() -> None:
 
 def test_a_key_is_made_once_for_its_owner_and_never_replaced(settings: Settings, paths: DataPaths) -> None:
     ledger = Ledger(paths.ledger)
-    made = keyed_hash(settings, paths, ledger).of("x")
+    made = load_keyed_hash(settings, paths, ledger).of("x")
     assert paths.hash_key.stat().st_mode & 0o777 == 0o600
-    assert keyed_hash(settings, paths, ledger).of("x") == made
+    assert load_keyed_hash(settings, paths, ledger).of("x") == made
     key = paths.hash_key.read_text()
     for spoilt, words in ((None, "not there"), ("00" * 32, "not the key"), ("zz", "32 bytes"), ("é", "32 bytes")):
         paths.hash_key.unlink(missing_ok=True)
         if spoilt is not None:
             paths.hash_key.write_text(spoilt, encoding="utf-8")
         with pytest.raises(KeyMissing, match=words):
-            keyed_hash(settings, paths, ledger)
+            load_keyed_hash(settings, paths, ledger)
     paths.hash_key.write_text(key)
-    assert keyed_hash(settings, paths, ledger).of("x") == made
+    assert load_keyed_hash(settings, paths, ledger).of("x") == made
 
 
 # --- what is remembered

@@ -1,1 +1,12 @@
-"""Settings, the layout of the data folder, and the permissions of the files that are written there."""
+"""Configuration: the settings, the paths of the data folder, and the file modes that both lead to.
+
+Above `warehouse.storage`: a setting may name a folder or an `s3://` prefix, and `DataPaths` says where a file is written
+before it replaces another.
+
+Not here: what lies under the paths; each room knows its own files.
+"""
+
+from warehouse.config.paths import DataPaths
+from warehouse.config.settings import DBT_PREFIX, PROJECT, Engine, Settings
+
+__all__ = ["DBT_PREFIX", "PROJECT", "DataPaths", "Engine", "Settings"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import Settings
-from warehouse.storage.object_store import AnyPath, is_object
+from warehouse.storage import AnyPath, is_object
 
 
 def write_for(settings: Settings) -> None:

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from warehouse.storage import object_store
-from warehouse.storage.object_store import AnyPath, is_object
+from warehouse.storage import AnyPath, is_object, object_store
 
 if TYPE_CHECKING:
     from warehouse.config.settings import Settings

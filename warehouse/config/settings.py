@@ -25,7 +25,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.enums import ConversionRateDenominator, Log
-from warehouse.storage.object_store import SCHEME, AnyPath, is_object, path_of
+from warehouse.storage import SCHEME, AnyPath, is_object, path_of
 
 PROJECT = Path(__file__).resolve().parents[2]
 PREFIX = "SENDMART_"

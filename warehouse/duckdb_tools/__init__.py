@@ -1,1 +1,26 @@
-"""Helpers for DuckDB: session limits, SQL literals, file health, rewriting, previews, reading from s3://."""
+"""Tools for DuckDB: session limits, SQL literals, file health, copies with changed columns, previews, reading from `s3://`.
+
+Not here: the queries themselves; each room has its own.
+"""
+
+from warehouse.duckdb_tools.health import corruption_reason, holds_rows, is_corruption_error
+from warehouse.duckdb_tools.preview import preview_rows
+from warehouse.duckdb_tools.rewrite import Column, columns_of, copy_with_changes, tables
+from warehouse.duckdb_tools.s3 import enable_s3
+from warehouse.duckdb_tools.session import apply_limits
+from warehouse.duckdb_tools.sql import literal, masked_words
+
+__all__ = [
+    "Column",
+    "apply_limits",
+    "columns_of",
+    "copy_with_changes",
+    "corruption_reason",
+    "enable_s3",
+    "holds_rows",
+    "is_corruption_error",
+    "literal",
+    "masked_words",
+    "preview_rows",
+    "tables",
+]

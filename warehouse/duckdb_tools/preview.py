@@ -11,7 +11,7 @@ PREVIEW_ROWS = 5
 PREVIEW_CHARACTERS = 40
 
 
-def preview(connection: duckdb.DuckDBPyConnection, relation: str) -> str:
+def preview_rows(connection: duckdb.DuckDBPyConnection, relation: str) -> str:
     """The first rows of a relation: long texts cut, phone numbers masked, contacts left out."""
     cursor = connection.execute(f"from {relation} limit {PREVIEW_ROWS}")
     names = [column[0] for column in cursor.description]

@@ -26,20 +26,14 @@ from models import marts
 from models.enums import Log
 from models.marts import NUMBER_HASH, published_columns
 from models.masking import masked_number
-from warehouse.config.paths import DataPaths
-from warehouse.config.settings import Settings
-from warehouse.duckdb_tools.rewrite import Column, columns_of, copy_with_changes, tables
-from warehouse.duckdb_tools.s3 import enable_s3
-from warehouse.duckdb_tools.session import apply_limits
-from warehouse.duckdb_tools.sql import literal
+from warehouse.config import DataPaths, Settings
+from warehouse.duckdb_tools import Column, apply_limits, columns_of, copy_with_changes, enable_s3, literal, tables
 from warehouse.export import xlsx
 from warehouse.export.exports import FORMULA_START, ON_REQUEST, FileFormat, moment_of
 from warehouse.lake import tables as lake_tables
 from warehouse.ledger import Ledger
-from warehouse.privacy.tombstones import CONTACT, ERASED_RAW_ROW, NUMBER, ErasureIndex
-from warehouse.storage.atomic import atomic_replace, exists, names_in, remove
-from warehouse.storage.checksums import hash_of
-from warehouse.storage.object_store import AnyPath, is_object
+from warehouse.privacy import CONTACT, ERASED_RAW_ROW, NUMBER, ErasureIndex
+from warehouse.storage import AnyPath, atomic_replace, exists, hash_of, is_object, names_in, remove
 from warehouse.transform import spark
 
 Standing = dict[str, dict[str, str]]

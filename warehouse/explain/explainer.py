@@ -13,12 +13,11 @@ from typing import Any
 from models.enums import Log
 from models.marts import NUMBER_HASH
 from models.masking import MASKED_COLUMNS, masked_number
-from warehouse.config.paths import DataPaths
-from warehouse.config.settings import Settings
-from warehouse.duckdb_tools.sql import literal
+from warehouse.config import DataPaths, Settings
+from warehouse.duckdb_tools import literal
 from warehouse.explain.rules_sql import SAME, Evidence, attach_published, rules_of
 from warehouse.ledger import Ledger
-from warehouse.privacy.keyed_hash import keyed_hash
+from warehouse.privacy import load_keyed_hash
 from warehouse.publish.masking import is_masked
 from warehouse.transform import build
 
@@ -333,7 +332,7 @@ class Explainer:
         """Published suppressions of the numbers in `messages`; one that was published masked is known by its hash."""
         if not is_masked(self._connection, "published"):
             return "from published.marts.suppressed_numbers semi join messages using (mobile_number)"
-        keyed_hash(self._settings, self._paths, self._ledger).show(self._connection)
+        load_keyed_hash(self._settings, self._paths, self._ledger).show(self._connection)
         return (
             "select suppressed.* replace (number as mobile_number) from published.marts.suppressed_numbers as suppressed"
             " join (select distinct mobile_number as number from messages)"

@@ -15,11 +15,8 @@ import duckdb
 
 from models.enums import Log
 from models.logs import COLUMNS
-from warehouse.config.paths import DataPaths
-from warehouse.config.settings import Settings
-from warehouse.duckdb_tools.s3 import enable_s3
-from warehouse.duckdb_tools.session import apply_limits
-from warehouse.duckdb_tools.sql import literal
+from warehouse.config import DataPaths, Settings
+from warehouse.duckdb_tools import apply_limits, enable_s3, literal
 from warehouse.transform.dbt_runner import DBT_PROJECT
 
 VOCABULARY = DBT_PROJECT / "seeds" / "provider_vocabularies.csv"

@@ -26,17 +26,13 @@ from pathlib import Path
 import duckdb
 
 from models.marts import SCHEMA, MartColumn, published_columns, published_key
-from warehouse.config.paths import DataPaths
-from warehouse.config.settings import Settings
-from warehouse.duckdb_tools.health import holds_rows
-from warehouse.duckdb_tools.session import apply_limits
-from warehouse.duckdb_tools.sql import literal
+from warehouse.config import DataPaths, Settings
+from warehouse.duckdb_tools import apply_limits, holds_rows, literal
 from warehouse.export import xlsx
 from warehouse.export.changed_campaigns import NO_CAMPAIGN, Scope, scope_of
 from warehouse.ledger import Ledger, now
 from warehouse.publish.masking import is_masked
-from warehouse.storage.atomic import atomic_replace, names_in, remove
-from warehouse.storage.object_store import AnyPath, is_object
+from warehouse.storage import AnyPath, atomic_replace, is_object, names_in, remove
 
 REPORTS = ("campaign_metrics", "campaign_overview", "delivery_status", "skip_reasons", "attributed_unsubscribes")
 """Those that are exported after each publication."""

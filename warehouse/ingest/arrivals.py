@@ -16,7 +16,7 @@ from pathlib import PurePath
 
 from models.enums import Log
 from models.masking import sanitize
-from warehouse.landing.scan import LandingZone
+from warehouse.landing import LandingZone
 from warehouse.ledger import Ledger
 
 PATIENCE_SECONDS = 15 * 60

@@ -13,16 +13,15 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
-from warehouse.config.paths import DataPaths
+from warehouse.config import DataPaths
 from warehouse.ingest.staging import ROWS_PER_BATCH, StagedBatch, StagedFile, StagingJob, Validator
 from warehouse.ingest.workers import BYTES_WORTH_A_LOADER, staged
 from warehouse.lake import change_feed
 from warehouse.lake import tables as lake_tables
-from warehouse.landing.scan import LandingFile
+from warehouse.landing import LandingFile
 from warehouse.ledger import Ledger, LoadedFile, now
-from warehouse.privacy.tombstones import ErasureIndex
-from warehouse.storage.checksums import Checksum
-from warehouse.storage.object_store import AnyPath
+from warehouse.privacy import ErasureIndex
+from warehouse.storage import AnyPath, Checksum
 
 COMMIT_THREADS = 16
 

@@ -17,14 +17,14 @@ import pyarrow as pa
 from models.enums import Log
 from models.logs import COLUMNS, EVENT_TIME
 from models.masking import sanitize
-from warehouse.config.paths import DataPaths
+from warehouse.config import DataPaths
 from warehouse.ingest.readers import open_records
 from warehouse.ingest.readers.records import Fault, Layout, ReconciliationError, Records, RefusedFile
 from warehouse.lake import tables as lake_tables
-from warehouse.landing.scan import FileStat, LandingFile
+from warehouse.landing import FileStat, LandingFile
 from warehouse.ledger import Erased
-from warehouse.privacy.tombstones import ErasureIndex
-from warehouse.storage.checksums import hash_of
+from warehouse.privacy import ErasureIndex
+from warehouse.storage import hash_of
 
 ROWS_PER_BATCH = 250_000
 REASONS = pa.large_list(pa.large_string())

@@ -22,7 +22,7 @@ from multiprocessing.connection import Connection, wait
 from models.masking import mask_phone_numbers_in_errors
 from warehouse.ingest.staging import StagedBatch, StagingJob
 from warehouse.lake import tables as lake_tables
-from warehouse.landing.scan import LandingFile
+from warehouse.landing import LandingFile
 
 BYTES_WORTH_A_LOADER = 32 << 20
 """A loader is started for so many bytes of compressed log files: they take three seconds of CPU, and a loader one to start,

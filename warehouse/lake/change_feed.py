@@ -21,15 +21,12 @@ import duckdb
 
 from models.enums import Log
 from models.logs import COLUMNS
-from warehouse.config.paths import DataPaths
-from warehouse.duckdb_tools.s3 import enable_s3
-from warehouse.duckdb_tools.sql import literal
+from warehouse.config import DataPaths
+from warehouse.duckdb_tools import enable_s3, literal
 from warehouse.lake import tables as lake_tables
-from warehouse.landing.scan import LandingFile
+from warehouse.landing import LandingFile
 from warehouse.ledger import Change, Ledger
-from warehouse.storage.atomic import remove, sync_file, sync_folder
-from warehouse.storage.checksums import Checksum
-from warehouse.storage.object_store import AnyPath, is_object
+from warehouse.storage import AnyPath, Checksum, is_object, remove, sync_file, sync_folder
 
 SCHEMA = "changes"
 

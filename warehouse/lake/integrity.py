@@ -19,13 +19,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from models.enums import Log
-from warehouse.config.paths import DataPaths
+from warehouse.config import DataPaths
 from warehouse.lake import tables as lake_tables
 from warehouse.ledger import IN_FLIGHT, Ledger, LoadedFile
-from warehouse.storage import object_store
-from warehouse.storage.atomic import remove
-from warehouse.storage.checksums import Checksum
-from warehouse.storage.object_store import AnyPath, is_object
+from warehouse.storage import AnyPath, Checksum, is_object, object_store, remove
 
 log = logging.getLogger("sendmart")
 

@@ -20,15 +20,13 @@ import pyarrow.parquet as pq
 
 from models.enums import Log
 from models.logs import EVENT_TIME
-from warehouse.config.paths import DataPaths
-from warehouse.duckdb_tools.sql import literal
+from warehouse.config import DataPaths
+from warehouse.duckdb_tools import literal
 from warehouse.lake import tables as lake_tables
 from warehouse.lake.integrity import DamagedFile, LakeDamaged
-from warehouse.landing.scan import FileStat, LandingFile
+from warehouse.landing import FileStat, LandingFile
 from warehouse.ledger import IN_FLIGHT, NOT_KNOWN, Ledger, LoadedFile, now
-from warehouse.storage.atomic import names_in, remove
-from warehouse.storage.checksums import Checksum
-from warehouse.storage.object_store import AnyPath
+from warehouse.storage import AnyPath, Checksum, names_in, remove
 
 log = logging.getLogger("sendmart")
 

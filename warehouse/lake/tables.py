@@ -25,14 +25,10 @@ import pyarrow.parquet as pq
 
 from models.enums import Log
 from models.logs import COLUMNS, EVENT_TIME
-from warehouse.config.paths import DataPaths
-from warehouse.duckdb_tools.preview import preview
-from warehouse.duckdb_tools.s3 import enable_s3
-from warehouse.duckdb_tools.sql import literal
-from warehouse.landing.scan import LandingFile
-from warehouse.storage.atomic import atomic_replace, names_in, remove
-from warehouse.storage.checksums import Checksum
-from warehouse.storage.object_store import AnyPath, is_object
+from warehouse.config import DataPaths
+from warehouse.duckdb_tools import enable_s3, literal, preview_rows
+from warehouse.landing import LandingFile
+from warehouse.storage import AnyPath, Checksum, atomic_replace, is_object, names_in, remove
 
 ROW_GROUP_ROWS = 122_880
 """DuckDB reads a row group per thread; this is the size it writes itself."""
@@ -241,7 +237,7 @@ def lake_preview(paths: DataPaths, log: Log) -> str:
     newest = files(paths.lake, log)[-1]
     with duckdb.connect() as connection:
         enable_s3(connection, paths.lake)
-        return preview(connection, f"read_parquet({literal(newest)})")
+        return preview_rows(connection, f"read_parquet({literal(newest)})")
 
 
 def cut_raw_row(raw: str) -> str:

@@ -1,1 +1,8 @@
-"""The landing zone: which log files lie there, and which days are missing."""
+"""The landing zone: which log files it holds, and which log days are missing.
+
+Not here: the content of a file (`warehouse.ingest.readers`), which files were loaded before (`warehouse.ledger`).
+"""
+
+from warehouse.landing.scan import FileStat, LandingFile, LandingZone
+
+__all__ = ["FileStat", "LandingFile", "LandingZone"]

@@ -18,8 +18,7 @@ from os import DirEntry
 from pathlib import Path
 
 from models.enums import Log
-from warehouse.storage import object_store
-from warehouse.storage.object_store import AnyPath, ObjectInfo, is_object
+from warehouse.storage import AnyPath, ObjectInfo, is_object, object_store
 
 EXTENSIONS = ("csv", "csv.gz", "jsonl", "jsonl.gz", "parquet")
 _EXTENSION = "|".join(re.escape(extension) for extension in EXTENSIONS)

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from models.enums import Log
-from warehouse.landing.scan import LandingFile
+from warehouse.landing import LandingFile
 from warehouse.ledger.files import IN_FLIGHT
 from warehouse.ledger.store import Store, now
 

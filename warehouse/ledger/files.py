@@ -13,9 +13,9 @@ from datetime import date, datetime
 from pathlib import Path
 
 from models.enums import Log
-from warehouse.landing.scan import FileStat, LandingFile
+from warehouse.landing import FileStat, LandingFile
 from warehouse.ledger.store import Store, now
-from warehouse.storage.checksums import Checksum
+from warehouse.storage import Checksum
 
 IN_FLIGHT = ""
 """Stands for the SHA-256 of a log file that is being taken: until it is noted what came of it, it counts as pending_files."""

@@ -2,3 +2,8 @@
 
 Not here: erasing a contact from files (`warehouse.erasure`), file permissions (`warehouse.config.file_modes`).
 """
+
+from warehouse.privacy.keyed_hash import KeyedHash, load_keyed_hash
+from warehouse.privacy.tombstones import CONTACT, ERASED_RAW_ROW, NUMBER, ErasureIndex
+
+__all__ = ["CONTACT", "ERASED_RAW_ROW", "NUMBER", "ErasureIndex", "KeyedHash", "load_keyed_hash"]

@@ -14,10 +14,9 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.config.paths import DataPaths
-from warehouse.config.settings import Settings
+from warehouse.config import DataPaths, Settings
 from warehouse.ledger import Ledger
-from warehouse.storage.atomic import atomic_replace
+from warehouse.storage import atomic_replace
 
 KEY_BYTES = 32
 _BLOCK_BYTES = 64  # of SHA-256
@@ -48,7 +47,7 @@ class KeyedHash:
         )
 
 
-def keyed_hash(settings: Settings, paths: DataPaths, ledger: Ledger) -> KeyedHash:
+def load_keyed_hash(settings: Settings, paths: DataPaths, ledger: Ledger) -> KeyedHash:
     """The keyed hash of a data folder; its key is made where none was ever used.
 
     Raises:

@@ -17,10 +17,9 @@ from collections.abc import Iterable, Iterator
 import polars as pl
 
 from models.enums import Log
-from warehouse.config.paths import DataPaths
-from warehouse.config.settings import Settings
+from warehouse.config import DataPaths, Settings
 from warehouse.ledger import Erased, Ledger
-from warehouse.privacy.keyed_hash import KeyedHash, keyed_hash
+from warehouse.privacy.keyed_hash import KeyedHash, load_keyed_hash
 
 CONTACT, NUMBER = "contact", "number"
 
@@ -145,4 +144,4 @@ def erasure_index(settings: Settings, paths: DataPaths, ledger: Ledger) -> Erasu
         KeyMissing: without the key nobody can be recognised.
     """
     erased = ledger.erased()
-    return ErasureIndex(keyed_hash(settings, paths, ledger), erased) if erased else None
+    return ErasureIndex(load_keyed_hash(settings, paths, ledger), erased) if erased else None

@@ -5,9 +5,9 @@ Not here: what a page shows (`quality.audit.html_report`).
 
 from pathlib import Path
 
-from warehouse.config.paths import DataPaths
+from warehouse.config import DataPaths
 from warehouse.ledger import Ledger
-from warehouse.storage.atomic import atomic_replace, sync_folder
+from warehouse.storage import atomic_replace, sync_folder
 
 HELD_BACK_KEPT = 10
 """Of so many builds that are kept nowhere, the latest, pages stay: whoever was woken up by one wants to read it."""

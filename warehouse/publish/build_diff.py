@@ -16,10 +16,8 @@ from pathlib import Path
 import duckdb
 
 from models.marts import DBT_MARTS, SCHEMA, columns
-from warehouse.config.settings import Settings
-from warehouse.duckdb_tools.preview import preview
-from warehouse.duckdb_tools.session import apply_limits
-from warehouse.duckdb_tools.sql import literal
+from warehouse.config import Settings
+from warehouse.duckdb_tools import apply_limits, literal, preview_rows
 from warehouse.publish.row_digests import row_digests
 
 CAMPAIGN_MARTS = ("campaign_metrics", "campaign_overview")
@@ -146,7 +144,7 @@ def summarize(settings: Settings, since: str, earlier: Path, later: Path, data_u
             moved,
             totals,
             (*_warnings_of_totals(totals, gone), *_warnings_of_campaigns(connection, data_until)),
-            preview(
+            preview_rows(
                 connection,
                 f"(select campaign_id, campaign_name, figure, value_before as before, value_after as after from moves"
                 f" {_LARGEST_FIRST})",

@@ -6,10 +6,10 @@ import re
 import shutil
 from pathlib import Path
 
-from warehouse.config.paths import DataPaths
-from warehouse.duckdb_tools.health import corruption_reason
+from warehouse.config import DataPaths
+from warehouse.duckdb_tools import corruption_reason
 from warehouse.ledger import Ledger, Publication
-from warehouse.storage.atomic import atomic_replace
+from warehouse.storage import atomic_replace
 
 log = logging.getLogger("sendmart.publication")
 

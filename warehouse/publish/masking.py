@@ -8,13 +8,10 @@ import duckdb
 
 from models.marts import NUMBER, NUMBER_HASH, SCHEMA, columns
 from models.masking import WORDS_COLUMNS
-from warehouse.config.paths import DataPaths
-from warehouse.config.settings import Settings
-from warehouse.duckdb_tools.rewrite import Column, copy_with_changes
-from warehouse.duckdb_tools.session import apply_limits
-from warehouse.duckdb_tools.sql import literal, masked_words
+from warehouse.config import DataPaths, Settings
+from warehouse.duckdb_tools import Column, apply_limits, copy_with_changes, literal, masked_words
 from warehouse.ledger import Ledger
-from warehouse.privacy.keyed_hash import keyed_hash
+from warehouse.privacy import load_keyed_hash
 from warehouse.transform import spark
 
 
@@ -50,7 +47,7 @@ def _write_masked(settings: Settings, paths: DataPaths, ledger: Ledger, file: Pa
     """Writes the candidate's tables with masked numbers, each with its keyed hash beside it."""
     with duckdb.connect() as connection:
         apply_limits(connection, settings)
-        keyed_hash(settings, paths, ledger).show(connection)
+        load_keyed_hash(settings, paths, ledger).show(connection)
         connection.execute(f"attach {literal(paths.candidate)} as candidate (read_only)")
         copy_with_changes(
             connection, "candidate", file, _masked_as_contracted if spark.is_engine(settings) else _masked

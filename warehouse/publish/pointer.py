@@ -17,11 +17,9 @@ from pathlib import Path
 import duckdb
 
 from models.marts import SCHEMA
-from warehouse.config.paths import DataPaths
-from warehouse.duckdb_tools.sql import literal
-from warehouse.storage import object_store
-from warehouse.storage.atomic import atomic_replace
-from warehouse.storage.checksums import Checksum
+from warehouse.config import DataPaths
+from warehouse.duckdb_tools import literal
+from warehouse.storage import Checksum, atomic_replace, object_store
 
 _HASH_DIGITS = 12
 

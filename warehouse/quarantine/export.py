@@ -32,17 +32,14 @@ from typing import BinaryIO
 import duckdb
 
 from models.logs import COLUMNS
-from warehouse.config.paths import DataPaths
-from warehouse.config.settings import Settings
-from warehouse.duckdb_tools.s3 import enable_s3
-from warehouse.duckdb_tools.session import apply_limits
-from warehouse.duckdb_tools.sql import literal
+from warehouse.config import DataPaths, Settings
+from warehouse.duckdb_tools import apply_limits, enable_s3, literal
 from warehouse.ingest.readers.records import NOT_UTF8, TOO_LONG
 from warehouse.lake import tables as lake_tables
-from warehouse.landing.scan import LandingFile
+from warehouse.landing import LandingFile
 from warehouse.ledger import LoadedFile
-from warehouse.privacy.tombstones import ERASED_RAW_ROW
-from warehouse.storage.atomic import atomic_replace, exists
+from warehouse.privacy import ERASED_RAW_ROW
+from warehouse.storage import atomic_replace, exists
 
 ROWS_AT_A_TIME = 10_000
 _NOT_UTF8 = NOT_UTF8.partition(": ")[2]

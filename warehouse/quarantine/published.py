@@ -2,9 +2,9 @@
 
 import duckdb
 
-from warehouse.config.paths import DataPaths
-from warehouse.duckdb_tools.sql import literal, masked_words
-from warehouse.storage.atomic import atomic_replace
+from warehouse.config import DataPaths
+from warehouse.duckdb_tools import literal, masked_words
+from warehouse.storage import atomic_replace
 
 
 def publish_quarantine(paths: DataPaths, refused: list[dict[str, object]], *, mask_numbers: bool = False) -> None:

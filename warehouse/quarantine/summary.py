@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import duckdb
 
 from models.enums import Log
-from warehouse.config.paths import DataPaths
-from warehouse.duckdb_tools.sql import literal
+from warehouse.config import DataPaths
+from warehouse.duckdb_tools import literal
 from warehouse.lake import tables as lake_tables
 from warehouse.ledger import LoadedFile
 

@@ -1,4 +1,8 @@
-"""Atomic writes: a finished file is renamed over the old one and synced; and removal of files, on disk or in an object store."""
+"""Atomic writes, and removal, of files on disk and in an object store.
+
+A finished file is synced and renamed over the old one, so that a reader, and a restart after a power cut, finds one of the
+two and never part of one.
+"""
 
 import os
 from pathlib import Path
@@ -7,14 +11,14 @@ from warehouse.storage import object_store
 from warehouse.storage.object_store import AnyPath, is_object
 
 
-def atomic_replace(written: Path, path: AnyPath) -> None:
-    """Moves a finished file to where it is read, so that at any moment, and after a power cut, there is one or the other."""
+def atomic_replace(temp_path: Path, path: AnyPath) -> None:
+    """Moves a finished file from `temp_path`, on the same disk, to `path`; uploads it if that is in an object store."""
     if is_object(path):
-        object_store.put(written, path)
-        written.unlink()
+        object_store.put(temp_path, path)
+        temp_path.unlink()
         return
-    sync_file(written)
-    written.replace(path)
+    sync_file(temp_path)
+    temp_path.replace(path)
     sync_folder(path.parent)
 
 
@@ -23,15 +27,15 @@ def exists(path: AnyPath) -> bool:
 
 
 def names_in(folder: AnyPath) -> list[str]:
-    """The names of the files below a folder or prefix, in order; none where it is not there."""
+    """The sorted names of the files below a folder or prefix, relative to it; empty if it does not exist."""
     if is_object(folder):
         return sorted(object_store.listed(folder))
-    below = (Path(inner, name) for inner, _, files in os.walk(folder) for name in files)
-    return sorted(file.relative_to(folder).as_posix() for file in below)
+    files = (Path(parent, name) for parent, _, names in os.walk(folder) for name in names)
+    return sorted(file.relative_to(folder).as_posix() for file in files)
 
 
 def remove(path: AnyPath) -> None:
-    """Removes a file that may not be there."""
+    """Removes a file; does nothing if there is none."""
     if is_object(path):
         object_store.remove(path)
         return

@@ -1,15 +1,15 @@
-"""Object stores: what the warehouse does with files that lie under an `s3://` prefix instead of in a folder.
+"""Object stores: the operations of the warehouse on files under an `s3://` prefix.
 
-A place is a `cloudpathlib.S3Path`, which is put together and taken apart like a `pathlib.Path`; what is done there is done
-by boto3's own client. Who may is found by boto3's usual chain (environment, shared files, roles), where the store is by
-`AWS_ENDPOINT_URL` and `AWS_REGION`; transient errors are tried again by botocore's standard mode. DuckDB reads by its
-httpfs, under the same credentials. A place that is sent to another process leaves its client behind, and finds there
-cloudpathlib's own, which is made the same way. Nothing of this is imported unless a setting names a prefix.
+A path in a store is a `cloudpathlib.S3Path`, which has the interface of a `pathlib.Path`; the operations here call boto3's
+client. Credentials come from boto3's usual chain (environment, shared files, roles), the store's address from
+`AWS_ENDPOINT_URL` and `AWS_REGION`. botocore's standard mode retries transient errors. DuckDB reads with its httpfs
+extension and the same credentials. A path that is sent to another process is sent without its client; cloudpathlib makes
+one there in the same way. Neither boto3 nor cloudpathlib is imported unless a setting names a prefix.
 
-An object is put in one request, or in parts that appear as one at the end, each held to a checksum on the way by boto3:
-there is the old or the new, never a half.
+boto3 uploads an object in one request, or in parts that become visible together, each with a checksum. So a reader sees
+the old object or the new one, never part of one.
 
-Not here: which files lie where (`warehouse.config.paths`), what is in them.
+Not here: which file lies where (`warehouse.config.paths`), the content of the files.
 """
 
 import hashlib
@@ -21,95 +21,94 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from cloudpathlib import S3Client, S3Path
+    from mypy_boto3_s3.client import S3Client as S3ApiClient
+    from typing_extensions import TypeIs
 
     AnyPath = Path | S3Path
 else:
     AnyPath = Path
-"""Where a file lies, or many: on a disk, or in an object store."""
-
+"""A file or folder on disk, or an object or prefix in an object store."""
 
 SCHEME = "s3://"
-# No letter that means something in a pattern of DuckDB's, or in an address.
+# No character that is special in a glob of DuckDB, or in a URL.
 _PREFIX = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_=.-]+)*/?")
-_BYTES_AT_A_TIME = 1 << 20
-_GONE = ("NoSuchKey", "404")
+_CHUNK_BYTES = 1 << 20
+_NOT_FOUND_CODES = ("NoSuchKey", "404")
 
 
 class ObjectStoreFailed(Exception):
-    """The store could not be reached, or did not do what was asked; the message names the place."""
+    """The store could not be reached, or refused a request; the message names the path."""
 
 
 class ObjectChanged(FileNotFoundError):
-    """The object is no longer the one that was listed."""
+    """The object was replaced after it was listed."""
 
 
 @dataclass(frozen=True)
 class ObjectInfo:
-    """What a listing says of an object. Its tag is another one whenever its content is."""
+    """An object's metadata in a listing. The tag changes whenever the content changes."""
 
     size: int
     tag: str
     modified: datetime
 
 
-def is_object(path: AnyPath) -> TypeGuard["S3Path"]:
-    """Whether a place is in an object store."""
+def is_object(path: AnyPath) -> "TypeIs[S3Path]":
+    """Whether a path is in an object store."""
     return not isinstance(path, Path)
 
 
 def path_of(prefix: str) -> "S3Path":
-    """The place that a setting names.
+    """The path for a prefix as a setting gives it.
 
     Raises:
-        ValueError: it is no prefix, or the libraries for it are not installed.
+        ValueError: the text is not a valid prefix, or the libraries of the extra `s3` are not installed.
     """
     if not _PREFIX.fullmatch(prefix):
         raise ValueError("must be s3://bucket/prefix, of letters, digits and . _ = - alone")
     try:
         from cloudpathlib import S3Path
     except ModuleNotFoundError as error:
-        raise ValueError(f"needs what the extra `s3` installs: pip install -e '.[s3]' ({error})") from error
-    of_environment = tuple(sorted((name, value) for name, value in os.environ.items() if name.startswith("AWS_")))
-    return S3Path(prefix.rstrip("/"), client=_client(of_environment))
+        raise ValueError(f"needs the extra `s3`: pip install -e '.[s3]' ({error})") from error
+    aws_variables = tuple(sorted((name, value) for name, value in os.environ.items() if name.startswith("AWS_")))
+    return S3Path(prefix.rstrip("/"), client=_client(aws_variables))
 
 
 @lru_cache(maxsize=4)
-def _client(of_environment: tuple[tuple[str, str], ...]) -> "S3Client":
-    """One client for a process, as long as its environment says the same of the store: it takes a while to make."""
+def _client(aws_variables: tuple[tuple[str, str], ...]) -> "S3Client":
+    """The process's client. A client takes long to make, so it is kept until the `AWS_*` variables change."""
     import boto3
     from cloudpathlib import S3Client
 
     return S3Client(boto3_session=boto3.Session())
 
 
-# --- objects
-
-
 def listed(prefix: "S3Path") -> dict[str, ObjectInfo]:
-    """The objects under a prefix, by their names below it."""
+    """The objects under a prefix, by their names relative to it."""
     start = f"{prefix.key.rstrip('/')}/" if prefix.key else ""
-    with _telling(prefix):
+    with _translated_errors(prefix):
         pages = _boto(prefix).get_paginator("list_objects_v2").paginate(Bucket=prefix.bucket, Prefix=start)
         return {
-            one["Key"][len(start) :]: ObjectInfo(one["Size"], one["ETag"], one["LastModified"])
+            entry["Key"][len(start) :]: ObjectInfo(entry["Size"], entry["ETag"], entry["LastModified"])
             for page in pages
-            for one in page.get("Contents", ())
+            for entry in page.get("Contents", ())
         }
 
 
 def head_object(path: "S3Path") -> ObjectInfo:
-    """What the store says of one object.
+    """The metadata of one object.
 
     Raises:
-        FileNotFoundError: it is not there.
+        FileNotFoundError: there is no such object.
     """
-    with _telling(path):
-        found = _boto(path).head_object(Bucket=path.bucket, Key=path.key)
-        return ObjectInfo(found["ContentLength"], found["ETag"], found["LastModified"])
+    with _translated_errors(path):
+        head = _boto(path).head_object(Bucket=path.bucket, Key=path.key)
+        return ObjectInfo(head["ContentLength"], head["ETag"], head["LastModified"])
 
 
 def exists(path: "S3Path") -> bool:
@@ -121,61 +120,61 @@ def exists(path: "S3Path") -> bool:
 
 
 def read(path: "S3Path") -> bytes:
-    """What an object holds.
+    """The content of an object.
 
     Raises:
-        FileNotFoundError: it is not there.
+        FileNotFoundError: there is no such object.
     """
-    with _telling(path):
+    with _translated_errors(path):
         return _boto(path).get_object(Bucket=path.bucket, Key=path.key)["Body"].read()
 
 
 def sha256(path: "S3Path") -> str:
-    """The hash of what an object holds, which is read without being kept."""
+    """The SHA-256 of an object's content, read in chunks."""
     digest = hashlib.sha256()
-    with _telling(path):
-        for chunk in _boto(path).get_object(Bucket=path.bucket, Key=path.key)["Body"].iter_chunks(_BYTES_AT_A_TIME):
+    with _translated_errors(path):
+        for chunk in _boto(path).get_object(Bucket=path.bucket, Key=path.key)["Body"].iter_chunks(_CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
 
 
 def fetch(path: "S3Path", file: Path, tag: str | None = None) -> None:
-    """Writes an object to a file.
+    """Downloads an object to a file on disk.
 
     Raises:
-        FileNotFoundError: it is not there.
-        ObjectChanged: it is no longer the one with this tag.
+        FileNotFoundError: there is no such object.
+        ObjectChanged: the object no longer has this tag.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    with _telling(path):
-        # Broken off on the way, it is carried on with; a large one comes in parts, all of one version.
+    with _translated_errors(path):
+        # boto3 resumes a broken download, and takes all parts of a large object from one version.
         try:
             _boto(path).download_file(path.bucket, path.key, str(file))
-        except OSError as error:  # of the disk: no fault of the object's
+        except OSError as error:  # an error of the local disk
             raise ObjectStoreFailed(f"{path} cannot be written to {file}: {error}") from error
     if tag and head_object(path).tag != tag:
-        raise ObjectChanged(f"{path} is another than it was listed")
+        raise ObjectChanged(f"{path} was replaced after it was listed")
 
 
 def put(file: Path, path: "S3Path") -> None:
-    """Puts a finished file into the store, in place of what was there."""
-    with _telling(path):
+    """Uploads a finished file; replaces the object if there is one."""
+    with _translated_errors(path):
         _boto(path).upload_file(str(file), path.bucket, path.key)
 
 
 def remove(path: "S3Path") -> None:
-    """Removes an object that may not be there."""
-    with _telling(path):
+    """Removes an object; does nothing if there is none."""
+    with _translated_errors(path):
         _boto(path).delete_object(Bucket=path.bucket, Key=path.key)
 
 
-def _boto(path: "S3Path"):
+def _boto(path: "S3Path") -> "S3ApiClient":
     return path.client.client
 
 
 @contextmanager
-def _telling(path: "S3Path") -> Iterator[None]:
-    """What boto3 raises, in the words of this module."""
+def _translated_errors(path: "S3Path") -> Iterator[None]:
+    """Raises this module's exceptions in place of boto3's."""
     from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -183,8 +182,8 @@ def _telling(path: "S3Path") -> Iterator[None]:
         yield
     except ClientError as error:
         code = error.response["Error"]["Code"]
-        if code in _GONE:
-            raise FileNotFoundError(f"{path} is not there") from error
+        if code in _NOT_FOUND_CODES:
+            raise FileNotFoundError(f"{path} does not exist") from error
         if code == "PreconditionFailed":
             raise ObjectChanged(f"{path} was replaced while it was read") from error
         raise ObjectStoreFailed(f"{path}: {error}") from error
@@ -192,4 +191,43 @@ def _telling(path: "S3Path") -> Iterator[None]:
         raise ObjectStoreFailed(f"{path}: {error}") from error
 
 
-# --- DuckDB
+@dataclass(frozen=True)
+class StoreAccess:
+    """What another client than boto3 needs to reach a store. `endpoint` is host, port and path, without the scheme."""
+
+    key_id: str
+    secret: str
+    session_token: str | None
+    region: str
+    endpoint: str
+    is_path_style: bool
+    uses_tls: bool
+
+
+def store_access(path: "S3Path") -> StoreAccess:
+    """Address and credentials of a path's store, as boto3 resolves them now.
+
+    Raises:
+        ObjectStoreFailed: there are no credentials.
+    """
+    with _translated_errors(path):
+        credentials = path.client.sess.get_credentials()
+        frozen = credentials and credentials.get_frozen_credentials()
+    if frozen is None or not frozen.access_key or not frozen.secret_key:
+        raise ObjectStoreFailed(f"{path}: no credentials were found")
+    meta = _boto(path).meta
+    endpoint = urlsplit(meta.endpoint_url)
+    style = (getattr(meta.config, "s3", None) or {}).get("addressing_style")
+    # boto3's rule: stores other than Amazon's seldom have a host name per bucket.
+    is_path_style = style == "path" or (
+        style != "virtual" and not endpoint.netloc.endswith((".amazonaws.com", ".amazonaws.com.cn"))
+    )
+    return StoreAccess(
+        frozen.access_key,
+        frozen.secret_key,
+        frozen.token,
+        meta.region_name,
+        f"{endpoint.netloc}{endpoint.path.rstrip('/')}",
+        is_path_style,
+        endpoint.scheme == "https",
+    )

@@ -21,14 +21,11 @@ import duckdb
 
 from models.check_results import CheckResult, Rule
 from models.masking import masking_logger
-from warehouse.config.paths import DataPaths
-from warehouse.config.settings import Settings
-from warehouse.duckdb_tools.health import corruption_reason, is_corruption_error
-from warehouse.duckdb_tools.preview import preview
-from warehouse.duckdb_tools.sql import literal
+from warehouse.config import DataPaths, Settings
+from warehouse.duckdb_tools import corruption_reason, is_corruption_error, literal, preview_rows
 from warehouse.lake import change_feed, integrity
 from warehouse.ledger import Build, Change, Ledger, now
-from warehouse.storage.atomic import remove
+from warehouse.storage import remove
 from warehouse.transform import check_scope, spark
 from warehouse.transform.column_lineage import record_column_lineage
 from warehouse.transform.dbt_runner import (
@@ -314,7 +311,7 @@ def built_marts(paths: DataPaths) -> dict[str, BuiltMart]:
         return {
             mart: BuiltMart(
                 connection.execute(f'select count(*) from {CANDIDATE_SCHEMA}."{mart}"').fetchone()[0],
-                preview(connection, f'{CANDIDATE_SCHEMA}."{mart}"'),
+                preview_rows(connection, f'{CANDIDATE_SCHEMA}."{mart}"'),
             )
             for (mart,) in marts
         }

@@ -16,9 +16,8 @@ from typing import Any
 import duckdb
 
 from models.enums import Log
-from warehouse.config.paths import DataPaths
-from warehouse.duckdb_tools.s3 import enable_s3
-from warehouse.duckdb_tools.sql import literal
+from warehouse.config import DataPaths
+from warehouse.duckdb_tools import enable_s3, literal
 from warehouse.lake.change_feed import SCHEMA as CHANGES
 from warehouse.transform.dbt_runner import BUILD_DATABASE, CANDIDATE_DATABASE
 

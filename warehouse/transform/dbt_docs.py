@@ -9,9 +9,8 @@ import json
 from pathlib import Path
 
 from models.masking import masking_logger
-from warehouse.config.paths import DataPaths
-from warehouse.config.settings import Engine, Settings
-from warehouse.storage.atomic import atomic_replace, remove
+from warehouse.config import DataPaths, Engine, Settings
+from warehouse.storage import atomic_replace, remove
 from warehouse.transform.dbt_runner import dbt_manifest, first_line, run_dbt
 
 _CHARSET = '<meta charset="utf-8">'

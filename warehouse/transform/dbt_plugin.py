@@ -8,8 +8,8 @@ from typing import Any
 import duckdb
 from dbt.adapters.duckdb.plugins import BasePlugin
 
-from warehouse.duckdb_tools.s3 import enable_s3
-from warehouse.storage.object_store import SCHEME, path_of
+from warehouse.duckdb_tools import enable_s3
+from warehouse.storage import SCHEME, path_of
 
 
 class Plugin(BasePlugin):

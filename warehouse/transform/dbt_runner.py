@@ -16,9 +16,8 @@ from typing import Any
 from filelock import FileLock
 
 from models.masking import masked, masking_logger
-from warehouse.config.paths import DataPaths
-from warehouse.config.settings import DBT_PREFIX, PROJECT, Settings
-from warehouse.storage.atomic import remove
+from warehouse.config import DBT_PREFIX, PROJECT, DataPaths, Settings
+from warehouse.storage import remove
 
 DBT_PROJECT = PROJECT / "dbt_project"
 BUILD_DATABASE, CANDIDATE_DATABASE = "build", "candidate"

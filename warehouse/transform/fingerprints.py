@@ -18,7 +18,7 @@ from typing import Any
 import duckdb
 
 import models.marts
-from warehouse.config.settings import Settings
+from warehouse.config import Settings
 
 MACROS = "macros"
 RELEASE = "release"

@@ -23,11 +23,10 @@ from typing import Any
 import duckdb
 
 from models.marts import SCHEMA
-from warehouse.config.paths import DataPaths
-from warehouse.config.settings import DBT_PREFIX, Engine, Settings
-from warehouse.duckdb_tools.sql import literal
+from warehouse.config import DBT_PREFIX, DataPaths, Engine, Settings
+from warehouse.duckdb_tools import literal
 from warehouse.ledger import Ledger
-from warehouse.storage.atomic import atomic_replace
+from warehouse.storage import atomic_replace
 from warehouse.transform.dbt_runner import BUILD_DATABASE, CANDIDATE_DATABASE, dbt_manifest, run_dbt
 
 _FOLDER_OF_BUILD = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}")
