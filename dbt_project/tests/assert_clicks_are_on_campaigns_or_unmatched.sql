@@ -24,19 +24,24 @@ clicks_counted as (
 
 ),
 
--- Campaigns whose every message was skipped stand in the metrics, and were not sent.
+-- A campaign whose every message was skipped has metrics, and was not sent.
 campaign_clicks as (
 
-    select coalesce(sum(total_clicks) filter (where total_sent > 0), 0) as clicks
+    select
+        coalesce(sum(total_clicks) filter (where total_sent > 0), 0) as clicks_on_campaigns_sent,
+        coalesce(sum(total_clicks) filter (where total_sent = 0), 0) as clicks_on_campaigns_skipped
     from campaign_metrics
 
 )
 
 select
     clicks_counted.clicks,
-    campaign_clicks.clicks as clicks_on_campaigns_sent,
+    campaign_clicks.clicks_on_campaigns_sent,
+    campaign_clicks.clicks_on_campaigns_skipped,
     unmatched_events.events as clicks_unmatched
 from clicks_counted
 cross join campaign_clicks
 cross join unmatched_events
-where clicks_counted.clicks <> campaign_clicks.clicks + unmatched_events.events
+where
+    clicks_counted.clicks <> campaign_clicks.clicks_on_campaigns_sent + unmatched_events.events
+    or campaign_clicks.clicks_on_campaigns_skipped > unmatched_events.events

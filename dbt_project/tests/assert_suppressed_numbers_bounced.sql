@@ -18,6 +18,8 @@ hard_bounces_by_number as (
         count(hard_bounces.message_id) as hard_bounces,
         count(hard_bounces.message_id) filter (
             where hard_bounces.message_id = suppressed_numbers.message_id
+            and hard_bounces.campaign_id = suppressed_numbers.campaign_id
+            and hard_bounces.contact_id = suppressed_numbers.contact_id
             and hard_bounces.status_at = suppressed_numbers.suppressed_at
         ) as deciding_messages
     from suppressed_numbers

@@ -21,7 +21,7 @@ campaign_unsubscribes as (
 
 )
 
--- What was sent has metrics: every campaign behind an unsubscribe is among them.
+-- The full join keeps a campaign that only attributed_unsubscribes has.
 select
     campaign_metrics.campaign_id,
     campaign_metrics.unsubscribes,
