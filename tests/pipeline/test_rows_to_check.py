@@ -12,6 +12,7 @@ from orchestration import stages
 from orchestration.stages import AppContext
 from tests.running import CASES, environment, environment_of
 from warehouse.config.settings import load_settings
+from warehouse.transform.dbt_runner import DBT_PROJECT
 
 SEND = "message_id,campaign_id,contact_id,mobile_number,sent_at,segments\n"
 
@@ -71,6 +72,24 @@ def _spoil(warehouse: AppContext, contact: str) -> None:
         )
 
 
+BREAK_EVERY_INVARIANT = """
+update campaigns set last_modified_by = 'someone else';
+update campaign_metrics set campaign_id = campaign_id || '-other', total_segments = -1, total_clicks = total_clicks + 1,
+    direct_orders = direct_orders + 1, total_sent = total_sent + 1, unsubscribes = unsubscribes + 1;
+insert into campaign_clicks_hourly select campaign_id, timestamp '2026-01-05 08:30:00', 1, 1 from campaign_metrics;
+update attributed_unsubscribes set campaign_id = 'other', contact_id = 'stranger' || unsubscribed_at;
+insert into attributed_orders
+    select 'placed', campaign_id, 'assisted', 'stranger', timestamp '2026-01-05', timestamp '2026-01-05', 'k', null, 'USD',
+        10, 0
+    from campaign_metrics;
+insert into unconverted_orders
+    select distinct order_id, contact_id, ordered_at, currency, 10, 11 from attributed_orders where revenue is not null;
+update skip_reasons set skip_reason_details = ' ';
+update delivery_status set provider = null, error_code = '30003';
+insert into suppressed_numbers values ('+447700900999', timestamp '2026-01-05', 'other', 'other', 'stranger');
+update unmatched_events set events = events + 1000, kind = 'other';
+"""
+
 UNTOUCHED = "(select min(contact_id) from marts.delivery_status)"
 
 
@@ -97,6 +116,19 @@ def test_rows_that_no_build_touched_are_looked_at_no_more_but_in_sums(audited: A
     assert {"contract_delivery_status", "unique_key_delivery_status_campaign_id__contact_id"} <= set(_holds(audited)), (
         "after a build that failed a check, all rows are looked at"
     )
+
+
+def test_every_broken_invariant_blocks_publication(audited: AppContext) -> None:
+    stages.build_candidate(audited)
+    with duckdb.connect(str(audited.paths.candidate)) as connection:
+        connection.execute(f"use {audited.paths.candidate.stem}.marts")
+        connection.execute(BREAK_EVERY_INVARIANT)
+    with duckdb.connect(str(audited.paths.build)) as connection:
+        connection.execute("update intermediate.int_messages_resolved set is_sent = false")
+    stages.test_candidate(audited)
+    invariants = {file.stem for file in (DBT_PROJECT / "tests").glob("*.sql")}
+    assert invariants <= set(_holds(audited))
+    assert not stages.evaluate_gate(audited).may_publish
 
 
 def test_a_build_after_one_that_was_not_checked_is_looked_at_whole(audited: AppContext) -> None:

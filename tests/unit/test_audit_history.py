@@ -13,7 +13,7 @@ from quality.audit import anomalies
 from quality.audit.anomalies import COMPARISONS, ENOUGH_BUILDS, Compared, Kept, Lag, Ratio, Share, Volume, compared
 from quality.audit.expectations import Findings, check_expectations
 from quality.audit.metrics import BuildFacts, LogFacts, of_facts
-from tests.unit.test_audit import SCHEMA, candidate, valid_marts
+from tests.unit.valid_marts import SCHEMA, candidate, valid_marts
 
 FIRST = date(2026, 1, 5)
 NIGHTS = 15
