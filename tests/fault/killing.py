@@ -75,13 +75,15 @@ OLD_EXPORT = "campaign_metrics_20200101T000000Z.csv"
 IN_A_LOAD = {
     "what it held is kept aside, the change is not noted": before("warehouse.ledger.Ledger.record_changes"),
     "the change is noted, no file has moved": after("warehouse.lake.change_feed.note"),
-    "the lake's file has moved, that of the quarantine has not": after("warehouse.lake.tables.Written.commit"),
+    "the lake's file has moved, that of the quarantine has not": after("warehouse.lake.tables.StagedParquet.commit"),
     "both have moved, the ledger does not know": before("warehouse.ledger.Ledger.record_files"),
 }
 IN_A_PUBLICATION_OF_QUARANTINE = {
-    "the ledger knows, the quarantine is not published": before("warehouse.lake.tables.publish_quarantine"),
+    "the ledger knows, the quarantine is not published": before(
+        "orchestration.stages.quarantine.write_published_quarantine"
+    ),
     "the quarantine is about to be swapped in": before(
-        "warehouse.lake.tables.atomic_replace", given="quarantine.duckdb"
+        "warehouse.quarantine.published.atomic_replace", given="quarantine.duckdb"
     ),
 }
 BETWEEN_LOGS = {
@@ -108,8 +110,8 @@ IN_A_FULL_BUILD = {
 IN_A_PUBLICATION = {
     "the candidate is copied": before("warehouse.publish.publication._add_build_info"),
     "the copy says which build it is": after("warehouse.publish.publication._add_build_info"),
-    "the copy is about to be kept": before("warehouse.publish.publication.atomic_replace"),
-    "the copy is kept, and about to be swapped in": before("warehouse.publish.publication.atomic_replace", call=2),
+    "the copy is about to be kept": before("warehouse.publish.kept_builds.atomic_replace"),
+    "the copy is kept, and about to be swapped in": before("warehouse.publish.publication.atomic_replace"),
     "the copy is swapped in, and current.json names the one before": before("warehouse.publish.pointer.announce"),
     "the copy is swapped in, the ledger does not know": before("warehouse.ledger.Ledger.record_publication"),
     "the ledger knows, old builds are not pruned": before("warehouse.publish.publication.prune"),
