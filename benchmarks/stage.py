@@ -45,9 +45,9 @@ def _refresh_stage(name: str) -> Callable[[], dict]:
         return {"failed": [result.name for result in stages.audit_candidate(warehouse) if not result.passed]}
 
     def publish() -> dict:
-        verdict = stages.evaluate_gate(warehouse)
-        if not verdict.may_publish:
-            raise RuntimeError("held back: " + "; ".join(str(hold) for hold in verdict.holds))
+        gate_result = stages.evaluate_gate(warehouse)
+        if not gate_result.may_publish:
+            raise RuntimeError("held back: " + "; ".join(str(problem) for problem in gate_result.blocking_problems))
         stages.publish_candidate(warehouse, warehouse.ledger.candidate())
         return {}
 

@@ -104,9 +104,11 @@ def refresh_outcome(
             is_new = last is not None and last[1] >= started_at
         return Refresh(started_at, now(), "published" if is_new else "nothing new", "")
     if any(event.step_key.startswith("published__") for event in failures):
-        verdict = stages.evaluate_gate(context)
-        if not verdict.may_publish:
-            return Refresh(started_at, now(), "held back", "\n".join(str(hold) for hold in verdict.holds))
+        gate_result = stages.evaluate_gate(context)
+        if not gate_result.may_publish:
+            return Refresh(
+                started_at, now(), "held back", "\n".join(str(problem) for problem in gate_result.blocking_problems)
+            )
     told = {}
     for event in failures:
         error = event.step_failure_data.error

@@ -1,10 +1,10 @@
-"""The gate: whether a candidate may be published, decided from recorded facts alone.
+"""The release gate: decides from recorded facts alone whether a candidate may be published.
 
-It trusts neither the order in which things ran nor that they ran: a check that should have been recorded for this build
-and was not, holds the build back like one that failed. What a person overrode of one build is that: the holds as they
-were shown. Another hold of the same build, or the same of another build, holds back.
+The gate does not rely on the order in which steps ran, nor on that they ran: an expected check with no recorded result
+blocks publication like a failed one. An override waives the blocking problems of one build, with the texts that were
+shown when it was given. Any other problem of that build, or the same problem of another build, still blocks.
 
-Not here: carrying checks out (`quality.audit`, dbt), recording them (`warehouse.ledger`), publishing.
+Not here: running checks (`quality.audit`, dbt), recording results (`warehouse.ledger`), publishing.
 """
 
 from collections import defaultdict
@@ -20,53 +20,65 @@ from models.masking import masked
 
 
 class FileFacts(Protocol):
-    """What is noted of a log file that was loaded."""
+    """What the ledger records of a loaded or refused log file. `refusal` is the reason why the file was refused."""
 
-    log: str
-    source_file: str
-    log_date: date
-    refusal: str | None
-    records: int
-    rejected: int
-    is_accepted: bool
+    @property
+    def log(self) -> str: ...
+    @property
+    def source_file(self) -> str: ...
+    @property
+    def log_date(self) -> date: ...
+    @property
+    def refusal(self) -> str | None: ...
+    @property
+    def records(self) -> int: ...
+    @property
+    def rejected(self) -> int: ...
+    @property
+    def is_accepted(self) -> bool: ...
 
 
 class Withdrawal(Protocol):
-    """A person went back from a build, or one made of the same, to `build_id`."""
+    """A rollback from this build, or from one with the same inputs, to `build_id`. `published_at` is UTC."""
 
-    build_id: str
-    published_at: datetime
-    went_back_from: str | None
+    @property
+    def build_id(self) -> str: ...
+    @property
+    def published_at(self) -> datetime: ...
+    @property
+    def went_back_from(self) -> str | None: ...
 
 
 @dataclass(frozen=True)
-class Hold:
-    """One reason why a build is held back: a code of the runbook, what was found, and what to do about it.
+class BlockingProblem:
+    """One reason why a build is held back: its code in the runbook, what happened, and the next step.
 
-    In words, numbers are masked: the ledger and Dagster's history keep them, and names of files may hold one.
+    As text, mobile numbers are masked: the ledger and Dagster's history keep the text, and a file name may hold a number.
     """
 
     code: Code
-    found: str
+    description: str
     next_step: str
 
     def __str__(self) -> str:
-        return masked(f"{self.code}: {self.found}. {self.next_step}. See {self.code.page}")
+        return masked(f"{self.code}: {self.description}. {self.next_step}. See {self.code.page}")
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """`holds` is empty for a build that may be published; `warnings` are failed checks that do not hold it back;
-    `overridden` would, had a person not said that it be published all the same.
+class GateResult:
+    """The decision on a candidate.
+
+    `blocking_problems` is empty for a build that may be published. `warnings` are failed checks that do not block.
+    `overridden` are problems that a person waived.
     """
 
-    holds: tuple[Hold, ...]
+    blocking_problems: tuple[BlockingProblem, ...]
     warnings: tuple[CheckResult, ...]
-    overridden: tuple[Hold, ...] = ()
+    overridden: tuple[BlockingProblem, ...] = ()
 
     @property
     def may_publish(self) -> bool:
-        return not self.holds
+        return not self.blocking_problems
 
 
 def evaluate_gate(
@@ -78,98 +90,97 @@ def evaluate_gate(
     *,
     withdrawal: Withdrawal | None = None,
     overridden: Collection[str] = (),
-) -> Verdict:
-    """The verdict on a candidate.
+) -> GateResult:
+    """Decides on a candidate.
 
     Args:
-        expected_checks: the names of the checks that the build must have been held to.
+        expected_checks: the names of the checks that must have a result for this build.
         recorded: the results recorded for this build.
         files: every file that was loaded or refused.
-        max_rejected_share: the share of a log-day's records in quarantine above which it holds back (0 to 1) ...
-        min_rejected_rows: ... where at least this many of them are.
-        withdrawal: that a person went back from what the candidate is, if so.
-        overridden: the texts of the holds of this build that a person overrode.
+        max_rejected_share: the share of a log-day's records (0 to 1) above which rows in quarantine block ...
+        min_rejected_rows: ... if there are at least this many of them.
+        withdrawal: the rollback from this build, or from one with the same inputs, if there was one.
+        overridden: the texts of this build's problems that a person waived.
     """
     results = {result.name: result for result in recorded}
     files = list(files)
-    holds = [
+    problems = [
         *_refused_files(files),
         *_rejected_rows(files, max_rejected_share, min_rejected_rows),
         *_missing_checks(set(expected_checks) - set(results)),
         *_failed_checks(result for result in results.values() if result.is_blocking and not result.passed),
         *_withdrawn(withdrawal),
     ]
-    warnings = [result for result in results.values() if not result.is_blocking and not result.passed]
-    return Verdict(
-        tuple(hold for hold in holds if str(hold) not in overridden),
-        tuple(warnings),
-        tuple(hold for hold in holds if str(hold) in overridden),
+    return GateResult(
+        blocking_problems=tuple(problem for problem in problems if str(problem) not in overridden),
+        warnings=tuple(result for result in results.values() if not result.is_blocking and not result.passed),
+        overridden=tuple(problem for problem in problems if str(problem) in overridden),
     )
 
 
 def was_fully_checked(expected_checks: Iterable[str], recorded: Iterable[CheckResult]) -> bool:
-    """Whether every check of a build was carried out, and none that blocks failed."""
+    """Whether every expected check of a build has a result and no blocking check failed."""
     results = {result.name: result for result in recorded}
     return results.keys() >= set(expected_checks) and all(
         result.passed or not result.is_blocking for result in results.values()
     )
 
 
-def _refused_files(files: Iterable[FileFacts]) -> Iterable[Hold]:
+def _refused_files(files: Iterable[FileFacts]) -> Iterable[BlockingProblem]:
     for file in files:
         if file.refusal and not file.is_accepted:
             name = f"{file.log}/{file.source_file}"
-            yield Hold(
+            yield BlockingProblem(
                 Code.FILE_REFUSED,
                 f"{name}: {file.refusal}",
-                f'Drop it again, mended, or accept it: sendmart accept {quote(name)} --reason "…"',
+                f'Fix the file and drop it again, or accept it: sendmart accept {quote(name)} --reason "…"',
             )
 
 
-def _rejected_rows(files: Iterable[FileFacts], max_share: float, min_rows: int) -> Iterable[Hold]:
-    """Log-days with too many rows in quarantine; rows of accepted files are not held against their day."""
-    days: dict[tuple[str, date], list[FileFacts]] = defaultdict(list)
+def _rejected_rows(files: Iterable[FileFacts], max_share: float, min_rows: int) -> Iterable[BlockingProblem]:
+    """Log-days with too many rows in quarantine. Rejected rows of accepted files do not count."""
+    files_by_day: dict[tuple[str, date], list[FileFacts]] = defaultdict(list)
     for file in files:
         if not file.refusal:
-            days[file.log, file.log_date].append(file)
-    for (log, day), of_day in sorted(days.items(), key=lambda item: (item[0][1], item[0][0])):
-        records = sum(file.records for file in of_day)
-        open_files = [file for file in of_day if file.rejected and not file.is_accepted]
+            files_by_day[file.log, file.log_date].append(file)
+    for (log, day), day_files in sorted(files_by_day.items(), key=lambda item: (item[0][1], item[0][0])):
+        records = sum(file.records for file in day_files)
+        open_files = [file for file in day_files if file.rejected and not file.is_accepted]
         rejected = sum(file.rejected for file in open_files)
         if rejected and rejected >= min_rows and rejected / records > max_share:
             names = ", ".join(f"{log}/{file.source_file}" for file in open_files[:3])
-            yield Hold(
+            yield BlockingProblem(
                 Code.ROWS_REJECTED,
                 f"{log} of {day}: {rejected} of {records} rows are in quarantine ({names}{', …' * (len(open_files) > 3)})",
-                "See published/quarantine.duckdb; drop the file again, mended, or accept what was found:"
+                "See published/quarantine.duckdb. Fix the file and drop it again, or accept it:"
                 f' sendmart accept {quote(f"{log}/{open_files[0].source_file}")} --reason "…"',
             )
 
 
-def _missing_checks(missing: set[str]) -> Iterable[Hold]:
+def _missing_checks(missing: set[str]) -> Iterable[BlockingProblem]:
     if missing:
         shown = ", ".join(sorted(missing)[:5])
-        yield Hold(
+        yield BlockingProblem(
             Code.CHECK_MISSING,
-            f"{len(missing)} checks were not carried out on this build ({shown}{', …' * (len(missing) > 5)})",
-            "Refresh again; if they stay missing, look at the audit's step in Dagster",
+            f"{len(missing)} checks did not run on this build ({shown}{', …' * (len(missing) > 5)})",
+            "Run: sendmart refresh. If they are missing again, see the audit step in Dagster",
         )
 
 
-def _failed_checks(failed: Iterable[CheckResult]) -> Iterable[Hold]:
+def _failed_checks(failed: Iterable[CheckResult]) -> Iterable[BlockingProblem]:
     for result in sorted(failed, key=lambda result: result.name):
-        yield Hold(
+        yield BlockingProblem(
             Code.CHECK_FAILED,
             f"{result.name}: {result.detail or 'failed'}",
-            "The candidate can be looked at in warehouse/candidate.duckdb",
+            "The candidate's marts are in warehouse/candidate.duckdb",
         )
 
 
-def _withdrawn(withdrawal: Withdrawal | None) -> Iterable[Hold]:
+def _withdrawn(withdrawal: Withdrawal | None) -> Iterable[BlockingProblem]:
     if withdrawal:
-        yield Hold(
+        yield BlockingProblem(
             Code.BUILD_WITHDRAWN,
-            f"made of the same files, settings and models as build {withdrawal.went_back_from}, which somebody went back"
-            f" from at {withdrawal.published_at:%Y-%m-%d %H:%M:%S} UTC, to build {withdrawal.build_id}",
-            'Mend what was wrong, then: sendmart refresh; or publish it again: sendmart publish --accept "…"',
+            f"it has the same files, settings and models as build {withdrawal.went_back_from}, which was rolled back"
+            f" to build {withdrawal.build_id} at {withdrawal.published_at:%Y-%m-%d %H:%M:%S} UTC",
+            'Fix the cause and run: sendmart refresh; or publish it again: sendmart publish --accept "…"',
         )

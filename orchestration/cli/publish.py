@@ -46,15 +46,15 @@ def publish(
         if is_published(context, candidate):
             console.print(f"Build {candidate.build_id} is published.")
             return
-        verdict = evaluate_gate(context)
-        if verdict.may_publish:
+        gate_result = evaluate_gate(context)
+        if gate_result.may_publish:
             console.print(f"Build {candidate.build_id} holds.")
         else:
             console.print(f"Build {candidate.build_id} is held back.")
-            builds_output.holds(verdict.holds)
+            builds_output.blocking_problems(gate_result.blocking_problems)
         if dry_run:
-            raise typer.Exit(OK if verdict.may_publish else FAILED)
-        if not verdict.may_publish:
+            raise typer.Exit(OK if gate_result.may_publish else FAILED)
+        if not gate_result.may_publish:
             if accept is None:
                 console.print(
                     'Next: mend what is named above; or publish it all the same: sendmart publish --accept "…"'

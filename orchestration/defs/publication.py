@@ -40,11 +40,14 @@ def published_marts(warehouse: WarehouseResource) -> dg.MaterializeResult:
         candidate = opened.ledger.candidate()
         if candidate is None:
             raise dg.Failure("there is no whole candidate to publish; run the refresh job")
-        verdict = stages.evaluate_gate(opened)
-        if not verdict.may_publish:
+        gate_result = stages.evaluate_gate(opened)
+        if not gate_result.may_publish:
             raise dg.Failure(
                 description=f"build {candidate.build_id} is held back; what was published before stays",
-                metadata={f"{place}. {hold.code}": str(hold) for place, hold in enumerate(verdict.holds[:50], start=1)},
+                metadata={
+                    f"{place}. {problem.code}": str(problem)
+                    for place, problem in enumerate(gate_result.blocking_problems[:50], start=1)
+                },
                 allow_retries=False,
             )
         published_at, summary = stages.publish_candidate(opened, candidate)
@@ -54,8 +57,8 @@ def published_marts(warehouse: WarehouseResource) -> dg.MaterializeResult:
         "data_until": str(candidate.data_until),
         "path": dg.MetadataValue.path(str(opened.paths.published_marts)),
         "bytes": opened.paths.published_marts.stat().st_size,
-        "warnings": len(verdict.warnings),
-        "overridden_holds": len(verdict.overridden),
+        "warnings": len(gate_result.warnings),
+        "overridden_problems": len(gate_result.overridden),
         "exports": dg.MetadataValue.path(str(opened.paths.exports)),
     }
     if page := stages.audit_page_of(opened):
@@ -64,7 +67,7 @@ def published_marts(warehouse: WarehouseResource) -> dg.MaterializeResult:
         told["what changed"] = summary.describe()
         told["largest moves"] = dg.MetadataValue.md(summary.largest_moves)
         told["large moves of settled figures"] = "\n".join(summary.warnings) or "none"
-    if verdict.overridden:
-        told["overridden"] = "\n".join(str(hold) for hold in verdict.overridden)
+    if gate_result.overridden:
+        told["overridden"] = "\n".join(str(problem) for problem in gate_result.overridden)
         told["override_reason"] = opened.ledger.overrides(candidate.build_id)[-1].reason
     return dg.MaterializeResult(metadata=told)

@@ -98,7 +98,7 @@ def _write_page(context: AppContext, candidate: Build, audited: list[CheckResult
             candidate.data_until,
             now(),
             build.sendmart_version(),
-            [str(hold) for hold in evaluate_gate(context).holds],
+            [str(problem) for problem in evaluate_gate(context).blocking_problems],
         ),
         [result for result in context.ledger.checks(candidate.build_id) if result.name not in names],
         audited,

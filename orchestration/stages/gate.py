@@ -7,7 +7,7 @@ from warehouse.ledger import Build, Override
 from warehouse.transform import build
 
 
-def evaluate_gate(context: AppContext) -> gate.Verdict:
+def evaluate_gate(context: AppContext) -> gate.GateResult:
     """Whether the candidate may be published, from what was recorded of it and of the files in the lake."""
     candidate = context.ledger.candidate()
     recorded = context.ledger.checks(candidate.build_id) if candidate else []
@@ -34,4 +34,6 @@ def _expected_checks(context: AppContext) -> set[str]:
 def override_gate(context: AppContext, candidate: Build, reason: str) -> None:
     """Notes that a person publishes the candidate over all that holds it back now."""
     with context.paths.writer():
-        context.ledger.override(candidate.build_id, reason, [str(hold) for hold in evaluate_gate(context).holds])
+        context.ledger.override(
+            candidate.build_id, reason, [str(problem) for problem in evaluate_gate(context).blocking_problems]
+        )

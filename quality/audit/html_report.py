@@ -50,13 +50,13 @@ a { color: inherit; }
 
 @dataclass(frozen=True)
 class AuditedBuild:
-    """What a page is headed with. `holds` is what the gate held against the build when its audit ended."""
+    """What a page is headed with. `blocking_problems` are those that the release gate found when the audit ended."""
 
     build_id: str
     data_until: date | None
     audited_at: datetime
     version: str
-    holds: Sequence[str]
+    blocking_problems: Sequence[str]
 
 
 def audit_page(
@@ -112,10 +112,10 @@ def _mart_of(test: str) -> str:
 
 
 def _verdict(build: AuditedBuild) -> str:
-    if not build.holds:
-        return '<div class="verdict good">The gate has nothing against publishing this build.</div>'
-    holds = "".join(f"<li>{_text(hold)}</li>" for hold in build.holds)
-    return f'<div class="verdict bad">The gate holds this build back:<ul>{holds}</ul></div>'
+    if not build.blocking_problems:
+        return '<div class="verdict good">The release gate lets this build be published.</div>'
+    problems = "".join(f"<li>{_text(problem)}</li>" for problem in build.blocking_problems)
+    return f'<div class="verdict bad">The release gate holds this build back:<ul>{problems}</ul></div>'
 
 
 def _not_holding(results: Sequence[CheckResult]) -> list[str]:

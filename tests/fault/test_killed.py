@@ -223,7 +223,7 @@ def test_a_killed_rollback_is_repeated_and_what_was_gone_back_from_is_held_back(
     stages.export_reports(warehouse, stages.unexported(warehouse))
     assert {report: exported_rows(warehouse.paths, report) for report in REPORTS} == published["exports"]
     assert stages.plan_refresh(warehouse).must_publish
-    assert Code.BUILD_WITHDRAWN in [hold.code for hold in stages.evaluate_gate(warehouse).holds]
+    assert Code.BUILD_WITHDRAWN in [problem.code for problem in stages.evaluate_gate(warehouse).blocking_problems]
     refresh(warehouse)
     assert_same(warehouse, final)
 
@@ -245,10 +245,10 @@ def test_checks_killed_one_after_the_other_are_carried_out_by_the_refresh_that_f
     for point in killing.IN_THE_CHECKS:
         refresh_killed_at(zone.warehouse(), point, checks=True)
         assert_nothing_half_done(zone.warehouse(), [published, final])
-        assert "check-missing" in {hold.code for hold in stages.evaluate_gate(zone.warehouse()).holds}
+        assert "check-missing" in {problem.code for problem in stages.evaluate_gate(zone.warehouse()).blocking_problems}
     refresh(zone.warehouse(), checks=True)
     assert {"check-missing", "check-failed"} & {
-        hold.code for hold in stages.evaluate_gate(zone.warehouse()).holds
+        problem.code for problem in stages.evaluate_gate(zone.warehouse()).blocking_problems
     } == set()
     assert_same(zone.warehouse(), final)
 

@@ -202,8 +202,8 @@ def test_a_failing_check_holds_back(tmp_path: Path, refreshed_small: RefreshedWa
         name = "contract_campaign_metrics"
         warehouse.ledger.record_checks(candidate.build_id, [CheckResult(name, True, False, "one row too many")])
         try:
-            (hold,) = stages.evaluate_gate(warehouse).holds
-            assert (hold.code, "one row too many" in str(hold)) == ("check-failed", True)
+            (problem,) = stages.evaluate_gate(warehouse).blocking_problems
+            assert (problem.code, "one row too many" in str(problem)) == ("check-failed", True)
         finally:
             warehouse.ledger.record_checks(candidate.build_id, [CheckResult(name, True, True)])
 

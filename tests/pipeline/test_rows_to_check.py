@@ -59,7 +59,9 @@ def _check(warehouse: AppContext) -> None:
 
 def _holds(warehouse: AppContext) -> list[str]:
     return sorted(
-        hold.found.partition(":")[0] for hold in stages.evaluate_gate(warehouse).holds if hold.code == "check-failed"
+        problem.description.partition(":")[0]
+        for problem in stages.evaluate_gate(warehouse).blocking_problems
+        if problem.code == "check-failed"
     )
 
 

@@ -20,8 +20,8 @@ NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 SCRIPT = "<script>alert(1)</script>"
 
 
-def audited(*holds: str) -> AuditedBuild:
-    return AuditedBuild("20260105T120000Z-abcdef", date(2026, 1, 4), NOON, "1.0", holds)
+def audited(*problems: str) -> AuditedBuild:
+    return AuditedBuild("20260105T120000Z-abcdef", date(2026, 1, 4), NOON, "1.0", problems)
 
 
 class Reader(HTMLParser):
@@ -88,13 +88,13 @@ def test_the_page_tells_the_verdict_the_counts_and_the_figures():
     result = CheckResult("invariants_campaign_metrics", True, False, "not so", (rule,))
     page = audit_page(audited("check-failed: sums"), [], [result], {"campaign_metrics": [figure]})
     text = " ".join(Reader(page).text)
-    assert "The gate holds this build back" in text
+    assert "The release gate holds this build back" in text
     assert "12,345" in text
     assert "campaign_id c7" in text
     assert "at most 2.5" in text
     assert page.count("<svg") == page.count('class="out"') == 1
     good = audit_page(audited(), [], [CheckResult("invariants_campaigns", True, True)], {})
-    assert "nothing against publishing" in good
+    assert "lets this build be published" in good
     assert "All 1 checks hold." in good
     assert "FAILED" not in good
 

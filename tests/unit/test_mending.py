@@ -87,7 +87,7 @@ class Zone:
         return sum(file.rejected for file in self.warehouse.ledger.files())
 
     def is_held_back(self) -> bool:
-        return bool(gate.evaluate_gate(set(), [], self.warehouse.ledger.files(), 0.01, 1).holds)
+        return bool(gate.evaluate_gate(set(), [], self.warehouse.ledger.files(), 0.01, 1).blocking_problems)
 
 
 @pytest.fixture

@@ -7,16 +7,17 @@ from rich.table import Table
 
 from orchestration.cli.output.console import console
 from orchestration.stages import AppContext
-from quality.gate import Hold
+from quality.gate import BlockingProblem
 from warehouse.publish.build_diff import Comparison, change, number
 from warehouse.publish.kept_builds import kept_builds
 
 CAMPAIGNS_SHOWN = 20
 
 
-def holds(found: tuple[Hold, ...]) -> None:
-    for hold in found:
-        console.print(f"  {hold}")
+def blocking_problems(problems: tuple[BlockingProblem, ...]) -> None:
+    """Prints why a build is held back."""
+    for problem in problems:
+        console.print(f"  {problem}")
 
 
 def kept(context: AppContext) -> None:
