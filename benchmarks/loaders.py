@@ -23,7 +23,7 @@ from warehouse.storage.checksums import hash_of
 
 
 def _admitted(landing: Path, data: Path, loaders: int) -> Taken:
-    environment = {f"{PREFIX}LANDING": str(landing), f"{PREFIX}DATA": str(data), f"{PREFIX}LOADERS": str(loaders)}
+    environment = {f"{PREFIX}LANDING": str(landing), f"{PREFIX}DATA": str(data), f"{PREFIX}LOAD_WORKERS": str(loaders)}
     at_work = os.getloadavg()[0]
     taken = measure_stage("admission", environment)
     typer.echo(

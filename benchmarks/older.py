@@ -16,7 +16,13 @@ from warehouse.config.settings import PROJECT
 LAST_OF_0_1 = "ba4bd2cca64c96b4f0b3cd5be8d96950cf599c23"
 """The last commit of version 0.1.0."""
 
-RUN = "from orchestration.cli.main import main; main()"
+RUN = """
+try:
+    from orchestration.cli.main import main
+except ModuleNotFoundError:  # before 0.3.0
+    from orchestration.cli import main
+main()
+"""
 """What `sendmart` runs; with the folder of a version first on PYTHONPATH, it is that version's."""
 
 

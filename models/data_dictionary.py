@@ -17,7 +17,7 @@ Made from `models/` by `make docs`; do not edit. The published marts are in `pub
 Timestamps are UTC; `_rate` columns are fractions, null where the denominator is 0; money is in the reporting currency
 unless the column says otherwise. How raw log files look is in [contracts.md](contracts.md).
 
-Where SENDMART_MASK_NUMBERS is true, every `mobile_number` is masked (`+44…23`) and followed by `mobile_number_hash`, a
+Where SENDMART_MASK_PHONE_NUMBERS is true, every `mobile_number` is masked (`+44…23`) and followed by `mobile_number_hash`, a
 keyed hash of it, which takes its place in keys ([privacy.md](privacy.md))."""
 
 

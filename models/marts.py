@@ -349,9 +349,7 @@ def columns(mart: str) -> tuple[MartColumn, ...]:
 
 NUMBER, NUMBER_HASH = "mobile_number", "mobile_number_hash"
 _MASKED = "Masked: its first and last two digits."
-_HASH = (
-    "The keyed hash of the number, where SENDMART_MASK_NUMBERS is true: 64 hexadecimal digits, a key like the number."
-)
+_HASH = "The keyed hash of the number, where SENDMART_MASK_PHONE_NUMBERS is true: 64 hexadecimal digits, a key like the number."
 
 
 def published_columns(mart: str, *, is_masked: bool) -> tuple[MartColumn, ...]:

@@ -17,7 +17,7 @@ from models.error_codes import Code
 from models.masking import masked
 from orchestration.stages import AppContext
 from warehouse.duckdb_tools.health import is_corruption_error
-from warehouse.storage.object_store import is_object
+from warehouse.storage import is_object
 
 WORDS_SHOWN = 600
 
@@ -205,8 +205,8 @@ def _out_of_memory(raised: _Raised, context: AppContext) -> Failure:
 def _loader_died(raised: _Raised, context: AppContext) -> Failure:
     return Failure(
         Code.OUT_OF_MEMORY,
-        f"{raised.words}, most likely for want of memory; SENDMART_LOADERS is {context.settings.loaders}",
-        "Lower SENDMART_LOADERS, each needs up to 1 GB; then: sendmart refresh, which takes what is missing",
+        f"{raised.words}, most likely for want of memory; SENDMART_LOAD_WORKERS is {context.settings.load_workers}",
+        "Lower SENDMART_LOAD_WORKERS, each needs up to 1 GB; then: sendmart refresh, which takes what is missing",
     )
 
 

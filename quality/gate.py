@@ -182,5 +182,5 @@ def _withdrawn(withdrawal: Withdrawal | None) -> Iterable[BlockingProblem]:
             Code.BUILD_WITHDRAWN,
             f"it has the same files, settings and models as build {withdrawal.went_back_from}, which was rolled back"
             f" to build {withdrawal.build_id} at {withdrawal.published_at:%Y-%m-%d %H:%M:%S} UTC",
-            'Fix the cause and run: sendmart refresh; or publish it again: sendmart publish --accept "…"',
+            'Fix the cause and run: sendmart refresh; or publish it again: sendmart publish --override "…"',
         )

@@ -230,7 +230,7 @@ class Reports:
         # Before the files: what is said to be exported is listed.
         is_any_open, asked_for = self.requests.is_any_open, [(one, one.state) for one in self.requests.asked]
         files = export_requests.exported_files(self.paths, self.settings.export_retention_days)
-        masks = not self.settings.reports_show_numbers
+        masks = not self.settings.reports_show_phone_numbers
         return self._page(
             request,
             "exports.html",
@@ -264,7 +264,7 @@ class Reports:
         found = next((export for export in files if (export.report, export.file) == wanted), None)
         if found is None:
             raise HTTPException(404, "This export is not there any more, or never was.")
-        blocks = file_of(self.paths.local_copy(found.path), masks=not self.settings.reports_show_numbers)
+        blocks = file_of(self.paths.local_copy(found.path), masks=not self.settings.reports_show_phone_numbers)
         try:
             return _file_response(chain([next(blocks, b"")], blocks), found.file)
         except xlsx.UnknownXlsxLayout as error:
@@ -311,10 +311,10 @@ class Reports:
 
     def _shows_numbers(self, published: Published) -> bool:
         """Whether numbers are shown in whole, and so may be found by a part of one."""
-        return self.settings.reports_show_numbers and not published.is_masked
+        return self.settings.reports_show_phone_numbers and not published.is_masked
 
     def _number(self, number: str) -> str:
-        return number if self.settings.reports_show_numbers or "…" in number else masked_number(number)
+        return number if self.settings.reports_show_phone_numbers or "…" in number else masked_number(number)
 
     def _contact_columns(self, published: Published) -> list[Any]:
         by_name = {
@@ -327,7 +327,7 @@ class Reports:
             self.door.open(),
             selection,
             self.settings.export_csv_mode,
-            masks=not self.settings.reports_show_numbers,
+            masks=not self.settings.reports_show_phone_numbers,
         )
         # The first block is waited for: what goes wrong at once ends in plain words, not in a file.
         return _file_response(chain([next(blocks, b"")], blocks), f"{name}.csv")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from orchestration.cli.common import USAGE_ERROR, named, open_warehouse
-from warehouse.storage.object_store import is_object
+from warehouse.storage import is_object
 
 
 def accept(

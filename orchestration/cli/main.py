@@ -31,7 +31,7 @@ from orchestration.cli import (
     status,
 )
 from orchestration.cli.common import FAILED
-from warehouse.storage.object_store import ObjectStoreFailed
+from warehouse.storage import ObjectStoreFailed
 
 app = typer.Typer(
     name="sendmart",

@@ -1,4 +1,7 @@
-"""`sendmart publish`, `sendmart rollback`, `sendmart diff`: which build is published, by a person's word."""
+"""`sendmart publish`: publish the current candidate, or override the release gate.
+
+Not here: when a build is held back (`quality.gate`).
+"""
 
 from typing import Annotated
 
@@ -7,33 +10,34 @@ import typer
 from orchestration.cli.common import FAILED, OK, USAGE_ERROR, open_warehouse, show_progress, writer_lock
 from orchestration.cli.output import builds as builds_output
 from orchestration.cli.output.console import console
-from orchestration.stages import (
-    AppContext,
-    evaluate_gate,
-    export_reports,
-    is_published,
-    override_gate,
-    prune_exports,
-    publish_candidate,
-    unexported,
-)
+from orchestration.stages import evaluate_gate, export_missing, is_published, override_gate, publish_candidate
 from warehouse.publish.publication import settle
 
 
 def publish(
-    accept: Annotated[
+    override: Annotated[
         str | None,
-        typer.Option(metavar="REASON", help="Publish it over all that holds it back, and why; it is recorded."),
+        typer.Option(
+            metavar="REASON",
+            help="Publish this build although it is held back. The reason is recorded. The next build is checked as usual.",
+        ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option(help="Only list what holds it back.")] = False,
+    accept: Annotated[str | None, typer.Option(hidden=True)] = None,
+    dry_run: Annotated[bool, typer.Option(help="List what holds the build back, and change nothing.")] = False,
 ) -> None:
-    """Put the build at hand before the gate: publish and export it if it holds, else list what holds it back.
+    """Run the release gate on the current candidate. Publish and export it unless it is held back.
 
-    --accept is for this one build: the next is judged anew. Exit code 0: published, or it was; 1: held back, or there is
-    no whole build.
+    Exit code 0: the candidate is published. 1: it is held back, or there is no complete candidate. 2: an option or a
+    setting is invalid. With --dry-run, 0: the candidate can be published.
     """
-    if accept is not None and not accept.strip():
-        typer.echo("--accept must say why", err=True)
+    if accept is not None:
+        typer.echo("--accept is now --override. Release 0.4.0 will not read the old name.", err=True)
+        if override is not None:
+            typer.echo("Both are given: remove --accept", err=True)
+            raise typer.Exit(USAGE_ERROR)
+        override = accept
+    if override is not None and not override.strip():
+        typer.echo("--override needs a reason", err=True)
         raise typer.Exit(USAGE_ERROR)
     context = open_warehouse()
     show_progress()
@@ -41,32 +45,28 @@ def publish(
         settle(context.paths, context.ledger)
         candidate = context.ledger.candidate()
         if candidate is None or not context.paths.candidate.exists():
-            typer.echo("there is no whole build to publish. Next: sendmart refresh", err=True)
+            typer.echo("There is no complete candidate to publish. Next: sendmart refresh", err=True)
             raise typer.Exit(FAILED)
         if is_published(context, candidate):
-            console.print(f"Build {candidate.build_id} is published.")
+            console.print(f"Build {candidate.build_id} is published already.")
             return
         gate_result = evaluate_gate(context)
         if gate_result.may_publish:
-            console.print(f"Build {candidate.build_id} holds.")
+            console.print(f"Nothing holds build {candidate.build_id} back.")
         else:
-            console.print(f"Build {candidate.build_id} is held back.")
+            console.print(f"Build {candidate.build_id} is held back:")
             builds_output.blocking_problems(gate_result.blocking_problems)
         if dry_run:
             raise typer.Exit(OK if gate_result.may_publish else FAILED)
         if not gate_result.may_publish:
-            if accept is None:
+            if override is None:
                 console.print(
-                    'Next: mend what is named above; or publish it all the same: sendmart publish --accept "…"'
+                    "Next: fix the problems above, then: sendmart refresh; or publish this build anyway:"
+                    ' sendmart publish --override "…"'
                 )
                 raise typer.Exit(FAILED)
-            override_gate(context, candidate, accept.strip())
-            console.print("All of it overridden, for this build alone.")
+            override_gate(context, candidate, override.strip())
+            console.print("All of these problems are overridden, for this build only.")
         publish_candidate(context, candidate)
-        _export(context)
+        export_missing(context)
     console.print(f"Build {candidate.build_id} is published.")
-
-
-def _export(context: AppContext) -> None:
-    export_reports(context, unexported(context))
-    prune_exports(context)

@@ -12,7 +12,7 @@ from orchestration.cli.output import quarantine
 from orchestration.cli.output.console import console
 from warehouse.quarantine.export import NotExportable
 from warehouse.quarantine.export import export as export_to_mend
-from warehouse.storage.object_store import is_object
+from warehouse.storage import is_object
 
 app = typer.Typer(name="quarantine", no_args_is_help=True, help="Rows in quarantine: see them, and mend them.")
 

@@ -7,8 +7,7 @@ import typer
 from orchestration.cli.common import FAILED, open_warehouse, show_progress, writer_lock
 from orchestration.cli.output import builds as builds_output
 from orchestration.cli.output.console import console
-from orchestration.cli.publish import _export
-from orchestration.stages import rollback_build
+from orchestration.stages import export_missing, rollback_build
 from warehouse.publish.kept_builds import BuildNotFound
 
 
@@ -25,7 +24,7 @@ def rollback(
     try:
         with writer_lock(context):
             left, to = rollback_build(context, build_id)
-            _export(context)
+            export_missing(context)
     except BuildNotFound as error:
         typer.echo(f"{error}. Builds that are kept:", err=True)
         builds_output.kept(context)
@@ -33,5 +32,5 @@ def rollback(
     console.print(f"Build {to} is published again, in place of {left}.")
     console.print(
         f"To go forward again: mend what was wrong with {left}, then: sendmart refresh; or, if nothing was:"
-        ' sendmart publish --accept "…". New logs make a new build, which is published if it holds.'
+        ' sendmart publish --override "…". New logs make a new build, which is published if it holds.'
     )

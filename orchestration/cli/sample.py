@@ -9,8 +9,7 @@ import typer
 
 from orchestration.cli.common import USAGE_ERROR, open_warehouse
 from orchestration.cli.output import console
-from warehouse.config.settings import is_set
-from warehouse.storage.object_store import is_object
+from warehouse.storage import is_object
 
 
 def sample(
@@ -36,7 +35,7 @@ def sample(
     if is_object(folder) and not first_run:
         typer.echo(f"{folder} is in an object store: give a folder with --to, and copy it there", err=True)
         raise typer.Exit(USAGE_ERROR)
-    if first_run and (is_set("landing") or context.paths.has_lake()):
+    if first_run and ("landing" in context.settings.model_fields_set or context.paths.has_lake()):
         return
     if first_run:
         in_use = folder.is_dir() and any(folder.iterdir())

@@ -37,7 +37,7 @@ ON_TIME = {
     log: dg.AssetCheckSpec(
         "on_time",
         asset=dg.AssetKey(["logs", log.value]),
-        description="Every day of the log that is due is there (SENDMART_LOGS_DUE_HOURS, SENDMART_DAILY_LOGS).",
+        description="Every day of the log that is due is there (SENDMART_LOG_GRACE_HOURS, SENDMART_DAILY_LOGS).",
     )
     for log in Log
 }

@@ -39,22 +39,22 @@ def jobs() -> dg.Definitions:
     nightly = dg.ScheduleDefinition(
         name="nightly_refresh",
         job=refresh,
-        cron_schedule=_cron(settings.night_at),
+        cron_schedule=_cron(settings.refresh_time),
         execution_timezone=settings.report_timezone,
         tags={STARTED_BY: "schedule"},
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Every night at SENDMART_NIGHT_AT: takes whatever is left in the landing zone, on whatever dates,"
+        description="Every night at SENDMART_REFRESH_TIME: takes whatever is left in the landing zone, on whatever dates,"
         " and tries again what failed by day. With nothing new it does nothing.",
     )
     daily = dg.ScheduleDefinition(
         name="daily_exports",
         job=csv_exports,
-        cron_schedule=_cron(settings.exports_at),
+        cron_schedule=_cron(settings.export_time),
         execution_timezone=settings.report_timezone,
         run_config={"ops": {f"exports__{report}": {"config": {"skip_if_exported": True}} for report in REPORTS}},
         tags={STARTED_BY: "export_schedule"},
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Every day at SENDMART_EXPORTS_AT: writes those exports of the published build that the refresh could"
+        description="Every day at SENDMART_EXPORT_TIME: writes those exports of the published build that the refresh could"
         " not write or that were deleted since, and prunes old ones.",
     )
     return dg.Definitions(jobs=[refresh, csv_exports], schedules=[nightly, daily])

@@ -7,10 +7,10 @@ from orchestration.stages.audit import audit_candidate, audit_page_of, test_cand
 from orchestration.stages.build import build_candidate, is_built
 from orchestration.stages.context import AppContext
 from orchestration.stages.erase import Erasure, erase_contact, finish_erasures
-from orchestration.stages.export import describe, export_reports, prune_exports
+from orchestration.stages.export import describe, export_missing, export_reports, prune_exports, unexported
 from orchestration.stages.gate import evaluate_gate, override_gate
 from orchestration.stages.load import by_date, bytes_of, load_changed
-from orchestration.stages.plan import RefreshPlan, freshness_times, late_days, missing_days, plan_refresh, unexported
+from orchestration.stages.plan import RefreshPlan, freshness_times, late_days, missing_days, plan_refresh
 from orchestration.stages.publish import is_published, publish_candidate, rollback_build
 from orchestration.stages.quarantine import publish_quarantine
 
@@ -26,6 +26,7 @@ __all__ = [
     "describe",
     "erase_contact",
     "evaluate_gate",
+    "export_missing",
     "export_reports",
     "finish_erasures",
     "freshness_times",

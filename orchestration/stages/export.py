@@ -55,6 +55,25 @@ def describe(told: exports.Export | exports.Unchanged) -> str:
     )
 
 
+def unexported(context: AppContext) -> list[str]:
+    """The reports that have not been exported from the published build yet, or of which an export was deleted."""
+    last = context.ledger.last_publication()
+    if last is None:
+        return []
+    exported = context.ledger.exported_reports(last[0])
+    return [
+        report
+        for report in exports.REPORTS
+        if report not in exported or exports.missing(context.settings, context.paths, context.ledger, report)
+    ]
+
+
+def export_missing(context: AppContext) -> None:
+    """Writes the exports that the published build lacks, and prunes old ones."""
+    export_reports(context, unexported(context))
+    prune_exports(context)
+
+
 def prune_exports(context: AppContext) -> list[str]:
     """Deletes exports older than the retention; nothing where the clock says that nobody refreshed for so long."""
     with context.paths.writer():

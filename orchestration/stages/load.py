@@ -52,7 +52,9 @@ def load_changed(
             files = context.ledger.pending_files(files, verify=verify)
         files, lost = _with_damaged(context, files, damaged, in_landing)
         erased = erasure_index(context.settings, context.paths, context.ledger)
-        loaded = load(context.paths, context.ledger, files, validate, erased=erased, loaders=context.settings.loaders)
+        loaded = load(
+            context.paths, context.ledger, files, validate, erased=erased, loaders=context.settings.load_workers
+        )
         if verify:
             integrity.record_unknown(context.paths, context.ledger, log_name)
         publish_quarantine(context)

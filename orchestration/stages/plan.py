@@ -6,6 +6,7 @@ from datetime import datetime
 from models.enums import Log
 from orchestration.stages.build import is_built
 from orchestration.stages.context import AppContext
+from orchestration.stages.export import unexported
 from orchestration.stages.publish import is_published
 from warehouse.export import exports
 from warehouse.lake import integrity
@@ -45,26 +46,13 @@ def missing_days(context: AppContext) -> completeness.Days:
     settings = context.settings
     files = [*context.ledger.files(), *context.scan_landing().files]
     return completeness.missing(
-        files, settings.logs_expected_daily, completeness.last_due(now(), settings.logs_due_hours)
+        files, settings.logs_expected_daily, completeness.last_due(now(), settings.log_grace_hours)
     )
 
 
 def late_days(context: AppContext) -> completeness.Days:
     """Of the missing days, those that are still waited for."""
     return completeness.late(missing_days(context), now())
-
-
-def unexported(context: AppContext) -> list[str]:
-    """The reports that have not been exported from the published build yet, or of which an export was deleted."""
-    last = context.ledger.last_publication()
-    if last is None:
-        return []
-    exported = context.ledger.exported_reports(last[0])
-    return [
-        report
-        for report in exports.REPORTS
-        if report not in exported or exports.missing(context.settings, context.paths, context.ledger, report)
-    ]
 
 
 def freshness_times(context: AppContext) -> dict[str, datetime]:

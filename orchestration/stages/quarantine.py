@@ -8,7 +8,7 @@ from warehouse.quarantine.published import publish_quarantine as write_published
 
 def publish_quarantine(context: AppContext) -> None:
     """Shows what is in quarantine to those who look at `published/quarantine.duckdb`, where that is not what it holds."""
-    masking = context.settings.mask_numbers
+    masking = context.settings.mask_phone_numbers
     fingerprint = context.ledger.quarantine_fingerprint() + (" masked" if masking else "")
     published = context.paths.published_quarantine
     if published.exists() and context.ledger.published_quarantine() == fingerprint and not corruption_reason(published):
@@ -18,6 +18,6 @@ def publish_quarantine(context: AppContext) -> None:
         for file in context.ledger.files()
         if file.refusal
     ]
-    write_published_quarantine(context.paths, refused, mask_numbers=masking)
+    write_published_quarantine(context.paths, refused, mask_phone_numbers=masking)
     current.send(context.paths, published)
     context.ledger.record_published_quarantine(fingerprint)

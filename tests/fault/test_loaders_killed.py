@@ -153,7 +153,7 @@ def test_a_loader_that_is_killed_ends_the_load_with_what_to_do(
     assert all(left["lake"][file] == expected["lake"][file] for file in new), "whole"
     failure = failure_to(landing, data, died.value)
     assert (failure.code, "clicks" in failure.found) == (Code.OUT_OF_MEMORY, True)
-    assert "Lower SENDMART_LOADERS" in failure.next_step
+    assert "Lower SENDMART_LOAD_WORKERS" in failure.next_step
     repeat(landing, data)
     assert files_and_rows(data) == expected
 
@@ -166,5 +166,5 @@ def test_what_a_loader_fails_of_is_told_like_what_fails_in_one_process(landing: 
 
 
 def failure_to(landing: Path, data: Path, error: Exception) -> Failure:
-    with environment(environment_of(data, landing, loaders="2")):
+    with environment(environment_of(data, landing, load_workers="2")):
         return failure_of(error, AppContext.of(load_settings()))

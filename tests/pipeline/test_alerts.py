@@ -177,7 +177,7 @@ def _watched(definitions: dg.Definitions, instance: dg.DagsterInstance, cursor: 
 
 
 def _drop_sends(warehouse: AppContext, days_before_due: int) -> str:
-    day = last_due(now(), warehouse.settings.logs_due_hours) - timedelta(days=days_before_due)
+    day = last_due(now(), warehouse.settings.log_grace_hours) - timedelta(days=days_before_due)
     file = warehouse.settings.landing / Log.SENDS / f"{day}.csv"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.touch()

@@ -142,10 +142,10 @@ def test_bad_files_hold_back_until_mended_or_accepted(tmp_path: Path) -> None:
     assert refused.returncode == 1
     assert "file-refused: " in refused.stdout
     assert "rows-rejected: " in refused.stdout
-    assert sendmart(variables, "publish", "--accept", " ").returncode == 2
-    assert sendmart(variables, "publish", "--accept", "why", "--dry-run").returncode == 1
+    assert sendmart(variables, "publish", "--override", " ").returncode == 2
+    assert sendmart(variables, "publish", "--override", "why", "--dry-run").returncode == 1
     assert marts.stat().st_ino == inode
-    overridden = sendmart(variables, "publish", "--accept", "a demonstration without Summer")
+    overridden = sendmart(variables, "publish", "--override", "a demonstration without Summer")
     assert overridden.returncode == 0, overridden.stdout + overridden.stderr
     assert marts.stat().st_ino != inode
     status = sendmart(variables, "status").stdout

@@ -171,16 +171,18 @@ def test_numbers_that_were_published_masked_are_told_to_be_suppressed_all_the_sa
 ) -> None:
     told = {}
     shutil.copytree(refreshed_wide.warehouse.settings.data, tmp_path / "data")
-    for mask_numbers in (False, True):
-        changed = {"data": tmp_path / "data", "mask_numbers": mask_numbers}
+    for mask_phone_numbers in (False, True):
+        changed = {"data": tmp_path / "data", "mask_phone_numbers": mask_phone_numbers}
         warehouse = stages.AppContext.of(refreshed_wide.warehouse.settings.model_copy(update=changed))
-        if mask_numbers:
+        if mask_phone_numbers:
             stages.publish_candidate(warehouse, warehouse.ledger.candidate())
         with duckdb.connect() as connection:
             explain = explainer(warehouse, connection)
             (contact,) = connection.execute("select min(contact_id) from published.marts.suppressed_numbers").fetchone()
             explanation = explain.explain("contact", contact)
-        told[mask_numbers] = [one for one in explanation.listings if one.title.startswith("Numbers of the contact")]
+        told[mask_phone_numbers] = [
+            one for one in explanation.listings if one.title.startswith("Numbers of the contact")
+        ]
     assert told[False] == told[True]
     assert told[True][0].rows[0][0].startswith("+")
 

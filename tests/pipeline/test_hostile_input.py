@@ -79,7 +79,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Hostile:
     _write(landing, "unsubscribes", [{"contact_id": n, "unsubscribed_at": at[n], "source": n} for n in NAMES])
     words = {"contact_id": "n", "unsubscribed_at": "2026-01-05T11:00:00Z", "source": f"STOP, it is {ELSEWHERE[1]}"}
     _write(landing, "unsubscribes", [words], "words.jsonl")
-    variables = environment_of(folder / "data", landing, max_rejected_share="1", mask_numbers="true")
+    variables = environment_of(folder / "data", landing, max_rejected_share="1", mask_phone_numbers="true")
     return Hostile(folder, variables, sendmart(variables, "refresh"))
 
 
@@ -195,8 +195,8 @@ def test_masked_numbers_have_their_keyed_hash_beside_them(hostile: Hostile) -> N
 
 
 def test_another_setting_publishes_and_exports_anew(hostile: Hostile) -> None:
-    def opened(mask_numbers: str) -> AppContext:
-        with environment(hostile.variables | {"SENDMART_MASK_NUMBERS": mask_numbers}):
+    def opened(mask_phone_numbers: str) -> AppContext:
+        with environment(hostile.variables | {"SENDMART_MASK_PHONE_NUMBERS": mask_phone_numbers}):
             return AppContext.of(load_settings())
 
     assert stages.plan_refresh(opened("true")).is_empty

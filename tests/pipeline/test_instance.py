@@ -127,9 +127,9 @@ def test_a_killed_refresh_of_the_command_line_is_known_to_be_dead_by_the_lock(
 
 _HOLDS_THE_LOCK = """
 import time
-from orchestration.stages import Warehouse
-from warehouse.settings import load_settings
-with Warehouse.of(load_settings()).paths.writer():
+from orchestration.stages import AppContext
+from warehouse.config.settings import load_settings
+with AppContext.of(load_settings()).paths.writer():
     print("held", flush=True)
     time.sleep(600)
 """

@@ -314,7 +314,7 @@ def test_numbers_are_masked_on_every_page_and_in_every_file(site: Site) -> None:
 
 
 def test_numbers_are_shown_where_that_is_set(refreshed_sample: RefreshedWarehouse) -> None:
-    with serving(with_settings(refreshed_sample.warehouse, reports_show_numbers=True)) as open_site:
+    with serving(with_settings(refreshed_sample.warehouse, reports_show_phone_numbers=True)) as open_site:
         contact = some_contact(open_site)
         assert all(contact["mobile_number"] in open_site.get(link).text for link in links_with_numbers(contact))
         exported = latest_export(open_site, "delivery_status")
@@ -340,7 +340,7 @@ def test_a_whole_number_finds_its_contact_and_a_part_of_one_does_only_where_numb
         )
     part = {"tab": contact["delivery_status"], "search": number[3:-1]}
     assert "No contact of this status matches" in sample.get(path, params=part).text
-    with serving(with_settings(refreshed_sample.warehouse, reports_show_numbers=True)) as open_site:
+    with serving(with_settings(refreshed_sample.warehouse, reports_show_phone_numbers=True)) as open_site:
         assert contact["contact_id"] in open_site.get(path, params=part).text
 
 
@@ -357,7 +357,7 @@ def test_numbers_that_were_published_masked_are_shown_by_no_setting(
             connection.execute(
                 f"update {mart} set mobile_number = left(mobile_number, 3) || '…' || right(mobile_number, 2)"
             )
-    settings = Settings(data=tmp_path, reports_show_numbers=True)
+    settings = Settings(data=tmp_path, reports_show_phone_numbers=True)
     with serving(AppContext(settings, paths, refreshed_sample.warehouse.ledger)) as site:
         contact = some_contact(site)
         for link in links_with_numbers(contact):

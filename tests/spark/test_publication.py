@@ -115,7 +115,7 @@ def test_without_the_export_the_published_file_shows_what_spark_wrote(small: OnC
 
 
 def test_masked_numbers_are_masked_for_readers_of_spark(small: OnCluster) -> None:
-    small.run("refresh", mask_numbers="true", conversion_window_hours=SOME_HOURS)
+    small.run("refresh", mask_phone_numbers="true", conversion_window_hours=SOME_HOURS)
     with small.cluster.connect() as cursor:
         cursor.execute(f"select mobile_number, mobile_number_hash from {small.schema}.delivery_status")
         on_spark = sorted(tuple(row) for row in cursor.fetchall())

@@ -207,7 +207,7 @@ def test_a_build_that_was_rolled_back_is_blocked_although_every_check_passes():
         ["a"], [CheckResult("a", True, True)], [File()], 0.01, 10, withdrawal=WITHDRAWAL
     ).blocking_problems
     assert problem.code == "build-withdrawn"
-    for text in ("b2", "2026-01-06 08:00:00", "b1", "sendmart publish --accept"):
+    for text in ("b2", "2026-01-06 08:00:00", "b1", "sendmart publish --override"):
         assert text in str(problem)
 
 

@@ -79,7 +79,7 @@ def builds(tmp_path: Path, bare_environment) -> Builds:
 
 def test_there_is_no_way_back_to_whole_numbers_where_they_are_to_be_masked(builds: Builds, monkeypatch) -> None:
     builds.publish(A, B)
-    monkeypatch.setenv("SENDMART_MASK_NUMBERS", "true")
+    monkeypatch.setenv("SENDMART_MASK_PHONE_NUMBERS", "true")
     with pytest.raises(BuildNotFound, match="whole numbers"):
         builds.rollback(A)
     assert builds.published == B
@@ -111,14 +111,14 @@ def test_what_was_published_is_called_untouched_only_where_it_can_be_read(builds
 
 
 def test_the_last_so_many_are_kept_and_the_current_one_is_the_published_file(builds: Builds, monkeypatch) -> None:
-    monkeypatch.setenv("SENDMART_KEPT_BUILDS", "2")
+    monkeypatch.setenv("SENDMART_BUILD_RETENTION", "2")
     builds.publish(A, B)
     assert builds.kept == [A, B]
     builds.publish(C)
     assert (builds.kept, builds.published) == ([B, C], C)
     assert sorted(file.name for file in builds.paths.kept_builds.iterdir()) == [f"{B}.duckdb", f"{C}.duckdb"]
     assert builds.file(C).samefile(builds.paths.published_marts)
-    monkeypatch.setenv("SENDMART_KEPT_BUILDS", "1")
+    monkeypatch.setenv("SENDMART_BUILD_RETENTION", "1")
     builds.publish(D)
     assert builds.kept == [D]
 

@@ -70,7 +70,7 @@ class AppContext:
 
     def quarantine(self) -> list[tuple[str, int, str]]:
         """File, row number and raw row of what is in the published quarantine."""
-        published.publish_quarantine(self.paths, [], mask_numbers=False)
+        published.publish_quarantine(self.paths, [], mask_phone_numbers=False)
         return self.published("select source_file, row_number, raw_row from rejected_rows order by all")
 
     def published(self, query: str) -> list[tuple]:
@@ -426,7 +426,7 @@ def test_the_published_quarantine_tells_every_rejected_row_and_refused_file(ware
         {"log": file.log, "log_date": file.log_date, "source_file": file.source_file, "reason": file.refusal}
         for file in warehouse.load(log=Log.CLICKS).values()
     ]
-    published.publish_quarantine(warehouse.paths, refused, mask_numbers=False)
+    published.publish_quarantine(warehouse.paths, refused, mask_phone_numbers=False)
     found = warehouse.published("from rejected_rows order by all")
     reasons = {(source_file, number): reasons for _, _, source_file, number, reasons, _ in found}
     assert [(*row[:4], row[5]) for row in found] == [
@@ -453,7 +453,7 @@ def test_the_published_quarantine_tells_every_rejected_row_and_refused_file(ware
 
 
 def test_the_published_quarantine_is_there_when_nothing_is_in_it(warehouse):
-    published.publish_quarantine(warehouse.paths, [], mask_numbers=False)
+    published.publish_quarantine(warehouse.paths, [], mask_phone_numbers=False)
     assert warehouse.published(
         "select (select count(*) from rejected_rows), (select count(*) from rejected_files)"
     ) == [(0, 0)]
@@ -476,7 +476,7 @@ def test_a_data_folder_of_any_name_will_do(tmp_path):
     warehouse.ledger = Ledger(warehouse.paths.ledger)
     warehouse.drop("2026-01-05.csv", rows(1) + BAD)
     warehouse.load()
-    published.publish_quarantine(warehouse.paths, [], mask_numbers=False)
+    published.publish_quarantine(warehouse.paths, [], mask_phone_numbers=False)
     with duckdb.connect() as connection:
         path = str(warehouse.paths.published_quarantine).replace("'", "''")
         connection.execute(f"attach '{path}' as published (read_only)")
@@ -497,7 +497,7 @@ def test_a_log_file_of_any_name_will_do(warehouse, name):
     warehouse.drop(name, rows(1) + BAD)
     assert list(warehouse.load()) == [name]
     assert warehouse.contacts(name) == ["k1"]
-    published.publish_quarantine(warehouse.paths, [], mask_numbers=False)
+    published.publish_quarantine(warehouse.paths, [], mask_phone_numbers=False)
     assert warehouse.published("select source_file, log_date from rejected_rows") == [(name, date(2026, 1, 5))]
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from warehouse.config import settings as settings_module
 from warehouse.config.paths import DataPaths
-from warehouse.config.settings import PROJECT, SettingsError, is_set, load_settings
+from warehouse.config.settings import PROJECT, RENAMED_SETTINGS, SettingsError, load_settings
 
 DEFAULTS = {
     "landing": PROJECT / "data" / "landing",
@@ -21,14 +22,18 @@ DEFAULTS = {
     "export_retention_days": 30,
     "export_csv_mode": "spreadsheet",
     "report_timezone": "UTC",
-    "logs_due_hours": 3,
+    "log_grace_hours": 3,
     "daily_logs": "campaigns,sends,receipts,clicks,orders,unsubscribes,exchange_rates",
-    "night_at": "03:30",
-    "exports_at": "06:00",
+    "refresh_time": "03:30",
+    "export_time": "06:00",
     "first_log_date": date(2020, 1, 1),
 }
 
 pytestmark = pytest.mark.usefixtures("bare_environment")
+
+
+def is_set(name: str) -> bool:
+    return name in load_settings().model_fields_set
 
 
 def problems() -> list[str]:
@@ -68,11 +73,11 @@ TAKEN = [
     ("EXPORT_RETENTION_DAYS", "365", 365),
     ("EXPORT_CSV_MODE", "raw", "raw"),
     ("REPORT_TIMEZONE", "Europe/Berlin", "Europe/Berlin"),
-    ("LOGS_DUE_HOURS", "0", 0),
+    ("LOG_GRACE_HOURS", "0", 0),
     ("DAILY_LOGS", "sends", "sends"),
     ("DAILY_LOGS", " receipts, sends,sends", "sends,receipts"),
-    ("NIGHT_AT", "00:00", "00:00"),
-    ("EXPORTS_AT", "23:59", "23:59"),
+    ("REFRESH_TIME", "00:00", "00:00"),
+    ("EXPORT_TIME", "23:59", "23:59"),
     ("FIRST_LOG_DATE", "2025-12-31", date(2025, 12, 31)),
     ("LANDING", "/somewhere/else", Path("/somewhere/else")),
     ("DATA", "elsewhere", PROJECT / "elsewhere"),
@@ -88,7 +93,7 @@ def test_a_value_that_makes_sense_is_taken(monkeypatch, name, value, meant):
 
 
 NONSENSE = [
-    *(("LOGS_DUE_HOURS", value) for value in ("-1", "241", "3h")),
+    *(("LOG_GRACE_HOURS", value) for value in ("-1", "241", "3h")),
     *(("DAILY_LOGS", value) for value in ("send", "sends receipts", "sends,")),
     *(("REPORTING_CURRENCY", value) for value in ("US", "USDT", "U$D", "840", "ÜSD", "U D")),
     *(("CONVERSION_WINDOW_HOURS", value) for value in ("0", "-1", "five days", "1.5", "1e3", "12h", "99999999999")),
@@ -100,8 +105,8 @@ NONSENSE = [
     *(("EXPORT_RETENTION_DAYS", value) for value in ("0", "-30", "a month", "1.5")),
     *(("EXPORT_CSV_MODE", value) for value in ("excel", "Raw mode")),
     *(("REPORT_TIMEZONE", value) for value in ("Mars/Olympus", "Berlin", "+02:00", "../../etc/passwd")),
-    *(("NIGHT_AT", value) for value in ("3:30", "24:00", "03:60", "3 am", "03:30:00", "30 3 * * *")),
-    *(("EXPORTS_AT", value) for value in ("6", "06.00")),
+    *(("REFRESH_TIME", value) for value in ("3:30", "24:00", "03:60", "3 am", "03:30:00", "30 3 * * *")),
+    *(("EXPORT_TIME", value) for value in ("6", "06.00")),
     *(("FIRST_LOG_DATE", value) for value in ("2025-02-30", "yesterday", "9999-01-01", "31.12.2025")),
     *(("MEMORY_LIMIT", value) for value in ("lots", "2500", "-1GB", "1GB'; drop table x")),
     *((name, "s3://bucket/prefix") for name in ("DATA", "TEMP_DIRECTORY", "HASH_KEY_FILE")),
@@ -247,6 +252,61 @@ def test_no_prefix_is_in_another(monkeypatch):
         load_settings()
 
 
+class TestRenamedSettings:
+    VALUES = ("04:15", "07:45", "4", "3", "true", "true", "5")
+
+    @pytest.fixture(autouse=True)
+    def no_warning_yet(self):
+        settings_module._warn.cache_clear()
+
+    @pytest.fixture(params=["environment", "dotenv"])
+    def set_variables(self, request, bare_environment, monkeypatch):
+        def set_variables(variables: dict[str, str]) -> None:
+            if request.param == "dotenv":
+                bare_environment.write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
+            else:
+                for name, value in variables.items():
+                    monkeypatch.setenv(name, value)
+
+        return set_variables
+
+    def test_old_names_are_read_with_one_warning(self, set_variables, caplog):
+        set_variables(dict(zip(RENAMED_SETTINGS, self.VALUES, strict=True)))
+        settings = load_settings()
+        assert settings == load_settings()
+        assert (settings.refresh_time, settings.export_time) == ("04:15", "07:45")
+        assert (settings.load_workers, settings.build_retention, settings.log_grace_hours) == (4, 3, 5)
+        assert settings.mask_phone_numbers
+        assert settings.reports_show_phone_numbers
+        (warning,) = caplog.messages
+        for old, new in RENAMED_SETTINGS.items():
+            assert f"{old} is now {new}" in warning
+
+    def test_new_names_do_not_warn(self, set_variables, caplog):
+        set_variables(dict(zip(RENAMED_SETTINGS.values(), self.VALUES, strict=True)))
+        assert load_settings().load_workers == 4
+        assert caplog.messages == []
+
+    @pytest.mark.parametrize(("old", "new"), RENAMED_SETTINGS.items())
+    def test_an_old_and_a_new_name_together_are_an_error(self, bare_environment, monkeypatch, old, new):
+        bare_environment.write_text(f"{new}={self.VALUES[list(RENAMED_SETTINGS).index(old)]}\n")
+        monkeypatch.setenv(old, self.VALUES[list(RENAMED_SETTINGS).index(old)])
+        (line,) = problems()
+        assert line == f"{old}: is the old name of {new}, and both are set. Remove {old}"
+
+    def test_an_invalid_value_is_reported_under_the_name_that_was_typed(self, set_variables):
+        set_variables({"SENDMART_NIGHT_AT": "3 am"})
+        (line,) = problems()
+        assert line.startswith("SENDMART_NIGHT_AT: must be a 24-hour time of day")
+
+    def test_an_empty_old_name_is_not_set(self, bare_environment, monkeypatch, caplog):
+        monkeypatch.setenv("SENDMART_NIGHT_AT", "")
+        assert load_settings().refresh_time == DEFAULTS["refresh_time"]
+        bare_environment.write_text("SENDMART_NIGHT_AT=04:15\n")
+        assert caplog.messages == []
+        assert load_settings().refresh_time == "04:15", "an empty variable of the environment does not hide .env"
+
+
 class TestSpark:
     @pytest.fixture(autouse=True)
     def installed(self, bare_environment, monkeypatch):
@@ -259,7 +319,7 @@ class TestSpark:
 
     def test_where_it_is_not_installed_the_next_step_is_named(self, monkeypatch):
         monkeypatch.setattr("warehouse.config.settings.find_spec", lambda name: None)
-        with pytest.raises(SettingsError, match="SENDMART_ENGINE: spark is not installed here: make install-spark"):
+        with pytest.raises(SettingsError, match="SENDMART_ENGINE: Spark is not installed; run make install-spark"):
             load_settings()
 
     def test_its_lake_is_a_folder(self, monkeypatch):
@@ -268,8 +328,10 @@ class TestSpark:
             load_settings()
 
     def test_what_masks_numbers_is_not_left_out(self, monkeypatch):
-        monkeypatch.setenv("SENDMART_MASK_NUMBERS", "true")
-        assert load_settings().mask_numbers
+        monkeypatch.setenv("SENDMART_MASK_PHONE_NUMBERS", "true")
+        assert load_settings().mask_phone_numbers
         monkeypatch.setenv("SENDMART_SPARK_EXPORT", "false")
-        with pytest.raises(SettingsError, match="SENDMART_SPARK_EXPORT: must be true where numbers are masked"):
+        with pytest.raises(
+            SettingsError, match="SENDMART_SPARK_EXPORT: must be true if SENDMART_MASK_PHONE_NUMBERS is"
+        ):
             load_settings()

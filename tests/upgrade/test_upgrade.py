@@ -1,5 +1,6 @@
 """From an older version to this one: the older one is run, as it stands in the history, and this one takes its data over."""
 
+import json
 import logging
 import re
 import sqlite3
@@ -91,7 +92,8 @@ def _somebody_undisputed(paths: DataPaths) -> str:
 def upgraded(older: Path, refreshed_small: RefreshedWarehouse, tmp_path_factory: pytest.TempPathFactory) -> Upgraded:
     """Under the older version: somebody erased, everything loaded, a row in quarantine, a build published. Then this one."""
     data, landing = tmp_path_factory.mktemp("upgraded") / "data", CASES / "small" / "landing"
-    variables = environment_of(data, landing, max_rejected_share="1")
+    # As operators have it in their `.env`: under the name that the setting had then.
+    variables = environment_of(data, landing, max_rejected_share="1", kept_builds="5")
     erased = _somebody_undisputed(refreshed_small.warehouse.paths)
     _run_older(older, variables, "erase", "--contact", erased)
     _run_older(older, variables, "refresh")
@@ -110,7 +112,7 @@ def upgraded(older: Path, refreshed_small: RefreshedWarehouse, tmp_path_factory:
     logging.getLogger("sendmart.build").addHandler(handler)
     logging.getLogger("sendmart.build").setLevel(logging.INFO)
     try:
-        after = refresh_in_process(data, landing, max_rejected_share="1")
+        after = refresh_in_process(data, landing, max_rejected_share="1", kept_builds="5")
     finally:
         logging.getLogger("sendmart.build").removeHandler(handler)
     return Upgraded(erased, ledger_before, files, build, after, "\n".join(words))
@@ -165,6 +167,19 @@ def test_a_build_of_the_older_version_can_be_gone_back_to(upgraded: Upgraded) ->
     left, to = stages.rollback_build(upgraded.after.warehouse, upgraded.build_before)
     assert to == upgraded.build_before
     stages.rollback_build(upgraded.after.warehouse, left)
+
+
+def test_settings_under_their_old_names_are_read_with_one_warning(upgraded: Upgraded) -> None:
+    assert upgraded.after.warehouse.settings.build_retention == 5
+    published = upgraded.after.warehouse.paths.published_marts
+    run = sendmart(upgraded.after.environment, "diff", upgraded.build_before)
+    assert run.returncode == 0, run.stderr
+    assert "campaign_metrics" in run.stdout
+    assert run.stderr.splitlines() == [
+        "Renamed settings: SENDMART_KEPT_BUILDS is now SENDMART_BUILD_RETENTION."
+        " Release 0.4.0 will not read the old names."
+    ]
+    assert [json.loads(row["settings"])["build_retention"] for row in mart_rows(published, "build_info")] == [5]
 
 
 def test_a_column_that_the_lake_of_an_older_version_lacks_is_null(upgraded: Upgraded) -> None:

@@ -1,314 +1,244 @@
-"""Every setting of Sendmart: from the environment and `.env`, validated once, before anything runs.
+"""Every setting of Sendmart: read from the environment and `.env`, and validated before anything runs.
 
-Nothing else in the project reads the environment. Relative paths are meant from the checkout's folder, so that a
-setting means the same on the command line, in Dagster and in a nightly job, wherever each was started.
+Nothing else in the project reads settings from the environment. `docs/settings.md` and `.env.example` are generated from
+this module (`warehouse.config.settings_docs`).
 
-Not here: what a figure-altering setting does to a figure (`dbt_project/`).
+Not here: what a value may be (`warehouse.config.setting_types`), what a setting does to a figure (`dbt_project/`).
 """
 
 import difflib
 import hashlib
 import json
-import logging
 import os
-import re
-from datetime import UTC, date, datetime
+from collections.abc import Mapping
+from datetime import date
 from enum import StrEnum
+from functools import cache
 from importlib.util import find_spec
 from itertools import permutations
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
-from zoneinfo import ZoneInfo, available_timezones
+from typing import Any, Literal, Self
+from zoneinfo import ZoneInfo
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.enums import ConversionRateDenominator, Log
-from warehouse.storage import SCHEME, AnyPath, is_object, path_of
+from models.masking import masking_logger
+from warehouse.config.setting_types import PROJECT as PROJECT
+from warehouse.config.setting_types import (
+    AlertUrls,
+    Currency,
+    File,
+    Folder,
+    FolderOrPrefix,
+    Host,
+    HostAndPort,
+    LogNames,
+    MemoryLimit,
+    PastDate,
+    SparkSchema,
+    TimeOfDay,
+    TimeZone,
+    Umask,
+    WritableFolder,
+)
+from warehouse.storage import is_object
 
-PROJECT = Path(__file__).resolve().parents[2]
 PREFIX = "SENDMART_"
 DOTENV = PROJECT / ".env"
 DBT_PREFIX = "SENDMART_DBT_"
-"""Variables by which a build tells dbt's profile where its files are (`warehouse.transform.dbt_runner`): no settings."""
+"""Variables that a build sets for dbt's profile (`warehouse.transform.dbt_runner`). They are not settings."""
 
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
+RENAMED_SETTINGS = {
+    "SENDMART_NIGHT_AT": "SENDMART_REFRESH_TIME",
+    "SENDMART_EXPORTS_AT": "SENDMART_EXPORT_TIME",
+    "SENDMART_LOADERS": "SENDMART_LOAD_WORKERS",
+    "SENDMART_KEPT_BUILDS": "SENDMART_BUILD_RETENTION",
+    "SENDMART_MASK_NUMBERS": "SENDMART_MASK_PHONE_NUMBERS",
+    "SENDMART_REPORTS_SHOW_NUMBERS": "SENDMART_REPORTS_SHOW_PHONE_NUMBERS",
+    "SENDMART_LOGS_DUE_HOURS": "SENDMART_LOG_GRACE_HOURS",
+}
+"""Old name to new name. Release 0.3.0 reads the old names and warns; release 0.4.0 will not read them."""
 
-LEAST_MEMORY = 100_000_000
-"""Bytes; with less, DuckDB cannot build even a small warehouse."""
+NOT_FIGURE_RELEVANT = {
+    "landing", "data", "lake", "published", "exports", "temp_directory", "hash_key_file", "umask",
+    "alerts", "log_grace_hours", "daily_logs", "refresh_time", "export_time", "first_log_date",
+    "reports_host", "reports_port", "reports_show_phone_numbers", "load_workers",
+    "spark_thrift", "spark_master", "spark_schema", "spark_export",
+}  # fmt: skip
+"""Paths, times, addresses: settings that no figure depends on. `build_info` does not record them."""
+_SECRET = {"alerts"}
 
 
 class Engine(StrEnum):
-    """What computes the models."""
+    """What builds the marts."""
 
     DUCKDB = "duckdb"
     SPARK = "spark"
 
 
 class SettingsError(ValueError):
-    """A setting makes no sense; the message has one line for each."""
-
-
-def _from_project(path: Path) -> Path:
-    folder = PROJECT / path.expanduser()
-    # An address would be taken for a relative path, and a folder `s3:` made in the checkout.
-    if _ADDRESS.match(str(path)) or (folder.exists() and not folder.is_dir()):
-        raise ValueError("must be a folder")
-    return folder
-
-
-def _folder_or_prefix(value: str | Path) -> AnyPath:
-    if str(value).startswith(SCHEME):
-        return path_of(value)
-    if _ADDRESS.match(str(value)):
-        raise ValueError("must be a folder, or s3://bucket/prefix")
-    return _from_project(Path(value))
-
-
-def _writable(path: Path) -> Path:
-    folder = path
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise ValueError("must be a folder that can be written")
-    return path
-
-
-def _enough_memory(value: str) -> str:
-    number, unit, base = re.fullmatch(r"([0-9.]+) ?([KMGT])(i?)B", value).groups()
-    if float(number) * (1024 if base else 1000) ** (" KMGT".index(unit)) < LEAST_MEMORY:
-        raise ValueError(f"must be at least {LEAST_MEMORY // 1_000_000}MB")
-    return value
-
-
-def _file_from_project(path: Path) -> Path:
-    file = PROJECT / path.expanduser()
-    if _ADDRESS.match(str(path)) or file.is_dir():
-        raise ValueError("must be a file")
-    return file
-
-
-def _umask(value: str) -> str:
-    if not re.fullmatch(r"0?0[0-7][0-7]", value) or value[-1] != "7":
-        raise ValueError("must be an octal mask that leaves other users nothing, such as 077 or 027")
-    return value
-
-
-def _currency(value: str) -> str:
-    if len(value) != 3 or not (value.isascii() and value.isalpha()):
-        raise ValueError("must be three ASCII letters, such as USD")
-    return value.upper()
-
-
-def _time_zone(value: str) -> str:
-    if value not in available_timezones() - {"localtime", "Factory", "posixrules"}:
-        raise ValueError("must be a time zone of the IANA database, such as Europe/Berlin")
-    return value
-
-
-def _log_names(value: str) -> str:
-    names = [name.strip() for name in value.split(",")]
-    if unknown := sorted(set(names) - set(Log)):
-        raise ValueError(f"must be names of logs, separated by commas; {', '.join(unknown)} is none")
-    return ",".join(log for log in Log if log in names)
-
-
-def _alert_urls(value: SecretStr) -> SecretStr:
-    # It takes half a second to import: only where there is something to look at.
-    from apprise import Apprise
-
-    logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it would repeat what it does not understand
-    if not Apprise().add(value.get_secret_value()):
-        raise ValueError("must be URLs that Apprise knows, such as json://host/path or slack://…; see docs/alerts.md")
-    return value
-
-
-def _time_of_day(value: str) -> str:
-    if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", value):
-        raise ValueError("must be a time of day of 24 hours, such as 03:30")
-    return value
-
-
-def _host_and_port(value: str) -> str:
-    host, _, port = value.rpartition(":")
-    if not (re.fullmatch(r"[0-9A-Za-z.-]+", host) and re.fullmatch(r"[0-9]{1,5}", port)):
-        raise ValueError("must be host:port, such as spark.example.org:10000")
-    return value
-
-
-def _date(value: str | date) -> date:
-    try:
-        day = value if isinstance(value, date) else date.fromisoformat(value)
-    except ValueError:
-        day = None
-    if day is None or day > datetime.now(UTC).date():
-        raise ValueError("must be a date that is not in the future, such as 2024-01-31")
-    return day
-
-
-NOT_FIGURE_RELEVANT = {
-    "landing", "data", "lake", "published", "exports", "temp_directory", "hash_key_file", "umask",
-    "alerts", "logs_due_hours", "daily_logs", "night_at", "exports_at", "first_log_date",
-    "reports_host", "reports_port", "reports_show_numbers", "loaders",
-    "spark_thrift", "spark_master", "spark_schema", "spark_export",
-}  # fmt: skip
-"""Where things are and when they happen: nothing that a figure depends on."""
-_SECRET = {"alerts"}
-
-Folder = Annotated[Path, AfterValidator(_from_project)]
-FolderOrPrefix = Annotated[str | Path, AfterValidator(_folder_or_prefix)]
-"""A folder, or a prefix of an object store, `s3://bucket/prefix` (`warehouse.storage.object_store`)."""
+    """Settings are invalid; the message has one line for each."""
 
 
 class Settings(BaseSettings):
-    """The settings in force. Each field is the environment variable of its name in upper case, after `SENDMART_`."""
+    """The settings in force. The environment variable of a field is `SENDMART_` and its name in upper case."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True, validate_default=True
     )
 
     landing: FolderOrPrefix = Field(
-        Path("data/landing"), description="The landing zone: where the log files are dropped; may be s3://…"
+        Path("data/landing"),
+        description="Landing zone: the folder where log files arrive, or s3://bucket/prefix (docs/object-stores.md)."
+        " Sendmart writes nothing there but sample logs.",
     )
     data: Folder = Field(
-        Path("data"), description="Where lake, quarantine, warehouse, published marts and exports live."
+        Path("data"),
+        description="Data folder: lake, quarantine, candidate, published marts and exports. Always a folder on a disk.",
     )
     lake: FolderOrPrefix | None = Field(
-        None, description="Where the lake lies; by default in the data folder; may be s3://…"
+        None, description="Folder of the lake, or s3://bucket/prefix. Default: in the data folder."
     )
     published: FolderOrPrefix | None = Field(
-        None, description="Where published marts lie for those who read them; may be s3://…"
+        None, description="Folder of the published marts, or s3://bucket/prefix. Default: in the data folder."
     )
-    exports: FolderOrPrefix | None = Field(None, description="Where the CSV exports lie; may be s3://…")
-    engine: Engine = Field(
-        Engine.DUCKDB, description="What computes the marts: duckdb, or spark where one machine is outgrown."
+    exports: FolderOrPrefix | None = Field(
+        None, description="Folder of the exports, or s3://bucket/prefix. Default: in the data folder."
     )
-    spark_thrift: Annotated[str, AfterValidator(_host_and_port)] | None = Field(
-        None,
-        description="host:port of a Spark cluster's Thrift server; without it Spark runs in the refresh's own process.",
+    temp_directory: WritableFolder | None = Field(
+        None, description="DuckDB's spill directory. Default: in the data folder."
     )
-    spark_master: str | None = Field(
-        None, description="The master of a Spark in the refresh's own process; by default local, with so many threads."
+    umask: Umask = Field(
+        "077", description="Permissions that written files lack. 077: the owner alone reads them; 027: the group, too."
     )
-    spark_schema: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")] = Field(
-        "marts", description="The schema in Spark's catalogue in which the published marts are found."
-    )
-    spark_export: bool = Field(
-        True,
-        description="Whether the rows of a build on Spark are written into the published DuckDB file; else it has views"
-        " on Spark's Parquet.",
-    )
-    reporting_currency: Annotated[str, AfterValidator(_currency)] = Field(
-        "USD", description="The currency of every revenue figure."
-    )
+
+    reporting_currency: Currency = Field("USD", description="Currency of every revenue figure.")
     conversion_window_hours: int = Field(
-        120, ge=1, le=87_600, description="How many hours after a click an order still counts as led to by it."
+        120,
+        ge=1,
+        le=87_600,
+        description="Attribution window, in hours: an order that follows a click within it is credited to the campaign.",
     )
     conversion_rate_denominator: ConversionRateDenominator = Field(
-        ConversionRateDenominator.UNIQUE_CLICKERS, description="What direct orders are divided by: the conversion rate."
+        ConversionRateDenominator.UNIQUE_CLICKERS,
+        description="Denominator of the conversion rate: unique_clickers, total_delivered or total_sent.",
     )
-    hard_bounce_suppression: bool = Field(True, description="Whether numbers are suppressed after hard bounces.")
+    hard_bounce_suppression: bool = Field(True, description="Suppress a number after consecutive hard bounces.")
     hard_bounces_to_suppress: int = Field(
-        3, ge=1, le=1_000, description="How many consecutive hard bounces suppress a number."
+        3, ge=1, le=1_000, description="Number of consecutive hard bounces that suppress a number."
     )
+    report_timezone: TimeZone = Field(
+        "UTC", description="Time zone of days in reports and of the schedules. Stored timestamps are in UTC."
+    )
+
+    daily_logs: LogNames = Field(
+        ",".join(Log), description="Logs that arrive every day, separated by commas. A missing day of these is late."
+    )
+    log_grace_hours: int = Field(
+        3, ge=0, le=240, description="Hours after the end of its day, in UTC, after which a missing log file is late."
+    )
+    first_log_date: PastDate = Field(
+        date(2020, 1, 1), description="First log date that Dagster shows. Files of earlier dates are loaded, too."
+    )
+    load_workers: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Largest number of processes that stage log files at once (docs/operating.md). Each needs up to 1 GB.",
+    )
+
+    engine: Engine = Field(
+        Engine.DUCKDB, description="Engine that builds the marts: duckdb, or spark (docs/scaling.md)."
+    )
+    memory_limit: MemoryLimit = Field(
+        "2500MB", description="DuckDB's memory limit. The rest of the process needs about 1 GB more."
+    )
+    threads: int = Field(
+        default_factory=lambda: os.cpu_count() or 1, ge=1, le=256, description="Threads of a build. Default: all cores."
+    )
+    spark_thrift: HostAndPort | None = Field(
+        None,
+        description="host:port of a Spark cluster's Thrift server. Default: Spark runs in the process of the refresh.",
+    )
+    spark_master: str | None = Field(
+        None,
+        description="Master of a Spark session in the process of the refresh. Default: local, with SENDMART_THREADS.",
+    )
+    spark_schema: SparkSchema = Field("marts", description="Schema of the published marts in Spark's catalogue.")
+    spark_export: bool = Field(
+        True,
+        description="Write the rows of a Spark build to the published DuckDB file. false: the file has views of Spark's"
+        " Parquet files.",
+    )
+
     max_rejected_share: float = Field(
         0.01,
         ge=0,
         le=1,
-        description="The share of a log-day's rows in quarantine above which publication is held back.",
+        description="Largest share of rejected rows in a log-day. A larger share holds the build back.",
     )
     min_rejected_rows: int = Field(
-        10, ge=0, description="With fewer rows of a log-day in quarantine than this, publication is not held back."
+        10, ge=0, description="Fewer rejected rows in a log-day than this never hold a build back."
     )
-    kept_builds: int = Field(
-        7, ge=1, le=1_000, description="How many published builds are kept to go back to, the current one included."
+    build_retention: int = Field(
+        7, ge=1, le=1_000, description="Number of published builds to keep for rollback, the current one included."
     )
-    export_retention_days: int = Field(30, ge=1, le=36_500, description="How many days exports are kept.")
+    mask_phone_numbers: bool = Field(
+        False, description="Publish phone numbers masked, each with a keyed hash (docs/privacy.md)."
+    )
+    hash_key_file: File | None = Field(
+        None,
+        description="Key of the keyed hashes. Default: a file in the data folder. Back it up, apart from the data.",
+    )
+    export_retention_days: int = Field(30, ge=1, le=36_500, description="Days to keep exports.")
     export_csv_mode: Literal["spreadsheet", "raw"] = Field(
         "spreadsheet",
-        description="spreadsheet: no text cell can be taken for a formula, text is quoted; raw: values as they are.",
+        description="spreadsheet: text is quoted, and no text cell can be read as a formula. raw: values unchanged.",
     )
-    report_timezone: Annotated[str, AfterValidator(_time_zone)] = Field(
-        "UTC", description="The zone of days in reports and of the schedules' clock; stored timestamps stay UTC."
-    )
-    night_at: Annotated[str, AfterValidator(_time_of_day)] = Field(
-        "03:30", description="When the nightly refresh starts, in the report's time zone."
-    )
-    exports_at: Annotated[str, AfterValidator(_time_of_day)] = Field(
+
+    refresh_time: TimeOfDay = Field("03:30", description="Start of the nightly refresh, in SENDMART_REPORT_TIMEZONE.")
+    export_time: TimeOfDay = Field(
         "06:00",
-        description="When exports that are missing are written, and old ones pruned, in the report's time zone.",
+        description="Start of the daily export job, in SENDMART_REPORT_TIMEZONE. It writes missing exports and prunes old"
+        " ones.",
     )
-    first_log_date: Annotated[date, BeforeValidator(_date)] = Field(
-        date(2020, 1, 1),
-        description="Where the log dates begin in Dagster; files of earlier ones are loaded all the same.",
+    alerts: AlertUrls | None = Field(
+        None, description="Receivers of alerts: URLs of Slack, e-mail or webhooks (docs/alerts.md). A secret."
     )
-    memory_limit: Annotated[
-        str, Field(pattern=r"^[1-9][0-9]*(\.[0-9]+)? ?[KMGT]i?B$"), AfterValidator(_enough_memory)
-    ] = Field(
-        "2500MB",
-        description="The most memory DuckDB may use in a build.",
-    )
-    mask_numbers: bool = Field(
-        False, description="Whether numbers are published masked, with a keyed hash of each beside it."
-    )
-    hash_key_file: Annotated[Path, AfterValidator(_file_from_project)] | None = Field(
-        None, description="The key of the keyed hashes; by default a file of the data folder."
-    )
-    umask: Annotated[str, AfterValidator(_umask)] = Field(
-        "077", description="Which permissions written files lack: 077 keeps them to the user, 027 lets the group read."
-    )
-    logs_due_hours: int = Field(
-        3, ge=0, le=240, description="How many hours after the end of its day, in UTC, a log file may still come."
-    )
-    daily_logs: Annotated[str, AfterValidator(_log_names)] = Field(
-        ",".join(Log), description="The logs that come every day: a day of them that is not there is late."
-    )
-    alerts: Annotated[SecretStr, AfterValidator(_alert_urls)] | None = Field(
-        None, description="URLs, for Apprise, of whoever is told of failures, recoveries and late logs; a secret."
-    )
-    threads: int = Field(
-        default_factory=lambda: os.cpu_count() or 1, ge=1, le=256, description="How many threads a build uses."
-    )
-    loaders: int = Field(
-        1,
-        ge=1,
-        le=64,
-        description="How many processes read and judge log files at once where there are many; each needs up to 1 GB.",
-    )
-    temp_directory: Annotated[Folder, AfterValidator(_writable)] | None = Field(
-        None, description="Where DuckDB spills what exceeds its memory; by default a folder of the data folder."
-    )
-    reports_host: Annotated[str, Field(pattern=r"^[0-9A-Za-z.:-]+$")] = Field(
+
+    reports_host: Host = Field(
         "127.0.0.1",
-        description="The address at which the report pages listen; anything but loopback needs a login in front.",
+        description="Address of the report pages. Any other than loopback needs a login in front (docs/reports.md).",
     )
-    reports_port: int = Field(8501, ge=1, le=65_535, description="The port of the report pages.")
-    reports_show_numbers: bool = Field(
-        False, description="Whether the report pages and what is fetched from them show phone numbers in whole."
+    reports_port: int = Field(8501, ge=1, le=65_535, description="Port of the report pages.")
+    reports_show_phone_numbers: bool = Field(
+        False, description="Show whole phone numbers on the report pages and in their downloads."
     )
 
     @model_validator(mode="after")
-    def _each_prefix_for_itself(self) -> Self:
+    def _prefixes_do_not_overlap(self) -> Self:
         prefixes = [
             path for path in (self.landing, self.lake, self.published, self.exports) if path and is_object(path)
         ]
-        for one, other in permutations(prefixes, 2):
-            if one.is_relative_to(other):
-                raise ValueError(f"landing zone, lake, published marts and exports: {one} must not be in {other}")
+        for inner, outer in permutations(prefixes, 2):
+            if inner.is_relative_to(outer):
+                raise ValueError(f"landing zone, lake, published marts and exports: {inner} must not be in {outer}")
         return self
 
     @model_validator(mode="after")
-    def _readable_by_spark(self) -> Self:
+    def _spark_can_run(self) -> Self:
         if self.engine != Engine.SPARK:
             return self
         if find_spec("dbt.adapters.spark") is None:
-            raise ValueError("SENDMART_ENGINE: spark is not installed here: make install-spark")
+            raise ValueError("SENDMART_ENGINE: Spark is not installed; run make install-spark")
         if self.lake and is_object(self.lake):
             raise ValueError("SENDMART_LAKE: Spark reads the lake from a folder that its workers share, not from s3://")
-        if self.mask_numbers and not self.spark_export:
+        if self.mask_phone_numbers and not self.spark_export:
             raise ValueError(
-                "SENDMART_SPARK_EXPORT: must be true where numbers are masked: the export is what masks them"
+                "SENDMART_SPARK_EXPORT: must be true if SENDMART_MASK_PHONE_NUMBERS is: the export masks the numbers"
             )
         return self
 
@@ -322,13 +252,13 @@ class Settings(BaseSettings):
 
     @property
     def scratch(self) -> Path:
-        """Where DuckDB spills to: of each data folder its own, for the names of its files are always the same."""
+        """DuckDB's spill directory. Each data folder has its own, because DuckDB always uses the same file names."""
         if self.temp_directory is None:
             return self.data / "warehouse" / "scratch"
         return self.temp_directory / f"sendmart-{hashlib.sha256(str(self.data).encode()).hexdigest()[:12]}"
 
     def figure_settings(self) -> dict[str, Any]:
-        """The settings that change what a figure is, by their names as dbt variables."""
+        """The settings that change figures, by their names as dbt variables. They enter the fingerprint of a build."""
         return {
             "reporting_currency": self.reporting_currency,
             "conversion_window_hours": self.conversion_window_hours,
@@ -338,52 +268,66 @@ class Settings(BaseSettings):
         }
 
     def as_json(self) -> str:
-        """All settings, for `build_info`, but for those that say nothing about the figures."""
+        """All settings but `NOT_FIGURE_RELEVANT`, for `build_info`."""
         return json.dumps(self.model_dump(mode="json", exclude=NOT_FIGURE_RELEVANT), sort_keys=True)
 
 
 def load_settings() -> Settings:
-    """The settings of this process.
+    """Reads and validates the settings. Warns once a process if old names of settings are in use.
 
     Raises:
-        SettingsError: with one line for every setting that makes no sense, and for every unknown `SENDMART_` variable.
+        SettingsError: one line for each invalid setting and each unknown `SENDMART_` variable.
     """
     try:
-        given = {*os.environ, *dotenv_values(DOTENV)}
+        sources = dotenv_values(DOTENV), os.environ
     except UnicodeDecodeError as error:
         raise SettingsError(f"{DOTENV.name}: must be UTF-8") from error
-    problems = [_unknown(name) for name in sorted(given) if name.startswith(PREFIX) and not _is_known(name)]
+    names = sorted({name for source in sources for name in source if name.startswith(PREFIX)})
+    problems = [_unknown(name) for name in names if not _is_known(name)]
+    # The environment comes last: it wins. An empty value is the default.
+    values = {name: value for source in sources for name, value in source.items() if value}
+    old_names = {new: old for old, new in RENAMED_SETTINGS.items() if old in values}
+    problems += [
+        f"{old}: is the old name of {new}, and both are set. Remove {old}"
+        for new, old in old_names.items()
+        if new in values
+    ]
+    if old_names:
+        _warn("; ".join(f"{old} is now {new}" for new, old in old_names.items()))
     try:
-        settings = Settings(_env_file=DOTENV)
+        settings = Settings(_env_file=DOTENV, **{_field(new): values[old] for new, old in old_names.items()})
     except ValidationError as error:
-        problems += [
-            _complaint(str(fault["loc"][0]), fault["msg"], fault["input"]) if fault["loc"] else _words(fault["msg"])
-            for fault in error.errors()
-        ]
+        problems += [_complaint(problem, old_names) for problem in error.errors()]
     if problems:
         raise SettingsError("\n".join(problems))
     return settings
 
 
-def is_set(name: str) -> bool:
-    """Whether a setting was given, rather than left at its default."""
-    return name in Settings(_env_file=DOTENV).model_fields_set
+@cache
+def _warn(renamed: str) -> None:
+    masking_logger("sendmart").warning("Renamed settings: %s. Release 0.4.0 will not read the old names.", renamed)
 
 
-def _is_known(name: str) -> bool:
-    return name.startswith(DBT_PREFIX) or name.removeprefix(PREFIX).lower() in Settings.model_fields
+def _field(variable: str) -> str:
+    return variable.removeprefix(PREFIX).lower()
 
 
-def _unknown(name: str) -> str:
+def _is_known(variable: str) -> bool:
+    return variable.startswith(DBT_PREFIX) or variable in RENAMED_SETTINGS or _field(variable) in Settings.model_fields
+
+
+def _unknown(variable: str) -> str:
     known = [PREFIX + field.upper() for field in Settings.model_fields]
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"{name}: no such setting" + (f"; did you mean {close[0]}?" if close else "")
+    similar = difflib.get_close_matches(variable, known, n=1)
+    return f"{variable}: no such setting" + (f"; did you mean {similar[0]}?" if similar else "")
 
 
-def _complaint(field: str, message: str, given: Any) -> str:
-    words = f"{PREFIX}{field.upper()}: {_words(message)}"
-    return words if field in _SECRET else f"{words} (is {given!r})"
-
-
-def _words(message: str) -> str:
-    return message.removeprefix("Value error, ").removeprefix("Input ").replace("should", "must")
+def _complaint(problem: Mapping[str, Any], old_names: Mapping[str, str]) -> str:
+    """One line about an invalid setting, under the name that the operator typed."""
+    message = problem["msg"].removeprefix("Value error, ").removeprefix("Input ").replace("should", "must")
+    if not problem["loc"]:
+        return message
+    field = str(problem["loc"][0])
+    variable = PREFIX + field.upper()
+    line = f"{old_names.get(variable, variable)}: {message}"
+    return line if field in _SECRET else f"{line} (is {problem['input']!r})"

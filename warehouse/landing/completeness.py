@@ -1,7 +1,7 @@
 """Which log-days are missing: due, and without any file, be it in the landing zone or taken before.
 
 A log writes a file a day, an empty one where nothing took place. Its days are expected from its first on, and due some
-hours after they have ended in UTC (SENDMART_LOGS_DUE_HOURS). Missing days of the last month are late: somebody can still
+hours after they have ended in UTC (SENDMART_LOG_GRACE_HOURS). Missing days of the last month are late: somebody can still
 do something about them, so people are told. Older ones are history, and only listed.
 
 Not here: who is told, and how (`orchestration.notifications`).

@@ -42,7 +42,7 @@ def publish(settings: Settings, paths: DataPaths, ledger: Ledger, build: Build) 
     temp_path = path.with_name(f".{path.name}.tmp")
     for leftover in (temp_path, temp_path.with_name(f"{temp_path.name}.wal")):
         leftover.unlink(missing_ok=True)
-    if settings.mask_numbers:
+    if settings.mask_phone_numbers:
         _write_masked(settings, paths, ledger, temp_path)
     elif spark.is_engine(settings) and settings.spark_export:
         _write_rows(settings, paths, temp_path)
@@ -52,7 +52,7 @@ def publish(settings: Settings, paths: DataPaths, ledger: Ledger, build: Build) 
         connection.execute(f"attach {literal(temp_path)} as publication")
         overrides = ledger.overrides(build.build_id)
         _add_build_info(connection, settings, build, published_at, overrides[-1].reason if overrides else None)
-        _add_comments(connection, is_masked=settings.mask_numbers)
+        _add_comments(connection, is_masked=settings.mask_phone_numbers)
         connection.execute("checkpoint publication")
         connection.execute("detach publication")
     # That which is published now may come from a version that kept none.
@@ -63,11 +63,11 @@ def publish(settings: Settings, paths: DataPaths, ledger: Ledger, build: Build) 
     ledger.forget_exports_of(build.build_id)
     pointer.send_builds(paths)
     if spark.is_engine(settings):
-        spark.publish(settings, paths, build.build_id, temp_path, is_masked=settings.mask_numbers)
+        spark.publish(settings, paths, build.build_id, temp_path, is_masked=settings.mask_phone_numbers)
     _swap_in(paths, temp_path)
     pointer.announce(paths)
     ledger.record_publication(build.build_id, published_at)
-    prune(paths, ledger, settings.kept_builds)
+    prune(paths, ledger, settings.build_retention)
     pointer.tidy(paths)
     return published_at
 
@@ -82,7 +82,7 @@ def is_published(settings: Settings, paths: DataPaths, ledger: Ledger, build: Bu
     if spark.is_engine(settings) and not spark.is_published(paths, build.build_id):
         return False
     try:
-        return _is_masked(paths.published_marts) == settings.mask_numbers
+        return _is_masked(paths.published_marts) == settings.mask_phone_numbers
     except duckdb.Error:  # what cannot be read is published again
         return False
 
@@ -140,8 +140,10 @@ def rollback(settings: Settings, paths: DataPaths, ledger: Ledger, build_id: str
         raise BuildNotFound(f"build {build_id} is what is published")
     if fault := corruption_reason(kept):
         raise BuildNotFound(f"{fault}: what is published stays; sendmart status names the builds that are kept")
-    if settings.mask_numbers and not _is_masked(kept):
-        raise BuildNotFound(f"build {build_id} was published with whole numbers, and SENDMART_MASK_NUMBERS is set")
+    if settings.mask_phone_numbers and not _is_masked(kept):
+        raise BuildNotFound(
+            f"build {build_id} was published with whole numbers, and SENDMART_MASK_PHONE_NUMBERS is set"
+        )
     if spark.is_engine(settings) and not spark.is_kept(paths, build_id):
         raise BuildNotFound(f"Spark has no tables of build {build_id}: it was made by DuckDB, or before an erasure")
     if not _kept(paths, left).exists() and paths.published_marts.exists():

@@ -7,7 +7,7 @@ from warehouse.duckdb_tools import literal, masked_words
 from warehouse.storage import atomic_replace
 
 
-def publish_quarantine(paths: DataPaths, refused: list[dict[str, object]], *, mask_numbers: bool = False) -> None:
+def publish_quarantine(paths: DataPaths, refused: list[dict[str, object]], *, mask_phone_numbers: bool = False) -> None:
     """Brings `published/quarantine.duckdb` up to date: every row in quarantine, with its numbers as they came or masked,
     and every file refused.
     """
@@ -28,7 +28,7 @@ def publish_quarantine(paths: DataPaths, refused: list[dict[str, object]], *, ma
             connection.execute(
                 "insert into published.quarantine.rejected_rows"
                 " select split_part(filename, '/', -3), log_date, source_file, row_number, reasons,"
-                f" {masked_words('raw_row') if mask_numbers else 'raw_row'}"
+                f" {masked_words('raw_row') if mask_phone_numbers else 'raw_row'}"
                 " from read_parquet($files, filename = true, hive_partitioning = true,"
                 " hive_types = {'log_date': 'date'})",
                 {"files": files},

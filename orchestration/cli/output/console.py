@@ -21,7 +21,7 @@ from warehouse.duckdb_tools.health import corruption_reason
 from warehouse.duckdb_tools.sql import literal
 from warehouse.landing import completeness
 from warehouse.ledger import LoadedFile, Refresh
-from warehouse.storage.object_store import AnyPath, is_object
+from warehouse.storage import AnyPath, is_object
 
 WIDTH_OF_A_LOG = 120
 

@@ -1,0 +1,145 @@
+"""The types of settings: what a value may be, and the message if it is not.
+
+Not here: the settings themselves (`warehouse.config.settings`).
+"""
+
+import logging
+import os
+import re
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+
+from models.enums import Log
+from warehouse.storage import SCHEME, AnyPath, path_of
+
+PROJECT = Path(__file__).resolve().parents[2]
+"""The folder of the checkout. Relative paths in settings start here, wherever a command is run."""
+
+MIN_MEMORY = 100_000_000
+"""Bytes; with less, DuckDB cannot build even a small warehouse."""
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
+
+
+def _folder(path: Path) -> Path:
+    folder = PROJECT / path.expanduser()
+    # A URL would be read as a relative path, and a folder `s3:` would be created in the checkout.
+    if _URL.match(str(path)) or (folder.exists() and not folder.is_dir()):
+        raise ValueError("must be a folder")
+    return folder
+
+
+def _folder_or_prefix(value: str | Path) -> AnyPath:
+    if str(value).startswith(SCHEME):
+        return path_of(value)
+    if _URL.match(str(value)):
+        raise ValueError("must be a folder, or s3://bucket/prefix")
+    return _folder(Path(value))
+
+
+def _writable_folder(path: Path) -> Path:
+    folder = _folder(path)
+    existing = folder
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise ValueError("must be a folder that can be written")
+    return folder
+
+
+def _file(path: Path) -> Path:
+    file = PROJECT / path.expanduser()
+    if _URL.match(str(path)) or file.is_dir():
+        raise ValueError("must be a file")
+    return file
+
+
+def _memory_limit(value: str) -> str:
+    match = re.fullmatch(r"([1-9][0-9]*(?:\.[0-9]+)?) ?([KMGT])(i?)B", value)
+    if not match:
+        raise ValueError("must be a number with a unit, such as 2500MB or 4GiB")
+    number, unit, binary = match.groups()
+    if float(number) * (1024 if binary else 1000) ** (" KMGT".index(unit)) < MIN_MEMORY:
+        raise ValueError(f"must be at least {MIN_MEMORY // 1_000_000}MB")
+    return value
+
+
+def _umask(value: str) -> str:
+    if not re.fullmatch(r"0?0[0-7][0-7]", value) or value[-1] != "7":
+        raise ValueError("must be an octal mask that gives other users no access, such as 077 or 027")
+    return value
+
+
+def _currency(value: str) -> str:
+    if len(value) != 3 or not (value.isascii() and value.isalpha()):
+        raise ValueError("must be three ASCII letters, such as USD")
+    return value.upper()
+
+
+def _time_zone(value: str) -> str:
+    if value not in available_timezones() - {"localtime", "Factory", "posixrules"}:
+        raise ValueError("must be a time zone of the IANA database, such as Europe/Berlin")
+    return value
+
+
+def _log_names(value: str) -> str:
+    names = [name.strip() for name in value.split(",")]
+    if unknown := sorted(set(names) - set(Log)):
+        raise ValueError(f"must be names of logs, separated by commas; unknown: {', '.join(unknown)}")
+    return ",".join(log for log in Log if log in names)
+
+
+def _alert_urls(value: SecretStr) -> SecretStr:
+    # Importing Apprise takes half a second: only if the setting has a value.
+    from apprise import Apprise
+
+    logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it logs the URLs that it cannot parse
+    if not Apprise().add(value.get_secret_value()):
+        raise ValueError("must be URLs that Apprise knows, such as json://host/path or slack://…; see docs/alerts.md")
+    return value
+
+
+def _time_of_day(value: str) -> str:
+    if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", value):
+        raise ValueError("must be a 24-hour time of day, such as 03:30")
+    return value
+
+
+def _host_and_port(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if not (re.fullmatch(r"[0-9A-Za-z.-]+", host) and re.fullmatch(r"[0-9]{1,5}", port)):
+        raise ValueError("must be host:port, such as spark.example.org:10000")
+    return value
+
+
+def _past_date(value: str | date) -> date:
+    try:
+        day = value if isinstance(value, date) else date.fromisoformat(value)
+    except ValueError:
+        day = None
+    if day is None or day > datetime.now(UTC).date():
+        raise ValueError("must be a date that is not in the future, such as 2024-01-31")
+    return day
+
+
+Folder = Annotated[Path, AfterValidator(_folder)]
+WritableFolder = Annotated[Path, AfterValidator(_writable_folder)]
+FolderOrPrefix = Annotated[str | Path, AfterValidator(_folder_or_prefix)]
+"""A folder, or a prefix of an object store, `s3://bucket/prefix` (`warehouse.storage.object_store`)."""
+File = Annotated[Path, AfterValidator(_file)]
+MemoryLimit = Annotated[str, AfterValidator(_memory_limit)]
+Umask = Annotated[str, AfterValidator(_umask)]
+Currency = Annotated[str, AfterValidator(_currency)]
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
+LogNames = Annotated[str, AfterValidator(_log_names)]
+"""Names of logs, separated by commas; kept in the order of `Log`, each once."""
+AlertUrls = Annotated[SecretStr, AfterValidator(_alert_urls)]
+TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
+HostAndPort = Annotated[str, AfterValidator(_host_and_port)]
+Host = Annotated[str, Field(pattern=r"^[0-9A-Za-z.:-]+$")]
+SparkSchema = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+PastDate = Annotated[date, BeforeValidator(_past_date)]
