@@ -202,7 +202,7 @@ def _out_of_memory(raised: _Raised, context: AppContext) -> Failure:
     )
 
 
-def _loader_died(raised: _Raised, context: AppContext) -> Failure:
+def _worker_died(raised: _Raised, context: AppContext) -> Failure:
     return Failure(
         Code.OUT_OF_MEMORY,
         f"{raised.words}, most likely for want of memory; SENDMART_LOAD_WORKERS is {context.settings.load_workers}",
@@ -308,7 +308,7 @@ _MEANINGS: list[tuple[Callable[[_Raised, AppContext], bool], Callable[[_Raised, 
         _spark_unreachable,
     ),
     (_is_disk_full, _disk_full),
-    (_is("LoaderDied"), _loader_died),
+    (_is("WorkerDied"), _worker_died),
     (_is("MemoryError"), _out_of_memory),
     (_says("Out of Memory Error", "could not allocate block", "failed to allocate", "realloc of size"), _out_of_memory),
     (_says("Could not set lock on file", "database is locked"), _file_locked),

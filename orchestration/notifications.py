@@ -129,18 +129,18 @@ def of_late_logs(context: AppContext, late: completeness.Days) -> None:
     expected = context.settings.logs_expected_daily
     told = _days_of(context.ledger.alarms(kind))
     # What is not waited for any more has not come, and is no news.
-    still_waited_for = completeness.late(told, now())
+    still_waited_for = completeness.late_days(told, now())
     context.ledger.end_alarms(kind, _subjects(_without(told, still_waited_for)))
     if new := _without(late, told):
-        lines = ["Due, and not there:", *completeness.in_lines(new, expected)]
+        lines = ["Due, and not there:", *completeness.describe_days(new, expected)]
         if before := _without(late, new):
-            lines += ["Late as before:", *completeness.in_lines(before, expected)]
+            lines += ["Late as before:", *completeness.describe_days(before, expected)]
         lines += ["Figures lack them until they come. See docs/alerts.md"]
         subjects = _subjects(new)
         _raise(context, Title.LATE_LOGS, ", ".join(subjects), lines, kind, begins=subjects)
     if come := _without(still_waited_for, late):
-        lines = ["Late, and there now:", *completeness.in_lines(come, expected)]
-        lines += ["Still late:", *completeness.in_lines(late, expected)] if late else ["Nothing else is late."]
+        lines = ["Late, and there now:", *completeness.describe_days(come, expected)]
+        lines += ["Still late:", *completeness.describe_days(late, expected)] if late else ["Nothing else is late."]
         subjects = _subjects(come)
         _raise(context, Title.LOGS_ARRIVED, ", ".join(subjects), lines, kind, ends=subjects)
     send_unsent(context)

@@ -49,7 +49,7 @@ def _health_of_command() -> CheckRunHealthResult:
     from orchestration.resources import WarehouseResource
 
     try:
-        with WarehouseResource().open().paths.writer(timeout=0):
+        with WarehouseResource().open().paths.writer_lock(timeout=0):
             return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "the process that ran it is gone")
     except Timeout:
         return AT_WORK

@@ -46,7 +46,7 @@ class Withdrawal(Protocol):
     @property
     def published_at(self) -> datetime: ...
     @property
-    def went_back_from(self) -> str | None: ...
+    def rolled_back_from(self) -> str | None: ...
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ def _withdrawn(withdrawal: Withdrawal | None) -> Iterable[BlockingProblem]:
     if withdrawal:
         yield BlockingProblem(
             Code.BUILD_WITHDRAWN,
-            f"it has the same files, settings and models as build {withdrawal.went_back_from}, which was rolled back"
+            f"it has the same files, settings and models as build {withdrawal.rolled_back_from}, which was rolled back"
             f" to build {withdrawal.build_id} at {withdrawal.published_at:%Y-%m-%d %H:%M:%S} UTC",
             'Fix the cause and run: sendmart refresh; or publish it again: sendmart publish --override "…"',
         )

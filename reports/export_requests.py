@@ -21,7 +21,7 @@ from reports.database import MARTS, Published
 from warehouse.config.paths import DataPaths
 from warehouse.export.exports import ON_REQUEST, ExportRefused, FileFormat, moment_of
 from warehouse.ledger import now
-from warehouse.storage.object_store import AnyPath, is_object, listed, read
+from warehouse.storage.object_store import AnyPath, is_object, list_objects, read
 
 LABELS = {
     "campaign_metrics": "SMS/MMS reports: the campaign table",
@@ -94,7 +94,7 @@ def names_of(published: Published, files: Iterable[ExportedFile]) -> dict[str, s
 def _files_in(folder: AnyPath) -> list[tuple[str, int]]:
     """The names and sizes of the files in a folder, or under a prefix."""
     if is_object(folder):
-        return [(name, one.size) for name, one in listed(folder).items()]
+        return [(name, one.size) for name, one in list_objects(folder).items()]
     inside = folder.iterdir() if folder.is_dir() else ()
     return [(path.name, path.stat().st_size) for path in inside if path.is_file() and not path.is_symlink()]
 

@@ -28,7 +28,7 @@ from warehouse.ledger import Ledger, LoadedFile
 LITTLE = 80_000
 """So many bytes are worth a loader in these tests: two small files."""
 
-THREE_FILES_A_TASK = {"bytes_worth_a_loader": 400_000, "batch_rows": 1}
+THREE_FILES_A_TASK = {"bytes_per_worker": 400_000, "batch_rows": 1}
 """And each of them a batch: a loader that comes to its second has written the first aside."""
 
 PATIENCE_SECONDS = 120
@@ -39,7 +39,7 @@ def load_log(
 ) -> list[LoadedFile]:
     """Loads what is new of a log."""
     return load_files(
-        data, Ledger(DataPaths(data).ledger).pending_files(scan(landing).of(log)), loaders, validate, **how
+        data, Ledger(DataPaths(data).ledger).pending_files(scan(landing).files_of(log)), loaders, validate, **how
     )
 
 
@@ -48,12 +48,12 @@ def load_files(
     files: Iterable[LandingFile],
     loaders: int,
     validate: Validator = validate,
-    bytes_worth_a_loader: int = LITTLE,
+    bytes_per_worker: int = LITTLE,
     batch_rows: int = ROWS_PER_BATCH,
 ) -> list[LoadedFile]:
     paths = DataPaths(data)
     ledger = Ledger(paths.ledger)
-    return load(paths, ledger, files, validate, batch_rows, loaders=loaders, bytes_worth_a_loader=bytes_worth_a_loader)
+    return load(paths, ledger, files, validate, batch_rows, loaders=loaders, bytes_per_worker=bytes_per_worker)
 
 
 def left_by(data: Path) -> dict[str, Any]:

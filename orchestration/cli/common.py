@@ -56,8 +56,8 @@ def show_progress() -> None:
 def writer_lock(context: AppContext):
     """The writer's lock; says so where it has to wait for another refresh."""
     try:
-        with context.paths.writer(timeout=0):
+        with context.paths.writer_lock(timeout=0):
             pass
     except Timeout:
         console.console.print("Another refresh is at work on this data folder: waiting for it to end.")
-    return context.paths.writer()
+    return context.paths.writer_lock()

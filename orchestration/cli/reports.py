@@ -21,7 +21,7 @@ def application(context: AppContext) -> "ASGIApp":
 
     def export_now(report: str, campaign: str | None, file_format: FileFormat) -> str:
         # Who clicked waits for no refresh: they are told, and ask again.
-        with context.paths.writer(timeout=0):
+        with context.paths.writer_lock(timeout=0):
             told = export_reports(context, [report], all_campaigns=True, campaign=campaign, file_format=file_format)
         return "; ".join(map(describe, told))
 

@@ -56,7 +56,7 @@ CURRENT = {
 
 def _on_time(days: Iterable[date], log: Log) -> dict:
     days = list(days)
-    told = ", ".join(completeness.in_lines({log: days}, [log])) or "none"
+    told = ", ".join(completeness.describe_days({log: days}, [log])) or "none"
     return {
         "passed": not days,
         "check_name": ON_TIME[log].name,

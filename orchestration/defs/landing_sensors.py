@@ -54,15 +54,15 @@ def landing_zone(context: dg.SensorEvaluationContext, warehouse: WarehouseResour
     if at_work := _at_work(context.instance, opened):
         return dg.SkipReason(f"waiting for {at_work}")
     found = arrivals.arrivals(opened.scan_landing(), opened.ledger)
-    lake = arrivals.unbuilt(opened.ledger)
-    looked = arrivals.look(
+    lake = arrivals.unbuilt_changes(opened.ledger)
+    looked = arrivals.evaluate(
         SensorCursor.of(context.cursor),
         Arrivals([*found.waiting, *([lake] if lake else [])], found.taken, found.gone),
         now().timestamp(),
     )
     for name in looked.vanished:
         context.log.warning("%s has gone from the landing zone before it was taken", name)
-    cursor = looked.watch.as_text()
+    cursor = looked.cursor.as_text()
     if not looked.due:
         return dg.SensorResult(skip_reason=dg.SkipReason(_in_words(found, looked)), cursor=cursor)
     return dg.SensorResult(run_requests=[_refresh_of(looked.due)], cursor=cursor)
@@ -75,7 +75,7 @@ def _at_work(instance: dg.DagsterInstance, warehouse: AppContext) -> str | None:
         if not STARTED_BY_COMMAND.items() <= run.tags.items():
             return f"the refresh that is queued or at work: run {run.run_id}"
     try:
-        with warehouse.paths.writer(timeout=0):
+        with warehouse.paths.writer_lock(timeout=0):
             return None
     except Timeout:
         return "whoever is writing to the data folder: a load, or `sendmart`"
@@ -85,14 +85,14 @@ def _refresh_of(due: Sequence[Arrival]) -> dg.RunRequest:
     files = [one for one in due if one.name != LAKE]
     dates = _by_log(day for one in files for day in one.days)
     return dg.RunRequest(
-        run_key=arrivals.key_of(due),
+        run_key=arrivals.run_key(due),
         run_config={
             "ops": {f"logs__{log}": {"config": {"dates": [str(day) for day in dates.get(log, [])]}} for log in Log}
         },
         tags={
             STARTED_BY: "landing zone" if files else "manual_load",
             "sendmart/days": "; ".join(
-                f"{log} {completeness.in_ranges(days)}"
+                f"{log} {completeness.format_ranges(days)}"
                 for log, days in _by_log(day for one in due for day in one.days).items()
             ),
         },
@@ -108,9 +108,9 @@ def _in_words(found: Arrivals, looked: Evaluation) -> str:
     told = []
     if looked.changing:
         told.append(f"waiting until it is seen twice the same: {_names(one.name for one in looked.changing)}")
-    if looked.asked_before:
+    if looked.already_requested:
         told.append(
-            f"asked for before, and not taken: {_names(one.name for one in looked.asked_before)}; the last run of refresh"
+            f"asked for before, and not taken: {_names(one.name for one in looked.already_requested)}; the last run of refresh"
             " says why, nightly_refresh tries again"
         )
     if looked.vanished:

@@ -142,7 +142,7 @@ def _asset_of(log: Log) -> dg.AssetsDefinition:
             of_run = {"dates": len(touched), "seconds": round(seconds, 3)} if loaded else {}
             yield dg.MaterializeResult(metadata={**of_run, **metadata.of_loaded(loaded, sizes), **shown})
         elif missing := [day for day in dates if day not in touched]:
-            context.log.warning("no file of %s in the landing zone: %s", log, completeness.in_ranges(missing))
+            context.log.warning("no file of %s in the landing zone: %s", log, completeness.format_ranges(missing))
         rejected = sum(file.rejected for file in noted)
         refused = [file.source_file for file in noted if file.refusal]
         yield dg.AssetCheckResult(

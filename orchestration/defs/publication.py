@@ -36,7 +36,7 @@ PUBLISHED_MARTS = dg.AssetKey(["published", "marts"])
 def published_marts(warehouse: WarehouseResource) -> dg.MaterializeResult:
     opened = warehouse.open()
     # What is decided on is what is published: nobody may build in between.
-    with opened.paths.writer():
+    with opened.paths.writer_lock():
         candidate = opened.ledger.candidate()
         if candidate is None:
             raise dg.Failure("there is no whole candidate to publish; run the refresh job")

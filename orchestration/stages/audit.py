@@ -30,7 +30,7 @@ from orchestration.stages.gate import _expected_checks, evaluate_gate
 @mask_phone_numbers_in_errors
 def test_candidate(context: AppContext) -> dict[str, CheckResult]:
     """Runs the dbt tests on the candidate and records what they say; by the tests' unique ids."""
-    with context.paths.writer(), _reading_candidate(context):
+    with context.paths.writer_lock(), _reading_candidate(context):
         started = time.perf_counter()
         _choose_rows_to_check(context)
         candidate = _candidate_to_check(context)
@@ -61,7 +61,7 @@ def audit_candidate(context: AppContext) -> list[CheckResult]:
     from quality.audit.contracts import check_contracts
     from quality.audit.expectations import check_expectations
 
-    with context.paths.writer(), _reading_candidate(context), duckdb.connect() as connection:
+    with context.paths.writer_lock(), _reading_candidate(context), duckdb.connect() as connection:
         apply_limits(connection, context.settings)
         build.attach_candidate(connection, context.paths)
         touched = check_scope.relations(connection, context.paths)

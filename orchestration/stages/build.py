@@ -31,7 +31,7 @@ def build_candidate(context: AppContext, *, full_refresh: bool = False) -> tuple
         BuildFailed: a model could not be built.
         LakeDamaged: a file of the lake is damaged, and what it held is not in the landing zone any more.
     """
-    with context.paths.writer():
+    with context.paths.writer_lock():
         started = time.perf_counter()
         lake_tables.ensure_lake(context.paths)
         candidate, nodes = _run_models(context, full_refresh=full_refresh)

@@ -23,7 +23,7 @@ class AppContext:
 
     @classmethod
     def of(cls, settings: Settings) -> "AppContext":
-        file_modes.write_for(settings)
+        file_modes.apply_umask(settings)
         paths = DataPaths.of(settings)
         return cls(settings, paths, Ledger(paths.ledger))
 

@@ -30,7 +30,7 @@ def erase_contact(context: AppContext, contact_id: str, reason: str) -> Erasure 
     Raises:
         KeyMissing: the key of the keyed hashes is gone.
     """
-    with context.paths.writer():
+    with context.paths.writer_lock():
         lake_tables.ensure_lake(context.paths)
         hashes = load_keyed_hash(context.settings, context.paths, context.ledger)
         if ErasureIndex(hashes, context.ledger.erased()).tokens(CONTACT, [contact_id]):
@@ -43,7 +43,7 @@ def finish_erasures(context: AppContext) -> Erasure | None:
     """Carries on what was begun to be erased, here or by a process that was killed; None where nothing was."""
     if not context.ledger.is_erasing():
         return None
-    with context.paths.writer():
+    with context.paths.writer_lock():
         started = time.perf_counter()
         erased = erasure_index(context.settings, context.paths, context.ledger)
         rewritten = erase_contacts(context.settings, context.paths, context.ledger, erased)

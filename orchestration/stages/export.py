@@ -27,7 +27,7 @@ def export_reports(
         NothingPublished: there is no published build yet.
         ExportRefused: no mart knows the campaign, or the rows are too many for a spreadsheet.
     """
-    with context.paths.writer():
+    with context.paths.writer_lock():
         started = time.perf_counter()
         told = exports.export(
             context.settings,
@@ -76,7 +76,7 @@ def export_missing(context: AppContext) -> None:
 
 def prune_exports(context: AppContext) -> list[str]:
     """Deletes exports older than the retention; nothing where the clock says that nobody refreshed for so long."""
-    with context.paths.writer():
+    with context.paths.writer_lock():
         days = context.settings.export_retention_days
         last = context.ledger.last_end()
         if last is not None and now() - last > timedelta(days=days):

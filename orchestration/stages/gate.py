@@ -33,7 +33,7 @@ def _expected_checks(context: AppContext) -> set[str]:
 
 def override_gate(context: AppContext, candidate: Build, reason: str) -> None:
     """Notes that a person publishes the candidate over all that holds it back now."""
-    with context.paths.writer():
+    with context.paths.writer_lock():
         context.ledger.override(
             candidate.build_id, reason, [str(problem) for problem in evaluate_gate(context).blocking_problems]
         )

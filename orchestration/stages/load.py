@@ -38,13 +38,13 @@ def load_changed(
     Raises:
         LakeDamaged: and what was damaged is not in the landing zone any more. Everything else was taken.
     """
-    with context.paths.writer():
+    with context.paths.writer_lock():
         started = time.perf_counter()
-        file_modes.tighten(context.settings, context.paths)
+        file_modes.restrict_existing(context.settings, context.paths)
         lake_tables.ensure_lake(context.paths)
-        in_landing = context.scan_landing().of(log_name)
-        recovery.clear(context.paths, context.ledger, log_name, in_landing)
-        damaged = integrity.damaged(context.paths, context.ledger, log_name, contents=verify)
+        in_landing = context.scan_landing().files_of(log_name)
+        recovery.recover(context.paths, context.ledger, log_name, in_landing)
+        damaged = integrity.find_damaged(context.paths, context.ledger, log_name, verify_checksums=verify)
         wanted = only_on if dates is None else dates
         days = None if wanted is None else set(wanted)
         files = [file for file in in_landing if days is None or file.log_date in days]

@@ -32,8 +32,8 @@ class RefreshPlan:
 def plan_refresh(context: AppContext, *, verify: bool = False, full_refresh: bool = False) -> RefreshPlan:
     """Looks at landing zone, candidate, publication and exports, and changes none of them."""
     zone = context.scan_landing()
-    files = {log: context.ledger.pending_files(zone.of(log), verify=verify) for log in Log}
-    is_damaged = bool(integrity.damaged(context.paths, context.ledger, contents=verify))
+    files = {log: context.ledger.pending_files(zone.files_of(log), verify=verify) for log in Log}
+    is_damaged = bool(integrity.find_damaged(context.paths, context.ledger, verify_checksums=verify))
     must_build = full_refresh or any(files.values()) or is_damaged or not is_built(context)
     candidate = context.ledger.candidate()
     must_publish = must_build or candidate is None or not is_published(context, candidate)
@@ -45,14 +45,14 @@ def missing_days(context: AppContext) -> completeness.Days:
     """By log, the days that are due and of which there is no file, neither in the landing zone nor taken before."""
     settings = context.settings
     files = [*context.ledger.files(), *context.scan_landing().files]
-    return completeness.missing(
-        files, settings.logs_expected_daily, completeness.last_due(now(), settings.log_grace_hours)
+    return completeness.missing_days(
+        files, settings.logs_expected_daily, completeness.last_due_date(now(), settings.log_grace_hours)
     )
 
 
 def late_days(context: AppContext) -> completeness.Days:
     """Of the missing days, those that are still waited for."""
-    return completeness.late(missing_days(context), now())
+    return completeness.late_days(missing_days(context), now())
 
 
 def freshness_times(context: AppContext) -> dict[str, datetime]:

@@ -20,7 +20,7 @@ def is_published(context: AppContext, candidate: Build) -> bool:
 @mask_phone_numbers_in_errors
 def publish_candidate(context: AppContext, candidate: Build) -> tuple[datetime, DiffSummary | None]:
     """Publishes the candidate in one step; gives the moment, and what changed: None where that cannot be said."""
-    with context.paths.writer(), _reading_candidate(context):
+    with context.paths.writer_lock(), _reading_candidate(context):
         started = time.perf_counter()
         publication.settle(context.paths, context.ledger)
         summary = _diff_summary(context)
@@ -54,7 +54,7 @@ def rollback_build(context: AppContext, build_id: str | None = None) -> tuple[st
     Raises:
         BuildNotFound: there is no such build to go back to.
     """
-    with context.paths.writer():
+    with context.paths.writer_lock():
         publication.settle(context.paths, context.ledger)
         to = build_id or kept_builds.before(context.paths, context.ledger)
         if to is None:

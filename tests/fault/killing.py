@@ -74,7 +74,7 @@ OLD_EXPORT = "campaign_metrics_20200101T000000Z.csv"
 
 IN_A_LOAD = {
     "what it held is kept aside, the change is not noted": before("warehouse.ledger.Ledger.record_changes"),
-    "the change is noted, no file has moved": after("warehouse.lake.change_feed.note"),
+    "the change is noted, no file has moved": after("warehouse.lake.change_feed.record"),
     "the lake's file has moved, that of the quarantine has not": after("warehouse.lake.tables.StagedParquet.commit"),
     "both have moved, the ledger does not know": before("warehouse.ledger.Ledger.record_files"),
 }
@@ -93,7 +93,7 @@ IN_A_BUILD = {
     "the candidate is forgotten": after("warehouse.ledger.Ledger.forget_candidate"),
     "what the last build touched is gone, the changes are not shown": before("warehouse.lake.change_feed.show"),
     "every model is built, the candidate is not noted": before("warehouse.ledger.Ledger.record_candidate"),
-    "the candidate is noted, what was kept aside is still there": before("warehouse.lake.change_feed.tidy"),
+    "the candidate is noted, what was kept aside is still there": before("warehouse.lake.change_feed.prune"),
 }
 BETWEEN_MODELS = {
     "the largest of the stateful models is built": after_model("int_messages_resolved"),

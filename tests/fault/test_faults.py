@@ -336,7 +336,7 @@ def test_damaged_files_of_the_lake_are_taken_from_the_landing_zone_again(zone: Z
     assert stages.plan_refresh(warehouse).is_empty
     assert stages.plan_refresh(warehouse, verify=True).must_build, "checksums are looked at where one asks for it"
     stages.build_candidate(warehouse, full_refresh=True)
-    assert integrity.damaged(warehouse.paths, warehouse.ledger, contents=True) == []
+    assert integrity.find_damaged(warehouse.paths, warehouse.ledger, verify_checksums=True) == []
     refresh(warehouse)
     assert_same(warehouse, published)
 
@@ -373,7 +373,7 @@ def test_a_damaged_file_whose_log_file_is_gone_ends_the_refresh_until_it_is_drop
     else:
         zone.drop({path: b""})
         assert [file.accepted for file in stages.load_changed(warehouse, Log.SENDS, verify=True)] == [0]
-        assert integrity.damaged(warehouse.paths, warehouse.ledger, contents=True) == []
+        assert integrity.find_damaged(warehouse.paths, warehouse.ledger, verify_checksums=True) == []
 
 
 def test_a_lake_of_a_release_without_checksums_is_held_to_its_rows_and_then_noted(
@@ -386,11 +386,11 @@ def test_a_lake_of_a_release_without_checksums_is_held_to_its_rows_and_then_note
     connection.close()
     assert stages.plan_refresh(warehouse).is_empty
     _cut(_held_of(zone, Log.ORDERS))
-    (found,) = integrity.damaged(warehouse.paths, warehouse.ledger, contents=True)
+    (found,) = integrity.find_damaged(warehouse.paths, warehouse.ledger, verify_checksums=True)
     assert found.log == Log.ORDERS
     for log in Log:
         stages.load_changed(warehouse, log, verify=True)
-    noted = warehouse.ledger.contents()
+    noted = warehouse.ledger.checksums()
     held = [*warehouse.paths.lake.rglob("*.parquet"), *warehouse.paths.quarantine.rglob("*.parquet")]
     assert {file.relative_to(zone.data) for file in held if file.name != "empty.parquet"} == set(noted)
     refresh(warehouse)

@@ -23,7 +23,7 @@ from tests.loads import PATIENCE_SECONDS, THREE_FILES_A_TASK, dying_of, failing_
 from tests.running import environment, environment_of
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import PROJECT, load_settings
-from warehouse.ingest.workers import LoaderDied
+from warehouse.ingest.workers import WorkerDied
 from warehouse.lake import recovery
 from warehouse.landing.scan import scan
 from warehouse.ledger import Ledger
@@ -84,7 +84,7 @@ def files_and_rows(data: Path) -> dict[str, object]:
 def repeat(landing: Path, data: Path) -> None:
     paths = DataPaths(data)
     ledger = Ledger(paths.ledger)
-    recovery.clear(paths, ledger, LOG, scan(landing).of(LOG))
+    recovery.recover(paths, ledger, LOG, scan(landing).files_of(LOG))
     load_log(landing, data, LOG, 2)
 
 
@@ -143,7 +143,7 @@ def test_a_loader_that_is_killed_ends_the_load_with_what_to_do(
     tmp_path: Path, landing: Path, data: Path, expected: dict[str, object]
 ) -> None:
     before = left_by(data)["lake"]
-    with pytest.raises(LoaderDied) as died:
+    with pytest.raises(WorkerDied) as died:
         load_log(landing, data, LOG, 2, dying_of("k9"), **THREE_FILES_A_TASK)
     left = left_by(data)
     assert left["aside"] == []

@@ -34,7 +34,7 @@ from tests.receivers import Receiver, webhook
 from tests.running import environment, environment_of
 from warehouse.config.settings import load_settings
 from warehouse.export.exports import REPORTS
-from warehouse.landing.completeness import last_due
+from warehouse.landing.completeness import last_due_date
 from warehouse.ledger import Refresh, now
 
 
@@ -177,7 +177,7 @@ def _watched(definitions: dg.Definitions, instance: dg.DagsterInstance, cursor: 
 
 
 def _drop_sends(warehouse: AppContext, days_before_due: int) -> str:
-    day = last_due(now(), warehouse.settings.log_grace_hours) - timedelta(days=days_before_due)
+    day = last_due_date(now(), warehouse.settings.log_grace_hours) - timedelta(days=days_before_due)
     file = warehouse.settings.landing / Log.SENDS / f"{day}.csv"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.touch()

@@ -129,7 +129,7 @@ _HOLDS_THE_LOCK = """
 import time
 from orchestration.stages import AppContext
 from warehouse.config.settings import load_settings
-with AppContext.of(load_settings()).paths.writer():
+with AppContext.of(load_settings()).paths.writer_lock():
     print("held", flush=True)
     time.sleep(600)
 """

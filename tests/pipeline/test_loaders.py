@@ -27,7 +27,7 @@ def test_a_case_loaded_by_two_processes_gives_what_it_gives_to_one(
 
     by_loaders = workers._by_loaders
     monkeypatch.setattr(workers, "_by_loaders", counted)
-    monkeypatch.setattr(stages, "load", partial(load, bytes_worth_a_loader=LITTLE))
+    monkeypatch.setattr(stages, "load", partial(load, bytes_per_worker=LITTLE))
     with environment(environment_of(tmp_path, refreshed_case.landing, load_workers="2", max_rejected_share="1")):
         warehouse = AppContext.of(load_settings())
         for log in Log:

@@ -186,11 +186,11 @@ def test_nothing_was_written_to_the_landing_zone_nor_left_on_the_disk(store: Any
 
 
 def test_two_loaders_put_into_the_store_what_one_does(store: Any, warehouse: AppContext, tmp_path: Path) -> None:
-    paths = DataPaths(tmp_path, lake_elsewhere=path_of(f"s3://{BUCKET}/lake-of-two"))
+    paths = DataPaths(tmp_path, lake_override=path_of(f"s3://{BUCKET}/lake-of-two"))
     ledger = Ledger(paths.ledger)
-    files = landing_scan.scan(warehouse.settings.landing).of(Log.SENDS)
+    files = landing_scan.scan(warehouse.settings.landing).files_of(Log.SENDS)
     (folder := tmp_path / "met").mkdir()
-    load(paths, ledger, files, meeting(folder, 2), loaders=2, bytes_worth_a_loader=LITTLE)
+    load(paths, ledger, files, meeting(folder, 2), loaders=2, bytes_per_worker=LITTLE)
     assert len(met(folder)) == 2
     found = {name.removeprefix("lake-of-two/"): _read(store, name) for name in _objects(store, "lake-of-two/")}
     expected = {name.removeprefix("lake/"): _read(store, name) for name in _objects(store, "lake/sends/")}
@@ -215,7 +215,7 @@ def test_an_object_that_changes_after_it_was_listed_is_left_for_the_next_time(
 ) -> None:
     found = [
         file
-        for file in landing_scan.scan(warehouse.settings.landing).of(Log.SENDS)
+        for file in landing_scan.scan(warehouse.settings.landing).files_of(Log.SENDS)
         if CHANGED.endswith(file.source_file)
     ]
     before = _read(store, f"landing/{CHANGED}")
@@ -226,7 +226,7 @@ def test_an_object_that_changes_after_it_was_listed_is_left_for_the_next_time(
         store.put_object(Bucket=BUCKET, Key=f"landing/{CHANGED}", Body=before)
     again = [
         file
-        for file in landing_scan.scan(warehouse.settings.landing).of(Log.SENDS)
+        for file in landing_scan.scan(warehouse.settings.landing).files_of(Log.SENDS)
         if CHANGED.endswith(file.source_file)
     ]
     assert warehouse.ledger.pending_files(again) == [], "the content is again what was taken"
@@ -367,13 +367,13 @@ def test_a_lost_object_of_the_lake_is_found_in_a_listing_and_taken_from_the_land
     path = lake_tables.path_of(warehouse.paths.lake, file)
     held = _read(store, path.key)
     store.delete_object(Bucket=BUCKET, Key=path.key)
-    (lost,) = integrity.damaged(warehouse.paths, warehouse.ledger, contents=False)
+    (lost,) = integrity.find_damaged(warehouse.paths, warehouse.ledger, verify_checksums=False)
     assert (lost.source_file, lost.found) == (file.source_file, "is not there")
     stages.load_changed(warehouse, Log.ORDERS)
     assert _read(store, path.key) == held
     store.put_object(Bucket=BUCKET, Key=path.key, Body=held[::-1])
-    assert integrity.damaged(warehouse.paths, warehouse.ledger, contents=False) == []
-    (damaged,) = integrity.damaged(warehouse.paths, warehouse.ledger, contents=True)
+    assert integrity.find_damaged(warehouse.paths, warehouse.ledger, verify_checksums=False) == []
+    (damaged,) = integrity.find_damaged(warehouse.paths, warehouse.ledger, verify_checksums=True)
     assert "other bytes" in damaged.found
     store.put_object(Bucket=BUCKET, Key=path.key, Body=held)
 
@@ -384,8 +384,8 @@ def test_what_the_ledger_does_not_know_of_the_lake_is_noted_as_it_lies_there(sto
     gone = replace(held, source_file=f"{held.log_date}.gone.csv")
     unknown = lake_tables.path_of(warehouse.paths.lake, gone)
     store.copy_object(Bucket=BUCKET, Key=unknown.key, CopySource={"Bucket": BUCKET, "Key": path.key})
-    recovery.clear(warehouse.paths, warehouse.ledger, Log.CLICKS, [])
-    assert warehouse.paths.key_of(unknown) in warehouse.ledger.contents()
+    recovery.recover(warehouse.paths, warehouse.ledger, Log.CLICKS, [])
+    assert warehouse.paths.key_of(unknown) in warehouse.ledger.checksums()
 
 
 def test_nobody_finds_the_erased_in_any_object_of_ours(
@@ -399,7 +399,7 @@ def test_nobody_finds_the_erased_in_any_object_of_ours(
     assert CHANGED not in erasure.still_in_landing, "the row that named the contact was taken away"
     assert erasure.still_in_landing
     assert _build_read(store, warehouse) == warehouse.ledger.last_publication()[0]
-    assert integrity.damaged(warehouse.paths, warehouse.ledger, contents=True) == []
+    assert integrity.find_damaged(warehouse.paths, warehouse.ledger, verify_checksums=True) == []
 
 
 def test_of_builds_that_are_no_longer_kept_nothing_stays_in_the_store(store: Any, warehouse: AppContext) -> None:
@@ -467,7 +467,7 @@ def test_a_store_that_refuses_leaves_log_files_untaken_instead_of_refused(store:
     _require_rights(store, after=0)
     try:
         with pytest.raises(ObjectStoreFailed, match="403") as raised:
-            load(warehouse.paths, warehouse.ledger, zone.of(Log.ORDERS)[:1], validate)
+            load(warehouse.paths, warehouse.ledger, zone.files_of(Log.ORDERS)[:1], validate)
         with duckdb.connect() as connection, pytest.raises(duckdb.Error) as read:
             enable_s3(connection, warehouse.paths.lake)
             connection.execute(f"from read_parquet('{warehouse.paths.lake}/orders/*/*.parquet')")

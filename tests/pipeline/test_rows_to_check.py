@@ -158,4 +158,4 @@ def test_a_night_with_files_that_were_replaced_and_emptied_is_held_to_every_chec
 
 def _file(warehouse: AppContext, log: Log) -> Path:
     """A log file with rows."""
-    return next(file.path for file in warehouse.scan_landing().of(log) if file.path.suffix == ".jsonl")
+    return next(file.path for file in warehouse.scan_landing().files_of(log) if file.path.suffix == ".jsonl")

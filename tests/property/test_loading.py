@@ -37,7 +37,7 @@ def _take(landing: Path, paths: DataPaths, batch_rows: int) -> int:
     ledger = Ledger(paths.ledger)
     lake_tables.ensure_lake(paths)
     zone = scan(landing)
-    taken = [load(paths, ledger, ledger.pending_files(zone.of(log)), validate, batch_rows) for log in Log]
+    taken = [load(paths, ledger, ledger.pending_files(zone.files_of(log)), validate, batch_rows) for log in Log]
     return sum(len(files) for files in taken)
 
 

@@ -37,7 +37,7 @@ def test_exports_in_an_object_store_are_listed_and_fetched(tmp_path: Path, monke
         ):
             client.put_object(Bucket="exports", Key=f"all/skip_reasons/{file}", Body=content.encode())
 
-        paths = DataPaths(tmp_path, exports_elsewhere=path_of("s3://exports/all"))
+        paths = DataPaths(tmp_path, exports_override=path_of("s3://exports/all"))
         (found,) = exported_files(paths, 30)
         assert (found.file, found.rows, found.campaigns, found.size) == (f"{NAME}.csv", 1, 2, 46)
         fetched = b"".join(file_of(paths.local_copy(found.path), masks=True)).decode()

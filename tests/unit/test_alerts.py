@@ -14,7 +14,7 @@ from orchestration.notifications import Title
 from orchestration.stages import AppContext, late_days
 from tests.receivers import SECRET, Receiver, mailbox, webhook
 from warehouse.config.settings import PROJECT, Settings, SettingsError, load_settings
-from warehouse.landing.completeness import last_due
+from warehouse.landing.completeness import last_due_date
 from warehouse.ledger import Alert, Refresh, now
 
 NIGHT = datetime(2026, 1, 6, 3, 30, tzinfo=UTC)
@@ -167,7 +167,7 @@ def test_runs_are_told_by_what_they_ran(warehouse: AppContext, receiver: Receive
 
 
 def test_a_late_log_day_is_told_once_and_once_more_when_it_has_come(warehouse: AppContext, receiver: Receiver) -> None:
-    due = last_due(now(), warehouse.settings.log_grace_hours)
+    due = last_due_date(now(), warehouse.settings.log_grace_hours)
     before = due - timedelta(days=1)
     for log in (Log.SENDS, Log.CLICKS):
         _drop(warehouse, log, before - timedelta(days=1))
@@ -191,7 +191,7 @@ def test_a_late_log_day_is_told_once_and_once_more_when_it_has_come(warehouse: A
 def test_a_day_that_is_not_waited_for_any_more_is_no_news(
     warehouse: AppContext, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    due = last_due(now(), warehouse.settings.log_grace_hours)
+    due = last_due_date(now(), warehouse.settings.log_grace_hours)
     _drop(warehouse, Log.SENDS, due - timedelta(days=1))
     notifications.of_late_logs(warehouse, late_days(warehouse))
     _drop(warehouse, Log.SENDS, due + timedelta(days=1))

@@ -7,7 +7,7 @@ import pytest
 
 from models.enums import Log
 from warehouse.ingest import arrivals
-from warehouse.ingest.arrivals import LAKE, Arrival, Arrivals, Evaluation, SensorCursor, look, unbuilt
+from warehouse.ingest.arrivals import LAKE, Arrival, Arrivals, Evaluation, SensorCursor, evaluate, unbuilt_changes
 from warehouse.landing.scan import LandingFile, scan
 from warehouse.ledger import IN_FLIGHT, Ledger, LoadedFile, Refresh, now
 
@@ -32,7 +32,7 @@ def take(ledger: Ledger, file: LandingFile, sha256: str = "taken", refusal: str 
     loaded = LoadedFile(
         file.log, file.source_file, file.log_date, sha256, refusal, 1, 1, 0, None, None, (), datetime.now(UTC)
     )
-    ledger.record_files([(loaded, file.stamp())])
+    ledger.record_files([(loaded, file.stat())])
 
 
 def found(landing, ledger: Ledger) -> Arrivals:
@@ -82,16 +82,16 @@ def test_a_file_that_was_being_taken_waits_even_where_it_is_gone(landing, ledger
 def test_the_lake_waits_after_a_load_until_a_build_has_used_it_or_a_refresh_has_failed_on_it(landing, ledger) -> None:
     drop(landing, "sends/2026-01-05.csv")
     (file,) = scan(landing).files
-    assert unbuilt(ledger) is None
+    assert unbuilt_changes(ledger) is None
     ledger.record_changes([(file, "sends/log_date=2026-01-05/a.parquet", None)])
-    first = unbuilt(ledger)
+    first = unbuilt_changes(ledger)
     assert (first.name, first.days) == (LAKE, {(Log.SENDS, date(2026, 1, 5))})
     ledger.record_changes([(file, "sends/log_date=2026-01-05/a.parquet", None)])
-    assert unbuilt(ledger).mark != first.mark, "loaded again, it is another state"
+    assert unbuilt_changes(ledger).mark != first.mark, "loaded again, it is another state"
     ledger.record_run(Refresh(now(), now(), "failed", ""))
-    assert unbuilt(ledger) is None
+    assert unbuilt_changes(ledger) is None
     ledger.record_changes([(file, "sends/log_date=2026-01-05/a.parquet", None)])
-    assert unbuilt(ledger) is not None, "loaded since"
+    assert unbuilt_changes(ledger) is not None, "loaded since"
 
 
 # When it is time
@@ -110,8 +110,8 @@ class Looker:
         self.at = 0.0
 
     def __call__(self, *waiting: Arrival, taken: frozenset[str] = frozenset()) -> Evaluation:
-        looked = look(SensorCursor.of(self.text), Arrivals(list(waiting), taken), self.at)
-        self.text, self.at = looked.watch.as_text(), self.at + 30
+        looked = evaluate(SensorCursor.of(self.text), Arrivals(list(waiting), taken), self.at)
+        self.text, self.at = looked.cursor.as_text(), self.at + 30
         return looked
 
 
@@ -163,7 +163,7 @@ def test_the_same_state_is_asked_for_once_and_another_again() -> None:
     assert looks(of(5, "a")).due
     for _ in range(100):
         looked = looks(of(5, "a"))
-        assert (looked.due, names(looked.asked_before)) == ([], ["sends/2026-01-05.csv"])
+        assert (looked.due, names(looked.already_requested)) == ([], ["sends/2026-01-05.csv"])
     looks(of(5, "b"))
     assert looks(of(5, "b")).due
 
@@ -194,6 +194,6 @@ def test_what_vanished_before_it_was_taken_is_named_once() -> None:
 
 
 def test_another_state_has_another_key_and_the_same_the_same() -> None:
-    keys = {arrivals.key_of(due) for due in ([of(5, "a")], [of(5, "b")], [of(6, "a")], [of(5, "a"), of(6, "a")])}
+    keys = {arrivals.run_key(due) for due in ([of(5, "a")], [of(5, "b")], [of(6, "a")], [of(5, "a"), of(6, "a")])}
     assert len(keys) == 4
-    assert arrivals.key_of([of(5, "a"), of(6, "a")]) == arrivals.key_of([of(6, "a"), of(5, "a")])
+    assert arrivals.run_key([of(5, "a"), of(6, "a")]) == arrivals.key_of([of(6, "a"), of(5, "a")])

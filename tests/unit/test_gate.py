@@ -199,7 +199,7 @@ def test_the_text_of_a_problem_ends_with_its_runbook_page():
 
 # Rollbacks and overrides
 
-WITHDRAWAL = Publication("b1", datetime(2026, 1, 6, 8, tzinfo=UTC), went_back_from="b2")
+WITHDRAWAL = Publication("b1", datetime(2026, 1, 6, 8, tzinfo=UTC), rolled_back_from="b2")
 
 
 def test_a_build_that_was_rolled_back_is_blocked_although_every_check_passes():

@@ -155,7 +155,7 @@ def test_going_back_is_a_publication_and_takes_readers_to_the_earlier_build(buil
     (builds.paths.published_marts.with_name("marts.duckdb.wal")).write_bytes(b"of a reader who wrote")
     builds.rollback(A)
     assert (builds.published, builds.kept) == (A, [B, A])
-    assert [(one.build_id, one.went_back_from) for one in builds.ledger.publications()] == [
+    assert [(one.build_id, one.rolled_back_from) for one in builds.ledger.publications()] == [
         *((A, None), (B, None), (A, B)),
     ]
     assert builds.ledger.last_publication()[0] == A
@@ -194,14 +194,14 @@ def test_a_ledger_that_a_kill_left_behind_learns_what_is_published(builds: Build
         killed.setattr(Ledger, "record_publication", lambda *_args, **_named: None)
         builds.publish(B)
     publication.settle(builds.paths, builds.ledger)
-    assert [(one.build_id, one.went_back_from) for one in builds.ledger.publications()] == [(A, None), (B, None)]
+    assert [(one.build_id, one.rolled_back_from) for one in builds.ledger.publications()] == [(A, None), (B, None)]
     with monkeypatch.context() as killed:
         killed.setattr(Ledger, "record_publication", lambda *_args, **_named: None)
         builds.publish(B)
         builds.rollback(A)
     for _ in range(2):
         publication.settle(builds.paths, builds.ledger)
-        assert builds.ledger.publications()[-1].went_back_from == B
+        assert builds.ledger.publications()[-1].rolled_back_from == B
         assert builds.ledger.last_publication()[0] == builds.published == A
 
 
@@ -223,7 +223,7 @@ def test_a_build_made_of_the_same_is_withdrawn_too_and_one_of_other_files_is_not
     builds.rollback(A)
     builds.make(C, inputs=B)
     builds.make(D)
-    assert builds.ledger.withdrawal(C).went_back_from == B
+    assert builds.ledger.withdrawal(C).rolled_back_from == B
     assert builds.ledger.withdrawal(D) is None
     builds.rollback(B)
     assert builds.ledger.withdrawal(C) is None, "what it is made of is published"
@@ -270,7 +270,7 @@ def test_a_ledger_of_a_version_that_published_each_build_once_goes_on(tmp_path: 
     connection.close()
     for _ in range(2):
         assert Ledger(file).publications() == [Publication(B, at, None), Publication(A, at, None)]
-    Ledger(file).record_publication(B, at, went_back_from=A)
+    Ledger(file).record_publication(B, at, rolled_back_from=A)
     assert Ledger(file).last_publication() == (B, at)
 
 

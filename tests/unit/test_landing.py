@@ -52,8 +52,8 @@ def test_every_log_has_a_folder_of_its_own(tmp_path, log):
     drop(tmp_path, f"{log}/2026-01-05.csv")
     zone = scan(tmp_path)
     assert [file.log for file in zone.files] == [log]
-    assert zone.of(log) == list(zone.files)
-    assert all(zone.of(other) == [] for other in Log if other != log)
+    assert zone.files_of(log) == list(zone.files)
+    assert all(zone.files_of(other) == [] for other in Log if other != log)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def age(path: Path, hours_ago: float) -> None:
     os.utime(path, ns=(modified, modified))
 
 
-def note(ledger: Ledger, file: LandingFile, sha256: str | None = None, stamp: FileStat | None = None) -> None:
+def note(ledger: Ledger, file: LandingFile, sha256: str | None = None, stat: FileStat | None = None) -> None:
     """Notes a file as taken, with its hash or another."""
     taken = LoadedFile(
         log=file.log,
@@ -162,7 +162,7 @@ def note(ledger: Ledger, file: LandingFile, sha256: str | None = None, stamp: Fi
         unknown_columns=(),
         loaded_at=datetime(2026, 1, 6, tzinfo=UTC),
     )
-    ledger.record_files([(taken, stamp or file.stamp())])
+    ledger.record_files([(taken, stat or file.stat())])
 
 
 def noted_mtime(tmp_path: Path) -> int:
@@ -247,8 +247,8 @@ def test_a_file_that_was_touched_is_not_taken_and_its_stamp_is_noted_anew(tmp_pa
 @pytest.mark.parametrize("differing", ["size", "mtime_ns", "ctime_ns", "inode"])
 def test_any_difference_in_the_stamp_has_the_file_read(tmp_path, ledger, differing):
     file = landed(tmp_path)
-    noted = vars(file.stamp()) | {differing: getattr(file.stamp(), differing) - 10**10}
-    note(ledger, file, sha256="another", stamp=FileStat(**noted))
+    noted = vars(file.stat()) | {differing: getattr(file.stat(), differing) - 10**10}
+    note(ledger, file, sha256="another", stat=FileStat(**noted))
     assert ledger.pending_files([file]) == [file]
 
 

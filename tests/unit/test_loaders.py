@@ -66,7 +66,7 @@ def test_a_nasty_landing_zone_gives_what_it_gives_to_one_loader(tmp_path: Path) 
         data = tmp_path / f"data-{several}"
         for log, enough in ((Log.SENDS, LITTLE), (Log.ORDERS, 4 * LITTLE)):  # each file by itself; some together
             (folder := tmp_path / f"{log}-{several}").mkdir()
-            load_log(tmp_path / "landing", data, log, several, meeting(folder, several), bytes_worth_a_loader=enough)
+            load_log(tmp_path / "landing", data, log, several, meeting(folder, several), bytes_per_worker=enough)
             assert len(met(folder)) == several
         left.append(left_by(data))
     one, two = left
@@ -93,7 +93,7 @@ def test_files_that_change_or_vanish_meanwhile_are_left_with_what_they_gave(
     before = left_by(data)
     for day in DAYS:
         drop(landing, day, content(day, number=NUMBER))
-    files = scan(landing).of(LOG)
+    files = scan(landing).files_of(LOG)
     log_file(landing, 1).unlink()
     changing = acting({"k2": (log_file(landing, 2), content(2)), "k3": (log_file(landing, 3), None)})
     loaded = load_files(data, files, several, changing)
@@ -116,8 +116,8 @@ def test_the_erased_get_the_same_token_from_whichever_loader_comes_to_them(tmp_p
     (folder := tmp_path / "met").mkdir()
     erased = erasure_index(settings, paths, ledger)
     load(
-        paths, ledger, scan(landing).of(LOG), meeting(folder, 2),
-        erased=erased, loaders=2, bytes_worth_a_loader=LITTLE,
+        paths, ledger, scan(landing).files_of(LOG), meeting(folder, 2),
+        erased=erased, loaders=2, bytes_per_worker=LITTLE,
     )  # fmt: skip
     assert len(met(folder)) == 2
     found = pl.concat(pl.read_parquet(file, hive_partitioning=False) for file in lake_tables.files(paths.lake, LOG))
@@ -133,7 +133,7 @@ def test_what_a_load_that_was_killed_is_still_writing_is_apart_from_what_the_nex
     written: list[StagedBatch] = []
 
     def killed(how: StagingJob, files: list[LandingFile], *_: int) -> Iterator[StagedBatch]:
-        written.extend(how.drafts_of(files))
+        written.extend(how.stage(files))
         yield from ()
 
     data = tmp_path / "data"
@@ -200,12 +200,12 @@ def test_with_one_loader_or_little_to_read_or_one_file_there_is_no_other_process
     (folder := tmp_path / "met").mkdir()
     for day in DAYS[files:]:
         log_file(landing, day).unlink()
-    load_log(landing, tmp_path / "data", LOG, several, meeting(folder, 1), bytes_worth_a_loader=worth)
+    load_log(landing, tmp_path / "data", LOG, several, meeting(folder, 1), bytes_per_worker=worth)
     assert met(folder) == {os.getpid()}
 
 
 def test_no_more_loaders_are_started_than_there_is_work_for(tmp_path: Path, landing: Path) -> None:
     (folder := tmp_path / "met").mkdir()
     worth = len(DAYS) // 2 * workers.BYTES_OF_A_FILE
-    load_log(landing, tmp_path / "data", LOG, 5, meeting(folder, 2), bytes_worth_a_loader=worth)
+    load_log(landing, tmp_path / "data", LOG, 5, meeting(folder, 2), bytes_per_worker=worth)
     assert len(met(folder)) == 2

@@ -52,7 +52,7 @@ class AppContext:
         return path
 
     def load(self, batch_rows: int = 1000, validate=validate, log: Log = LOG) -> dict[str, LoadedFile]:
-        files = self.ledger.pending_files(scan(self.landing).of(log))
+        files = self.ledger.pending_files(scan(self.landing).files_of(log))
         return {file.source_file: file for file in load(self.paths, self.ledger, files, validate, batch_rows)}
 
     def contacts(self, source_file: str | None = None) -> list[str]:
@@ -334,7 +334,7 @@ def test_a_file_that_is_replaced_while_it_is_refused_keeps_what_it_gave(warehous
 def test_a_file_that_vanishes_before_it_is_read_is_passed_over(warehouse):
     path = warehouse.drop("2026-01-05.csv", rows(2))
     warehouse.drop("2026-01-06.csv", rows(1))
-    files = scan(warehouse.landing).of(LOG)
+    files = scan(warehouse.landing).files_of(LOG)
     path.unlink()
     loaded = load(warehouse.paths, warehouse.ledger, files, validate)
     assert [file.source_file for file in loaded] == ["2026-01-06.csv"]

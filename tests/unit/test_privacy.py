@@ -240,11 +240,11 @@ def test_an_old_data_folder_is_closed_and_its_landing_zone_left(settings: Settin
     opened = [paths.data, *paths.data.rglob("*")]
     for path in opened:
         path.chmod(0o777 if path.is_dir() else 0o666)
-    file_modes.tighten(within, paths)
+    file_modes.restrict_existing(within, paths)
     modes = {path.relative_to(paths.data).as_posix(): path.stat().st_mode & 0o777 for path in opened}
     closed = {".": 0o711, "lake": 0o700, "lake/sends": 0o700, "lake/sends/file": 0o600}
     assert modes == closed | {"landing": 0o777, "landing/file": 0o666}
-    file_modes.tighten(settings, paths)
+    file_modes.restrict_existing(settings, paths)
     assert paths.data.stat().st_mode & 0o777 == 0o700
 
 
@@ -252,7 +252,7 @@ def test_what_is_written_follows_the_setting(settings: Settings, tmp_path: Path)
     before = os.umask(0o022)
     try:
         for umask, mode in (("077", 0o600), ("027", 0o640)):
-            file_modes.write_for(settings.model_copy(update={"umask": umask}))
+            file_modes.apply_umask(settings.model_copy(update={"umask": umask}))
             (tmp_path / umask).write_text("")
             assert (tmp_path / umask).stat().st_mode & 0o777 == mode
     finally:

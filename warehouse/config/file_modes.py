@@ -12,12 +12,12 @@ from warehouse.config.settings import Settings
 from warehouse.storage import AnyPath, is_object
 
 
-def write_for(settings: Settings) -> None:
+def apply_umask(settings: Settings) -> None:
     """Whatever this process, or one that it starts, writes from now on lacks the permissions of the setting's mask."""
     os.umask(int(settings.umask, 8))
 
 
-def tighten(settings: Settings, paths: DataPaths) -> None:
+def restrict_existing(settings: Settings, paths: DataPaths) -> None:
     """Takes from what already lies in the data folder, or where a setting puts part of it, the permissions that the mask
     takes from what is written now.
 

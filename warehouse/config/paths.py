@@ -24,9 +24,9 @@ class DataPaths:
     """The layout of the data folder, and what of it lies elsewhere."""
 
     data: Path
-    lake_elsewhere: AnyPath | None = None
-    published_elsewhere: AnyPath | None = None
-    exports_elsewhere: AnyPath | None = None
+    lake_override: AnyPath | None = None
+    published_override: AnyPath | None = None
+    exports_override: AnyPath | None = None
 
     @classmethod
     def of(cls, settings: "Settings") -> "DataPaths":
@@ -38,7 +38,7 @@ class DataPaths:
 
     @property
     def lake(self) -> AnyPath:
-        return self.data / "lake" if self.lake_elsewhere is None else self.lake_elsewhere
+        return self.data / "lake" if self.lake_override is None else self.lake_override
 
     @property
     def quarantine(self) -> Path:
@@ -94,13 +94,13 @@ class DataPaths:
     @property
     def published(self) -> Path:
         """What is published, on a disk: an object store is sent a copy."""
-        elsewhere = self.published_elsewhere
+        elsewhere = self.published_override
         return self.data / "published" if elsewhere is None or is_object(elsewhere) else elsewhere
 
     @property
     def published_store(self) -> AnyPath | None:
         """Where in an object store what is published lies for those who read it; None where they read it on the disk."""
-        elsewhere = self.published_elsewhere
+        elsewhere = self.published_override
         return elsewhere if elsewhere is not None and is_object(elsewhere) else None
 
     @property
@@ -128,7 +128,7 @@ class DataPaths:
 
     @property
     def exports(self) -> AnyPath:
-        return self.data / "exports" if self.exports_elsewhere is None else self.exports_elsewhere
+        return self.data / "exports" if self.exports_override is None else self.exports_override
 
     @property
     def dagster_home(self) -> Path:
@@ -144,7 +144,7 @@ class DataPaths:
         return self.data / ".writer.lock"
 
     def has_lake(self) -> bool:
-        return bool(object_store.listed(self.lake)) if is_object(self.lake) else self.lake.is_dir()
+        return bool(object_store.list_objects(self.lake)) if is_object(self.lake) else self.lake.is_dir()
 
     def key_of(self, path: AnyPath) -> Path:
         """A file of lake or quarantine as the ledger names it, wherever the lake lies."""
@@ -186,7 +186,7 @@ class DataPaths:
             copy.unlink(missing_ok=True)
 
     @contextmanager
-    def writer(self, timeout: float = -1) -> Iterator[None]:
+    def writer_lock(self, timeout: float = -1) -> Iterator[None]:
         """Holds the one writer's lock of the data folder; entered again by the same process, it passes.
 
         Raises:

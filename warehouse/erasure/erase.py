@@ -230,7 +230,7 @@ def _rewrite(
         writer.discard()
         raise
     # Forgotten first: killed in between, it is held to neither the old content nor the new.
-    ledger.forget_contents([paths.key_of(path)])
+    ledger.forget_checksums([paths.key_of(path)])
     ledger.record_checksums({paths.key_of(written): content for written, content in writer.finish().commit().items()})
 
 

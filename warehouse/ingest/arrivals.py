@@ -54,18 +54,18 @@ def arrivals(zone: LandingZone, ledger: Ledger) -> Arrivals:
     A file that was taken and is gone changes nothing: landing zones are tidied, and the lake keeps what it gave. One that
     is gone in the middle of being taken is settled by the next load, so it counts among what waits.
     """
-    noted = ledger.noted_stamps()
+    noted = ledger.recorded_stats()
     taken = frozenset(_name(*key) for key in noted)
     waiting = []
     for file in zone.files:
         before = noted.pop((file.log, file.source_file), None)
         try:
-            stamp = file.stamp()
+            stat = file.stat()
         except FileNotFoundError:
             continue  # gone since the landing zone was looked at
-        if before is None or before.is_in_flight or before.stamp != stamp:
+        if before is None or before.is_in_flight or before.stat != stat:
             day = (file.log, file.log_date)
-            waiting.append(Arrival(_name(file.log, file.source_file), stamp.stand_in_for_hash[:16], frozenset({day})))
+            waiting.append(Arrival(_name(file.log, file.source_file), stat.hash_placeholder[:16], frozenset({day})))
     gone = []
     for (log, source_file), before in noted.items():
         if before.is_in_flight:
@@ -76,7 +76,7 @@ def arrivals(zone: LandingZone, ledger: Ledger) -> Arrivals:
     return Arrivals(waiting, taken, tuple(gone))
 
 
-def unbuilt(ledger: Ledger) -> Arrival | None:
+def unbuilt_changes(ledger: Ledger) -> Arrival | None:
     """The lake, where it has changed since a build used it: somebody has reloaded a day. None where it has not, or where
     the last refresh has failed on it.
     """
@@ -101,7 +101,7 @@ def _name(log: Log, source_file: str) -> str:
     return told if told == name else f"{told} ({hashlib.sha256(name.encode()).hexdigest()[:8]})"
 
 
-def key_of(due: Iterable[Arrival]) -> str:
+def run_key(due: Iterable[Arrival]) -> str:
     """What this state of these files is called; no other is called the same."""
     return hashlib.sha256(repr(sorted((one.name, one.mark) for one in due)).encode()).hexdigest()[:16]
 
@@ -113,11 +113,11 @@ class SensorCursor:
     """
 
     seen: dict[str, str] = field(default_factory=dict)
-    asked: dict[str, str] = field(default_factory=dict)
+    requested: dict[str, str] = field(default_factory=dict)
     waiting_since: float | None = None
 
     def as_text(self) -> str:
-        return json.dumps([self.seen, self.asked, self.waiting_since])
+        return json.dumps([self.seen, self.requested, self.waiting_since])
 
     @classmethod
     def of(cls, text: str | None) -> "SensorCursor":
@@ -130,18 +130,18 @@ class Evaluation:
     has gone before it was taken.
     """
 
-    watch: SensorCursor
+    cursor: SensorCursor
     due: list[Arrival]
     changing: list[Arrival]
-    asked_before: list[Arrival]
+    already_requested: list[Arrival]
     vanished: list[str]
 
 
-def look(watch: SensorCursor, found: Arrivals, at: float) -> Evaluation:
+def evaluate(cursor: SensorCursor, found: Arrivals, at: float) -> Evaluation:
     """Decides what it is time to take, `at` a moment in seconds."""
-    new, asked_before = _parted(found.waiting, lambda one: watch.asked.get(one.name) != one.mark)
-    changing, still = _parted(new, lambda one: watch.seen.get(one.name) != one.mark)
-    since = (at if watch.waiting_since is None else watch.waiting_since) if new else None
+    new, already_requested = _parted(found.waiting, lambda one: cursor.requested.get(one.name) != one.mark)
+    changing, still = _parted(new, lambda one: cursor.seen.get(one.name) != one.mark)
+    since = (at if cursor.waiting_since is None else cursor.waiting_since) if new else None
     due = []
     if not changing or at - since >= PATIENCE_SECONDS:
         unfinished = {day for one in changing for day in one.days}
@@ -150,13 +150,13 @@ def look(watch: SensorCursor, found: Arrivals, at: float) -> Evaluation:
     return Evaluation(
         SensorCursor(
             seen={one.name: one.mark for one in found.waiting},
-            asked={one.name: one.mark for one in [*asked_before, *due]},
+            requested={one.name: one.mark for one in [*already_requested, *due]},
             waiting_since=None if due else since,
         ),
         due,
         changing,
-        asked_before,
-        vanished=[name for name in watch.seen if name not in still_there],
+        already_requested,
+        vanished=[name for name in cursor.seen if name not in still_there],
     )
 
 

@@ -15,7 +15,7 @@ from contextlib import closing
 
 from warehouse.config import DataPaths
 from warehouse.ingest.staging import ROWS_PER_BATCH, StagedBatch, StagedFile, StagingJob, Validator
-from warehouse.ingest.workers import BYTES_WORTH_A_LOADER, staged
+from warehouse.ingest.workers import BYTES_PER_WORKER, staged
 from warehouse.lake import change_feed
 from warehouse.lake import tables as lake_tables
 from warehouse.landing import LandingFile
@@ -34,7 +34,7 @@ def load(
     batch_rows: int = ROWS_PER_BATCH,
     erased: ErasureIndex | None = None,
     loaders: int = 1,
-    bytes_worth_a_loader: int = BYTES_WORTH_A_LOADER,
+    bytes_per_worker: int = BYTES_PER_WORKER,
 ) -> list[LoadedFile]:
     """Takes files of one log and notes them in the ledger; gives what was taken of each. Of who was `erased`, tokens.
 
@@ -45,11 +45,11 @@ def load(
 
     Raises:
         ReconciliationError: accepted and rejected rows of a file do not add up to its records; nothing of it is taken.
-        LoaderDied: one of the processes did; what was not taken yet is left for the next time.
+        WorkerDied: one of the processes did; what was not taken yet is left for the next time.
     """
     how = StagingJob(paths, validate, secrets.token_hex(4), batch_rows, erased)
     loaded: list[LoadedFile] = []
-    with closing(staged(how, list(files), loaders, bytes_worth_a_loader)) as finished:
+    with closing(staged(how, list(files), loaders, bytes_per_worker)) as finished:
         for drafts in finished:
             loaded += _take(paths, ledger, drafts)
     return loaded
@@ -68,17 +68,17 @@ def _take(paths: DataPaths, ledger: Ledger, drafts: StagedBatch) -> list[LoadedF
 
 
 def _commit(paths: DataPaths, ledger: Ledger, drafts: list[StagedFile]) -> list[LoadedFile]:
-    change_feed.note(paths, ledger, [draft.file for draft in drafts])
+    change_feed.record(paths, ledger, [draft.file for draft in drafts])
     # Side by side: one after the other, the files of a batch would each wait for the disk.
     written = [one for draft in drafts for one in (draft.accepted, draft.rejected)]
     contents: dict[AnyPath, Checksum] = {}
     with ThreadPoolExecutor(COMMIT_THREADS) as threads:
-        for content in threads.map(lake_tables.StagedParquet.commit, written):
-            contents |= content
+        for checksum in threads.map(lake_tables.StagedParquet.commit, written):
+            contents |= checksum
     loaded = [_loaded(draft) for draft in drafts]
     ledger.record_files(
-        zip(loaded, (draft.stamp for draft in drafts), strict=True),
-        {paths.key_of(path): content for path, content in contents.items()},
+        zip(loaded, (draft.stat for draft in drafts), strict=True),
+        {paths.key_of(path): checksum for path, checksum in contents.items()},
     )
     return loaded
 
@@ -86,7 +86,7 @@ def _commit(paths: DataPaths, ledger: Ledger, drafts: list[StagedFile]) -> list[
 def _has_changed(draft: StagedFile) -> bool:
     """Whether a file is no longer what it was when its hash was taken."""
     try:
-        return draft.file.stamp() != draft.stamp
+        return draft.file.stat() != draft.stat
     except FileNotFoundError:
         return True
 

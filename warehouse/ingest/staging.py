@@ -45,7 +45,7 @@ class StagedFile:
     """What a log file gives, or why it is refused: then it gives nothing. `stamp` and `sha256` are of what was read."""
 
     file: LandingFile
-    stamp: FileStat
+    stat: FileStat
     sha256: str
     accepted: lake_tables.StagedParquet
     rejected: lake_tables.StagedParquet
@@ -79,7 +79,7 @@ class StagingJob:
     erased: ErasureIndex | None = None
     """Who was erased: rows get tokens."""
 
-    def drafts_of(self, files: Iterable[LandingFile]) -> Iterator[StagedBatch]:
+    def stage(self, files: Iterable[LandingFile]) -> Iterator[StagedBatch]:
         """StagedBatch of files of one log, as they are finished; none of a file that vanishes while it is read.
 
         To be closed by whoever does not go on to the end: what is unfinished is then forgotten.
@@ -102,7 +102,7 @@ class _OpenFile:
     """A file whose records are on their way."""
 
     file: LandingFile
-    stamp: FileStat
+    stat: FileStat
     accepted: lake_tables.RowWriter
     rejected: lake_tables.RowWriter
     sha256: str = ""
@@ -127,7 +127,7 @@ class _Work:
         try:
             opened = _OpenFile(
                 file,
-                file.stamp(),
+                file.stat(),
                 lake_tables.accepted_writer(paths, file, load),
                 lake_tables.rejected_writer(paths, file, load),
             )
@@ -214,7 +214,7 @@ class _Work:
         paths, file, load = self._how.paths, opened.file, self._how.load
         return StagedFile(
             file,
-            opened.stamp,
+            opened.stat,
             opened.sha256,
             lake_tables.accepted_writer(paths, file, load).finish(),
             lake_tables.rejected_writer(paths, file, load).finish(),
@@ -244,15 +244,15 @@ def _read(paths: DataPaths, opened: _OpenFile) -> Iterator[Records]:
         tuple(column.name for column in columns if column.must_be_in_file),
     )
     try:
-        listed = opened.file.listed
-        with paths.local_copy(opened.file.path, listed and listed.tag) as file:
+        object_info = opened.file.object_info
+        with paths.local_copy(opened.file.path, object_info and object_info.tag) as file:
             opened.sha256 = hash_of(file)
             yield from open_records(file, layout)
     except FileNotFoundError as error:
         raise _VanishedFile from error
     except OSError as error:
-        opened.sha256 = opened.stamp.stand_in_for_hash
-        opened.stamp = replace(opened.stamp, noted_ns=0)
+        opened.sha256 = opened.stat.hash_placeholder
+        opened.stat = replace(opened.stat, observed_ns=0)
         why = error.strerror or type(error).__name__
         raise RefusedFile(f"cannot be read: {why}; each refresh tries again") from error
 
@@ -294,7 +294,7 @@ def _whole(opened: _OpenFile) -> StagedFile:
         )
     return StagedFile(
         opened.file,
-        opened.stamp,
+        opened.stat,
         opened.sha256,
         accepted,
         rejected,

@@ -24,7 +24,7 @@ from warehouse.ingest.staging import StagedBatch, StagingJob
 from warehouse.lake import tables as lake_tables
 from warehouse.landing import LandingFile
 
-BYTES_WORTH_A_LOADER = 32 << 20
+BYTES_PER_WORKER = 32 << 20
 """A loader is started for so many bytes of compressed log files: they take three seconds of CPU, and a loader one to start,
 so that two are done before one process is.
 """
@@ -42,32 +42,32 @@ BYTES_OF_A_FILE = 40_000
 INTERRUPTS_HEARD_WITHIN_SECONDS = 0.5
 
 
-class LoaderDied(Exception):
+class WorkerDied(Exception):
     """A loader was killed, or crashed: not by anything that it raised."""
 
 
-def staged(how: StagingJob, files: list[LandingFile], loaders: int, bytes_worth_a_loader: int) -> Iterator[StagedBatch]:
+def staged(how: StagingJob, files: list[LandingFile], loaders: int, bytes_per_worker: int) -> Iterator[StagedBatch]:
     """StagedBatch of all files, in an order that is the same each time; made by so many loaders at most.
 
     To be closed by whoever does not go on to the end: loaders end at once, and what they wrote aside is forgotten.
 
     Raises:
-        LoaderDied: one did; so have the others then, and nothing of theirs is left.
+        WorkerDied: one did; so have the others then, and nothing of theirs is left.
     """
     if loaders > 1:
         sizes = [_size(file) for file in files]
-        tasks = _tasks(files, sizes, bytes_worth_a_loader // TASKS_A_LOADER)
-        loaders = min(loaders, len(tasks), sum(sizes) // bytes_worth_a_loader)
+        tasks = _tasks(files, sizes, bytes_per_worker // TASKS_A_LOADER)
+        loaders = min(loaders, len(tasks), sum(sizes) // bytes_per_worker)
         if loaders > 1:
             yield from _by_loaders(how, tasks, loaders)
             return
-    yield from how.drafts_of(files)
+    yield from how.stage(files)
 
 
 def _size(file: LandingFile) -> int:
     """What it takes to read a file, as bytes of a compressed one."""
     try:
-        size = file.stamp().size
+        size = file.stat().size
     except FileNotFoundError:
         return 0
     if not file.source_file.endswith(COMPRESSED):
@@ -111,7 +111,7 @@ def _by_loaders(how: StagingJob, tasks: list[list[LandingFile]], loaders: int) -
             yield drafts
     except BrokenProcessPool as error:
         log = tasks[0][0].log
-        raise LoaderDied(f"a process that read files of {log} was killed, or crashed") from error
+        raise WorkerDied(f"a process that read files of {log} was killed, or crashed") from error
     except BaseException:
         alive.close()
         raise
@@ -120,7 +120,7 @@ def _by_loaders(how: StagingJob, tasks: list[list[LandingFile]], loaders: int) -
         alive.close()
         watched.close()
         for file in (file for task in unfinished for file in task):
-            lake_tables.discard_aside(how.paths, file, how.load)
+            lake_tables.discard_temp_files(how.paths, file, how.load)
 
 
 def _result(future: Future[StagedBatch]) -> StagedBatch:
@@ -161,7 +161,7 @@ def _end_with(alive: Connection) -> None:
 
 @mask_phone_numbers_in_errors
 def _draft(files: list[LandingFile]) -> StagedBatch:
-    made = list(_how.drafts_of(files))
+    made = list(_how.stage(files))
     return StagedBatch(
         [draft for drafts in made for draft in drafts.files],
         [number for drafts in made for number in drafts.found_numbers],

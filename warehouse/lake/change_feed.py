@@ -33,9 +33,9 @@ SCHEMA = "changes"
 log = logging.getLogger("sendmart")
 
 
-def note(paths: DataPaths, ledger: Ledger, files: Iterable[LandingFile]) -> None:
+def record(paths: DataPaths, ledger: Ledger, files: Iterable[LandingFile]) -> None:
     """Notes that the lake's files of these log files are about to be replaced, or taken away."""
-    noted = ledger.contents()
+    noted = ledger.checksums()
     files = list(files)
     there = lake_tables.existing(lake_tables.path_of(paths.lake, file) for file in files)
     changes = []
@@ -98,19 +98,19 @@ def _rows(paths: DataPaths, log: Log, files: Iterable[AnyPath], change: str) -> 
     )
 
 
-def are_whole(paths: DataPaths, changes: Iterable[Change]) -> bool:
+def are_complete(paths: DataPaths, changes: Iterable[Change]) -> bool:
     """Whether all that was kept aside for these changes is still there."""
     return all((paths.changes / change.replaced).exists() for change in changes if change.replaced)
 
 
-def show_added(
+def show_added_rows(
     connection: duckdb.DuckDBPyConnection, database: str, paths: DataPaths, changes: Iterable[Change]
 ) -> None:
     """Leaves of changes that were used what came by them, for the checks: what was replaced is about to be deleted."""
     show(connection, database, paths, [replace(change, replaced=None) for change in changes])
 
 
-def tidy(paths: DataPaths, ledger: Ledger) -> None:
+def prune(paths: DataPaths, ledger: Ledger) -> None:
     """Deletes what was kept aside for changes that are closed, or that were never noted."""
     needed = {paths.changes / change.replaced for change in ledger.open_changes() if change.replaced}
     for file in paths.changes.glob("*/*.parquet"):

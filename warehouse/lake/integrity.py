@@ -54,19 +54,21 @@ class LakeDamaged(Exception):
         super().__init__(named + more)
 
 
-def damaged(paths: DataPaths, ledger: Ledger, of_log: Log | None = None, *, contents: bool) -> list[DamagedFile]:
+def find_damaged(
+    paths: DataPaths, ledger: Ledger, of_log: Log | None = None, *, verify_checksums: bool
+) -> list[DamagedFile]:
     """The files that are gone or have another size; with `contents`, also those that hold other bytes."""
-    noted = ledger.contents()
+    noted = ledger.checksums()
     in_store = _sizes_in_store(paths, of_log)
 
     def looked_at(one: tuple[LoadedFile, Path, int]) -> DamagedFile | None:
         file, name, rows = one
         path = paths.path_from_key(name)
         size = in_store.get(name) if is_object(path) else _size(path)
-        fault = _fault(paths, path, size, noted.get(name), rows, contents)
+        fault = _fault(paths, path, size, noted.get(name), rows, verify_checksums)
         return DamagedFile(file.log, file.log_date, file.source_file, name, fault) if fault else None
 
-    if contents and is_object(paths.lake):
+    if verify_checksums and is_object(paths.lake):
         # Side by side: one after the other, each would wait for the store.
         with ThreadPoolExecutor(FETCHED_AT_A_TIME) as threads:
             return [found for found in threads.map(looked_at, _data_files(ledger, of_log)) if found]
@@ -88,7 +90,7 @@ def _sizes_in_store(paths: DataPaths, of_log: Log | None) -> dict[Path, int]:
     if not is_object(paths.lake):
         return {}
     folder = paths.lake / of_log if of_log else paths.lake
-    return {paths.key_of(folder / name): one.size for name, one in object_store.listed(folder).items()}
+    return {paths.key_of(folder / name): one.size for name, one in object_store.list_objects(folder).items()}
 
 
 def _size(file: Path) -> int | None:
@@ -99,14 +101,14 @@ def _size(file: Path) -> int | None:
 
 
 def _fault(
-    paths: DataPaths, path: AnyPath, size: int | None, noted: Checksum | None, rows: int, contents: bool
+    paths: DataPaths, path: AnyPath, size: int | None, noted: Checksum | None, rows: int, verify_checksums: bool
 ) -> str | None:
     try:
         if size is None:
             return "is not there"
         if noted is not None and size != noted.size:
             return f"has {size:,} bytes, and {noted.size:,} were written"
-        if contents:
+        if verify_checksums:
             with paths.local_copy(path) as file:
                 if noted is not None and Checksum.of(file) != noted:
                     return "holds other bytes than were written: its SHA-256 is another"
@@ -128,7 +130,7 @@ def _rows(path: Path) -> int | None:
 
 def record_unknown(paths: DataPaths, ledger: Ledger, of_log: Log) -> None:
     """Notes what files hold of which nothing was noted so far, and that were found to be whole."""
-    noted = ledger.contents()
+    noted = ledger.checksums()
     found = {}
     for _, path, _ in _data_files(ledger, of_log):
         if path not in noted:

@@ -25,16 +25,16 @@ from warehouse.duckdb_tools import literal
 from warehouse.lake import tables as lake_tables
 from warehouse.lake.integrity import DamagedFile, LakeDamaged
 from warehouse.landing import FileStat, LandingFile
-from warehouse.ledger import IN_FLIGHT, NOT_KNOWN, Ledger, LoadedFile, now
+from warehouse.ledger import IN_FLIGHT, UNKNOWN_SHA256, Ledger, LoadedFile, now
 from warehouse.storage import AnyPath, Checksum, names_in, remove
 
 log = logging.getLogger("sendmart")
 
 _ASIDE = re.compile(r"log_date=[^/]+/\.[^/]*\.parquet\.tmp")
-_NO_STAMP = FileStat(0, 0, 0, 0, 0)
+_NO_STAT = FileStat(0, 0, 0, 0, 0)
 
 
-def clear(paths: DataPaths, ledger: Ledger, of_log: Log, in_landing: Iterable[LandingFile]) -> None:
+def recover(paths: DataPaths, ledger: Ledger, of_log: Log, in_landing: Iterable[LandingFile]) -> None:
     """Makes good what is left of a log: to be called where no load is under way, and before the next."""
     noted = {lake_tables.path_of(Path(), file): file for file in ledger.files(of_log)}
     to_be_taken = {lake_tables.path_of(Path(), file) for file in in_landing}
@@ -62,7 +62,7 @@ def _note_as_it_lies(paths: DataPaths, ledger: Ledger, of_log: Log, path: Path, 
             " %d rows accepted, %d quarantined", of_log, loaded.source_file, loaded.accepted, loaded.rejected,
         )  # fmt: skip
         contents = {paths.key_of(one): Checksum.of(file) for one, file in files.items()}
-        ledger.record_files([(loaded, _NO_STAMP)], contents)
+        ledger.record_files([(loaded, _NO_STAT)], contents)
 
 
 def _as_it_lies(
@@ -85,7 +85,7 @@ def _as_it_lies(
         log=of_log,
         source_file=source_file,
         log_date=log_date,
-        sha256=NOT_KNOWN,
+        sha256=UNKNOWN_SHA256,
         refusal=None,
         records=sum(rows.values()),
         accepted=rows.get(accepted, 0),

@@ -87,18 +87,18 @@ class StagedParquet:
     path: AnyPath
     temp_path: Path
     rows: int = 0
-    content: Checksum | None = None
+    checksum: Checksum | None = None
 
     def commit(self) -> dict[AnyPath, Checksum]:
         """Puts what was written in place of what was there; with no rows, takes away what was there.
 
         Gives what the file now holds, by its path.
         """
-        if self.content is None:
+        if self.checksum is None:
             remove(self.path)
             return {}
         atomic_replace(self.temp_path, self.path)
-        return {self.path: self.content}
+        return {self.path: self.checksum}
 
     def discard(self) -> None:
         """Forgets what was written; what was there before stays."""
@@ -178,7 +178,7 @@ def rejected_writer(paths: DataPaths, file: LandingFile, by: str) -> RowWriter:
     return RowWriter(rejected, paths.temp_path(rejected, by), QUARANTINE_SCHEMA, None)
 
 
-def discard_aside(paths: DataPaths, file: LandingFile, by: str) -> None:
+def discard_temp_files(paths: DataPaths, file: LandingFile, by: str) -> None:
     """Forgets what was written aside of a log file by a process that is gone."""
     for root in (paths.lake, paths.quarantine):
         paths.temp_path(path_of(root, file), by).unlink(missing_ok=True)

@@ -30,12 +30,12 @@ class DatedFile(Protocol):
     log_date: date
 
 
-def last_due(moment: datetime, due_hours: int) -> date:
+def last_due_date(moment: datetime, due_hours: int) -> date:
     """The latest log date that should be there by now."""
     return (moment.astimezone(UTC) - timedelta(hours=due_hours)).date() - timedelta(days=1)
 
 
-def missing(files: Iterable[DatedFile], expected: Iterable[Log], until: date) -> Days:
+def missing_days(files: Iterable[DatedFile], expected: Iterable[Log], until: date) -> Days:
     """By log, the days of which there is no file, from the log's first day to `until`, among the logs expected daily.
 
     A log that never came is not missed: no log is mandatory.
@@ -47,20 +47,20 @@ def missing(files: Iterable[DatedFile], expected: Iterable[Log], until: date) ->
     return {log: days[log] for log in Log if log in expected and days.get(log)}
 
 
-def late(days: Days, moment: datetime) -> Days:
+def late_days(days: Days, moment: datetime) -> Days:
     """Of missing days, those that are still waited for."""
     since = moment.date() - LATE_AFTER
     return {log: recent for log, of_log in days.items() if (recent := [day for day in of_log if day >= since])}
 
 
-def in_lines(days: Mapping[Log, Iterable[date]], expected: Iterable[Log]) -> list[str]:
+def describe_days(days: Mapping[Log, Iterable[date]], expected: Iterable[Log]) -> list[str]:
     """Days by log in words; those of which no log came are told once, for all of them."""
     expected = list(expected)
     idle = set.intersection(*(set(days.get(log, ())) for log in expected)) if len(expected) > 1 else set()
-    lines = [f"{ALL_LOGS}: {in_ranges(sorted(idle))}"] if idle else []
+    lines = [f"{ALL_LOGS}: {format_ranges(sorted(idle))}"] if idle else []
     for log, of_log in days.items():
         if others := sorted(set(of_log) - idle):
-            lines.append(f"{log}: {in_ranges(others)}")
+            lines.append(f"{log}: {format_ranges(others)}")
     return lines
 
 
@@ -68,7 +68,7 @@ def _days(first: date, last: date) -> list[date]:
     return [first + timedelta(days=day) for day in range((last - first).days + 1)]
 
 
-def in_ranges(days: list[date]) -> str:
+def format_ranges(days: list[date]) -> str:
     """Days in words, those that follow each other as a range."""
     ranges: list[tuple[date, date]] = []
     for day in days:

@@ -37,15 +37,15 @@ class FileStat:
     mtime_ns: int
     ctime_ns: int
     inode: int
-    noted_ns: int = field(compare=False)
+    observed_ns: int = field(compare=False)
 
     @property
     def is_fresh(self) -> bool:
         """Modified so shortly before it was noted that it may be modified again without showing it."""
-        return self.noted_ns - self.mtime_ns < FRESH_NS
+        return self.observed_ns - self.mtime_ns < FRESH_NS
 
     @property
-    def stand_in_for_hash(self) -> str:
+    def hash_placeholder(self) -> str:
         """What is noted of a content that cannot be read, in place of its hash; another one whenever the stamp is."""
         seen = ("cannot be read", self.size, self.mtime_ns, self.ctime_ns, self.inode)
         return hashlib.sha256(repr(seen).encode()).hexdigest()
@@ -56,13 +56,13 @@ class FileStat:
         return cls(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, time.time_ns())
 
     @classmethod
-    def of_object(cls, listed: ObjectInfo) -> "FileStat":
+    def of_object(cls, object_info: ObjectInfo) -> "FileStat":
         """What a listing says of an object. Its tag, as a number, stands for the inode; it changes with the content, so
         that no stamp of an object is a fresh one.
         """
-        modified = int(listed.modified.timestamp()) * 10**9
-        tag = int.from_bytes(hashlib.sha256(listed.tag.encode()).digest()[:7])
-        return cls(listed.size, modified, 0, tag, modified + FRESH_NS)
+        modified = int(object_info.modified.timestamp()) * 10**9
+        tag = int.from_bytes(hashlib.sha256(object_info.tag.encode()).digest()[:7])
+        return cls(object_info.size, modified, 0, tag, modified + FRESH_NS)
 
 
 @dataclass(frozen=True, order=True)
@@ -73,12 +73,12 @@ class LandingFile:
     log_date: date
     source_file: str
     path: AnyPath
-    listed: ObjectInfo | None = field(default=None, compare=False)
+    object_info: ObjectInfo | None = field(default=None, compare=False)
     """Of an object, what the listing said in which it was found: that, and nothing later, is what is read."""
 
-    def stamp(self) -> FileStat:
+    def stat(self) -> FileStat:
         if is_object(self.path):
-            return FileStat.of_object(self.listed or object_store.head_object(self.path))
+            return FileStat.of_object(self.object_info or object_store.head_object(self.path))
         return FileStat.of(self.path)
 
     def sha256(self) -> str:
@@ -100,7 +100,7 @@ class LandingZone:
     files: tuple[LandingFile, ...]
     ignored: tuple[str, ...]
 
-    def of(self, log: Log) -> list[LandingFile]:
+    def files_of(self, log: Log) -> list[LandingFile]:
         return [file for file in self.files if file.log == log]
 
 
@@ -117,7 +117,7 @@ def _objects(landing: AnyPath) -> tuple[list[LandingFile], list[str]]:
     files: list[LandingFile] = []
     ignored: list[str] = []
     logs = {str(log): log for log in Log}
-    for name, listed in object_store.listed(landing).items():
+    for name, object_info in object_store.list_objects(landing).items():
         of_log, _, source_file = name.partition("/")
         # A name that ends in a slash stands for a folder, in some stores' consoles.
         if name.endswith("/") or any(map(_is_being_written, name.split("/"))):
@@ -126,7 +126,7 @@ def _objects(landing: AnyPath) -> tuple[list[LandingFile], list[str]]:
         if log_date is None:
             ignored.append(_printable(name))
         else:
-            files.append(LandingFile(logs[of_log], log_date, source_file, landing / name, listed))
+            files.append(LandingFile(logs[of_log], log_date, source_file, landing / name, object_info))
     return files, ignored
 
 

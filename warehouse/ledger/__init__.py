@@ -14,7 +14,7 @@ from warehouse.ledger.alerts import Alert
 from warehouse.ledger.builds import BUILDS_WITH_FIGURES, Build
 from warehouse.ledger.change_feed import Change
 from warehouse.ledger.erasures import Erased
-from warehouse.ledger.files import IN_FLIGHT, NOT_KNOWN, Acceptance, LoadedFile
+from warehouse.ledger.files import IN_FLIGHT, UNKNOWN_SHA256, Acceptance, LoadedFile
 from warehouse.ledger.publications import Override, Publication
 from warehouse.ledger.runs import Refresh
 from warehouse.ledger.store import now
@@ -22,7 +22,7 @@ from warehouse.ledger.store import now
 __all__ = [
     "BUILDS_WITH_FIGURES",
     "IN_FLIGHT",
-    "NOT_KNOWN",
+    "UNKNOWN_SHA256",
     "Acceptance",
     "Alert",
     "Build",
@@ -41,12 +41,12 @@ _SUBJECTS = (files, change_feed, builds, publications, exports, erasures, runs, 
 
 class Ledger(
     files.Files,
-    change_feed.Feed,
+    change_feed.ChangeFeed,
     builds.Builds,
     publications.Publications,
-    exports.Exported,
+    exports.Exports,
     erasures.Erasures,
-    runs.Refreshes,
+    runs.Runs,
     alerts.Alerts,
 ):
     """Reads and writes the ledger file; made on first use."""

@@ -30,7 +30,7 @@ class Change:
     replaced: str | None
 
 
-class Feed(Store):
+class ChangeFeed(Store):
     """Files of the lake that came, changed or went."""
 
     def record_changes(self, changes: Iterable[tuple[LandingFile, Path, Path | None]]) -> None:

@@ -19,7 +19,7 @@ create table if not exists exported_campaigns (
 """
 
 
-class Exported(Store):
+class Exports(Store):
     """Exports by report."""
 
     def record_export(

@@ -20,7 +20,7 @@ from warehouse.storage import Checksum
 IN_FLIGHT = ""
 """Stands for the SHA-256 of a log file that is being taken: until it is noted what came of it, it counts as pending_files."""
 
-NOT_KNOWN = "not known"
+UNKNOWN_SHA256 = "not known"
 """Stands for the SHA-256 of a log file that nobody can look at any more, while the lake holds what it gave."""
 
 SCHEMA = """
@@ -65,7 +65,7 @@ class RecordedStat:
     """How a log file looked when it was taken; `is_in_flight`: it was not noted what came of that."""
 
     log_date: date
-    stamp: FileStat
+    stat: FileStat
     is_in_flight: bool
 
 
@@ -95,31 +95,31 @@ class Files(Store):
             for file in files:
                 row = noted.get((file.log, file.source_file))
                 try:
-                    stamp = file.stamp()
-                    if row is not None and not verify and _stamp(row) == stamp and not _stamp(row).is_fresh:
+                    stat = file.stat()
+                    if row is not None and not verify and _stat(row) == stat and not _stat(row).is_fresh:
                         continue
-                    found = row and _hash_or_stand_in(file, stamp)
+                    found = row and _hash_or_placeholder(file, stat)
                 except FileNotFoundError:
                     continue  # gone since the landing zone was looked at: it keeps what it gave
                 if row is None or found != row["sha256"]:
                     pending_files.append(file)
-                elif found != stamp.stand_in_for_hash:
-                    self._note_stamp(connection, file, stamp)
+                elif found != stat.hash_placeholder:
+                    self._record_stat(connection, file, stat)
             return pending_files
 
-    def _note_stamp(self, connection: sqlite3.Connection, file: LandingFile, stamp: FileStat) -> None:
+    def _record_stat(self, connection: sqlite3.Connection, file: LandingFile, stat: FileStat) -> None:
         connection.execute(
             "update files set size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?, noted_ns = ?"
             " where log = ? and source_file = ?",
-            (stamp.size, stamp.mtime_ns, stamp.ctime_ns, stamp.inode, stamp.noted_ns, file.log, file.source_file),
+            (stat.size, stat.mtime_ns, stat.ctime_ns, stat.inode, stat.observed_ns, file.log, file.source_file),
         )
 
-    def noted_stamps(self) -> dict[tuple[Log, str], RecordedStat]:
+    def recorded_stats(self) -> dict[tuple[Log, str], RecordedStat]:
         """How each log file looked when it was taken, by log and name."""
         with self._transaction() as connection:
             return {
                 (Log(row["log"]), row["source_file"]): RecordedStat(
-                    date.fromisoformat(row["log_date"]), _stamp(row), row["sha256"] == IN_FLIGHT
+                    date.fromisoformat(row["log_date"]), _stat(row), row["sha256"] == IN_FLIGHT
                 )
                 for row in connection.execute("select * from files")
             }
@@ -137,11 +137,11 @@ class Files(Store):
                 [
                     (
                         file.log, file.source_file, file.log_date.isoformat(), file.sha256,
-                        stamp.size, stamp.mtime_ns, stamp.ctime_ns, stamp.inode, stamp.noted_ns,
+                        stat.size, stat.mtime_ns, stat.ctime_ns, stat.inode, stat.observed_ns,
                         file.refusal, file.records, file.accepted, file.rejected,
                         file.first_event, file.last_event, json.dumps(file.unknown_columns), file.loaded_at.isoformat(),
                     )
-                    for file, stamp in loaded
+                    for file, stat in loaded
                 ],
             )  # fmt: skip
 
@@ -203,12 +203,12 @@ class Files(Store):
         with self._transaction() as connection:
             _note_contents(connection, contents)
 
-    def forget_contents(self, places: Iterable[Path]) -> None:
+    def forget_checksums(self, places: Iterable[Path]) -> None:
         """Forgets what files of lake and quarantine held: they are about to be written anew."""
         with self._transaction() as connection:
             connection.executemany("delete from lake_contents where place = ?", [(str(path),) for path in places])
 
-    def contents(self) -> dict[Path, Checksum]:
+    def checksums(self) -> dict[Path, Checksum]:
         """What the files of lake and quarantine held when they were written, by their places in the data folder; nothing
         of those that an older release wrote.
         """
@@ -268,7 +268,7 @@ class Files(Store):
 def _note_contents(connection: sqlite3.Connection, contents: Mapping[Path, Checksum]) -> None:
     connection.executemany(
         "insert or replace into lake_contents values (?, ?, ?)",
-        [(str(path), content.size, content.sha256) for path, content in contents.items()],
+        [(str(path), checksum.size, checksum.sha256) for path, checksum in contents.items()],
     )
 
 
@@ -279,17 +279,17 @@ def _fingerprint(rows: Iterable[sqlite3.Row]) -> str:
     return digest.hexdigest()
 
 
-def _hash_or_stand_in(file: LandingFile, stamp: FileStat) -> str:
+def _hash_or_placeholder(file: LandingFile, stat: FileStat) -> str:
     """What is noted of a file's content; of one that cannot be read, there is nothing new as long as its stamp stays."""
     try:
         return file.sha256()
     except FileNotFoundError:
         raise
     except OSError:
-        return stamp.stand_in_for_hash
+        return stat.hash_placeholder
 
 
-def _stamp(row: sqlite3.Row) -> FileStat:
+def _stat(row: sqlite3.Row) -> FileStat:
     return FileStat(row["size"], row["mtime_ns"], row["ctime_ns"], row["inode"], row["noted_ns"])
 
 

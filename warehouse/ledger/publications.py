@@ -26,7 +26,7 @@ class Publication:
 
     build_id: str
     published_at: datetime
-    went_back_from: str | None
+    rolled_back_from: str | None
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,11 @@ class Override:
 class Publications(Store):
     """Publications, ways back, and what was published over what held it back."""
 
-    def record_publication(self, build_id: str, published_at: datetime, went_back_from: str | None = None) -> None:
+    def record_publication(self, build_id: str, published_at: datetime, rolled_back_from: str | None = None) -> None:
         with self._transaction() as connection:
             connection.execute(
                 "insert into publications (build_id, published_at, went_back_from) values (?, ?, ?)",
-                (build_id, published_at.isoformat(), went_back_from),
+                (build_id, published_at.isoformat(), rolled_back_from),
             )
 
     def publications(self) -> list[Publication]:

@@ -23,7 +23,7 @@ class Refresh:
     message: str
 
 
-class Refreshes(Store):
+class Runs(Store):
     """Refreshes, in the order in which they were noted."""
 
     def record_run(self, refresh: Refresh) -> None:

@@ -46,8 +46,8 @@ def before(paths: DataPaths, ledger: Ledger) -> str | None:
     """The build to go back to: of those that are kept, the last that was published by itself before the current one,
     and that nobody went back from.
     """
-    history = [publication.build_id for publication in ledger.publications() if publication.went_back_from is None]
-    left = {publication.went_back_from for publication in ledger.publications()}
+    history = [publication.build_id for publication in ledger.publications() if publication.rolled_back_from is None]
+    left = {publication.rolled_back_from for publication in ledger.publications()}
     last = ledger.last_publication()
     if last is None or last[0] not in history:
         return None

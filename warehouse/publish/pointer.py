@@ -79,7 +79,7 @@ def send_builds(paths: DataPaths) -> None:
     """Sends the builds that are kept and not in the store yet; nobody reads them before they are announced."""
     if (store := paths.published_store) is None:
         return
-    there = object_store.listed(store / "builds")
+    there = object_store.list_objects(store / "builds")
     for name, file in _builds(paths):
         sent = there.get(name.removeprefix("builds/"))
         if sent is None or sent.size != file.stat().st_size:
@@ -98,7 +98,7 @@ def tidy(paths: DataPaths) -> None:
     if (store := paths.published_store) is None:
         return
     kept = {name for name, _ in _builds(paths)} | {f"audits/{page.name}" for page in paths.audits.glob("*.html")}
-    for name in object_store.listed(store):
+    for name in object_store.list_objects(store):
         folder, _, file = name.partition("/")
         if (folder, Path(file).suffix) in (("builds", ".duckdb"), ("audits", ".html")) and name not in kept:
             object_store.remove(store / name)

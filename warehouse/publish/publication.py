@@ -109,7 +109,7 @@ def settle(paths: DataPaths, ledger: Ledger) -> None:
     if last is not None and last[0] == published[0]:
         return
     if published in [(publication.build_id, publication.published_at) for publication in ledger.publications()]:
-        ledger.record_publication(published[0], now(), went_back_from=last[0])
+        ledger.record_publication(published[0], now(), rolled_back_from=last[0])
     else:
         ledger.record_publication(*published)
 
@@ -155,7 +155,7 @@ def rollback(settings: Settings, paths: DataPaths, ledger: Ledger, build_id: str
         spark.publish(settings, paths, build_id, temp_path, is_masked=_is_masked(kept))
     _swap_in(paths, temp_path)
     pointer.announce(paths)
-    ledger.record_publication(build_id, now(), went_back_from=left)
+    ledger.record_publication(build_id, now(), rolled_back_from=left)
 
 
 def _swap_in(paths: DataPaths, temp_path: Path) -> None:

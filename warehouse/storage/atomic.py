@@ -29,7 +29,7 @@ def exists(path: AnyPath) -> bool:
 def names_in(folder: AnyPath) -> list[str]:
     """The sorted names of the files below a folder or prefix, relative to it; empty if it does not exist."""
     if is_object(folder):
-        return sorted(object_store.listed(folder))
+        return sorted(object_store.list_objects(folder))
     files = (Path(parent, name) for parent, _, names in os.walk(folder) for name in names)
     return sorted(file.relative_to(folder).as_posix() for file in files)
 

@@ -88,7 +88,7 @@ def _client(aws_variables: tuple[tuple[str, str], ...]) -> "S3Client":
     return S3Client(boto3_session=boto3.Session())
 
 
-def listed(prefix: "S3Path") -> dict[str, ObjectInfo]:
+def list_objects(prefix: "S3Path") -> dict[str, ObjectInfo]:
     """The objects under a prefix, by their names relative to it."""
     start = f"{prefix.key.rstrip('/')}/" if prefix.key else ""
     with _translated_errors(prefix):

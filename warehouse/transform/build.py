@@ -122,8 +122,8 @@ def run_models(
     ledger.record_candidate(build, used, origins.fingerprints, ledger.last_build() if is_all_as_before else None)
     with duckdb.connect() as connection:
         connection.execute(f"attach {literal(paths.build)} as {BUILD_DATABASE}")
-        change_feed.show_added(connection, BUILD_DATABASE, paths, [] if stale >= origins.places.keys() else used)
-    change_feed.tidy(paths, ledger)
+        change_feed.show_added_rows(connection, BUILD_DATABASE, paths, [] if stale >= origins.places.keys() else used)
+    change_feed.prune(paths, ledger)
     in_full = [result.node for result in results if result.node.unique_id in stale - origins.standing]
     record_column_lineage(paths, manifest, {node.unique_id: node.compiled_code for node in in_full})
     return build, _built(results)
@@ -141,7 +141,7 @@ def _run_on_spark(settings: Settings, paths: DataPaths, ledger: Ledger) -> tuple
         raise BuildFailed(words)
     spark.show_in_duckdb(settings, paths, build.build_id)
     ledger.record_candidate(build, used, {}, None)
-    change_feed.tidy(paths, ledger)
+    change_feed.prune(paths, ledger)
     return build, _built(results)
 
 
@@ -159,7 +159,7 @@ def _built(results: list[Any]) -> list[BuiltNode]:
 def _hold_lake_to_checksums(paths: DataPaths, ledger: Ledger) -> None:
     """A build in full reads every file of the lake: none may hold anything but what was written."""
     started = time.perf_counter()
-    if found := integrity.damaged(paths, ledger, contents=True):
+    if found := integrity.find_damaged(paths, ledger, verify_checksums=True):
         raise integrity.LakeDamaged(found)
     log.info("checksums of the lake hold; looked at in %.1f s", time.perf_counter() - started)
 
@@ -193,7 +193,7 @@ def _stale(origins: ModelFingerprints, paths: DataPaths, ledger: Ledger, used: l
     if not (built_from and paths.build.exists() and paths.candidate.exists()):
         log.info("there is no build to go on from: everything is built in full")
         return set(origins.places)
-    if not change_feed.are_whole(paths, used):
+    if not change_feed.are_complete(paths, used):
         log.warning("what files of the lake held before is gone from %s: everything is built in full", paths.changes)
         return set(origins.places)
     if gone := built_from.keys() - origins.fingerprints.keys():

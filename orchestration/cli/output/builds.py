@@ -24,8 +24,8 @@ def kept(context: AppContext) -> None:
     """The builds that there are to go back to."""
     for publication in kept_builds(context.paths, context.ledger):
         words = f"  {publication.build_id}, published {publication.published_at:%Y-%m-%d %H:%M:%S} UTC"
-        if publication.went_back_from:
-            words += f", going back from {publication.went_back_from}"
+        if publication.rolled_back_from:
+            words += f", going back from {publication.rolled_back_from}"
         console.print(words)
 
 

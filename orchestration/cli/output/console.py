@@ -212,7 +212,7 @@ def status(context: AppContext) -> None:
             console.print(f"refused{accepted}: {file.log}/{file.source_file}: {file.refusal}")
     for line in quarantine.status_lines(context, files):
         console.print(line)
-    for line in completeness.in_lines(missing_days(context), context.settings.logs_expected_daily):
+    for line in completeness.describe_days(missing_days(context), context.settings.logs_expected_daily):
         console.print(f"missing: {line}")
     candidate = context.ledger.candidate()
     failed = [check for check in context.ledger.checks(candidate.build_id) if not check.passed] if candidate else []
@@ -227,9 +227,9 @@ def _by_a_person(context: AppContext, build_id: str) -> None:
     """What people said of the published build: that it is published over what held it back, or was gone back to."""
     last = context.ledger.publications()[-1:]
     for publication in last:
-        if publication.went_back_from:
+        if publication.rolled_back_from:
             at = f"{publication.published_at:%Y-%m-%d %H:%M:%S} UTC"
-            console.print(f"  gone back to at {at} from build {publication.went_back_from}")
+            console.print(f"  gone back to at {at} from build {publication.rolled_back_from}")
     for override in context.ledger.overrides(build_id):
         console.print(f"  overridden at {override.overridden_at:%Y-%m-%d %H:%M:%S} UTC: {override.reason}")
         for hold in override.overridden:
