@@ -196,4 +196,4 @@ def test_what_vanished_before_it_was_taken_is_named_once() -> None:
 def test_another_state_has_another_key_and_the_same_the_same() -> None:
     keys = {arrivals.run_key(due) for due in ([of(5, "a")], [of(5, "b")], [of(6, "a")], [of(5, "a"), of(6, "a")])}
     assert len(keys) == 4
-    assert arrivals.run_key([of(5, "a"), of(6, "a")]) == arrivals.key_of([of(6, "a"), of(5, "a")])
+    assert arrivals.run_key([of(5, "a"), of(6, "a")]) == arrivals.run_key([of(6, "a"), of(5, "a")])
