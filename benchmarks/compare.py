@@ -56,8 +56,8 @@ def differing_rejections(ours: Path, baseline: Path) -> list[str]:
                 f" select log, source_file, row_number from {other} order by all"
             ).fetchall()
             for one, other in (
-                ("ours.quarantine.rejected_rows", "baseline.rejected_rows"),
-                ("baseline.rejected_rows", "ours.quarantine.rejected_rows"),
+                ("ours.rejected_rows", "baseline.rejected_rows"),
+                ("baseline.rejected_rows", "ours.rejected_rows"),
             )
         )
         return [f"quarantined by it alone: {row}" for row in ours_only] + [

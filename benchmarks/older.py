@@ -16,6 +16,9 @@ from warehouse.config.settings import PROJECT
 LAST_OF_0_1 = "ba4bd2cca64c96b4f0b3cd5be8d96950cf599c23"
 """The last commit of version 0.1.0."""
 
+LAST_OF_0_2 = "cee12246fe59f063cea4db53d619dbf50358938a"
+"""The last commit of version 0.2.0."""
+
 RUN = """
 try:
     from orchestration.cli.main import main

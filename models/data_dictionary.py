@@ -13,7 +13,7 @@ from models.marts import MARTS, columns, description
 
 _INTRODUCTION = """# Data dictionary
 
-Made from `models/` by `make docs`; do not edit. The published marts are in `published/marts.duckdb`, schema `marts`.
+Made from `models/` by `make docs`; do not edit. The published marts are in `published/sendmart.duckdb`, schema `marts`.
 Timestamps are UTC; `_rate` columns are fractions, null where the denominator is 0; money is in the reporting currency
 unless the column says otherwise. How raw log files look is in [contracts.md](contracts.md).
 

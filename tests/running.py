@@ -148,6 +148,6 @@ def rejected_rows(file: Path) -> list[dict[str, Any]]:
     """The rows in a published quarantine."""
     with duckdb.connect() as connection:
         connection.execute(f"attach '{file}' as quarantine_file (read_only)")
-        cursor = connection.execute("select * from quarantine_file.quarantine.rejected_rows")
+        cursor = connection.execute("select * from quarantine_file.rejected_rows")
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

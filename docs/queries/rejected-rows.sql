@@ -4,7 +4,7 @@
 with
     reasons as (
         select log, log_date, source_file, row_number, unnest(reasons) as reason
-        from read_duckdb('published/quarantine.duckdb', schema_name = 'quarantine', table_name = 'rejected_rows')
+        from read_duckdb('published/quarantine.duckdb', table_name = 'rejected_rows')
     )
 select
     log,

@@ -29,7 +29,7 @@ PUBLISHED_MARTS = dg.AssetKey(["published", "marts"])
     kinds={"duckdb"},
     tags=metadata.tags("published", (column.name for mart in MARTS for column in columns(mart))),
     code_version=metadata.code_version(warehouse.publish, models.marts),
-    description="published/marts.duckdb: what analysts query and exports are made from. Swapped in whole, and only"
+    description="published/sendmart.duckdb: what analysts query and exports are made from. Swapped in whole, and only"
     " when every blocking check of the build was carried out and holds.",
 )
 @retry_transient

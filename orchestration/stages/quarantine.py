@@ -3,13 +3,14 @@
 from orchestration.stages.context import AppContext
 from warehouse.duckdb_tools.health import corruption_reason
 from warehouse.publish import pointer as current
+from warehouse.quarantine.published import LAYOUT
 from warehouse.quarantine.published import publish_quarantine as write_published_quarantine
 
 
 def publish_quarantine(context: AppContext) -> None:
     """Shows what is in quarantine to those who look at `published/quarantine.duckdb`, where that is not what it holds."""
     masking = context.settings.mask_phone_numbers
-    fingerprint = context.ledger.quarantine_fingerprint() + (" masked" if masking else "")
+    fingerprint = f"{context.ledger.quarantine_fingerprint()} {LAYOUT}" + (" masked" if masking else "")
     published = context.paths.published_quarantine
     if published.exists() and context.ledger.published_quarantine() == fingerprint and not corruption_reason(published):
         return

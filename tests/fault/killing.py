@@ -119,7 +119,7 @@ IN_A_PUBLICATION = {
 }
 IN_A_ROLLBACK = {
     "the earlier build is about to be swapped in": before(
-        "warehouse.publish.publication.atomic_replace", given="marts.duckdb"
+        "warehouse.publish.publication.atomic_replace", given="sendmart.duckdb"
     ),
     "the earlier build is swapped in, and current.json names the later": before("warehouse.publish.pointer.announce"),
     "the earlier build is swapped in, the ledger does not know": before("warehouse.ledger.Ledger.record_publication"),

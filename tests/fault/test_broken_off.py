@@ -40,7 +40,7 @@ def _kill_when_it_says(variables: dict[str, str], words: str) -> None:
 def test_a_refresh_killed_in_every_stage_ends_with_the_right_figures(tmp_path: Path) -> None:
     case = CASES / "small"
     variables = environment_of(tmp_path, case / "landing", max_rejected_share="1")
-    published = tmp_path / "published" / "marts.duckdb"
+    published = tmp_path / "published" / "sendmart.duckdb"
     for stage, words in STAGES.items():
         _kill_when_it_says(variables, words)
         assert published.exists() == (stage == "right after publication")
@@ -71,7 +71,7 @@ def test_an_export_that_fails_is_told_apart_from_a_build_that_was_not_published(
     variables = environment_of(tmp_path, CASES / "small" / "landing", max_rejected_share="1")
     failed = sendmart(variables, "refresh")
     assert failed.returncode == 1
-    assert (tmp_path / "published" / "marts.duckdb").exists()
+    assert (tmp_path / "published" / "sendmart.duckdb").exists()
     last_lines = "\n".join(failed.stdout.splitlines()[-4:])
     assert "FAILED: the refresh did not finish. The new build was published" in last_lines
     assert "delivery_status" in last_lines

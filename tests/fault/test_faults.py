@@ -168,14 +168,14 @@ def test_of_two_refreshes_at_once_the_second_waits_and_says_so(tmp_path: Path) -
 
     for file in (case / "marts").glob("*.csv"):
         if file.stem != "rejected_rows":
-            assert differences(read_mart(file), mart_rows(tmp_path / "published" / "marts.duckdb", file.stem)) == []
+            assert differences(read_mart(file), mart_rows(tmp_path / "published" / "sendmart.duckdb", file.stem)) == []
 
 
 LONG_QUERY = """
 import sys, duckdb
 with duckdb.connect(sys.argv[1], read_only=True) as c:
     c.execute("set enable_progress_bar = false")
-    query = c.execute("select build_id from marts.marts.build_info, range(3000000)")
+    query = c.execute("select build_id from marts.build_info, range(3000000)")
     seen = {query.fetchone()[0]}
     print("reading", flush=True)
     sys.stdin.readline()

@@ -160,7 +160,7 @@ def _sha256(file: Path) -> str:
 def quarantine_of(file: Path) -> Counter:
     with duckdb.connect() as connection:
         connection.execute(f"attach '{file}' as published (read_only)")
-        tables = [f"published.quarantine.{table}" for table in ("rejected_rows", "rejected_files")]
+        tables = [f"published.{table}" for table in ("rejected_rows", "rejected_files")]
         return Counter(repr(row) for table in tables for row in connection.execute(f"from {table}").fetchall())
 
 

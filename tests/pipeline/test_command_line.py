@@ -120,7 +120,7 @@ def test_bad_files_hold_back_until_mended_or_accepted(tmp_path: Path) -> None:
     (campaigns / "2026-01-01.csv").write_text(HEADER + "c1,Spring,SMS,ann,2026-01-01T10:00:00Z\n")
     first = sendmart(variables, "refresh")
     assert first.returncode == 0, first.stdout + first.stderr
-    marts = published / "marts.duckdb"
+    marts = published / "sendmart.duckdb"
     inode = marts.stat().st_ino
     assert {file.parent.name for file in (tmp_path / "data" / "exports").glob("*/*.csv")} == set(REPORTS)
 

@@ -55,7 +55,7 @@ def warehouse(refreshed_wide: RefreshedWarehouse, tmp_path_factory: pytest.TempP
     os.link(copy.paths.published_marts, copy.paths.kept_builds / "kept.duckdb")
     copy.paths.audits.mkdir(exist_ok=True)
     (copy.paths.audits / "kept.html").write_text(f"<td>{CONTACT}</td><td>{NUMBER}</td>")
-    for half_written in ("published/.marts.duckdb.tmp.wal", "exports/delivery_status/.delivery_status.csv.tmp"):
+    for half_written in ("published/.sendmart.duckdb.tmp.wal", "exports/delivery_status/.delivery_status.csv.tmp"):
         (copy.paths.data / half_written).write_text(f"{CONTACT},{NUMBER}")
     for of in FileFormat:
         for campaign in (SENT, CREDITED, ANOTHER):
@@ -202,7 +202,7 @@ def test_rows_that_were_rejected_keep_their_number_and_reasons(warehouse: AppCon
     with duckdb.connect() as connection:
         connection.execute(f"attach '{warehouse.paths.published_quarantine}' as q (read_only)")
         rows = connection.execute(
-            "select row_number, len(reasons) > 0, raw_row from q.quarantine.rejected_rows"
+            "select row_number, len(reasons) > 0, raw_row from q.rejected_rows"
             " where source_file = '2026-01-14.csv' and log = 'unsubscribes' order by 1"
         ).fetchall()
     assert rows == [(1, True, "erased"), (2, True, "erased"), (3, True, "erased"), (4, True, "k1,tomorrow,,link")]

@@ -85,7 +85,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Hostile:
 
 def test_it_is_published_as_it_came(hostile: Hostile) -> None:
     assert hostile.run.returncode == 0, hostile.run.stdout + hostile.run.stderr
-    marts = hostile.data / "published" / "marts.duckdb"
+    marts = hostile.data / "published" / "sendmart.duckdb"
     for mart, column in (
         *(
             ("campaign_metrics", "campaign_id"),
@@ -177,7 +177,7 @@ def test_nobody_else_can_read_what_was_written(hostile: Hostile) -> None:
 
 def test_masked_numbers_have_their_keyed_hash_beside_them(hostile: Hostile) -> None:
     key = bytes.fromhex((hostile.data / "hash.key").read_text())
-    rows = mart_rows(hostile.data / "published" / "marts.duckdb", "delivery_status")
+    rows = mart_rows(hostile.data / "published" / "sendmart.duckdb", "delivery_status")
     assert list(rows[0])[:4] == ["campaign_id", "contact_id", "mobile_number", "mobile_number_hash"]
     for row in rows:
         number = NUMBERS[row["contact_id"]]
@@ -185,7 +185,7 @@ def test_masked_numbers_have_their_keyed_hash_beside_them(hostile: Hostile) -> N
         assert row["mobile_number_hash"] == hmac.new(key, number.encode(), "sha256").hexdigest()
     (words,) = (
         row
-        for row in mart_rows(hostile.data / "published" / "marts.duckdb", "attributed_unsubscribes")
+        for row in mart_rows(hostile.data / "published" / "sendmart.duckdb", "attributed_unsubscribes")
         if row["contact_id"] == "n"
     )
     assert words["source"] == "STOP, it is +44…02"

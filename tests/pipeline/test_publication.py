@@ -5,11 +5,15 @@ import subprocess
 import sys
 import time
 from importlib.metadata import version
+from pathlib import Path
 
 import duckdb
+import pytest
 
 from models.marts import MARTS, columns, description
 from tests.running import RefreshedWarehouse, clean_environment, sendmart
+
+DUCKDB_CLI = Path(sys.executable).parent / "duckdb"
 
 
 def _describe(file, query: str):
@@ -46,13 +50,38 @@ def test_build_info_tells_how_fresh_the_figures_are(refreshed_case: RefreshedWar
     assert json.loads(settings)["conversion_window_hours"] == 120
 
 
+TYPED_QUERIES = {
+    "sendmart": ("from marts.campaign_metrics", "from sendmart.marts.campaign_metrics"),
+    "quarantine": ("from rejected_rows", "from quarantine.rejected_rows", "from rejected_files"),
+}
+"""Queries that an analyst types after opening a published file, by the name of the file."""
+
+
+@pytest.mark.parametrize(("name", "query"), [(name, query) for name in TYPED_QUERIES for query in TYPED_QUERIES[name]])
+def test_a_published_file_answers_queries_as_typed(refreshed_wide: RefreshedWarehouse, name: str, query: str) -> None:
+    """In the DuckDB CLI, in Python, and attached without an alias. Each names the catalogue after the file."""
+    file = refreshed_wide.warehouse.paths.published / f"{name}.duckdb"
+    with duckdb.connect(str(file), read_only=True) as connection:
+        rows = connection.sql(query).fetchall()
+    assert bool(rows) != (query == "from rejected_files"), "no file of the case is refused"
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{file}' (read_only)")
+        connection.execute(f"use {name}")
+        assert connection.execute(query).fetchall() == rows
+    shell = subprocess.run(
+        [DUCKDB_CLI, "-readonly", file, "-json", "-c", query], capture_output=True, text=True, check=False
+    )
+    assert (shell.returncode, shell.stderr) == (0, "")
+    assert len(json.loads(shell.stdout or "[]")) == len(rows)
+
+
 READER = """
 import sys, duckdb
 while True:
     with duckdb.connect(sys.argv[1], read_only=True) as c:
         metrics, overview, builds = c.execute(
-            "select (select count(*) from marts.marts.campaign_metrics),"
-            " (select count(*) from marts.marts.campaign_overview), (select count(*) from marts.marts.build_info)"
+            "select (select count(*) from marts.campaign_metrics),"
+            " (select count(*) from marts.campaign_overview), (select count(*) from marts.build_info)"
         ).fetchone()
         assert metrics == overview > 0 and builds == 1, (metrics, overview, builds)
     print("read", flush=True)

@@ -51,7 +51,7 @@ def published(request: pytest.FixtureRequest, spark: Cluster, tmp_path_factory: 
         data = folder / engine
         variables = environment_of(data, landing, max_rejected_share="1", **engines[engine])
         _run(variables | QUICK_JAVA, "refresh")
-        return data / "published" / "marts.duckdb"
+        return data / "published" / "sendmart.duckdb"
 
     with ThreadPoolExecutor() as pool:
         return Published(landing, dict(zip(engines, pool.map(refreshed, engines), strict=True)))

@@ -31,7 +31,9 @@ def test_there_and_back(tmp_path: Path, spark: Cluster) -> None:
     _refresh(data, landing)
 
     _refresh(tmp_path / "never-moved", landing)
-    assert _apart(data / "published" / "marts.duckdb", tmp_path / "never-moved" / "published" / "marts.duckdb") == []
+    assert (
+        _apart(data / "published" / "sendmart.duckdb", tmp_path / "never-moved" / "published" / "sendmart.duckdb") == []
+    )
 
 
 def _day(file: Path) -> str:

@@ -57,7 +57,7 @@ class OnCluster:
     def of_file(self, query: str) -> list[tuple[Any, ...]]:
         """What a query finds in the published file, attached as `published`."""
         with duckdb.connect() as connection:
-            connection.execute(f"attach '{self.data}/published/marts.duckdb' as published (read_only)")
+            connection.execute(f"attach '{self.data}/published/sendmart.duckdb' as published (read_only)")
             return connection.execute(query).fetchall()
 
     @property
@@ -101,7 +101,7 @@ def test_a_reader_sees_one_build_or_the_other(small: OnCluster) -> None:
 
 
 def test_without_the_export_the_published_file_shows_what_spark_wrote(small: OnCluster) -> None:
-    file, rows = small.data / "published" / "marts.duckdb", _rows(small)
+    file, rows = small.data / "published" / "sendmart.duckdb", _rows(small)
     size = file.stat().st_size
     small.run("refresh", spark_export="false", conversion_window_hours=SOME_HOURS)
     assert file.stat().st_size < size

@@ -331,7 +331,7 @@ def test_an_export_leaves_the_published_marts_as_they_were(published):
     before = published.paths.published_marts.read_bytes()
     published.export()
     assert published.paths.published_marts.read_bytes() == before
-    assert [file.name for file in published.paths.published_marts.parent.iterdir()] == ["marts.duckdb"]
+    assert [file.name for file in published.paths.published_marts.parent.iterdir()] == ["sendmart.duckdb"]
 
 
 def test_without_published_marts_there_is_nothing_to_export(published):

@@ -64,8 +64,8 @@ class Builds:
     def published(self) -> str:
         """The build that readers see: what it says, and what it holds."""
         with duckdb.connect(str(self.paths.published_marts), read_only=True) as connection:
-            (build_id,) = connection.execute("select build_id from marts.marts.build_info").fetchone()
-            assert connection.execute("select campaign_id from marts.marts.campaigns").fetchone() == (build_id,)
+            (build_id,) = connection.execute("select build_id from marts.build_info").fetchone()
+            assert connection.execute("select campaign_id from marts.campaigns").fetchone() == (build_id,)
         return build_id
 
     def file(self, build_id: str) -> Path:
@@ -152,7 +152,7 @@ def test_without_hard_links_builds_are_copied(builds: Builds, monkeypatch) -> No
 
 def test_going_back_is_a_publication_and_takes_readers_to_the_earlier_build(builds: Builds) -> None:
     builds.publish(A, B)
-    (builds.paths.published_marts.with_name("marts.duckdb.wal")).write_bytes(b"of a reader who wrote")
+    (builds.paths.published_marts.with_name("sendmart.duckdb.wal")).write_bytes(b"of a reader who wrote")
     builds.rollback(A)
     assert (builds.published, builds.kept) == (A, [B, A])
     assert [(one.build_id, one.rolled_back_from) for one in builds.ledger.publications()] == [
@@ -240,7 +240,7 @@ def test_an_override_belongs_to_one_build_and_analysts_read_why(builds: Builds) 
     for build_id, reason in ((A, "and another"), (B, None)):
         builds.publish(build_id)
         with duckdb.connect(str(builds.paths.published_marts), read_only=True) as connection:
-            assert connection.execute("select override_reason from marts.marts.build_info").fetchone() == (reason,)
+            assert connection.execute("select override_reason from marts.build_info").fetchone() == (reason,)
 
 
 # What is exported

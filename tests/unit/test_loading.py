@@ -76,7 +76,7 @@ class AppContext:
     def published(self, query: str) -> list[tuple]:
         with duckdb.connect() as connection:
             connection.execute(f"attach '{self.paths.published_quarantine}' as published (read_only)")
-            connection.execute("use published.quarantine")
+            connection.execute("use published")
             return connection.execute(query).fetchall()
 
     def left_aside(self) -> list[str]:
@@ -480,7 +480,7 @@ def test_a_data_folder_of_any_name_will_do(tmp_path):
     with duckdb.connect() as connection:
         path = str(warehouse.paths.published_quarantine).replace("'", "''")
         connection.execute(f"attach '{path}' as published (read_only)")
-        found = connection.execute("select log, source_file from published.quarantine.rejected_rows").fetchall()
+        found = connection.execute("select log, source_file from published.rejected_rows").fetchall()
     assert found == [("unsubscribes", "2026-01-05.csv")]
 
 

@@ -223,7 +223,7 @@ def test_landing_zone_lake_published_marts_and_exports_may_each_lie_in_an_object
     paths = DataPaths.of(settings)
     assert (str(settings.landing), str(settings.landing / "sends")) == ("s3://drop/logs", "s3://drop/logs/sends")
     assert paths.lake == PROJECT / "elsewhere" / "lake"
-    assert paths.published_marts == DEFAULTS["data"] / "published" / "marts.duckdb", "the data folder keeps a copy"
+    assert paths.published_marts == DEFAULTS["data"] / "published" / "sendmart.duckdb", "the data folder keeps a copy"
     assert str(paths.published_store) == "s3://warehouse/published"
     assert paths.exports == DEFAULTS["data"] / "exports"
     assert "drop" not in settings.as_json() + str(settings.figure_settings())

@@ -13,7 +13,7 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks.older import LAST_OF_0_1, RUN, NoHistory, put_older_version
+from benchmarks.older import LAST_OF_0_1, LAST_OF_0_2, RUN, NoHistory, put_older_version
 from models.enums import Log
 from models.error_codes import Code
 from models.masking import HIDDEN_COLUMNS, MASKED_COLUMNS
@@ -52,9 +52,13 @@ class Upgraded:
 
 @pytest.fixture(scope="module")
 def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The program of the older version, in a folder of its own."""
+    """The program of release 0.1, in a folder of its own."""
+    return _program(LAST_OF_0_1, tmp_path_factory.mktemp("older"))
+
+
+def _program(commit: str, folder: Path) -> Path:
     try:
-        return put_older_version(LAST_OF_0_1, tmp_path_factory.mktemp("older"))
+        return put_older_version(commit, folder)
     except NoHistory as error:
         pytest.skip(f"the history is not there (a shallow clone?): {error}")
 
@@ -102,10 +106,8 @@ def upgraded(older: Path, refreshed_small: RefreshedWarehouse, tmp_path_factory:
         (ledger_before,) = connection.execute("pragma user_version").fetchone()
     ledger = Ledger(paths.ledger)
     files, (build, _) = ledger.files(), ledger.last_publication()
-    with duckdb.connect(str(paths.published_marts), read_only=True) as published:
-        assert published.sql("select version from marts.marts.build_info").fetchall() == [("0.1.0",)], (
-            "it was the older"
-        )
+    assert paths.published_marts.name == "marts.duckdb"
+    assert mart_rows(paths.published_marts, "build_info")[0]["version"] == "0.1.0", "release 0.1 published it"
     words: list[str] = []
     handler = logging.Handler()
     handler.emit = lambda record: words.append(record.getMessage())
@@ -122,8 +124,9 @@ def test_a_build_of_an_older_version_is_recognised_and_built_in_full(upgraded: U
     assert upgraded.after.outcome == "published", upgraded.after.message
     assert "release" in upgraded.said
     assert re.search(r"\b(\d+) of \1 models are built in full", upgraded.said)
-    with duckdb.connect(str(upgraded.after.warehouse.paths.published_marts), read_only=True) as published:
-        assert published.sql("select version from marts.marts.build_info").fetchall() == [(sendmart_version(),)]
+    published = upgraded.after.warehouse.paths.published_marts
+    assert mart_rows(published, "build_info")[0]["version"] == sendmart_version()
+    assert {path.name for path in published.parent.glob("*.duckdb")} == {"sendmart.duckdb", "quarantine.duckdb"}
 
 
 def test_the_lake_is_read_as_the_older_version_left_it(upgraded: Upgraded) -> None:
@@ -197,6 +200,36 @@ def test_a_column_that_the_lake_of_an_older_version_lacks_is_null(upgraded: Upgr
         lake_tables.ensure_lake(warehouse.paths)
         assert connection.sql(f"select count(*), count(cost_currency) from {view}").fetchone() == (counted[0], 0)
     assert plan_refresh(warehouse, verify=True).files[Log.SENDS] == [], "such a file is whole"
+
+
+def test_a_data_folder_of_0_2_is_read_before_the_first_refresh_which_moves_its_published_file(tmp_path: Path) -> None:
+    program, published = _program(LAST_OF_0_2, tmp_path / "program"), tmp_path / "data" / "published"
+    variables = environment_of(tmp_path / "data", tmp_path / "landing", max_rejected_share="1")
+    folder = tmp_path / "landing" / "campaigns"
+    folder.mkdir(parents=True)
+    header = "campaign_id,campaign_name,campaign_type,modified_by,modified_at\n"
+    rows = "c1,Spring,SMS,ann,2026-01-01T10:00:00Z\nc2,Summer,TELEX,ann,2026-01-01T10:00:00Z\n"
+    (folder / "2026-01-01.csv").write_text(header + rows)
+    _run_older(program, variables, "refresh")
+    assert {path.name for path in published.glob("*.duckdb")} == {"marts.duckdb", "quarantine.duckdb"}
+
+    (build,) = mart_rows(published / "marts.duckdb", "build_info")
+    status = sendmart(variables, "status")
+    assert (status.returncode, f"Published build: {build['build_id']}" in status.stdout) == (0, True)
+    export = sendmart(variables, "export", "campaign_metrics", "--format", "xlsx")
+    assert export.returncode == 0, export.stdout + export.stderr
+    assert (published / "marts.duckdb").exists(), "commands that read move nothing"
+
+    refresh = sendmart(variables, "refresh")
+    assert refresh.returncode == 0, refresh.stdout + refresh.stderr
+    assert {path.name for path in published.glob("*.duckdb")} == {"sendmart.duckdb", "quarantine.duckdb"}
+    with duckdb.connect(str(published / "sendmart.duckdb"), read_only=True) as connection:
+        assert connection.sql("select version from marts.build_info").fetchall() == [(sendmart_version(),)]
+    with duckdb.connect(str(published / "quarantine.duckdb"), read_only=True) as connection:
+        assert connection.sql("select row_number from rejected_rows").fetchall() == [(2,)]
+    rollback = sendmart(variables, "rollback", build["build_id"])
+    assert rollback.returncode == 0, rollback.stdout + rollback.stderr
+    assert mart_rows(published / "sendmart.duckdb", "build_info") == [build]
 
 
 def test_a_ledger_of_a_newer_version_is_refused(tmp_path: Path) -> None:

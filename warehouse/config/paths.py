@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from warehouse.config.settings import Settings
 
 
+PUBLISHED_MARTS = "sendmart.duckdb"
+"""Name of the published database. It is no name of a schema in it: DuckDB names a catalogue after the file."""
+
+
 @dataclass(frozen=True)
 class DataPaths:
     """The layout of the data folder, and what of it lies elsewhere."""
@@ -105,6 +109,15 @@ class DataPaths:
 
     @property
     def published_marts(self) -> Path:
+        """The published database.
+
+        A data folder of release 0.2 has the old file until the first refresh moves it (`warehouse.publish.upgrade`).
+        """
+        file, old = self.published / PUBLISHED_MARTS, self.published_marts_of_0_2
+        return old if not file.exists() and old.exists() else file
+
+    @property
+    def published_marts_of_0_2(self) -> Path:
         return self.published / "marts.duckdb"
 
     @property

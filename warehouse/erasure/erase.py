@@ -278,7 +278,8 @@ def _throw_away_build(settings: Settings, paths: DataPaths, ledger: Ledger) -> N
 def _published_builds(paths: DataPaths) -> list[list[Path]]:
     """Every published build that lies there, with all its names: one that is kept and the current one may be one file."""
     by_inode: dict[int, list[Path]] = {}
-    for file in (paths.published_marts, *sorted(paths.kept_builds.glob("*.duckdb"))):
+    published = {paths.published_marts, paths.published_marts_of_0_2}
+    for file in (*sorted(published), *sorted(paths.kept_builds.glob("*.duckdb"))):
         if file.exists():
             by_inode.setdefault(file.stat().st_ino, []).append(file)
     return list(by_inode.values())

@@ -1,6 +1,6 @@
 """`published/current.json`: which build is published, in which file; and the copy of what is published in an object store.
 
-On a disk it stands beside `marts.duckdb`. In an object store the builds are `builds/<build id>-<hash>.duckdb`, each never
+On a disk it stands beside `sendmart.duckdb`. In an object store the builds are `builds/<build id>-<hash>.duckdb`, each never
 written again under its name, and `current.json`, written last, names the one that counts: who follows it never sees half
 of a build, nor one build under the name of another. The data folder keeps what is published as it does without a store;
 what is in the store is made from that, so that a copy that was broken off is simply made again.
@@ -56,7 +56,7 @@ def is_announced(paths: DataPaths, build_id: str) -> bool:
     """Whether everybody is told that this build is published, and that its file is the one on the disk."""
     try:
         told = json.loads(paths.current.read_bytes())
-        if told["build_id"] != build_id:
+        if told["build_id"] != build_id or told["marts"]["file"] != paths.published_marts.name:
             return False
         if (store := paths.published_store) is None:
             return True

@@ -1,4 +1,4 @@
-"""Publication: a candidate becomes `published/marts.duckdb`, whole, in one rename; and the way back to an earlier build.
+"""Publication: a candidate becomes `published/sendmart.duckdb`, whole, in one rename; and the way back to an earlier build.
 
 Readers keep the file that they have open; who opens it next sees the new build. The file that is being built is never
 the one that is read. The last published builds are kept, `published/builds/<build id>.duckdb`: the current one is the same
@@ -24,6 +24,7 @@ from warehouse.ledger import Build, Ledger, now
 from warehouse.publish import pointer
 from warehouse.publish.kept_builds import BuildNotFound, _keep, _kept, _link, kept_file, prune
 from warehouse.publish.masking import _is_masked, _write_masked, _write_rows
+from warehouse.publish.upgrade import move_published_file
 from warehouse.storage import atomic_replace, remove
 from warehouse.transform import spark
 from warehouse.transform.build import sendmart_version
@@ -100,7 +101,11 @@ def published_build(paths: DataPaths) -> tuple[str, datetime] | None:
 
 
 def settle(paths: DataPaths, ledger: Ledger) -> None:
-    """Has the ledger, and all who read, know of what was published, or gone back to, where a kill came in between."""
+    """Completes a publication or a rollback that was killed: `current.json` and the ledger follow the published file.
+
+    Moves the published file of release 0.2 first.
+    """
+    move_published_file(paths)
     published, last = published_build(paths), ledger.last_publication()
     if published is None:
         return

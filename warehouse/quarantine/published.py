@@ -6,6 +6,9 @@ from warehouse.config import DataPaths
 from warehouse.duckdb_tools import literal, masked_words
 from warehouse.storage import atomic_replace
 
+LAYOUT = "main"
+"""Where the tables are. A published quarantine with another layout is written again: release 0.2 used a schema."""
+
 
 def publish_quarantine(paths: DataPaths, refused: list[dict[str, object]], *, mask_phone_numbers: bool = False) -> None:
     """Brings `published/quarantine.duckdb` up to date: every row in quarantine, with its numbers as they came or masked,
@@ -17,16 +20,14 @@ def publish_quarantine(paths: DataPaths, refused: list[dict[str, object]], *, ma
     temp_path.unlink(missing_ok=True)
     files = sorted(str(file) for file in paths.quarantine.glob("*/log_date=*/*.parquet"))
     with duckdb.connect() as connection:
-        # Attached under a name of its own: a file and a schema of the same name make every short name ambiguous.
         connection.execute(f"attach {literal(temp_path)} as published")
-        connection.execute("create schema published.quarantine")
         connection.execute(
-            "create table published.quarantine.rejected_rows (log varchar, log_date date, source_file varchar,"
+            "create table published.rejected_rows (log varchar, log_date date, source_file varchar,"
             " row_number bigint, reasons varchar[], raw_row varchar)"
         )
         if files:
             connection.execute(
-                "insert into published.quarantine.rejected_rows"
+                "insert into published.rejected_rows"
                 " select split_part(filename, '/', -3), log_date, source_file, row_number, reasons,"
                 f" {masked_words('raw_row') if mask_phone_numbers else 'raw_row'}"
                 " from read_parquet($files, filename = true, hive_partitioning = true,"
@@ -34,12 +35,11 @@ def publish_quarantine(paths: DataPaths, refused: list[dict[str, object]], *, ma
                 {"files": files},
             )
         connection.execute(
-            "create table published.quarantine.rejected_files"
-            " (log varchar, log_date date, source_file varchar, reason varchar)"
+            "create table published.rejected_files (log varchar, log_date date, source_file varchar, reason varchar)"
         )
         if refused:
             connection.executemany(
-                "insert into published.quarantine.rejected_files values ($log, $log_date, $source_file, $reason)",
+                "insert into published.rejected_files values ($log, $log_date, $source_file, $reason)",
                 refused,
             )
         connection.execute("detach published")

@@ -158,7 +158,7 @@ def _data_files(context: AppContext) -> None:
     _audit_page(context)
     console.print("Next: .venv/bin/sendmart status, make dev, or query the marts: .venv/bin/python -c \\")
     console.print(
-        f"  \"import duckdb; print(duckdb.connect('{marts}', read_only=True).sql('from marts.marts.campaign_overview'))\""
+        f"  \"import duckdb; print(duckdb.connect('{marts}', read_only=True).sql('from marts.campaign_overview'))\""
     )
 
 

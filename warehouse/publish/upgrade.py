@@ -1,0 +1,31 @@
+"""Moves the published file of release 0.2, `published/marts.duckdb`, to `published/sendmart.duckdb`.
+
+Remove this module in release 0.4.
+"""
+
+from contextlib import suppress
+
+import duckdb
+
+from warehouse.config.paths import PUBLISHED_MARTS, DataPaths
+from warehouse.publish import pointer
+from warehouse.publish.kept_builds import _link
+from warehouse.storage import atomic_replace, remove
+
+
+def move_published_file(paths: DataPaths) -> None:
+    """Gives the published file of release 0.2 its new name, then removes the old name.
+
+    After a kill at any point, `current.json` names a file that exists, and the next call completes the move.
+    """
+    old, file = paths.published_marts_of_0_2, paths.published / PUBLISHED_MARTS
+    if old.exists():
+        if not file.exists():
+            temp_path = file.with_name(f".{file.name}.tmp")
+            _link(old, temp_path)
+            atomic_replace(temp_path, file)
+        # A damaged file has no build to announce. The next publication replaces it.
+        with suppress(duckdb.Error):
+            pointer.announce(paths)
+    for name in (old.name, f"{old.name}.wal", f".{old.name}.tmp", f".{old.name}.tmp.wal"):
+        remove(paths.published / name)
