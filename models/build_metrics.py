@@ -1,6 +1,6 @@
-"""The figures of a build: what an audit read off its marts, and what later builds are held against.
+"""The metrics of a build: volumes and shares that an audit computes from its marts, to compare later builds with.
 
-Not here: how they are computed (`quality.audit.metrics`), what follows from them (`quality.audit.anomalies`), keeping them
+Not here: computing them (`quality.audit.metrics`), comparing builds (`quality.audit.anomalies`), storing them
 (`warehouse.ledger`).
 """
 
@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-Figures = Mapping[str, Mapping[str, float]]
-"""By mart and name; a figure that could not be taken is missing."""
+Metrics = Mapping[str, Mapping[str, float]]
+"""By mart and name; a metric that could not be computed is missing."""
 
 
 @dataclass(frozen=True)
-class BuildFigures:
-    """The figures of one build. `data_until` is the latest log date that it knew of."""
+class BuildMetrics:
+    """The metrics of one build. `data_until` is the latest log date in it."""
 
     build_id: str
     data_until: date | None
-    figures: Figures
+    metrics: Metrics

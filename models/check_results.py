@@ -1,6 +1,6 @@
-"""What a check says, whoever carried it out: dbt tests, mart contracts, expectations.
+"""The results of checks: dbt tests, mart contracts and expectations.
 
-Not here: carrying checks out (`quality/`, `dbt_project/`), keeping what they said (`warehouse.ledger`).
+Not here: running checks (`quality/`, `dbt_project/`), storing their results (`warehouse.ledger`).
 """
 
 from collections.abc import Mapping
@@ -9,26 +9,26 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule of a check, as it was looked at: what it says, and how many of how many rows broke it.
+    """One rule of a check, and its result.
 
-    `found` says what was found where it does not hold; `keys` names a few of the rows, mobile numbers masked. Counts are
-    None where whoever carried it out does not tell.
+    `message` says how the rule is broken. `example_keys` holds the keys of some failing rows, mobile numbers masked. A
+    count is None where the check does not give it.
     """
 
-    says: str
+    description: str
     passed: bool
-    found: str = ""
-    looked_at: int | None = None
-    failing: int | None = None
-    keys: tuple[Mapping[str, str], ...] = ()
+    message: str = ""
+    checked_rows: int | None = None
+    failing_rows: int | None = None
+    example_keys: tuple[Mapping[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
 class CheckResult:
     """The result of one check of a build.
 
-    `is_blocking`: a failure holds publication back; otherwise it warns. `detail` says what was found, and where the rows
-    that were found can be looked at. `rules` is what the check is made of; it is told, and not recorded.
+    A failed check blocks publication if `is_blocking`, and warns otherwise. `detail` says what failed and where the
+    failing rows are. `rules` are the rules of the check; the ledger does not store them.
     """
 
     name: str

@@ -22,7 +22,6 @@ from quality.audit import expected_checks
 AUDIT = dg.AssetKey(["audit", "candidate_audit"])
 MEANINGS = {
     "contract": "Columns, types, keys and row rules of the mart's contract. A failure holds publication back, at the gate.",
-    "invariants": "What must be true between marts, whatever was sent. A failure holds publication back, at the gate.",
     "volumes": "Volumes and rates that are seldom out of this range. A failure warns.",
     "history": "Volumes, rates and freshness beside those of the builds published before. A failure warns.",
 }
@@ -38,8 +37,8 @@ MARTS = [dg.AssetKey(["marts", mart]) for mart in DBT_MARTS]
     kinds={"pandera", "greatexpectations"},
     tags=metadata.tags("audit", ()),
     code_version=metadata.code_version(quality.audit, models.marts),
-    description="The candidate's marts held to their contracts (pandera) and to what is expected of them (Great"
-    " Expectations). Invariants block publication, volumes and rates warn.",
+    description="Checks the candidate's marts against their contracts (pandera) and the usual ranges of their metrics (Great"
+    " Expectations). A broken contract blocks publication; an unusual metric warns.",
     check_specs=[
         dg.AssetCheckSpec(name, asset=AUDIT, description=MEANINGS[name.partition("_")[0]])
         for name in sorted(expected_checks())

@@ -146,19 +146,19 @@ def check_of(key: dg.AssetCheckKey, result: CheckResult) -> dg.AssetCheckResult:
     """A recorded result as Dagster shows it: what was found, how many rows were looked at and failed, and which."""
     severity = dg.AssetCheckSeverity.ERROR if result.is_blocking else dg.AssetCheckSeverity.WARN
     told: dict[str, Any] = {"found": result.detail} if result.detail else {}
-    for name in ("looked_at", "failing"):
+    for name in ("checked_rows", "failing_rows"):
         counts = [count for rule in result.rules if (count := getattr(rule, name)) is not None]
         if counts:
-            told[f"rows_{name}"] = max(counts)
+            told[name] = max(counts)
     failed = [rule for rule in result.rules if not rule.passed]
     if failed:
         told["failed_rules"] = dg.MetadataValue.json(
             [
                 {
-                    "expected": rule.says,
-                    "rows_looked_at": rule.looked_at,
-                    "rows_failing": rule.failing,
-                    "keys": [dict(keys) for keys in rule.keys],
+                    "expected": rule.description,
+                    "checked_rows": rule.checked_rows,
+                    "failing_rows": rule.failing_rows,
+                    "keys": [dict(keys) for keys in rule.example_keys],
                 }
                 for rule in failed
             ]

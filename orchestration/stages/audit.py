@@ -21,7 +21,7 @@ from warehouse.transform import build, check_scope
 from warehouse.transform.dbt_runner import BuildFailed, dbt_manifest
 
 if TYPE_CHECKING:
-    from quality.audit.expectations import Findings
+    from quality.audit.expectations import ExpectationResults
 from orchestration.stages.build import _reading_candidate
 from orchestration.stages.context import AppContext, log
 from orchestration.stages.gate import _expected_checks, evaluate_gate
@@ -71,12 +71,12 @@ def audit_candidate(context: AppContext) -> list[CheckResult]:
         started = time.perf_counter()
         candidate = _candidate_to_check(context)
         facts = _facts_of(context, candidate)
-        found = check_expectations(connection, build.CANDIDATE_SCHEMA, facts, context.ledger.published_metrics())
-        _tell("expectations", found.results, started)
-        results += found.results
+        expectations = check_expectations(connection, build.CANDIDATE_SCHEMA, facts, context.ledger.published_metrics())
+        _tell("expectations", expectations.results, started)
+        results += expectations.results
         _record(context, results)
-        context.ledger.record_metrics(candidate.build_id, found.figures)
-        _write_page(context, candidate, results, found)
+        context.ledger.record_metrics(candidate.build_id, expectations.metrics)
+        _write_page(context, candidate, results, expectations)
         return results
 
 
@@ -90,7 +90,9 @@ def _facts_of(context: AppContext, candidate: Build) -> BuildFacts:
     )
 
 
-def _write_page(context: AppContext, candidate: Build, audited: list[CheckResult], found: "Findings") -> None:
+def _write_page(
+    context: AppContext, candidate: Build, audited: list[CheckResult], expectations: "ExpectationResults"
+) -> None:
     names = {result.name for result in audited}
     page = audit_page(
         AuditedBuild(
@@ -102,7 +104,7 @@ def _write_page(context: AppContext, candidate: Build, audited: list[CheckResult
         ),
         [result for result in context.ledger.checks(candidate.build_id) if result.name not in names],
         audited,
-        found.compared,
+        expectations.compared,
     )
     path = audit_pages.write(context.paths, candidate.build_id, page)
     audit_pages.prune(context.paths, context.ledger)

@@ -1,18 +1,18 @@
-"""The audit of a candidate build: what its marts are held to before anyone reads them.
+"""The audit of a candidate build: which checks its marts must pass before they are published.
 
-`contracts` holds the rows of every mart to its pandera contract, `expectations` holds campaigns, statuses and totals
-to Great Expectations suites (`suites`) over small frames that DuckDB computes (`frames`, `figures`), and figures to what
-earlier builds make ordinary (`history`). Both only read the candidate and answer with check results; `wording` says how
-failures are put, and keeps mobile numbers out of them; `page` shows all of it to a person.
+`contracts` checks the rows of every mart against its pandera contract. `expectations` runs Great Expectations `suites` on
+the `metrics` of every mart: within fixed ranges, and within the ranges of earlier builds (`anomalies`). Both read the
+candidate and return check results. `formatting` words the failures and masks mobile numbers in them; `html_report` shows
+all results on one page.
 
-Not here: the contracts themselves (`models.marts`), tests of single models (`dbt_project/`), keeping results
-(`warehouse.ledger`), and what follows from them (`quality.gate`).
+Not here: the contracts (`models.marts`), rules between rows and between marts (`dbt_project/tests`), storing results
+(`warehouse.ledger`), the release gate (`quality.gate`).
 """
 
 from models.marts import DBT_MARTS
 
-KINDS = ("contract", "invariants", "volumes", "history")
-"""The kinds of checks that every mart is held to; a result's name is its kind and its mart."""
+KINDS = ("contract", "volumes", "history")
+"""The kinds of checks of every mart. A check is called by its kind and its mart."""
 
 
 def expected_checks() -> set[str]:

@@ -1,169 +1,187 @@
-"""What earlier builds make ordinary: every figure of a candidate that has a history, and the range it is expected in.
+"""Compares the metrics of a candidate with those of earlier builds, and gives the range that each is expected in.
 
-Only published builds count, so that a build that was held back does not become the norm; of those with the same latest
-log date the one published last, so that building twice a day does not count twice; and of these the last `RECENT`. With
-fewer than `ENOUGH_BUILDS`, nothing is ordinary yet, and nothing is said.
+Only published builds count: a build that was held back does not shift the range. Of builds with the same latest log date,
+the one published last counts. The range comes from the last `RECENT` log dates; with fewer than `ENOUGH_BUILDS`, there is no
+range and no warning.
 
-Marts hold all that ever happened, and a bad night hardly moves a total: what is compared is what was added since the
-log date before, as a number a day or as a share of another such number, or a figure that is itself of the last days.
+Marts hold everything since the first log, so that a bad day hardly moves a total. What is compared is therefore the
+increase since the log date before, per day or per increase of another metric, or a metric of the last days alone.
 
-Ranges are wide, for what is out of them wakes somebody up: the median of the earlier values, and around it four times
-their usual distance from it (median absolute deviation, made comparable with a standard deviation), at least the margin
-that stands with each comparison, and of shares at least what chance alone does to a share of so many.
+Ranges are wide, because a warning may wake somebody: the median of the earlier values, plus or minus four standard
+deviations (estimated from the median absolute deviation), at least the margin given with each comparison, and for shares
+at least what chance alone does to a share of so many.
 
-Not here: the figures (`quality.audit.metrics`), the expectations made of this (`quality.audit.suites`).
+Not here: the metrics (`quality.audit.metrics`), the expectations made of the ranges (`quality.audit.suites`).
 """
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from statistics import median
 
-from models.build_metrics import BuildFigures
-from models.marts import DBT_MARTS
-from quality.audit.metrics import DECIDED_BY, ENOUGH
+from models.build_metrics import BuildMetrics
+from quality.audit.metrics import PROVIDER_PREFIX
+from quality.audit.metrics_sql import ENOUGH
 
 RECENT = 28
-"""Log dates that are looked back on: four of each day of the week."""
+"""How many earlier log dates make a range: four of each day of the week."""
 
 ENOUGH_BUILDS = 7
-"""A week: fewer say little of how much days differ."""
+"""The fewest earlier log dates that make a range: a week, because days of the week differ."""
 
-_LIKE_A_DEVIATION = 1.4826
-_WIDTH = 4
-_LEAST_OF_A_VOLUME, _MOST_OF_A_VOLUME = 0.55, 3.0
-_BEYOND = 2.0
+_DEVIATION_OF_MEDIAN_DEVIATION = 1.4826
+"""A standard deviation of normally distributed values, per median absolute deviation."""
+
+_DEVIATIONS = 4
+_LEAST_VOLUME, _MOST_VOLUME = 0.55, 3.0
+_BEYOND_EXTREMES = 2.0
 
 LOW, HIGH = "low", "high"
-BOTH = LOW + HIGH
 
 _Range = tuple[float | None, float | None]
+_History = Sequence[tuple[date, float]]
 
 
 @dataclass(frozen=True)
-class Compared:
-    """A figure beside its history: `earlier` by date, oldest first, and the range that follows, null where there is none."""
+class ComparedMetric:
+    """A metric of a candidate beside earlier builds.
+
+    `history` holds its earlier values by log date, oldest first. `lower` and `upper` are the bounds of its usual range, None
+    where there is no bound.
+    """
 
     name: str
-    says: str
+    description: str
     value: float
-    least: float | None
-    most: float | None
-    earlier: tuple[tuple[date, float], ...]
+    lower: float | None
+    upper: float | None
+    history: tuple[tuple[date, float], ...]
 
     @property
-    def has_norm(self) -> bool:
-        return self.least is not None or self.most is not None
+    def has_range(self) -> bool:
+        return self.lower is not None or self.upper is not None
+
+    @property
+    def is_in_range(self) -> bool:
+        return (self.lower is None or self.value >= self.lower) and (self.upper is None or self.value <= self.upper)
 
 
 @dataclass(frozen=True)
 class _Step:
-    """A build's figures of one mart, and those of the log date before."""
+    """The metrics of a mart at a log date, and at the log date before, which is `days` earlier."""
 
-    day: date
-    now: Mapping[str, float]
-    before: Mapping[str, float] | None
+    log_date: date
+    current: Mapping[str, float]
+    previous: Mapping[str, float] | None
     days: int
 
-    def added(self, figure: str) -> float | None:
-        if self.before is None or figure not in self.now or figure not in self.before:
+    def increase(self, metric: str) -> float | None:
+        if self.previous is None or metric not in self.current or metric not in self.previous:
             return None
-        return self.now[figure] - self.before[figure]
+        return self.current[metric] - self.previous[metric]
+
+    def increase_per(self, part: str, whole: str, enough: int) -> float | None:
+        """The increase of `part` per increase of `whole`, if that is at least `enough`."""
+        part_increase, whole_increase = self.increase(part), self.increase(whole)
+        if part_increase is None or whole_increase is None or whole_increase < enough:
+            return None
+        return part_increase / whole_increase
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A total over all time: it does not shrink, unless rows were taken back. `least` is the share that must be left."""
+class Total:
+    """A total since the first log. It shrinks only if rows are removed; the share `min_share` of it must remain."""
 
-    figure: str
-    says: str
-    least: float = 0.99
+    metric: str
+    description: str
+    min_share: float = 0.99
     enough: int = ENOUGH
 
     @property
     def name(self) -> str:
-        return self.figure
+        return self.metric
 
     def value(self, step: _Step) -> float | None:
-        return step.now.get(self.figure)
+        return step.current.get(self.metric)
 
 
 @dataclass(frozen=True)
 class Volume:
-    """What was added a day, or, with `of_a_day`, a figure that is of a day anyway."""
+    """The increase of a metric per day, or, with `is_daily`, a metric that is the count of one day."""
 
-    figure: str
-    says: str
-    of_a_day: bool = False
+    metric: str
+    description: str
+    is_daily: bool = False
 
     @property
     def name(self) -> str:
-        return self.figure if self.of_a_day else f"{self.figure}_added_a_day"
+        return self.metric if self.is_daily else f"{self.metric}_added_a_day"
 
     def value(self, step: _Step) -> float | None:
-        if self.of_a_day:
-            return step.now.get(self.figure)
-        added = step.added(self.figure)
-        return None if added is None else added / step.days
+        if self.is_daily:
+            return step.current.get(self.metric)
+        increase = step.increase(self.metric)
+        return None if increase is None else increase / step.days
 
-    def range(self, earlier: Sequence[tuple[date, float]], day: date) -> _Range:
-        values = [value for _, value in earlier]
+    def range(self, step: _Step, history: _History) -> _Range:
+        values = [value for _, value in history]
         if median(values) < ENOUGH:
             return None, None
-        middle, spread = _middle_and_spread([math.log(max(value, 1)) for value in values])
-        least = math.exp(middle - max(_WIDTH * spread, -math.log(_LEAST_OF_A_VOLUME)))
-        most = math.exp(middle + max(_WIDTH * spread, math.log(_MOST_OF_A_VOLUME)))
-        # Where days differ much, they still seldom go far beyond all that there were.
+        middle, deviation = _middle_and_deviation([math.log(max(value, 1)) for value in values])
+        lower = math.exp(middle - max(_DEVIATIONS * deviation, -math.log(_LEAST_VOLUME)))
+        upper = math.exp(middle + max(_DEVIATIONS * deviation, math.log(_MOST_VOLUME)))
+        # Where days differ much, the range still ends not far beyond the extremes.
         if len(values) >= 2 * ENOUGH_BUILDS:
-            least, most = max(least, min(values) / _BEYOND), min(most, max(values) * _BEYOND)
-        # A quiet Sunday is no news where Sundays are quiet.
-        same = [value for other, value in earlier if other.weekday() == day.weekday()]
-        if len(same) > 1:
-            least = min(least, median(same) * _LEAST_OF_A_VOLUME)
-            most = max(most, median(same) * _MOST_OF_A_VOLUME)
-        # However much days differ, none at all is told where there always were some.
-        return (max(least, 1.0) if min(values) >= 1 else least), most
+            lower, upper = max(lower, min(values) / _BEYOND_EXTREMES), min(upper, max(values) * _BEYOND_EXTREMES)
+        # A quiet Sunday is usual where Sundays are quiet.
+        same_weekday = [value for day, value in history if day.weekday() == step.log_date.weekday()]
+        if len(same_weekday) > 1:
+            lower = min(lower, median(same_weekday) * _LEAST_VOLUME)
+            upper = max(upper, median(same_weekday) * _MOST_VOLUME)
+        # Nothing at all is outside the range wherever there always was something.
+        return (max(lower, 1.0) if min(values) >= 1 else lower), upper
 
 
 @dataclass(frozen=True)
 class Share:
-    """Of what was added, which part; with no `whole`, a figure that is a share of the last days anyway, `of` so many."""
+    """The increase of `part` as a share of the increase of `whole`.
+
+    Without a `whole`, `part` itself is a share of the last days, taken of the metric `share_of`. `side` is where it warns.
+    """
 
     part: str
     whole: str | None
-    says: str
-    sides: str
+    description: str
+    side: str
     margin: float
     enough: int = ENOUGH
-    of: str | None = None
+    share_of: str = ""
 
     @property
     def name(self) -> str:
         return f"{self.part}_added_per_{self.whole}_added" if self.whole else self.part
 
     def value(self, step: _Step) -> float | None:
-        return _per(step, self.part, self.whole, self.enough)
+        return step.increase_per(self.part, self.whole, self.enough) if self.whole else step.current.get(self.part)
 
-    def range(self, earlier: Sequence[tuple[date, float]], step: _Step) -> _Range:
-        middle, spread = _middle_and_spread([value for _, value in earlier])
-        width = max(_WIDTH * spread, self.margin)
-        taken_of = step.added(self.whole) if self.whole else step.now.get(self.of or "")
-        if taken_of and 0 < middle < 1:
-            width = max(width, _WIDTH * math.sqrt(middle * (1 - middle) / taken_of))
-        return (
-            middle - width if LOW in self.sides else None,
-            middle + width if HIGH in self.sides else None,
-        )
+    def range(self, step: _Step, history: _History) -> _Range:
+        middle, deviation = _middle_and_deviation([value for _, value in history])
+        width = max(_DEVIATIONS * deviation, self.margin)
+        sample_size = step.increase(self.whole) if self.whole else step.current.get(self.share_of)
+        if sample_size and 0 < middle < 1:
+            width = max(width, _DEVIATIONS * math.sqrt(middle * (1 - middle) / sample_size))
+        return (middle - width, None) if self.side == LOW else (None, middle + width)
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """What was added per what else was added, where twice as much is as far as half as much."""
+    """The increase of `part` per increase of `whole`, on a logarithmic scale: half as much is as far off as twice as much."""
 
     part: str
     whole: str
-    says: str
+    description: str
     factor: float
     enough: int = ENOUGH
 
@@ -172,78 +190,84 @@ class Ratio:
         return f"{self.part}_added_per_{self.whole}_added"
 
     def value(self, step: _Step) -> float | None:
-        return _per(step, self.part, self.whole, self.enough)
+        return step.increase_per(self.part, self.whole, self.enough)
 
-    def range(self, earlier: Sequence[tuple[date, float]]) -> _Range:
-        values = [math.log(value) for _, value in earlier if value > 0]
-        if len(values) < ENOUGH_BUILDS:
+    def range(self, step: _Step, history: _History) -> _Range:
+        logarithms = [math.log(value) for _, value in history if value > 0]
+        if len(logarithms) < ENOUGH_BUILDS:
             return None, None
-        middle, spread = _middle_and_spread(values)
-        width = max(_WIDTH * spread, math.log(self.factor))
+        middle, deviation = _middle_and_deviation(logarithms)
+        width = max(_DEVIATIONS * deviation, math.log(self.factor))
         return math.exp(middle - width), math.exp(middle + width)
 
 
 @dataclass(frozen=True)
 class Lag:
-    """Days by which something is behind."""
+    """The days by which a log or the data is behind."""
 
-    figure: str
-    says: str
+    metric: str
+    description: str
     margin: float = 2.5
 
     @property
     def name(self) -> str:
-        return self.figure
+        return self.metric
 
     def value(self, step: _Step) -> float | None:
-        return step.now.get(self.figure)
+        return step.current.get(self.metric)
 
-    def range(self, earlier: Sequence[tuple[date, float]]) -> _Range:
-        values = sorted(value for _, value in earlier)
-        # What happened once is no custom: the greatest lag so far is left out.
+    def range(self, step: _Step, history: _History) -> _Range:
+        values = sorted(value for _, value in history)
+        # A lag that happened once is not usual: the greatest so far is left out.
         return None, max(median(values) + self.margin, values[-2] + 0.5)
 
 
-Comparison = Kept | Volume | Share | Ratio | Lag
+Comparison = Total | Volume | Share | Ratio | Lag
 
 COMPARISONS: dict[str, tuple[Comparison, ...]] = {
     "campaign_metrics": (
-        Kept("campaigns", "no campaigns have gone"),
-        Kept("messages_sent", "no messages have gone"),
-        Kept("clicks", "no clicks have gone"),
-        Volume("messages_sent", "as many messages come as on other days"),
-        Volume("sends_rows_of_last_day", "the sends log of the last day is as long as on other days", of_a_day=True),
-        Volume("clicks_rows_of_last_day", "the clicks log of the last day is as long as on other days", of_a_day=True),
+        Total("campaigns", "the number of campaigns does not shrink"),
+        Total("messages_sent", "the number of messages sent does not shrink"),
+        Total("clicks", "the number of clicks does not shrink"),
+        Volume("messages_sent", "as many messages are sent a day as before"),
+        Volume("sends_rows_of_last_day", "the sends log of the last day is as long as before", is_daily=True),
+        Volume("clicks_rows_of_last_day", "the clicks log of the last day is as long as before", is_daily=True),
         Ratio("clicks", "messages_sent", "messages are clicked as often as before", factor=2.5),
-        Share("unnamed_campaigns_lately_share", None, "campaigns of the last week are known by name", HIGH, margin=0.1),
-        Lag("days_behind", "data is as fresh as it usually is", margin=1.5),
-        Lag("last_sent_days_behind", "messages were sent up to the last log date"),
-        Lag("sends_days_behind", "the sends log comes as the others do"),
-        Lag("clicks_days_behind", "the clicks log comes as the others do"),
+        Share(
+            "unnamed_campaigns_lately_share",
+            None,
+            "the campaigns log knows the last week's campaigns",
+            HIGH,
+            margin=0.1,
+        ),
+        Lag("days_behind", "the data is as fresh as before", margin=1.5),
+        Lag("last_sent_days_behind", "the last message was sent near the last log date"),
+        Lag("sends_days_behind", "the sends log is as fresh as the other logs"),
+        Lag("clicks_days_behind", "the clicks log is as fresh as the other logs"),
     ),
     "campaign_overview": (
-        Kept("contacts", "no contacts of campaigns have gone"),
-        Share("unsubscribes", "contacts", "no more opt out than before", HIGH, margin=0.005),
+        Total("contacts", "the number of contacts sent to does not shrink"),
+        Share("unsubscribes", "contacts", "no more contacts opt out than before", HIGH, margin=0.005),
         Share("hard_bounces", "contacts", "no more messages fail than before", HIGH, margin=0.02),
     ),
     "delivery_status": (
-        Kept("contacts", "no contacts of campaigns have gone"),
-        Volume("receipts_rows_of_last_day", "the receipts log of the last day is as long as on other days", True),
+        Total("contacts", "the number of contacts sent to does not shrink"),
+        Volume("receipts_rows_of_last_day", "the receipts log of the last day is as long as before", is_daily=True),
         Share(
             "delivered_lately_share",
             None,
-            "messages of the last day are delivered as before",
+            "as many of the last day's messages are delivered as before",
             LOW,
             margin=0.05,
-            of="sent_lately",
+            share_of="sent_lately",
         ),
         Share(
             "pending_after_three_days_lately_share",
             None,
-            "after three days, no more messages of two days are pending than before",
+            "no more messages are pending after three days than before",
             HIGH,
             margin=0.02,
-            of="settled_lately",
+            share_of="settled_lately",
         ),
         Share(
             "expired_after_three_days_lately_share",
@@ -251,128 +275,107 @@ COMPARISONS: dict[str, tuple[Comparison, ...]] = {
             "no more messages expire than before",
             HIGH,
             margin=0.02,
-            of="settled_lately",
+            share_of="settled_lately",
         ),
-        Lag("receipts_days_behind", "the receipts log comes as the others do"),
+        Lag("receipts_days_behind", "the receipts log is as fresh as the other logs"),
     ),
     "skip_reasons": (
-        Kept("skipped_messages", "no skipped messages have gone"),
+        Total("skipped_messages", "the number of skipped messages does not shrink"),
         Share("skipped_messages", "messages", "no more messages are skipped than before", HIGH, margin=0.03),
     ),
     "attributed_unsubscribes": (
-        Kept("unsubscribes", "no unsubscribes have gone"),
-        Lag("unsubscribes_days_behind", "the unsubscribes log comes as the others do"),
+        Total("unsubscribes", "the number of unsubscribes does not shrink"),
+        Lag("unsubscribes_days_behind", "the unsubscribes log is as fresh as the other logs"),
     ),
     "attributed_orders": (
-        Kept("orders", "no orders have gone"),
-        Kept("revenue", "no revenue has gone, but what was refunded", least=0.9, enough=100 * ENOUGH),
-        Volume("orders_rows_of_last_day", "the orders log of the last day is as long as on other days", True),
-        Ratio("revenue", "orders", "orders bring in as much as before", factor=2, enough=20),
+        Total("orders", "the number of orders does not shrink"),
+        Total("revenue", "revenue does not shrink, except by refunds", min_share=0.9, enough=100 * ENOUGH),
+        Volume("orders_rows_of_last_day", "the orders log of the last day is as long as before", is_daily=True),
+        Ratio("revenue", "orders", "an order brings as much revenue as before", factor=2, enough=20),
         Ratio("orders", "clicks", "clicks lead to orders as often as before", factor=3),
-        Share("without_revenue", "orders", "orders have revenue as before", HIGH, margin=0.1, enough=20),
-        Lag("orders_days_behind", "the orders log comes as the others do"),
+        Share("without_revenue", "orders", "no more orders lack a revenue than before", HIGH, margin=0.1, enough=20),
+        Lag("orders_days_behind", "the orders log is as fresh as the other logs"),
     ),
     "suppressed_numbers": (
-        Kept("numbers", "no suppressed numbers have gone"),
+        Total("numbers", "the number of suppressed numbers does not shrink"),
         Share("numbers", "contacts", "no more numbers are suppressed than before", HIGH, margin=0.01),
     ),
     "campaigns": (
-        Kept("campaigns", "no campaigns have gone"),
-        Lag("campaigns_days_behind", "the campaigns log comes as the others do"),
+        Total("campaigns", "the number of campaigns does not shrink"),
+        Lag("campaigns_days_behind", "the campaigns log is as fresh as the other logs"),
     ),
-    "unconverted_orders": (Lag("exchange_rates_days_behind", "exchange rates come as the other logs do"),),
+    "unconverted_orders": (Lag("exchange_rates_days_behind", "the exchange rates log is as fresh as the other logs"),),
     "unmapped_receipts": (
-        Share("messages", "messages_sent", "no more receipts are unknown words than before", HIGH, margin=0.005),
+        Share("messages", "messages_sent", "no more receipts have unknown statuses than before", HIGH, margin=0.005),
     ),
     "unmatched_events": (
-        Share("receipts", "messages_sent", "receipts have their messages as before", HIGH, margin=0.02),
-        Share("clicks", "clicks_of_all", "clicks have their campaigns as before", HIGH, margin=0.02),
+        Share("receipts", "messages_sent", "no more receipts lack their message than before", HIGH, margin=0.02),
+        Share("clicks", "clicks_of_all", "no more clicks lack their campaign than before", HIGH, margin=0.02),
     ),
-    "campaign_clicks_hourly": (Kept("clicks", "no clicks have gone"),),
+    "campaign_clicks_hourly": (Total("clicks", "the number of clicks does not shrink"),),
 }
-"""What is compared of each mart. Each keeps quiet where there is too little to go by."""
-
-assert COMPARISONS.keys() == DBT_MARTS.keys()
+"""By mart, what is compared; a mart may have no entry. A comparison gives no range where there are too few values."""
 
 
-def compared(mart: str, candidate: BuildFigures, published: Sequence[BuildFigures]) -> list[Compared]:
-    """The figures of a candidate's mart beside those of earlier builds.
+def compare(mart: str, candidate: BuildMetrics, published: Sequence[BuildMetrics]) -> list[ComparedMetric]:
+    """The metrics of a candidate's mart beside those of earlier builds.
 
     Args:
-        published: builds that were published, in that order; the candidate may be one of them, and is left out.
+        published: published builds in the order of publication. If the candidate is one of them, it is left out.
     """
     others = [build for build in published if build.build_id != candidate.build_id]
     steps = list(_steps(mart, candidate, others))
     if not steps:
         return []
     *earlier_steps, step = steps
-    found = []
-    for comparison in (*COMPARISONS[mart], *_by_provider(mart, step.now)):
+    compared = []
+    for comparison in (*COMPARISONS.get(mart, ()), *_provider_comparisons(mart, step.current)):
         value = comparison.value(step)
         if value is None:
             continue
-        values = [(other.day, comparison.value(other)) for other in earlier_steps]
-        earlier = tuple((day, of_day) for day, of_day in values if of_day is not None)
-        least, most = _range(comparison, mart, step, earlier, others)
-        found.append(Compared(comparison.name, comparison.says, value, least, most, earlier))
-    return found
+        values = [(earlier.log_date, comparison.value(earlier)) for earlier in earlier_steps]
+        history = tuple((day, earlier_value) for day, earlier_value in values if earlier_value is not None)
+        lower, upper = _range(comparison, mart, step, history, others)
+        compared.append(ComparedMetric(comparison.name, comparison.description, value, lower, upper, history))
+    return compared
 
 
-def _by_provider(mart: str, figures: Mapping[str, float]) -> Iterator[Comparison]:
-    """A gateway whose receipts stop coming is named."""
-    for figure in figures if mart == "delivery_status" else ():
-        if figure.startswith(DECIDED_BY):
-            provider = figure.removeprefix(DECIDED_BY)
-            yield Ratio(figure, "contacts", f"receipts of provider {provider} come as before", factor=2.5)
+def _provider_comparisons(mart: str, metrics: Mapping[str, float]) -> Iterator[Comparison]:
+    """A comparison for each provider, so that a provider whose receipts stop is named."""
+    for metric in metrics if mart == "delivery_status" else ():
+        if metric.startswith(PROVIDER_PREFIX):
+            provider = metric.removeprefix(PROVIDER_PREFIX)
+            yield Ratio(metric, "contacts", f"provider {provider} sends as many receipts as before", factor=2.5)
 
 
-def _steps(mart: str, candidate: BuildFigures, published: Sequence[BuildFigures]) -> Iterator[_Step]:
-    """By log date, oldest first, the candidate last: its figures and those of the date before."""
-    if candidate.data_until is None or mart not in candidate.figures:
+def _steps(mart: str, candidate: BuildMetrics, published: Sequence[BuildMetrics]) -> Iterator[_Step]:
+    """The metrics by log date, oldest first, the candidate last, each with those of the log date before."""
+    if candidate.data_until is None or mart not in candidate.metrics:
         return
-    # One published later takes the place of one before it.
-    by_day = {
-        build.data_until: build.figures[mart]
+    # A build published later replaces an earlier one of the same log date.
+    by_date = {
+        build.data_until: build.metrics[mart]
         for build in published
-        if build.data_until is not None and build.data_until < candidate.data_until and mart in build.figures
+        if build.data_until is not None and build.data_until < candidate.data_until and mart in build.metrics
     }
-    days = sorted(by_day)[-RECENT - 1 :]
-    by_day[candidate.data_until] = candidate.figures[mart]
-    before = None
-    for day in [*days, candidate.data_until]:
-        yield _Step(day, by_day[day], before and by_day[before], (day - before).days if before else 1)
-        before = day
+    dates = [*sorted(by_date)[-RECENT - 1 :], candidate.data_until]
+    by_date[candidate.data_until] = candidate.metrics[mart]
+    yield _Step(dates[0], by_date[dates[0]], previous=None, days=1)
+    for previous, log_date in pairwise(dates):
+        yield _Step(log_date, by_date[log_date], by_date[previous], (log_date - previous).days)
 
 
 def _range(
-    comparison: Comparison,
-    mart: str,
-    step: _Step,
-    earlier: Sequence[tuple[date, float]],
-    published: Sequence[BuildFigures],
+    comparison: Comparison, mart: str, step: _Step, history: _History, published: Sequence[BuildMetrics]
 ) -> _Range:
-    if isinstance(comparison, Kept):
-        # What was published last can be told from the first build on, whatever its date.
-        last = published[-1].figures.get(mart, {}).get(comparison.figure) if published else None
-        return (last * comparison.least if last is not None and last >= comparison.enough else None), None
-    if len(earlier) < ENOUGH_BUILDS:
-        return None, None
-    if isinstance(comparison, Volume):
-        return comparison.range(earlier, step.day)
-    if isinstance(comparison, Share):
-        return comparison.range(earlier, step)
-    return comparison.range(earlier)
+    if isinstance(comparison, Total):
+        # One earlier build is enough, whatever its log date.
+        last = published[-1].metrics.get(mart, {}).get(comparison.metric) if published else None
+        return (last * comparison.min_share if last is not None and last >= comparison.enough else None), None
+    return comparison.range(step, history) if len(history) >= ENOUGH_BUILDS else (None, None)
 
 
-def _per(step: _Step, part: str, whole: str | None, enough: int) -> float | None:
-    if whole is None:
-        return step.now.get(part)
-    of_part, of_whole = step.added(part), step.added(whole)
-    if of_part is None or of_whole is None or of_whole < enough:
-        return None
-    return of_part / of_whole
-
-
-def _middle_and_spread(values: Sequence[float]) -> tuple[float, float]:
+def _middle_and_deviation(values: Sequence[float]) -> tuple[float, float]:
+    """The median, and the standard deviation that the median absolute deviation stands for."""
     middle = median(values)
-    return middle, _LIKE_A_DEVIATION * median(abs(value - middle) for value in values)
+    return middle, _DEVIATION_OF_MEDIAN_DEVIATION * median(abs(value - middle) for value in values)

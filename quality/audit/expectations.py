@@ -1,118 +1,106 @@
-"""Holds a candidate build to its Great Expectations suites: sums between marts block, volumes and shares warn, and so does
-what is unlike the builds before it.
+"""Runs the Great Expectations suites on a candidate: its metrics within their usual ranges, and beside earlier builds.
 
-Great Expectations has no datasource for DuckDB, and turns decimals into floats: it is given small pandas frames that
-DuckDB computed, through one context in memory that writes nothing and calls nobody.
+Great Expectations has no datasource for DuckDB. It gets the metrics of a mart as a pandas frame of one row, through one
+context in memory that writes no file and sends nothing.
 
-Not here: the queries (`quality.audit.invariant_frames`, `quality.audit.metrics`), what earlier builds make ordinary
-(`quality.audit.anomalies`), the expectations (`quality.audit.suites`), rules that a row keeps by itself
-(`quality.audit.contracts`).
+Not here: the metrics (`quality.audit.metrics`), ranges from earlier builds (`quality.audit.anomalies`), the expectations
+(`quality.audit.suites`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import duckdb
-import pandas as pd
 
-from models.build_metrics import BuildFigures, Figures
+from models.build_metrics import BuildMetrics, Metrics
 from models.check_results import CheckResult, Rule
 from models.marts import DBT_MARTS
-from quality.audit.anomalies import Compared, compared
-from quality.audit.formatting import MOST_NAMED, error_text, named, select_values, shown, some_of
-from quality.audit.invariant_frames import FRAMES, share_aggregates
-from quality.audit.metrics import BuildFacts, figures_of
+from quality.audit.anomalies import ComparedMetric, compare
+from quality.audit.formatting import error_text
+from quality.audit.metrics import BuildFacts, compute_metrics, create_aggregates
 
 if TYPE_CHECKING:
     from great_expectations.core import ExpectationSuite
     from great_expectations.core.expectation_validation_result import ExpectationValidationResult
-    from great_expectations.datasource.fluent import PandasDatasource
+    from great_expectations.datasource.fluent.pandas_datasource import PandasDatasource
 
-_INVARIANTS, _VOLUMES, _HISTORY = "invariants", "volumes", "history"
-_KINDS = (_INVARIANTS, _VOLUMES, _HISTORY)
-
-_NULLABLE = (pd.BooleanDtype, pd.Int8Dtype, pd.Int16Dtype, pd.Int32Dtype, pd.Int64Dtype, pd.Float64Dtype)
+_VOLUMES, _HISTORY = "volumes", "history"
 
 _NO_FACTS = BuildFacts()
 
 
 @dataclass(frozen=True)
-class Findings:
-    """What an audit found: results, the candidate's figures, and by mart those beside their history."""
+class ExpectationResults:
+    """What the suites gave: check results, the candidate's metrics, and by mart the metrics beside earlier builds."""
 
     results: list[CheckResult]
-    figures: Figures
-    compared: dict[str, list[Compared]]
+    metrics: Metrics
+    compared: dict[str, list[ComparedMetric]]
 
 
 def check_expectations(
     connection: duckdb.DuckDBPyConnection,
     schema: str,
     facts: BuildFacts = _NO_FACTS,
-    published: Sequence[BuildFigures] = (),
-) -> Findings:
-    """Three results per mart: `invariants_<mart>`, blocking, `volumes_<mart>` and `history_<mart>`, which only warn.
+    published: Sequence[BuildMetrics] = (),
+) -> ExpectationResults:
+    """Two results per mart, `volumes_<mart>` and `history_<mart>`. Both only warn. No error is raised: it is a result.
 
     Args:
-        connection: a connection that sees the candidate; it is left as it is.
-        schema: where the marts are, such as `candidate.marts`.
-        facts: what is known of the build besides its marts.
-        published: the figures of builds that were published, in that order.
+        connection: sees the candidate; it is left unchanged.
+        schema: the schema of the marts, such as `candidate.marts`.
+        facts: what the marts do not say of the build.
+        published: the metrics of published builds, in the order of publication.
     """
-    figures: dict[str, dict[str, float]] = {}
-    beside_history: dict[str, list[Compared]] = {}
+    metrics: dict[str, dict[str, float]] = {}
+    compared: dict[str, list[ComparedMetric]] = {}
+    rules: dict[str, dict[str, list[Rule]]] = {}
     try:
-        # Imported here, for it takes seconds: only an audit pays for it.
-        from quality.audit.suites import of_history, suites
+        # Imported here because it takes seconds: only an audit pays for it.
+        from quality.audit.suites import history_suite, volumes_suite
 
-        expected = suites()
-        source = _source()
-        # Its temporary tables go with it.
+        source = _datasource()
+        # The temporary tables go with the cursor.
         with connection.cursor() as cursor:
-            without = share_aggregates(cursor, schema, facts.data_until)
-            audit = _Audit(cursor, schema, source, without)
-            rules = {mart: {_INVARIANTS: audit.invariants(mart, expected[mart][0])} for mart in DBT_MARTS}
+            aggregate_errors = create_aggregates(cursor, schema, facts.data_until)
             for mart in DBT_MARTS:
                 try:
-                    row = figures_of(cursor, schema, mart, facts)
-                    figures[mart] = {name: value for name, value in row.items() if value is not None}
-                    candidate = BuildFigures(facts.build_id, facts.data_until, figures)
-                    beside_history[mart] = compared(mart, candidate, published)
-                    rules[mart] |= {
-                        _VOLUMES: audit.ordinary(mart, expected[mart][1], row),
-                        _HISTORY: audit.ordinary(
-                            mart,
-                            of_history(mart, beside_history[mart]),
-                            {figure.name: figure.value for figure in beside_history[mart]},
-                        ),
+                    row = compute_metrics(cursor, schema, mart, facts)
+                    metrics[mart] = {name: value for name, value in row.items() if value is not None}
+                    compared[mart] = compare(mart, BuildMetrics(facts.build_id, facts.data_until, metrics), published)
+                    values = {metric.name: metric.value for metric in compared[mart]}
+                    rules[mart] = {
+                        _VOLUMES: _validate(source, volumes_suite(mart), row),
+                        _HISTORY: _validate(source, history_suite(mart, compared[mart]), values),
                     }
-                # Whatever it is, this has not been checked.
+                # Any error means that this mart was not checked.
                 except Exception as error:
-                    unchecked = [_unchecked("; ".join([error_text(error), *without]))]
-                    rules[mart] |= {_VOLUMES: unchecked, _HISTORY: unchecked}
-    # Whatever it is, nothing has been checked.
+                    message = "; ".join([error_text(error), *aggregate_errors])
+                    rules[mart] = _not_checked(message)
+    # Any error means that nothing was checked.
     except Exception as error:
-        rules = {mart: {kind: [_unchecked(error_text(error))] for kind in _KINDS} for mart in DBT_MARTS}
+        rules = {mart: _not_checked(error_text(error)) for mart in DBT_MARTS}
     results = [
         CheckResult(
             f"{kind}_{mart}",
-            is_blocking=kind == _INVARIANTS,
-            passed=all(rule.passed for rule in rules[mart][kind]),
-            detail="\n".join(rule.found for rule in rules[mart][kind] if not rule.passed),
-            rules=tuple(rules[mart][kind]),
+            is_blocking=False,
+            passed=all(rule.passed for rule in mart_rules),
+            detail="\n".join(rule.message for rule in mart_rules if not rule.passed),
+            rules=tuple(mart_rules),
         )
         for mart in DBT_MARTS
-        for kind in _KINDS
+        for kind, mart_rules in rules[mart].items()
     ]
-    return Findings(results, figures, beside_history)
+    return ExpectationResults(results, metrics, compared)
 
 
-def _unchecked(why: str) -> Rule:
-    return Rule("everything that is expected of the mart", passed=False, found=f"could not be checked: {why}")
+def _not_checked(error: str) -> dict[str, list[Rule]]:
+    rule = Rule("the metrics are in their usual ranges", passed=False, message=f"could not be checked: {error}")
+    return {_VOLUMES: [rule], _HISTORY: [rule]}
 
 
-def _source() -> "PandasDatasource":
+def _datasource() -> "PandasDatasource":
     """A datasource in a context of its own: in memory, without analytics and progress bars, whatever is configured."""
     import great_expectations as gx
     from great_expectations.data_context.types.base import (
@@ -132,105 +120,51 @@ def _source() -> "PandasDatasource":
     return context.data_sources.add_pandas("candidate")
 
 
-class _Audit:
-    """The audit of one candidate."""
+def _validate(source: "PandasDatasource", suite: "ExpectationSuite", metrics: Mapping[str, float | None]) -> list[Rule]:
+    """One rule for each expectation of a suite on the metrics of a mart."""
+    import pandas as pd
 
-    def __init__(
-        self, cursor: duckdb.DuckDBPyConnection, schema: str, source: "PandasDatasource", without: Sequence[str]
-    ) -> None:
-        self._cursor = cursor
-        self._schema = schema
-        self._source = source
-        self._without = without
-
-    def invariants(self, mart: str, suite: "ExpectationSuite") -> list[Rule]:
-        """What must be true of a mart's frame, and how that came out."""
-        frame = FRAMES[mart]
-        try:
-            data = _without_nullable_types(self._cursor.execute(frame.sql.format(marts=self._schema)).df())
-            return [self._rule(mart, result, frame.names) for result in self._validated(suite, data, frame.names)]
-        # Whatever it is, this has not been checked.
-        except Exception as error:
-            return [_unchecked("; ".join([error_text(error), *self._without]))]
-
-    def ordinary(self, mart: str, suite: "ExpectationSuite", figures: Mapping[str, float | None]) -> list[Rule]:
-        """What a mart's figures ordinarily are, and how that came out."""
-        if not suite.expectations:
-            return []
-        # Missing numbers are NaN, which Great Expectations leaves out.
-        data = pd.DataFrame([figures], dtype="float64")
-        return [self._rule(mart, result, ()) for result in self._validated(suite, data, ())]
-
-    def _validated(
-        self, suite: "ExpectationSuite", data: pd.DataFrame, names: Sequence[str]
-    ) -> "Iterator[ExpectationValidationResult]":
-        asset = self._source.add_dataframe_asset(suite.name)
-        batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": data})
-        found = batch.validate(
-            suite,
-            result_format={
-                "result_format": "SUMMARY",
-                "partial_unexpected_count": MOST_NAMED,
-                "unexpected_index_column_names": list(names),
-            },
-        )
-        if len(found.results) != len(suite.expectations):
-            raise RuntimeError(f"{len(found.results)} of {len(suite.expectations)} expectations were looked at")
-        yield from found.results
-
-    def _rule(self, mart: str, result: "ExpectationValidationResult", names: Sequence[str]) -> Rule:
-        """An expectation and how it came out."""
-        found = result.result
-        rows = [] if result.success else found.get("partial_unexpected_index_list") or []
-        return Rule(
-            says=result.expectation_config.description,
-            passed=bool(result.success),
-            found="" if result.success else self._told(mart, result, names),
-            looked_at=found.get("element_count"),
-            failing=found.get("unexpected_count"),
-            keys=tuple({name: shown(name, row[name]) for name in names} for row in rows) if names else (),
-        )
-
-    def _told(self, mart: str, result: "ExpectationValidationResult", names: Sequence[str]) -> str:
-        """A failed expectation: what was expected, what was found, of which rows, and how to look at them."""
-        config, found = result.expectation_config, result.result
-        columns = [config.kwargs[name] for name in ("column", "column_A", "column_B") if name in config.kwargs]
-        expectation = f"{config.type}({', '.join(columns)})"
-        if "unexpected_count" not in found:
-            return f"{config.description}: {expectation} could not be checked: {_raised(result.exception_info)}"
-        if not names:
-            value = shown(columns[0], found["partial_unexpected_list"][0])
-            return f"not so: {config.description}: {columns[0]} is {value}, {_range(config.kwargs)} ({expectation})"
-        failing = found["unexpected_count"]
-        # That what should hold does not is no more than is known already.
-        telling = [column for column in columns if config.kwargs.get("value_set") != [True]]
-        rows = [_in_order(row, [*names, *telling]) for row in found["partial_unexpected_index_list"]]
-        values = [str(row[names[0]]) for row in rows if not pd.isna(row[names[0]])]
-        look = select_values(self._schema, mart, names[0], values) if values else ""
-        return (
-            f"not so: {config.description}: {failing} of {found['element_count']} by {', '.join(names)} "
-            f"({expectation}); {some_of(failing, len(rows))}{named(rows)}" + (f"; look: {look}" if look else "")
-        )
+    if not suite.expectations:
+        return []
+    # A missing number is NaN, which Great Expectations leaves out.
+    data = pd.DataFrame([metrics], dtype="float64")
+    asset = source.add_dataframe_asset(suite.name)
+    batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": data})
+    validation = batch.validate(suite, result_format="SUMMARY")
+    if len(validation.results) != len(suite.expectations):
+        raise RuntimeError(f"{len(validation.results)} of {len(suite.expectations)} expectations gave a result")
+    return [_rule(result) for result in validation.results]
 
 
-def _without_nullable_types(frame: pd.DataFrame) -> pd.DataFrame:
-    """Great Expectations stumbles over pandas' own missing value: missing numbers are NaN instead."""
-    nullable = [name for name, dtype in frame.dtypes.items() if isinstance(dtype, _NULLABLE)]
-    return frame.astype(dict.fromkeys(nullable, "float64"))
+def _rule(result: "ExpectationValidationResult") -> Rule:
+    config = result.expectation_config
+    assert config is not None  # always set on results of a suite
+    return Rule(
+        description=config.description or config.type,
+        passed=bool(result.success),
+        message="" if result.success else _failure(result, config.description or config.type, config.kwargs),
+        checked_rows=result.result.get("element_count"),
+        failing_rows=result.result.get("unexpected_count"),
+    )
 
 
-def _in_order(row: dict[str, Any], columns: Sequence[str]) -> dict[str, Any]:
-    return {column: row[column] for column in dict.fromkeys(columns)}
+def _failure(result: "ExpectationValidationResult", description: str, kwargs: Mapping[str, Any]) -> str:
+    metric = kwargs["column"]
+    if "unexpected_count" not in result.result:
+        return f"{description}: {metric} could not be checked: {_exception_text(result.exception_info)}"
+    value = result.result["partial_unexpected_list"][0]
+    return (
+        f"not met: {description}: {metric} is {value:.12g}, {_range(kwargs.get('min_value'), kwargs.get('max_value'))}"
+    )
 
 
-def _range(kwargs: dict[str, Any]) -> str:
-    least, most = kwargs.get("min_value"), kwargs.get("max_value")
-    if least is None:
-        return f"ordinarily at most {most:g}"
-    return f"ordinarily at least {least:g}" + ("" if most is None else f" and at most {most:g}")
+def _range(lower: float | None, upper: float | None) -> str:
+    if lower is None:
+        return f"usually at most {upper:g}"
+    return f"usually at least {lower:g}" + ("" if upper is None else f" and at most {upper:g}")
 
 
-def _raised(info: dict[str, Any]) -> str:
-    """The message of what was raised: told once, or by metric."""
-    told = [info] if "exception_message" in info else list(info.values())
-    return "; ".join(dict.fromkeys(error_text(str(each["exception_message"])) for each in told))
+def _exception_text(info: Mapping[str, Any]) -> str:
+    """The message of an exception: `info` holds it directly, or by metric of Great Expectations."""
+    exceptions = [info] if "exception_message" in info else list(info.values())
+    return "; ".join(dict.fromkeys(error_text(str(each["exception_message"])) for each in exceptions))

@@ -1,11 +1,10 @@
-"""The figures of a build: one row per mart, of volumes and shares that tell an ordinary night from an incident.
+"""Computes the metrics of a build: by mart, volumes and shares that tell an ordinary build from an incident.
 
-A share of few is noise: it is null, and warns of nothing, unless there are enough to take it of. A row says nothing of
-any contact, and is kept with its build for later ones to be held against. What no mart holds, how fresh the logs are and
-how long those of the last day, comes with them from the facts that the caller has of the build.
+No metric is about a single contact. The ledger keeps the metrics of each build, and later builds are compared with them.
+How fresh the logs are comes from facts that the caller passes: no mart holds it.
 
-Not here: which figures are in order (`quality.audit.suites`, `quality.audit.anomalies`), invariants
-(`quality.audit.invariant_frames`).
+Not here: the SQL (`quality.audit.metrics_sql`), the ranges that metrics are expected in (`quality.audit.suites`,
+`quality.audit.anomalies`).
 """
 
 import math
@@ -16,31 +15,16 @@ from datetime import date, datetime
 import duckdb
 
 from models.enums import Log
-from quality.audit.formatting import shown
+from quality.audit.formatting import error_text, format_value
+from quality.audit.metrics_sql import AGGREGATES, METRICS, PROVIDERS
 
-ENOUGH = 100
-"""Messages, contacts, clicks, orders or events: of fewer, no share is taken."""
-
-ENOUGH_CAMPAIGNS = 20
-
-MOST_PROVIDERS = 20
-
-DECIDED_BY = "contacts decided by "
-"""How figures of one provider are called, before its name."""
-
-PROVIDERS = f"""
-    select lower(provider), sum(contacts)
-    from audited_receipts
-    group by 1
-    order by 2 desc, 1
-    limit {MOST_PROVIDERS}
-"""
-"""The providers whose receipts decided where most contacts stand, and of how many."""
+PROVIDER_PREFIX = "contacts decided by "
+"""The metric of a provider is called by this and the provider's name."""
 
 
 @dataclass(frozen=True)
 class LogFacts:
-    """What the lake holds of a log: the latest log date with a row, and the rows of the build's latest log date."""
+    """What the lake holds of a log: its latest log date with a row, and its rows of the build's latest log date."""
 
     latest: date | None
     rows_of_last_day: int
@@ -48,7 +32,7 @@ class LogFacts:
 
 @dataclass(frozen=True)
 class BuildFacts:
-    """What is known of a candidate besides its marts. `audited_at` is UTC."""
+    """What the marts do not say of a build. `data_until` is its latest log date; `audited_at` is UTC."""
 
     build_id: str = "candidate"
     data_until: date | None = None
@@ -56,7 +40,7 @@ class BuildFacts:
     logs: Mapping[Log, LogFacts] = field(default_factory=dict)
 
 
-LOGS = {
+LOGS_OF_MART = {
     "campaign_metrics": (Log.SENDS, Log.CLICKS),
     "delivery_status": (Log.RECEIPTS,),
     "attributed_unsubscribes": (Log.UNSUBSCRIBES,),
@@ -64,314 +48,64 @@ LOGS = {
     "campaigns": (Log.CAMPAIGNS,),
     "unconverted_orders": (Log.EXCHANGE_RATES,),
 }
-"""The logs that are told of with a mart."""
+"""By mart, the logs whose freshness is reported with it."""
 
 
-def of_facts(mart: str, facts: BuildFacts) -> dict[str, float]:
-    """The figures of a mart that come from no mart."""
-    figures: dict[str, float] = {}
-    if facts.data_until is None:
-        return figures
-    if mart == "campaign_metrics" and facts.audited_at is not None:
-        figures["days_behind"] = (facts.audited_at.date() - facts.data_until).days
-    for log in LOGS.get(mart, ()):
-        of_log = facts.logs.get(log)
-        if of_log is not None and of_log.latest is not None:
-            figures[f"{log}_days_behind"] = (facts.data_until - of_log.latest).days
-            figures[f"{log}_rows_of_last_day"] = of_log.rows_of_last_day
-    return figures
+def create_aggregates(cursor: duckdb.DuckDBPyConnection, schema: str, data_until: date | None) -> list[str]:
+    """Creates the temporary tables that the metric queries read.
+
+    Args:
+        cursor: sees the marts; the tables go when it is closed.
+        schema: the schema of the marts, such as `candidate.marts`.
+        data_until: the build's latest log date.
+
+    Returns:
+        One message for each table that could not be created. Queries that need the table fail.
+    """
+    errors = []
+    cursor.execute("create temporary table audited_build (data_until date)")
+    cursor.execute("insert into audited_build values (?)", [data_until])
+    for name, query in AGGREGATES.items():
+        try:
+            cursor.execute(f"create temporary table {name} as {query.format(marts=schema)}")
+        except duckdb.Error as error:
+            errors.append(f"{name}: {error_text(error)}")
+    return errors
 
 
-def _share(part: str, whole: str, enough: int = ENOUGH) -> str:
-    return f"case when {whole} >= {enough} then cast({part} as double) / {whole} end"
+def compute_metrics(
+    cursor: duckdb.DuckDBPyConnection, schema: str, mart: str, facts: BuildFacts
+) -> dict[str, float | None]:
+    """The metrics of a mart by name; null where there is too little to take a share of.
 
+    Args:
+        cursor: the cursor on which `create_aggregates` ran.
 
-FIGURES = {
-    "campaign_metrics": f"""
-        with metrics as (
-            select
-                count(*) as campaigns,
-                count(*) filter (where campaign_name is null) as unnamed,
-                count(*) filter (where click_to_delivered_rate > 1) as clicked_beyond_delivered,
-                count(*) filter (where conversion_rate > 1) as converting_beyond_1,
-                coalesce(sum(total_sent), 0) as messages,
-                coalesce(sum(total_delivered), 0) as delivered,
-                coalesce(sum(total_segments), 0) as segments,
-                coalesce(sum(unique_clickers), 0) as clickers,
-                coalesce(sum(direct_orders), 0) as direct_orders,
-                coalesce(sum(total_clicks), 0) as clicks,
-                max(last_sent_at) as last_sent_at
-            from {{marts}}.campaign_metrics
-        ),
-        lately as (
-            select count(*) as campaigns, count(*) filter (where campaign_name is null) as unnamed
-            from {{marts}}.campaign_metrics
-            cross join audited_moment
-            where last_sent_at between until - interval 7 days and until
-        )
-        select
-            metrics.campaigns,
-            messages as messages_sent,
-            metrics.clicks,
-            datediff('day', last_sent_at, data_until) as last_sent_days_behind,
-            {_share("metrics.unnamed", "metrics.campaigns", ENOUGH_CAMPAIGNS)} as unnamed_campaigns_share,
-            {_share("lately.unnamed", "lately.campaigns", ENOUGH_CAMPAIGNS)} as unnamed_campaigns_lately_share,
-            {_share("clicked_beyond_delivered", "metrics.campaigns", ENOUGH_CAMPAIGNS)}
-                as campaigns_clicked_beyond_delivered_share,
-            {_share("converting_beyond_1", "metrics.campaigns", ENOUGH_CAMPAIGNS)}
-                as campaigns_converting_beyond_1_share,
-            {_share("delivered", "messages")} as delivered_share,
-            {_share("segments", "messages")} as segments_per_message,
-            {_share("clickers", "delivered")} as clickers_per_delivered,
-            {_share("direct_orders", "clickers")} as direct_orders_per_clicker
-        from metrics
-        cross join lately
-        cross join audited_moment
-    """,
-    "campaign_overview": f"""
-        with overview as (
-            select
-                coalesce(sum(unique_sends), 0) as contacts,
-                sum(soft_bounces) as soft_bounces,
-                sum(hard_bounces) as hard_bounces,
-                sum(deleted) as deleted,
-                sum(unsubscribes) as unsubscribes
-            from {{marts}}.campaign_overview
-        )
-        select
-            contacts,
-            hard_bounces,
-            unsubscribes,
-            {_share("soft_bounces", "contacts")} as soft_bounce_share,
-            {_share("hard_bounces", "contacts")} as hard_bounce_share,
-            {_share("deleted", "contacts")} as deleted_share,
-            {_share("unsubscribes", "contacts")} as unsubscribe_share
-        from overview
-    """,
-    "delivery_status": f"""
-        with statuses as (
-            select
-                coalesce(sum(contacts), 0) as contacts,
-                sum(messages) as messages,
-                coalesce(sum(settled), 0) as settled,
-                sum(settled) filter (where delivery_status = 'pending') as settled_pending,
-                sum(settled_without_receipt) as settled_without_receipt,
-                coalesce(sum(settled_lately), 0) as settled_lately,
-                sum(settled_lately) filter (where delivery_status = 'pending') as settled_lately_pending,
-                sum(settled_lately) filter (where delivery_status = 'soft_bounce') as settled_lately_expired,
-                coalesce(sum(sent_lately), 0) as sent_lately,
-                sum(sent_lately) filter (where delivery_status = 'delivered') as sent_lately_delivered
-            from audited_statuses
-        )
-        select
-            contacts,
-            {_share("messages", "contacts")} as messages_per_contact,
-            {_share("coalesce(settled_pending, 0)", "settled")} as pending_after_three_days_share,
-            {_share("settled_without_receipt", "settled")} as without_receipt_after_three_days_share,
-            settled_lately,
-            sent_lately,
-            {_share("coalesce(settled_lately_pending, 0)", "settled_lately")} as pending_after_three_days_lately_share,
-            {_share("coalesce(settled_lately_expired, 0)", "settled_lately")}
-                as expired_after_three_days_lately_share,
-            {_share("coalesce(sent_lately_delivered, 0)", "sent_lately")} as delivered_lately_share
-        from statuses
-    """,
-    "skip_reasons": f"""
-        with skipped as (
-            select
-                count(*) as messages,
-                count(*) filter (where skip_reason = 'FailedHypersonalization') as failed
-            from {{marts}}.skip_reasons
-        ),
-        metrics as (
-            select
-                count(*) as campaigns,
-                count(*) filter (where total_sent = 0) as campaigns_skipped,
-                coalesce(sum(total_sent), 0) as sent
-            from {{marts}}.campaign_metrics
-        )
-        select
-            skipped.messages as skipped_messages,
-            skipped.messages + sent as messages,
-            {_share("skipped.messages", "(skipped.messages + sent)")} as skipped_share,
-            {_share("failed", "(skipped.messages + sent)")} as failed_hypersonalization_share,
-            {_share("campaigns_skipped", "campaigns", ENOUGH_CAMPAIGNS)} as campaigns_wholly_skipped_share
-        from skipped
-        cross join metrics
-    """,
-    "attributed_unsubscribes": f"""
-        with unsubscribes as (
-            select
-                count(*) as unsubscribes,
-                count(*) filter (where campaign_id is null) as unattributed,
-                count(*) filter (where source is null) as without_source
-            from {{marts}}.attributed_unsubscribes
-        )
-        select
-            unsubscribes,
-            {_share("unattributed", "unsubscribes")} as unattributed_share,
-            {_share("without_source", "unsubscribes")} as without_source_share
-        from unsubscribes
-    """,
-    # A wrong exchange rate shows as two very different ones in a currency; small amounts are mostly rounding.
-    "attributed_orders": f"""
-        with orders as (
-            select
-                count(*) filter (where attribution = 'direct') as direct,
-                count(*) filter (where attribution = 'assisted') as assisted,
-                count(*) filter (where attribution = 'direct' and total > 0) as paid,
-                count(*) filter (where attribution = 'direct' and total > 0 and refunded_amount = total) as refunded,
-                count(*) filter (where attribution = 'direct' and metrics.campaign_id is null) as never_sent,
-                count(*) filter (where attribution = 'direct' and attributed.revenue is null) as without_revenue,
-                coalesce(sum(attributed.revenue) filter (where attribution = 'direct'), 0) as revenue
-            from {{marts}}.attributed_orders as attributed
-            left join {{marts}}.campaign_metrics as metrics using (campaign_id)
-        ),
-        rates as (
-            select currency, cast(revenue as double) / cast(total - refunded_amount as double) as rate
-            from {{marts}}.attributed_orders
-            where attribution = 'direct' and total - refunded_amount >= 10 and revenue >= 10
-        ),
-        spreads as (
-            select max(spread) as widest
-            from (select max(rate) / min(rate) as spread from rates group by currency)
-        ),
-        clicks as (
-            select coalesce(sum(total_clicks), 0) as clicks from {{marts}}.campaign_metrics
-        )
-        select
-            direct as orders,
-            revenue,
-            without_revenue,
-            clicks,
-            {_share("assisted", "direct")} as assists_per_order,
-            {_share("refunded", "paid")} as refunded_in_full_share,
-            {_share("never_sent", "direct")} as campaign_never_sent_share,
-            widest as widest_spread_of_a_currency
-        from orders
-        cross join spreads
-        cross join clicks
-    """,
-    "suppressed_numbers": f"""
-        with suppressed as (
-            select count(*) as numbers from {{marts}}.suppressed_numbers
-        ),
-        overview as (
-            select coalesce(sum(hard_bounces), 0) as hard_bounces, coalesce(sum(unique_sends), 0) as contacts
-            from {{marts}}.campaign_overview
-        )
-        select
-            numbers,
-            contacts,
-            {_share("numbers", "contacts")} as suppressed_per_contact,
-            {_share("numbers", "hard_bounces")} as suppressed_per_hard_bounce
-        from suppressed
-        cross join overview
-    """,
-    "campaigns": f"""
-        with campaigns as (
-            select
-                count(*) as campaigns,
-                count(*) filter (where trim(coalesce(body, '')) = '' and media_url is null) as empty,
-                count(*) filter (where campaign_type = 'MMS') as mms,
-                count(*) filter (where campaign_type = 'MMS' and media_url is null) as mms_without_picture,
-                count(distinct campaign_name) as names
-            from {{marts}}.campaigns
-        )
-        select
-            campaigns,
-            {_share("empty", "campaigns", ENOUGH_CAMPAIGNS)} as without_content_share,
-            {_share("mms_without_picture", "mms", ENOUGH_CAMPAIGNS)} as mms_without_picture_share,
-            {_share("names", "campaigns", ENOUGH_CAMPAIGNS)} as names_per_campaign
-        from campaigns
-    """,
-    "unconverted_orders": f"""
-        with unconverted as (
-            select count(*) as orders, count(distinct currency) as currencies from {{marts}}.unconverted_orders
-        ),
-        attributed as (
-            select count(*) as orders, count(*) filter (where revenue is null) as without_revenue
-            from {{marts}}.attributed_orders
-            where attribution = 'direct'
-        )
-        select
-            unconverted.orders,
-            unconverted.currencies,
-            {_share("attributed.without_revenue", "attributed.orders")} as of_attributed_orders_share
-        from unconverted
-        cross join attributed
-    """,
-    "unmapped_receipts": f"""
-        with unmapped as (
-            select
-                count(*) as kinds,
-                coalesce(sum(receipts), 0) as receipts,
-                coalesce(sum(messages), 0) as messages
-            from {{marts}}.unmapped_receipts
-        ),
-        metrics as (
-            select coalesce(sum(total_sent), 0) as sent from {{marts}}.campaign_metrics
-        )
-        select
-            kinds,
-            receipts,
-            messages,
-            sent as messages_sent,
-            {_share("messages", "sent")} as messages_share
-        from unmapped
-        cross join metrics
-    """,
-    "unmatched_events": f"""
-        with events as (
-            select
-                count(*) as kinds,
-                coalesce(sum(events) filter (where log = 'receipts'), 0) as receipts,
-                coalesce(sum(events) filter (where log = 'clicks'), 0) as clicks,
-                coalesce(sum(events) filter (where log = 'unsubscribes'), 0) as unsubscribes
-            from {{marts}}.unmatched_events
-        ),
-        metrics as (
-            select
-                coalesce(sum(total_sent), 0) as sent,
-                coalesce(sum(total_clicks) filter (where total_sent > 0), 0) as clicks
-            from {{marts}}.campaign_metrics
-        ),
-        attributed as (
-            select count(*) as unsubscribes from {{marts}}.attributed_unsubscribes
-        )
-        select
-            events.kinds,
-            events.receipts,
-            events.clicks,
-            events.clicks + metrics.clicks as clicks_of_all,
-            metrics.sent as messages_sent,
-            {_share("events.receipts", "metrics.sent")} as receipts_per_message,
-            {_share("events.clicks", "(events.clicks + metrics.clicks)")} as clicks_share,
-            {_share("events.unsubscribes", "attributed.unsubscribes")} as unsubscribes_share
-        from events
-        cross join metrics
-        cross join attributed
-    """,
-    "campaign_clicks_hourly": f"""
-        with hours as (
-            select coalesce(sum(clicks), 0) as clicks, max(clicks) as clicks_of_busiest_hour
-            from {{marts}}.campaign_clicks_hourly
-        )
-        select clicks, {_share("clicks_of_busiest_hour", "clicks")} as busiest_hour_share
-        from hours
-    """,
-}
-"""The query of each mart's figures, over `{marts}`: one row."""
-
-
-def figures_of(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str, facts: BuildFacts) -> dict[str, float | None]:
-    """The figures of a mart, by name. The tables of `quality.audit.invariant_frames.share_aggregates` must be there."""
-    found = cursor.execute(FIGURES[mart].format(marts=schema))
-    names = [column[0] for column in found.description]
-    figures = dict(zip(names, found.fetchone(), strict=True)) | of_facts(mart, facts)
+    Raises:
+        duckdb.Error: the mart, a column of it or an aggregate is missing.
+    """
+    metrics: dict[str, float | None] = {**freshness_metrics(mart, facts)}
+    if mart in METRICS:
+        (row,) = cursor.execute(METRICS[mart].format(marts=schema)).fetchall()
+        metrics |= zip((column[0] for column in cursor.description or ()), row, strict=True)
     if mart == "delivery_status":
         providers = cursor.execute(PROVIDERS).fetchall()
-        figures |= {f"{DECIDED_BY}{shown('provider', provider)}": contacts for provider, contacts in providers}
+        metrics |= {f"{PROVIDER_PREFIX}{format_value('provider', name)}": contacts for name, contacts in providers}
     return {
-        name: None if value is None or not math.isfinite(value) else float(value) for name, value in figures.items()
+        name: None if value is None or not math.isfinite(value) else float(value) for name, value in metrics.items()
     }
+
+
+def freshness_metrics(mart: str, facts: BuildFacts) -> dict[str, float]:
+    """Of a mart's logs: days behind, and rows of the build's latest log date. Empty for a build without a log date."""
+    metrics: dict[str, float] = {}
+    if facts.data_until is None:
+        return metrics
+    if mart == "campaign_metrics" and facts.audited_at is not None:
+        metrics["days_behind"] = (facts.audited_at.date() - facts.data_until).days
+    for log in LOGS_OF_MART.get(mart, ()):
+        log_facts = facts.logs.get(log)
+        if log_facts is not None and log_facts.latest is not None:
+            metrics[f"{log}_days_behind"] = (facts.data_until - log_facts.latest).days
+            metrics[f"{log}_rows_of_last_day"] = log_facts.rows_of_last_day
+    return metrics

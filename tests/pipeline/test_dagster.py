@@ -101,7 +101,7 @@ def test_checks_and_row_counts_are_recorded(refreshed_small: RefreshedWarehouse,
     keys = [
         dg.AssetCheckKey(dg.AssetKey(["audit", "candidate_audit"]), f"{kind}_{mart}")
         for mart in DBT_MARTS
-        for kind in ("contract", "invariants", "volumes", "history")
+        for kind in ("contract", "volumes", "history")
     ]
     records = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
     assert len(records) == len(keys) == 44
@@ -130,14 +130,14 @@ def test_the_audit_tells_counts_and_where_its_page_is(
     key = dg.AssetCheckKey(audit, "contract_delivery_status")
     (record,) = instance.event_log_storage.get_latest_asset_check_execution_by_key([key]).values()
     metadata = record.event.asset_check_evaluation.metadata
-    assert (metadata["rows_looked_at"].value, metadata["rows_failing"].value) == (32, 0)
+    assert (metadata["checked_rows"].value, metadata["failing_rows"].value) == (32, 0)
     failed = CheckResult(
         key.name, True, False, "not so", (Rule("sums agree", False, "not so", 9, 2, ({"campaign_id": "c1"},)),)
     )
     told = check_of(key, failed).metadata
-    assert (told["rows_looked_at"].value, told["rows_failing"].value) == (9, 2)
+    assert (told["checked_rows"].value, told["failing_rows"].value) == (9, 2)
     assert told["failed_rules"].value == [
-        {"expected": "sums agree", "rows_looked_at": 9, "rows_failing": 2, "keys": [{"campaign_id": "c1"}]}
+        {"expected": "sums agree", "checked_rows": 9, "failing_rows": 2, "keys": [{"campaign_id": "c1"}]}
     ]
 
 

@@ -1,4 +1,4 @@
-"""Three weeks of the sample, night by night: ordinary nights hardly ever warn, and an incident in the same logs does.
+"""Three weeks of the sample, night by night: ordinary nights hardly ever warn; an incident in the same logs does.
 
 The marts of each night are those of the hand-written script (`benchmarks`), which takes a fraction of a dbt build.
 """
@@ -13,12 +13,11 @@ import duckdb
 import pytest
 
 from benchmarks import baseline
-from models.build_metrics import BuildFigures
+from models.build_metrics import BuildMetrics
 from models.enums import Log
 from models.marts import DBT_MARTS
-from quality.audit.anomalies import compared
-from quality.audit.invariant_frames import share_aggregates
-from quality.audit.metrics import BuildFacts, LogFacts, figures_of
+from quality.audit.anomalies import compare
+from quality.audit.metrics import BuildFacts, LogFacts, compute_metrics, create_aggregates
 from sample_data import FIRST_LOG_DATE, write_sample
 from tests.running import environment, environment_of
 from warehouse.config.settings import Settings, load_settings
@@ -29,24 +28,24 @@ SCHEMA = "candidate.marts"
 
 @dataclass
 class Nights:
-    """A landing zone admitted at once, whose log dates come to be built on one after the other."""
+    """A landing zone that was loaded at once, and whose log dates are then built one after the other."""
 
     folder: Path
     settings: Settings
-    published: list[BuildFigures] = field(default_factory=list)
+    published: list[BuildMetrics] = field(default_factory=list)
 
     def day(self, night: int) -> date:
         return FIRST_LOG_DATE + timedelta(days=night)
 
-    def let_come(self, night: int) -> None:
+    def add_log_date(self, night: int) -> None:
         for log in Log:
             of_day = self.folder / "waiting" / "lake" / log / f"log_date={self.day(night)}"
             to = self.folder / "admitted" / "lake" / log
             to.mkdir(parents=True, exist_ok=True)
             shutil.move(of_day, to / of_day.name)
 
-    def build(self, night: int) -> BuildFigures:
-        """The figures of a build of all that has come."""
+    def build(self, night: int) -> BuildMetrics:
+        """The metrics of a build of every log date so far."""
         day = self.day(night)
         baseline.build(self.settings, self.folder / "admitted")
         with duckdb.connect(config={"threads": 1}) as connection:
@@ -60,24 +59,23 @@ class Nights:
             audited_at = datetime.combine(day + timedelta(days=1), time(3, 30))
             facts = BuildFacts(f"build-{night}", day, audited_at, logs)
             connection.execute(f"attach '{self.folder}/admitted/{baseline.MARTS}' as candidate (read_only)")
-            assert share_aggregates(connection, SCHEMA, day) == []
-            figures = {
+            assert create_aggregates(connection, SCHEMA, day) == []
+            metrics = {
                 mart: {
                     name: value
-                    for name, value in figures_of(connection, SCHEMA, mart, facts).items()
+                    for name, value in compute_metrics(connection, SCHEMA, mart, facts).items()
                     if value is not None
                 }
                 for mart in DBT_MARTS
             }
-        return BuildFigures(facts.build_id, day, figures)
+        return BuildMetrics(facts.build_id, day, metrics)
 
-    def warnings(self, build: BuildFigures) -> set[str]:
+    def warnings(self, build: BuildMetrics) -> set[str]:
         return {
-            f"{mart}: {figure.name}"
+            f"{mart}: {metric.name}"
             for mart in DBT_MARTS
-            for figure in compared(mart, build, self.published)
-            if (figure.least is not None and figure.value < figure.least)
-            or (figure.most is not None and figure.value > figure.most)
+            for metric in compare(mart, build, self.published)
+            if not metric.is_in_range
         }
 
 
@@ -96,21 +94,21 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
 def test_ordinary_nights_hardly_ever_warn_and_an_incident_does(nights: Nights) -> None:
     warned = {}
     for night in range(NIGHTS):
-        nights.let_come(night)
+        nights.add_log_date(night)
         build = nights.build(night)
         if found := nights.warnings(build):
             warned[night] = found
         nights.published.append(build)
     assert len(warned) <= 1, warned
-    judged = [
-        figure
+    with_range = [
+        metric
         for mart in DBT_MARTS
-        for figure in compared(mart, nights.published[-1], nights.published[:-1])
-        if figure.has_norm
+        for metric in compare(mart, nights.published[-1], nights.published[:-1])
+        if metric.has_range
     ]
-    assert len(judged) > 30
+    assert len(with_range) > 30
 
-    nights.let_come(NIGHTS)
+    nights.add_log_date(NIGHTS)
     sends = nights.folder / "admitted" / "lake" / "sends" / f"log_date={nights.day(NIGHTS)}" / "rows.parquet"
     whole = nights.warnings(nights.build(NIGHTS))
     with duckdb.connect() as connection:

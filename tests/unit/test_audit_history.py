@@ -1,4 +1,4 @@
-"""Figures against those of earlier builds: an incident warns and is named, ordinary nights and short histories do not."""
+"""Metrics beside earlier builds: an incident warns and is named; ordinary nights and short histories do not."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -6,13 +6,23 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from models.build_metrics import BuildFigures
+from models.build_metrics import BuildMetrics
 from models.enums import Log
 from models.marts import DBT_MARTS
 from quality.audit import anomalies
-from quality.audit.anomalies import COMPARISONS, ENOUGH_BUILDS, Compared, Kept, Lag, Ratio, Share, Volume, compared
-from quality.audit.expectations import Findings, check_expectations
-from quality.audit.metrics import BuildFacts, LogFacts, of_facts
+from quality.audit.anomalies import (
+    COMPARISONS,
+    ENOUGH_BUILDS,
+    ComparedMetric,
+    Lag,
+    Ratio,
+    Share,
+    Total,
+    Volume,
+    compare,
+)
+from quality.audit.expectations import ExpectationResults, check_expectations
+from quality.audit.metrics import BuildFacts, LogFacts, freshness_metrics
 from tests.unit.valid_marts import SCHEMA, candidate, valid_marts
 
 FIRST = date(2026, 1, 5)
@@ -32,9 +42,9 @@ A_NIGHT = {
     "unmatched_events": {"receipts": 5, "messages_sent": 10_000, "clicks": 1, "clicks_of_all": 400},
     "campaign_clicks_hourly": {"clicks": 400},
 }
-"""What an ordinary night adds, by mart."""
+"""By mart, what an ordinary night adds to its metrics."""
 
-OF_LAST_DAYS = {
+RECENT_METRICS = {
     "campaign_metrics": {
         "sends_rows_of_last_day": 10_200,
         "clicks_rows_of_last_day": 410,
@@ -58,36 +68,35 @@ OF_LAST_DAYS = {
     "campaigns": {"campaigns_days_behind": 0},
     "unconverted_orders": {"exchange_rates_days_behind": 0},
 }
-"""Figures of the last day or days, as they ordinarily are."""
+"""By mart, usual values of the metrics of the last day or days."""
 
 
-def build(night: int, **changes: Mapping[str, float]) -> BuildFigures:
-    """An ordinary build of a night, a little different each; changes are by mart, on top of its figures."""
+def build(night: int, **changes: Mapping[str, float]) -> BuildMetrics:
+    """The build of an ordinary night, each a little different. `changes` replace metrics, by mart."""
     wave = 1 + 0.03 * (night % 3 - 1)
-    figures = {}
+    metrics = {}
     for mart in DBT_MARTS:
         added = {name: float(round(value * (night + 20 + wave))) for name, value in A_NIGHT[mart].items()}
-        figures[mart] = added | OF_LAST_DAYS.get(mart, {}) | changes.get(mart, {})
-    return BuildFigures(f"build-{night}", FIRST + timedelta(days=night), figures)
+        metrics[mart] = added | RECENT_METRICS.get(mart, {}) | changes.get(mart, {})
+    return BuildMetrics(f"build-{night}", FIRST + timedelta(days=night), metrics)
 
 
-def published(nights: int = NIGHTS) -> list[BuildFigures]:
+def published(nights: int = NIGHTS) -> list[BuildMetrics]:
     return [build(night) for night in range(nights)]
 
 
-def out_of_range(of_build: BuildFigures, earlier: list[BuildFigures]) -> dict[str, Compared]:
+def out_of_range(candidate_build: BuildMetrics, earlier: list[BuildMetrics]) -> dict[str, ComparedMetric]:
     found = {}
     for mart in DBT_MARTS:
-        for figure in compared(mart, of_build, earlier):
-            too_low = figure.least is not None and figure.value < figure.least
-            if too_low or (figure.most is not None and figure.value > figure.most):
-                found[f"{mart}: {figure.name}"] = figure
+        for metric in compare(mart, candidate_build, earlier):
+            if not metric.is_in_range:
+                found[f"{mart}: {metric.name}"] = metric
     return found
 
 
-def total(mart: str, figure: str, added: float) -> dict[str, dict[str, float]]:
-    """What a figure comes to if the last night added this."""
-    return {mart: {figure: build(NIGHTS - 1).figures[mart][figure] + added}}
+def total(mart: str, metric: str, added: float) -> dict[str, dict[str, float]]:
+    """The value of a metric if the last night added this."""
+    return {mart: {metric: build(NIGHTS - 1).metrics[mart][metric] + added}}
 
 
 INCIDENTS = {
@@ -126,7 +135,7 @@ INCIDENTS = {
         {"unmapped_receipts: messages_added_per_messages_sent_added"},
     ),
     "rows of a campaign are gone": (
-        {"campaign_metrics": {"messages_sent": build(NIGHTS - 1).figures["campaign_metrics"]["messages_sent"] * 0.9}},
+        {"campaign_metrics": {"messages_sent": build(NIGHTS - 1).metrics["campaign_metrics"]["messages_sent"] * 0.9}},
         {"campaign_metrics: messages_sent", "campaign_metrics: messages_sent_added_a_day"},
     ),
     "nobody loaded anything for three days": (
@@ -152,13 +161,15 @@ INCIDENTS = {
 }
 
 
-def test_ordinary_nights_warn_of_nothing_and_are_judged():
+def test_ordinary_nights_have_ranges_and_no_warning():
     for night in range(1, NIGHTS + 1):
         assert out_of_range(build(night), published(night)) == {}
-    judged = [figure for mart in DBT_MARTS for figure in compared(mart, build(NIGHTS), published()) if figure.has_norm]
+    with_range = [
+        metric for mart in DBT_MARTS for metric in compare(mart, build(NIGHTS), published()) if metric.has_range
+    ]
     declared = sum(len(comparisons) for comparisons in COMPARISONS.values())
-    # Few campaigns a night, small totals: what there is too little of is not judged.
-    assert len(judged) > 0.9 * declared
+    # Metrics with small totals have no range.
+    assert len(with_range) > 0.9 * declared
 
 
 @pytest.mark.parametrize("incident", INCIDENTS)
@@ -174,29 +185,31 @@ def _merged(changes: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]
 @pytest.mark.parametrize(
     ("mart", "comparison"), [(mart, comparison) for mart, of_mart in COMPARISONS.items() for comparison in of_mart]
 )
-def test_every_comparison_is_seen_to_warn(mart, comparison):
-    last = build(NIGHTS - 1).figures[mart]
+def test_every_comparison_can_warn(mart, comparison):
+    last = build(NIGHTS - 1).metrics[mart]
     match comparison:
-        case Kept():
-            earlier = [replace(of, figures={mart: {comparison.figure: 20_000.0}}) for of in published()]
-            changed = {comparison.figure: 20_000 * comparison.least - 1}
+        case Total():
+            earlier = [
+                replace(earlier_build, metrics={mart: {comparison.metric: 20_000.0}}) for earlier_build in published()
+            ]
+            changed = {comparison.metric: 20_000 * comparison.min_share - 1}
         case Volume():
-            earlier, changed = published(), {comparison.figure: 1.0 if comparison.of_a_day else last[comparison.figure]}
+            earlier, changed = published(), {comparison.metric: 1.0 if comparison.is_daily else last[comparison.metric]}
         case Lag():
-            earlier, changed = published(), {comparison.figure: last[comparison.figure] + comparison.margin + 0.5}
+            earlier, changed = published(), {comparison.metric: last[comparison.metric] + comparison.margin + 0.5}
         case Share(whole=None):
-            worse = comparison.margin * 2 if comparison.sides == anomalies.HIGH else -comparison.margin * 2
+            worse = comparison.margin * 2 if comparison.side == anomalies.HIGH else -comparison.margin * 2
             earlier, changed = published(), {comparison.part: last[comparison.part] + worse}
         case Share() | Ratio():
-            of_whole = build(NIGHTS).figures[mart][comparison.whole] - last[comparison.whole]
-            earlier, changed = published(), {comparison.part: last[comparison.part] + of_whole * 600}
+            whole_increase = build(NIGHTS).metrics[mart][comparison.whole] - last[comparison.whole]
+            earlier, changed = published(), {comparison.part: last[comparison.part] + whole_increase * 600}
     assert f"{mart}: {comparison.name}" in out_of_range(build(NIGHTS, **{mart: changed}), earlier)
 
 
-def test_with_few_builds_only_what_shrinks_is_told():
+def test_with_few_builds_only_shrinking_totals_warn():
     few = published(ENOUGH_BUILDS)
     incident = {"campaign_metrics": {"sends_rows_of_last_day": 1, "days_behind": 30}}
-    # So many builds, and one date less of what was added since the date before.
+    # Increases have one value less than there are builds.
     assert out_of_range(build(ENOUGH_BUILDS, **incident), few).keys() == {
         "campaign_metrics: sends_rows_of_last_day",
         "campaign_metrics: days_behind",
@@ -215,22 +228,22 @@ def test_building_twice_a_day_does_not_count_twice():
     assert out_of_range(build(NIGHTS, **incident), [*earlier, *again, mended]).keys() == {
         "campaign_metrics: sends_rows_of_last_day"
     }
-    (figure,) = (
-        figure
-        for figure in compared("campaign_metrics", build(NIGHTS), [*earlier, *again, mended])
-        if figure.name == "sends_rows_of_last_day"
+    (metric,) = (
+        metric
+        for metric in compare("campaign_metrics", build(NIGHTS), [*earlier, *again, mended])
+        if metric.name == "sends_rows_of_last_day"
     )
-    assert len(figure.earlier) == NIGHTS
-    assert min(value for _, value in figure.earlier) == 10_200
+    assert len(metric.history) == NIGHTS
+    assert min(value for _, value in metric.history) == 10_200
 
 
-def test_the_candidate_is_not_held_against_itself_nor_against_later_dates():
+def test_the_candidate_is_compared_neither_with_itself_nor_with_later_dates():
     later = [build(night) for night in range(NIGHTS + 5)]
-    found = compared("campaign_metrics", build(NIGHTS), later)
-    assert max(day for figure in found for day, _ in figure.earlier) == FIRST + timedelta(days=NIGHTS - 1)
+    found = compare("campaign_metrics", build(NIGHTS), later)
+    assert max(day for metric in found for day, _ in metric.history) == FIRST + timedelta(days=NIGHTS - 1)
 
 
-def test_a_quiet_day_of_the_week_is_no_news_but_the_same_on_another_day_is():
+def test_a_low_volume_is_usual_on_a_quiet_weekday_and_warns_on_another():
     def rows(night: int) -> float:
         return 300.0 if (FIRST + timedelta(days=night)).weekday() == 6 else 10_000.0 + night
 
@@ -242,38 +255,37 @@ def test_a_quiet_day_of_the_week_is_no_news_but_the_same_on_another_day_is():
     assert out_of_range(monday, [*earlier, sunday]).keys() == {"campaign_metrics: sends_rows_of_last_day"}
 
 
-def test_facts_of_a_build_become_figures():
+def test_build_facts_give_freshness_metrics():
     facts = BuildFacts("b", FIRST, datetime(2026, 1, 8, 3), {Log.SENDS: LogFacts(date(2026, 1, 3), 0)})
-    assert of_facts("campaign_metrics", facts) == {
+    assert freshness_metrics("campaign_metrics", facts) == {
         "days_behind": 3,
         "sends_days_behind": 2,
         "sends_rows_of_last_day": 0,
     }
-    assert of_facts("campaign_metrics", BuildFacts()) == {}
+    assert freshness_metrics("campaign_metrics", BuildFacts()) == {}
 
 
-def audited(facts: BuildFacts, earlier: list[BuildFigures]) -> Findings:
+def check(facts: BuildFacts, earlier: list[BuildMetrics]) -> ExpectationResults:
     with candidate(valid_marts()) as connection:
         return check_expectations(connection, SCHEMA, facts, earlier)
 
 
-def test_great_expectations_warns_of_what_is_unlike_the_history():
-    """The whole way: figures of a candidate, suites made of its history, results with their rules."""
+def test_great_expectations_warns_of_metrics_outside_the_range_of_earlier_builds():
+    """End to end: the metrics of a candidate, suites made of its history, results with their rules."""
     facts = BuildFacts("new", FIRST, datetime(2026, 1, 6, 3), {Log.SENDS: LogFacts(FIRST, 200)})
-    figures = audited(facts, []).figures
-    assert figures["delivery_status"]["contacts decided by twilio"] == 170
+    metrics = check(facts, []).metrics
+    assert metrics["delivery_status"]["contacts decided by twilio"] == 170
     earlier = [
-        BuildFigures(f"b{night}", FIRST - timedelta(days=10 - night), {**figures, "campaign_metrics": dict(of_night)})
-        for night, of_night in enumerate([{**figures["campaign_metrics"], "days_behind": 1.0}] * 10)
+        BuildMetrics(
+            f"b{night}", FIRST - timedelta(days=10 - night), {**metrics, "campaign_metrics": dict(night_metrics)}
+        )
+        for night, night_metrics in enumerate([{**metrics["campaign_metrics"], "days_behind": 1.0}] * 10)
     ]
-    assert [result.name for result in audited(facts, earlier).results if not result.passed] == []
-    late = audited(replace(facts, audited_at=datetime(2026, 1, 10, 3)), earlier)
+    assert [result.name for result in check(facts, earlier).results if not result.passed] == []
+    late = check(replace(facts, audited_at=datetime(2026, 1, 10, 3)), earlier)
     (failed,) = (result for result in late.results if not result.passed)
     assert (failed.name, failed.is_blocking) == ("history_campaign_metrics", False)
-    assert failed.detail == (
-        "not so: data is as fresh as it usually is: days_behind is 5, ordinarily at most 2.5"
-        " (expect_column_values_to_be_between(days_behind))"
-    )
+    assert failed.detail == ("not met: the data is as fresh as before: days_behind is 5, usually at most 2.5")
     (rule,) = (rule for rule in failed.rules if not rule.passed)
-    assert (rule.looked_at, rule.failing) == (1, 1)
-    assert late.figures["campaign_metrics"]["days_behind"] == 5
+    assert (rule.checked_rows, rule.failing_rows) == (1, 1)
+    assert late.metrics["campaign_metrics"]["days_behind"] == 5

@@ -1,13 +1,14 @@
-"""The audit's page: whole, escaped, without numbers, calling nobody; and kept as long as its build."""
+"""The audit page: complete, escaped, without mobile numbers and requests; kept as long as its build."""
 
 import re
 from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 
-from models.build_metrics import BuildFigures
+from models.build_metrics import BuildMetrics
 from models.check_results import CheckResult, Rule
 from models.marts import DBT_MARTS
-from quality.audit.anomalies import Compared
+from quality.audit.anomalies import ComparedMetric
+from quality.audit.contracts import check_contracts
 from quality.audit.expectations import check_expectations
 from quality.audit.html_report import AuditedBuild, audit_page
 from quality.audit.metrics import BuildFacts
@@ -25,7 +26,7 @@ def audited(*problems: str) -> AuditedBuild:
 
 
 class Reader(HTMLParser):
-    """The tags and attributes of a page, each of which must be closed."""
+    """The tags, attributes and text of a page. Every tag must be closed."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -50,52 +51,56 @@ class Reader(HTMLParser):
         self.text.append(data)
 
 
-def test_the_page_of_an_audit_is_whole_escaped_and_calls_nobody():
-    hostile = f"update campaign_metrics set campaign_id = '{SCRIPT}', total_sent = 6 where campaign_id = 'c01'"
-    numbered = "update campaign_metrics set campaign_id = '+447700900123', total_sent = 6 where campaign_id = 'c02'"
+def test_the_page_is_complete_and_escaped_and_sends_no_request():
+    hostile = f"update campaign_metrics set campaign_id = '{SCRIPT}', total_delivered = 6 where campaign_id = 'c01'"
+    numbered = (
+        "update campaign_metrics set campaign_id = '+447700900123', total_delivered = 6 where campaign_id = 'c02'"
+    )
     facts = BuildFacts("b", date(2026, 1, 5), NOON)
     with candidate(valid_marts(), hostile, numbered) as connection:
-        found = check_expectations(connection, SCHEMA, facts)
+        contracts = check_contracts(connection, SCHEMA)
+        expectations = check_expectations(connection, SCHEMA, facts)
+    audit_results = [*contracts, *expectations.results]
     tests = [
         CheckResult("not_null_campaign_metrics_campaign_id", True, True),
-        CheckResult("unique_delivery_status", True, False, "3 rows, to be seen in warehouse/build.duckdb"),
+        CheckResult("unique_delivery_status", True, False, "3 rows in warehouse/build.duckdb"),
         CheckResult("assert_everything", True, True),
     ]
-    page = audit_page(audited(f"check-failed: {SCRIPT}"), tests, found.results, found.compared)
+    page = audit_page(audited(f"check-failed: {SCRIPT}"), tests, audit_results, expectations.compared)
     reader = Reader(page)
     assert not reader.tags & {"script", "link", "img", "iframe", "object", "form"}
     assert "script" in "".join(reader.text)
     assert not re.search(r"https?:|url\(|@import|src=", page)
     assert all(name != "src" and not name.startswith("on") for name, _ in reader.attributes)
     assert [value for name, value in reader.attributes if name == "href"] == [
-        f"#{mart}" for mart in [*DBT_MARTS, "models-before-the-marts"]
+        f"#{mart}" for mart in [*DBT_MARTS, "between-marts-and-before-them"]
     ]
     assert "default-src 'none'" in page
     assert "+447700900123" not in page
     assert "+44…23" in page
     assert all(f'<h2 id="{mart}">' in page for mart in DBT_MARTS)
-    for result in (*tests, *found.results):
+    for result in (*tests, *audit_results):
         assert f"<code>{result.name}</code>" in page
-    for rule in (rule for result in found.results for rule in result.rules):
-        assert rule.says in "".join(reader.text)
+    for rule in (rule for result in audit_results for rule in result.rules):
+        assert rule.description in "".join(reader.text)
 
 
-def test_the_page_tells_the_verdict_the_counts_and_the_figures():
-    figure = Compared(
+def test_the_page_shows_the_decision_the_counts_and_the_metrics():
+    metric = ComparedMetric(
         "days_behind", "data is fresh", 4.0, None, 2.5, ((date(2026, 1, 3), 1.0), (date(2026, 1, 4), 1.0))
     )
-    rule = Rule("sums agree", False, "not so", 12_345, 7, ({"campaign_id": "c7"},))
-    result = CheckResult("invariants_campaign_metrics", True, False, "not so", (rule,))
-    page = audit_page(audited("check-failed: sums"), [], [result], {"campaign_metrics": [figure]})
+    rule = Rule("sums agree", False, "sums differ", 12_345, 7, ({"campaign_id": "c7"},))
+    result = CheckResult("contract_campaign_metrics", True, False, "sums differ", (rule,))
+    page = audit_page(audited("check-failed: sums"), [], [result], {"campaign_metrics": [metric]})
     text = " ".join(Reader(page).text)
     assert "The release gate holds this build back" in text
     assert "12,345" in text
     assert "campaign_id c7" in text
     assert "at most 2.5" in text
-    assert page.count("<svg") == page.count('class="out"') == 1
-    good = audit_page(audited(), [], [CheckResult("invariants_campaigns", True, True)], {})
+    assert page.count("<svg") == page.count('class="outside"') == 1
+    good = audit_page(audited(), [], [CheckResult("contract_campaigns", True, True)], {})
     assert "lets this build be published" in good
-    assert "All 1 checks hold." in good
+    assert "All 1 checks passed." in good
     assert "FAILED" not in good
 
 
@@ -124,7 +129,7 @@ def test_pages_are_kept_as_long_as_their_builds(tmp_path):
     assert audit_pages.prune(paths, ledger) == []
 
 
-def test_figures_are_kept_with_builds_and_told_of_published_ones_in_their_order(tmp_path):
+def test_metrics_of_published_builds_are_read_in_the_order_of_publication(tmp_path):
     ledger = Ledger(tmp_path / "ledger.sqlite")
     for number in range(3):
         ledger.record_candidate(build(number), [], {}, None)
@@ -133,12 +138,12 @@ def test_figures_are_kept_with_builds_and_told_of_published_ones_in_their_order(
     for number in (2, 0):
         ledger.record_publication(build(number).build_id, NOON)
     assert ledger.published_metrics() == [
-        BuildFigures(build(number).build_id, date(2026, 1, 4), {"campaigns": {"campaigns": float(number)}})
+        BuildMetrics(build(number).build_id, date(2026, 1, 4), {"campaigns": {"campaigns": float(number)}})
         for number in (2, 0)
     ]
 
 
-def test_figures_of_builds_long_past_go(tmp_path, monkeypatch):
+def test_metrics_of_old_builds_are_deleted(tmp_path, monkeypatch):
     assert BUILDS_WITH_FIGURES >= 400
     monkeypatch.setattr("warehouse.ledger.builds.BUILDS_WITH_FIGURES", 2)
     ledger = Ledger(tmp_path / "ledger.sqlite")
@@ -146,4 +151,4 @@ def test_figures_of_builds_long_past_go(tmp_path, monkeypatch):
         ledger.record_candidate(build(number), [], {}, None)
         ledger.record_metrics(build(number).build_id, {"campaigns": {"campaigns": 1.0}})
         ledger.record_publication(build(number).build_id, NOON)
-    assert [of.build_id for of in ledger.published_metrics()] == [build(2).build_id, build(3).build_id]
+    assert [published.build_id for published in ledger.published_metrics()] == [build(2).build_id, build(3).build_id]

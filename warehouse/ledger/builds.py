@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from models.build_metrics import BuildFigures, Figures
+from models.build_metrics import BuildMetrics, Metrics
 from models.check_results import CheckResult
 from warehouse.ledger.change_feed import Change
 from warehouse.ledger.store import Store, now
@@ -123,20 +123,20 @@ class Builds(Store):
             rows = connection.execute("select * from checks where build_id = ? order by name", (build_id,))
             return [CheckResult(r["name"], bool(r["is_blocking"]), bool(r["passed"]), r["detail"]) for r in rows]
 
-    def record_metrics(self, build_id: str, figures: Figures) -> None:
+    def record_metrics(self, build_id: str, metrics: Metrics) -> None:
         """Notes the figures of a build, in place of those noted before; those of builds long past go."""
         with self._transaction() as connection:
             connection.execute("delete from figures where build_id = ?", (build_id,))
             connection.executemany(
                 "insert into figures values (?, ?, ?, ?)",
-                [(build_id, mart, name, value) for mart, of_mart in figures.items() for name, value in of_mart.items()],
+                [(build_id, mart, name, value) for mart, by_name in metrics.items() for name, value in by_name.items()],
             )
             connection.execute(
                 "delete from figures where build_id not in (select build_id from builds order by rowid desc limit ?)",
                 (BUILDS_WITH_FIGURES,),
             )
 
-    def published_metrics(self) -> list[BuildFigures]:
+    def published_metrics(self) -> list[BuildMetrics]:
         """The figures of the builds that were published, in that order; not of those that a person went back from."""
         with self._transaction() as connection:
             rows = connection.execute(
@@ -150,4 +150,4 @@ class Builds(Store):
             until = date.fromisoformat(row["data_until"]) if row["data_until"] else None
             _, figures = builds.setdefault(row["build_id"], (until, {}))
             figures.setdefault(row["mart"], {})[row["name"]] = row["value"]
-        return [BuildFigures(build_id, until, figures) for build_id, (until, figures) in builds.items()]
+        return [BuildMetrics(build_id, until, figures) for build_id, (until, figures) in builds.items()]

@@ -332,5 +332,5 @@ def _check_result(result: Any, where: str) -> CheckResult:
     if not passed and result.failures:
         table = ".".join(str(result.node.relation_name).split(".")[-2:])
         detail = f"{result.failures} rows, to be seen in {where}: from {table}"
-    rule = Rule(result.node.description or result.node.name, passed, detail, failing=result.failures)
+    rule = Rule(result.node.description or result.node.name, passed, detail, failing_rows=result.failures)
     return CheckResult(result.node.name, result.node.config.severity.lower() == "error", passed, detail, (rule,))

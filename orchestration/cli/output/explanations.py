@@ -6,8 +6,8 @@ Not here: the explanation (`warehouse.explain.explainer`).
 from rich.table import Table
 from rich.text import Text
 
+from models.masking import masked
 from orchestration.cli.output.console import console
-from quality.audit.formatting import masked
 from warehouse.explain.explainer import Explanation
 
 LONGEST_CELL, LONGEST_PLACE = 60, 40
