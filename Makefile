@@ -1,26 +1,26 @@
-# Set-up and the everyday commands. `make refresh` and `make test` need nothing but git, make and Python 3.11.
+# Set-up and the everyday commands. `make refresh` and `make test` need git, make and Python 3.11, 3.12 or 3.13.
 
-PYTHON ?= python3.11
-BIN := .venv/bin
-INSTALLED := .venv/.installed
-SPARK_INSTALLED := .venv/.installed-spark
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+SPARK_INSTALLED := $(VENV)/.installed-spark
 
-.PHONY: install java install-spark refresh test test-spark torture lint dev reports benchmark docs dbt-docs lock
+.PHONY: install java install-spark refresh check test smoke test-spark torture lint types unit dev reports benchmark docs dbt-docs lock
 
 install: $(INSTALLED)
 
-# Kept apart from the lock file's own date: an install that was broken off is done again.
+# The stamp is written last: an interrupted install is done again.
 $(INSTALLED): requirements.lock pyproject.toml
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@python=$${PYTHON:-$$(sh scripts/find_python.sh)} && [ -n "$$python" ] && "$$python" -m venv --clear $(VENV)
+	@$(BIN)/python scripts/install.py requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # What only SENDMART_ENGINE=spark needs, on top of it.
 install-spark: java $(SPARK_INSTALLED)
 
 $(SPARK_INSTALLED): requirements-spark.lock $(INSTALLED)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-spark.lock
+	@$(BIN)/python scripts/install.py requirements-spark.lock
 	@touch $@
 
 # Spark looks for Java in JAVA_HOME, then in PATH.
@@ -34,8 +34,19 @@ refresh: install
 	@$(BIN)/sendmart sample --first-run
 	@$(BIN)/sendmart refresh
 
+# Before each commit: lint, types and unit tests, in less than a minute.
+check: install
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint unit
+
+unit: install
+	@$(BIN)/python -m pytest tests/unit
+
 test: install lint
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+# A short suite for another Python: make smoke PYTHON=python3.13 VENV=.venv-3.13
+smoke: install
+	$(BIN)/python -m pytest tests/unit tests/pipeline/test_cases.py
 
 # Apart from the suite: the models on a Spark cluster, which is started for them on this machine.
 test-spark: install-spark
@@ -48,10 +59,13 @@ torture: install
 	$(BIN)/python -m pytest -m torture --durations=0
 	$(BIN)/python -m benchmarks.shapes --scale 0.1
 
-lint: install
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/lint-imports
+lint: install types
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@$(BIN)/lint-imports
+
+types: install
+	@$(BIN)/mypy
 
 # Dagster's UI on http://127.0.0.1:3000
 dev: install
