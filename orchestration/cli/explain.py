@@ -28,14 +28,14 @@ def explain(
     import duckdb
 
     from orchestration.cli.output import explanations
-    from warehouse.explain.explainer import Explainer, Unknown
+    from warehouse.explain import Explainer, UnknownId
 
     context = open_warehouse()
     with duckdb.connect() as connection:
         try:
             explainer = Explainer(context.settings, context.paths, context.ledger, connection)
             told = explainer.explain(kind.value, key)
-        except Unknown as error:
+        except UnknownId as error:
             typer.echo(f"{error}", err=True)
             raise typer.Exit(FAILED) from error
         explanations.explanation(told)

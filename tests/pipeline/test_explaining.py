@@ -10,8 +10,8 @@ from models.enums import Log
 from orchestration import stages
 from orchestration.cli.output import explanations
 from tests.running import RefreshedWarehouse, sendmart
-from warehouse.explain.explainer import MOST_ROWS, Basis, Explainer, Explanation, Listing, Unknown
-from warehouse.explain.rules_sql import Evidence, attach_published
+from warehouse.explain import MAX_ROWS, Basis, Explainer, Explanation, Listing, UnknownId, attach_published
+from warehouse.explain.id_build import IdBuild
 
 ATTRIBUTED = (
     "order_id, campaign_id, attribution, contact_id, ordered_at, clicked_at, click_id, revenue, currency, total,"
@@ -94,7 +94,7 @@ def test_one_thing_at_a_time_is_explained_as_it_was_published(refreshed_wide: Re
                 told = explain.explain(kind, key)
                 assert told.disagreements == {}, (kind, key)
                 assert len(told.conclusion.keys() & told.published.keys()) >= 3, (kind, key)
-                assert all(len(listing.rows) <= MOST_ROWS for listing in told.listings)
+                assert all(len(listing.rows) <= MAX_ROWS for listing in told.listings)
         (contact,) = connection.execute(
             "select contact_id from published.marts.delivery_status group by all order by count(*) desc limit 1"
         ).fetchone()
@@ -191,9 +191,9 @@ def test_an_unknown_id_is_said_to_be_unknown_and_looked_for_in_quarantine(refres
     with duckdb.connect() as connection:
         explain = explainer(refreshed_wide.warehouse, connection)
         for kind in ("message", "order", "campaign", "contact"):
-            with pytest.raises(Unknown, match="is in the lake; logs are loaded until 2026"):
+            with pytest.raises(UnknownId, match="is in the lake; logs are loaded until 2026"):
                 explain.explain(kind, "' or true --")
-        with pytest.raises(Unknown, match="rows in quarantine mention it, the first in"):
+        with pytest.raises(UnknownId, match="rows in quarantine mention it, the first in"):
             explain.explain("order", "20")
 
 

@@ -91,6 +91,10 @@ class DataPaths:
         return self.dbt_target / "column_lineage.json"
 
     @property
+    def compiled_sql(self) -> Path:
+        return self.dbt_target / "compiled_sql.json"
+
+    @property
     def transfers(self) -> Path:
         """Files on their way to an object store, or from it."""
         return self.warehouse / "transfers"

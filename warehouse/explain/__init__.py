@@ -1,4 +1,10 @@
-"""Explains a figure: the rows, files and rules that made it.
+"""Explains a figure: the rows, files and rules behind it.
 
-Not here: how the explanation is printed (`orchestration.cli.output.explanations`).
+Not here: how an explanation is printed (`orchestration.cli.output.explanations`).
 """
+
+from warehouse.explain.evidence import MAX_ROWS
+from warehouse.explain.explainer import Explainer, attach_published
+from warehouse.explain.explanation import Basis, Explanation, Listing, UnknownId
+
+__all__ = ["MAX_ROWS", "Basis", "Explainer", "Explanation", "Listing", "UnknownId", "attach_published"]

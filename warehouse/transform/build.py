@@ -28,6 +28,7 @@ from warehouse.ledger import Build, Change, Ledger, now
 from warehouse.storage import remove
 from warehouse.transform import check_scope, spark
 from warehouse.transform.column_lineage import record_column_lineage
+from warehouse.transform.compiled_sql import record_full_build_sql
 from warehouse.transform.dbt_runner import (
     BUILD_DATABASE,
     CANDIDATE_DATABASE,
@@ -124,6 +125,8 @@ def run_models(
         connection.execute(f"attach {literal(paths.build)} as {BUILD_DATABASE}")
         change_feed.show_added_rows(connection, BUILD_DATABASE, paths, [] if stale >= origins.places.keys() else used)
     change_feed.prune(paths, ledger)
+    if stale >= origins.places.keys():
+        record_full_build_sql(settings, paths, results)
     in_full = [result.node for result in results if result.node.unique_id in stale - origins.standing]
     record_column_lineage(paths, manifest, {node.unique_id: node.compiled_code for node in in_full})
     return build, _built(results)

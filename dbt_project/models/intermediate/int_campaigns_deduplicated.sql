@@ -1,4 +1,4 @@
-{{ config(meta={'changed_keys': {'campaigns_this_run': ['campaign_id']}}) }}
+{{ config(meta={'changed_keys': {'campaigns_this_run': ['campaign_id']}, 'deduplication': deduplication('campaigns')}) }}
 
 -- depends_on: {{ ref('campaigns_this_run') }}
 

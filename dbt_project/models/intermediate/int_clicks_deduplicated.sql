@@ -1,4 +1,4 @@
-{{ config(meta={'changed_keys': {'clicks_this_run': ['click_id']}}) }}
+{{ config(meta={'changed_keys': {'clicks_this_run': ['click_id']}, 'deduplication': deduplication('clicks')}) }}
 
 -- depends_on: {{ ref('clicks_this_run') }}
 

@@ -1,5 +1,12 @@
 {# Only rates into the reporting currency can be used; a rate without a base is one. -#}
-{{ config(meta={'changed_keys': {'exchange_rates_this_run': ['currency', 'rate_date']}}) }}
+{{
+    config(
+        meta={
+            'changed_keys': {'exchange_rates_this_run': ['currency', 'rate_date']},
+            'deduplication': deduplication('exchange_rates'),
+        }
+    )
+}}
 
 -- depends_on: {{ ref('exchange_rates_this_run') }}
 

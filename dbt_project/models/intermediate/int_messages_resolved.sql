@@ -1,4 +1,12 @@
-{{ config(meta={'changed_keys': {'messages_this_run': ['message_id']}, 'time_column': 'sent_at'}) }}
+{{
+    config(
+        meta={
+            'changed_keys': {'messages_this_run': ['message_id']},
+            'time_column': 'sent_at',
+            'deduplication': deduplication('sends'),
+        }
+    )
+}}
 
 -- depends_on: {{ ref('messages_this_run') }}, {{ ref('campaign_periods_this_run') }}
 

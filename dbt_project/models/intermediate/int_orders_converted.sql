@@ -20,6 +20,7 @@ exchange_rate_periods as (
     select
         currency,
         rate,
+        rate_date,
         rate_date as valid_from,
         lead(rate_date, 1, cast('9999-12-31' as date)) over (partition by currency order by rate_date) as valid_until
     from exchange_rates
@@ -49,6 +50,8 @@ select
     amounts.currency,
     amounts.total,
     amounts.refunded_amount,
+    exchange_rate_periods.rate as exchange_rate,
+    exchange_rate_periods.rate_date as exchange_rate_date,
     case
         when amounts.currency = '{{ var("reporting_currency") }}'
             then amounts.amount_kept

@@ -1,4 +1,4 @@
-{{ config(meta={'changed_keys': {'orders_this_run': ['order_id']}}) }}
+{{ config(meta={'changed_keys': {'orders_this_run': ['order_id']}, 'deduplication': deduplication('orders')}) }}
 
 -- depends_on: {{ ref('orders_this_run') }}
 

@@ -6,7 +6,8 @@ with vocabulary as (
         {{ ascii_upper('provider') }} as provider_upper,
         {{ ascii_upper('provider_status') }} as provider_status_upper,
         {{ ascii_upper('error_code') }} as error_code_upper,
-        delivery_status
+        delivery_status,
+        provider || ', ' || provider_status || ', ' || coalesce(error_code, 'any code') as vocabulary_row
     from {{ ref('provider_vocabularies') }}
 
 ),
@@ -75,7 +76,8 @@ translated as (
         provider_statuses.*,
         cast(
             coalesce(of_error_code.delivery_status, of_any_error_code.delivery_status) as {{ delivery_status_type() }}
-        ) as delivery_status
+        ) as delivery_status,
+        coalesce(of_error_code.vocabulary_row, of_any_error_code.vocabulary_row) as vocabulary_row
     from (
         select
             *,
@@ -103,6 +105,7 @@ select
     provider_status,
     error_code,
     delivery_status,
+    vocabulary_row,
     coalesce(
         known_number,
         max(known_number) over () + row_number() over (

@@ -1,4 +1,11 @@
-{{ config(meta={'changed_keys': {'unsubscribes_this_run': ['contact_id', 'unsubscribed_at']}}) }}
+{{
+    config(
+        meta={
+            'changed_keys': {'unsubscribes_this_run': ['contact_id', 'unsubscribed_at']},
+            'deduplication': deduplication('unsubscribes'),
+        }
+    )
+}}
 
 -- depends_on: {{ ref('unsubscribes_this_run') }}
 

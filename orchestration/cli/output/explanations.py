@@ -1,6 +1,6 @@
 """What the command line tells of an explanation: figures, rules, rows. What comes from logs is shown as plain text.
 
-Not here: the explanation (`warehouse.explain.explainer`).
+Not here: the explanation (`warehouse.explain`).
 """
 
 from rich.table import Table
@@ -8,7 +8,7 @@ from rich.text import Text
 
 from models.masking import masked
 from orchestration.cli.output.console import console
-from warehouse.explain.explainer import Explanation
+from warehouse.explain import Explanation
 
 LONGEST_CELL, LONGEST_PLACE = 60, 40
 

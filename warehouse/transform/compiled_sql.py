@@ -1,0 +1,108 @@
+"""The SQL of every model as a full build runs it, so that a program can run the models on other rows than dbt does.
+
+A full build writes the SQL that it ran beside dbt's manifest. If code or settings have changed since, or the last full
+build ran on Spark, dbt compiles the models once more for DuckDB, in a temporary folder: files of a build are not opened.
+
+Not here: what runs this SQL (`warehouse.explain.id_build`), the models themselves (`dbt_project/`).
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from warehouse.config.paths import DataPaths
+from warehouse.config.settings import Engine, Settings
+from warehouse.duckdb_tools.sql import literal
+from warehouse.storage.atomic import atomic_replace
+from warehouse.transform.dbt_runner import DBT_PROJECT, BuildFailed, first_line, project_files, run_dbt
+
+_THIS_RUN = "this_run"
+
+
+@dataclass(frozen=True)
+class CompiledModel:
+    """A model or seed: its relation, the query that computes it in full, the names of the models that it reads."""
+
+    name: str
+    database: str
+    schema: str
+    sql: str
+    parents: tuple[str, ...]
+    meta: dict[str, Any]
+
+    @property
+    def relation(self) -> str:
+        return f'{self.database}.{self.schema}."{self.name}"'
+
+
+def full_build_sql(settings: Settings, paths: DataPaths) -> dict[str, CompiledModel]:
+    """The models and seeds by name, each after those that it reads, for the current code and settings.
+
+    The `*_this_run` models are left out: a full build does not read them.
+
+    Raises:
+        BuildFailed: dbt cannot compile the project.
+    """
+    try:
+        recorded = json.loads(paths.compiled_sql.read_bytes())
+    except (FileNotFoundError, ValueError):
+        recorded = {}
+    if recorded.get("made_of") != _made_of(settings, paths):
+        recorded = _compile(settings, paths)
+    models = (CompiledModel(**{**model, "parents": tuple(model["parents"])}) for model in recorded["models"])
+    return {model.name: model for model in models}
+
+
+def record_full_build_sql(settings: Settings, paths: DataPaths, results: Iterable[Any]) -> dict[str, Any]:
+    """Writes the SQL of a full build, given dbt's results for its models and seeds in build order."""
+    nodes = [result.node for result in results if result.node.schema != _THIS_RUN]
+    names = {node.unique_id: node.name for node in nodes}
+    models = [
+        CompiledModel(
+            name=node.name,
+            database=node.database,
+            schema=node.schema,
+            sql=node.compiled_code if node.resource_type == "model" else _seed_query(node),
+            parents=tuple(names[parent] for parent in node.depends_on_nodes if parent in names),
+            meta=dict(node.config.meta),
+        )
+        for node in nodes
+    ]
+    recorded = {"made_of": _made_of(settings, paths), "models": [asdict(model) for model in models]}
+    # Two commands may do this at the same time.
+    temp_path = paths.temp_path(paths.compiled_sql, by=str(os.getpid()))
+    temp_path.parent.mkdir(parents=True, exist_ok=True)
+    temp_path.write_text(json.dumps(recorded), encoding="utf-8")
+    atomic_replace(temp_path, paths.compiled_sql)
+    return recorded
+
+
+def _compile(settings: Settings, paths: DataPaths) -> dict[str, Any]:
+    duckdb_settings = settings.model_copy(update={"engine": Engine.DUCKDB})
+    with tempfile.TemporaryDirectory(prefix="sendmart-compile-") as folder:
+        # dbt opens the files of its target to see what is built: here nothing, so that every model compiles in full.
+        empty = DataPaths(Path(folder), lake_override=paths.lake)
+        empty.warehouse.mkdir()
+        command = ["compile", "--full-refresh", "--select", "resource_type:model", "resource_type:seed"]
+        results = run_dbt(duckdb_settings, empty, command)
+    if failed := [result for result in results if result.status != "success"]:
+        raise BuildFailed(f"dbt compile: {failed[0].node.name}: {first_line(failed[0].message)}")
+    return record_full_build_sql(settings, paths, results)
+
+
+def _seed_query(node: Any) -> str:
+    file = literal(DBT_PROJECT / node.original_file_path)
+    return f"select * from read_csv({file}, header = true, all_varchar = true, nullstr = '')"
+
+
+def _made_of(settings: Settings, paths: DataPaths) -> str:
+    """A digest of what the SQL depends on."""
+    digest = hashlib.sha256(f"{DBT_PROJECT}\0{paths.lake}\0{json.dumps(settings.figure_settings())}".encode())
+    for file in project_files():
+        digest.update(f"{file.relative_to(DBT_PROJECT)}\0".encode() + file.read_bytes())
+    return digest.hexdigest()
