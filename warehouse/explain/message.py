@@ -47,7 +47,7 @@ def explain_message(evidence: Evidence, explanation: Explanation) -> bool:
     )
     has_receipts = evidence.add_list(
         explanation,
-        "Receipts, the deciding one first; repeated ones once",
+        "Receipts, the deciding one first, then the latest; repeated ones once",
         f"from ({_RECEIPTS})",
         "provider, provider_status, error_code, occurred_at, delivery_status, vocabulary_row, copies,"
         " first_row.source_file || ', row ' || first_row.row_number as came_in",
