@@ -1,6 +1,6 @@
-"""The Dagster code location: everything under `defs/`, loaded by itself.
+"""The Dagster code location: everything under `defs/`.
 
-To add an asset, a check or a schedule, add it to the module of its stage in `defs/`; nothing is listed here.
+Dagster finds the modules of `defs/` by itself: add an asset, a check or a schedule to the module of its stage.
 """
 
 import dagster as dg

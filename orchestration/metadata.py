@@ -1,7 +1,7 @@
-"""What Dagster shows of assets besides that they were made: columns and where they come from, figures, tags, code versions.
+"""What Dagster shows of assets and checks: columns and their lineage, figures, tags, code versions, failed rules.
 
-Figures are numbers, so that Dagster plots them over time; a run that found nothing new gives none, or the plots would
-fall to zero every quiet night. Nothing here holds a value of a row but previews, which are masked where they are made.
+Figures are numbers, so that Dagster plots them over time. A run that found nothing new reports none: zeros would make every
+plot fall on a quiet night. Only previews hold values of rows, and they are masked where they are made.
 
 Not here: the assets (`orchestration/defs`), the facts themselves (`orchestration.stages`, `warehouse/`).
 """
@@ -16,6 +16,7 @@ from typing import Any
 
 import dagster as dg
 
+from models.check_results import CheckResult
 from models.enums import Log
 from models.logs import COLUMNS
 from models.marts import MARTS, columns, sql_type
@@ -25,20 +26,20 @@ from warehouse.transform.column_lineage import Lineage
 
 COLUMN_SCHEMA, COLUMN_LINEAGE = "dagster/column_schema", "dagster/column_lineage"
 ROW_COUNT, PARTITION_ROW_COUNT = "dagster/row_count", "dagster/partition_row_count"
-"""The names under which Dagster looks for them."""
+"""The keys under which Dagster looks for them."""
 
 DOMAIN = "campaign_reports"
 
 
 def tags(layer: str, column_names: Iterable[str]) -> dict[str, str]:
-    """By what an asset can be searched for; `personal_data` tells whether it has a column that stands for a person."""
+    """The tags of an asset, for searches. `personal_data` is `yes` if one of its columns identifies a person."""
     is_personal = not (MASKED_COLUMNS | HIDDEN_COLUMNS).isdisjoint(column_names)
     return {"domain": DOMAIN, "layer": layer, "personal_data": "yes" if is_personal else "no"}
 
 
 def code_version(*modules: ModuleType) -> str:
-    """A fingerprint of the source of modules and packages. When it changes, Dagster shows that the asset's code is newer
-    than the asset.
+    """A fingerprint of the source of modules and packages. If it differs from that of the last materialization, Dagster
+    shows that the code has changed.
     """
     digest = hashlib.sha256()
     for module in modules:
@@ -48,11 +49,39 @@ def code_version(*modules: ModuleType) -> str:
     return digest.hexdigest()[:16]
 
 
+def check_result(key: dg.AssetCheckKey, result: CheckResult) -> dg.AssetCheckResult:
+    """A recorded result as the result of a Dagster check: what was found, how many rows were checked and failed, and keys of
+    failing rows.
+    """
+    severity = dg.AssetCheckSeverity.ERROR if result.is_blocking else dg.AssetCheckSeverity.WARN
+    facts: dict[str, Any] = {"found": result.detail} if result.detail else {}
+    for name in ("checked_rows", "failing_rows"):
+        counts = [count for rule in result.rules if (count := getattr(rule, name)) is not None]
+        if counts:
+            facts[name] = max(counts)
+    failed = [rule for rule in result.rules if not rule.passed]
+    if failed:
+        facts["failed_rules"] = dg.MetadataValue.json(
+            [
+                {
+                    "expected": rule.description,
+                    "checked_rows": rule.checked_rows,
+                    "failing_rows": rule.failing_rows,
+                    "keys": [dict(keys) for keys in rule.example_keys],
+                }
+                for rule in failed
+            ]
+        )
+    return dg.AssetCheckResult(
+        asset_key=key.asset_key, check_name=key.name, passed=result.passed, severity=severity, metadata=facts
+    )
+
+
 # --- logs
 
 
 def log_schema(log: Log) -> dg.TableSchema:
-    """The columns of a log in the lake, as its contract has them."""
+    """The columns of a log in the lake, from its contract."""
     return dg.TableSchema(
         [
             dg.TableColumn(
@@ -66,8 +95,11 @@ def log_schema(log: Log) -> dg.TableSchema:
     )
 
 
-def of_loaded(loaded: list[LoadedFile], sizes: Mapping[str, tuple[int, int]]) -> dict[str, Any]:
-    """What a load took, or one date of it, with the bytes of each file: nothing where it took nothing."""
+def load_facts(loaded: list[LoadedFile], sizes: Mapping[str, tuple[int, int]]) -> dict[str, Any]:
+    """The figures of a load, or of one date of it; empty if no file was loaded.
+
+    `sizes`: by file name, the bytes of the file and of its Parquet file in the lake.
+    """
     if not loaded:
         return {}
     records = sum(file.records for file in loaded)
@@ -87,18 +119,18 @@ def of_loaded(loaded: list[LoadedFile], sizes: Mapping[str, tuple[int, int]]) ->
         "unknown_columns": ", ".join(unknown) or "none",
     }
     if firsts := [file.first_event for file in loaded if file.first_event]:
-        metadata["first_event"] = _moment(min(firsts))
+        metadata["first_event"] = _timestamp(min(firsts))
     if lasts := [file.last_event for file in loaded if file.last_event]:
-        metadata["last_event"] = _moment(max(lasts))
+        metadata["last_event"] = _timestamp(max(lasts))
     return metadata
 
 
-def rows_in_lake(noted: Iterable[LoadedFile], day: date | None = None) -> int:
-    """The rows of a log that the lake holds, or those of one date."""
-    return sum(file.accepted for file in noted if day in (None, file.log_date))
+def lake_rows(recorded: Iterable[LoadedFile], day: date | None = None) -> int:
+    """The number of rows of a log in the lake, or those of one date. `recorded`: all files of the log in the ledger."""
+    return sum(file.accepted for file in recorded if day in (None, file.log_date))
 
 
-def _moment(event: str) -> dg.TimestampMetadataValue:
+def _timestamp(event: str) -> dg.TimestampMetadataValue:
     return dg.MetadataValue.timestamp(datetime.fromisoformat(event).replace(tzinfo=UTC))
 
 
@@ -108,7 +140,10 @@ def _moment(event: str) -> dg.TimestampMetadataValue:
 def model_schema(
     node: Mapping[str, Any], types: Mapping[str, str] | None = None, key: Sequence[str] = ()
 ) -> dg.TableSchema:
-    """The columns of a dbt node: a mart's as its contract has them, others as dbt's manifest does and as they were built."""
+    """The columns of a dbt node: of a mart from its contract, of another model from dbt's manifest.
+
+    `types`: the types of the built columns, by name. `key`: the columns of its unique key.
+    """
     if node["name"] in MARTS and node["resource_type"] == "model":
         return mart_schema(node["name"])
     return dg.TableSchema(
@@ -125,8 +160,8 @@ def model_schema(
     )
 
 
-def keys_of_models(manifest: Mapping[str, Any]) -> dict[str, list[str]]:
-    """By dbt's id, the columns by which rows of a model are told apart, where a test holds it to them."""
+def unique_keys(manifest: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The columns of the unique key of each model that has a test of one, by dbt's unique id."""
     return {
         node["attached_node"]: node["test_metadata"]["kwargs"]["columns"]
         for node in manifest["nodes"].values()
@@ -135,7 +170,7 @@ def keys_of_models(manifest: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def mart_schema(mart: str) -> dg.TableSchema:
-    """The columns of a mart, as its contract has them."""
+    """The columns of a mart, from its contract."""
     key = MARTS[mart].key
     return dg.TableSchema(
         [
@@ -155,8 +190,8 @@ def _key_constraint(key: Sequence[str]) -> dg.TableConstraints | None:
     return dg.TableConstraints([f"unique: {', '.join(key)}"]) if key else None
 
 
-def lineage_to_read(lineage: Lineage, keys: Mapping[str, dg.AssetKey]) -> str:
-    """The same as a Markdown table: Dagster draws lineage of columns only in its paid edition."""
+def lineage_table(lineage: Lineage, keys: Mapping[str, dg.AssetKey]) -> str:
+    """The lineage of a model's columns as a Markdown table: Dagster draws it only in its paid edition."""
     lines = ["| column | made from |", "| --- | --- |"]
     for column, parents in lineage.items():
         lines.append(f"| {column} | {', '.join(f'{keys[parent].path[-1]}.{of}' for parent, of in parents) or '-'} |")
@@ -164,7 +199,7 @@ def lineage_to_read(lineage: Lineage, keys: Mapping[str, dg.AssetKey]) -> str:
 
 
 def model_lineage(lineage: Lineage, keys: Mapping[str, dg.AssetKey]) -> dg.TableColumnLineage:
-    """Where a model's columns come from, by the asset keys of dbt's nodes."""
+    """The lineage of a model's columns. `keys`: the asset keys by dbt's unique id."""
     return dg.TableColumnLineage(
         {column: [dg.TableColumnDep(keys[parent], of) for parent, of in parents] for column, parents in lineage.items()}
     )

@@ -1,21 +1,30 @@
-"""The one resource of the Dagster project: the warehouse under its settings.
+"""The `warehouse` resource of the Dagster project: the data folder under its settings.
 
-Settings are read when a run starts, not when definitions are loaded.
+Settings are read when a step or a sensor opens the warehouse, not when definitions are loaded.
 """
 
+from typing import Any
+
 import dagster as dg
+from pydantic import Field
 
 from orchestration.stages import AppContext
 from warehouse.config.settings import load_settings
 
 
-class WarehouseResource(dg.ConfigurableResource):
-    """Gives assets the data folder and the settings in force."""
+class WarehouseResource(dg.ConfigurableResource[Any]):
+    """Gives assets, ops and sensors the data folder and its settings."""
+
+    settings: dict[str, str] = Field(
+        default={},
+        description="Settings that replace those of the environment and of .env, by their names in lower case:"
+        ' {"data": "/tmp/data", "landing": "/tmp/landing"}. Tests use it.',
+    )
 
     def open(self) -> AppContext:
-        """The warehouse of this process's settings.
+        """Reads the settings and opens the data folder.
 
         Raises:
-            SettingsError: a setting makes no sense.
+            SettingsError: a setting is not valid.
         """
-        return AppContext.of(load_settings())
+        return AppContext.of(load_settings(**self.settings))

@@ -1,23 +1,30 @@
-"""How Dagster starts runs, and tells whether one is still at work.
+"""Dagster's run launcher, extended so that the run monitor can ask whether the process of a run is alive.
 
-Dagster's own launcher, of which the run monitor can ask nothing: after a crash of the code server, or of the machine, a
-run stays `STARTED` until its limit of time, and those that wait for it stay in the queue. This one can be asked.
+With Dagster's own launcher, a run stays `STARTED` until its time limit after a crash of the code server or of the machine,
+and the runs behind it stay in the queue.
 
-Not here: what becomes of a run that is found dead (`run_monitoring` and `run_retries` in `dagster.yaml`).
+Not here: what Dagster does with a run whose process died (`run_monitoring` and `run_retries` in `dagster.yaml`).
 """
 
-from dagster import DagsterRun, DefaultRunLauncher
-from dagster._core.errors import DagsterUserCodeUnreachableError
-from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
-from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
-from dagster._serdes import deserialize_value
+from dagster import DagsterRun, DefaultRunLauncher, deserialize_value
 from filelock import Timeout
 
-AT_WORK = CheckRunHealthResult(WorkerStatus.RUNNING)
+from orchestration.dagster_internals import (
+    CanCancelExecutionRequest,
+    CanCancelExecutionResult,
+    CheckRunHealthResult,
+    DagsterGrpcClient,
+    DagsterUserCodeUnreachableError,
+    WorkerStatus,
+)
+
+RUNNING = CheckRunHealthResult(WorkerStatus.RUNNING)
 
 
 class WatchedRunLauncher(DefaultRunLauncher):
-    """Runs in processes of the code server; runs of `sendmart refresh`, which it did not start, are watched as well."""
+    """Starts runs as processes of the code server, and checks their health; also that of runs of `sendmart refresh`, which
+    it did not start.
+    """
 
     @property
     def supports_check_run_worker_health(self) -> bool:
@@ -28,20 +35,20 @@ class WatchedRunLauncher(DefaultRunLauncher):
 
         if STARTED_BY_COMMAND.items() <= run.tags.items():
             return _health_of_command()
-        # The same way as a run is asked to end: by the address that was noted when it was started.
-        client = self._get_grpc_client_for_termination(run.run_id)
-        if client is None:  # started by other means, or finished this moment
-            return AT_WORK
+        # The client that Dagster uses to terminate the run: the run's tags hold the address of its code server.
+        client: DagsterGrpcClient | None = self._get_grpc_client_for_termination(run.run_id)  # type: ignore[no-untyped-call]  # Dagster's method has no annotations
+        if client is None:  # the run has no address, or has just finished
+            return RUNNING
         try:
             answer = client.can_cancel_execution(CanCancelExecutionRequest(run_id=run.run_id))
         except DagsterUserCodeUnreachableError:
-            if client.socket:  # of `make dev`, and another each time
-                return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "the code server that ran it is gone")
-            # On a server it comes back at the same address, and knows. Before, nobody could start the run once more.
-            return AT_WORK
+            if client.socket:  # a code server of `sendmart dev`, which gets a new address at each start
+                return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "the code server of the run is gone")
+            # A server's code server comes back at the same address and can answer then. Until then, no run can be started.
+            return RUNNING
         if deserialize_value(answer, CanCancelExecutionResult).can_cancel:
-            return AT_WORK
-        return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "the code server knows no process that runs it")
+            return RUNNING
+        return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "the code server has no process for the run")
 
 
 def _health_of_command() -> CheckRunHealthResult:
@@ -50,6 +57,6 @@ def _health_of_command() -> CheckRunHealthResult:
 
     try:
         with WarehouseResource().open().paths.writer_lock(timeout=0):
-            return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "the process that ran it is gone")
+            return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "the process of the run is gone")
     except Timeout:
-        return AT_WORK
+        return RUNNING

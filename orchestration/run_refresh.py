@@ -63,7 +63,8 @@ def run_refresh(context: AppContext, work: RefreshPlan, *, verify: bool = False,
     # Where it is killed, or cannot note its end, this is what is known of it.
     context.ledger.record_run(Refresh(started_at, started_at, "not finished", _NOT_FINISHED))
     published_before = context.ledger.last_publication()
-    job = defs().resolve_job_def("refresh" if work.must_publish or any(work.files.values()) else "csv_exports")
+    definitions = defs()
+    job = definitions.resolve_job_def("refresh" if work.must_publish or any(work.files.values()) else "csv_exports")
     ops = {f"exports__{report}": {"config": {"skip_if_exported": True}} for report in REPORTS}
     if job.name == "refresh":
         ops |= {f"logs__{log}": {"config": {"verify": verify}} for log in Log}
@@ -74,14 +75,17 @@ def run_refresh(context: AppContext, work: RefreshPlan, *, verify: bool = False,
     abandoned = dg.RunsFilter(tags=STARTED_BY_COMMAND, statuses=unfinished)
     for run in instance.get_runs(abandoned):
         instance.report_run_failed(run, "The process that ran it was killed.")
-    result = job.execute_in_process(
-        instance=instance,
-        raise_on_error=False,
-        run_config={"ops": ops, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-        # Nobody but who gave the command starts it again.
-        tags={**STARTED_BY_COMMAND, "dagster/max_retries": "0"},
-    )
-    failures = [event for event in result.all_events if event.is_step_failure]
+    failures = []
+    # Old exports are pruned whether or not the refresh succeeded.
+    for job_to_run, config in ((job, ops), (definitions.resolve_job_def("prune_exports"), {})):
+        result = job_to_run.execute_in_process(
+            instance=instance,
+            raise_on_error=False,
+            run_config={"ops": config, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            # Nobody but who gave the command starts it again.
+            tags={**STARTED_BY_COMMAND, "dagster/max_retries": "0"},
+        )
+        failures += [event for event in result.all_events if event.is_step_failure]
     # By what is noted, not by the clock: it may have jumped meanwhile.
     is_new = context.ledger.last_publication() != published_before
     ended = refresh_outcome(context, started_at, failures, is_new=is_new)

@@ -1,8 +1,8 @@
-"""The audit of the candidate: mart contracts and expectations, each an asset check.
+"""The audit of the candidate: contracts and expectations, each a check of the mart that it is about.
 
-The checks never stop the run: they are recorded, and the gate decides.
+A failed check does not stop the run: the audit records it, and the release gate decides.
 
-Not here: what is checked (`quality.audit`).
+Not here: what the audit checks (`quality.audit`).
 """
 
 from collections.abc import Iterator
@@ -14,49 +14,71 @@ import models.marts
 import quality.audit
 from models.marts import DBT_MARTS
 from orchestration import metadata, stages
-from orchestration.defs.build import check_of
+from orchestration.dagster_internals import CHECKS_OF_OTHER_ASSETS
 from orchestration.defs.shared import OWNERS, POOL, retry_transient
 from orchestration.resources import WarehouseResource
-from quality.audit import expected_checks
+from quality.audit import KINDS
 
 AUDIT = dg.AssetKey(["audit", "candidate_audit"])
-MEANINGS = {
-    "contract": "Columns, types, keys and row rules of the mart's contract. A failure holds publication back, at the gate.",
-    "volumes": "Volumes and rates that are seldom out of this range. A failure warns.",
-    "history": "Volumes, rates and freshness beside those of the builds published before. A failure warns.",
+MARTS = {mart: dg.AssetKey(["marts", mart]) for mart in DBT_MARTS}
+DESCRIPTIONS = {
+    "contract": "Columns, types, keys and row rules of the mart's contract (pandera). A failure holds the build back.",
+    "volumes": "Volumes and rates lie within their usual limits (Great Expectations). A failure is a warning.",
+    "history": "Volumes, rates and freshness are in line with earlier published builds (Great Expectations). A failure is"
+    " a warning.",
 }
-MARTS = [dg.AssetKey(["marts", mart]) for mart in DBT_MARTS]
+CHECKS = {
+    f"{kind}_{mart}": dg.AssetCheckSpec(kind, asset=key, description=DESCRIPTIONS[kind])
+    for mart, key in MARTS.items()
+    for kind in KINDS
+}
+"""The check of each result of the audit, by the result's name: on the page of its mart, named for its kind."""
 
 
-@dg.asset(
-    key=AUDIT,
-    deps=MARTS,
-    group_name="audit",
-    owners=OWNERS,
-    pool=POOL,
-    kinds={"pandera", "greatexpectations"},
-    tags=metadata.tags("audit", ()),
-    code_version=metadata.code_version(quality.audit, models.marts),
-    description="Checks the candidate's marts against their contracts (pandera) and the usual ranges of their metrics (Great"
-    " Expectations). A broken contract blocks publication; an unusual metric warns.",
-    check_specs=[
-        dg.AssetCheckSpec(name, asset=AUDIT, description=MEANINGS[name.partition("_")[0]])
-        for name in sorted(expected_checks())
+@dg.multi_asset(
+    name="audit__candidate_audit",
+    specs=[
+        dg.AssetSpec(
+            AUDIT,
+            deps=MARTS.values(),
+            group_name="audit",
+            owners=OWNERS,
+            kinds={"pandera", "greatexpectations"},
+            tags=metadata.tags("audit", ()),
+            code_version=metadata.code_version(quality.audit, models.marts),
+            description="Checks the candidate's marts against their contracts (pandera) and the usual ranges of their"
+            " metrics (Great Expectations), and writes the audit page. Each result is a check of its mart. A broken"
+            " contract holds the build back; an unusual metric is a warning.",
+        )
     ],
+    check_specs=list(CHECKS.values()),
+    can_subset=True,
+    pool=POOL,
+    **CHECKS_OF_OTHER_ASSETS,
 )
 @retry_transient
-def candidate_audit(warehouse: WarehouseResource) -> Iterator[Any]:
+def candidate_audit(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> Iterator[Any]:
     opened = warehouse.open()
     results = stages.audit_candidate(opened)
-    failed = [result.name for result in results if not result.passed]
-    told: dict[str, Any] = {
-        "build_id": opened.ledger.candidate().build_id,
-        "checks": len(results),
-        "checks_failed": len(failed),
-        "failed": ", ".join(failed) or "none",
-    }
-    if page := stages.audit_page_of(opened):
-        told["page"] = dg.MetadataValue.path(str(page))
-    yield dg.MaterializeResult(metadata=told)
+    if AUDIT in context.selected_asset_keys:
+        failed = [result.name for result in results if not result.passed]
+        candidate = opened.ledger.candidate()
+        assert candidate is not None  # audit_candidate raises BuildFailed without one
+        facts: dict[str, Any] = {
+            "build_id": candidate.build_id,
+            "checks": len(results),
+            "checks_failed": len(failed),
+            "failed": ", ".join(failed) or "none",
+        }
+        if page := stages.audit_page_of(opened):
+            facts["page"] = dg.MetadataValue.path(str(page))
+        yield dg.MaterializeResult(asset_key=AUDIT, metadata=facts)
     for result in results:
-        yield check_of(dg.AssetCheckKey(AUDIT, result.name), result)
+        check_key = CHECKS[result.name].key
+        if check_key in context.selected_asset_check_keys:
+            yield metadata.check_result(check_key, result)
+
+
+@dg.definitions
+def audit() -> dg.Definitions:
+    return dg.Definitions(assets=[candidate_audit])

@@ -1,8 +1,7 @@
-"""The dbt models, seeds and tests as Dagster assets and checks, with their lineage from the raw logs.
+"""The dbt models, seeds and tests as Dagster assets and checks, with their lineage from the logs.
 
-One step builds the models and then runs the tests, in this process, so that a failed test still leaves a whole candidate
-to look at. Where the candidate at hand is what a build would give, and was published, there is nothing to do and
-everything after it is passed over.
+One step builds the models and then runs the tests, in this process: after a failed test the candidate is still complete and
+can be queried. If the published build is up to date, the step yields nothing, and Dagster skips the steps after it.
 
 Not here: the models (`dbt_project/`), how dbt is run (`warehouse.transform.dbt_runner`).
 """
@@ -14,7 +13,6 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
 
-from models.check_results import CheckResult
 from orchestration import metadata, stages
 from orchestration.defs.shared import OWNERS, POOL, retry_transient
 from orchestration.resources import WarehouseResource
@@ -28,18 +26,18 @@ from warehouse.transform.fingerprints import code_fingerprint
 
 
 class BuildConfig(dg.Config):
-    """`full_refresh` builds even where the candidate at hand is what a build would give."""
+    """`full_refresh` builds all models from scratch, even if the candidate is up to date."""
 
     full_refresh: bool = False
 
 
 class Translator(DagsterDbtTranslator):
-    """What Dagster shows of a dbt node: its folder as its group, sources as the raw logs' assets."""
+    """How a dbt node appears in Dagster: its folder is its group, and a source is the asset of its log."""
 
-    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
         if dbt_resource_props["resource_type"] == "seed":
             return "seeds"
-        return dbt_resource_props["fqn"][1]
+        return str(dbt_resource_props["fqn"][1])
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
         if dbt_resource_props["resource_type"] == "source":
@@ -47,7 +45,7 @@ class Translator(DagsterDbtTranslator):
         return super().get_asset_key(dbt_resource_props)
 
     def get_asset_check_spec(self, *args: Any, **kwargs: Any) -> dg.AssetCheckSpec | None:
-        # Never blocking to Dagster, which would end the run before the audit and the gate: the gate holds back.
+        # A blocking check would end the run before the audit. Only the release gate blocks.
         spec = super().get_asset_check_spec(*args, **kwargs)
         return spec and spec._replace(blocking=False)
 
@@ -55,14 +53,14 @@ class Translator(DagsterDbtTranslator):
         return OWNERS
 
     def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
-        # Without the SQL that dagster-dbt adds to it: it hides the words, and is where the code reference leads.
-        return dbt_resource_props["description"]
+        # dagster-dbt would append the SQL, which hides the text. The code reference leads to the SQL.
+        return str(dbt_resource_props["description"])
 
     def get_tags(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, str]:
         return metadata.tags(self.get_group_name(dbt_resource_props), dbt_resource_props["columns"])
 
     def get_code_version(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
-        # dagster-dbt asks for sources, too, which have no code.
+        # dagster-dbt also asks for sources, which have no code.
         return code_fingerprint(dbt_resource_props)[:16] if "checksum" in dbt_resource_props else None
 
     def get_metadata(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -74,95 +72,81 @@ class Translator(DagsterDbtTranslator):
         }
 
 
-def _manifest() -> dict[str, Any]:
-    opened = AppContext.of(load_settings())
-    return dbt_manifest(opened.settings, opened.paths)
+def _build_asset(manifest: dict[str, Any]) -> dg.AssetsDefinition:
+    # The lake and the change feed of a log are two sources of dbt and one asset of Dagster.
+    translator = Translator(settings=DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True))
+    models = {name: node for name, node in manifest["nodes"].items() if node["resource_type"] in ("model", "seed")}
+    keys = {name: translator.get_asset_key(node) for name, node in {**models, **manifest["sources"]}.items()}
+    unique_keys = metadata.unique_keys(manifest)
+
+    @dbt_assets(manifest=manifest, name="build", dagster_dbt_translator=translator, pool=POOL)
+    @retry_transient
+    def dbt_build(
+        context: dg.AssetExecutionContext, config: BuildConfig, warehouse: WarehouseResource
+    ) -> Iterator[Any]:
+        opened = warehouse.open()
+        candidate = opened.ledger.candidate()
+        nodes: list[BuiltNode] = []
+        if candidate is None or config.full_refresh or not stages.is_built(opened):
+            candidate, nodes = stages.build_candidate(opened, full_refresh=config.full_refresh)
+        elif stages.is_published(opened, candidate):
+            context.log.info("nothing to build: the published build %s is up to date", candidate.build_id)
+            return
+        results = {result.name: result for result in stages.test_candidate(opened).values()}
+        # After the tests, which count the rows that the build changed.
+        facts = _facts_by_asset(opened, candidate, nodes, models, keys, unique_keys)
+        # Dagster expects each asset after its upstream assets.
+        for key in TopologicalSorter(context.assets_def.asset_deps).static_order():
+            if key in context.selected_asset_keys & facts.keys():
+                yield dg.MaterializeResult(asset_key=key, metadata=facts[key])
+        for check_key in context.selected_asset_check_keys:
+            if check_key.name in results:
+                yield metadata.check_result(check_key, results[check_key.name])
+
+    return dbt_build
 
 
-_MANIFEST = _manifest()
-# The lake and its changes are one asset to Dagster.
-_TRANSLATOR = Translator(settings=DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True))
-_NODES = {name: node for name, node in _MANIFEST["nodes"].items() if node["resource_type"] in ("model", "seed")}
-_ASSETS = {name: _TRANSLATOR.get_asset_key(node) for name, node in {**_NODES, **_MANIFEST["sources"]}.items()}
+def _facts_by_asset(
+    context: AppContext,
+    candidate: Build,
+    nodes: list[BuiltNode],
+    models: Mapping[str, Mapping[str, Any]],
+    keys: Mapping[str, dg.AssetKey],
+    unique_keys: Mapping[str, list[str]],
+) -> dict[dg.AssetKey, dict[str, Any]]:
+    """The metadata of each built model: columns and their lineage, row counts, seconds, and a few rows of the marts.
 
-
-@dbt_assets(manifest=_MANIFEST, name="build", dagster_dbt_translator=_TRANSLATOR, pool=POOL)
-@retry_transient
-def dbt_build(context: dg.AssetExecutionContext, config: BuildConfig, warehouse: WarehouseResource) -> Iterator[Any]:
-    opened = warehouse.open()
-    candidate = opened.ledger.candidate()
-    nodes: list[BuiltNode] = []
-    if config.full_refresh or not stages.is_built(opened):
-        candidate, nodes = stages.build_candidate(opened, full_refresh=config.full_refresh)
-    elif candidate is not None and stages.is_published(opened, candidate):
-        context.log.info("the published build %s is up to date: nothing to build", candidate.build_id)
-        return
-    results = {result.name: result for result in stages.test_candidate(opened).values()}
-    # After the tests: they are what counts the rows that a build touched.
-    shown = _shown(opened, candidate, nodes)
-    # Dagster wants to hear of an asset after those it depends on.
-    for key in TopologicalSorter(context.assets_def.asset_deps).static_order():
-        if key in context.selected_asset_keys & shown.keys():
-            yield dg.MaterializeResult(asset_key=key, metadata=shown[key])
-    for check_key in context.selected_asset_check_keys:
-        if check_key.name in results:
-            yield check_of(check_key, results[check_key.name])
-
-
-def _shown(warehouse: AppContext, candidate: Build, built: list[BuiltNode]) -> dict[dg.AssetKey, dict[str, Any]]:
-    """What there is to tell of each model: its columns and where they come from, rows, how long it took, a few rows."""
-    marts, tables, lineage = (
-        built_marts(warehouse.paths),
-        built_tables(warehouse.paths),
-        column_lineage(warehouse.paths),
-    )
-    keys = metadata.keys_of_models(_MANIFEST)
-    seconds = {node.unique_id: node.seconds for node in built}
-    shown: dict[dg.AssetKey, dict[str, Any]] = {}
-    for name, node in _NODES.items():
-        # DuckDB knows all there is of a build; of one on Spark it has no views, and nothing of what a run touches.
+    `nodes` are the models of this run; `models`, `keys` and `unique_keys` are by dbt's unique id.
+    """
+    marts = built_marts(context.paths)
+    tables = built_tables(context.paths)
+    lineage = column_lineage(context.paths)
+    seconds = {node.unique_id: node.seconds for node in nodes}
+    facts_by_asset: dict[dg.AssetKey, dict[str, Any]] = {}
+    for name, node in models.items():
+        # A build on Spark leaves no views in DuckDB and none of the models of one run.
         table = tables.get(node["alias"])
         if table is None:
             continue
-        told = shown[_ASSETS[name]] = {
+        facts = facts_by_asset[keys[name]] = {
             "build_id": candidate.build_id,
-            metadata.COLUMN_SCHEMA: metadata.model_schema(node, table.types, keys.get(name, ())),
+            metadata.COLUMN_SCHEMA: metadata.model_schema(node, table.types, unique_keys.get(name, ())),
         }
         if table.rows is not None:
-            told[metadata.ROW_COUNT] = table.rows
+            facts[metadata.ROW_COUNT] = table.rows
         if table.touched is not None:
-            told["rows_touched"] = table.touched
+            facts["rows_changed"] = table.touched
         if name in seconds:
-            told["seconds"] = seconds[name]
+            facts["seconds"] = seconds[name]
         if lineage.get(name):
-            told[metadata.COLUMN_LINEAGE] = metadata.model_lineage(lineage[name], _ASSETS)
-            told["columns_from"] = dg.MetadataValue.md(metadata.lineage_to_read(lineage[name], _ASSETS))
+            facts[metadata.COLUMN_LINEAGE] = metadata.model_lineage(lineage[name], keys)
+            facts["columns_from"] = dg.MetadataValue.md(metadata.lineage_table(lineage[name], keys))
         if node["name"] in marts:
-            told["preview"] = dg.MetadataValue.md(marts[node["name"]].preview)
-    return shown
+            facts["preview"] = dg.MetadataValue.md(marts[node["name"]].preview)
+    return facts_by_asset
 
 
-def check_of(key: dg.AssetCheckKey, result: CheckResult) -> dg.AssetCheckResult:
-    """A recorded result as Dagster shows it: what was found, how many rows were looked at and failed, and which."""
-    severity = dg.AssetCheckSeverity.ERROR if result.is_blocking else dg.AssetCheckSeverity.WARN
-    told: dict[str, Any] = {"found": result.detail} if result.detail else {}
-    for name in ("checked_rows", "failing_rows"):
-        counts = [count for rule in result.rules if (count := getattr(rule, name)) is not None]
-        if counts:
-            told[name] = max(counts)
-    failed = [rule for rule in result.rules if not rule.passed]
-    if failed:
-        told["failed_rules"] = dg.MetadataValue.json(
-            [
-                {
-                    "expected": rule.description,
-                    "checked_rows": rule.checked_rows,
-                    "failing_rows": rule.failing_rows,
-                    "keys": [dict(keys) for keys in rule.example_keys],
-                }
-                for rule in failed
-            ]
-        )
-    return dg.AssetCheckResult(
-        asset_key=key.asset_key, check_name=key.name, passed=result.passed, severity=severity, metadata=told
-    )
+@dg.definitions
+def build() -> dg.Definitions:
+    context = AppContext.of(load_settings())
+    return dg.Definitions(assets=[_build_asset(dbt_manifest(context.settings, context.paths))])

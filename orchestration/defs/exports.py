@@ -1,11 +1,12 @@
-"""The exports: an asset a report, from the published marts; and the pruning of old ones.
+"""The exports: an asset a report, written from the published marts.
 
-A report that is only exported when somebody asks for it is in a group of its own, which no job runs.
+Reports that are exported on request are in a group of their own, which no job runs.
 
-Not here: how an export is written and what may be deleted (`warehouse.export.exports`).
+Not here: how an export is written (`warehouse.export.exports`), the deletion of old exports (`pruning`).
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
@@ -20,13 +21,11 @@ from warehouse.export.exports import ON_REQUEST, REPORTS, FileFormat, Unchanged
 
 GROUP, GROUP_ON_REQUEST = "exports", "exports_on_request"
 
-_CODE = metadata.code_version(warehouse.export)
-
 
 class ExportConfig(dg.Config):
-    """`skip_if_exported` passes over a report that was exported from the published build before; `all_campaigns` writes every
-    campaign of a contact-level report, not only those that changed since the last export. With `campaign`, the id of one,
-    or with `format` xlsx, it is a copy apart from those.
+    """`skip_if_exported` skips a report that was exported from the published build before. `all_campaigns` writes every
+    campaign of a contact-level report, not only those that changed since its last export. With `campaign` (its id) or
+    `format` xlsx, the export is a separate copy: the next export ignores it.
     """
 
     skip_if_exported: bool = False
@@ -35,7 +34,7 @@ class ExportConfig(dg.Config):
     format: str = Field(FileFormat.CSV.value, pattern=f"^({'|'.join(FileFormat)})$")
 
 
-def _asset_of(report: str) -> dg.AssetsDefinition:
+def _export_asset(report: str, code_version: str) -> dg.AssetsDefinition:
     @dg.asset(
         name=report,
         key_prefix="exports",
@@ -45,58 +44,43 @@ def _asset_of(report: str) -> dg.AssetsDefinition:
         pool=POOL,
         kinds={"csv"},
         tags=metadata.tags("exports", (column.name for column in columns(report))),
-        code_version=_CODE,
+        code_version=code_version,
         metadata={metadata.COLUMN_SCHEMA: metadata.mart_schema(report)},
         output_required=False,
         description=f"CSV or spreadsheet of the published mart. {description(report)}",
     )
     @retry_transient
-    def export(config: ExportConfig, warehouse: WarehouseResource) -> Iterator[dg.MaterializeResult]:
+    def export(config: ExportConfig, warehouse: WarehouseResource) -> Iterator[dg.MaterializeResult[Any]]:
         opened = warehouse.open()
         if config.skip_if_exported and report not in stages.unexported(opened):
             return
-        for told in stages.export_reports(
+        for result in stages.export_reports(
             opened,
             [report],
             all_campaigns=config.all_campaigns,
             campaign=config.campaign,
             file_format=FileFormat(config.format),
         ):
-            if isinstance(told, Unchanged):
-                yield dg.MaterializeResult(metadata={"holds": stages.describe(told)})
+            if isinstance(result, Unchanged):
+                yield dg.MaterializeResult(metadata={"holds": stages.describe(result)})
                 continue
-            path = opened.paths.exports / report / told.file
-            shown = {
-                "holds": stages.describe(told),
+            path = opened.paths.exports / report / result.file
+            facts: dict[str, Any] = {
+                "holds": stages.describe(result),
                 "path": dg.MetadataValue.path(str(path)),
                 "bytes": path.stat().st_size,
-                metadata.ROW_COUNT: told.rows,
-                "sha256": told.sha256,
-                "build_id": told.build_id,
+                metadata.ROW_COUNT: result.rows,
+                "sha256": result.sha256,
+                "build_id": result.build_id,
             }
-            if told.changed_since is not None:
-                shown["campaigns"] = len(told.campaigns)
-            yield dg.MaterializeResult(metadata=shown)
+            if result.changed_since is not None:
+                facts["campaigns"] = len(result.campaigns)
+            yield dg.MaterializeResult(metadata=facts)
 
     return export
 
 
-@dg.asset(
-    key=dg.AssetKey(["exports", "pruned"]),
-    group_name=GROUP,
-    owners=OWNERS,
-    pool=POOL,
-    kinds={"csv"},
-    tags=metadata.tags("exports", ()),
-    code_version=_CODE,
-    description="Deletes exports older than SENDMART_EXPORT_RETENTION_DAYS, by the moment in their name.",
-)
-@retry_transient
-def pruned(warehouse: WarehouseResource) -> dg.MaterializeResult:
-    deleted = stages.prune_exports(warehouse.open())
-    return dg.MaterializeResult(metadata={"deleted": len(deleted), "files": ", ".join(deleted[:50]) or "none"})
-
-
 @dg.definitions
 def exports() -> dg.Definitions:
-    return dg.Definitions(assets=[*(_asset_of(report) for report in ON_REQUEST), pruned])
+    code_version = metadata.code_version(warehouse.export)
+    return dg.Definitions(assets=[_export_asset(report, code_version) for report in ON_REQUEST])

@@ -1,33 +1,35 @@
-"""Whether logs come on time, and whether what people read is current: checks of a refresh, and looked at every ten minutes
-by the sensor `freshness_sensor`, without a run. What is found is told, too.
+"""Whether logs arrive on time and the published marts are up to date: two kinds of checks, run in every refresh, and the
+sensor `freshness_sensor`, which evaluates them every ten minutes without a run and sends alerts.
 
-A log's check `on_time` names the days that are late. The check `current` of the published marts and of each export goes
-by the last good refresh, as the ledger has it. A freshness policy of Dagster's would go by the last materialisation, and
-a night that finds nothing new materialises nothing: it could not be told from a night that did not run.
+The check `on_time` of a log names its late days. The check `current` of the published marts and of each export goes by the
+last successful refresh in the ledger. A freshness policy of Dagster goes by the last materialization instead, and a refresh
+that finds nothing new materializes nothing: the policy could not tell it from a refresh that did not run.
 
-Not here: which days are late (`warehouse.landing.completeness`), who is told, and how (`orchestration.notifications`).
+Not here: which days are late (`warehouse.landing.completeness`), the alerts themselves (`orchestration.notifications`).
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
-from dagster._core.scheduler.instigation import TickStatus
 
 from models.enums import Log
 from orchestration import notifications, stages
+from orchestration.dagster_internals import TickStatus
+from orchestration.defs.logs import asset_key
 from orchestration.resources import WarehouseResource
 from warehouse.export.exports import REPORTS
 from warehouse.landing import completeness
 from warehouse.ledger import now
 
-WATCH_EVERY_SECONDS = 600
+SENSOR_INTERVAL_SECONDS = 600
 
 SENSOR_FAILURES = 3
+"""A sensor is evaluated again within minutes: it counts as failing after this many failed ticks in a row."""
 
 WARN_AFTER, FAIL_AFTER = timedelta(hours=26), timedelta(hours=30)
-"""Refreshes are a day apart: two hours more may be a slow one, six are a night that was missed."""
+"""Refreshes are a day apart. Two hours more can be a slow refresh; six hours more mean that one was missed."""
 
 HOUR = timedelta(hours=1)
 
@@ -36,8 +38,8 @@ _FINISHED = [TickStatus.SUCCESS, TickStatus.SKIPPED, TickStatus.FAILURE]
 ON_TIME = {
     log: dg.AssetCheckSpec(
         "on_time",
-        asset=dg.AssetKey(["logs", log.value]),
-        description="Every day of the log that is due is there (SENDMART_LOG_GRACE_HOURS, SENDMART_DAILY_LOGS).",
+        asset=asset_key(log),
+        description="Every day of the log that is due has a file (SENDMART_LOG_GRACE_HOURS, SENDMART_DAILY_LOGS).",
     )
     for log in Log
 }
@@ -47,60 +49,59 @@ CURRENT = {
     asset: dg.AssetCheckSpec(
         "current",
         asset=dg.AssetKey(asset.split("/")),
-        description=f"The last good refresh is not long ago: warns after {WARN_AFTER / HOUR:.0f} hours, fails after"
+        description=f"The last successful refresh is recent: warns after {WARN_AFTER / HOUR:.0f} hours, fails after"
         f" {FAIL_AFTER / HOUR:.0f}.",
     )
     for asset in ("published/marts", *(f"exports/{report}" for report in REPORTS))
 }
 
 
-def _on_time(days: Iterable[date], log: Log) -> dict:
-    days = list(days)
-    told = ", ".join(completeness.describe_days({log: days}, [log])) or "none"
-    return {
-        "passed": not days,
-        "check_name": ON_TIME[log].name,
-        "asset_key": ON_TIME[log].asset_key,
-        "severity": dg.AssetCheckSeverity.WARN,
-        "metadata": {"late_days": len(days), "late": told},
-    }
+def _on_time(log: Log, late: Iterable[date]) -> dg.AssetCheckResult:
+    days = list(late)
+    return dg.AssetCheckResult(
+        asset_key=ON_TIME[log].asset_key,
+        check_name=ON_TIME[log].name,
+        passed=not days,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"late_days": len(days), "late": ", ".join(completeness.describe_days({log: days}, [log])) or "none"},
+    )
 
 
-def _current(as_of: datetime, asset: str) -> dict:
+def _current(asset: str, as_of: datetime) -> dg.AssetCheckResult:
     age = now() - as_of
-    return {
-        "passed": age < WARN_AFTER,
-        "check_name": CURRENT[asset].name,
-        "asset_key": CURRENT[asset].asset_key,
-        "severity": dg.AssetCheckSeverity.ERROR if age >= FAIL_AFTER else dg.AssetCheckSeverity.WARN,
-        "metadata": {"freshness_times": dg.MetadataValue.timestamp(as_of), "hours": round(age / HOUR, 1)},
-    }
+    return dg.AssetCheckResult(
+        asset_key=CURRENT[asset].asset_key,
+        check_name=CURRENT[asset].name,
+        passed=age < WARN_AFTER,
+        severity=dg.AssetCheckSeverity.ERROR if age >= FAIL_AFTER else dg.AssetCheckSeverity.WARN,
+        metadata={"as_of": dg.MetadataValue.timestamp(as_of), "hours": round(age / HOUR, 1)},
+    )
 
 
 @dg.multi_asset_check(specs=list(ON_TIME.values()), can_subset=True)
 def logs_on_time(context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource) -> Iterator[dg.AssetCheckResult]:
-    """Names the days of each log that are due and not there."""
+    """Names the days of each log that are due and have no file."""
     late = stages.late_days(warehouse.open())
     for log, spec in ON_TIME.items():
         if spec.key in context.selected_asset_check_keys:
-            yield dg.AssetCheckResult(**_on_time(late.get(log, ()), log))
+            yield _on_time(log, late.get(log, ()))
 
 
 @dg.multi_asset_check(specs=list(CURRENT.values()), can_subset=True)
 def figures_current(
     context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource
 ) -> Iterator[dg.AssetCheckResult]:
-    """Tells as of when the published marts and the exports are."""
+    """Reports when the published marts and the exports were last up to date."""
     for asset, as_of in stages.freshness_times(warehouse.open()).items():
         if CURRENT[asset].key in context.selected_asset_check_keys:
-            yield dg.AssetCheckResult(**_current(as_of, asset))
+            yield _current(asset, as_of)
 
 
 @dg.sensor(
-    minimum_interval_seconds=WATCH_EVERY_SECONDS,
+    minimum_interval_seconds=SENSOR_INTERVAL_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Looks whether logs are late, figures stale, schedules or sensors failing; tells people, and sends what could"
-    " not be sent before. Starts no run.",
+    description="Checks whether logs are late, published marts stale, schedules or sensors failing. Sends alerts, also those"
+    " that could not be sent before. Starts no run.",
 )
 def freshness_sensor(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
     opened = warehouse.open()
@@ -109,25 +110,45 @@ def freshness_sensor(context: dg.SensorEvaluationContext, warehouse: WarehouseRe
     stale = {asset: moment for asset, moment in as_of.items() if now() - moment >= FAIL_AFTER}
     notifications.of_stale_figures(opened, stale)
     notifications.of_triggers(opened, _failing(context))
-    found = [_on_time(late.get(log, ()), log) for log in Log]
-    found += [_current(moment, asset) for asset, moment in as_of.items()]
-    # Noted are changes: of the days that are late, or from one colour to another.
-    shown = {
-        one["asset_key"].to_user_string(): [one["passed"], one["severity"].value, one["metadata"].get("late")]
-        for one in found
-    }
+    results = [_on_time(log, late.get(log, ())) for log in Log]
+    results += [_current(asset, moment) for asset, moment in as_of.items()]
+    states = {_name(result): _state(result) for result in results}
+    # Only changes are recorded: other late days, or another colour of a check.
     before = json.loads(context.cursor or "{}")
-    changed = [one for one in found if shown[key := one["asset_key"].to_user_string()] != before.get(key)]
-    return dg.SensorResult(asset_events=[dg.AssetCheckEvaluation(**one) for one in changed], cursor=json.dumps(shown))
+    changed = [result for result in results if states[_name(result)] != before.get(_name(result))]
+    return dg.SensorResult(asset_events=[_evaluation(result) for result in changed], cursor=json.dumps(states))
 
 
-def _failing(context: dg.SensorEvaluationContext) -> dict[str, tuple[datetime, str]]:
-    """The schedules and sensors that fail, since when, and of what.
+def _name(result: dg.AssetCheckResult) -> str:
+    assert result.asset_key is not None  # set by _on_time and _current
+    return result.asset_key.to_user_string()
 
-    A sensor is tried again within minutes, so it fails where it did thrice in a row.
+
+def _state(result: dg.AssetCheckResult) -> list[object]:
+    late = result.metadata.get("late")
+    return [result.passed, result.severity.value, late and late.value]
+
+
+def _evaluation(result: dg.AssetCheckResult) -> dg.AssetCheckEvaluation:
+    assert result.asset_key is not None and result.check_name is not None
+    return dg.AssetCheckEvaluation(
+        asset_key=result.asset_key,
+        check_name=result.check_name,
+        passed=result.passed,
+        severity=result.severity,
+        metadata=result.metadata,
+    )
+
+
+def _failing(context: dg.SensorEvaluationContext) -> Mapping[str, tuple[datetime, str]]:
+    """The schedules and sensors that fail: since when, and the error.
+
+    A schedule counts as failing after one failed tick, a sensor after `SENSOR_FAILURES` in a row.
     """
-    schedules = {schedule.name for schedule in context.repository_def.schedule_defs}
-    sensors = {sensor.name for sensor in context.repository_def.sensor_defs}
+    repository = context.repository_def
+    assert repository is not None  # Dagster's daemon always sets it
+    schedules = {schedule.name for schedule in repository.schedule_defs}
+    sensors = {sensor.name for sensor in repository.sensor_defs}
     failing = {}
     for state in context.instance.all_instigator_state():
         name = state.instigator_name
@@ -139,8 +160,8 @@ def _failing(context: dg.SensorEvaluationContext) -> dict[str, tuple[datetime, s
         )
         if len(ticks) == in_a_row and all(tick.status is TickStatus.FAILURE for tick in ticks):
             error = ticks[0].error
-            words = " ".join(error.message.split()) if error else "failed"
-            failing[name] = (datetime.fromtimestamp(ticks[-1].timestamp, UTC), words)
+            message = " ".join(error.message.split()) if error else "failed"
+            failing[name] = (datetime.fromtimestamp(ticks[-1].timestamp, UTC), message)
     return failing
 
 

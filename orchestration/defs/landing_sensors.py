@@ -1,10 +1,10 @@
-"""What starts by itself by day: the sensor on the landing zone, and the one that shows which dates are loaded.
+"""The sensors on the landing zone: `landing_zone` starts refreshes, `backfill_materializations` reports loaded dates.
 
-`landing_zone` asks for a refresh of the log dates that have files to be taken, or of which the lake has changed since a
-build used it; its ticks say what was seen, and why nothing was started.
-`backfill_materializations` reports to Dagster the log dates that only the ledger knows.
+`landing_zone` requests a refresh of the log dates that have new or changed files, or whose rows in the lake have changed
+since the last build. Its ticks say what it found, and why it started nothing.
+`backfill_materializations` reports log dates to Dagster that only the ledger knows.
 
-Not here: when it is time to take a file (`warehouse.ingest.arrivals`), the run (`jobs`).
+Not here: when a file is ready to be loaded (`warehouse.ingest.arrivals`), the run (`jobs`).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,7 +17,7 @@ from filelock import Timeout
 from models.enums import Log
 from orchestration import stages
 from orchestration.defs.jobs import refresh
-from orchestration.defs.logs import loaded_on
+from orchestration.defs.logs import asset_key, materialization
 from orchestration.resources import WarehouseResource
 from orchestration.run_refresh import STARTED_BY, STARTED_BY_COMMAND
 from orchestration.stages import AppContext
@@ -26,12 +26,12 @@ from warehouse.ingest.arrivals import LAKE, Arrival, Arrivals, Evaluation, LogDa
 from warehouse.landing import completeness
 from warehouse.ledger import now
 
-LOOK_EVERY_SECONDS = 30
-NAMES_TOLD = 5
-DATES_REPORTED_AT_A_TIME = 200
-"""About six seconds on SQLite: a tick may take a minute."""
+SENSOR_INTERVAL_SECONDS = 30
+MAX_NAMES_SHOWN = 5
+MAX_DATES_PER_TICK = 200
+"""They take about six seconds on SQLite; Dagster ends a tick after a minute."""
 
-AT_WORK = [
+UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
@@ -42,48 +42,48 @@ AT_WORK = [
 
 @dg.sensor(
     job=refresh,
-    minimum_interval_seconds=LOOK_EVERY_SECONDS,
+    minimum_interval_seconds=SENSOR_INTERVAL_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Starts a refresh of the log dates of which files are new or changed, once these have stayed as they are"
-    " between two looks; and one after a date was loaded by hand, to build, audit and publish. The same state starts one"
-    " run only: if that fails or is held back, nightly_refresh tries again. Files that are gone from the landing zone"
-    " change nothing: the lake keeps what they gave.",
+    description="Starts a refresh of the log dates that have new or changed files, once the files are the same at two ticks."
+    " Also starts one after a date was reloaded by hand, to build, audit and publish. It starts one run for each state of"
+    " the files: if that run fails or is held back, nightly_refresh retries. Files that are deleted from the landing zone"
+    " change nothing: the lake keeps their rows.",
 )
 def landing_zone(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult | dg.SkipReason:
     opened = warehouse.open()
-    if at_work := _at_work(context.instance, opened):
-        return dg.SkipReason(f"waiting for {at_work}")
-    found = arrivals.arrivals(opened.scan_landing(), opened.ledger)
+    if writer := _current_writer(context.instance, opened):
+        return dg.SkipReason(f"waiting for {writer}")
+    arrived = arrivals.arrivals(opened.scan_landing(), opened.ledger)
     lake = arrivals.unbuilt_changes(opened.ledger)
-    looked = arrivals.evaluate(
+    evaluation = arrivals.evaluate(
         SensorCursor.of(context.cursor),
-        Arrivals([*found.waiting, *([lake] if lake else [])], found.taken, found.gone),
+        Arrivals([*arrived.waiting, *([lake] if lake else [])], arrived.taken, arrived.gone),
         now().timestamp(),
     )
-    for name in looked.vanished:
-        context.log.warning("%s has gone from the landing zone before it was taken", name)
-    cursor = looked.cursor.as_text()
-    if not looked.due:
-        return dg.SensorResult(skip_reason=dg.SkipReason(_in_words(found, looked)), cursor=cursor)
-    return dg.SensorResult(run_requests=[_refresh_of(looked.due)], cursor=cursor)
+    for name in evaluation.vanished:
+        context.log.warning("%s was deleted from the landing zone before it was loaded", name)
+    cursor = evaluation.cursor.as_text()
+    if not evaluation.due:
+        return dg.SensorResult(skip_reason=dg.SkipReason(_skip_message(arrived, evaluation)), cursor=cursor)
+    return dg.SensorResult(run_requests=[_refresh_request(evaluation.due)], cursor=cursor)
 
 
-def _at_work(instance: dg.DagsterInstance, warehouse: AppContext) -> str | None:
-    """Who changes the warehouse at the moment, or is about to."""
-    for run in instance.get_runs(dg.RunsFilter(job_name=refresh.name, statuses=AT_WORK)):
-        # Of a run of the command line, which may have been killed, the lock tells whether it is alive.
+def _current_writer(instance: dg.DagsterInstance, warehouse: AppContext) -> str | None:
+    """The run or process that writes to the data folder, or will soon; None if there is none."""
+    for run in instance.get_runs(dg.RunsFilter(job_name=refresh.name, statuses=UNFINISHED)):
+        # A run of `sendmart refresh` may have been killed. The lock shows whether it is alive.
         if not STARTED_BY_COMMAND.items() <= run.tags.items():
-            return f"the refresh that is queued or at work: run {run.run_id}"
+            return f"the refresh that is queued or running: run {run.run_id}"
     try:
         with warehouse.paths.writer_lock(timeout=0):
             return None
     except Timeout:
-        return "whoever is writing to the data folder: a load, or `sendmart`"
+        return "the process that is writing to the data folder: a load, or `sendmart`"
 
 
-def _refresh_of(due: Sequence[Arrival]) -> dg.RunRequest:
-    files = [one for one in due if one.name != LAKE]
-    dates = _by_log(day for one in files for day in one.days)
+def _refresh_request(due: Sequence[Arrival]) -> dg.RunRequest:
+    files = [arrival for arrival in due if arrival.name != LAKE]
+    dates = _by_log(day for file in files for day in file.days)
     return dg.RunRequest(
         run_key=arrivals.run_key(due),
         run_config={
@@ -93,7 +93,7 @@ def _refresh_of(due: Sequence[Arrival]) -> dg.RunRequest:
             STARTED_BY: "landing zone" if files else "manual_load",
             "sendmart/days": "; ".join(
                 f"{log} {completeness.format_ranges(days)}"
-                for log, days in _by_log(day for one in due for day in one.days).items()
+                for log, days in _by_log(day for arrival in due for day in arrival.days).items()
             ),
         },
     )
@@ -103,66 +103,71 @@ def _by_log(days: Iterable[LogDay]) -> dict[Log, list[date]]:
     return {log: [day for _, day in of_log] for log, of_log in groupby(sorted(set(days)), key=lambda day: day[0])}
 
 
-def _in_words(found: Arrivals, looked: Evaluation) -> str:
-    """Why nothing is started."""
-    told = []
-    if looked.changing:
-        told.append(f"waiting until it is seen twice the same: {_names(one.name for one in looked.changing)}")
-    if looked.already_requested:
-        told.append(
-            f"asked for before, and not taken: {_names(one.name for one in looked.already_requested)}; the last run of refresh"
-            " says why, nightly_refresh tries again"
+def _skip_message(arrived: Arrivals, evaluation: Evaluation) -> str:
+    """Why no run is started."""
+    reasons = []
+    if evaluation.changing:
+        reasons.append(
+            f"waiting until two ticks see the same state: {_names(arrival.name for arrival in evaluation.changing)}"
         )
-    if looked.vanished:
-        told.append(f"gone before it was taken: {_names(looked.vanished)}")
-    if not found.waiting and not told:
-        told.append(f"nothing new: {len(found.taken)} files were taken so far")
-    if found.gone:
-        told.append(f"taken and gone from the landing zone, what they gave stays in the lake: {len(found.gone)}")
-    return "; ".join(told)
+    if evaluation.already_requested:
+        reasons.append(
+            f"requested before and not loaded: {_names(arrival.name for arrival in evaluation.already_requested)}; the last"
+            " refresh run says why, nightly_refresh retries"
+        )
+    if evaluation.vanished:
+        reasons.append(f"deleted before it was loaded: {_names(evaluation.vanished)}")
+    if not arrived.waiting and not reasons:
+        reasons.append(f"nothing new: {len(arrived.taken)} files were loaded so far")
+    if arrived.gone:
+        reasons.append(
+            f"loaded and deleted from the landing zone, their rows stay in the lake: {len(arrived.gone)} files"
+        )
+    return "; ".join(reasons)
 
 
 def _names(names: Iterable[str]) -> str:
     names = sorted(names)
-    more = f" and {len(names) - NAMES_TOLD} more" if len(names) > NAMES_TOLD else ""
-    return ", ".join(names[:NAMES_TOLD]) + more
+    more = f" and {len(names) - MAX_NAMES_SHOWN} more" if len(names) > MAX_NAMES_SHOWN else ""
+    return ", ".join(names[:MAX_NAMES_SHOWN]) + more
 
 
 @dg.sensor(
-    minimum_interval_seconds=LOOK_EVERY_SECONDS,
+    minimum_interval_seconds=SENSOR_INTERVAL_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Shows dates as loaded that Dagster has no record of: of a long history that was loaded at once, of a"
-    " refresh elsewhere, or from before Dagster's own storage was moved or lost. A few hundred at each tick."
+    description="Reports loaded dates that Dagster does not know: of a long history that was loaded at once, of a refresh"
+    " with another instance, or from before Dagster's storage was moved or lost. A few hundred at each tick."
     " Starts no run.",
 )
 def backfill_materializations(
     context: dg.SensorEvaluationContext, warehouse: WarehouseResource
 ) -> dg.SensorResult | dg.SkipReason:
     opened = warehouse.open()
-    if at_work := _at_work(context.instance, opened):
-        return dg.SkipReason(f"waiting for {at_work}, which tells of its dates itself")
-    ledger = opened.ledger
-    as_it_is = ledger.files_fingerprint()
-    if context.cursor == as_it_is:
-        return dg.SkipReason("no file was taken since the last look")
-    unknown = [event for log in Log for event in _unknown_dates(context.instance, opened, log)]
-    told = unknown[:DATES_REPORTED_AT_A_TIME]
+    if writer := _current_writer(context.instance, opened):
+        return dg.SkipReason(f"waiting for {writer}, which reports its dates itself")
+    fingerprint = opened.ledger.files_fingerprint()
+    if context.cursor == fingerprint:
+        return dg.SkipReason("no file was loaded since the last tick")
+    unknown = [event for log in Log for event in _unreported_dates(context.instance, opened, log)]
+    reported = unknown[:MAX_DATES_PER_TICK]
     return dg.SensorResult(
-        asset_events=told,
-        skip_reason=dg.SkipReason(f"{len(told)} dates shown as loaded, {len(unknown) - len(told)} left"),
-        cursor=as_it_is if len(told) == len(unknown) else None,
+        asset_events=reported,
+        skip_reason=dg.SkipReason(f"reported {len(reported)} loaded dates, {len(unknown) - len(reported)} left"),
+        cursor=fingerprint if len(reported) == len(unknown) else None,
     )
 
 
-def _unknown_dates(instance: dg.DagsterInstance, warehouse: AppContext, log: Log) -> Iterator[dg.AssetMaterialization]:
-    known = instance.get_materialized_partitions(dg.AssetKey(["logs", log.value]))
-    noted = warehouse.ledger.files(log)
-    unknown = {day: loaded for day, loaded in stages.by_date(noted).items() if day.isoformat() not in known}
-    sizes = stages.bytes_of(warehouse, log, chain.from_iterable(unknown.values()))
-    for day, loaded in unknown.items():
-        yield loaded_on(log, day, loaded, noted, sizes)
+def _unreported_dates(
+    instance: dg.DagsterInstance, warehouse: AppContext, log: Log
+) -> Iterator[dg.AssetMaterialization]:
+    reported = instance.get_materialized_partitions(asset_key(log))
+    recorded = warehouse.ledger.files(log)
+    unreported = {day: files for day, files in stages.by_date(recorded).items() if day.isoformat() not in reported}
+    sizes = stages.bytes_of(warehouse, log, chain.from_iterable(unreported.values()))
+    for day, files in unreported.items():
+        yield materialization(log, day, files, recorded, sizes)
 
 
 @dg.definitions
-def sensors() -> dg.Definitions:
+def landing_sensors() -> dg.Definitions:
     return dg.Definitions(sensors=[landing_zone, backfill_materializations])

@@ -1,11 +1,11 @@
-"""The raw logs: one asset a log, partitioned by log date; its rows are in the lake and in quarantine.
+"""The logs: one asset a log, partitioned by log date. Its rows lie in the lake and in quarantine.
 
-In the refresh job an asset looks for files that are new or changed, on whatever dates or on those of its config, and
-reports each date that it touched. Run for a date or a range, it reloads the files of those dates. Both go through
-`stages.load_changed`. A date is reported only where there was a file of it: one without stays missing in the UI. The
-checks report and do not block: whether a build may be published is the gate's to say.
+In the refresh job, an asset loads files that are new or changed, on any date or on the dates of its config, and reports each
+date that it loaded. Materialized for a date or a range, it reloads the files of those dates. Both use
+`stages.load_changed`. A date without a file is not reported and stays missing in the UI. The checks report and do not
+block: the release gate decides whether a build is published.
 
-Not here: how rows are admitted (`quality.admission`), how files are read and kept (`warehouse/`).
+Not here: how rows are validated (`quality.admission`), how files are read and stored (`warehouse/`).
 """
 
 import time
@@ -26,75 +26,114 @@ from models.masking import sanitize
 from orchestration import metadata, stages
 from orchestration.defs.shared import OWNERS, POOL, retry_transient
 from orchestration.resources import WarehouseResource
+from orchestration.stages import AppContext
 from warehouse.config.settings import load_settings
 from warehouse.lake.tables import lake_preview
 from warehouse.landing import completeness
 from warehouse.ledger import LoadedFile
 from warehouse.quarantine.summary import Reason, reasons_of
 
-MOST_DATES_REPORTED = 100
-"""An event costs 30 to 50 ms on SQLite: of a long history, the refresh reports the sum, and the sensor
-`backfill_materializations` reports the dates, a few at a time.
+MAX_DATES_REPORTED = 100
+"""An event takes 30 to 50 ms on SQLite. If a refresh loads more dates than this, it reports their sums, and the sensor
+`backfill_materializations` reports the single dates, some at each tick.
 """
 
-MOST_REASONS = 10
-"""So many reasons of a log are shown, the most frequent first."""
+MAX_REASONS_SHOWN = 10
+"""How many rejection reasons of a log are shown, the most frequent first."""
 
-# Today's files may come before the day is over in UTC.
-log_dates = dg.DailyPartitionsDefinition(start_date=load_settings().first_log_date.isoformat(), end_offset=1)
-
-
-_CODE = metadata.code_version(models.logs, models.text_types, models.enums, quality.admission, warehouse.ingest.readers)
+MAX_NAMES_SHOWN = 20
 
 
 class LoadConfig(dg.Config):
-    """How an asset looks for work in an unpartitioned run: `dates` are the only ones to look at, all where it is null;
-    `verify` hashes every file.
+    """Which files an unpartitioned run looks at. `dates`: only files of these log dates; null: files of all dates.
+    `verify`: compares the content of every file with its recorded hash.
     """
 
     dates: list[str] | None = None
     verify: bool = False
 
 
-def loaded_on(
+def asset_key(log: Log) -> dg.AssetKey:
+    return dg.AssetKey(["logs", log.value])
+
+
+def materialization(
     log: Log,
     day: date,
-    loaded: Iterable[LoadedFile],
-    noted: Iterable[LoadedFile],
+    files: Iterable[LoadedFile],
+    recorded: Iterable[LoadedFile],
     sizes: Mapping[str, tuple[int, int]],
-    shown: Mapping[str, Any] | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> dg.AssetMaterialization:
-    """Tells Dagster what was loaded of a log on a date, of all that is noted of the log; and what is shown besides."""
-    rows = {metadata.PARTITION_ROW_COUNT: metadata.rows_in_lake(noted, day)}
+    """The event that reports one loaded date of a log to Dagster.
+
+    Args:
+        log: the log.
+        day: its log date.
+        files: the files of the date that were loaded.
+        recorded: all files of the log in the ledger.
+        sizes: by file name, the bytes of the file and of its Parquet file in the lake.
+        more: further metadata.
+    """
+    rows = {metadata.PARTITION_ROW_COUNT: metadata.lake_rows(recorded, day)}
     return dg.AssetMaterialization(
-        dg.AssetKey(["logs", log.value]),
+        asset_key(log),
         partition=day.isoformat(),
-        metadata={**rows, **metadata.of_loaded(list(loaded), sizes), **(shown or {})},
+        metadata={**rows, **metadata.load_facts(list(files), sizes), **(more or {})},
     )
 
 
-def _reasons(reasons: list[Reason]) -> str:
-    """Why rows are in quarantine, as Markdown: counts and a place to look at; no row itself, which is somebody's data."""
+def _reasons_table(reasons: list[Reason]) -> str:
+    """Why rows are in quarantine, as a Markdown table of counts and positions. The rows hold personal data: none is shown."""
     lines = ["| reason | rows | first in |", "| --- | --- | --- |"]
     lines += [
-        f"| {told.reason.replace('|', chr(92) + '|')} | {told.rows} | {told.source_file}, row {told.row_number} |"
-        for told in reasons
+        f"| {reason.reason.replace('|', chr(92) + '|')} | {reason.rows} | {reason.source_file}, row {reason.row_number} |"
+        for reason in reasons
     ]
     return "\n".join(lines) if reasons else "none"
 
 
-def _dates_of(context: dg.AssetExecutionContext) -> list[date] | None:
-    """The dates that a run was asked for; None where it is to look for work by itself."""
+def _names(names: list[str]) -> str:
+    return sanitize(", ".join(names[:MAX_NAMES_SHOWN])) or "none"
+
+
+def _selected_dates(context: dg.AssetExecutionContext) -> list[date] | None:
+    """The dates that the run materializes; None in an unpartitioned run."""
     if not (context.has_partition_key or context.has_partition_key_range):
         return None
     return [date.fromisoformat(key) for key in context.partition_keys]
 
 
-def _asset_of(log: Log) -> dg.AssetsDefinition:
+def _log_facts(opened: AppContext, log: Log, recorded: list[LoadedFile]) -> dict[str, Any]:
+    """The metadata of the whole log, as it is after a load."""
+    ignored = [name for name in opened.scan_landing().ignored if name.startswith(f"{log}/")]
+    return {
+        metadata.ROW_COUNT: metadata.lake_rows(recorded),
+        "ignored_names": _names(ignored),
+        "quarantine_reasons": dg.MetadataValue.md(
+            _reasons_table(reasons_of(opened.paths, recorded, MAX_REASONS_SHOWN))
+        ),
+        "preview": dg.MetadataValue.md(lake_preview(opened.paths, log)),
+        "lake": dg.MetadataValue.path(str(opened.paths.lake / log)),
+    }
+
+
+def _admitted(check: dg.AssetCheckSpec, recorded: list[LoadedFile]) -> dg.AssetCheckResult:
+    rejected = sum(file.rejected for file in recorded)
+    refused = [file.source_file for file in recorded if file.refusal]
+    return dg.AssetCheckResult(
+        check_name=check.name,
+        passed=not rejected and not refused,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"rows_quarantined": rejected, "files_refused": _names(refused)},
+    )
+
+
+def _log_asset(log: Log, log_dates: dg.PartitionsDefinition[str], code_version: str) -> dg.AssetsDefinition:
     check = dg.AssetCheckSpec(
         "admitted",
-        asset=dg.AssetKey(["logs", log.value]),
-        description="No file of the log stands refused, and no row of it in quarantine.",
+        asset=asset_key(log),
+        description="No file of the log is refused, and none of its rows is in quarantine. A failure is a warning.",
     )
 
     @dg.asset(
@@ -107,57 +146,45 @@ def _asset_of(log: Log) -> dg.AssetsDefinition:
         pool=POOL,
         kinds={"parquet", "pandera"},
         tags=metadata.tags("logs", (column.name for column in COLUMNS[log])),
-        code_version=_CODE,
+        code_version=code_version,
         metadata={metadata.COLUMN_SCHEMA: metadata.log_schema(log)},
         output_required=False,
-        description=f"{CONTRACTS[log].__doc__} Accepted rows in the lake, the others in quarantine with their reasons.\n\n"
-        "Materialize reloads the files of the dates chosen, whether or not they have changed. Choose the log alone: the"
-        " sensor landing_zone starts the run that builds, audits and publishes, once the lake stays as it is. A date"
-        " that is missing had no file.",
+        description=f"{CONTRACTS[log].__doc__} Accepted rows go to the lake, rejected rows to quarantine with their"
+        " reasons.\n\n"
+        "Materialize reloads all files of the selected dates, also unchanged ones. Select only the log: after the load, the"
+        " sensor landing_zone starts a refresh, which builds, audits and publishes. A date that is missing has no file.",
         check_specs=[check],
     )
     @retry_transient
     def load(context: dg.AssetExecutionContext, config: LoadConfig, warehouse: WarehouseResource) -> Iterator[Any]:
         opened = warehouse.open()
-        dates = _dates_of(context)
+        dates = _selected_dates(context)
         only_on = None if config.dates is None else [date.fromisoformat(day) for day in config.dates]
         started = time.perf_counter()
         loaded = stages.load_changed(opened, log, dates=dates, only_on=only_on, verify=config.verify)
         seconds = time.perf_counter() - started
-        noted = opened.ledger.files(log)
-        touched = stages.by_date(loaded)
+        recorded = opened.ledger.files(log)
+        files_by_date = stages.by_date(loaded)
         sizes = stages.bytes_of(opened, log, loaded)
-        ignored = [name for name in opened.scan_landing().ignored if name.startswith(f"{log}/")]
-        shown = {
-            metadata.ROW_COUNT: metadata.rows_in_lake(noted),
-            "ignored_names": sanitize(", ".join(ignored[:20])) or "none",
-            "quarantine_reasons": dg.MetadataValue.md(_reasons(reasons_of(opened.paths, noted, MOST_REASONS))),
-            "preview": dg.MetadataValue.md(lake_preview(opened.paths, log)),
-            "lake": dg.MetadataValue.path(str(opened.paths.lake / log)),
-        }
-        if dates is not None or len(touched) <= MOST_DATES_REPORTED:
-            for day, of_day in touched.items():
-                context.log_event(loaded_on(log, day, of_day, noted, sizes, shown if dates else None))
+        facts = _log_facts(opened, log, recorded)
+        if dates is not None or len(files_by_date) <= MAX_DATES_REPORTED:
+            for day, files in files_by_date.items():
+                context.log_event(materialization(log, day, files, recorded, sizes, facts if dates else None))
         if dates is None:
-            of_run = {"dates": len(touched), "seconds": round(seconds, 3)} if loaded else {}
-            yield dg.MaterializeResult(metadata={**of_run, **metadata.of_loaded(loaded, sizes), **shown})
-        elif missing := [day for day in dates if day not in touched]:
-            context.log.warning("no file of %s in the landing zone: %s", log, completeness.format_ranges(missing))
-        rejected = sum(file.rejected for file in noted)
-        refused = [file.source_file for file in noted if file.refusal]
-        yield dg.AssetCheckResult(
-            check_name=check.name,
-            passed=not rejected and not refused,
-            severity=dg.AssetCheckSeverity.WARN,
-            metadata={
-                "rows_quarantined": rejected,
-                "files_refused": sanitize(", ".join(refused[:20])) or "none",
-            },
-        )
+            of_run: dict[str, Any] = {"dates": len(files_by_date), "seconds": round(seconds, 3)} if loaded else {}
+            yield dg.MaterializeResult(metadata={**of_run, **metadata.load_facts(loaded, sizes), **facts})
+        elif missing := [day for day in dates if day not in files_by_date]:
+            context.log.warning("no file of %s in the landing zone for %s", log, completeness.format_ranges(missing))
+        yield _admitted(check, recorded)
 
     return load
 
 
 @dg.definitions
 def logs() -> dg.Definitions:
-    return dg.Definitions(assets=[_asset_of(log) for log in Log])
+    # One day ahead: a file may arrive before its day has ended in UTC.
+    log_dates = dg.DailyPartitionsDefinition(start_date=load_settings().first_log_date.isoformat(), end_offset=1)
+    code_version = metadata.code_version(
+        models.logs, models.text_types, models.enums, quality.admission, warehouse.ingest.readers
+    )
+    return dg.Definitions(assets=[_log_asset(log, log_dates, code_version) for log in Log])

@@ -1,8 +1,8 @@
-"""The published marts: the candidate, swapped in whole when the gate lets it pass.
+"""The published marts: the candidate replaces them in one step if the release gate lets it pass.
 
-A candidate that is held back fails the step, so that somebody is told; what was published before stays as it was.
+If the gate holds the candidate back, the step fails, so that an alert is sent. The published build stays as it is.
 
-Not here: the decision (`quality.gate`), the swap (`warehouse.publish.publication`).
+Not here: the decision (`quality.gate`), the replacement (`warehouse.publish.publication`).
 """
 
 from typing import Any
@@ -19,6 +19,8 @@ from orchestration.resources import WarehouseResource
 
 PUBLISHED_MARTS = dg.AssetKey(["published", "marts"])
 
+MAX_PROBLEMS_SHOWN = 50
+
 
 @dg.asset(
     key=PUBLISHED_MARTS,
@@ -29,29 +31,27 @@ PUBLISHED_MARTS = dg.AssetKey(["published", "marts"])
     kinds={"duckdb"},
     tags=metadata.tags("published", (column.name for mart in MARTS for column in columns(mart))),
     code_version=metadata.code_version(warehouse.publish, models.marts),
-    description="published/sendmart.duckdb: what analysts query and exports are made from. Swapped in whole, and only"
-    " when every blocking check of the build was carried out and holds.",
+    description="The published DuckDB file, for analysts' queries and for the exports. The candidate replaces it in one"
+    " step, and only if every blocking check of the build was run and passed.",
 )
 @retry_transient
-def published_marts(warehouse: WarehouseResource) -> dg.MaterializeResult:
+def published_marts(warehouse: WarehouseResource) -> dg.MaterializeResult[Any]:
     opened = warehouse.open()
-    # What is decided on is what is published: nobody may build in between.
+    # The lock keeps the candidate the same from the decision to the publication.
     with opened.paths.writer_lock():
         candidate = opened.ledger.candidate()
         if candidate is None:
-            raise dg.Failure("there is no whole candidate to publish; run the refresh job")
+            raise dg.Failure("there is no complete candidate to publish; run the refresh job")
         gate_result = stages.evaluate_gate(opened)
         if not gate_result.may_publish:
+            problems = enumerate(gate_result.blocking_problems[:MAX_PROBLEMS_SHOWN], start=1)
             raise dg.Failure(
-                description=f"build {candidate.build_id} is held back; what was published before stays",
-                metadata={
-                    f"{place}. {problem.code}": str(problem)
-                    for place, problem in enumerate(gate_result.blocking_problems[:50], start=1)
-                },
+                description=f"build {candidate.build_id} is held back; the published build stays",
+                metadata={f"{number}. {problem.code}": str(problem) for number, problem in problems},
                 allow_retries=False,
             )
         published_at, summary = stages.publish_candidate(opened, candidate)
-    told: dict[str, Any] = {
+    facts: dict[str, Any] = {
         "build_id": candidate.build_id,
         "published_at": dg.MetadataValue.timestamp(published_at),
         "data_until": str(candidate.data_until),
@@ -62,12 +62,17 @@ def published_marts(warehouse: WarehouseResource) -> dg.MaterializeResult:
         "exports": dg.MetadataValue.path(str(opened.paths.exports)),
     }
     if page := stages.audit_page_of(opened):
-        told["audit page"] = dg.MetadataValue.path(str(page))
+        facts["audit page"] = dg.MetadataValue.path(str(page))
     if summary:
-        told["what changed"] = summary.describe()
-        told["largest moves"] = dg.MetadataValue.md(summary.largest_moves)
-        told["large moves of settled figures"] = "\n".join(summary.warnings) or "none"
+        facts["what changed"] = summary.describe()
+        facts["largest moves"] = dg.MetadataValue.md(summary.largest_moves)
+        facts["large moves of settled figures"] = "\n".join(summary.warnings) or "none"
     if gate_result.overridden:
-        told["overridden"] = "\n".join(str(problem) for problem in gate_result.overridden)
-        told["override_reason"] = opened.ledger.overrides(candidate.build_id)[-1].reason
-    return dg.MaterializeResult(metadata=told)
+        facts["overridden"] = "\n".join(str(problem) for problem in gate_result.overridden)
+        facts["override_reason"] = opened.ledger.overrides(candidate.build_id)[-1].reason
+    return dg.MaterializeResult(metadata=facts)
+
+
+@dg.definitions
+def publication() -> dg.Definitions:
+    return dg.Definitions(assets=[published_marts])

@@ -1,9 +1,9 @@
-"""What definitions share: the assets' owner and pool, what is known of a run, the resource, the executor, and which faults
-are tried again.
+"""What the definitions share: owner and pool of the assets, facts about runs, the resource, the executor, and which errors
+are retried.
 
-Runs are in process: a step costs milliseconds then, where a process of its own would import everything again.
+Runs are in process: a step takes milliseconds, whereas a process for each step would import everything again.
 
-Not here: limits of time and of pools (`dagster.yaml`).
+Not here: the limits of runs and pools (`dagster.yaml`).
 """
 
 import faulthandler
@@ -23,63 +23,72 @@ from orchestration.resources import WarehouseResource
 OWNERS = ["team:data-engineering"]
 
 POOL = "warehouse"
-"""Everything that writes the data folder is in this pool, of one run at a time; the others wait in the queue. Dagster's
-pools know only the runs that Dagster started: the lock of the data folder is what nobody passes."""
+"""Every step that writes to the data folder is in this pool, which admits one run at a time; other runs wait in the queue.
+Dagster's pools only see runs that Dagster started. The lock of the data folder keeps out everything else."""
 
 TRANSIENT_CODES = {Code.FILE_LOCKED, Code.OBJECT_STORE}
-"""What may be over in a minute. All else is the same at once again: a full disk, a broken model, a build held back."""
+"""Errors that may be over in a minute. A retry of any other (a full disk, a broken model, a build held back) would fail, too."""
 
 MAX_RETRIES, RETRY_DELAY_SECONDS = 2, 60
 
-AHEAD_SECONDS = 60
-"""So long before Dagster would interrupt it at its limit, the process of a run ends itself."""
+EXIT_BEFORE_LIMIT_SECONDS = 60
+"""How long before the time limit of a run its process exits by itself."""
 
 
 def retry_transient(compute: Callable[..., Any]) -> Callable[..., Any]:
-    """Has a step tried again, some times and after a while, where what it failed of may pass by itself."""
-    if not inspect.isgeneratorfunction(compute):
-        return _trying_again()(compute)
+    """Makes Dagster retry a step after a delay if it failed with a transient error. The step has a parameter `warehouse`."""
+    if inspect.isgeneratorfunction(compute):
+
+        @wraps(compute)
+        def generator_step(*args: Any, **kwargs: Any) -> Iterator[Any]:
+            with _retry_requested(kwargs["warehouse"]):
+                yield from compute(*args, **kwargs)
+
+        return generator_step
 
     @wraps(compute)
-    def step(*args: Any, **kwargs: Any) -> Iterator[Any]:
-        with _trying_again():
-            yield from compute(*args, **kwargs)
+    def step(*args: Any, **kwargs: Any) -> Any:
+        with _retry_requested(kwargs["warehouse"]):
+            return compute(*args, **kwargs)
 
     return step
 
 
 @contextmanager
-def _trying_again() -> Iterator[None]:
+def _retry_requested(warehouse: WarehouseResource) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if failure_of(error, WarehouseResource().open()).code in TRANSIENT_CODES:
+        if failure_of(error, warehouse.open()).code in TRANSIENT_CODES:
             raise dg.RetryRequested(MAX_RETRIES, RETRY_DELAY_SECONDS) from error
         raise
 
 
-@dg.executor(name="in_process", config_schema=dg.in_process_executor.config_schema)
+@dg.executor(name="in_process", config_schema=dg.in_process_executor.config_schema.as_field())
 def in_process(context: dg.InitExecutorContext) -> dg.Executor:
-    """Dagster's in-process executor, in a process that cannot hang for ever.
+    """Dagster's in-process executor, in a process that cannot hang forever.
 
-    At the limit of a run (`run_monitoring` in `dagster.yaml`) Dagster would interrupt it. A run that hangs outside of Python
-    does not hear that, would hold the lock of the data folder, and the code server, which waits to be heard, would start no
-    other run. So the process ends itself before, and writes where each thread stood to standard error.
+    Dagster interrupts a run at its time limit (`run_monitoring` in `dagster.yaml`). A run that hangs outside of Python does
+    not receive the interrupt. It would keep the lock of the data folder, and the code server, which waits for it to react,
+    would start no other run. So its process exits shortly before, and writes the stack of each thread to standard error.
     """
     limit = context.instance.run_monitoring_max_runtime_seconds
     if limit:
-        faulthandler.dump_traceback_later(max(limit - AHEAD_SECONDS, 1), exit=True)
-    return dg.in_process_executor.executor_creation_fn(context)
+        faulthandler.dump_traceback_later(max(limit - EXIT_BEFORE_LIMIT_SECONDS, 1), exit=True)
+    create_executor = dg.in_process_executor.executor_creation_fn
+    assert create_executor is not None  # an executor without it cannot be selected
+    return create_executor(context)
 
 
 def started_at(instance: dg.DagsterInstance, run: dg.DagsterRun) -> datetime:
-    """When a run started, or, where it never did, when it was asked for."""
+    """When a run started; if it never did, when it was created."""
     record = instance.get_run_record_by_id(run.run_id)
+    assert record is not None  # sensors get runs from this instance
     return datetime.fromtimestamp(record.start_time, UTC) if record.start_time else record.create_timestamp
 
 
 def failed_steps(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[dg.DagsterEvent]:
-    """The failures of a run's steps; none where it was ended from outside: killed, or timed out."""
+    """The failures of a run's steps; none if the run was killed or timed out."""
     entries = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
     events = [entry.dagster_event for entry in entries if entry.dagster_event]
     return [
@@ -90,7 +99,7 @@ def failed_steps(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[dg.Da
 
 
 def will_be_retried(run: dg.DagsterRun) -> bool:
-    """Whether a run that failed is tried again by Dagster itself: it is not over yet."""
+    """Whether Dagster will start a failed run again."""
     return run.tags.get("dagster/will_retry") == "true"
 
 

@@ -17,19 +17,19 @@ import dagster as dg
 import pytest
 import yaml
 
-from orchestration.defs.shared import AHEAD_SECONDS
+from orchestration.defs.shared import EXIT_BEFORE_LIMIT_SECONDS
 from tests.running import SENDMART, clean_environment
 from warehouse.config.settings import PROJECT
 
 pytestmark = pytest.mark.torture
 
 PATIENCE_SECONDS = 300
-LIMIT_SECONDS = AHEAD_SECONDS + 30
+LIMIT_SECONDS = EXIT_BEFORE_LIMIT_SECONDS + 30
 
 _WAITING = """
 import ctypes, os, pathlib, time
 import dagster as dg
-from orchestration.defs.common import POOL, in_process
+from orchestration.defs.shared import POOL, in_process
 
 @dg.op(pool=POOL)
 def wait(context):

@@ -8,24 +8,21 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster._core.definitions.run_request import InstigatorType
-from dagster._core.definitions.run_status_sensor_definition import RunStatusSensorDefinition
-from dagster._core.execution.plan.objects import StepFailureData
-from dagster._core.remote_origin import (
+
+from models.enums import Log
+from orchestration.dagster_internals import (
+    InstigatorState,
+    InstigatorStatus,
+    InstigatorType,
     RegisteredCodeLocationOrigin,
     RemoteInstigatorOrigin,
     RemoteRepositoryOrigin,
-)
-from dagster._core.scheduler.instigation import (
-    InstigatorState,
-    InstigatorStatus,
     ScheduleInstigatorData,
+    SerializableErrorInfo,
+    StepFailureData,
     TickData,
     TickStatus,
 )
-from dagster._utils.error import SerializableErrorInfo
-
-from models.enums import Log
 from orchestration.defs import alert_sensors, exports, freshness, logs, publication, run_status_sensors
 from orchestration.resources import WarehouseResource
 from orchestration.run_refresh import STARTED_BY_COMMAND
@@ -74,7 +71,7 @@ def _interrupted(job: dg.JobDefinition) -> dg.DagsterEvent:
 
 
 def _told_of(
-    sensor: RunStatusSensorDefinition,
+    sensor: dg.RunStatusSensorDefinition,
     instance: dg.DagsterInstance,
     job: dg.JobDefinition,
     why: str | None,
@@ -149,10 +146,11 @@ def test_a_reload_is_told_by_its_assets_and_dates() -> None:
     one_day = {"dagster/partition": "2026-01-06"}
     days = {"dagster/asset_partition_range_start": "2026-01-06", "dagster/asset_partition_range_end": "2026-01-07"}
     named = [
-        alert_sensors._name(dg.DagsterRun("__ASSET_JOB", asset_selection=assets, tags=tags)) for tags in (one_day, days)
+        alert_sensors.run_title(dg.DagsterRun("__ASSET_JOB", asset_selection=assets, tags=tags))
+        for tags in (one_day, days)
     ]
     assert named == ["logs/clicks, logs/sends of 2026-01-06", "logs/clicks, logs/sends of 2026-01-06 to 2026-01-07"]
-    assert alert_sensors._name(dg.DagsterRun("csv_exports")) == "csv_exports"
+    assert alert_sensors.run_title(dg.DagsterRun("csv_exports")) == "csv_exports"
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,13 @@
-"""What starts by itself by day, with a real instance: the sensor on the landing zone, and the one that shows dates."""
+"""What starts by itself during the day, with a real Dagster instance: the sensors `landing_zone` and
+`backfill_materializations`.
+"""
 
 import gzip
 import shutil
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -18,62 +21,57 @@ from tests.oracle.admission import read_landing
 from tests.oracle.compare import differences
 from tests.oracle.marts import Settings as OracleSettings
 from tests.oracle.marts import compute, load_vocabulary
-from tests.running import RefreshedWarehouse, all_marts, environment, environment_of
-from warehouse.config.settings import load_settings
+from tests.pipeline.conftest import with_resource
+from tests.running import RefreshedWarehouse, all_marts
 from warehouse.ingest.arrivals import SensorCursor
 from warehouse.ledger import Ledger
 
 
 @pytest.fixture
-def copy(refreshed_small: RefreshedWarehouse, tmp_path: Path) -> Iterator[AppContext]:
-    """The small case after its refresh, to be changed; its settings are in force."""
+def resource(refreshed_small: RefreshedWarehouse, tmp_path: Path) -> WarehouseResource:
+    """A copy of the small case after its refresh, which the test may change."""
     landing, data = tmp_path / "landing", tmp_path / "data"
     shutil.copytree(refreshed_small.landing, landing)
     shutil.copytree(refreshed_small.warehouse.paths.data, data)
-    with environment(environment_of(data, landing, max_rejected_share="1")):
-        warehouse = AppContext.of(load_settings())
-        # Its files are other ones to the file system: that of the same content is noted.
-        assert not any(plan_refresh(warehouse).files.values())
-        yield warehouse
+    return WarehouseResource(settings={"data": str(data), "landing": str(landing), "max_rejected_share": "1"})
+
+
+@pytest.fixture
+def warehouse(resource: WarehouseResource) -> AppContext:
+    opened = resource.open()
+    # The file system sees other files than before; their content is recorded.
+    assert not any(plan_refresh(opened).files.values())
+    return opened
 
 
 class Sensor:
-    """A sensor that is evaluated again and again, as the daemon does."""
+    """A sensor that is evaluated again and again, as Dagster's daemon does."""
 
-    def __init__(self, sensor: dg.SensorDefinition, instance: dg.DagsterInstance) -> None:
-        self._sensor, self._instance, self._cursor = sensor, instance, None
+    def __init__(self, sensor: dg.SensorDefinition, instance: dg.DagsterInstance, resource: WarehouseResource) -> None:
+        self._sensor, self._instance, self._resource = sensor, instance, resource
+        self._cursor: str | None = None
 
-    def __call__(self):
-        context = dg.build_sensor_context(
-            self._instance, cursor=self._cursor, resources={"warehouse": WarehouseResource()}
-        )
-        ticked = self._sensor.evaluate_tick(context)
-        self._cursor = ticked.cursor
-        return ticked
-
-
-@pytest.fixture
-def instance(copy: AppContext) -> dg.DagsterInstance:
-    return dg.DagsterInstance.from_config(str(dagster_home(copy)))
+    def tick(self) -> Any:
+        context = dg.build_sensor_context(self._instance, cursor=self._cursor, resources={"warehouse": self._resource})
+        evaluated = self._sensor.evaluate_tick(context)
+        self._cursor = evaluated.cursor
+        return evaluated
 
 
 @pytest.fixture
-def ticks(copy: AppContext, instance: dg.DagsterInstance) -> Sensor:
-    return Sensor(landing_zone, instance)
+def instance(warehouse: AppContext) -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.from_config(str(dagster_home(warehouse))) as instance:
+        yield instance
 
 
 @pytest.fixture
-def definitions(copy: AppContext) -> dg.Definitions:
-    from orchestration.definitions import defs
-
-    return defs()
+def definitions(definitions: dg.Definitions, resource: WarehouseResource) -> dg.Definitions:
+    return with_resource(definitions, resource)
 
 
-def run_of(definitions: dg.Definitions, instance: dg.DagsterInstance, request: dg.RunRequest):
-    job = definitions.resolve_job_def("refresh")
-    return job.execute_in_process(
-        instance=instance, run_config=request.run_config, tags=request.tags, raise_on_error=False
-    )
+@pytest.fixture
+def sensor(instance: dg.DagsterInstance, resource: WarehouseResource) -> Sensor:
+    return Sensor(landing_zone, instance, resource)
 
 
 def drop_new_clicks(landing: Path, day: str) -> None:
@@ -82,74 +80,79 @@ def drop_new_clicks(landing: Path, day: str) -> None:
     (landing / "clicks" / f"{day}.csv").write_text(clicks.replace("k11-a1", f"k-{day}"), encoding="utf-8")
 
 
-def alter_sends(landing: Path) -> None:
+def remove_last_send(landing: Path) -> None:
     """A file of 2026-01-11 loses its last row."""
     file = landing / "sends" / "2026-01-11.1.csv.gz"
     lines = gzip.decompress(file.read_bytes()).splitlines(keepends=True)
     file.write_bytes(gzip.compress(b"".join(lines[:-1])))
 
 
-def test_a_day_loaded_by_hand_and_a_file_dropped_end_in_the_marts_of_a_refresh(
-    copy: AppContext, instance: dg.DagsterInstance, ticks: Sensor, definitions: dg.Definitions
+def test_a_day_reloaded_by_hand_and_a_dropped_file_reach_the_marts_by_a_requested_refresh(
+    warehouse: AppContext,
+    instance: dg.DagsterInstance,
+    sensor: Sensor,
+    definitions: dg.Definitions,
 ) -> None:
-    landing = copy.settings.landing
-    before = all_marts(copy.paths.published_marts)
-    assert "nothing new" in ticks().skip_message
-    alter_sends(landing)
+    landing = warehouse.settings.landing
+    before = all_marts(warehouse.paths.published_marts)
+    assert "nothing new" in sensor.tick().skip_message
+    remove_last_send(landing)
     reload = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
-        instance=instance, asset_selection=[dg.AssetKey(["logs", "sends"])], partition_key="2026-01-11"
+        instance=instance,
+        asset_selection=[dg.AssetKey(["logs", "sends"])],
+        partition_key="2026-01-11",
     )
     assert reload.success
     drop_new_clicks(landing, "2026-01-14")
-    assert "the lake" in ticks().skip_message
-    (request,) = ticks().run_requests
+    assert "the lake" in sensor.tick().skip_message
+    (request,) = sensor.tick().run_requests
     assert request.tags["sendmart/days"] == "clicks 2026-01-14; sends 2026-01-11"
-    asked_for = read_landing(landing).rows
+    rows_at_request = read_landing(landing).rows
     drop_new_clicks(landing, "2026-01-15")
 
-    run = run_of(definitions, instance, request)
+    run = definitions.resolve_job_def("refresh").execute_in_process(
+        instance=instance, run_config=request.run_config, tags=request.tags
+    )
 
     assert run.success
-    taken = {file.source_file for file in copy.ledger.files(Log.CLICKS)}
-    assert ("2026-01-14.csv" in taken, "2026-01-15.csv" in taken) == (True, False), "just the days asked for"
-    assert _marts_beside_the_oracle(copy, asked_for) == {}
-    assert all_marts(copy.paths.published_marts) != before
-    assert "2026-01-15.csv" in ticks().skip_message
-    (request,) = ticks().run_requests
+    loaded = {file.source_file for file in warehouse.ledger.files(Log.CLICKS)}
+    assert ("2026-01-14.csv" in loaded, "2026-01-15.csv" in loaded) == (True, False), "only the requested days"
+    assert _differences_from_oracle(warehouse, rows_at_request) == {}
+    assert all_marts(warehouse.paths.published_marts) != before
+    assert "2026-01-15.csv" in sensor.tick().skip_message
+    (request,) = sensor.tick().run_requests
     assert request.tags["sendmart/started_by"] == "landing zone"
     assert request.tags["sendmart/days"] == "clicks 2026-01-15"
     assert request.run_config["ops"]["logs__clicks"]["config"]["dates"] == ["2026-01-15"]
     assert request.run_config["ops"]["logs__sends"]["config"]["dates"] == []
 
 
-def test_a_tick_waits_for_a_refresh_that_is_at_work(
-    copy: AppContext, instance: dg.DagsterInstance, ticks: Sensor, definitions: dg.Definitions
+def test_a_tick_waits_for_a_refresh_that_is_running(
+    warehouse: AppContext, instance: dg.DagsterInstance, sensor: Sensor, definitions: dg.Definitions
 ) -> None:
-    drop_new_clicks(copy.settings.landing, "2026-01-14")
-    ticks()
+    drop_new_clicks(warehouse.settings.landing, "2026-01-14")
+    sensor.tick()
     job = definitions.resolve_job_def("refresh")
-    at_work = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
-    assert at_work.run_id in ticks().skip_message
-    instance.report_run_failed(at_work)
+    running = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+    assert running.run_id in sensor.tick().skip_message
+    instance.report_run_failed(running)
     killed = instance.create_run_for_job(
         job, status=dg.DagsterRunStatus.STARTED, tags={"sendmart/started_by": "command line"}
     )
-    assert len(ticks().run_requests) == 1, f"{killed.run_id} may be dead, and does not hold the lock"
-    assert "asked for before" in ticks().skip_message
+    assert len(sensor.tick().run_requests) == 1, f"{killed.run_id} does not hold the lock, so it is dead"
+    assert "requested before" in sensor.tick().skip_message
 
 
-def test_no_personal_data_in_what_a_tick_says_and_remembers(copy: AppContext, ticks: Sensor) -> None:
+def test_messages_and_cursor_of_a_tick_hold_no_phone_number(warehouse: AppContext, sensor: Sensor) -> None:
     for number in ("+447700900123", "+447700900124"):
-        (copy.settings.landing / "sends" / f"2026-01-14.{number}.csv").write_bytes(b"x")
-    tick = ticks()
+        (warehouse.settings.landing / "sends" / f"2026-01-14.{number}.csv").write_bytes(b"x")
+    tick = sensor.tick()
     assert tick.skip_message.count("sends/2026-01-14.") == 2
     assert len(SensorCursor.of(tick.cursor).seen) == 2
     assert "4477009001" not in tick.skip_message + tick.cursor
 
 
-def test_a_date_without_a_file_stays_missing(
-    copy: AppContext, instance: dg.DagsterInstance, definitions: dg.Definitions
-) -> None:
+def test_a_date_without_a_file_stays_missing(instance: dg.DagsterInstance, definitions: dg.Definitions) -> None:
     key = dg.AssetKey(["logs", "unsubscribes"])
     instance.wipe_assets([key])
     loaded = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
@@ -164,34 +167,36 @@ def test_a_date_without_a_file_stays_missing(
     assert instance.get_materialized_partitions(key) == {"2026-01-05", "2026-01-07"}
 
 
-def test_dates_that_the_ledger_knows_are_shown_as_loaded_a_few_at_a_time(
-    copy: AppContext, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+def test_dates_that_only_the_ledger_knows_are_reported_some_at_each_tick(
+    warehouse: AppContext,
+    resource: WarehouseResource,
+    instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("orchestration.defs.landing_sensors.DATES_REPORTED_AT_A_TIME", 20)
-    look = Sensor(backfill_materializations, instance)
-    assert "0 dates" in look().skip_message
-    lost = dg.DagsterInstance.ephemeral()
-    look = Sensor(backfill_materializations, lost)
-    told: dict[Log, set[str]] = {log: set() for log in Log}
-    while (ticked := look()).asset_events:
-        assert len(ticked.asset_events) <= 20
-        for event in ticked.asset_events:
-            lost.report_runless_asset_event(event)
-            told[Log(event.asset_key.path[-1])].add(event.partition)
-    assert told == {log: _dates(copy.ledger, log) for log in Log}
-    assert "no file was taken" in look().skip_message
+    monkeypatch.setattr("orchestration.defs.landing_sensors.MAX_DATES_PER_TICK", 20)
+    assert "reported 0 loaded dates" in Sensor(backfill_materializations, instance, resource).tick().skip_message
+    with dg.DagsterInstance.ephemeral() as empty:
+        sensor = Sensor(backfill_materializations, empty, resource)
+        reported: dict[Log, set[str]] = {log: set() for log in Log}
+        while (tick := sensor.tick()).asset_events:
+            assert len(tick.asset_events) <= 20
+            for event in tick.asset_events:
+                empty.report_runless_asset_event(event)
+                reported[Log(event.asset_key.path[-1])].add(event.partition)
+        assert reported == {log: _dates(warehouse.ledger, log) for log in Log}
+        assert "no file was loaded" in sensor.tick().skip_message
 
 
 def _dates(ledger: Ledger, log: Log) -> set[str]:
     return {date.isoformat(file.log_date) for file in ledger.files(log)}
 
 
-def _marts_beside_the_oracle(warehouse: AppContext, rows: dict[str, list[dict]]) -> dict[str, list[str]]:
+def _differences_from_oracle(warehouse: AppContext, rows: dict[str, list[dict]]) -> dict[str, list[str]]:
     expected = compute(rows, OracleSettings(), load_vocabulary())
     published = all_marts(warehouse.paths.published_marts)
-    worded = {"skip_reason_details"}  # free text, which the contract gives in substance only
-    found = {
-        mart: differences(of_mart, published[mart], [name for name in (of_mart or [{}])[0] if name not in worded])
-        for mart, of_mart in expected.items()
+    free_text = {"skip_reason_details"}  # the contract does not fix its wording
+    by_mart = {
+        mart: differences(rows, published[mart], [name for name in (rows or [{}])[0] if name not in free_text])
+        for mart, rows in expected.items()
     }
-    return {mart: told for mart, told in found.items() if told}
+    return {mart: lines for mart, lines in by_mart.items() if lines}

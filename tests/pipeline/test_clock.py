@@ -6,9 +6,10 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
-from dagster._utils.schedules import schedule_execution_time_iterator  # what Dagster's daemon goes by
 
+from orchestration.dagster_internals import schedule_execution_time_iterator  # the daemon's own function
 from orchestration.defs.jobs import jobs
+from orchestration.defs.pruning import pruning
 from tests.running import environment
 
 CHANGES = {
@@ -19,7 +20,7 @@ CHANGES = {
 
 def schedules(**variables: str) -> dict[str, dg.ScheduleDefinition]:
     with environment({f"SENDMART_{name.upper()}": value for name, value in variables.items()}):
-        return {schedule.name: schedule for schedule in jobs().schedules}
+        return {schedule.name: schedule for schedule in (*jobs().schedules, *pruning().schedules)}
 
 
 def moments(schedule: dg.ScheduleDefinition, around: str) -> list[datetime]:
@@ -34,6 +35,7 @@ def test_the_clock_is_as_set() -> None:
     assert {name: (schedule.cron_schedule, schedule.execution_timezone) for name, schedule in told.items()} == {
         "nightly_refresh": ("5 4 * * *", "Asia/Kolkata"),
         "daily_exports": ("0 23 * * *", "Asia/Kolkata"),
+        "daily_pruning": ("0 23 * * *", "Asia/Kolkata"),
     }
 
 
@@ -54,8 +56,9 @@ def test_a_time_that_does_not_exist_is_the_first_after_it_and_one_that_comes_twi
 
 
 def test_a_run_says_which_schedule_started_it() -> None:
-    for name, started_by in {"nightly_refresh": "schedule", "daily_exports": "export_schedule"}.items():
+    started_by = {"nightly_refresh": "schedule", "daily_exports": "export_schedule", "daily_pruning": "export_schedule"}
+    for name, value in started_by.items():
         with dg.DagsterInstance.ephemeral() as instance:
             context = dg.build_schedule_context(instance, scheduled_execution_time=datetime(2026, 1, 5, 3, 30))
             (request,) = schedules()[name].evaluate_tick(context).run_requests
-        assert request.tags["sendmart/started_by"] == started_by
+        assert request.tags["sendmart/started_by"] == value

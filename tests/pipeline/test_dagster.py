@@ -1,5 +1,7 @@
-"""What an operator finds in Dagster: lineage, partitions, checks, jobs, schedules; and that a date can be reloaded."""
+"""What an operator finds in Dagster: lineage, partitions, checks, jobs, schedules, pruning; and that a date can be reloaded."""
 
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -8,25 +10,21 @@ import pytest
 from models.check_results import CheckResult, Rule
 from models.enums import Log
 from models.marts import DBT_MARTS
-from orchestration.defs.build import check_of
+from orchestration.defs.audit import CHECKS
+from orchestration.defs.pruning import prune_after_refresh, prune_exports
+from orchestration.metadata import check_result
 from orchestration.run_refresh import STARTED_BY_COMMAND, dagster_home, run_refresh
 from orchestration.stages import AppContext, RefreshPlan, plan_refresh
+from quality.audit import KINDS, expected_checks
 from tests.running import RefreshedWarehouse, all_marts, environment
 from warehouse.export.exports import REPORTS, campaign_hash
+from warehouse.ledger import now
 
 
 @pytest.fixture(scope="module")
-def definitions(refreshed_small: RefreshedWarehouse) -> dg.Definitions:
-    with environment(refreshed_small.environment):
-        from orchestration.definitions import defs
-
-        return defs()
-
-
-@pytest.fixture(scope="module")
-def instance(refreshed_small: RefreshedWarehouse) -> dg.DagsterInstance:
-    with environment(refreshed_small.environment):
-        return dg.DagsterInstance.from_config(str(dagster_home(refreshed_small.warehouse)))
+def instance(refreshed_small: RefreshedWarehouse) -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.from_config(str(dagster_home(refreshed_small.warehouse))) as instance:
+        yield instance
 
 
 def test_lineage_leads_from_every_log_to_every_export(definitions: dg.Definitions) -> None:
@@ -39,10 +37,12 @@ def test_lineage_leads_from_every_log_to_every_export(definitions: dg.Definition
 
 def test_every_schedule_and_sensor_says_in_the_ui_what_it_starts(definitions: dg.Definitions) -> None:
     repository = definitions.get_repository_def()
-    found = [*repository.schedule_defs, *repository.sensor_defs]
-    assert {one.name for one in found if not one.description} == set()
-    starts_nothing = {one.name for one in repository.sensor_defs if "Starts no run." in one.description}
-    assert starts_nothing == {sensor.name for sensor in repository.sensor_defs} - {"landing_zone"}
+    triggers = [*repository.schedule_defs, *repository.sensor_defs]
+    assert {trigger.name for trigger in triggers if not trigger.description} == set()
+    starts_no_run = {sensor.name for sensor in repository.sensor_defs if "Starts no run." in sensor.description}
+    has_a_job = {sensor.name for sensor in repository.sensor_defs if sensor.has_jobs}
+    assert has_a_job == {"landing_zone", "prune_after_refresh"}
+    assert starts_no_run == {sensor.name for sensor in repository.sensor_defs} - has_a_job
 
 
 def test_every_asset_has_an_owner_a_group_a_kind_and_a_description(definitions: dg.Definitions) -> None:
@@ -53,6 +53,14 @@ def test_every_asset_has_an_owner_a_group_a_kind_and_a_description(definitions: 
         assert spec.description, spec.key
 
 
+def test_every_check_but_the_dbt_tests_has_a_description(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    specs = [graph.get_check_spec(key) for key in graph.asset_check_keys]
+    own = [spec for spec in specs if spec.name in {*KINDS, "admitted", "on_time", "current"}]
+    assert len(own) == len(KINDS) * len(DBT_MARTS) + 2 * len(Log) + len(REPORTS) + 1
+    assert [spec.key for spec in own if not spec.description] == []
+
+
 def test_no_check_ends_a_run_before_the_gate(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
     specs = [graph.get_check_spec(key) for key in graph.asset_check_keys]
@@ -60,10 +68,20 @@ def test_no_check_ends_a_run_before_the_gate(definitions: dg.Definitions) -> Non
     assert [spec.name for spec in specs if spec.blocking] == []
 
 
+def test_the_page_of_a_mart_shows_its_contract_and_expectations(definitions: dg.Definitions) -> None:
+    assert CHECKS.keys() == expected_checks()
+    graph = definitions.resolve_asset_graph()
+    for mart in DBT_MARTS:
+        key = dg.AssetKey(["marts", mart])
+        names = {check.name for check in graph.asset_check_keys if check.asset_key == key}
+        assert names > set(KINDS), f"{mart}: these, and the dbt tests"
+    assert [check for check in graph.asset_check_keys if check.asset_key.path[0] == "audit"] == []
+
+
 def test_a_run_that_was_killed_is_closed_by_the_next(
     refreshed_small: RefreshedWarehouse, definitions: dg.Definitions, instance: dg.DagsterInstance
 ) -> None:
-    """A run left as started would stand in the way of whatever counts the runs in progress."""
+    """A run left as started would count as running for ever."""
     job = definitions.resolve_job_def("csv_exports")
     killed = instance.create_run_for_job(job, tags=STARTED_BY_COMMAND, status=dg.DagsterRunStatus.STARTED)
     with environment(refreshed_small.environment):
@@ -77,66 +95,84 @@ def test_logs_are_partitioned_by_date_and_nothing_else_is(definitions: dg.Defini
         assert (spec.partitions_def is not None) == is_log, spec.key
 
 
-def test_schedules_run_both_jobs(definitions: dg.Definitions) -> None:
+def test_every_job_that_is_not_started_by_hand_has_a_schedule(definitions: dg.Definitions) -> None:
     schedules = {schedule.name: schedule for schedule in definitions.schedules}
-    assert schedules["nightly_refresh"].job_name == "refresh"
-    assert schedules["daily_exports"].job_name == "csv_exports"
+    assert {name: schedule.job_name for name, schedule in schedules.items()} == {
+        "nightly_refresh": "refresh",
+        "daily_exports": "csv_exports",
+        "daily_pruning": "prune_exports",
+    }
     assert {schedule.execution_timezone for schedule in schedules.values()} == {"UTC"}
 
 
-def test_the_refresh_reported_every_date_that_it_touched(
+def test_the_refresh_reported_every_date_that_it_loaded(
     refreshed_small: RefreshedWarehouse, instance: dg.DagsterInstance
 ) -> None:
     for log in Log:
-        touched = {file.log_date.isoformat() for file in refreshed_small.warehouse.ledger.files(log)}
-        assert instance.get_materialized_partitions(dg.AssetKey(["logs", log.value])) == touched
+        dates = {file.log_date.isoformat() for file in refreshed_small.warehouse.ledger.files(log)}
+        assert instance.get_materialized_partitions(dg.AssetKey(["logs", log.value])) == dates
 
 
-def test_checks_and_row_counts_are_recorded(refreshed_small: RefreshedWarehouse, instance: dg.DagsterInstance) -> None:
+def test_row_counts_previews_and_the_checks_of_every_mart_are_recorded(
+    refreshed_small: RefreshedWarehouse, instance: dg.DagsterInstance
+) -> None:
     event = instance.get_latest_materialization_event(dg.AssetKey(["marts", "delivery_status"]))
     metadata = event.asset_materialization.metadata
     assert metadata["dagster/row_count"].value == 32
     assert "| campaign_id |" in metadata["preview"].value
     assert "+4477000" not in metadata["preview"].value, "phone numbers are masked"
-    keys = [
-        dg.AssetCheckKey(dg.AssetKey(["audit", "candidate_audit"]), f"{kind}_{mart}")
-        for mart in DBT_MARTS
-        for kind in ("contract", "volumes", "history")
-    ]
+    keys = [dg.AssetCheckKey(dg.AssetKey(["marts", mart]), kind) for mart in DBT_MARTS for kind in KINDS]
     records = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
-    assert len(records) == len(keys) == 44
+    assert len(records) == len(keys) > 0
 
 
-def test_a_log_s_asset_shows_why_rows_are_in_quarantine(
+def test_a_check_of_a_mart_can_be_run_alone_from_its_page(definitions: dg.Definitions) -> None:
+    mart = dg.AssetKey(["marts", "campaign_metrics"])
+    selection = dg.AssetSelection.checks(dg.AssetCheckKey(mart, "contract"))
+    job = dg.define_asset_job("one_check", selection)
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = (
+            dg.Definitions.merge(definitions, dg.Definitions(jobs=[job]))
+            .resolve_job_def("one_check")
+            .execute_in_process(instance=instance)
+        )
+    (evaluation,) = result.get_asset_check_evaluations()
+    assert (evaluation.asset_key, evaluation.check_name, evaluation.passed) == (mart, "contract", True)
+    assert result.get_asset_materialization_events() == []
+
+
+def test_the_page_of_a_log_shows_why_rows_are_in_quarantine(
     refreshed_small: RefreshedWarehouse, instance: dg.DagsterInstance
 ) -> None:
-    rejected = {file.log for file in refreshed_small.warehouse.ledger.files() if file.rejected}
-    assert rejected
+    logs_with_rejected_rows = {file.log for file in refreshed_small.warehouse.ledger.files() if file.rejected}
+    assert logs_with_rejected_rows
     for log in Log:
         event = instance.get_latest_materialization_event(dg.AssetKey(["logs", log.value]))
         reasons = event.asset_materialization.metadata["quarantine_reasons"].value
-        assert (reasons == "none") == (log not in rejected)
+        assert (reasons == "none") == (log not in logs_with_rejected_rows)
         assert "+44" not in reasons
 
 
-def test_the_audit_tells_counts_and_where_its_page_is(
+def test_the_audit_shows_the_path_of_its_page_and_a_check_its_counts(
     refreshed_small: RefreshedWarehouse, instance: dg.DagsterInstance
 ) -> None:
     audit = dg.AssetKey(["audit", "candidate_audit"])
     page = Path(instance.get_latest_materialization_event(audit).asset_materialization.metadata["page"].value)
     assert page.parent == refreshed_small.warehouse.paths.audits
     assert f"Audit of build {page.stem}" in page.read_text()
-    assert "nothing against publishing" in page.read_text()
-    key = dg.AssetCheckKey(audit, "contract_delivery_status")
+    key = dg.AssetCheckKey(dg.AssetKey(["marts", "delivery_status"]), "contract")
     (record,) = instance.event_log_storage.get_latest_asset_check_execution_by_key([key]).values()
     metadata = record.event.asset_check_evaluation.metadata
     assert (metadata["checked_rows"].value, metadata["failing_rows"].value) == (32, 0)
-    failed = CheckResult(
-        key.name, True, False, "not so", (Rule("sums agree", False, "not so", 9, 2, ({"campaign_id": "c1"},)),)
-    )
-    told = check_of(key, failed).metadata
-    assert (told["checked_rows"].value, told["failing_rows"].value) == (9, 2)
-    assert told["failed_rules"].value == [
+
+
+def test_a_failed_check_shows_the_rule_and_the_keys_of_failing_rows() -> None:
+    key = dg.AssetCheckKey(dg.AssetKey(["marts", "delivery_status"]), "contract")
+    rule = Rule("sums agree", False, "not so", 9, 2, ({"campaign_id": "c1"},))
+    failed = CheckResult("contract_delivery_status", True, False, "not so", (rule,))
+    metadata = check_result(key, failed).metadata
+    assert (metadata["checked_rows"].value, metadata["failing_rows"].value) == (9, 2)
+    assert metadata["failed_rules"].value == [
         {"expected": "sums agree", "checked_rows": 9, "failing_rows": 2, "keys": [{"campaign_id": "c1"}]}
     ]
 
@@ -147,15 +183,13 @@ def test_a_date_or_a_range_can_be_reloaded_by_hand_and_the_next_refresh_builds_o
     warehouse = refreshed_small.warehouse
     before = {file.source_file: file.loaded_at for file in warehouse.ledger.files(Log.SENDS)}
     marts = _sorted_marts(warehouse)
-    with environment(refreshed_small.environment):
-        job = definitions.resolve_implicit_global_asset_job_def()
-        result = job.execute_in_process(
-            asset_selection=[dg.AssetKey(["logs", "sends"])],
-            tags={
-                "dagster/asset_partition_range_start": "2026-01-06",
-                "dagster/asset_partition_range_end": "2026-01-07",
-            },
-        )
+    result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+        asset_selection=[dg.AssetKey(["logs", "sends"])],
+        tags={
+            "dagster/asset_partition_range_start": "2026-01-06",
+            "dagster/asset_partition_range_end": "2026-01-07",
+        },
+    )
     assert result.success
     reloaded = {
         file.log_date.isoformat()
@@ -163,54 +197,102 @@ def test_a_date_or_a_range_can_be_reloaded_by_hand_and_the_next_refresh_builds_o
         if file.loaded_at > before[file.source_file]
     }
     assert reloaded == {"2026-01-06", "2026-01-07"}
-    told = {
+    rows_by_date = {
         event.materialization.partition: event.materialization.metadata["rows_in"].value
         for event in result.get_asset_materialization_events()
     }
-    assert told == {
+    assert rows_by_date == {
         day: sum(file.records for file in warehouse.ledger.files(Log.SENDS) if file.log_date.isoformat() == day)
         for day in reloaded
-    }, "of each date what came of it, not the sum of all"
+    }, "the figures of each date, not their sum"
     with environment(refreshed_small.environment):
         ended = run_refresh(warehouse, plan_refresh(warehouse))
     assert (ended.outcome, _sorted_marts(warehouse)) == ("published", marts)
 
 
+def test_no_job_writes_a_report_that_is_exported_on_request(definitions: dg.Definitions) -> None:
+    for job in ("refresh", "csv_exports"):
+        keys = definitions.resolve_job_def(job).asset_layer.executable_asset_keys
+        assert {key.path[1] for key in keys if key.path[0] == "exports"} == set(REPORTS)
+
+
 def test_an_export_of_one_campaign_goes_through_the_asset_of_the_scheduled_ones(
     refreshed_small: RefreshedWarehouse, definitions: dg.Definitions
 ) -> None:
-    """And a report that is only exported on request is made by no job of itself."""
-    for job in ("refresh", "csv_exports"):
-        made = definitions.resolve_job_def(job).asset_layer.executable_asset_keys
-        assert {key.path[1] for key in made if key.path[0] == "exports"} == {*REPORTS, "pruned"}
     warehouse = refreshed_small.warehouse
     rows = all_marts(warehouse.paths.published_marts)
     campaign = rows["delivery_status"][0]["campaign_id"]
     before = (plan_refresh(warehouse), warehouse.ledger.exported_files("delivery_status"))
     reports = ("delivery_status", "attributed_orders")
-    asked = {"config": {"campaign": campaign, "format": "xlsx"}}
-    with environment(refreshed_small.environment):
-        result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
-            asset_selection=[dg.AssetKey(["exports", report]) for report in reports],
-            run_config={"ops": {f"exports__{report}": asked for report in reports}},
-        )
+    config = {"config": {"campaign": campaign, "format": "xlsx"}}
+    result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+        asset_selection=[dg.AssetKey(["exports", report]) for report in reports],
+        run_config={"ops": {f"exports__{report}": config for report in reports}},
+    )
+    by_report = {
+        event.asset_key.path[1]: event.materialization.metadata for event in result.get_asset_materialization_events()
+    }
     try:
-        told = {
-            event.asset_key.path[1]: event.materialization.metadata
-            for event in result.get_asset_materialization_events()
-        }
-        assert told.keys() == set(reports)
-        for report, metadata in told.items():
+        assert by_report.keys() == set(reports)
+        for report, metadata in by_report.items():
             file = Path(metadata["path"].value)
             assert file.match(f"{report}-{campaign_hash(campaign)}_*.xlsx")
             assert metadata["bytes"].value == file.stat().st_size
-            held = sum(row["campaign_id"] == campaign for row in rows[report])
-            assert metadata["dagster/row_count"].value == held
+            rows_of_campaign = sum(row["campaign_id"] == campaign for row in rows[report])
+            assert metadata["dagster/row_count"].value == rows_of_campaign
         assert (plan_refresh(warehouse), warehouse.ledger.exported_files("delivery_status")) == before
     finally:
-        for metadata in told.values():
+        for metadata in by_report.values():
             for suffix in (".xlsx", ".json"):
                 Path(metadata["path"].value).with_suffix(suffix).unlink()
+
+
+# --- pruning
+
+
+def test_the_pruning_job_deletes_old_exports_and_names_them(
+    refreshed_small: RefreshedWarehouse, definitions: dg.Definitions
+) -> None:
+    old = _drop_old_export(refreshed_small.warehouse)
+    with dg.DagsterInstance.ephemeral() as instance:
+        job = definitions.resolve_job_def("prune_exports")
+        result = job.execute_in_process(instance=instance)
+    (output,) = result.filter_events(lambda event: event.event_type is dg.DagsterEventType.STEP_OUTPUT)
+    assert output.step_output_data.metadata["files"].value == f"{REPORTS[0]}/{old.name}"
+    assert not old.exists()
+
+
+def test_a_refresh_prunes_old_exports(refreshed_small: RefreshedWarehouse, instance: dg.DagsterInstance) -> None:
+    old = _drop_old_export(refreshed_small.warehouse)
+    with environment(refreshed_small.environment):
+        run_refresh(refreshed_small.warehouse, RefreshPlan(must_export=True))
+    assert not old.exists()
+    last_run = instance.get_runs(limit=1)[0]
+    assert (last_run.job_name, last_run.status) == ("prune_exports", dg.DagsterRunStatus.SUCCESS)
+
+
+def test_a_refresh_of_dagster_starts_the_pruning_job_once_a_day() -> None:
+    requests = [_after_refresh({}), _after_refresh({})]
+    assert [request.run_key for request in requests] == [now().date().isoformat()] * 2, "Dagster starts one run a key"
+    assert prune_after_refresh.job_name == prune_exports.name
+    assert isinstance(_after_refresh(STARTED_BY_COMMAND), dg.SkipReason)
+
+
+def _after_refresh(tags: dict[str, str]) -> dg.RunRequest | dg.SkipReason:
+    @dg.job(name="refresh")
+    def refresh() -> None: ...
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        run = instance.create_run_for_job(refresh, tags=tags)
+        success = dg.DagsterEvent(event_type_value=dg.DagsterEventType.RUN_SUCCESS.value, job_name="refresh")
+        return prune_after_refresh(dg.build_run_status_sensor_context(prune_after_refresh.name, success, instance, run))
+
+
+def _drop_old_export(warehouse: AppContext) -> Path:
+    exported_at = now() - timedelta(days=warehouse.settings.export_retention_days + 1)
+    file = warehouse.paths.exports / REPORTS[0] / f"{REPORTS[0]}_{exported_at:%Y%m%dT%H%M%SZ}.csv"
+    file.touch()
+    return file
 
 
 def _sorted_marts(warehouse: AppContext) -> dict[str, list[str]]:

@@ -272,8 +272,10 @@ class Settings(BaseSettings):
         return json.dumps(self.model_dump(mode="json", exclude=NOT_FIGURE_RELEVANT), sort_keys=True)
 
 
-def load_settings() -> Settings:
+def load_settings(**overrides: str) -> Settings:
     """Reads and validates the settings. Warns once a process if old names of settings are in use.
+
+    `overrides` replace settings of the environment and of `.env`, by their names in lower case.
 
     Raises:
         SettingsError: one line for each invalid setting and each unknown `SENDMART_` variable.
@@ -295,7 +297,9 @@ def load_settings() -> Settings:
     if old_names:
         _warn("; ".join(f"{old} is now {new}" for new, old in old_names.items()))
     try:
-        settings = Settings(_env_file=DOTENV, **{_field(new): values[old] for new, old in old_names.items()})
+        settings = Settings(
+            _env_file=DOTENV, **{_field(new): values[old] for new, old in old_names.items()} | overrides
+        )
     except ValidationError as error:
         problems += [_complaint(problem, old_names) for problem in error.errors()]
     if problems:

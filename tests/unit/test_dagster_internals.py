@@ -1,0 +1,71 @@
+"""Dagster's private modules: only the adapter imports from them, and it has been checked with the installed release."""
+
+import ast
+import inspect
+import subprocess
+from pathlib import Path
+
+import dagster as dg
+
+from orchestration import dagster_internals
+from orchestration.run_launcher import WatchedRunLauncher
+from warehouse.config.settings import PROJECT
+
+ADAPTER = Path(dagster_internals.__file__)
+PYTHON_FILES = [
+    PROJECT / name
+    for name in subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.py"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+]
+
+
+def _imported_modules(file: Path) -> set[str]:
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    names = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    return names | {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+
+
+def test_only_the_adapter_imports_private_modules_of_dagster() -> None:
+    private = {
+        str(file.relative_to(PROJECT)): modules
+        for file in PYTHON_FILES
+        if file.exists()
+        and (modules := {name for name in _imported_modules(file) if name.startswith(("dagster._", "dagster_dbt._"))})
+    }
+    assert private.keys() == {str(ADAPTER.relative_to(PROJECT))}
+
+
+def test_the_installed_dagster_is_the_release_that_the_adapter_was_checked_with() -> None:
+    assert dg.__version__.startswith(f"{dagster_internals.CHECKED_WITH}."), (
+        "check that the names in orchestration/dagster_internals.py still mean the same, then raise CHECKED_WITH"
+    )
+
+
+def test_the_launcher_overrides_methods_that_dagster_calls() -> None:
+    for name in ("supports_check_run_worker_health", "check_run_worker_health", "_get_grpc_client_for_termination"):
+        assert hasattr(dg.DefaultRunLauncher, name), name
+    signature = inspect.signature(dg.DefaultRunLauncher._get_grpc_client_for_termination)
+    assert list(signature.parameters) == ["self", "run_id"]
+    assert WatchedRunLauncher().supports_check_run_worker_health
+
+
+def test_a_step_may_report_checks_of_assets_that_it_does_not_make() -> None:
+    @dg.asset
+    def upstream() -> None: ...
+
+    @dg.multi_asset(
+        specs=[dg.AssetSpec("audit", deps=[upstream])],
+        check_specs=[dg.AssetCheckSpec("complete", asset=upstream)],
+        **dagster_internals.CHECKS_OF_OTHER_ASSETS,
+    )
+    def audit():
+        yield dg.MaterializeResult(asset_key="audit")
+        yield dg.AssetCheckResult(asset_key="upstream", check_name="complete", passed=True)
+
+    (evaluation,) = dg.materialize([upstream, audit]).get_asset_check_evaluations()
+    assert evaluation.asset_key == upstream.key
