@@ -51,6 +51,6 @@ def erase(
             typer.echo(f"  {sanitize(name)}")
         if len(erasure.still_in_landing) > FILES_SHOWN:
             typer.echo(f"  … and {len(erasure.still_in_landing) - FILES_SHOWN} more")
-    if spark.holds_erased(context.paths):
+    if spark.published_build_holds_erased(context.paths):
         typer.echo("Readers of Spark see what was erased until the next build is published: refresh now.")
     typer.echo("Backups and copies elsewhere are yours to look after. Next: sendmart refresh")

@@ -69,7 +69,7 @@ def erase_contacts(settings: Settings, paths: DataPaths, ledger: Ledger, erasure
             "audit pages": sum(_erase_page(paths, page, erasure_index) for page in sorted(paths.audits.glob("*.html"))),
         }
     _throw_away_build(settings, paths, ledger)
-    spark.erase(settings, paths)
+    spark.discard_builds(settings, paths)
     ledger.rewrite_texts(erasure_index.text)
     return rewritten
 

@@ -49,9 +49,7 @@ def _write_masked(settings: Settings, paths: DataPaths, ledger: Ledger, file: Pa
         apply_limits(connection, settings)
         load_keyed_hash(settings, paths, ledger).show(connection)
         connection.execute(f"attach {literal(paths.candidate)} as candidate (read_only)")
-        copy_with_changes(
-            connection, "candidate", file, _masked_as_contracted if spark.is_engine(settings) else _masked
-        )
+        copy_with_changes(connection, "candidate", file, _masked_as_contracted if spark.is_spark(settings) else _masked)
 
 
 def _masked_as_contracted(schema: str, table: str, found: Sequence[Column]) -> list[Column]:

@@ -45,7 +45,7 @@ def publish(settings: Settings, paths: DataPaths, ledger: Ledger, build: Build) 
         leftover.unlink(missing_ok=True)
     if settings.mask_phone_numbers:
         _write_masked(settings, paths, ledger, temp_path)
-    elif spark.is_engine(settings) and settings.spark_export:
+    elif spark.is_spark(settings) and settings.spark_export:
         _write_rows(settings, paths, temp_path)
     else:
         shutil.copyfile(paths.candidate, temp_path)
@@ -63,8 +63,8 @@ def publish(settings: Settings, paths: DataPaths, ledger: Ledger, build: Build) 
     # Published again, under another setting: what was exported of it is not what it is about to hold.
     ledger.forget_exports_of(build.build_id)
     pointer.send_builds(paths)
-    if spark.is_engine(settings):
-        spark.publish(settings, paths, build.build_id, temp_path, is_masked=settings.mask_phone_numbers)
+    if spark.is_spark(settings):
+        spark.publish_build(settings, paths, build.build_id, temp_path, is_masked=settings.mask_phone_numbers)
     _swap_in(paths, temp_path)
     pointer.announce(paths)
     ledger.record_publication(build.build_id, published_at)
@@ -80,7 +80,7 @@ def is_published(settings: Settings, paths: DataPaths, ledger: Ledger, build: Bu
         return False
     if not pointer.is_announced(paths, build.build_id):
         return False
-    if spark.is_engine(settings) and not spark.is_published(paths, build.build_id):
+    if spark.is_spark(settings) and not spark.is_published(paths, build.build_id):
         return False
     try:
         return _is_masked(paths.published_marts) == settings.mask_phone_numbers
@@ -149,15 +149,15 @@ def rollback(settings: Settings, paths: DataPaths, ledger: Ledger, build_id: str
         raise BuildNotFound(
             f"build {build_id} was published with whole numbers, and SENDMART_MASK_PHONE_NUMBERS is set"
         )
-    if spark.is_engine(settings) and not spark.is_kept(paths, build_id):
+    if spark.is_spark(settings) and not spark.has_marts(paths, build_id):
         raise BuildNotFound(f"Spark has no tables of build {build_id}: it was made by DuckDB, or before an erasure")
     if not _kept(paths, left).exists() and paths.published_marts.exists():
         _keep(paths, paths.published_marts, left)
     temp_path = paths.published_marts.with_name(f".{paths.published_marts.name}.tmp")
     _link(kept, temp_path)
-    if spark.is_engine(settings):
+    if spark.is_spark(settings):
         # As it was published, whatever is set now: both kinds of readers see the same.
-        spark.publish(settings, paths, build_id, temp_path, is_masked=_is_masked(kept))
+        spark.publish_build(settings, paths, build_id, temp_path, is_masked=_is_masked(kept))
     _swap_in(paths, temp_path)
     pointer.announce(paths)
     ledger.record_publication(build_id, now(), rolled_back_from=left)

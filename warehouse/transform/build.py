@@ -43,7 +43,7 @@ from warehouse.transform.fingerprints import ModelFingerprints
 CANDIDATE_SCHEMA = f"{CANDIDATE_DATABASE}.marts"
 _STORED = (
     "select database_name, schema_name, table_name from duckdb_tables() union all"
-    " select database_name, schema_name, view_name from duckdb_views() where contains(sql, 'spark/builds')"
+    f" select database_name, schema_name, view_name from duckdb_views() where {spark.VIEW_ON_PARQUET}"
 )
 """Tables, and views on what Spark wrote; a view of a model computes its rows each time."""
 
@@ -72,7 +72,7 @@ def inputs(settings: Settings, ledger: Ledger) -> str:
     digest = hashlib.sha256()
     digest.update(ledger.files_fingerprint().encode())
     digest.update(f"{ledger.data_until()} {sendmart_version()}".encode())
-    if spark.is_engine(settings):
+    if spark.is_spark(settings):
         digest.update(settings.engine.encode())
     digest.update(json.dumps(settings.figure_settings(), sort_keys=True).encode())
     for file in project_files():
@@ -87,7 +87,7 @@ def is_current(settings: Settings, paths: DataPaths, ledger: Ledger) -> bool:
         return False
     if corruption_reason(paths.build) or corruption_reason(paths.candidate):
         return False
-    if spark.is_engine(settings) and not spark.is_whole(paths, build.build_id):
+    if spark.is_spark(settings) and not spark.is_complete(paths, build.build_id):
         return False
     return build.inputs == inputs(settings, ledger)
 
@@ -100,7 +100,7 @@ def run_models(
     Raises:
         BuildFailed: with the models that failed and dbt's words.
     """
-    if spark.is_engine(settings):
+    if spark.is_spark(settings):
         return _run_on_spark(settings, paths, ledger)
     made_of = inputs(settings, ledger)
     used = ledger.open_changes()
@@ -142,7 +142,7 @@ def _run_on_spark(settings: Settings, paths: DataPaths, ledger: Ledger) -> tuple
     results = spark.build_models(settings, paths, ledger, build.build_id)
     if words := _failures(results):
         raise BuildFailed(words)
-    spark.show_in_duckdb(settings, paths, build.build_id)
+    spark.create_duckdb_views(settings, paths, build.build_id)
     ledger.record_candidate(build, used, {}, None)
     change_feed.prune(paths, ledger)
     return build, _built(results)
@@ -245,14 +245,14 @@ def _drop(connection: duckdb.DuckDBPyConnection, places: set[tuple[str, str, str
 def run_tests(settings: Settings, paths: DataPaths, candidate: Build) -> dict[str, CheckResult]:
     """Runs the dbt tests on the candidate; results by the tests' unique ids. Failing rows are kept beside its models."""
     command = ["test", "--exclude-resource-type", "unit_test", "--store-failures"]
-    if spark.is_engine(settings):
-        results = spark.run(settings, paths, candidate.build_id, command)
+    if spark.is_spark(settings):
+        results = spark.run_dbt_on_build(settings, paths, candidate.build_id, command)
     else:
         results = run_dbt(settings, paths, command)
     for result in results:
         if is_corruption_error(result.message or ""):
             raise CandidateDamaged(first_line(result.message))
-    where = "Spark" if spark.is_engine(settings) else "warehouse/build.duckdb"
+    where = "Spark" if spark.is_spark(settings) else "warehouse/build.duckdb"
     return {result.node.unique_id: _check_result(result, where) for result in results}
 
 
