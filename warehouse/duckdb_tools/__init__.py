@@ -5,6 +5,7 @@ Not here: the queries themselves; each room has its own.
 
 from warehouse.duckdb_tools.health import corruption_reason, holds_rows, is_corruption_error
 from warehouse.duckdb_tools.preview import preview_rows
+from warehouse.duckdb_tools.query import fetch_row, fetch_value
 from warehouse.duckdb_tools.rewrite import Column, columns_of, copy_with_changes, tables
 from warehouse.duckdb_tools.s3 import enable_s3
 from warehouse.duckdb_tools.session import apply_limits
@@ -17,6 +18,8 @@ __all__ = [
     "copy_with_changes",
     "corruption_reason",
     "enable_s3",
+    "fetch_row",
+    "fetch_value",
     "holds_rows",
     "is_corruption_error",
     "literal",

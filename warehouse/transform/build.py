@@ -22,7 +22,7 @@ import duckdb
 from models.check_results import CheckResult, Rule
 from models.masking import masking_logger
 from warehouse.config import DataPaths, Settings
-from warehouse.duckdb_tools import corruption_reason, is_corruption_error, literal, preview_rows
+from warehouse.duckdb_tools import corruption_reason, fetch_value, is_corruption_error, literal, preview_rows
 from warehouse.lake import change_feed, integrity
 from warehouse.ledger import Build, Change, Ledger, now
 from warehouse.storage import remove
@@ -290,7 +290,7 @@ def built_tables(paths: DataPaths) -> dict[str, BuiltTable]:
         for database, schema, table in connection.execute(
             f"from ({_STORED}) where schema_name <> ?", [change_feed.SCHEMA]
         ).fetchall():
-            (count,) = connection.execute(f'select count(*) from {database}.{schema}."{table}"').fetchone()
+            count = fetch_value(connection, f'select count(*) from {database}.{schema}."{table}"')
             (touched if schema == check_scope.SCHEMA else rows)[table] = count
         return {table: BuiltTable(of, rows.get(table), touched.get(table)) for table, of in types.items()}
 
@@ -313,7 +313,7 @@ def built_marts(paths: DataPaths) -> dict[str, BuiltMart]:
         ).fetchall()
         return {
             mart: BuiltMart(
-                connection.execute(f'select count(*) from {CANDIDATE_SCHEMA}."{mart}"').fetchone()[0],
+                fetch_value(connection, f'select count(*) from {CANDIDATE_SCHEMA}."{mart}"'),
                 preview_rows(connection, f'{CANDIDATE_SCHEMA}."{mart}"'),
             )
             for (mart,) in marts

@@ -17,7 +17,7 @@ import duckdb
 
 from models.enums import Log
 from warehouse.config import DataPaths
-from warehouse.duckdb_tools import enable_s3, literal
+from warehouse.duckdb_tools import enable_s3, fetch_value, literal
 from warehouse.lake.change_feed import SCHEMA as CHANGES
 from warehouse.transform.dbt_runner import BUILD_DATABASE, CANDIDATE_DATABASE
 
@@ -45,11 +45,11 @@ def put_aside(paths: DataPaths, manifest: Mapping[str, Any]) -> int:
                 f"select model.rowid from {relation} as model semi join {changed} using ({', '.join(key)})"
                 for changed, key in changed_keys.items()
             )
-            (count,) = connection.execute(
+            rows += fetch_value(
+                connection,
                 f"create table {BUILD_DATABASE}.{SCHEMA}.{name} as"
-                f" select *, rowid as {NUMBER_IN_MODEL} from {relation} where rowid in ({numbers})"
-            ).fetchone()
-            rows += count
+                f" select *, rowid as {NUMBER_IN_MODEL} from {relation} where rowid in ({numbers})",
+            )
         connection.execute("commit")
         return rows
 

@@ -45,9 +45,10 @@ def record_column_lineage(paths: DataPaths, manifest: Mapping[str, Any], compile
 def column_lineage(paths: DataPaths) -> dict[str, Lineage]:
     """What is known of the models of the build at hand; nothing where it was deleted, until they are built in full."""
     try:
-        return json.loads(paths.column_lineage.read_text(encoding="utf-8"))
+        recorded: dict[str, Lineage] = json.loads(paths.column_lineage.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return {}
+    return recorded
 
 
 def _lineage_of(manifest: Mapping[str, Any], name: str, sql: str) -> Lineage:

@@ -52,7 +52,8 @@ def dbt_manifest(settings: Settings, paths: DataPaths) -> dict[str, Any]:
         # As a build would: the build after it finds everything parsed.
         run_dbt(settings, paths, ["parse"])
         _digest_of_parsed(paths).write_text(digest.hexdigest())
-        return json.loads(_manifest(paths).read_bytes())
+        manifest: dict[str, Any] = json.loads(_manifest(paths).read_bytes())
+        return manifest
 
 
 def _manifest(paths: DataPaths) -> Path:
@@ -152,7 +153,7 @@ def _run(command: list[str]) -> Any:
         outcome = dbtRunner(callbacks=callbacks).invoke([*command, "--quiet", "--log-level", "none"])
     finally:
         # The files are to be opened by others, and renamed: nobody may hold on to them.
-        DuckDBConnectionManager.close_all_connections()
+        DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]  # dbt-duckdb does not type it
     if outcome.exception is not None or outcome.result is None:
         raise BuildFailed(f"dbt {command[0]}: {first_line(str(outcome.exception))}")
     if faults:
