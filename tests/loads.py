@@ -21,7 +21,7 @@ from models.enums import Log
 from quality.admission import ValidationResult, validate
 from warehouse.config.paths import DataPaths
 from warehouse.ingest.load import load
-from warehouse.ingest.staging import ROWS_PER_BATCH, Validator
+from warehouse.ingest.staging import ROWS_PER_BATCH, StagingJob, Validator
 from warehouse.landing.scan import LandingFile, scan
 from warehouse.ledger import Ledger, LoadedFile
 
@@ -35,25 +35,26 @@ PATIENCE_SECONDS = 120
 
 
 def load_log(
-    landing: Path, data: Path, log: Log, loaders: int, validate: Validator = validate, **how: int
+    landing: Path, data: Path, log: Log, workers: int, validate: Validator = validate, **options: int
 ) -> list[LoadedFile]:
     """Loads what is new of a log."""
     return load_files(
-        data, Ledger(DataPaths(data).ledger).pending_files(scan(landing).files_of(log)), loaders, validate, **how
+        data, Ledger(DataPaths(data).ledger).pending_files(scan(landing).files_of(log)), workers, validate, **options
     )
 
 
 def load_files(
     data: Path,
     files: Iterable[LandingFile],
-    loaders: int,
+    workers: int,
     validate: Validator = validate,
     bytes_per_worker: int = LITTLE,
     batch_rows: int = ROWS_PER_BATCH,
 ) -> list[LoadedFile]:
     paths = DataPaths(data)
     ledger = Ledger(paths.ledger)
-    return load(paths, ledger, files, validate, batch_rows, loaders=loaders, bytes_per_worker=bytes_per_worker)
+    job = StagingJob(paths, validate, batch_rows=batch_rows)
+    return load(job, ledger, files, workers=workers, bytes_per_worker=bytes_per_worker)
 
 
 def left_by(data: Path) -> dict[str, Any]:

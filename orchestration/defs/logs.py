@@ -28,7 +28,8 @@ from orchestration.defs.shared import OWNERS, POOL, retry_transient
 from orchestration.resources import WarehouseResource
 from orchestration.stages import AppContext
 from warehouse.config.settings import load_settings
-from warehouse.lake.tables import lake_preview
+from warehouse.duckdb_tools import preview_file
+from warehouse.lake import tables as lake_tables
 from warehouse.landing import completeness
 from warehouse.ledger import LoadedFile
 from warehouse.quarantine.summary import Reason, reasons_of

@@ -14,6 +14,7 @@ from orchestration.stages.quarantine import publish_quarantine
 from quality.admission import validate
 from warehouse.config import file_modes
 from warehouse.ingest.load import load
+from warehouse.ingest.staging import StagingJob
 from warehouse.lake import integrity, recovery
 from warehouse.lake import tables as lake_tables
 from warehouse.lake.integrity import DamagedFile, LakeDamaged
@@ -52,11 +53,10 @@ def load_changed(
             files = context.ledger.pending_files(files, verify=verify)
         files, lost = _with_damaged(context, files, damaged, in_landing)
         erased = erasure_index(context.settings, context.paths, context.ledger)
-        loaded = load(
-            context.paths, context.ledger, files, validate, erased=erased, loaders=context.settings.load_workers
-        )
+        job = StagingJob(context.paths, validate, erased)
+        loaded = load(job, context.ledger, files, workers=context.settings.load_workers)
         if verify:
-            integrity.record_unknown(context.paths, context.ledger, log_name)
+            integrity.record_missing_checksums(context.paths, context.ledger, log_name)
         publish_quarantine(context)
         accepted, rejected = sum(file.accepted for file in loaded), sum(file.rejected for file in loaded)
         refused = sum(file.refusal is not None for file in loaded)

@@ -91,7 +91,7 @@ BETWEEN_LOGS = {
 }
 IN_A_BUILD = {
     "the candidate is forgotten": after("warehouse.ledger.Ledger.forget_candidate"),
-    "what the last build touched is gone, the changes are not shown": before("warehouse.lake.change_feed.show"),
+    "what the last build touched is gone, the changes are not shown": before("warehouse.lake.change_feed.create_views"),
     "every model is built, the candidate is not noted": before("warehouse.ledger.Ledger.record_candidate"),
     "the candidate is noted, what was kept aside is still there": before("warehouse.lake.change_feed.prune"),
 }
@@ -105,7 +105,7 @@ IN_A_BUILD_OF_CHANGED_CODE = {
 IN_A_FULL_BUILD = {
     "one of the two files is removed": after("warehouse.transform.build.remove", call=2),
     "both files are removed": after("warehouse.transform.build.remove", call=4),
-    "both files are new and empty": after("warehouse.lake.change_feed.show"),
+    "both files are new and empty": after("warehouse.lake.change_feed.create_views"),
 }
 IN_A_PUBLICATION = {
     "the candidate is copied": before("warehouse.publish.publication._add_build_info"),

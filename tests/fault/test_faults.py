@@ -33,9 +33,9 @@ from warehouse.export import exports
 from warehouse.ingest import load as loading
 from warehouse.lake import integrity, recovery
 from warehouse.lake import tables as lake_tables
-from warehouse.landing import scan as landing_scan
 from warehouse.ledger import Refresh, now
 from warehouse.publish import publication
+from warehouse.storage import file_stat
 from warehouse.transform import build
 from warehouse.transform.dbt_runner import BuildFailed
 
@@ -213,7 +213,7 @@ def test_a_clock_that_jumps_changes_no_figure_and_no_order(
         for module in CLOCKS:
             monkeypatch.setattr(module, "now", lambda: datetime.now(UTC) + moved)
         at = SimpleNamespace(time_ns=lambda: int((datetime.now(UTC) + moved).timestamp() * 1e9))
-        monkeypatch.setattr(landing_scan, "time", at)
+        monkeypatch.setattr(file_stat, "time", at)
 
     zone.restore("published")
     warehouse = zone.warehouse()

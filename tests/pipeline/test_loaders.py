@@ -21,13 +21,13 @@ def test_a_case_loaded_by_two_processes_gives_what_it_gives_to_one(
 ) -> None:
     tasks = []
 
-    def counted(how, of_load, several):
-        tasks.append((several, len(of_load)))
-        return by_loaders(how, of_load, several)
+    def counted(job, tasks_of_load, count):
+        tasks.append((count, len(tasks_of_load)))
+        return stage_in_workers(job, tasks_of_load, count)
 
-    by_loaders = workers._by_loaders
-    monkeypatch.setattr(workers, "_by_loaders", counted)
-    monkeypatch.setattr(stages, "load", partial(load, bytes_per_worker=LITTLE))
+    stage_in_workers = workers._stage_in_workers
+    monkeypatch.setattr(workers, "_stage_in_workers", counted)
+    monkeypatch.setattr("orchestration.stages.load.load", partial(load, bytes_per_worker=LITTLE))
     with environment(environment_of(tmp_path, refreshed_case.landing, load_workers="2", max_rejected_share="1")):
         warehouse = AppContext.of(load_settings())
         for log in Log:
@@ -35,7 +35,7 @@ def test_a_case_loaded_by_two_processes_gives_what_it_gives_to_one(
         left, expected = left_by(tmp_path), left_by(refreshed_case.warehouse.settings.data)
         stages.build_candidate(warehouse)
     assert tasks, "some logs have enough files"
-    assert all(several == 2 <= of_load for several, of_load in tasks)
+    assert all(count == 2 <= tasks_of_load for count, tasks_of_load in tasks)
     for part in ("lake", "quarantine", "files", "lake_contents", "aside"):
         assert left[part] == expected[part]
     assert marts_of(warehouse.paths.candidate) == marts_of(refreshed_case.warehouse.paths.published_marts)

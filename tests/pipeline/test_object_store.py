@@ -36,6 +36,7 @@ from warehouse.duckdb_tools.s3 import enable_s3
 from warehouse.explain import Explainer
 from warehouse.export.exports import FileFormat
 from warehouse.ingest.load import load
+from warehouse.ingest.staging import StagingJob
 from warehouse.lake import integrity, recovery
 from warehouse.lake import tables as lake_tables
 from warehouse.landing import scan as landing_scan
@@ -190,7 +191,7 @@ def test_two_loaders_put_into_the_store_what_one_does(store: Any, warehouse: App
     ledger = Ledger(paths.ledger)
     files = landing_scan.scan(warehouse.settings.landing).files_of(Log.SENDS)
     (folder := tmp_path / "met").mkdir()
-    load(paths, ledger, files, meeting(folder, 2), loaders=2, bytes_per_worker=LITTLE)
+    load(StagingJob(paths, meeting(folder, 2)), ledger, files, workers=2, bytes_per_worker=LITTLE)
     assert len(met(folder)) == 2
     found = {name.removeprefix("lake-of-two/"): _read(store, name) for name in _objects(store, "lake-of-two/")}
     expected = {name.removeprefix("lake/"): _read(store, name) for name in _objects(store, "lake/sends/")}
@@ -221,7 +222,7 @@ def test_an_object_that_changes_after_it_was_listed_is_left_for_the_next_time(
     before = _read(store, f"landing/{CHANGED}")
     store.put_object(Bucket=BUCKET, Key=f"landing/{CHANGED}", Body=before + b"\n")
     try:
-        assert load(warehouse.paths, warehouse.ledger, found, validate) == []
+        assert load(StagingJob(warehouse.paths, validate), warehouse.ledger, found) == []
     finally:
         store.put_object(Bucket=BUCKET, Key=f"landing/{CHANGED}", Body=before)
     again = [
@@ -368,13 +369,13 @@ def test_a_lost_object_of_the_lake_is_found_in_a_listing_and_taken_from_the_land
     held = _read(store, path.key)
     store.delete_object(Bucket=BUCKET, Key=path.key)
     (lost,) = integrity.find_damaged(warehouse.paths, warehouse.ledger, verify_checksums=False)
-    assert (lost.source_file, lost.found) == (file.source_file, "is not there")
+    assert (lost.source_file, lost.problem) == (file.source_file, "is missing")
     stages.load_changed(warehouse, Log.ORDERS)
     assert _read(store, path.key) == held
     store.put_object(Bucket=BUCKET, Key=path.key, Body=held[::-1])
     assert integrity.find_damaged(warehouse.paths, warehouse.ledger, verify_checksums=False) == []
     (damaged,) = integrity.find_damaged(warehouse.paths, warehouse.ledger, verify_checksums=True)
-    assert "other bytes" in damaged.found
+    assert "another SHA-256" in damaged.problem
     store.put_object(Bucket=BUCKET, Key=path.key, Body=held)
 
 
@@ -467,7 +468,7 @@ def test_a_store_that_refuses_leaves_log_files_untaken_instead_of_refused(store:
     _require_rights(store, after=0)
     try:
         with pytest.raises(ObjectStoreFailed, match="403") as raised:
-            load(warehouse.paths, warehouse.ledger, zone.files_of(Log.ORDERS)[:1], validate)
+            load(StagingJob(warehouse.paths, validate), warehouse.ledger, zone.files_of(Log.ORDERS)[:1])
         with duckdb.connect() as connection, pytest.raises(duckdb.Error) as read:
             enable_s3(connection, warehouse.paths.lake)
             connection.execute(f"from read_parquet('{warehouse.paths.lake}/orders/*/*.parquet')")

@@ -25,6 +25,7 @@ from tests.oracle.landing_zones import write_landing_zone
 from tests.oracle.renderings import EXTENSIONS
 from warehouse.config.paths import DataPaths
 from warehouse.ingest.load import load
+from warehouse.ingest.staging import StagingJob
 from warehouse.lake import tables as lake_tables
 from warehouse.landing.scan import scan
 from warehouse.ledger import Ledger
@@ -37,7 +38,8 @@ def _take(landing: Path, paths: DataPaths, batch_rows: int) -> int:
     ledger = Ledger(paths.ledger)
     lake_tables.ensure_lake(paths)
     zone = scan(landing)
-    taken = [load(paths, ledger, ledger.pending_files(zone.files_of(log)), validate, batch_rows) for log in Log]
+    job = StagingJob(paths, validate, batch_rows=batch_rows)
+    taken = [load(job, ledger, ledger.pending_files(zone.files_of(log))) for log in Log]
     return sum(len(files) for files in taken)
 
 
@@ -155,7 +157,7 @@ def test_any_bytes_are_refused_with_a_reason_or_each_record_is_accounted_for(fil
         paths = DataPaths(Path(folder) / "data")
         ledger = Ledger(paths.ledger)
         files = scan(Path(folder) / "landing").files
-        (taken,) = load(paths, ledger, ledger.pending_files(files), validate, batch_rows=2)
+        (taken,) = load(StagingJob(paths, validate, batch_rows=2), ledger, ledger.pending_files(files))
         in_lake = sum(len(rows) for rows in _contents(paths.lake).values())
         in_quarantine = sum(len(rows) for rows in _contents(paths.quarantine).values())
         assert (in_lake, in_quarantine) == (taken.accepted, taken.rejected)

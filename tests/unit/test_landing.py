@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from models.enums import Log
-from warehouse.landing.scan import FileStat, LandingFile, scan
+from warehouse.landing.scan import LandingFile, scan
 from warehouse.ledger import Ledger, LoadedFile
+from warehouse.storage import FileStat
 
 DAY = date(2026, 1, 5)
 HOUR_NS = 3600 * 10**9

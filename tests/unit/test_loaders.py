@@ -115,10 +115,8 @@ def test_the_erased_get_the_same_token_from_whichever_loader_comes_to_them(tmp_p
         drop(landing, day, content(day, "erased", NUMBER))
     (folder := tmp_path / "met").mkdir()
     erased = erasure_index(settings, paths, ledger)
-    load(
-        paths, ledger, scan(landing).files_of(LOG), meeting(folder, 2),
-        erased=erased, loaders=2, bytes_per_worker=LITTLE,
-    )  # fmt: skip
+    job = StagingJob(paths, meeting(folder, 2), erased)
+    load(job, ledger, scan(landing).files_of(LOG), workers=2, bytes_per_worker=LITTLE)
     assert len(met(folder)) == 2
     found = pl.concat(pl.read_parquet(file, hive_partitioning=False) for file in lake_tables.files(paths.lake, LOG))
     contact, number = (one.token for one in ledger.erased())
@@ -132,17 +130,17 @@ def test_what_a_load_that_was_killed_is_still_writing_is_apart_from_what_the_nex
 ) -> None:
     written: list[StagedBatch] = []
 
-    def killed(how: StagingJob, files: list[LandingFile], *_: int) -> Iterator[StagedBatch]:
-        written.extend(how.stage(files))
+    def killed(job: StagingJob, files: list[LandingFile], *_: int) -> Iterator[StagedBatch]:
+        written.extend(job.stage(files))
         yield from ()
 
     data = tmp_path / "data"
     with monkeypatch.context() as patched:
-        patched.setattr(loading, "staged", killed)
+        patched.setattr(loading, "stage_files", killed)
         load_log(landing, data, LOG, 1)
     load_log(landing, data, LOG, 1)
     assert len(left_by(data)["files"]) == len(DAYS)
-    assert all(draft.accepted.temp_path.exists() for drafts in written for draft in drafts.files)
+    assert all(staged.accepted.temp_path.exists() for batch in written for staged in batch.files)
 
 
 # --- errors
@@ -189,7 +187,7 @@ def test_what_is_compressed_takes_longer_for_its_bytes(tmp_path: Path) -> None:
     sizes = []
     for name in ("2026-01-01.csv", "2026-01-01.csv.gz", "2026-01-01.parquet", "2026-01-01.jsonl"):
         (tmp_path / name).write_bytes(bytes(1000))
-        sizes.append(workers._size(LandingFile(LOG, date(2026, 1, 1), name, tmp_path / name)) - workers.BYTES_OF_A_FILE)
+        sizes.append(workers._size(LandingFile(LOG, date(2026, 1, 1), name, tmp_path / name)) - workers.BYTES_PER_FILE)
     assert sizes == [200, 1000, 1000, 200]
 
 
@@ -206,6 +204,6 @@ def test_with_one_loader_or_little_to_read_or_one_file_there_is_no_other_process
 
 def test_no_more_loaders_are_started_than_there_is_work_for(tmp_path: Path, landing: Path) -> None:
     (folder := tmp_path / "met").mkdir()
-    worth = len(DAYS) // 2 * workers.BYTES_OF_A_FILE
+    worth = len(DAYS) // 2 * workers.BYTES_PER_FILE
     load_log(landing, tmp_path / "data", LOG, 5, meeting(folder, 2), bytes_per_worker=worth)
     assert len(met(folder)) == 2

@@ -18,6 +18,7 @@ from warehouse.config.paths import DataPaths
 from warehouse.ingest.load import load
 from warehouse.ingest.readers import lines
 from warehouse.ingest.readers.records import ReconciliationError
+from warehouse.ingest.staging import StagingJob
 from warehouse.landing.scan import scan
 from warehouse.ledger import Ledger, LoadedFile
 from warehouse.quarantine import published
@@ -53,7 +54,8 @@ class AppContext:
 
     def load(self, batch_rows: int = 1000, validate=validate, log: Log = LOG) -> dict[str, LoadedFile]:
         files = self.ledger.pending_files(scan(self.landing).files_of(log))
-        return {file.source_file: file for file in load(self.paths, self.ledger, files, validate, batch_rows)}
+        job = StagingJob(self.paths, validate, batch_rows=batch_rows)
+        return {file.source_file: file for file in load(job, self.ledger, files)}
 
     def contacts(self, source_file: str | None = None) -> list[str]:
         """Who is in the lake, in the order of file and row."""
@@ -336,7 +338,7 @@ def test_a_file_that_vanishes_before_it_is_read_is_passed_over(warehouse):
     warehouse.drop("2026-01-06.csv", rows(1))
     files = scan(warehouse.landing).files_of(LOG)
     path.unlink()
-    loaded = load(warehouse.paths, warehouse.ledger, files, validate)
+    loaded = load(StagingJob(warehouse.paths, validate), warehouse.ledger, files)
     assert [file.source_file for file in loaded] == ["2026-01-06.csv"]
 
 

@@ -1,7 +1,8 @@
-"""Where things lie: under the data folder, but for lake, published marts and exports that a setting puts elsewhere; and how
-a file there is put in place.
+"""The paths of the data folder, and of the lake, the published marts and the exports if a setting puts them elsewhere.
 
-Not here: what is in them, each has a module of its own; object stores (`warehouse.storage.object_store`).
+Also what depends on these paths: temporary files beside their targets, local copies of objects, the writer lock.
+
+Not here: the content of the files; each room knows its own.
 """
 
 import secrets
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from warehouse.storage import AnyPath, is_object, object_store
+from warehouse.storage import AnyPath, atomic_replace, fetch, is_object, names_in
 
 if TYPE_CHECKING:
     from warehouse.config.settings import Settings
@@ -25,7 +26,7 @@ PUBLISHED_MARTS = "sendmart.duckdb"
 
 @dataclass(frozen=True)
 class DataPaths:
-    """The layout of the data folder, and what of it lies elsewhere."""
+    """The layout of the data folder; an `_override` is a folder or prefix elsewhere that a setting names."""
 
     data: Path
     lake_override: AnyPath | None = None
@@ -46,12 +47,12 @@ class DataPaths:
 
     @property
     def quarantine(self) -> Path:
-        """Rejected rows as Parquet, laid out as the lake is."""
+        """Rejected rows as Parquet, in the layout of the lake."""
         return self.data / "quarantine"
 
     @property
     def changes(self) -> Path:
-        """What files of the lake held before they were replaced, until a build has used the change."""
+        """The previous versions of replaced lake files, kept until a build has used the change."""
         return self.data / "changes"
 
     @property
@@ -60,17 +61,17 @@ class DataPaths:
 
     @property
     def build(self) -> Path:
-        """Staging and intermediate models of the candidate build."""
+        """The candidate's DuckDB file with staging and intermediate models."""
         return self.warehouse / "build.duckdb"
 
     @property
     def candidate(self) -> Path:
-        """The marts of the candidate build: what the audit looks at, and what is published when it holds."""
+        """The candidate's DuckDB file with the marts: audited, then published if the release gate passes."""
         return self.warehouse / "candidate.duckdb"
 
     @property
     def spark(self) -> Path:
-        """What Spark writes, where it is the engine; a cluster's workers must find it under the same path."""
+        """The folder that Spark writes to, if it is the engine; a cluster's workers must reach it under the same path."""
         return self.warehouse / "spark"
 
     @property
@@ -79,7 +80,7 @@ class DataPaths:
 
     @property
     def spark_published(self) -> Path:
-        """Names the build that Spark's readers see."""
+        """The file that names the build in Spark's published schema."""
         return self.spark / "published"
 
     @property
@@ -96,20 +97,20 @@ class DataPaths:
 
     @property
     def transfers(self) -> Path:
-        """Files on their way to an object store, or from it."""
+        """Temporary files of uploads to an object store and downloads from it."""
         return self.warehouse / "transfers"
 
     @property
     def published(self) -> Path:
-        """What is published, on a disk: an object store is sent a copy."""
-        elsewhere = self.published_override
-        return self.data / "published" if elsewhere is None or is_object(elsewhere) else elsewhere
+        """The published folder on disk; if the setting names an object store, files are copied there."""
+        override = self.published_override
+        return self.data / "published" if override is None or is_object(override) else override
 
     @property
     def published_store(self) -> AnyPath | None:
-        """Where in an object store what is published lies for those who read it; None where they read it on the disk."""
-        elsewhere = self.published_override
-        return elsewhere if elsewhere is not None and is_object(elsewhere) else None
+        """The prefix of the published copies in an object store; None if the published folder is on disk only."""
+        override = self.published_override
+        return override if override is not None and is_object(override) else None
 
     @property
     def published_marts(self) -> Path:
@@ -126,12 +127,12 @@ class DataPaths:
 
     @property
     def current(self) -> Path:
-        """Says which build is published, and in which file."""
+        """The JSON file that names the published build and its file."""
         return self.published / "current.json"
 
     @property
     def kept_builds(self) -> Path:
-        """Published builds, the current one included, to go back to: `<build id>.duckdb`."""
+        """The kept builds, the published one included, for rollback: `<build id>.duckdb`."""
         return self.published / "builds"
 
     @property
@@ -140,7 +141,7 @@ class DataPaths:
 
     @property
     def audits(self) -> Path:
-        """Pages that tell what was checked of a build, one each."""
+        """The audit pages, one per build."""
         return self.published / "audits"
 
     @property
@@ -153,7 +154,7 @@ class DataPaths:
 
     @property
     def hash_key(self) -> Path:
-        """The key of the keyed hashes, where the settings name no other place."""
+        """The key of the keyed hashes, unless SENDMART_HASH_KEY_FILE names another file."""
         return self.data / "hash.key"
 
     @property
@@ -161,23 +162,29 @@ class DataPaths:
         return self.data / ".writer.lock"
 
     def has_lake(self) -> bool:
-        return bool(object_store.list_objects(self.lake)) if is_object(self.lake) else self.lake.is_dir()
+        return bool(names_in(self.lake)) if is_object(self.lake) else self.lake.is_dir()
 
     def key_of(self, path: AnyPath) -> Path:
-        """A file of lake or quarantine as the ledger names it, wherever the lake lies."""
+        """The ledger's key of a file of lake or quarantine, such as `lake/clicks/log_date=…/….parquet`; it does not depend on
+        where the lake is.
+        """
         for name, root in (("lake", self.lake), ("quarantine", self.quarantine)):
-            if is_object(path) == is_object(root) and path.is_relative_to(root):
-                return Path(name) / path.relative_to(root)
-        raise ValueError(f"{path} is no file of lake or quarantine")
+            if is_object(path) and is_object(root) and path.is_relative_to(root):
+                return Path(name, path.relative_to(root))
+            if not is_object(path) and not is_object(root) and path.is_relative_to(root):
+                return Path(name, path.relative_to(root))
+        raise ValueError(f"{path} is neither in the lake nor in the quarantine")
 
-    def path_from_key(self, name: Path) -> AnyPath:
-        """Where the file of lake or quarantine lies that the ledger names so."""
-        first, *others = name.parts
-        return {"lake": self.lake, "quarantine": self.quarantine}[first].joinpath(*others)
+    def path_from_key(self, key: Path) -> AnyPath:
+        """The path of the file of lake or quarantine with this key."""
+        root, *parts = key.parts
+        return {"lake": self.lake, "quarantine": self.quarantine}[root].joinpath(*parts)
 
     def temp_path(self, path: AnyPath, by: str = "") -> Path:
-        """Where a file is written before it is put in place: beside it, or on the disk for an object store. What is written
-        `by` one is never what another writes, who may still be at it.
+        """The temporary file to write before it replaces `path`: beside it, or in the transfers folder for an object store.
+
+        Args:
+            by: names the writer; files of different writers never share a temporary file.
         """
         if is_object(path):
             self.transfers.mkdir(parents=True, exist_ok=True)
@@ -185,29 +192,40 @@ class DataPaths:
         return path.with_name(f".{by}-{path.name}.tmp" if by else f".{path.name}.tmp")
 
     @contextmanager
+    def atomic_write(self, path: AnyPath) -> Iterator[Path]:
+        """A temporary file to write; it replaces `path` when the block ends, and is deleted if the block raises."""
+        temp_path = self.temp_path(path)
+        temp_path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield temp_path
+            atomic_replace(temp_path, path)
+        finally:
+            temp_path.unlink(missing_ok=True)
+
+    @contextmanager
     def local_copy(self, path: AnyPath, tag: str | None = None) -> Iterator[Path]:
-        """A file on the disk that holds what lies at a place: itself, or a copy of an object for as long as it is needed.
+        """The file itself, or for an object a downloaded copy that is deleted afterwards.
 
         Raises:
-            FileNotFoundError: it is not there.
-            object_store.ObjectChanged: it is no longer the object with this tag.
+            FileNotFoundError: there is no such object.
+            ObjectChanged: the object no longer has this tag.
         """
         if not is_object(path):
             yield path
             return
         copy = self.temp_path(path)
         try:
-            object_store.fetch(path, copy, tag)
+            fetch(path, copy, tag)
             yield copy
         finally:
             copy.unlink(missing_ok=True)
 
     @contextmanager
     def writer_lock(self, timeout: float = -1) -> Iterator[None]:
-        """Holds the one writer's lock of the data folder; entered again by the same process, it passes.
+        """Holds the writer lock of the data folder, of which there is one; reentrant within a process.
 
         Raises:
-            filelock.Timeout: another process held it for `timeout` seconds (-1 waits without end).
+            filelock.Timeout: another process held the lock for `timeout` seconds (-1 waits without limit).
         """
         self.data.mkdir(parents=True, exist_ok=True)
         with FileLock(self.lock, is_singleton=True).acquire(timeout=timeout):

@@ -24,6 +24,7 @@ __all__ = [
     "is_corruption_error",
     "literal",
     "masked_words",
+    "preview_file",
     "preview_rows",
     "tables",
 ]

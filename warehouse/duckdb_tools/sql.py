@@ -1,4 +1,4 @@
-"""Text as SQL, where a statement takes no parameters: names of files to attach or write, comments, words masked.
+"""SQL text, for statements that take no parameters: literals, and the expression that masks numbers in a text.
 
 Not here: statements.
 """
@@ -10,8 +10,8 @@ def literal(value: object) -> str:
 
 
 def masked_words(column: str) -> str:
-    """An expression: the words of a column with their numbers masked. What is wrongly written need not be a number: of
-    any ten digits in a row only the ends are shown.
+    """The expression for a text column with its phone numbers masked. A malformed number has no plus, so of any ten or
+    more digits in a row only the first and last two are shown.
     """
     return (
         rf"regexp_replace(regexp_replace({column}, '(\+[0-9]{{2}})[0-9 ().-]{{3,}}([0-9]{{2}})', '\1…\2', 'g'),"

@@ -1,15 +1,18 @@
-"""StagedBatch: what log files give, read, judged and written aside, before anything of it is in place.
+"""Staging: log files are read and validated, and their rows are written to temporary files.
 
-Small files share a batch and a large file takes many, so that neither costs more than its rows. Nothing here knows the
-ledger or moves a file: of a load, any number of processes may make drafts at once (`warehouse.ingest.workers`).
+Small files share a batch and a large file takes many, so that the cost depends on the number of rows only. Staging neither
+uses the ledger nor replaces a file, so any number of processes can stage files of the same load
+(`warehouse.ingest.workers`).
 
-Not here: how drafts are put in place (`warehouse.ingest.load`), how a row is judged: that is given in as a function
-(`quality.admission.judge`).
+Not here: committing staged files (`warehouse.ingest.load`), the validation of rows, which is passed in as a function
+(`quality.admission.validate`).
 """
 
+import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from datetime import date, datetime
+from typing import Protocol, cast
 
 import polars as pl
 import pyarrow as pa
@@ -21,20 +24,22 @@ from warehouse.config import DataPaths
 from warehouse.ingest.readers import open_records
 from warehouse.ingest.readers.records import Fault, Layout, ReconciliationError, Records, RefusedFile
 from warehouse.lake import tables as lake_tables
-from warehouse.landing import FileStat, LandingFile
-from warehouse.ledger import Erased
-from warehouse.privacy import ErasureIndex
-from warehouse.storage import hash_of
+from warehouse.landing import LandingFile
+from warehouse.privacy import Erased, ErasureIndex
+from warehouse.storage import FileStat, hash_of
 
 ROWS_PER_BATCH = 250_000
 REASONS = pa.large_list(pa.large_string())
 
 
 class ValidationResult(Protocol):
-    """What a judge finds in a batch: its rows typed, and for those rejected `index` and `reasons`."""
+    """The validated rows of a batch with typed values, and for each rejected row its `index` and `reasons`."""
 
-    rows: pl.DataFrame
-    reasons: pl.DataFrame
+    @property
+    def rows(self) -> pl.DataFrame: ...
+
+    @property
+    def reasons(self) -> pl.DataFrame: ...
 
 
 Validator = Callable[[Log, pl.DataFrame, Sequence[Fault]], ValidationResult]
@@ -42,7 +47,9 @@ Validator = Callable[[Log, pl.DataFrame, Sequence[Fault]], ValidationResult]
 
 @dataclass(frozen=True)
 class StagedFile:
-    """What a log file gives, or why it is refused: then it gives nothing. `stamp` and `sha256` are of what was read."""
+    """The staged rows of a log file, or the reason it is refused, then without rows. `stat` and `sha256` are of the content
+    that was read.
+    """
 
     file: LandingFile
     stat: FileStat
@@ -62,44 +69,49 @@ class StagedFile:
 
 @dataclass(frozen=True)
 class StagedBatch:
-    """StagedBatch that came together, and the numbers of erased contacts that were found in the making."""
+    """Files that were staged together, and newly found numbers of erased contacts."""
 
     files: list[StagedFile]
-    found_numbers: list[Erased]
+    erased_numbers: list[Erased]
 
 
 @dataclass(frozen=True)
 class StagingJob:
-    """How a load makes drafts. `load` names it: what it writes aside is never what another load does."""
+    """The parameters of a load: where it writes, how it validates, how many rows share a batch."""
 
     paths: DataPaths
     validate: Validator
-    load: str
-    batch_rows: int = ROWS_PER_BATCH
     erased: ErasureIndex | None = None
-    """Who was erased: rows get tokens."""
+    """The erased contacts and numbers: rows get their tokens instead."""
+    batch_rows: int = ROWS_PER_BATCH
+    load_id: str = field(default_factory=lambda: secrets.token_hex(4))
+    """Part of the names of temporary files, so that two loads never share one."""
 
     def stage(self, files: Iterable[LandingFile]) -> Iterator[StagedBatch]:
-        """StagedBatch of files of one log, as they are finished; none of a file that vanishes while it is read.
+        """Stages files of one log and yields them in batches as they are finished; skips a file that disappears meanwhile.
 
-        To be closed by whoever does not go on to the end: what is unfinished is then forgotten.
+        A caller that stops early must close the iterator, which deletes the temporary files of unfinished log files.
 
         Raises:
-            ReconciliationError: accepted and rejected rows of a file do not add up to its records.
+            ReconciliationError: the accepted and rejected rows of a file do not add up to its records.
         """
-        work = _Work(self)
+        stager = _Stager(self)
         try:
             for file in files:
-                yield from work.take(file)
-            yield from work.judge_pending()
+                yield from stager.read(file)
+            yield from stager.validate_pending()
         except BaseException:
-            work.discard()
+            stager.discard()
             raise
+
+    def discard_temp_files(self, file: LandingFile) -> None:
+        """Deletes the temporary files of a log file whose worker process died."""
+        lake_tables.discard_temp_files(self.paths, file, self.load_id)
 
 
 @dataclass
 class _OpenFile:
-    """A file whose records are on their way."""
+    """A log file that is being staged."""
 
     file: LandingFile
     stat: FileStat
@@ -107,29 +119,31 @@ class _OpenFile:
     rejected: lake_tables.RowWriter
     sha256: str = ""
     records: int = 0
-    first_event: object = None
-    last_event: object = None
+    first_event: datetime | date | None = None
+    last_event: datetime | date | None = None
     unknown_columns: set[str] = field(default_factory=set)
     is_read: bool = False
-    is_gone: bool = False
+    is_discarded: bool = False
 
 
-class _Work:
-    def __init__(self, how: StagingJob) -> None:
-        self._how = how
+class _Stager:
+    """Stages the files of one job: collects records of several files, validates them together, writes them by file."""
+
+    def __init__(self, job: StagingJob) -> None:
+        self._job = job
         self._open: list[_OpenFile] = []
         self._pending: list[tuple[_OpenFile, Records]] = []
         self._pending_rows = 0
 
-    def take(self, file: LandingFile) -> Iterator[StagedBatch]:
-        """Reads a file; its rows are judged when enough have come together."""
-        paths, load = self._how.paths, self._how.load
+    def read(self, file: LandingFile) -> Iterator[StagedBatch]:
+        """Reads a file; its records are validated once a batch is full."""
+        paths, load_id = self._job.paths, self._job.load_id
         try:
             opened = _OpenFile(
                 file,
                 file.stat(),
-                lake_tables.accepted_writer(paths, file, load),
-                lake_tables.rejected_writer(paths, file, load),
+                lake_tables.accepted_writer(paths, file, load_id),
+                lake_tables.rejected_writer(paths, file, load_id),
             )
         except FileNotFoundError:
             return
@@ -138,8 +152,8 @@ class _Work:
             for records in _read(paths, opened):
                 self._pending.append((opened, records))
                 self._pending_rows += records.text.height
-                if self._pending_rows >= self._how.batch_rows:
-                    yield from self.judge_pending()
+                if self._pending_rows >= self._job.batch_rows:
+                    yield from self.validate_pending()
             opened.is_read = True
         except RefusedFile as refusal:
             self._discard(opened)
@@ -147,9 +161,9 @@ class _Work:
         except _VanishedFile:
             self._discard(opened)
 
-    def judge_pending(self) -> Iterator[StagedBatch]:
-        """Judges the records that have come together, and gives the files that are now whole."""
-        pending = [(opened, records) for opened, records in self._pending if not opened.is_gone]
+    def validate_pending(self) -> Iterator[StagedBatch]:
+        """Validates the collected records, and yields the files that are now complete."""
+        pending = [(opened, records) for opened, records in self._pending if not opened.is_discarded]
         self._pending, self._pending_rows = [], 0
         last_records = {id(opened): records for opened, records in pending}
         if pending:
@@ -158,85 +172,86 @@ class _Work:
             for _, records in pending:
                 faults += [Fault(start + fault.index, fault.column, fault.rule) for fault in records.faults]
                 start += records.text.height
-            judgement = self._how.validate(log, pl.concat([records.text for _, records in pending]), faults)
-            erased = self._how.erased
-            rows = erased.rows(log, judgement.rows) if erased else judgement.rows
+            validated = self._job.validate(log, pl.concat([records.text for _, records in pending]), faults)
+            erased = self._job.erased
+            rows = erased.rows(log, validated.rows) if erased else validated.rows
             start = 0
             for opened, records in pending:
-                self._route(opened, records, rows, judgement.reasons, start)
+                self._route(opened, records, rows, validated.reasons, start)
                 start += records.text.height
                 if opened.is_read and records is last_records[id(opened)]:
-                    # Thousands of small files share a batch, and a process may not hold that many open.
+                    # Thousands of small files share a batch: more than a process may keep open.
                     opened.accepted.finish()
                     opened.rejected.finish()
-        whole = [_whole(opened) for opened in self._open if opened.is_read and not opened.is_gone]
-        if whole:
-            yield self._batch(whole)
-        self._open = [opened for opened in self._open if not opened.is_read and not opened.is_gone]
+        complete = [_complete(opened) for opened in self._open if opened.is_read and not opened.is_discarded]
+        if complete:
+            yield self._batch(complete)
+        self._open = [opened for opened in self._open if not opened.is_read and not opened.is_discarded]
 
     def discard(self) -> None:
-        """Forgets what was written of files that are not in place yet."""
+        """Deletes the temporary files of unfinished log files."""
         for unfinished in self._open:
             unfinished.accepted.discard()
             unfinished.rejected.discard()
 
     def _route(
-        self, opened: _OpenFile, records: Records, judged: pl.DataFrame, reasons: pl.DataFrame, start: int
+        self, opened: _OpenFile, records: Records, validated: pl.DataFrame, reasons: pl.DataFrame, start: int
     ) -> None:
-        """Writes a file's share of a judged batch: what is accepted for the lake, what is rejected for quarantine."""
+        """Writes a file's share of a validated batch: accepted rows for the lake, rejected ones for the quarantine."""
         height = records.text.height
         lineage = [
             pl.lit(opened.file.source_file).alias("source_file"),
             records.row_numbers.alias("row_number"),
         ]
-        rows = judged.slice(start, height).with_columns(lineage)
+        rows = validated.slice(start, height).with_columns(lineage)
         rejected = reasons.filter(pl.col("index").is_between(start, start + height - 1))
         indices = (rejected["index"] - start).to_list()
         if indices:
             is_accepted = pl.Series([True]).new_from_index(0, height).scatter(indices, False)
             rows = rows.filter(is_accepted)
         opened.accepted.write(rows)
-        opened.rejected.write(_rejected_rows(opened, records, indices, rejected["reasons"].to_list(), self._how.erased))
+        opened.rejected.write(_rejected_rows(opened, records, indices, rejected["reasons"].to_list(), self._job.erased))
         opened.rejected.header = records.header
         opened.records += records.count
         opened.unknown_columns |= records.unknown_columns
         if rows.height:
             events = rows[EVENT_TIME[opened.file.log]]
-            opened.first_event = min(filter(None, (opened.first_event, events.min())))
-            opened.last_event = max(filter(None, (opened.last_event, events.max())))
+            first, last = cast(datetime, events.min()), cast(datetime, events.max())
+            opened.first_event = first if opened.first_event is None else min(opened.first_event, first)
+            opened.last_event = last if opened.last_event is None else max(opened.last_event, last)
 
     def _discard(self, opened: _OpenFile) -> None:
-        opened.is_gone = True
+        opened.is_discarded = True
         opened.accepted.discard()
         opened.rejected.discard()
 
     def _refused(self, opened: _OpenFile, reason: str) -> StagedFile:
-        paths, file, load = self._how.paths, opened.file, self._how.load
+        paths, file, load_id = self._job.paths, opened.file, self._job.load_id
         return StagedFile(
             file,
             opened.stat,
             opened.sha256,
-            lake_tables.accepted_writer(paths, file, load).finish(),
-            lake_tables.rejected_writer(paths, file, load).finish(),
+            lake_tables.accepted_writer(paths, file, load_id).finish(),
+            lake_tables.rejected_writer(paths, file, load_id).finish(),
             refusal=sanitize(reason),
             unknown_columns=_printable(opened.unknown_columns),
         )
 
-    def _batch(self, drafts: list[StagedFile]) -> StagedBatch:
-        return StagedBatch(drafts, self._how.erased.take_found() if self._how.erased else [])
+    def _batch(self, files: list[StagedFile]) -> StagedBatch:
+        return StagedBatch(files, self._job.erased.take_found() if self._job.erased else [])
 
 
 class _VanishedFile(Exception):
-    """A file that was there when the landing zone was looked at, and is no longer."""
+    """A file disappeared after the landing zone was scanned."""
 
 
 def _read(paths: DataPaths, opened: _OpenFile) -> Iterator[Records]:
-    """The records of a file, after its hash. A generator, so that only what goes wrong in reading is put down to the file.
+    """Hashes a file and yields its records. A generator, so that only errors of reading are attributed to the file.
 
     Raises:
-        RefusedFile: it cannot be taken as a whole, or the system does not let it be read: then something else stands for
-            its hash, and its stamp is noted as one not to be trusted, so that each refresh tries again.
-        _VanishedFile: it has gone, or, an object, is another by now.
+        RefusedFile: the file is invalid as a whole, or cannot be read: then it gets a placeholder hash and a stat that is
+            never trusted, so that each refresh tries again.
+        _VanishedFile: the file is gone, or the object was replaced.
     """
     columns = COLUMNS[opened.file.log]
     layout = Layout(
@@ -244,8 +259,8 @@ def _read(paths: DataPaths, opened: _OpenFile) -> Iterator[Records]:
         tuple(column.name for column in columns if column.must_be_in_file),
     )
     try:
-        object_info = opened.file.object_info
-        with paths.local_copy(opened.file.path, object_info and object_info.tag) as file:
+        info = opened.file.object_info
+        with paths.local_copy(opened.file.path, info.tag if info else None) as file:
             opened.sha256 = hash_of(file)
             yield from open_records(file, layout)
     except FileNotFoundError as error:
@@ -253,8 +268,8 @@ def _read(paths: DataPaths, opened: _OpenFile) -> Iterator[Records]:
     except OSError as error:
         opened.sha256 = opened.stat.hash_placeholder
         opened.stat = replace(opened.stat, observed_ns=0)
-        why = error.strerror or type(error).__name__
-        raise RefusedFile(f"cannot be read: {why}; each refresh tries again") from error
+        reason = error.strerror or type(error).__name__
+        raise RefusedFile(f"cannot be read: {reason}; each refresh tries again") from error
 
 
 def _rejected_rows(
@@ -272,7 +287,7 @@ def _rejected_rows(
         {
             "source_file": [opened.file.source_file] * len(numbers),
             "row_number": numbers,
-            # Through Arrow: polars would make a series of each of the lists, at kilobytes apiece.
+            # Through Arrow: polars would create a series of some kilobytes for each list.
             "reasons": pl.Series(pa.array(reasons + [list(broken.reasons) for broken in records.broken], REASONS)),
             "raw_row": [lake_tables.cut_raw_row(erased.raw_row(row) if erased else row) for row in raw],
         },
@@ -280,17 +295,17 @@ def _rejected_rows(
     ).sort("row_number")
 
 
-def _whole(opened: _OpenFile) -> StagedFile:
-    """The draft of a file of which the last record was judged.
+def _complete(opened: _OpenFile) -> StagedFile:
+    """The staged file after its last record was validated.
 
     Raises:
-        ReconciliationError: its rows do not add up.
+        ReconciliationError: its rows do not add up to its records.
     """
     accepted, rejected = opened.accepted.finish(), opened.rejected.finish()
     if accepted.rows + rejected.rows != opened.records:
         raise ReconciliationError(
             f"{opened.file.log}/{opened.file.source_file}: {opened.records} records, but"
-            f" {accepted.rows} accepted and {rejected.rows} rejected; nothing was taken of it"
+            f" {accepted.rows} accepted and {rejected.rows} rejected; the file is not loaded"
         )
     return StagedFile(
         opened.file,

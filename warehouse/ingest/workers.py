@@ -1,17 +1,17 @@
-"""Loaders: processes that make drafts of log files side by side, for one load.
+"""Worker processes: they stage log files in parallel for one load.
 
-Log files are independent of each other, so any loader may take any of them. A loader writes aside and nowhere else, and
-tells the process that loads what came of it; it lives no longer than that process, or than the load. Where there is too
-little to read for it to pay, the process that loads makes the drafts itself.
+Log files are independent of each other, so any worker can stage any of them. A worker writes temporary files only, and
+returns the staged files to the process that loads; it ends with that process, or with the load. If there is too little to
+read for workers to pay off, the process that loads stages the files itself.
 
-Not here: how a draft is made (`warehouse.ingest.staging`), how it is put in place (`warehouse.ingest.load`).
+Not here: staging (`warehouse.ingest.staging`), committing staged files (`warehouse.ingest.load`).
 """
 
 import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures import wait as wait_for_futures
 from concurrent.futures.process import BrokenProcessPool
@@ -21,118 +21,117 @@ from multiprocessing.connection import Connection, wait
 
 from models.masking import mask_phone_numbers_in_errors
 from warehouse.ingest.staging import StagedBatch, StagingJob
-from warehouse.lake import tables as lake_tables
 from warehouse.landing import LandingFile
 
 BYTES_PER_WORKER = 32 << 20
-"""A loader is started for so many bytes of compressed log files: they take three seconds of CPU, and a loader one to start,
-so that two are done before one process is.
+"""The amount of compressed log files for which one worker is started: they take three seconds of CPU, and a worker takes one
+second to start, so that two workers finish before one process would.
 """
 
 COMPRESSED = (".gz", ".parquet")
-BYTES_IN_A_COMPRESSED_ONE = 5
-"""Rows that are not compressed take so many times the bytes, and as long."""
+COMPRESSION_RATIO = 5
+"""Uncompressed rows take this many times the bytes, and the same time."""
 
-TASKS_A_LOADER = 4
-"""Into so many parts is split what a loader is started for: the last ones at work end at about the same time."""
+TASKS_PER_WORKER = 4
+"""The files for one worker are split into this many tasks, so that all workers end at about the same time."""
 
-BYTES_OF_A_FILE = 40_000
-"""What a file costs whatever is in it (4 ms of CPU), as so many bytes of content would."""
+BYTES_PER_FILE = 40_000
+"""The fixed cost of a file (4 ms of CPU), as an amount of content."""
 
-INTERRUPTS_HEARD_WITHIN_SECONDS = 0.5
+INTERRUPT_POLL_SECONDS = 0.5
 
 
 class WorkerDied(Exception):
-    """A loader was killed, or crashed: not by anything that it raised."""
+    """A worker process was killed or crashed, without raising an exception."""
 
 
-def staged(how: StagingJob, files: list[LandingFile], loaders: int, bytes_per_worker: int) -> Iterator[StagedBatch]:
-    """StagedBatch of all files, in an order that is the same each time; made by so many loaders at most.
+def stage_files(
+    job: StagingJob, files: list[LandingFile], workers: int, bytes_per_worker: int
+) -> Generator[StagedBatch, None, None]:
+    """Stages all files with at most this many workers, and yields the batches in a fixed order.
 
-    To be closed by whoever does not go on to the end: loaders end at once, and what they wrote aside is forgotten.
+    A caller that stops early must close the generator, which ends the workers and deletes their temporary files.
 
     Raises:
-        WorkerDied: one did; so have the others then, and nothing of theirs is left.
+        WorkerDied: a worker died; the others were ended, and their temporary files deleted.
     """
-    if loaders > 1:
+    if workers > 1:
         sizes = [_size(file) for file in files]
-        tasks = _tasks(files, sizes, bytes_per_worker // TASKS_A_LOADER)
-        loaders = min(loaders, len(tasks), sum(sizes) // bytes_per_worker)
-        if loaders > 1:
-            yield from _by_loaders(how, tasks, loaders)
+        tasks = _tasks(files, sizes, bytes_per_worker // TASKS_PER_WORKER)
+        workers = min(workers, len(tasks), sum(sizes) // bytes_per_worker)
+        if workers > 1:
+            yield from _stage_in_workers(job, tasks, workers)
             return
-    yield from how.stage(files)
+    yield from job.stage(files)
 
 
 def _size(file: LandingFile) -> int:
-    """What it takes to read a file, as bytes of a compressed one."""
+    """The cost of reading a file, as the size of a compressed file."""
     try:
         size = file.stat().size
     except FileNotFoundError:
         return 0
     if not file.source_file.endswith(COMPRESSED):
-        size //= BYTES_IN_A_COMPRESSED_ONE
-    return size + BYTES_OF_A_FILE
+        size //= COMPRESSION_RATIO
+    return size + BYTES_PER_FILE
 
 
-def _tasks(files: list[LandingFile], sizes: list[int], enough: int) -> list[list[LandingFile]]:
-    """Files as loaders take them: a large one by itself, small ones with others of their log date or of those next to it;
-    what takes longest first.
-    """
+def _tasks(files: list[LandingFile], sizes: list[int], task_size: int) -> list[list[LandingFile]]:
+    """The files of each task: a large file by itself, small files grouped in order of log date; the largest task first."""
     tasks: list[tuple[int, list[LandingFile]]] = []
-    together: list[LandingFile] = []
-    of_together = 0
+    group: list[LandingFile] = []
+    group_size = 0
     for file, size in zip(files, sizes, strict=True):
-        if size >= enough:
+        if size >= task_size:
             tasks.append((size, [file]))
             continue
-        together.append(file)
-        of_together += size
-        if of_together >= enough:
-            tasks.append((of_together, together))
-            together, of_together = [], 0
-    if together:
-        tasks.append((of_together, together))
+        group.append(file)
+        group_size += size
+        if group_size >= task_size:
+            tasks.append((group_size, group))
+            group, group_size = [], 0
+    if group:
+        tasks.append((group_size, group))
     return [task for _, task in sorted(tasks, key=lambda task: -task[0])]
 
 
-def _by_loaders(how: StagingJob, tasks: list[list[LandingFile]], loaders: int) -> Iterator[StagedBatch]:
-    # Threads of polars do not survive a fork: each loader starts anew.
+def _stage_in_workers(job: StagingJob, tasks: list[list[LandingFile]], workers: int) -> Iterator[StagedBatch]:
+    # polars' threads do not survive a fork, so each worker is a new process.
     context = get_context("spawn")
-    watched, alive = context.Pipe(duplex=False)
-    pool = ProcessPoolExecutor(loaders, context, initializer=_begin, initargs=(watched, how))
+    receiver, sender = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(workers, context, initializer=_initialize, initargs=(receiver, job))
     unfinished = deque(tasks)
     try:
-        with _interrupts_held_back():
-            futures = deque(pool.submit(_draft, task) for task in tasks)
+        with _interrupts_blocked():
+            futures = deque(pool.submit(_stage_task, task) for task in tasks)
         while futures:
-            drafts = _result(futures.popleft())
+            batch = _result(futures.popleft())
             unfinished.popleft()
-            yield drafts
+            yield batch
     except BrokenProcessPool as error:
         log = tasks[0][0].log
-        raise WorkerDied(f"a process that read files of {log} was killed, or crashed") from error
+        raise WorkerDied(f"a worker process that loaded files of {log} was killed or crashed") from error
     except BaseException:
-        alive.close()
+        sender.close()
         raise
     finally:
         pool.shutdown(cancel_futures=True)
-        alive.close()
-        watched.close()
+        sender.close()
+        receiver.close()
         for file in (file for task in unfinished for file in task):
-            lake_tables.discard_temp_files(how.paths, file, how.load)
+            job.discard_temp_files(file)
 
 
 def _result(future: Future[StagedBatch]) -> StagedBatch:
-    # Not waited for without end: where polars is, Ctrl-C interrupts no system call, and is heard only between two of them.
+    # Polled: with polars loaded, Ctrl-C does not interrupt a system call, and is handled only between two calls.
     while not future.done():
-        wait_for_futures([future], INTERRUPTS_HEARD_WITHIN_SECONDS)
+        wait_for_futures([future], INTERRUPT_POLL_SECONDS)
     return future.result()
 
 
 @contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """Loaders that are started meanwhile never hear Ctrl-C: the process that loads does, and ends them."""
+def _interrupts_blocked() -> Iterator[None]:
+    """Workers that are started in this block ignore Ctrl-C: the process that loads handles it and ends them."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -140,29 +139,29 @@ def _interrupts_held_back() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-# --- in a loader
+# --- in a worker process
 
-_how: StagingJob
-
-
-def _begin(alive: Connection, how: StagingJob) -> None:
-    global _how
-    threading.Thread(target=_end_with, args=(alive,), daemon=True).start()
-    _how = how
+_job: StagingJob
 
 
-def _end_with(alive: Connection) -> None:
-    """Ends this process when the one that loads does, however that was, or has no use for it any more: then the other end
-    is closed, through which nothing is ever sent.
+def _initialize(receiver: Connection, job: StagingJob) -> None:
+    global _job
+    threading.Thread(target=_exit_when_closed, args=(receiver,), daemon=True).start()
+    _job = job
+
+
+def _exit_when_closed(receiver: Connection) -> None:
+    """Ends this process as soon as the other end of the pipe is closed: by the process that loads, or by its end, of whatever
+    kind. Nothing is ever sent through the pipe.
     """
-    wait([alive])
+    wait([receiver])
     os._exit(1)
 
 
 @mask_phone_numbers_in_errors
-def _draft(files: list[LandingFile]) -> StagedBatch:
-    made = list(_how.stage(files))
+def _stage_task(files: list[LandingFile]) -> StagedBatch:
+    batches = list(_job.stage(files))
     return StagedBatch(
-        [draft for drafts in made for draft in drafts.files],
-        [number for drafts in made for number in drafts.found_numbers],
+        [staged for batch in batches for staged in batch.files],
+        [number for batch in batches for number in batch.erased_numbers],
     )

@@ -1,1 +1,4 @@
-"""The lake: its Parquet files, their integrity, the change feed beside them, and recovery after a crash."""
+"""The lake: accepted and rejected rows as Parquet files, their integrity, the change feed, and recovery after a crash.
+
+Not here: how rows get there (`warehouse.ingest`), the record of loaded files (`warehouse.ledger`).
+"""

@@ -1,9 +1,9 @@
-"""What is left of loads that were killed, or of a ledger that was lost: half-written files go, whole ones are noted.
+"""Recovery after a killed load or a lost ledger: temporary files are deleted, and complete files are recorded.
 
-A log file may be gone from the landing zone before the load that took it can be repeated. What the lake then holds of it
-is in the figures, and so must be in the ledger: it is noted as it lies there.
+A log file may be gone from the landing zone before its killed load is repeated. The metrics already include the rows that the
+lake holds of it, so the ledger must include them as well: the file is recorded as the lake holds it.
 
-Not here: the load (`warehouse.ingest.load`), files that are damaged (`warehouse.lake.integrity`).
+Not here: the load (`warehouse.ingest.load`), damaged files (`warehouse.lake.integrity`).
 """
 
 import logging
@@ -14,73 +14,76 @@ from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from models.enums import Log
 from models.logs import EVENT_TIME
 from warehouse.config import DataPaths
-from warehouse.duckdb_tools import literal
 from warehouse.lake import tables as lake_tables
 from warehouse.lake.integrity import DamagedFile, LakeDamaged
-from warehouse.landing import FileStat, LandingFile
 from warehouse.ledger import IN_FLIGHT, UNKNOWN_SHA256, Ledger, LoadedFile, now
-from warehouse.storage import AnyPath, Checksum, names_in, remove
+from warehouse.storage import AnyPath, Checksum, FileStat, names_in, remove
 
 log = logging.getLogger("sendmart")
 
-_ASIDE = re.compile(r"log_date=[^/]+/\.[^/]*\.parquet\.tmp")
+_TEMP_FILE = re.compile(r"log_date=[^/]+/\.[^/]*\.parquet\.tmp")
 _NO_STAT = FileStat(0, 0, 0, 0, 0)
 
 
-def recover(paths: DataPaths, ledger: Ledger, of_log: Log, in_landing: Iterable[LandingFile]) -> None:
-    """Makes good what is left of a log: to be called where no load is under way, and before the next."""
-    noted = {lake_tables.path_of(Path(), file): file for file in ledger.files(of_log)}
-    to_be_taken = {lake_tables.path_of(Path(), file) for file in in_landing}
-    unsettled = {path for path, file in noted.items() if file.sha256 == IN_FLIGHT}
-    empty = lake_tables.empty_file(paths, of_log).relative_to(paths.lake)
+def recover(paths: DataPaths, ledger: Ledger, of_log: Log, in_landing: Iterable[lake_tables.LogFile]) -> None:
+    """Recovers the files of a log; to be called before its load, with the log files in the landing zone."""
+    recorded = {lake_tables.path_of(Path(), file): file for file in ledger.files(of_log)}
+    to_load = {lake_tables.path_of(Path(), file) for file in in_landing}
+    unsettled = {path for path, file in recorded.items() if file.sha256 == IN_FLIGHT}
+    empty = lake_tables.empty_file_of(Path(), of_log)
     shutil.rmtree(paths.transfers, ignore_errors=True)
-    for root in (paths.lake, paths.quarantine):
+    roots: tuple[AnyPath, ...] = (paths.lake, paths.quarantine)
+    for root in roots:
         for name in names_in(root / of_log):
             path = Path(of_log) / name
-            if _ASIDE.fullmatch(name):
+            if _TEMP_FILE.fullmatch(name):
                 remove(root / path)
-            elif lake_tables.DATA_FILE.fullmatch(name) and path not in noted and path != empty:
+            elif lake_tables.DATA_FILE.fullmatch(name) and path not in recorded and path != empty:
                 unsettled.add(path)
-    for path in sorted(unsettled - to_be_taken):
-        _note_as_it_lies(paths, ledger, of_log, path, noted.get(path))
+    for path in sorted(unsettled - to_load):
+        _record_from_lake(paths, ledger, of_log, path, recorded.get(path))
 
 
-def _note_as_it_lies(paths: DataPaths, ledger: Ledger, of_log: Log, path: Path, noted: LoadedFile | None) -> None:
-    there = lake_tables.existing(root / path for root in (paths.lake, paths.quarantine))
+def _record_from_lake(paths: DataPaths, ledger: Ledger, of_log: Log, path: Path, recorded: LoadedFile | None) -> None:
+    """Records the log file whose rows have this path in lake and quarantine."""
+    existing = lake_tables.existing([paths.lake / path, paths.quarantine / path])
     with ExitStack() as copies:
-        files = {one: copies.enter_context(paths.local_copy(one)) for one in there}
-        loaded = _as_it_lies(paths, of_log, path, noted, files)
+        files = {file: copies.enter_context(paths.local_copy(file)) for file in existing}
+        loaded = _loaded_file(paths, of_log, path, recorded, files)
         log.warning(
-            "%s/%s is gone from the landing zone, and was not noted when it was taken: noted as the lake holds it,"
+            "%s/%s is gone from the landing zone, and its load was not recorded: recorded as the lake holds it,"
             " %d rows accepted, %d quarantined", of_log, loaded.source_file, loaded.accepted, loaded.rejected,
         )  # fmt: skip
-        contents = {paths.key_of(one): Checksum.of(file) for one, file in files.items()}
-        ledger.record_files([(loaded, _NO_STAT)], contents)
+        checksums = {paths.key_of(file): Checksum.of(copy) for file, copy in files.items()}
+        ledger.record_files([(loaded, _NO_STAT)], checksums)
 
 
-def _as_it_lies(
-    paths: DataPaths, of_log: Log, path: Path, noted: LoadedFile | None, files: Mapping[AnyPath, Path]
+def _loaded_file(
+    paths: DataPaths, of_log: Log, path: Path, recorded: LoadedFile | None, files: Mapping[AnyPath, Path]
 ) -> LoadedFile:
-    """What the files of lake and quarantine, each at hand on the disk, say of the log file that they came from."""
+    """The load result that the files of lake and quarantine show; `files` gives a local copy of each.
+
+    Raises:
+        LakeDamaged: one of the files cannot be read.
+    """
     accepted, rejected = paths.lake / path, paths.quarantine / path
     log_date = date.fromisoformat(path.parent.name.removeprefix("log_date="))
     try:
-        rows = {one: pq.read_metadata(file).num_rows for one, file in files.items()}
-        source_file = noted.source_file if noted else _source_file(next(iter(files.values())))
-        first_event, last_event = _events(of_log, files[accepted]) if accepted in files else (None, None)
-    except (pa.ArrowException, duckdb.Error) as error:
-        found = "was not noted when it was written, and cannot be read"
-        name = noted.source_file if noted else "a file that is not known"
-        raise LakeDamaged(
-            [DamagedFile(of_log, log_date, name, paths.key_of(sorted(files, key=str)[0]), found)]
-        ) from error
+        rows = {file: int(pq.read_metadata(copy).num_rows) for file, copy in files.items()}
+        source_file = recorded.source_file if recorded else _source_file(next(iter(files.values())))
+        first_event, last_event = _event_range(of_log, files[accepted]) if accepted in files else (None, None)
+    except pa.ArrowException as error:
+        name = recorded.source_file if recorded else "an unknown file"
+        key = paths.key_of(sorted(files, key=str)[0])
+        problem = "was not recorded when it was written, and cannot be read"
+        raise LakeDamaged([DamagedFile(of_log, log_date, name, key, problem)]) from error
     return LoadedFile(
         log=of_log,
         source_file=source_file,
@@ -98,12 +101,11 @@ def _as_it_lies(
 
 
 def _source_file(file: Path) -> str:
-    return pq.read_table(file, columns=["source_file"])["source_file"][0].as_py()
+    return str(pq.read_table(file, columns=["source_file"])["source_file"][0])
 
 
-def _events(of_log: Log, file: Path) -> tuple[str, str]:
+def _event_range(of_log: Log, file: Path) -> tuple[str, str]:
+    """The first and the last event time in a file of the lake."""
     event = EVENT_TIME[of_log]
-    with duckdb.connect() as connection:
-        return connection.execute(
-            f"select min({event})::varchar, max({event})::varchar from read_parquet({literal(file)})"
-        ).fetchone()
+    bounds = pc.min_max(pq.read_table(file, columns=[event])[event])
+    return str(bounds["min"]), str(bounds["max"])

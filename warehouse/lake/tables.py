@@ -1,11 +1,11 @@
-"""The lake and the quarantine: Parquet by log and log date, one file for every log file that gave rows.
+"""Lake and quarantine: Parquet files by log and log date, one for each log file.
 
-`lake/<log>/log_date=YYYY-MM-DD/<name>.parquet` holds accepted rows, typed as the contract says, with the file and row
-number they came from; `quarantine/` is laid out the same and holds rejected rows with their reasons. A log file's name
-decides its place, so that new content replaces the old in one rename, and a killed load leaves the old. Plain Parquet in
-Hive partitions: DuckDB, Spark and people read the same files.
+`lake/<log>/log_date=YYYY-MM-DD/<name>.parquet` holds the accepted rows of a log file, typed by the contract, with source file
+and row number. `quarantine/` has the same layout and holds the rejected rows with their reasons. The name follows from the
+log file's name, so a new version replaces the old one in one rename, and a killed load leaves the old one. The files are
+plain Parquet in Hive partitions, for DuckDB, Spark and other tools.
 
-Not here: what was taken from where (`warehouse.ledger`), the order of a load (`warehouse.ingest.load`).
+Not here: the record of loaded files (`warehouse.ledger`), the order of a load (`warehouse.ingest.load`).
 """
 
 import hashlib
@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, overload
 
-import duckdb
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -26,12 +25,10 @@ import pyarrow.parquet as pq
 from models.enums import Log
 from models.logs import COLUMNS, EVENT_TIME
 from warehouse.config import DataPaths
-from warehouse.duckdb_tools import enable_s3, literal, preview_rows
-from warehouse.landing import LandingFile
 from warehouse.storage import AnyPath, Checksum, atomic_replace, is_object, names_in, remove
 
 ROW_GROUP_ROWS = 122_880
-"""DuckDB reads a row group per thread; this is the size it writes itself."""
+"""DuckDB reads one row group per thread; this is its own default size."""
 
 DICTIONARY_SAMPLE_ROWS = 10_000
 RAW_ROW_BYTES = 64 << 10
@@ -47,7 +44,7 @@ QUARANTINE_SCHEMA = {
 
 
 def lake_schema(log: Log) -> dict[str, pl.DataType]:
-    """The columns of a log in the lake: its contract's, and where a row came from."""
+    """The columns of a log in the lake: those of its contract, source file and row number."""
     return {column.name: column.read_as.dtype for column in COLUMNS[log]} | LINEAGE
 
 
@@ -56,20 +53,33 @@ def partition(root: AnyPath, log: Log, log_date: str) -> AnyPath:
 
 
 class LogFile(Protocol):
-    """What decides where the rows of a log file lie."""
+    """A log file, as far as the path of its rows depends on it."""
 
-    log: Log
-    log_date: date
-    source_file: str
+    @property
+    def log(self) -> Log: ...
+
+    @property
+    def log_date(self) -> date: ...
+
+    @property
+    def source_file(self) -> str: ...
+
+
+@overload
+def path_of(root: Path, file: LogFile) -> Path: ...
+
+
+@overload
+def path_of(root: AnyPath, file: LogFile) -> AnyPath: ...
 
 
 def path_of(root: AnyPath, file: LogFile) -> AnyPath:
-    """Where the rows of a log file lie: named after it, and told apart from every other by a hash."""
+    """The file with the rows of a log file, below the root of lake or quarantine."""
     return partition(root, file.log, file.log_date.isoformat()) / f"{file_name(file.source_file)}.parquet"
 
 
 def file_name(source_file: str) -> str:
-    """A log file's name as part of another's: plain letters, and a hash that tells it apart from every other."""
+    """The name of a log file as part of another file name: plain characters, and a hash that makes it unique."""
     readable = re.sub(r"[^A-Za-z0-9-]+", "-", source_file).strip("-")[:80]
     digest = hashlib.sha256(source_file.encode()).hexdigest()[:12]
     return f"{readable}-{digest}"
@@ -82,7 +92,7 @@ def _arrow_schema(columns: tuple[tuple[str, pl.DataType], ...]) -> pa.Schema:
 
 @dataclass(frozen=True)
 class StagedParquet:
-    """The rows of one log file, all of them, where they were written aside; with no rows there is no file, and no content."""
+    """All rows of one log file in a temporary Parquet file; without rows there is no file and no checksum."""
 
     path: AnyPath
     temp_path: Path
@@ -90,9 +100,10 @@ class StagedParquet:
     checksum: Checksum | None = None
 
     def commit(self) -> dict[AnyPath, Checksum]:
-        """Puts what was written in place of what was there; with no rows, takes away what was there.
+        """Replaces the previous version, or removes it if there are no rows.
 
-        Gives what the file now holds, by its path.
+        Returns:
+            The checksum of the new file by its path; empty if there is none.
         """
         if self.checksum is None:
             remove(self.path)
@@ -101,33 +112,33 @@ class StagedParquet:
         return {self.path: self.checksum}
 
     def discard(self) -> None:
-        """Forgets what was written; what was there before stays."""
+        """Deletes the temporary file; the previous version stays."""
         self.temp_path.unlink(missing_ok=True)
 
 
 class RowWriter:
-    """Writes the rows of one log file aside, to be put in place as a whole, or not at all."""
+    """Writes the rows of one log file to a temporary file, which is then committed or discarded as a whole."""
 
     def __init__(self, path: AnyPath, temp_path: Path, schema: dict[str, pl.DataType], order_by: str | None) -> None:
         self._path = path
-        self._aside = temp_path
+        self._temp_path = temp_path
         self._schema = _arrow_schema(tuple(schema.items()))
         self._columns = list(schema)
         self._order_by = order_by
         self._writer: pq.ParquetWriter | None = None
-        self._written: StagedParquet | None = None
+        self._staged: StagedParquet | None = None
         self.rows = 0
         self.header: Sequence[str] = ()
-        """The columns of the log file that the rows came from, in its order, where rows as they came need it."""
+        """The columns of the log file in its order, recorded for raw rows that do not name their columns."""
 
     def write(self, rows: pl.DataFrame) -> None:
         if rows.is_empty():
             return
         rows = rows[self._columns]
         if self._writer is None:
-            self._aside.parent.mkdir(parents=True, exist_ok=True)
+            self._temp_path.parent.mkdir(parents=True, exist_ok=True)
             self._writer = pq.ParquetWriter(
-                self._aside,
+                self._temp_path,
                 self._schema,
                 compression="zstd",
                 store_decimal_as_integer=True,
@@ -140,18 +151,18 @@ class RowWriter:
         self.rows += rows.height
 
     def finish(self) -> StagedParquet:
-        """No more rows come: the file written aside is held open no longer."""
+        """Closes the temporary file; to be called after the last row."""
         if self._writer is None:
-            return StagedParquet(self._path, self._aside)
-        if self._written is None:
+            return StagedParquet(self._path, self._temp_path)
+        if self._staged is None:
             self._close()
-            self._written = StagedParquet(self._path, self._aside, self.rows, Checksum.of(self._aside))
-        return self._written
+            self._staged = StagedParquet(self._path, self._temp_path, self.rows, Checksum.of(self._temp_path))
+        return self._staged
 
     def discard(self) -> None:
-        """Forgets what was written; what was there before stays."""
+        """Deletes the temporary file; the previous version stays."""
         self._close()
-        self._aside.unlink(missing_ok=True)
+        self._temp_path.unlink(missing_ok=True)
 
     def _close(self) -> None:
         if self._writer is not None and self._writer.is_open:
@@ -161,87 +172,91 @@ class RowWriter:
 
 
 def _repetitive_columns(rows: pl.DataFrame) -> list[str]:
-    """The columns worth a dictionary in Parquet: of ids and moments it only costs time and space."""
+    """The columns to encode with a dictionary; for ids and times it would only cost time and space."""
     first = rows.head(DICTIONARY_SAMPLE_ROWS)
     return [
         name for name in first.columns if first[name].dtype == pl.String and first[name].n_unique() * 2 < len(first)
     ]
 
 
-def accepted_writer(paths: DataPaths, file: LandingFile, by: str) -> RowWriter:
+def accepted_writer(paths: DataPaths, file: LogFile, by: str) -> RowWriter:
     accepted = path_of(paths.lake, file)
     return RowWriter(accepted, paths.temp_path(accepted, by), lake_schema(file.log), EVENT_TIME[file.log])
 
 
-def rejected_writer(paths: DataPaths, file: LandingFile, by: str) -> RowWriter:
+def rejected_writer(paths: DataPaths, file: LogFile, by: str) -> RowWriter:
     rejected = path_of(paths.quarantine, file)
     return RowWriter(rejected, paths.temp_path(rejected, by), QUARANTINE_SCHEMA, None)
 
 
-def discard_temp_files(paths: DataPaths, file: LandingFile, by: str) -> None:
-    """Forgets what was written aside of a log file by a process that is gone."""
-    for root in (paths.lake, paths.quarantine):
+def discard_temp_files(paths: DataPaths, file: LogFile, by: str) -> None:
+    """Deletes the temporary files that a process which ended left of a log file."""
+    roots: tuple[AnyPath, ...] = (paths.lake, paths.quarantine)
+    for root in roots:
         paths.temp_path(path_of(root, file), by).unlink(missing_ok=True)
 
 
 def files(root: AnyPath, log: Log) -> list[AnyPath]:
-    """The files of a log in lake or quarantine, in the order of their log dates."""
+    """The files of a log in lake or quarantine, in the order of log dates."""
     return [root / log / name for name in names_in(root / log) if DATA_FILE.fullmatch(name)]
 
 
 def header_of(path: Path) -> list[str] | None:
-    """The columns of the log file that rows in quarantine came from, in its order; None where they need none."""
+    """The recorded columns of the log file of a quarantine file; None if its raw rows name their columns."""
     metadata = pq.read_metadata(path).metadata or {}
     header = metadata.get(_HEADER.encode())
-    return json.loads(header) if header else None
+    return list(json.loads(header)) if header else None
 
 
 def existing(candidates: Iterable[AnyPath]) -> set[AnyPath]:
-    """Which of these files there are; of an object store, by one listing for all of a log date."""
+    """The files that exist; in an object store, found by one listing per log date."""
     candidates = list(candidates)
-    there = {path for path in candidates if not is_object(path) and path.exists()}
+    existing: set[AnyPath] = {path for path in candidates if not is_object(path) and path.exists()}
     for folder in {path.parent for path in candidates if is_object(path)}:
-        there |= {folder / name for name in names_in(folder)}
-    return there & set(candidates)
+        existing |= {folder / name for name in names_in(folder)}
+    return existing & set(candidates)
 
 
 def empty_file(paths: DataPaths, log: Log) -> AnyPath:
-    """A file of the lake that holds nothing but the columns of a log."""
-    return partition(paths.lake, log, "1970-01-01") / "empty.parquet"
+    """The file of the lake that has the columns of a log and no rows."""
+    return empty_file_of(paths.lake, log)
+
+
+@overload
+def empty_file_of(root: Path, log: Log) -> Path: ...
+
+
+@overload
+def empty_file_of(root: AnyPath, log: Log) -> AnyPath: ...
+
+
+def empty_file_of(root: AnyPath, log: Log) -> AnyPath:
+    """The same below another root."""
+    return partition(root, log, "1970-01-01") / "empty.parquet"
 
 
 def ensure_lake(paths: DataPaths) -> None:
-    """Makes the lake readable, whatever was loaded: an empty file a log, with the columns of its contract.
+    """Writes the empty file of each log with the columns of its contract, so that the lake can always be read.
 
-    A glob without a match is an error, and files that an older version wrote may lack a column: it is null in them then.
+    A glob without a match would be an error, and the files of an older version may lack a column, which is then null.
     """
     for log in Log:
         empty = empty_file(paths, log)
         if not _has_columns(paths, empty, list(lake_schema(log))):
-            temp_path = paths.temp_path(empty)
-            temp_path.parent.mkdir(parents=True, exist_ok=True)
-            pl.DataFrame(schema=lake_schema(log)).write_parquet(temp_path)
-            atomic_replace(temp_path, empty)
+            with paths.atomic_write(empty) as temp_path:
+                pl.DataFrame(schema=lake_schema(log)).write_parquet(temp_path)
 
 
 def _has_columns(paths: DataPaths, file: AnyPath, columns: list[str]) -> bool:
     try:
         with paths.local_copy(file) as local_copy:
-            return pq.read_schema(local_copy).names == columns
+            return list(pq.read_schema(local_copy).names) == columns
     except FileNotFoundError:
         return False
 
 
-def lake_preview(paths: DataPaths, log: Log) -> str:
-    """A few rows of a log, of its latest log date, as Markdown."""
-    newest = files(paths.lake, log)[-1]
-    with duckdb.connect() as connection:
-        enable_s3(connection, paths.lake)
-        return preview_rows(connection, f"read_parquet({literal(newest)})")
-
-
 def cut_raw_row(raw: str) -> str:
-    """A raw row as the quarantine keeps it: at most 64 KiB of UTF-8."""
+    """The first 64 KiB of a raw row, in UTF-8: as much as the quarantine keeps."""
     if len(raw) * 4 <= RAW_ROW_BYTES:
         return raw
     return raw.encode()[:RAW_ROW_BYTES].decode(errors="ignore")

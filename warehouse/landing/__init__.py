@@ -3,6 +3,6 @@
 Not here: the content of a file (`warehouse.ingest.readers`), which files were loaded before (`warehouse.ledger`).
 """
 
-from warehouse.landing.scan import FileStat, LandingFile, LandingZone
+from warehouse.landing.scan import LandingFile, LandingZone
 
-__all__ = ["FileStat", "LandingFile", "LandingZone"]
+__all__ = ["LandingFile", "LandingZone"]

@@ -1,10 +1,10 @@
-"""Which log-days are missing: due, and without any file, be it in the landing zone or taken before.
+"""Completeness of the landing zone: log days that are due and have no file, neither in the zone nor in the ledger.
 
-A log writes a file a day, an empty one where nothing took place. Its days are expected from its first on, and due some
-hours after they have ended in UTC (SENDMART_LOG_GRACE_HOURS). Missing days of the last month are late: somebody can still
-do something about them, so people are told. Older ones are history, and only listed.
+A log delivers a file every day, an empty one if nothing happened. Its days are expected from its first file on, and due
+some hours after they end in UTC (SENDMART_LOG_GRACE_HOURS). Missing days of the last month are late: their files can
+still be delivered, so an alert is sent. Older missing days are only listed.
 
-Not here: who is told, and how (`orchestration.notifications`).
+Not here: the alerts (`orchestration.notifications`).
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ from typing import Protocol
 from models.enums import Log
 
 LATE_AFTER = timedelta(days=31)
-"""A day that is missing for longer is not waited for any more."""
+"""A day that is missing for longer is no longer reported as late."""
 
 RANGES_SHOWN = 20
 
@@ -24,42 +24,45 @@ Days = dict[Log, list[date]]
 
 
 class DatedFile(Protocol):
-    """A log file, in the landing zone or noted in the ledger."""
+    """A log file in the landing zone or in the ledger."""
 
-    log: Log
-    log_date: date
+    @property
+    def log(self) -> Log: ...
+
+    @property
+    def log_date(self) -> date: ...
 
 
-def last_due_date(moment: datetime, due_hours: int) -> date:
-    """The latest log date that should be there by now."""
-    return (moment.astimezone(UTC) - timedelta(hours=due_hours)).date() - timedelta(days=1)
+def last_due_date(moment: datetime, grace_hours: int) -> date:
+    """The latest log date whose files are due at a moment."""
+    return (moment.astimezone(UTC) - timedelta(hours=grace_hours)).date() - timedelta(days=1)
 
 
 def missing_days(files: Iterable[DatedFile], expected: Iterable[Log], until: date) -> Days:
-    """By log, the days of which there is no file, from the log's first day to `until`, among the logs expected daily.
+    """By log, the days without a file, from the log's first day to `until`, for the logs that are expected daily.
 
-    A log that never came is not missed: no log is mandatory.
+    A log without any file misses no day: no log is mandatory.
     """
-    there: dict[Log, set[date]] = {}
+    present: dict[Log, set[date]] = {}
     for file in files:
-        there.setdefault(file.log, set()).add(file.log_date)
-    days = {log: [day for day in _days(min(there[log]), until) if day not in there[log]] for log in there}
+        present.setdefault(file.log, set()).add(file.log_date)
+    days = {log: [day for day in _days(min(dates), until) if day not in dates] for log, dates in present.items()}
     return {log: days[log] for log in Log if log in expected and days.get(log)}
 
 
 def late_days(days: Days, moment: datetime) -> Days:
-    """Of missing days, those that are still waited for."""
+    """The missing days that are recent enough to be late."""
     since = moment.date() - LATE_AFTER
-    return {log: recent for log, of_log in days.items() if (recent := [day for day in of_log if day >= since])}
+    return {log: recent for log, dates in days.items() if (recent := [day for day in dates if day >= since])}
 
 
 def describe_days(days: Mapping[Log, Iterable[date]], expected: Iterable[Log]) -> list[str]:
-    """Days by log in words; those of which no log came are told once, for all of them."""
+    """Days by log as lines of text; days that every expected log misses stand in one line for all logs."""
     expected = list(expected)
-    idle = set.intersection(*(set(days.get(log, ())) for log in expected)) if len(expected) > 1 else set()
-    lines = [f"{ALL_LOGS}: {format_ranges(sorted(idle))}"] if idle else []
-    for log, of_log in days.items():
-        if others := sorted(set(of_log) - idle):
+    shared = set.intersection(*(set(days.get(log, ())) for log in expected)) if len(expected) > 1 else set()
+    lines = [f"{ALL_LOGS}: {format_ranges(sorted(shared))}"] if shared else []
+    for log, dates in days.items():
+        if others := sorted(set(dates) - shared):
             lines.append(f"{log}: {format_ranges(others)}")
     return lines
 
@@ -69,7 +72,7 @@ def _days(first: date, last: date) -> list[date]:
 
 
 def format_ranges(days: list[date]) -> str:
-    """Days in words, those that follow each other as a range."""
+    """Sorted days as text, consecutive ones as a range; of many ranges, the latest."""
     ranges: list[tuple[date, date]] = []
     for day in days:
         if ranges and day - ranges[-1][1] == timedelta(days=1):

@@ -1,101 +1,77 @@
-"""The landing zone: which log files lie there, and which of them the lake has not taken yet.
+"""The landing zone: a scan for log files.
 
-A file is named `<log>/<date>.<ext>`, `<log>/<date>.<part>.<ext>` or `<log>/<date>/<any name>.<ext>`; the zone is a folder,
-or a prefix of an object store. Nothing is ever written here.
+A file is named `<log>/<date>.<ext>`, `<log>/<date>.<part>.<ext>` or `<log>/<date>/<any name>.<ext>`. The zone is a folder,
+or a prefix of an object store. Sendmart never writes to it.
 
-Not here: what is in a file (`warehouse.ingest.readers`), what was taken before (`warehouse.ledger`).
+Not here: the content of a file (`warehouse.ingest.readers`), which files were loaded before (`warehouse.ledger`).
 """
 
 import errno
-import hashlib
 import os
 import re
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from os import DirEntry
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from models.enums import Log
-from warehouse.storage import AnyPath, ObjectInfo, is_object, object_store
+from warehouse.storage import (
+    AnyPath,
+    FileStat,
+    ObjectInfo,
+    hash_of,
+    head_object,
+    is_object,
+    list_objects,
+    object_sha256,
+)
+
+if TYPE_CHECKING:
+    from cloudpathlib import S3Path
 
 EXTENSIONS = ("csv", "csv.gz", "jsonl", "jsonl.gz", "parquet")
 _EXTENSION = "|".join(re.escape(extension) for extension in EXTENSIONS)
 _DATED_NAME = re.compile(rf"(\d{{4}}-\d{{2}}-\d{{2}})(?:\..+?)?\.(?:{_EXTENSION})", re.ASCII)
 _ANY_NAME = re.compile(rf".+\.(?:{_EXTENSION})")
 
-FRESH_NS = 2_000_000_000
-"""How coarse the time stamps of a file system may be: two seconds on some."""
-
-
-@dataclass(frozen=True)
-class FileStat:
-    """What the file system says of a file without reading it."""
-
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-    inode: int
-    observed_ns: int = field(compare=False)
-
-    @property
-    def is_fresh(self) -> bool:
-        """Modified so shortly before it was noted that it may be modified again without showing it."""
-        return self.observed_ns - self.mtime_ns < FRESH_NS
-
-    @property
-    def hash_placeholder(self) -> str:
-        """What is noted of a content that cannot be read, in place of its hash; another one whenever the stamp is."""
-        seen = ("cannot be read", self.size, self.mtime_ns, self.ctime_ns, self.inode)
-        return hashlib.sha256(repr(seen).encode()).hexdigest()
-
-    @classmethod
-    def of(cls, path: Path) -> "FileStat":
-        stat = path.stat()
-        return cls(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, time.time_ns())
-
-    @classmethod
-    def of_object(cls, object_info: ObjectInfo) -> "FileStat":
-        """What a listing says of an object. Its tag, as a number, stands for the inode; it changes with the content, so
-        that no stamp of an object is a fresh one.
-        """
-        modified = int(object_info.modified.timestamp()) * 10**9
-        tag = int.from_bytes(hashlib.sha256(object_info.tag.encode()).digest()[:7])
-        return cls(object_info.size, modified, 0, tag, modified + FRESH_NS)
-
 
 @dataclass(frozen=True, order=True)
 class LandingFile:
-    """A log file in the landing zone; `source_file` is its path within the log's folder, its name in the lake."""
+    """A log file in the landing zone; `source_file`, its path within the log's folder, is its name in lake and ledger."""
 
     log: Log
     log_date: date
     source_file: str
     path: AnyPath
     object_info: ObjectInfo | None = field(default=None, compare=False)
-    """Of an object, what the listing said in which it was found: that, and nothing later, is what is read."""
+    """The metadata of an object as the scan listed it: only this version of the object is read."""
 
     def stat(self) -> FileStat:
+        """The current stat of a file on disk; the listed one of an object.
+
+        Raises:
+            FileNotFoundError: the file is gone.
+        """
         if is_object(self.path):
-            return FileStat.of_object(self.object_info or object_store.head_object(self.path))
+            return FileStat.of_object(self.object_info or head_object(self.path))
         return FileStat.of(self.path)
 
     def sha256(self) -> str:
-        """The hash of its content.
+        """The SHA-256 of the content.
 
         Raises:
-            OSError: the system does not let it be read.
+            OSError: the file cannot be read.
         """
         if is_object(self.path):
-            return object_store.sha256(self.path)
-        with self.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            return object_sha256(self.path)
+        return hash_of(self.path)
 
 
 @dataclass(frozen=True)
 class LandingZone:
-    """What was found: log files in the order of log and date, and names that fit no log file."""
+    """The result of a scan: log files in the order of log and date, and the names that are no log file's."""
 
     files: tuple[LandingFile, ...]
     ignored: tuple[str, ...]
@@ -105,33 +81,33 @@ class LandingZone:
 
 
 def scan(landing: AnyPath) -> LandingZone:
-    """Looks through the landing zone. One that is not there is empty: logs are dropped by others, in their own time."""
+    """Lists the landing zone. One that does not exist counts as empty: other systems create it when they deliver."""
     files, ignored = _objects(landing) if is_object(landing) else _files(landing)
     order = list(Log)
     files.sort(key=lambda file: (order.index(file.log), file.log_date, file.source_file))
     return LandingZone(tuple(files), tuple(sorted(ignored)))
 
 
-def _objects(landing: AnyPath) -> tuple[list[LandingFile], list[str]]:
-    """The log files among the objects under a prefix, and the other names."""
+def _objects(landing: "S3Path") -> tuple[list[LandingFile], list[str]]:
+    """The log files among the objects under a prefix, and the names that are no log file's."""
     files: list[LandingFile] = []
     ignored: list[str] = []
     logs = {str(log): log for log in Log}
-    for name, object_info in object_store.list_objects(landing).items():
-        of_log, _, source_file = name.partition("/")
-        # A name that ends in a slash stands for a folder, in some stores' consoles.
+    for name, info in list_objects(landing).items():
+        log_name, _, source_file = name.partition("/")
+        # The consoles of some stores create an object whose name ends in a slash for a folder.
         if name.endswith("/") or any(map(_is_being_written, name.split("/"))):
             continue
-        log_date = _log_date(source_file) if of_log in logs and _is_text(source_file) else None
+        log_date = _log_date(source_file) if log_name in logs and _is_text(source_file) else None
         if log_date is None:
             ignored.append(_printable(name))
         else:
-            files.append(LandingFile(logs[of_log], log_date, source_file, landing / name, object_info))
+            files.append(LandingFile(logs[log_name], log_date, source_file, landing / name, info))
     return files, ignored
 
 
 def _files(landing: Path) -> tuple[list[LandingFile], list[str]]:
-    """The log files in a folder, and the other names."""
+    """The log files in a folder, and the names that are no log file's."""
     files: list[LandingFile] = []
     ignored: list[str] = []
     logs = {str(log): log for log in Log}
@@ -142,7 +118,7 @@ def _files(landing: Path) -> tuple[list[LandingFile], list[str]]:
         for path in _entries(Path(entry.path)):
             inner = list(_entries(Path(path.path))) if _is(path, DirEntry.is_dir) else [path]
             if not inner and _log_date(path.name):
-                ignored.append(_printable(f"{entry.name}/{path.name}"))  # a folder under the name of a file
+                ignored.append(_printable(f"{entry.name}/{path.name}"))  # an empty folder with the name of a log file
             for candidate in inner:
                 source_file = Path(candidate.path).relative_to(entry.path).as_posix()
                 is_log_file = _is(candidate, DirEntry.is_file) and _is_text(source_file)
@@ -155,7 +131,7 @@ def _files(landing: Path) -> tuple[list[LandingFile], list[str]]:
 
 
 def _entries(folder: Path) -> Iterator[DirEntry[str]]:
-    """What lies in a folder, but for names that say they are still being written."""
+    """The sorted entries of a folder, without the files that their names mark as being written."""
     try:
         with os.scandir(folder) as entries:
             yield from sorted(
@@ -166,7 +142,7 @@ def _entries(folder: Path) -> Iterator[DirEntry[str]]:
 
 
 def _is(entry: DirEntry[str], kind: Callable[[DirEntry[str]], bool]) -> bool:
-    """Whether something is a folder, or a file, be it through links; links that lead in a circle are neither."""
+    """Whether an entry is of a kind, links followed; a loop of links is of no kind."""
     try:
         return kind(entry)
     except OSError as error:
@@ -180,7 +156,7 @@ def _is_being_written(name: str) -> bool:
 
 
 def _log_date(source_file: str) -> date | None:
-    """The date that a path within a log's folder stands for; None where it is no log file's."""
+    """The log date in a path within a log's folder; None if it is not the path of a log file."""
     folder, _, name = source_file.rpartition("/")
     if folder:
         matches = _ANY_NAME.fullmatch(name)
@@ -197,7 +173,7 @@ def _log_date(source_file: str) -> date | None:
 
 
 def _is_text(name: str) -> bool:
-    """Whether a name can be told to people: no bytes that are not UTF-8, no control characters."""
+    """Whether a name can be printed: valid UTF-8 without control characters."""
     return name.isprintable()
 
 

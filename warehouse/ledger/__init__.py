@@ -1,10 +1,10 @@
-"""The ledger: what the warehouse knows of itself. Which content of which file was taken, what was built from it, which
-checks it passed, what was published and exported, who was erased, what people were told, and what a person accepted.
+"""The ledger: the warehouse's record of loaded files, builds, checks, publications, exports, erasures, runs, alerts and
+accepted files.
 
-One small SQLite file; every method is one transaction. Whatever can be derived from these facts is derived, not stored.
-Each subject has a module with its tables and what is noted of it; here they are put together.
+One small SQLite file; every method is one transaction. The ledger stores facts only; what follows from them is derived.
+Each subject has a module with its tables and methods; `Ledger` combines them.
 
-Not here: the rows themselves (`warehouse.lake.tables`), what the facts lead to (`quality.gate`).
+Not here: the rows of the logs (`warehouse.lake`), decisions that follow from the facts (`quality.gate`).
 """
 
 import sqlite3
@@ -49,9 +49,9 @@ class Ledger(
     runs.Runs,
     alerts.Alerts,
 ):
-    """Reads and writes the ledger file; made on first use."""
+    """Reads and writes the ledger file; creates it on first use."""
 
     schema = "".join(subject.SCHEMA for subject in _SUBJECTS)
 
-    def _bring_up_to_date(self, connection: sqlite3.Connection) -> None:
-        publications.bring_up_to_date(connection)
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        publications.migrate(connection)

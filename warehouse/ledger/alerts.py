@@ -1,6 +1,6 @@
-"""What people were told: alerts, sent or still to be sent; and alarms, which is what is wrong as far as they know.
+"""Alerts, sent or pending, and alarms: the problems that receivers were alerted to and that have not ended.
 
-Not here: what is worth an alert, and how it reaches people (`orchestration.notifications`).
+Not here: when an alert is raised, and how it is sent (`orchestration.notifications`).
 """
 
 import sqlite3
@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from warehouse.ledger.store import Store, now
 
 GIVEN_UP_AFTER = timedelta(days=7)
-"""What could not be sent for so long is no news any more."""
+"""An alert that could not be sent for this long is deleted."""
 
 SCHEMA = """
 create table if not exists alarms (
@@ -27,7 +27,7 @@ create table if not exists alerts (
 
 @dataclass(frozen=True)
 class Alert:
-    """Something to tell people, once for an occasion."""
+    """A message to the receivers, sent once per occasion."""
 
     title: str
     occasion: str
@@ -38,7 +38,7 @@ class Alerts(Store):
     """Alarms and alerts."""
 
     def alarms(self, kind: str) -> dict[str, datetime]:
-        """What is wrong of a kind, as people were told, and since when."""
+        """The open alarms of a kind: by subject, the time since which it holds."""
         with self._transaction() as connection:
             rows = connection.execute("select * from alarms where kind = ? order by subject", (kind,))
             return {row["subject"]: datetime.fromisoformat(row["since"]) for row in rows}
@@ -46,7 +46,7 @@ class Alerts(Store):
     def raise_alert(
         self, alert: Alert, kind: str, *, begins: Iterable[str] = (), ends: Iterable[str] = (), since: datetime
     ) -> None:
-        """Notes an alert to be sent, unless it was for this occasion before; and which alarms begin or end with it."""
+        """Records an alert to send, unless there is one for this occasion; and the alarms that begin or end with it."""
         with self._transaction() as connection:
             connection.execute(
                 "insert or ignore into alerts values (?, ?, ?, ?, null)",
@@ -59,15 +59,15 @@ class Alerts(Store):
             _end(connection, kind, ends)
 
     def end_alarms(self, kind: str, subjects: Iterable[str]) -> None:
-        """Notes that nobody waits for these any more."""
+        """Ends alarms without an alert."""
         with self._transaction() as connection:
             _end(connection, kind, subjects)
 
     def unsent_alerts(self) -> list[Alert]:
-        """What is still to be sent, in the order in which it was raised."""
+        """The alerts to send, in the order in which they were raised."""
         with self._transaction() as connection:
-            given_up = (now() - GIVEN_UP_AFTER).isoformat()
-            connection.execute("delete from alerts where sent_at is null and raised_at < ?", (given_up,))
+            expired_before = (now() - GIVEN_UP_AFTER).isoformat()
+            connection.execute("delete from alerts where sent_at is null and raised_at < ?", (expired_before,))
             rows = connection.execute("select * from alerts where sent_at is null order by rowid")
             return [Alert(row["title"], row["occasion"], row["body"]) for row in rows]
 

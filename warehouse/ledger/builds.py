@@ -1,6 +1,6 @@
-"""Builds: what each was made of, the checks that it was held to, its figures; and which one is the candidate.
+"""Builds: the inputs, check results and metrics of each, and which one is the candidate.
 
-Not here: which were published (`warehouse.ledger.publications`).
+Not here: which builds were published (`warehouse.ledger.publications`).
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ from warehouse.ledger.change_feed import Change
 from warehouse.ledger.store import Store, now
 
 BUILDS_WITH_FIGURES = 400
-"""Of so many builds, the latest, figures are kept."""
+"""The number of latest builds whose metrics are kept."""
 
 SCHEMA = """
 create table if not exists built_from (name text primary key, fingerprint text not null);
@@ -36,7 +36,7 @@ create table if not exists figures (
 
 @dataclass(frozen=True)
 class Build:
-    """A finished build: `inputs` is a fingerprint of all that it was made of."""
+    """A finished build. `inputs` is the fingerprint of its files, settings and models."""
 
     build_id: str
     inputs: str
@@ -45,19 +45,19 @@ class Build:
 
 
 class Builds(Store):
-    """Builds, their checks and figures."""
+    """Builds with their check results and metrics."""
 
     def forget_candidate(self) -> None:
-        """Notes that the candidate's files are about to be overwritten: whatever they hold now is no build."""
+        """Records that the candidate's files are about to be overwritten, and hold no build from now on."""
         with self._transaction() as connection:
             connection.execute("update builds set is_candidate = 0")
 
     def record_candidate(
         self, build: Build, used: Iterable[Change], built_from: Mapping[str, str], previous_build_of: str | None
     ) -> None:
-        """Notes a finished build as the one that the candidate's files hold; the changes that it used are closed.
+        """Records a finished build as the one in the candidate's files, and closes the changes that it used.
 
-        `previous_build_of` is the build whose tables it brought up to date; None where any was built in full.
+        `previous_build_of` is the build whose tables it updated incrementally; None if any table was built in full.
         """
         with self._transaction() as connection:
             connection.execute("update builds set is_candidate = 0")
@@ -76,13 +76,13 @@ class Builds(Store):
                 connection.execute("insert into predecessors values (?, ?)", (build.build_id, previous_build_of))
 
     def previous_build_of(self, build_id: str) -> str | None:
-        """The build whose tables a build brought up to date; None where it built any in full."""
+        """The build whose tables a build updated incrementally; None if it built any in full."""
         with self._transaction() as connection:
             row = connection.execute("select * from predecessors where build_id = ?", (build_id,)).fetchone()
-            return row and row["previous_build_of"]
+            return str(row["previous_build_of"]) if row else None
 
     def candidate(self) -> Build | None:
-        """The build that the candidate's files hold; None where they hold none, or half of one."""
+        """The build in the candidate's files; None if they hold none, or an unfinished one."""
         with self._transaction() as connection:
             row = connection.execute("select * from builds where is_candidate").fetchone()
             return row and Build(
@@ -93,25 +93,25 @@ class Builds(Store):
             )
 
     def last_build(self) -> str | None:
-        """The build that was finished last, whether or not the candidate's files still hold it whole."""
+        """The build that finished last, whether or not the candidate's files still hold it."""
         with self._transaction() as connection:
             row = connection.execute("select build_id from builds order by rowid desc limit 1").fetchone()
-            return row and row["build_id"]
+            return str(row["build_id"]) if row else None
 
     def built_from(self) -> dict[str, str]:
-        """By name, the fingerprints of models, vocabulary and settings that the tables of the build at hand come from;
-        empty where these are no base for another build.
+        """By name, the fingerprints of the models, seeds and settings that the candidate's tables were built with; empty if
+        these tables are no base for an incremental build.
         """
         with self._transaction() as connection:
             return {row["name"]: row["fingerprint"] for row in connection.execute("select * from built_from")}
 
     def forget_built_from(self, names: Iterable[str]) -> None:
-        """Notes that the tables of these models are about to go."""
+        """Records that the tables of these models are about to be dropped."""
         with self._transaction() as connection:
             connection.executemany("delete from built_from where name = ?", [(name,) for name in names])
 
     def record_checks(self, build_id: str, results: Iterable[CheckResult]) -> None:
-        """Records results; one recorded again replaces the earlier."""
+        """Records results; a new result of a check replaces the old one."""
         with self._transaction() as connection:
             connection.executemany(
                 "insert or replace into checks values (?, ?, ?, ?, ?, ?)",

@@ -1,13 +1,15 @@
-"""Changes of the lake that no finished build has used yet (`warehouse.lake.change_feed`)."""
+"""The open changes of the lake: those that no finished build has used.
+
+Not here: the files of the change feed (`warehouse.lake.change_feed`).
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from models.enums import Log
-from warehouse.landing import LandingFile
-from warehouse.ledger.files import IN_FLIGHT
+from warehouse.ledger.files import IN_FLIGHT, LogFile
 from warehouse.ledger.store import Store, now
 
 SCHEMA = """
@@ -20,8 +22,8 @@ create table if not exists changes (
 
 @dataclass(frozen=True)
 class Change:
-    """A file of the lake that came, changed or went: `place` in the lake, and `replaced` in the change feed's folder,
-    what it held before.
+    """A file of the lake that was added, replaced or removed: its `path` in the lake, and in `replaced` the path of its
+    previous version in the change feed's folder.
     """
 
     change_id: int
@@ -31,12 +33,13 @@ class Change:
 
 
 class ChangeFeed(Store):
-    """Files of the lake that came, changed or went."""
+    """Added, replaced and removed files of the lake."""
 
-    def record_changes(self, changes: Iterable[tuple[LandingFile, Path, Path | None]]) -> None:
-        """Notes that files of the lake are about to change: the log file, its place, what it holds so far.
+    def record_changes(self, changes: Iterable[tuple[LogFile, PurePath, Path | None]]) -> None:
+        """Records that files of the lake are about to change: the log file, its path in the lake, its previous version.
 
-        Until it is noted what was taken of them, they count as pending_files, even where they become again what they were.
+        Until `record_files` records the result of the load, these log files count as pending, even if their content is the
+        one that was loaded last.
         """
         changes = list(changes)
         with self._transaction() as connection:
@@ -57,13 +60,13 @@ class ChangeFeed(Store):
             )
 
     def open_changes(self) -> list[Change]:
-        """The changes that no finished build has used yet, in order."""
+        """The changes that no finished build has used, in order."""
         with self._transaction() as connection:
             rows = connection.execute("select * from changes order by change_id")
             return [Change(row["change_id"], Log(row["log"]), row["place"], row["replaced"]) for row in rows]
 
     def last_change(self) -> tuple[int, datetime] | None:
-        """The number of the latest change that no finished build has used yet, and when it was noted."""
+        """The id of the latest open change, and when it was recorded."""
         with self._transaction() as connection:
             row = connection.execute("select * from changes order by change_id desc limit 1").fetchone()
             return row and (row["change_id"], datetime.fromisoformat(row["noted_at"]))

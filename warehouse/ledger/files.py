@@ -1,7 +1,6 @@
-"""What is noted of log files: which content was taken, what it gave, what a person accepted; and of the files in lake
-and quarantine that hold their rows.
+"""Loaded log files: content hash, row counts and acceptances; and the checksums of their files in lake and quarantine.
 
-Not here: changes that no build has used yet (`warehouse.ledger.change_feed`).
+Not here: the changes that no build has used yet (`warehouse.ledger.change_feed`).
 """
 
 import hashlib
@@ -11,17 +10,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from models.enums import Log
-from warehouse.landing import FileStat, LandingFile
 from warehouse.ledger.store import Store, now
-from warehouse.storage import Checksum
+from warehouse.storage import Checksum, FileStat
 
 IN_FLIGHT = ""
-"""Stands for the SHA-256 of a log file that is being taken: until it is noted what came of it, it counts as pending_files."""
+"""In place of the SHA-256 while a log file is being loaded: until the load is recorded, the file counts as pending."""
 
 UNKNOWN_SHA256 = "not known"
-"""Stands for the SHA-256 of a log file that nobody can look at any more, while the lake holds what it gave."""
+"""In place of the SHA-256 of a log file that is gone, while the lake holds its rows."""
 
 SCHEMA = """
 create table if not exists files (
@@ -41,9 +40,33 @@ create table if not exists acceptances (
 """
 
 
+class LogFile(Protocol):
+    """What identifies a log file in the ledger."""
+
+    @property
+    def log(self) -> Log: ...
+
+    @property
+    def source_file(self) -> str: ...
+
+
+class SourceFile(LogFile, Protocol):
+    """A log file that can be read (`warehouse.landing.LandingFile`)."""
+
+    def stat(self) -> FileStat: ...
+
+    def sha256(self) -> str: ...
+
+
+F = TypeVar("F", bound=SourceFile)
+
+
 @dataclass(frozen=True)
 class LoadedFile:
-    """What was taken of one log file, or why it was refused. `is_accepted`: a person accepted this content."""
+    """The result of loading one log file: its row counts, or the reason it was refused.
+
+    `is_accepted`: a person accepted this content (`sendmart accept`).
+    """
 
     log: Log
     source_file: str
@@ -62,7 +85,7 @@ class LoadedFile:
 
 @dataclass(frozen=True)
 class RecordedStat:
-    """How a log file looked when it was taken; `is_in_flight`: it was not noted what came of that."""
+    """The stat of a log file when it was loaded; `is_in_flight`: the result of the load is not recorded."""
 
     log_date: date
     stat: FileStat
@@ -71,7 +94,7 @@ class RecordedStat:
 
 @dataclass(frozen=True)
 class Acceptance:
-    """What a person accepted of a content of a file, and why; `is_in_force` while the file still has that content."""
+    """The acceptance of one content of a log file; `is_in_force` while the file still has that content."""
 
     log: Log
     source_file: str
@@ -81,33 +104,33 @@ class Acceptance:
 
 
 class Files(Store):
-    """Log files, what they gave, and what people said of them."""
+    """Loaded log files and acceptances."""
 
-    def pending_files(self, files: Iterable[LandingFile], *, verify: bool = False) -> list[LandingFile]:
-        """Of these files, those whose content is not what was taken last.
+    def pending_files(self, files: Iterable[F], *, verify: bool = False) -> list[F]:
+        """The files whose content is not the one that was loaded last.
 
-        A file is hashed only where the file system's stamp differs from what was noted, or cannot be trusted; with
-        `verify`, always. A stamp that changed over the same content is noted anew.
+        A file is hashed only if its stat differs from the recorded one, or is too fresh to be trusted; with `verify`,
+        always. If only the stat has changed, the new one is recorded.
         """
         with self._transaction() as connection:
-            noted = {(row["log"], row["source_file"]): row for row in connection.execute("select * from files")}
-            pending_files = []
+            recorded = {(row["log"], row["source_file"]): row for row in connection.execute("select * from files")}
+            pending = []
             for file in files:
-                row = noted.get((file.log, file.source_file))
+                row = recorded.get((file.log, file.source_file))
                 try:
                     stat = file.stat()
                     if row is not None and not verify and _stat(row) == stat and not _stat(row).is_fresh:
                         continue
-                    found = row and _hash_or_placeholder(file, stat)
+                    sha256 = row and _hash_or_placeholder(file, stat)
                 except FileNotFoundError:
-                    continue  # gone since the landing zone was looked at: it keeps what it gave
-                if row is None or found != row["sha256"]:
-                    pending_files.append(file)
-                elif found != stat.hash_placeholder:
+                    continue  # gone since the landing zone was scanned: its rows stay in the lake
+                if row is None or sha256 != row["sha256"]:
+                    pending.append(file)
+                elif sha256 != stat.hash_placeholder:
                     self._record_stat(connection, file, stat)
-            return pending_files
+            return pending
 
-    def _record_stat(self, connection: sqlite3.Connection, file: LandingFile, stat: FileStat) -> None:
+    def _record_stat(self, connection: sqlite3.Connection, file: LogFile, stat: FileStat) -> None:
         connection.execute(
             "update files set size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?, noted_ns = ?"
             " where log = ? and source_file = ?",
@@ -115,7 +138,7 @@ class Files(Store):
         )
 
     def recorded_stats(self) -> dict[tuple[Log, str], RecordedStat]:
-        """How each log file looked when it was taken, by log and name."""
+        """By log and name, the stat of each log file when it was loaded."""
         with self._transaction() as connection:
             return {
                 (Log(row["log"]), row["source_file"]): RecordedStat(
@@ -125,13 +148,13 @@ class Files(Store):
             }
 
     def record_files(
-        self, loaded: Iterable[tuple[LoadedFile, FileStat]], contents: Mapping[Path, Checksum] | None = None
+        self, loaded: Iterable[tuple[LoadedFile, FileStat]], checksums: Mapping[Path, Checksum] | None = None
     ) -> None:
-        """Notes what was taken of files, in place of what was noted of them before; and what the files of lake and
-        quarantine hold that were written for it, by their places in the data folder.
+        """Records the results of loads, in place of earlier ones of the same files; and the checksums of the files that
+        were written for them, by their keys (`DataPaths.key_of`).
         """
         with self._transaction() as connection:
-            _note_contents(connection, contents or {})
+            _insert_checksums(connection, checksums or {})
             connection.executemany(
                 "insert or replace into files values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
@@ -146,7 +169,7 @@ class Files(Store):
             )  # fmt: skip
 
     def files(self, log: Log | None = None) -> list[LoadedFile]:
-        """What is noted of all files, or of those of one log."""
+        """The loaded files, of all logs or of one."""
         with self._transaction() as connection:
             rows = connection.execute(
                 "select files.*, acceptances.sha256 is not null as is_accepted from files"
@@ -156,9 +179,9 @@ class Files(Store):
             )
             return [_loaded_file(row) for row in rows]
 
-    def sizes(self, log: Log, places: Mapping[str, Path]) -> dict[str, tuple[int, int]]:
-        """By log file, of those with these places in the data folder: its bytes when it was looked at last, and what the
-        lake holds of it.
+    def sizes(self, log: Log, keys: Mapping[str, Path]) -> dict[str, tuple[int, int]]:
+        """By log file, its size in bytes when it was last loaded, and the size of its file in the lake, which has the key
+        given for it.
         """
         with self._transaction() as connection:
             return {
@@ -166,27 +189,27 @@ class Files(Store):
                     connection.execute(
                         "select coalesce((select size from files where (log, source_file) = (?, ?)), 0),"
                         " coalesce((select size from lake_contents where place = ?), 0)",
-                        (log, name, str(path)),
+                        (log, name, str(key)),
                     ).fetchone()
                 )
-                for name, path in places.items()
+                for name, key in keys.items()
             }
 
     def files_fingerprint(self) -> str:
-        """Which content of which files was looked at, in one word. Refused files count: a build knows what it lacks."""
+        """A fingerprint of the loaded files and their contents, refused files included."""
         with self._transaction() as connection:
             return _fingerprint(
                 connection.execute("select log, source_file, sha256 from files order by log, source_file")
             )
 
     def data_until(self) -> date | None:
-        """The latest log date of which the lake holds a row."""
+        """The latest log date with a row in the lake."""
         with self._transaction() as connection:
             (latest,) = connection.execute("select max(log_date) from files where accepted > 0").fetchone()
             return date.fromisoformat(latest) if latest else None
 
     def log_dates(self, day: date | None) -> dict[Log, tuple[date | None, int]]:
-        """By log, the latest log date of which the lake holds a row, and the rows of a day."""
+        """By log, the latest log date with a row in the lake, and the number of rows of a day."""
         with self._transaction() as connection:
             rows = connection.execute(
                 "select log, max(case when accepted > 0 then log_date end) as latest,"
@@ -198,26 +221,26 @@ class Files(Store):
                 for row in rows
             }
 
-    def record_checksums(self, contents: Mapping[Path, Checksum]) -> None:
-        """Notes what files of lake and quarantine hold, by their places in the data folder."""
+    def record_checksums(self, checksums: Mapping[Path, Checksum]) -> None:
+        """Records the checksums of files in lake and quarantine, by their keys."""
         with self._transaction() as connection:
-            _note_contents(connection, contents)
+            _insert_checksums(connection, checksums)
 
-    def forget_checksums(self, places: Iterable[Path]) -> None:
-        """Forgets what files of lake and quarantine held: they are about to be written anew."""
+    def forget_checksums(self, keys: Iterable[Path]) -> None:
+        """Deletes the checksums of files that are about to be rewritten."""
         with self._transaction() as connection:
-            connection.executemany("delete from lake_contents where place = ?", [(str(path),) for path in places])
+            connection.executemany("delete from lake_contents where place = ?", [(str(key),) for key in keys])
 
     def checksums(self) -> dict[Path, Checksum]:
-        """What the files of lake and quarantine held when they were written, by their places in the data folder; nothing
-        of those that an older release wrote.
+        """By key, the checksums of the files in lake and quarantine when they were written; a file that a release before
+        checksums wrote has none.
         """
         with self._transaction() as connection:
             rows = connection.execute("select * from lake_contents")
             return {Path(row["place"]): Checksum(row["size"], row["sha256"]) for row in rows}
 
     def accept(self, log: Log, source_file: str, sha256: str, reason: str) -> None:
-        """Notes that a person accepts what was found in this content of this file."""
+        """Records that a person accepts the problems in this content of a file."""
         with self._transaction() as connection:
             connection.execute(
                 "insert or replace into acceptances values (?, ?, ?, ?, ?)",
@@ -225,7 +248,7 @@ class Files(Store):
             )
 
     def acceptances(self) -> list[Acceptance]:
-        """What persons have accepted, the latest first."""
+        """All acceptances, the latest first."""
         with self._transaction() as connection:
             rows = connection.execute(
                 "select acceptances.*, files.sha256 is not null as is_in_force from acceptances"
@@ -243,7 +266,7 @@ class Files(Store):
             ]
 
     def quarantine_fingerprint(self) -> str:
-        """Which files have rows in quarantine, or were refused, in one word."""
+        """A fingerprint of the files that have rows in quarantine or were refused."""
         with self._transaction() as connection:
             return _fingerprint(
                 connection.execute(
@@ -253,22 +276,22 @@ class Files(Store):
             )
 
     def record_published_quarantine(self, fingerprint: str) -> None:
-        """Notes that the published quarantine holds what this fingerprint stands for."""
+        """Records the fingerprint of the published quarantine database."""
         with self._transaction() as connection:
             connection.execute("delete from published_quarantine")
             connection.execute("insert into published_quarantine values (?)", (fingerprint,))
 
     def published_quarantine(self) -> str | None:
-        """The fingerprint of what the published quarantine holds."""
+        """The fingerprint of the published quarantine database; None if there is none."""
         with self._transaction() as connection:
             row = connection.execute("select * from published_quarantine").fetchone()
-            return row and row["fingerprint"]
+            return str(row["fingerprint"]) if row else None
 
 
-def _note_contents(connection: sqlite3.Connection, contents: Mapping[Path, Checksum]) -> None:
+def _insert_checksums(connection: sqlite3.Connection, checksums: Mapping[Path, Checksum]) -> None:
     connection.executemany(
         "insert or replace into lake_contents values (?, ?, ?)",
-        [(str(path), checksum.size, checksum.sha256) for path, checksum in contents.items()],
+        [(str(key), checksum.size, checksum.sha256) for key, checksum in checksums.items()],
     )
 
 
@@ -279,8 +302,8 @@ def _fingerprint(rows: Iterable[sqlite3.Row]) -> str:
     return digest.hexdigest()
 
 
-def _hash_or_placeholder(file: LandingFile, stat: FileStat) -> str:
-    """What is noted of a file's content; of one that cannot be read, there is nothing new as long as its stamp stays."""
+def _hash_or_placeholder(file: SourceFile, stat: FileStat) -> str:
+    """The SHA-256 of a file; of one that cannot be read a placeholder, which stays the same as long as its stat does."""
     try:
         return file.sha256()
     except FileNotFoundError:

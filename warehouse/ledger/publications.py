@@ -1,4 +1,4 @@
-"""What was published: when, over which holds, and from which build a person went back."""
+"""Publications, rollbacks and overrides of the release gate."""
 
 import json
 import sqlite3
@@ -22,7 +22,7 @@ create table if not exists overrides (
 
 @dataclass(frozen=True)
 class Publication:
-    """A build became what is published; `went_back_from` is the build that a person went back from to it, or None."""
+    """A publication of a build; `rolled_back_from` is the build that was published before, if this is a rollback."""
 
     build_id: str
     published_at: datetime
@@ -31,7 +31,7 @@ class Publication:
 
 @dataclass(frozen=True)
 class Override:
-    """A person published a build over what held it back: the texts of the holds, and why."""
+    """An override of the release gate for a build: the reason, and the texts of the problems that were overridden."""
 
     build_id: str
     reason: str
@@ -40,7 +40,7 @@ class Override:
 
 
 class Publications(Store):
-    """Publications, ways back, and what was published over what held it back."""
+    """Publications, rollbacks and overrides."""
 
     def record_publication(self, build_id: str, published_at: datetime, rolled_back_from: str | None = None) -> None:
         with self._transaction() as connection:
@@ -50,32 +50,32 @@ class Publications(Store):
             )
 
     def publications(self) -> list[Publication]:
-        """All publications, in order; a build that was gone back to, or published again, occurs again."""
+        """All publications in order; a build that was published again, by a rollback or otherwise, occurs again."""
         with self._transaction() as connection:
             return [_publication(row) for row in connection.execute("select * from publications order by publication")]
 
     def last_publication(self) -> tuple[str, datetime] | None:
-        """The build published last, and when."""
+        """The build that was published last, and when."""
         with self._transaction() as connection:
             row = connection.execute("select * from publications order by publication desc limit 1").fetchone()
             return row and (row["build_id"], datetime.fromisoformat(row["published_at"]))
 
     def withdrawal(self, build_id: str) -> Publication | None:
-        """When a person last went back from a build, or from one that was made of the same: None where no one did, or
-        it has been published again since.
+        """The last rollback from a build, or from one with the same inputs; None if there was none, or if such a build was
+        published again afterwards.
         """
         with self._transaction() as connection:
             row = connection.execute(
-                "with of_the_same as ("
+                "with same_inputs as ("
                 " select build_id from builds where inputs = (select inputs from builds where build_id = ?1)"
-                " ) select *, went_back_from in of_the_same and build_id <> ?1 as is_withdrawn from publications"
-                " where build_id in of_the_same or went_back_from in of_the_same order by publication desc limit 1",
+                " ) select *, went_back_from in same_inputs and build_id <> ?1 as is_withdrawn from publications"
+                " where build_id in same_inputs or went_back_from in same_inputs order by publication desc limit 1",
                 (build_id,),
             ).fetchone()
             return _publication(row) if row and row["is_withdrawn"] else None
 
     def override(self, build_id: str, reason: str, overridden: Iterable[str]) -> None:
-        """Notes that a person publishes a build over what holds it back: the texts of these holds."""
+        """Records an override of the release gate: the texts of the overridden problems."""
         with self._transaction() as connection:
             connection.execute(
                 "insert into overrides (build_id, reason, overridden, overridden_at) values (?, ?, ?, ?)",
@@ -83,7 +83,7 @@ class Publications(Store):
             )
 
     def overrides(self, build_id: str) -> list[Override]:
-        """What a person overrode of what held a build back, in order."""
+        """The overrides for a build, in order."""
         with self._transaction() as connection:
             rows = connection.execute("select * from overrides where build_id = ? order by override", (build_id,))
             return [
@@ -97,8 +97,8 @@ class Publications(Store):
             ]
 
 
-def bring_up_to_date(connection: sqlite3.Connection) -> None:
-    """Gives a ledger of an older version, where a build could be published only once, the publications of this one."""
+def migrate(connection: sqlite3.Connection) -> None:
+    """Converts the publications of an older version, in which a build could be published only once."""
     if "build_id" in _keys_of_publications(connection):
         connection.execute("begin immediate")
         with connection:

@@ -1,4 +1,4 @@
-"""How refreshes ended."""
+"""Refresh runs and their outcomes."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ create table if not exists refreshes (
 
 @dataclass(frozen=True)
 class Refresh:
-    """How a refresh ended: `published`, `nothing new`, `held back` or `failed`; `not finished` until it has."""
+    """A refresh. `outcome` is `published`, `nothing new`, `held back` or `failed`; `not finished` while it runs."""
 
     started_at: datetime
     finished_at: datetime
@@ -24,7 +24,7 @@ class Refresh:
 
 
 class Runs(Store):
-    """Refreshes, in the order in which they were noted."""
+    """Refreshes, in the order in which they were recorded."""
 
     def record_run(self, refresh: Refresh) -> None:
         with self._transaction() as connection:
@@ -34,7 +34,7 @@ class Runs(Store):
             )
 
     def last_end(self) -> datetime | None:
-        """When a refresh ended last, by the clock of that time; whatever is at work now has not."""
+        """When the last finished refresh ended, by the clock of that time."""
         with self._transaction() as connection:
             row = connection.execute(
                 "select finished_at from refreshes where outcome <> 'not finished' order by rowid desc limit 1"
@@ -42,7 +42,7 @@ class Runs(Store):
             return row and datetime.fromisoformat(row["finished_at"])
 
     def last_good_refresh(self) -> Refresh | None:
-        """The last that published, or found nothing new."""
+        """The last refresh that published, or found nothing new."""
         with self._transaction() as connection:
             row = connection.execute(
                 "select * from refreshes where outcome in ('published', 'nothing new') order by rowid desc limit 1"
@@ -51,7 +51,7 @@ class Runs(Store):
 
     def last_refresh(self) -> Refresh | None:
         with self._transaction() as connection:
-            # In the order in which they were noted: the clock may have jumped.
+            # By order of recording, not by time: the clock may have jumped.
             row = connection.execute("select * from refreshes order by rowid desc limit 1").fetchone()
             return row and _refresh(row)
 

@@ -1,6 +1,6 @@
-"""The ledger's SQLite file: opened, brought up to date, and worked on in transactions that survive a power cut.
+"""The ledger's SQLite file: opening, migration, and transactions that survive a power cut.
 
-Not here: what is noted in it; each subject has a module of its own.
+Not here: the tables; each subject has a module of its own.
 """
 
 import sqlite3
@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 VERSION = 1
-"""What the tables mean, noted in the file. To be raised, with what brings an older file up to date, by whatever a program
-without it would read wrongly or would not keep up. 0: a file from before this was noted.
+"""The version of the tables, recorded in the file. Raise it, and add a migration, with every change that an older program
+would read wrongly or would not maintain. 0: a file from before the version was recorded.
 """
 
 
 class LedgerIsNewer(sqlite3.Error):
-    """A newer version of Sendmart has written the ledger: this one would misread it."""
+    """A newer version of Sendmart wrote the ledger; this version would misread it."""
 
 
 def now() -> datetime:
@@ -24,7 +24,7 @@ def now() -> datetime:
 
 
 class Store:
-    """One small file, made on first use. A subclass says in `schema` which tables there are."""
+    """The ledger file. Subclasses give their tables in `schema`."""
 
     schema: str
 
@@ -38,17 +38,19 @@ class Store:
         try:
             connection.row_factory = sqlite3.Row
             connection.execute("pragma synchronous = full")
-            (found,) = connection.execute("pragma user_version").fetchone()
-            if found > VERSION:
-                raise LedgerIsNewer(f"{self._path} has version {found} of the ledger, and this program knows {VERSION}")
-            self._bring_up_to_date(connection)
+            (version,) = connection.execute("pragma user_version").fetchone()
+            if version > VERSION:
+                raise LedgerIsNewer(
+                    f"{self._path} has version {version} of the ledger, and this program knows {VERSION}"
+                )
+            self._migrate(connection)
             connection.executescript(self.schema)
-            if found < VERSION:
+            if version < VERSION:
                 connection.execute(f"pragma user_version = {VERSION}")
             with connection:
                 yield connection
         finally:
             connection.close()
 
-    def _bring_up_to_date(self, connection: sqlite3.Connection) -> None:
-        """Changes what an older version left."""
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        """Converts the tables of an older version."""

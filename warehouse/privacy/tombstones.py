@@ -18,7 +18,8 @@ import polars as pl
 
 from models.enums import Log
 from warehouse.config import DataPaths, Settings
-from warehouse.ledger import Erased, Ledger
+from warehouse.ledger import Erased as Erased
+from warehouse.ledger import Ledger
 from warehouse.privacy.keyed_hash import KeyedHash, load_keyed_hash
 
 CONTACT, NUMBER = "contact", "number"

@@ -1,4 +1,4 @@
-"""Files on disk and objects under `s3://`: one path type for both, atomic writes, checksums, removal.
+"""Files on disk and objects under `s3://`: one path type for both, atomic writes, checksums, stats, removal.
 
 The ground floor: it imports no other room. The other rooms import it by this package, not by its modules.
 
@@ -7,27 +7,37 @@ Not here: which file lies where (`warehouse.config.paths`), what DuckDB needs to
 
 from warehouse.storage.atomic import atomic_replace, exists, names_in, remove, sync_file, sync_folder
 from warehouse.storage.checksums import Checksum, hash_of
+from warehouse.storage.file_stat import FileStat
 from warehouse.storage.object_store import (
     SCHEME,
     AnyPath,
     ObjectInfo,
     ObjectStoreFailed,
+    fetch,
+    head_object,
     is_object,
+    list_objects,
     path_of,
     store_access,
 )
+from warehouse.storage.object_store import sha256 as object_sha256
 
 __all__ = [
     "SCHEME",
     "AnyPath",
     "Checksum",
+    "FileStat",
     "ObjectInfo",
     "ObjectStoreFailed",
     "atomic_replace",
     "exists",
+    "fetch",
     "hash_of",
+    "head_object",
     "is_object",
+    "list_objects",
     "names_in",
+    "object_sha256",
     "path_of",
     "remove",
     "store_access",

@@ -123,7 +123,9 @@ def run_models(
     ledger.record_candidate(build, used, origins.fingerprints, ledger.last_build() if is_all_as_before else None)
     with duckdb.connect() as connection:
         connection.execute(f"attach {literal(paths.build)} as {BUILD_DATABASE}")
-        change_feed.show_added_rows(connection, BUILD_DATABASE, paths, [] if stale >= origins.places.keys() else used)
+        change_feed.create_views_of_added_rows(
+            connection, BUILD_DATABASE, paths, [] if stale >= origins.places.keys() else used
+        )
     change_feed.prune(paths, ledger)
     if stale >= origins.places.keys():
         record_full_build_sql(settings, paths, results)
@@ -232,7 +234,7 @@ def _prepare(paths: DataPaths, ledger: Ledger, used: list[Change], stale: set[st
         _drop(connection, {origins.places[name] for name in stale})
         if not is_repeated:
             connection.execute(f"drop schema if exists {BUILD_DATABASE}.this_run cascade")
-        change_feed.show(connection, BUILD_DATABASE, paths, [] if is_full else used)
+        change_feed.create_views(connection, BUILD_DATABASE, paths, [] if is_full else used)
 
 
 def _drop(connection: duckdb.DuckDBPyConnection, places: set[tuple[str, str, str]]) -> None:

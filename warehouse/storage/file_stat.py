@@ -1,0 +1,50 @@
+"""File stats: size, times and inode of a file, which show that it changed without reading it.
+
+Not here: the recorded stats (`warehouse.ledger`), the hash of a content (`warehouse.storage.checksums`).
+"""
+
+import hashlib
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from warehouse.storage.object_store import ObjectInfo
+
+TIMESTAMP_RESOLUTION_NS = 2_000_000_000
+"""The coarsest time stamps of a file system that is supported: two seconds."""
+
+
+@dataclass(frozen=True)
+class FileStat:
+    """The metadata of a file at the moment `observed_ns`; all times are in nanoseconds since 1970."""
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+    observed_ns: int = field(compare=False)
+
+    @property
+    def is_fresh(self) -> bool:
+        """Modified so shortly before it was observed that another change might leave the same stat."""
+        return self.observed_ns - self.mtime_ns < TIMESTAMP_RESOLUTION_NS
+
+    @property
+    def hash_placeholder(self) -> str:
+        """Stands for the SHA-256 of a file that cannot be read; differs whenever the stat differs."""
+        parts = ("cannot be read", self.size, self.mtime_ns, self.ctime_ns, self.inode)
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+    @classmethod
+    def of(cls, path: Path) -> "FileStat":
+        stat = path.stat()
+        return cls(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, time.time_ns())
+
+    @classmethod
+    def of_object(cls, info: ObjectInfo) -> "FileStat":
+        """The stat of an object. Its tag, as a number, stands for the inode; it changes with the content, so that the stat
+        of an object is never fresh.
+        """
+        modified = int(info.modified.timestamp()) * 10**9
+        tag = int.from_bytes(hashlib.sha256(info.tag.encode()).digest()[:7])
+        return cls(info.size, modified, 0, tag, modified + TIMESTAMP_RESOLUTION_NS)
