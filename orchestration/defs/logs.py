@@ -114,7 +114,7 @@ def _log_facts(opened: AppContext, log: Log, recorded: list[LoadedFile]) -> dict
         "quarantine_reasons": dg.MetadataValue.md(
             _reasons_table(reasons_of(opened.paths, recorded, MAX_REASONS_SHOWN))
         ),
-        "preview": dg.MetadataValue.md(lake_preview(opened.paths, log)),
+        "preview": dg.MetadataValue.md(preview_file(lake_tables.files(opened.paths.lake, log)[-1])),
         "lake": dg.MetadataValue.path(str(opened.paths.lake / log)),
     }
 
