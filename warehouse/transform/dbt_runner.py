@@ -11,13 +11,16 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
 from models.masking import masked, masking_logger
 from warehouse.config import DBT_PREFIX, PROJECT, DataPaths, Settings
 from warehouse.storage import remove
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
 
 DBT_PROJECT = PROJECT / "dbt_project"
 BUILD_DATABASE, CANDIDATE_DATABASE = "build", "candidate"
@@ -38,22 +41,28 @@ def dbt_manifest(settings: Settings, paths: DataPaths) -> dict[str, Any]:
     Raises:
         BuildFailed: the project cannot be parsed.
     """
-    digest = hashlib.sha256(settings.engine.encode())
-    for file in project_files():
-        digest.update(f"{file.relative_to(DBT_PROJECT)}\0".encode() + file.read_bytes())
+    digest = f"{settings.engine} {_project_digest()}"
     _check_seeds()
-    if told := _parsed(paths, digest.hexdigest()):
-        return told
+    if manifest := _parsed(paths, digest):
+        return manifest
     # Web server, daemon and refresh may all come to this at once: one parses, the others wait for it.
     paths.dbt_target.mkdir(parents=True, exist_ok=True)
     with FileLock(paths.dbt_target / ".parsing.lock"):
-        if told := _parsed(paths, digest.hexdigest()):
-            return told
+        if manifest := _parsed(paths, digest):
+            return manifest
         # As a build would: the build after it finds everything parsed.
         run_dbt(settings, paths, ["parse"])
-        _digest_of_parsed(paths).write_text(digest.hexdigest())
-        manifest: dict[str, Any] = json.loads(_manifest(paths).read_bytes())
-        return manifest
+        _digest_of_parsed(paths).write_text(digest)
+        parsed: dict[str, Any] = json.loads(_manifest(paths).read_bytes())
+        return parsed
+
+
+def _project_digest() -> str:
+    """A digest of the names and contents of all files of the dbt project."""
+    digest = hashlib.sha256()
+    for file in project_files():
+        digest.update(f"{file.relative_to(DBT_PROJECT)}\0".encode() + file.read_bytes())
+    return digest.hexdigest()
 
 
 def _manifest(paths: DataPaths) -> Path:
@@ -69,8 +78,8 @@ def _parsed(paths: DataPaths, digest: str) -> dict[str, Any] | None:
     or a full disk while dbt wrote it.
     """
     try:
-        told = json.loads(_manifest(paths).read_bytes())
-        return told if _digest_of_parsed(paths).read_text() == digest else None
+        manifest: dict[str, Any] = json.loads(_manifest(paths).read_bytes())
+        return manifest if _digest_of_parsed(paths).read_text() == digest else None
     except (OSError, ValueError):
         return None
 
@@ -131,33 +140,53 @@ def run_dbt(
     settings.scratch.mkdir(parents=True, exist_ok=True)
     try:
         with _environment({**dbt_environment(settings, paths), **(environment or {})}):
-            outcome = _run([*command, *dbt_arguments(settings, paths)])
+            outcome = _run(command, dbt_arguments(settings, paths))
             return list(getattr(outcome, "results", ()))
     finally:
         # Nobody reads it, and it quotes values as the engine stumbled over them.
         remove(paths.dbt_target / "run_results.json")
 
 
-def _run(command: list[str]) -> Any:
-    """Runs dbt in this process.
+_last_parsed: tuple[str, "Manifest"] | None = None
+"""The manifest that this process parsed last, by a digest of everything that it was parsed from."""
+
+
+def _run(command: list[str], arguments: list[str]) -> Any:
+    """Runs dbt in this process. Commands after the first reuse the parsed project while nothing that it depends on changes.
 
     Raises:
-        BuildFailed: dbt could not even start: a faulty project, a locked file; or an operation (a macro) failed.
+        BuildFailed: dbt could not start (a faulty project, a locked file), or an operation (a macro) failed.
     """
+    if command[0] in ("parse", "docs"):
+        return _invoke([*command, *arguments], None)
+    # The manifest on disk is the one of `parse`; run_results.json would quote values.
+    return _invoke([*command, *arguments, "--no-write-json"], _parsed_project(arguments))
+
+
+def _parsed_project(arguments: list[str]) -> "Manifest":
+    global _last_parsed
+    variables = {name: value for name, value in os.environ.items() if name.startswith(DBT_PREFIX)}
+    key = json.dumps([arguments, sorted(variables.items()), _project_digest()])
+    if _last_parsed is None or _last_parsed[0] != key:
+        _last_parsed = key, _invoke(["parse", *arguments, "--no-write-json"], None)
+    return _last_parsed[1]
+
+
+def _invoke(arguments: list[str], manifest: "Manifest | None") -> Any:
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
     faults: list[str] = []
     try:
-        callbacks = [_progress(), _faults_of_operations(faults)]
-        outcome = dbtRunner(callbacks=callbacks).invoke([*command, "--quiet", "--log-level", "none"])
+        runner = dbtRunner(manifest, [_progress(), _faults_of_operations(faults)])
+        outcome = runner.invoke([*arguments, "--quiet", "--log-level", "none"])
     finally:
-        # The files are to be opened by others, and renamed: nobody may hold on to them.
+        # Other connections open the files, and publication renames them.
         DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]  # dbt-duckdb does not type it
     if outcome.exception is not None or outcome.result is None:
-        raise BuildFailed(f"dbt {command[0]}: {first_line(str(outcome.exception))}")
+        raise BuildFailed(f"dbt {arguments[0]}: {first_line(str(outcome.exception))}")
     if faults:
-        raise BuildFailed(f"dbt {command[1]}: {first_line(faults[0])}")
+        raise BuildFailed(f"dbt {arguments[1]}: {first_line(faults[0])}")
     return outcome.result
 
 
