@@ -21,7 +21,7 @@ def _refresh_stage(name: str) -> Callable[[], dict]:
     from models.enums import Log
     from orchestration import stages
     from warehouse.config.settings import load_settings
-    from warehouse.export.exports import REPORTS
+    from warehouse.export import REPORTS
 
     warehouse = stages.AppContext.of(load_settings())
 

@@ -56,7 +56,7 @@ def run_refresh(context: AppContext, work: RefreshPlan, *, verify: bool = False,
 
     from models.enums import Log
     from orchestration.definitions import defs
-    from warehouse.export.exports import REPORTS
+    from warehouse.export import REPORTS
 
     logging.getLogger("dagster").setLevel(logging.ERROR)
     started_at = now()

@@ -38,8 +38,7 @@ from reports.database import NothingPublished, Published, PublishedDatabase
 from reports.message_preview import message
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import Settings
-from warehouse.export import xlsx
-from warehouse.export.exports import ON_REQUEST, FileFormat
+from warehouse.export import ON_REQUEST, FileFormat
 
 HERE = Path(__file__).parent
 COLUMNS_REMEMBERED = "columns"
@@ -264,11 +263,13 @@ class Reports:
         found = next((export for export in files if (export.report, export.file) == wanted), None)
         if found is None:
             raise HTTPException(404, "This export is not there any more, or never was.")
-        blocks = file_of(self.paths.local_copy(found.path), masks=not self.settings.reports_show_phone_numbers)
-        try:
-            return _file_response(chain([next(blocks, b"")], blocks), found.file)
-        except xlsx.UnknownXlsxLayout as error:
-            raise HTTPException(404, "Another program has saved this export since: ask for it once more.") from error
+        masks = not self.settings.reports_show_phone_numbers
+        if masks and found.is_spreadsheet_with_whole_numbers:
+            raise HTTPException(
+                404, "This spreadsheet holds whole phone numbers, which are masked here. Request it again on this page."
+            )
+        blocks = file_of(self.paths.local_copy(found.path), masks=masks)
+        return _file_response(chain([next(blocks, b"")], blocks), found.file)
 
     # --- what went wrong
 

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from models.enums import CampaignType
 from models.marts import MartColumn, columns
 from reports.database import MARTS, Published, Row
-from warehouse.export.exports import CAMPAIGN_REPORT_COLUMNS
+from warehouse.export import CAMPAIGN_REPORT_COLUMNS
 
 COLUMNS: dict[str, MartColumn] = {
     name: column for name in CAMPAIGN_REPORT_COLUMNS for column in columns("campaign_metrics") if column.name == name

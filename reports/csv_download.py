@@ -1,7 +1,8 @@
 """What is shown, as CSV: written by the database straight into the answer, however many rows there are.
 
-Cells are those of the exports: no text can be taken for a formula where that is set. Exports that lie there already, CSV or
-spreadsheet, go out with their numbers masked, where pages mask them.
+Cells are those of the exports: no text can be taken for a formula where that is set. A CSV export that exists already is
+sent with its phone numbers masked, where pages mask them. A spreadsheet is sent as it is: one that is requested on the pages
+is written with masked numbers.
 
 Not here: which rows (the pages say), exports that are kept (`warehouse.export.exports`).
 """
@@ -20,11 +21,9 @@ import duckdb
 from models.marts import NUMBER, MartColumn
 from models.masking import WORDS_COLUMNS, masked, masked_number
 from reports.database import MARTS, Published
-from warehouse.export import xlsx
-from warehouse.export.exports import FileFormat, _cell
+from warehouse.export import FileFormat, cell_sql
 
 _BLOCK = 1 << 18
-_NUMBER_TEXT = re.compile(r"\+[1-9][0-9]{6,14}")
 _NUMBER_CELL = re.compile(rb"""((?:^|,)"?'?)(\+[1-9][0-9]{6,14})(?="?(?:,|\r?\n|$))""", re.MULTILINE)
 
 
@@ -53,7 +52,10 @@ def csv_of(
 
 
 def _statement(selection: Selection, mode: str, *, masks: bool) -> tuple[str, dict[str, Any]]:
-    cells = ", ".join(f'{_cell_of(column, mode, masks=masks)} as "{header}"' for column, header in selection.columns)
+    cells = ", ".join(
+        f'{cell_sql(column, mode, masks_phone_numbers=masks and column.name == NUMBER)} as "{header}"'
+        for column, header in selection.columns
+    )
     texts = ", ".join(f'"{header}"' for column, header in selection.columns if column.sql_type == "varchar")
     quoting = f", force_quote ({texts})" if mode == "spreadsheet" and texts else ""
     # The names of the order are those of the mart, not of the cells.
@@ -65,13 +67,6 @@ def _statement(selection: Selection, mode: str, *, masks: bool) -> tuple[str, di
         f"{quoting})",
         selection.parameters,
     )
-
-
-def _cell_of(column: MartColumn, mode: str, *, masks: bool) -> str:
-    cell = _cell(column, mode)
-    if masks and column.name == NUMBER:
-        return cell.replace(f"mart.{NUMBER}", f"(left(mart.{NUMBER}, 3) || '…' || right(mart.{NUMBER}, 2))")
-    return cell
 
 
 def _written(connection: duckdb.DuckDBPyConnection, statement: str, parameters: dict[str, Any]) -> Iterator[bytes]:
@@ -101,37 +96,27 @@ def _written(connection: duckdb.DuckDBPyConnection, statement: str, parameters: 
 
 
 def file_of(local_copy: AbstractContextManager[Path], *, masks: bool) -> Iterator[bytes]:
-    """An export as it lies there, or with its numbers masked: whatever cell holds nothing but a number, and those in
-    a person's own words.
-
-    Raises:
-        UnknownXlsxLayout: it is a spreadsheet that another program has saved since: nobody can tell where its numbers are.
+    """An export, block by block. With `masks`, phone numbers in a CSV are masked: cells that hold a number, and numbers in
+    free text. The caller refuses a spreadsheet with whole numbers.
     """
     with local_copy as path:
-        if masks and path.suffix == f".{FileFormat.XLSX}":
-            yield from xlsx.with_texts(path, _masked_text)
-        else:
-            yield from _bytes_of(path, masks=masks)
-
-
-def _masked_text(column: str, text: str) -> str:
-    if column in WORDS_COLUMNS:
-        return masked(text)
-    return masked_number(text) if _NUMBER_TEXT.fullmatch(text) else text
+        yield from _bytes_of(path, masks=masks and path.suffix != f".{FileFormat.XLSX}")
 
 
 def _bytes_of(path: Path, *, masks: bool) -> Iterator[bytes]:
     with path.open("rb") as file:
+        if not masks:
+            while block := file.read(_BLOCK):
+                yield block
+            return
         header = file.readline()
         yield header
         has_words = not WORDS_COLUMNS.isdisjoint(header.decode().replace('"', "").strip().split(","))
         while block := file.read(_BLOCK):
             # To the end of a line: a cell lies in one block.
             block += file.readline()
-            if masks:
-                block = _NUMBER_CELL.sub(_masked_cell, block)
-                block = masked(block.decode()).encode() if has_words else block
-            yield block
+            block = _NUMBER_CELL.sub(_masked_cell, block)
+            yield masked(block.decode()).encode() if has_words else block
 
 
 def _masked_cell(found: re.Match[bytes]) -> bytes:

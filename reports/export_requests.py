@@ -19,7 +19,7 @@ from filelock import Timeout
 from models.masking import masking_logger, sanitize
 from reports.database import MARTS, Published
 from warehouse.config.paths import DataPaths
-from warehouse.export.exports import ON_REQUEST, ExportRefused, FileFormat, moment_of
+from warehouse.export import ON_REQUEST, ExportRefused, FileFormat, export_time, has_phone_numbers
 from warehouse.ledger import now
 from warehouse.storage.object_store import AnyPath, is_object, list_objects, read
 
@@ -55,6 +55,7 @@ class ExportedFile:
     campaigns: int | None
     campaign: str | None
     path: AnyPath
+    is_spreadsheet_with_whole_numbers: bool
 
 
 def exported_files(paths: DataPaths, retention_days: int) -> list[ExportedFile]:
@@ -63,7 +64,7 @@ def exported_files(paths: DataPaths, retention_days: int) -> list[ExportedFile]:
     for report in ON_REQUEST:
         folder = paths.exports / report
         for name, size in _files_in(folder):
-            exported_at = moment_of(report, name)
+            exported_at = export_time(report, name)
             if exported_at and not name.endswith(".json"):
                 told = _told(folder / name)
                 campaigns = told.get("campaigns")
@@ -79,6 +80,10 @@ def exported_files(paths: DataPaths, retention_days: int) -> list[ExportedFile]:
                         None if several is None else len(several),
                         several[0] if several and not name.startswith(f"{report}_") else None,
                         folder / name,
+                        # Release 0.2 wrote spreadsheets with whole numbers, and did not say so.
+                        name.endswith(f".{FileFormat.XLSX}")
+                        and has_phone_numbers(report)
+                        and told.get("phone_numbers") != "masked",
                     )
                 )
     return sorted(found, key=lambda export: (export.exported_at, export.file), reverse=True)

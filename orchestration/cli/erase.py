@@ -9,6 +9,7 @@ from models.masking import sanitize
 from models.text_types import ASCII_WHITE_SPACE, MAX_ID_CHARACTERS
 from orchestration import stages
 from orchestration.cli.common import FAILED, USAGE_ERROR, open_warehouse, utf_8, writer_lock
+from warehouse.erasure import SPREADSHEETS
 from warehouse.privacy.keyed_hash import KeyMissing
 from warehouse.transform import spark
 
@@ -38,12 +39,12 @@ def erase(
     if erasure is None:
         typer.echo("Erased before: nothing to do.")
         return
-    if any(erasure.rewritten.values()):
+    if any(files for kind, files in erasure.rewritten.items() if kind != SPREADSHEETS):
         rewritten = ", ".join(f"{place} {files}" for place, files in erasure.rewritten.items())
         typer.echo(f"Erased. Files rewritten: {rewritten}. The build was thrown away.")
     else:
         typer.echo(
-            "The contact was found nowhere. It is remembered, by a keyed hash: what comes of it later is erased."
+            "The contact was found nowhere. Its keyed hash is recorded: rows of it that arrive later are erased."
         )
     if erasure.still_in_landing:
         typer.echo("Not Sendmart's to erase: these files of the landing zone still hold somebody who was erased:")

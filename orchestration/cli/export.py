@@ -8,7 +8,7 @@ from models.masking import sanitize
 from orchestration.cli.common import FAILED, USAGE_ERROR, open_warehouse, utf_8, writer_lock
 from orchestration.errors import failure_of
 from orchestration.stages import export_reports, prune_exports
-from warehouse.export.exports import ON_REQUEST, REPORTS, ExportRefused, FileFormat, NothingPublished, Unchanged
+from warehouse.export import ON_REQUEST, REPORTS, ExportRefused, FileFormat, NothingPublished, Unchanged
 
 
 def _an_id(campaign: str | None) -> str | None:

@@ -9,7 +9,7 @@ import typer
 from models.masking import masking_logger
 from orchestration.cli.common import FAILED, open_warehouse, show_progress
 from orchestration.stages import AppContext, describe, export_reports
-from warehouse.export.exports import FileFormat
+from warehouse.export import FileFormat
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -22,7 +22,15 @@ def application(context: AppContext) -> "ASGIApp":
     def export_now(report: str, campaign: str | None, file_format: FileFormat) -> str:
         # Who clicked waits for no refresh: they are told, and ask again.
         with context.paths.writer_lock(timeout=0):
-            told = export_reports(context, [report], all_campaigns=True, campaign=campaign, file_format=file_format)
+            told = export_reports(
+                context,
+                [report],
+                all_campaigns=True,
+                campaign=campaign,
+                file_format=file_format,
+                # The numbers in a CSV file are masked when it is sent.
+                masks_phone_numbers=file_format is FileFormat.XLSX and not context.settings.reports_show_phone_numbers,
+            )
         return "; ".join(map(describe, told))
 
     return create_app(context.settings, context.paths, export_now)

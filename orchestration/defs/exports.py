@@ -17,7 +17,7 @@ from orchestration import metadata, stages
 from orchestration.defs.publication import PUBLISHED_MARTS
 from orchestration.defs.shared import OWNERS, POOL, retry_transient
 from orchestration.resources import WarehouseResource
-from warehouse.export.exports import ON_REQUEST, REPORTS, FileFormat, Unchanged
+from warehouse.export import ON_REQUEST, REPORTS, FileFormat, Unchanged
 
 GROUP, GROUP_ON_REQUEST = "exports", "exports_on_request"
 

@@ -19,7 +19,7 @@ from orchestration import notifications, stages
 from orchestration.dagster_internals import TickStatus
 from orchestration.defs.logs import asset_key
 from orchestration.resources import WarehouseResource
-from warehouse.export.exports import REPORTS
+from warehouse.export import REPORTS
 from warehouse.landing import completeness
 from warehouse.ledger import now
 

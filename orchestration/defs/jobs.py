@@ -15,7 +15,7 @@ from orchestration.dagster_internals import UnresolvedAssetJobDefinition
 from orchestration.defs.exports import GROUP, GROUP_ON_REQUEST
 from orchestration.run_refresh import STARTED_BY
 from warehouse.config.settings import load_settings
-from warehouse.export.exports import REPORTS
+from warehouse.export import REPORTS
 
 refresh = dg.define_asset_job(
     "refresh",

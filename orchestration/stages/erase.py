@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from models.masking import mask_phone_numbers_in_errors
 from orchestration.stages.context import AppContext, log
 from orchestration.stages.quarantine import publish_quarantine
-from warehouse.erasure.erase import erase_contacts, source_files_of_erased_rows
+from warehouse.erasure import erase_contacts, source_files_of_erased_rows
 from warehouse.lake import tables as lake_tables
 from warehouse.privacy.keyed_hash import load_keyed_hash
 from warehouse.privacy.tombstones import CONTACT, ErasureIndex, contact_token, erasure_index
 from warehouse.publish import publication
+from warehouse.transform import spark
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ def finish_erasures(context: AppContext) -> Erasure | None:
         started = time.perf_counter()
         erased = erasure_index(context.settings, context.paths, context.ledger)
         rewritten = erase_contacts(context.settings, context.paths, context.ledger, erased)
+        spark.discard_builds(context.settings, context.paths)
         context.ledger.record_published_quarantine("")
         publish_quarantine(context)
         publication.upload_erased(context.paths)

@@ -6,8 +6,7 @@ from datetime import timedelta
 
 from models.masking import mask_phone_numbers_in_errors
 from orchestration.stages.context import AppContext, log
-from warehouse.export import exports
-from warehouse.export.exports import FileFormat
+from warehouse.export import FileFormat, exports
 from warehouse.ledger import now
 
 
@@ -19,9 +18,11 @@ def export_reports(
     all_campaigns: bool = False,
     campaign: str | None = None,
     file_format: FileFormat = FileFormat.CSV,
+    masks_phone_numbers: bool = False,
 ) -> list[exports.Export | exports.Unchanged]:
     """Writes reports of the published build: contact-level ones with the campaigns that changed since the last time, or
-    with `all_campaigns`. Of one `campaign`, or as a spreadsheet, they are copies that the next time knows nothing of.
+    with `all_campaigns`. Of one `campaign`, or as a spreadsheet, they are copies that the next time knows nothing of;
+    `masks_phone_numbers` masks the numbers in such a copy.
 
     Raises:
         NothingPublished: there is no published build yet.
@@ -37,6 +38,7 @@ def export_reports(
             all_campaigns=all_campaigns,
             campaign=campaign,
             file_format=file_format,
+            masks_phone_numbers=masks_phone_numbers,
         )
         for one in told:
             log.info("%s", describe(one))

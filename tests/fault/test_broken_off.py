@@ -12,7 +12,7 @@ import pytest
 from tests.oracle.compare import differences, read_mart
 from tests.running import CASES, SENDMART, clean_environment, environment_of, mart_rows, sendmart
 from warehouse.config.settings import PROJECT
-from warehouse.export.exports import REPORTS
+from warehouse.export import REPORTS
 
 STAGES = {
     "between two logs": "receipts:",

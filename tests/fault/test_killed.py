@@ -38,7 +38,7 @@ from tests.fault.zones import (
     quarantine_of,
 )
 from tests.running import exported_rows
-from warehouse.export.exports import REPORTS
+from warehouse.export import REPORTS
 from warehouse.lake import tables as lake_tables
 from warehouse.publish import kept_builds, publication
 

@@ -23,7 +23,7 @@ from orchestration.stages import AppContext
 from tests.oracle.landing_zones import write_landing_zone
 from tests.running import all_marts, exported_rows
 from warehouse.config.settings import load_settings
-from warehouse.export.exports import REPORTS
+from warehouse.export import REPORTS
 from warehouse.landing import scan as landing_scan
 from warehouse.storage.checksums import hash_of
 

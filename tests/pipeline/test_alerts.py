@@ -30,7 +30,7 @@ from orchestration.stages import AppContext, freshness_times
 from tests.receivers import Receiver, webhook
 from tests.running import environment, environment_of
 from warehouse.config.settings import load_settings
-from warehouse.export.exports import REPORTS
+from warehouse.export import REPORTS
 from warehouse.landing.completeness import last_due_date
 from warehouse.ledger import Refresh, now
 

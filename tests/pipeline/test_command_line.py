@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from orchestration.cli.main import app
 from tests.running import CASES, RefreshedWarehouse, environment, environment_of, mart_rows, rejected_rows, sendmart
-from warehouse.export.exports import REPORTS, campaign_hash
+from warehouse.export import REPORTS, campaign_hash
 
 HEADER = "campaign_id,campaign_name,campaign_type,modified_by,modified_at\n"
 

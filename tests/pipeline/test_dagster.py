@@ -17,7 +17,7 @@ from orchestration.run_refresh import STARTED_BY_COMMAND, dagster_home, run_refr
 from orchestration.stages import AppContext, RefreshPlan, plan_refresh
 from quality.audit import KINDS, expected_checks
 from tests.running import RefreshedWarehouse, all_marts, environment
-from warehouse.export.exports import REPORTS, campaign_hash
+from warehouse.export import REPORTS, campaign_hash
 from warehouse.ledger import now
 
 

@@ -14,15 +14,12 @@ import openpyxl
 import pytest
 
 from models.enums import Log
-from models.marts import NUMBER_HASH, published_columns
-from models.masking import masked_number
+from models.marts import CONTACT_REPORTS
 from orchestration import stages
 from orchestration.stages import AppContext
 from tests.running import RefreshedWarehouse, all_marts, exported_rows
-from warehouse.erasure import erase
-from warehouse.export.exports import ON_REQUEST, FileFormat, campaign_hash
-from warehouse.export.xlsx import write
-from warehouse.privacy.tombstones import erasure_index
+from warehouse.erasure import SPREADSHEETS, erase
+from warehouse.export import ON_REQUEST, FileFormat, campaign_hash
 
 CONTACT, NUMBER = "p84-1", "+4477000841"
 """Of the wide case: sent to, clicked, ordered, opted out, each under this number."""
@@ -60,8 +57,6 @@ def warehouse(refreshed_wide: RefreshedWarehouse, tmp_path_factory: pytest.TempP
     for of in FileFormat:
         for campaign in (SENT, CREDITED, ANOTHER):
             stages.export_reports(copy, ON_REQUEST, campaign=campaign, file_format=of)
-    (saved,) = _spreadsheets(copy, "skip_reasons", ANOTHER)
-    openpyxl.load_workbook(saved).save(saved)
     with sqlite3.connect(copy.paths.ledger) as ledger:
         ledger.execute("update checks set detail = ?", [f"failed for contact_id {CONTACT}; {NUMBER}."])
     return copy
@@ -149,53 +144,25 @@ def test_published_builds_and_exports_say_the_same_with_tokens(
             assert told["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def test_copies_that_were_asked_for_are_rewritten_and_spreadsheets_deleted_if_they_hold_the_contact(
+def test_csv_copies_are_rewritten_and_every_spreadsheet_of_a_contact_level_report_is_deleted(
     warehouse: AppContext, erasure: stages.Erasure
 ) -> None:
-    gone = {
+    """Also the spreadsheets of a campaign that the contact has nothing to do with: no spreadsheet is read."""
+    contact_reports = {*CONTACT_REPORTS, "attributed_orders"}
+    deleted = {
         (report, campaign)
         for report in ON_REQUEST
         for campaign in (SENT, CREDITED, ANOTHER)
         if not _spreadsheets(warehouse, report, campaign)
     }
-    assert gone == {
-        *(("delivery_status", SENT), ("attributed_unsubscribes", SENT), ("attributed_orders", CREDITED)),
-        ("skip_reasons", ANOTHER),  # another program saved it: nobody can tell what it holds
-    }
-    assert erasure.rewritten["spreadsheets (deleted)"] == len(gone)
+    assert deleted == {(report, campaign) for report in contact_reports for campaign in (SENT, CREDITED, ANOTHER)}
+    assert erasure.rewritten[SPREADSHEETS] == len(deleted)
     for report in ON_REQUEST:
         files = {file.stem: file.suffix for file in (warehouse.paths.exports / report).glob("*.[cx]*")}
         described = {file.stem for file in (warehouse.paths.exports / report).glob("*.json")}
         assert files.keys() == described
     (orders,) = (warehouse.paths.exports / "attributed_orders").glob(f"*-{campaign_hash(CREDITED)}_*.csv")
     assert _tokens(warehouse)["contact"] in orders.read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize(
-    ("contact", "number", "is_masked", "is_deleted"),
-    [
-        ("another", NUMBER, False, True),
-        ("another", NUMBER, True, True),
-        (CONTACT, "+4477999999", True, True),
-        ("another", "+4477999999", False, False),
-        ("another", "+4477999999", True, False),
-    ],
-)
-def test_a_spreadsheet_is_deleted_for_a_contact_a_number_or_the_hash_of_a_masked_one(
-    warehouse: AppContext, erasure: stages.Erasure, contact: str, number: str, is_masked: bool, is_deleted: bool
-) -> None:
-    path = warehouse.paths.exports / "skip_reasons" / "skip_reasons_20260101T000000Z.xlsx"
-    known = erasure_index(warehouse.settings, warehouse.paths, warehouse.ledger)
-    values = {"contact_id": contact, "mobile_number": number}
-    if is_masked:
-        values |= {"mobile_number": masked_number(number), NUMBER_HASH: known.hashes.of(number)}
-    columns = [(column, column.name) for column in published_columns("skip_reasons", is_masked=is_masked)]
-    write([[values.get(name) for _, name in columns]], columns, path, warehouse.paths.transfers)
-    with duckdb.connect() as connection:
-        known.hashes.show(connection)
-        assert erase._erase_spreadsheet(connection, warehouse.paths, path, known) == is_deleted
-    assert path.exists() is not is_deleted
-    path.unlink(missing_ok=True)
 
 
 def test_rows_that_were_rejected_keep_their_number_and_reasons(warehouse: AppContext, erasure: stages.Erasure) -> None:
@@ -239,7 +206,9 @@ def test_erased_again_there_is_nothing_to_do(warehouse: AppContext, erasure: sta
     assert stages.erase_contact(warehouse, CONTACT, "request 8") is None
 
 
-@pytest.mark.parametrize("broken_off_at", ["_erase_log", "_erase_quarantine", "_erase_build", "_erase_export"])
+@pytest.mark.parametrize(
+    "broken_off_at", ["_erase_log", "_erase_quarantine", "_erase_build", "erase_csv_exports", "delete_spreadsheets"]
+)
 def test_what_was_broken_off_is_carried_on_by_who_does_not_know_the_contact(
     broken_off_at: str, refreshed_wide: RefreshedWarehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

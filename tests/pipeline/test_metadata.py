@@ -13,7 +13,7 @@ from orchestration.defs.exports import GROUP_ON_REQUEST
 from orchestration.metadata import COLUMN_LINEAGE, COLUMN_SCHEMA, ROW_COUNT, load_facts
 from orchestration.run_refresh import dagster_home
 from tests.running import RefreshedWarehouse, all_marts
-from warehouse.export.exports import REPORTS
+from warehouse.export import REPORTS
 
 MADE_FROM_NO_COLUMN = {
     "unmatched_events": {"log", "kind"},

@@ -34,7 +34,7 @@ from warehouse.config.settings import PREFIX, load_settings
 from warehouse.duckdb_tools import s3
 from warehouse.duckdb_tools.s3 import enable_s3
 from warehouse.explain import Explainer
-from warehouse.export.exports import FileFormat
+from warehouse.export import FileFormat
 from warehouse.ingest.load import load
 from warehouse.ingest.staging import StagingJob
 from warehouse.lake import integrity, recovery

@@ -20,7 +20,7 @@ from reports.campaign import TABS, campaign_path
 from tests.reports.conftest import Site, serving
 from tests.running import RefreshedWarehouse, mart_rows
 from warehouse.config.settings import Settings
-from warehouse.export.exports import campaign_hash
+from warehouse.export import campaign_hash
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 

@@ -7,7 +7,7 @@ from models.error_codes import Code
 from models.marts import columns
 from warehouse.config.env_example import settings_example
 from warehouse.config.settings import PREFIX, PROJECT, Settings
-from warehouse.export.exports import CAMPAIGN_REPORT_COLUMNS
+from warehouse.export import CAMPAIGN_REPORT_COLUMNS
 
 SETTINGS_PAGE = (PROJECT / "docs" / "settings.md").read_text(encoding="utf-8")
 

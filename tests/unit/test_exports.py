@@ -18,8 +18,7 @@ from models.marts import MARTS, columns
 from tests.running import write_row_digests
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import load_settings
-from warehouse.export import xlsx
-from warehouse.export.exports import (
+from warehouse.export import (
     ON_REQUEST,
     REPORTS,
     ExportRefused,
@@ -28,6 +27,7 @@ from warehouse.export.exports import (
     Unchanged,
     export,
     prune,
+    xlsx,
 )
 from warehouse.ledger import Ledger
 
@@ -738,30 +738,32 @@ def test_what_was_written_on_the_way_to_a_spreadsheet_is_gone(published):
     assert sorted(published.paths.exports.rglob("*.*")) == sorted([file, file.with_suffix(".json")])
 
 
-def test_texts_of_a_spreadsheet_are_read_and_changed_without_anything_else(published):
-    names = ["=1", "<&>", "_x0041_", " a ", "\x01", "<r>x</r>", "mobile_number", "é" * 5_000]
-    published.publish(skip_reasons=skipped(names * 100))
-    file = published.on_request("skip_reasons", None, FileFormat.XLSX)
-    assert [text for column, text in xlsx.texts(file) if column == "campaign_name"] == names * 100
-
-    def change(column: str, text: str) -> str:
-        return "<changed>" if (column, text) == ("campaign_name", "<&>") else text
-
-    changed = file.with_name("changed.xlsx")
-    changed.write_bytes(b"".join(xlsx.with_texts(file, change)))
-    before = [[cell.value for cell in row] for row in sheet_of(file).iter_rows()]
-    after = [[cell.value for cell in row] for row in sheet_of(changed).iter_rows()]
-    assert after == [["<changed>" if value == "<&>" else value for value in row] for row in before]
-    assert after != before
+NUMBERS_IN_TEXT = [{"contact_id": "k1", "source": "text from +447700900123", "campaign_id": "c1"}]
 
 
-def test_a_spreadsheet_that_another_program_saved_is_told_from_ours(published):
-    published.publish(skip_reasons=[{}])
-    file = published.on_request("skip_reasons", None, FileFormat.XLSX)
-    openpyxl.load_workbook(file).save(file)
-    for reading in (lambda: xlsx.texts(file), lambda: xlsx.with_texts(file, lambda _, text: text)):
-        with pytest.raises(xlsx.UnknownXlsxLayout):
-            list(reading())
-    file.write_bytes(b"no archive at all")
-    with pytest.raises(xlsx.UnknownXlsxLayout):
-        list(xlsx.texts(file))
+@pytest.mark.parametrize("file_format", list(FileFormat))
+def test_a_copy_with_masked_phone_numbers_says_so_in_its_description(published, file_format):
+    published.publish(
+        campaign_metrics=[CAMPAIGN],
+        skip_reasons=[{"campaign_id": "c1", "mobile_number": "+447700900123"}],
+        attributed_unsubscribes=NUMBERS_IN_TEXT,
+    )
+    for report in ("skip_reasons", "attributed_unsubscribes"):
+        for masks, description in ((False, "whole"), (True, "masked")):
+            (copy,) = published.export(
+                report, campaign="c1", file_format=file_format, masks_phone_numbers=masks, mode="raw"
+            )
+            path = published.paths.exports / report / copy.file
+            assert json.loads(path.with_suffix(".json").read_text())["phone_numbers"] == description
+            if file_format is FileFormat.XLSX:
+                cells = [str(cell.value) for row in sheet_of(path).iter_rows() for cell in row]
+            else:
+                cells = [cell for row in csv.reader(path.open(encoding="utf-8", newline="")) for cell in row]
+            assert any("0900123" in cell for cell in cells) is not masks
+            assert any("+44…23" in cell for cell in cells) is masks
+
+
+def test_a_report_without_phone_numbers_says_nothing_of_them(published):
+    published.publish(campaign_metrics=[CAMPAIGN])
+    (written,) = published.export("campaign_metrics")
+    assert written.phone_numbers is None

@@ -17,7 +17,7 @@ from warehouse.config import file_modes
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import Settings
 from warehouse.duckdb_tools.preview import preview_rows
-from warehouse.erasure.erase import _form_of
+from warehouse.erasure.exports import csv_layout
 from warehouse.ledger import Ledger
 from warehouse.privacy.keyed_hash import KeyedHash, KeyMissing, load_keyed_hash
 from warehouse.privacy.tombstones import CONTACT, ErasureIndex, contact_token, erasure_index, number_token
@@ -223,7 +223,7 @@ def test_how_an_export_was_written_is_seen_in_its_first_row(tmp_path: Path, reco
     file = tmp_path / "delivery_status" / "x.csv"
     file.parent.mkdir()
     file.write_text(f"{header},provider,provider_status,error_code\n{record}\n")
-    assert _form_of(file, "delivery_status") == (
+    assert csv_layout(file, "delivery_status") == (
         f"{header},provider,provider_status,error_code".split(","),
         is_spreadsheet,
     )

@@ -1,7 +1,9 @@
-"""Erasure: a contact and its numbers become random tokens, wherever they stand, and free text of theirs goes.
+"""Erasure: replaces a contact and its numbers by random tokens in every file, and removes the contact's free text.
 
-`remembered` knows what was erased and reads rows accordingly, those that come later too; `places` goes through everything
-that lies on disk.
-
-Not here: the landing zone, backups, and what others copied: they are not the warehouse's (docs/privacy.md).
+Not here: recognising an erased contact in rows (`warehouse.privacy`); the landing zone, backups and copies elsewhere, which
+Sendmart does not erase (docs/privacy.md).
 """
+
+from warehouse.erasure.erase import SPREADSHEETS, erase_contacts, source_files_of_erased_rows
+
+__all__ = ["SPREADSHEETS", "erase_contacts", "source_files_of_erased_rows"]

@@ -1,1 +1,37 @@
-"""Exports of published marts as CSV and XLSX, and which campaigns changed since the last export."""
+"""Exports of published marts as CSV and XLSX, and which campaigns changed since the last export.
+
+Not here: the CSV that a report page shows (`reports.csv_download`), the stage that exports (`orchestration.stages.export`).
+"""
+
+from warehouse.export.exports import (
+    ON_REQUEST,
+    REPORTS,
+    Export,
+    ExportRefused,
+    NothingPublished,
+    Unchanged,
+    export,
+    missing,
+    prune,
+)
+from warehouse.export.file_names import FileFormat, campaign_hash, export_time
+from warehouse.export.report_sql import CAMPAIGN_REPORT_COLUMNS, FORMULA_START, cell_sql, has_phone_numbers
+
+__all__ = [
+    "CAMPAIGN_REPORT_COLUMNS",
+    "FORMULA_START",
+    "ON_REQUEST",
+    "REPORTS",
+    "Export",
+    "ExportRefused",
+    "FileFormat",
+    "NothingPublished",
+    "Unchanged",
+    "campaign_hash",
+    "cell_sql",
+    "export",
+    "export_time",
+    "has_phone_numbers",
+    "missing",
+    "prune",
+]

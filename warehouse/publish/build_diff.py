@@ -18,7 +18,7 @@ import duckdb
 from models.marts import DBT_MARTS, SCHEMA, columns
 from warehouse.config import Settings
 from warehouse.duckdb_tools import apply_limits, literal, preview_rows
-from warehouse.publish.row_digests import row_digests
+from warehouse.publish.row_digests import row_digests_sql
 
 CAMPAIGN_MARTS = ("campaign_metrics", "campaign_overview")
 
@@ -353,7 +353,7 @@ def _mart_change(connection: duckdb.DuckDBPyConnection, mart: str) -> MartChange
 
 def _show_changed_campaigns(connection: duckdb.DuckDBPyConnection, mart: str) -> bool:
     """Shows as `changed_campaigns` of which campaigns rows of a contact-level mart differ; False where nobody knows."""
-    earlier, later = (row_digests(connection, database, mart) for database in (_EARLIER, _LATER))
+    earlier, later = (row_digests_sql(connection, database, mart) for database in (_EARLIER, _LATER))
     if earlier is None or later is None:
         return False
     connection.execute(

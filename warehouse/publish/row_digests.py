@@ -9,7 +9,7 @@ import duckdb
 from models.marts import CONTACT_REPORTS
 
 
-def row_digests(connection: duckdb.DuckDBPyConnection, database: str, report: str) -> str | None:
+def row_digests_sql(connection: duckdb.DuckDBPyConnection, database: str, report: str) -> str | None:
     """A query for the row digests of a report by campaign: `campaign_id`, `row_count`, `digest`.
 
     None for a report with one row per campaign, and for a build without row digests. Builds of release 0.2 keep them in

@@ -1,0 +1,96 @@
+"""Erases contacts from exports: CSV files are written again with tokens, spreadsheets are deleted.
+
+Any spreadsheet of a contact-level report may hold the contact, so all of them are deleted. A spreadsheet is a copy on
+request and can be requested again.
+
+Not here: exports without contacts, and what an export holds (`warehouse.export`).
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from models.marts import NUMBER_HASH, columns, published_columns
+from warehouse.config import DataPaths
+from warehouse.duckdb_tools import literal
+from warehouse.erasure.tokens import TokenReplacer
+from warehouse.export import FORMULA_START, ON_REQUEST, FileFormat, export_time
+from warehouse.storage import AnyPath, atomic_replace, exists, hash_of, names_in, remove
+
+_CONTACT_REPORTS = [report for report in ON_REQUEST if "contact_id" in {column.name for column in columns(report)}]
+_CSV_NAME = re.compile(r"[^./][^/]*\.csv")
+_CELL = re.compile(r'("(?:[^"]|"")*"|[^,\n]*)[,\n]')
+_FIRST_RECORD_CHARACTERS = 1 << 20
+
+
+def erase_csv_exports(paths: DataPaths, replacer: TokenReplacer) -> int:
+    """Replaces erased values in the CSV exports. Returns the number of files that were written again."""
+    return sum(_erase_csv(paths, path, replacer) for path in _csv_exports(paths))
+
+
+def delete_spreadsheets(paths: DataPaths) -> int:
+    """Deletes the spreadsheets of contact-level reports, with their descriptions. Returns their number."""
+    spreadsheets = [
+        paths.exports / report / name
+        for report in _CONTACT_REPORTS
+        for name in names_in(paths.exports / report)
+        if name.endswith(f".{FileFormat.XLSX}") and export_time(report, name)
+    ]
+    for path in spreadsheets:
+        remove(path)
+        remove(path.with_suffix(".json"))
+    return len(spreadsheets)
+
+
+def _csv_exports(paths: DataPaths) -> list[AnyPath]:
+    folders = [paths.exports / report for report in _CONTACT_REPORTS]
+    return [folder / name for folder in folders for name in names_in(folder) if _CSV_NAME.fullmatch(name)]
+
+
+def _erase_csv(paths: DataPaths, path: AnyPath, replacer: TokenReplacer) -> bool:
+    """Writes an export again, with its rows in their order, and updates its `.json`. False if it holds nothing erased."""
+    report = path.parent.name
+    with paths.local_copy(path) as file:
+        header, is_quoted = csv_layout(file, report)
+        types = ", ".join(f"{literal(name)}: 'varchar'" for name in header)
+        relation = (
+            f"read_csv({literal(file)}, header = true, auto_detect = false, delim = ',', quote = '\"', escape = '\"',"
+            f" nullstr = '', columns = {{{types}}})"
+        )
+        # In spreadsheet mode, text that begins like a formula has an apostrophe in front.
+        is_escaped = f"starts_with(value, '''') and regexp_matches(value[2:], '{FORMULA_START}')"
+        erased = replacer.find(relation, header, f"if({is_escaped}, value[2:], value)" if is_quoted else "value")
+        if not erased:
+            return False
+        expressions = replacer.replacements(erased, lambda number: f"'{number}" if is_quoted else number)
+        cells = ", ".join(f"{expressions.get(name, name)} as {name}" for name in header)
+        quoting = f", force_quote ({', '.join(_text_columns(report, header))})" if is_quoted else ""
+        temp_path = paths.temp_path(path)
+        replacer.connection.execute(
+            f"copy (select {cells} from {relation}) to {literal(temp_path)}"
+            f" (format csv, header, delimiter ',', quote '\"', escape '\"', nullstr ''{quoting})"
+        )
+    description_path = path.with_suffix(".json")
+    if exists(description_path):
+        with paths.local_copy(description_path) as file:
+            description = json.loads(file.read_text(encoding="utf-8")) | {"sha256": hash_of(temp_path)}
+        temp_json = paths.temp_path(description_path)
+        temp_json.write_text(json.dumps(description, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        atomic_replace(temp_json, description_path)
+    atomic_replace(temp_path, path)
+    return True
+
+
+def csv_layout(file: Path, report: str) -> tuple[list[str], bool]:
+    """The header of an export, and whether it is in spreadsheet mode, which quotes every text."""
+    with file.open(encoding="utf-8", newline="") as text:
+        header = text.readline().rstrip("\n").replace('"', "").split(",")
+        cells = _CELL.findall(text.read(_FIRST_RECORD_CHARACTERS))
+    first_record = dict(zip(header, cells, strict=False))
+    return header, all(first_record.get(name, "")[:1] in ("", '"') for name in _text_columns(report, header))
+
+
+def _text_columns(report: str, header: Sequence[str]) -> list[str]:
+    names = published_columns(report, is_masked=NUMBER_HASH in header)
+    return [column.name for column in names if column.sql_type == "varchar" and column.name in header]
