@@ -1,7 +1,7 @@
-"""How contracts and expectations are enforced: admission of rows, audit of a build, the gate before publication.
+"""Contracts and expectations at work: admission of rows, audit of a build, and the release gate.
 
-Frames and facts in, judgements out: nothing here reads or writes a file of the warehouse.
+Functions take frames and facts and return results. No file of the warehouse is read or written here.
 
-Not here: what the contracts say (`models/`), where rows and results are kept (`warehouse/`), when things run
+Not here: the contracts (`models/`), where rows and results are stored (`warehouse/`), when these functions run
 (`orchestration/`).
 """
