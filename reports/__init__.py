@@ -1,7 +1,7 @@
-"""The reports as web pages over the published marts, for people who never open SQL.
+"""The report pages: web pages that show the published marts to people who do not use SQL.
 
-Server-rendered HTML: every page has a link of its own, can be printed, read aloud and opened without JavaScript. Nothing
-is computed here that a mart holds; nothing is written but exports that a person asks for.
+The server renders HTML. Every page has its own link, can be printed and read aloud, and works without JavaScript. Pages show
+the figures of the marts and compute none that a mart holds. Nothing is written except exports that a person requests.
 
-Not here: what the figures mean (`models.marts`), how exports are written (`warehouse.export.exports`).
+Not here: what the figures mean (`models.marts`), how exports are written (`warehouse.export`).
 """

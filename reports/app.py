@@ -1,9 +1,9 @@
-"""The web application: which link leads to which page.
+"""The web application: the routes of the report pages, and what each page passes to its template.
 
-Pages are plain functions of a request, run in threads, each on the build that is published at that moment.
+Pages are plain functions of a request, run in threads. Each reads the build that is published at that moment.
 
-Not here: what a page shows (`campaign_table`, `campaign`, `exported`), how it looks (`templates`), who starts it
-(`orchestration.cli.reports`).
+Not here: the queries of a page (`campaign_table`, `campaign`, `export_requests`), its HTML (`templates`), starting the
+server (`orchestration.cli.reports`).
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -33,15 +33,15 @@ from starlette.types import ASGIApp
 from models.marts import published_columns
 from models.masking import mask_error, masked_number, masking_logger
 from reports import campaign, campaign_table, charts, export_requests, formatting, freshness, security
-from reports.csv_download import Selection, csv_of, file_of
+from reports.csv_download import Selection, read_file, write_csv
 from reports.database import NothingPublished, Published, PublishedDatabase
-from reports.message_preview import message
+from reports.message_preview import message_preview
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import Settings
 from warehouse.export import ON_REQUEST, FileFormat
 
 HERE = Path(__file__).parent
-COLUMNS_REMEMBERED = "columns"
+COLUMNS_COOKIE = "columns"
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 LARGEST_FORM = 10_000
 MEDIA_TYPES = {
@@ -52,8 +52,8 @@ MEDIA_TYPES = {
 log = masking_logger("sendmart.reports")
 
 
-class Anything(Convertor[str]):
-    """A part of a path that may hold whatever an id may: slashes and line breaks, too."""
+class AnyText(Convertor[str]):
+    """A part of a path with any characters that an id may have, slashes and line breaks included."""
 
     regex = r"[\s\S]*"
 
@@ -64,17 +64,17 @@ class Anything(Convertor[str]):
         return value
 
 
-register_url_convertor("anything", Anything())
+register_url_convertor("any_text", AnyText())
 
 
-class Reports:
-    """The pages, over one data folder."""
+class ReportPages:
+    """The pages of one data folder."""
 
     def __init__(self, settings: Settings, paths: DataPaths, request_export: export_requests.RequestExport) -> None:
         self.settings, self.paths = settings, paths
         self.zone = settings.time_zone
-        self.door = PublishedDatabase(settings, paths)
-        self.requests = export_requests.Requests(request_export)
+        self.database = PublishedDatabase(settings, paths)
+        self.requests = export_requests.ExportRequests(request_export)
         self.templates = Jinja2Templates(directory=HERE / "templates")
         environment = self.templates.env
         environment.trim_blocks = environment.lstrip_blocks = True
@@ -88,7 +88,7 @@ class Reports:
             "plain": formatting.plain,
             "short": formatting.short,
             "campaign_path": campaign.campaign_path,
-            "number": self._number,
+            "phone_number": self._phone_number,
         }
         environment.globals |= {
             "zone": settings.report_timezone,
@@ -104,130 +104,132 @@ class Reports:
             with closing(self.requests):
                 yield
 
-        bound = self.settings.reports_host
-        hosts = [*LOOPBACK, "[::1]", bound] if bound in LOOPBACK else ["*"]
+        host = self.settings.reports_host
+        hosts = [*LOOPBACK, "[::1]", host] if host in LOOPBACK else ["*"]
         app = Starlette(
             routes=[
                 Route("/", self.table_page),
                 Route("/campaigns.csv", self.table_csv),
                 Route("/contacts.csv", self.contacts_csv),
                 Route("/skipped.csv", self.skipped_csv),
-                Route("/campaigns/{campaign_id:anything}", self.campaign_page),
+                Route("/campaigns/{campaign_id:any_text}", self.campaign_page),
                 Route("/exports", self.exports_page),
                 Route("/exports", self.request_export, methods=["POST"]),
                 Route("/exports/{report}/{file}", self.download),
                 Mount("/static", StaticFiles(directory=HERE / "static")),
             ],
-            # On loopback only names of loopback: a name of another site that was pointed here opens nothing.
+            # On loopback, only loopback names are allowed: a foreign name that resolves to this machine opens no page.
             middleware=[
                 Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
                 Middleware(GZipMiddleware, minimum_size=1000),
             ],
             exception_handlers={
                 NothingPublished: self.nothing_published,
-                HTTPException: self.no_such_page,
-                duckdb.Error: self.cannot_be_read,
-                Exception: self.went_wrong,
+                HTTPException: self.http_error,
+                duckdb.Error: self.database_error,
+                Exception: self.unexpected_error,
             },
             lifespan=closing_requests,
         )
-        # Such an answer names the host that was asked, which behind a login is not the one that the browser knows.
+        # A redirect names the host of the request, which behind a login is not the one that the browser knows.
         app.router.redirect_slashes = False
-        # Around everything: answers to what went wrong carry the headers, too.
-        return security.Guarded(app)
+        # Outermost, so that error pages have the headers, too.
+        return security.SecurityHeaders(app)
 
     # --- pages
 
     def table_page(self, request: Request) -> Response:
-        asked = self._asked(request)
-        with self.door.open() as published:
+        query = self._table_query(request)
+        with self.database.open() as published:
             response = self._page(
                 request,
                 "campaigns.html",
                 published,
-                asked=asked,
-                table=campaign_table.table(published, asked, self.zone),
+                query=query,
+                table=campaign_table.table(published, query, self.zone),
                 columns=campaign_table.COLUMNS,
                 charted=campaign_table.CHARTED,
                 sums=campaign_table.SUMS,
             )
         if "columns" in request.query_params:
             response.set_cookie(
-                COLUMNS_REMEMBERED, ".".join(asked.columns), max_age=31_536_000, httponly=True, samesite="strict"
+                COLUMNS_COOKIE, ".".join(query.columns), max_age=31_536_000, httponly=True, samesite="strict"
             )
         return response
 
     def table_csv(self, request: Request) -> Response:
-        asked = self._asked(request)
-        where, parameters = campaign_table.condition(asked, self.zone)
+        query = self._table_query(request)
+        where, parameters = campaign_table.condition(query, self.zone)
         selection = Selection(
             "campaign_metrics",
-            [(campaign_table.COLUMNS[name], campaign_table.COLUMNS[name].label) for name in asked.columns],
+            [(campaign_table.COLUMNS[name], campaign_table.COLUMNS[name].label or name) for name in query.columns],
             where,
-            campaign_table.order(asked),
+            campaign_table.order(query),
             parameters,
         )
         return self._csv("campaigns", lambda _: selection)
 
     def campaign_page(self, request: Request) -> Response:
-        # A path of dots is no path to a browser: such an id comes in the query.
+        # Browsers resolve a path of dots: an id of dots is in the query string.
         campaign_id = request.path_params["campaign_id"] or request.query_params.get("id", "")
-        asked = campaign.TableQuery.of(campaign_id, request.query_params)
-        with self.door.open() as published:
-            found = campaign.find(published, campaign_id)
-            if found is None:
-                raise HTTPException(404, "No campaign has this id in the build that is published now.")
-            whole_numbers = self._shows_numbers(published)
-            count = found.overview[asked.chosen_tab.tile] if found.overview else 0
+        query = campaign.CampaignQuery.of(campaign_id, request.query_params)
+        with self.database.open() as published:
+            report = campaign.find_campaign(published, campaign_id)
+            if report is None:
+                raise HTTPException(404, "The published build has no campaign with this ID.")
+            shows_numbers = self._shows_numbers(published)
+            count = report.overview[query.selected_tab.tile] if report.overview else 0
             return self._page(
                 request,
                 "campaign.html",
                 published,
-                asked=asked,
-                campaign=found,
-                message=message(found.details) if found.details else None,
+                query=query,
+                campaign=report,
+                message=message_preview(report.details) if report.details else None,
                 tiles=campaign.TILES,
                 tabs=campaign.TABS,
-                contacts=campaign.contacts(published, asked, count, whole_numbers=whole_numbers),
+                contacts=campaign.contacts(published, query, count, shows_numbers=shows_numbers),
                 contact_columns=self._contact_columns(published),
                 headings=campaign.CONTACT_HEADINGS,
                 reasons=campaign.skip_reasons(published, campaign_id),
-                skipped=campaign.skipped(published, asked),
+                skipped=campaign.skipped(published, query),
                 over_time=campaign.over_time(published, campaign_id, self.settings.report_timezone),
-                whole_numbers=whole_numbers,
+                shows_numbers=shows_numbers,
             )
 
     def contacts_csv(self, request: Request) -> Response:
-        asked = campaign.TableQuery.of(request.query_params.get("campaign", ""), request.query_params)
+        query = campaign.CampaignQuery.of(request.query_params.get("campaign", ""), request.query_params)
 
         def selection(published: Published) -> Selection:
-            where, parameters = campaign.contacts_condition(asked, whole_numbers=self._shows_numbers(published))
+            where, parameters = campaign.contacts_condition(query, shows_numbers=self._shows_numbers(published))
             return Selection(
                 "delivery_status", _all_columns("delivery_status", published), where, "contact_id", parameters
             )
 
-        return self._csv(f"contacts_{asked.tab}", selection)
+        return self._csv(f"contacts_{query.tab}", selection)
 
     def skipped_csv(self, request: Request) -> Response:
-        asked = campaign.TableQuery.of(request.query_params.get("campaign", ""), request.query_params)
-        where, parameters = campaign.skipped_condition(asked)
+        query = campaign.CampaignQuery.of(request.query_params.get("campaign", ""), request.query_params)
+        where, parameters = campaign.skipped_condition(query)
         order = "contact_id, message_id"
         return self._csv(
             "skipped",
-            lambda opened: Selection("skip_reasons", _all_columns("skip_reasons", opened), where, order, parameters),
+            lambda published: Selection(
+                "skip_reasons", _all_columns("skip_reasons", published), where, order, parameters
+            ),
         )
 
     def exports_page(self, request: Request) -> Response:
         try:
-            with self.door.open() as published:
+            with self.database.open() as published:
                 return self._show_exports(request, published)
         except (NothingPublished, duckdb.Error):
-            # What was exported can be fetched whatever became of the build.
+            # Exports can be downloaded without a published build.
             return self._show_exports(request, None)
 
-    def _show_exports(self, request: Request, published: Published | None, **words: Any) -> Response:
-        # Before the files: what is said to be exported is listed.
-        is_any_open, asked_for = self.requests.is_any_open, [(one, one.state) for one in self.requests.asked]
+    def _show_exports(self, request: Request, published: Published | None) -> Response:
+        # Read before the files, so that the file of a finished request is listed.
+        has_pending, requests = self.requests.has_pending, [(each, each.state) for each in self.requests.latest]
         files = export_requests.exported_files(self.paths, self.settings.export_retention_days)
         masks = not self.settings.reports_show_phone_numbers
         return self._page(
@@ -235,86 +237,86 @@ class Reports:
             "exports.html",
             published,
             files=files,
-            names=export_requests.names_of(published, files) if published else {},
-            is_any_open=is_any_open,
-            asked_for=asked_for,
+            names=export_requests.campaign_names(published, files) if published else {},
+            has_pending=has_pending,
+            requests=requests,
             masks=masks,
-            **words,
         )
 
     async def request_export(self, request: Request) -> Response:
         form = await _form(request)
         report = form.get("report", "")
-        if not security.is_ours(request, form.get("token", "")):
+        if not security.is_own_request(request, form.get("token", "")):
             raise HTTPException(
-                403, "This page was open since before the last start. Open it again, and ask once more."
+                403, "The server was restarted after this page was opened. Reload the page and try again."
             )
-        # In the link, not in the form: there a browser would change line breaks in an id.
+        # The id is in the link, not in the form, where a browser would change its line breaks.
         campaign, file_format = request.query_params.get("campaign"), form.get("format", FileFormat.CSV)
         if report not in ON_REQUEST or file_format not in list(FileFormat):
-            raise HTTPException(400, "There is no such report.")
-        await run_in_threadpool(self.requests.ask, report, campaign, FileFormat(file_format))
+            raise HTTPException(400, "This report or format does not exist.")
+        await run_in_threadpool(self.requests.submit, report, campaign, FileFormat(file_format))
         return RedirectResponse("/exports", status_code=303)
 
     def download(self, request: Request) -> Response:
-        wanted = request.path_params["report"], request.path_params["file"]
+        name = request.path_params["report"], request.path_params["file"]
         files = export_requests.exported_files(self.paths, self.settings.export_retention_days)
-        # Looked up among what lies there: no part of the request becomes a path.
-        found = next((export for export in files if (export.report, export.file) == wanted), None)
-        if found is None:
-            raise HTTPException(404, "This export is not there any more, or never was.")
+        # Found by comparison with the existing exports: no part of the request becomes a path.
+        export = next((export for export in files if (export.report, export.file) == name), None)
+        if export is None:
+            raise HTTPException(404, "This export does not exist, or it was deleted.")
         masks = not self.settings.reports_show_phone_numbers
-        if masks and found.is_spreadsheet_with_whole_numbers:
+        if masks and export.is_spreadsheet_with_whole_numbers:
             raise HTTPException(
                 404, "This spreadsheet holds whole phone numbers, which are masked here. Request it again on this page."
             )
-        blocks = file_of(self.paths.local_copy(found.path), masks=masks)
-        return _file_response(chain([next(blocks, b"")], blocks), found.file)
+        blocks = read_file(self.paths.local_copy(export.path), masks=masks)
+        return _file_response(chain([next(blocks, b"")], blocks), export.file)
 
-    # --- what went wrong
+    # --- errors
 
     def nothing_published(self, request: Request, error: Exception) -> Response:
         return self._page(request, "nothing_published.html", None, status=503)
 
-    def no_such_page(self, request: Request, error: HTTPException) -> Response:
+    def http_error(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # the type that the handler is registered for
         status = HTTPStatus(error.status_code)
-        words = error.detail
-        if words == status.phrase:  # the library's own
-            words = "There is no such page." if status == HTTPStatus.NOT_FOUND else "This page takes no such request."
+        message = error.detail
+        if message == status.phrase:  # the library's own text
+            message = "This page does not exist." if status == HTTPStatus.NOT_FOUND else "This request is not allowed."
         title = "Not found" if status == HTTPStatus.NOT_FOUND else "Not possible"
-        return self._page(request, "error.html", None, status=status, title=title, words=words)
+        return self._page(request, "error.html", None, status=status, title=title, message=message)
 
-    def cannot_be_read(self, request: Request, error: Exception) -> Response:
+    def database_error(self, request: Request, error: Exception) -> Response:
         mask_error(error)
-        log.error("a page could not be made: %s", error)
-        words = "The published figures cannot be read at the moment. Whoever runs Sendmart finds the cause in the log."
-        return self._page(request, "error.html", None, status=500, title="Cannot be read", words=words)
+        log.error("a page could not be rendered: %s", error)
+        message = "The published figures cannot be read at the moment. The server's log has the cause."
+        return self._page(request, "error.html", None, status=500, title="Cannot be read", message=message)
 
-    def went_wrong(self, request: Request, error: Exception) -> Response:
-        words = "Something went wrong here. Whoever runs Sendmart finds the cause in the log."
-        return self._page(request, "error.html", None, status=500, title="Something went wrong", words=words)
+    def unexpected_error(self, request: Request, error: Exception) -> Response:
+        message = "Something went wrong. The server's log has the cause."
+        return self._page(request, "error.html", None, status=500, title="Something went wrong", message=message)
 
-    # --- what pages share
+    # --- helpers
 
     def _page(
-        self, request: Request, template: str, published: Published | None, status: int = 200, **shown: Any
+        self, request: Request, template: str, published: Published | None, status: int = 200, **values: Any
     ) -> Response:
         head = {
             "published": published,
-            "currency": published.choices["reporting_currency"] if published else self.settings.reporting_currency,
+            "currency": published.settings["reporting_currency"] if published else self.settings.reporting_currency,
             "refresh": freshness.last_refresh(self.paths),
         }
-        return self.templates.TemplateResponse(request, template, {**head, **shown}, status_code=status)
+        return self.templates.TemplateResponse(request, template, {**head, **values}, status_code=status)
 
-    def _asked(self, request: Request) -> campaign_table.TableQuery:
-        chosen = request.query_params.getlist("columns") or request.cookies.get(COLUMNS_REMEMBERED, "").split(".")
-        return campaign_table.TableQuery.of(request.query_params, chosen)
+    def _table_query(self, request: Request) -> campaign_table.TableQuery:
+        columns = request.query_params.getlist("columns") or request.cookies.get(COLUMNS_COOKIE, "").split(".")
+        return campaign_table.TableQuery.of(request.query_params, columns)
 
     def _shows_numbers(self, published: Published) -> bool:
-        """Whether numbers are shown in whole, and so may be found by a part of one."""
+        """Whether mobile numbers are shown unmasked, so that a part of a number may find a contact."""
         return self.settings.reports_show_phone_numbers and not published.is_masked
 
-    def _number(self, number: str) -> str:
+    def _phone_number(self, number: str) -> str:
         return number if self.settings.reports_show_phone_numbers or "…" in number else masked_number(number)
 
     def _contact_columns(self, published: Published) -> list[Any]:
@@ -324,13 +326,13 @@ class Reports:
         return [by_name[name] for name in campaign.contact_columns(published)]
 
     def _csv(self, name: str, selection: Any) -> Response:
-        blocks = csv_of(
-            self.door.open(),
+        blocks = write_csv(
+            self.database.open(),
             selection,
             self.settings.export_csv_mode,
             masks=not self.settings.reports_show_phone_numbers,
         )
-        # The first block is waited for: what goes wrong at once ends in plain words, not in a file.
+        # Waits for the first block, so that an early error gives an error page, not a broken file.
         return _file_response(chain([next(blocks, b"")], blocks), f"{name}.csv")
 
 
@@ -354,5 +356,5 @@ async def _form(request: Request) -> dict[str, str]:
 
 
 def create_app(settings: Settings, paths: DataPaths, request_export: export_requests.RequestExport) -> ASGIApp:
-    """The application over a data folder; `request_export` writes an export that was asked for."""
-    return Reports(settings, paths, request_export).app()
+    """The application for a data folder. `request_export` writes an export that a person requested."""
+    return ReportPages(settings, paths, request_export).app()

@@ -1,8 +1,8 @@
-"""A campaign's report: its tiles, its message, where its contacts stand, whom it skipped, what was ordered over time.
+"""The report of a campaign: its tiles, its contacts by delivery status, skipped contacts, clicks and orders over time.
 
-Contacts are paged, counted and searched by the database; no page holds more than one page of them.
+The database pages, counts and searches the contacts: a page holds at most `PAGE_SIZE` of them.
 
-Not here: how it looks (`reports/templates`), how numbers are masked in a page (`reports.formatting`).
+Not here: the HTML (`reports/templates`), masking numbers in a page (`reports.app`), the message (`reports.message_preview`).
 """
 
 from collections.abc import Mapping
@@ -68,8 +68,8 @@ TILES = (
 
 
 @dataclass(frozen=True)
-class TableQuery:
-    """What a person asked of a campaign's report. What makes no sense in a link is passed over."""
+class CampaignQuery:
+    """The tab, search, filter and pages that a link to a campaign asks for. Invalid values in a link are ignored."""
 
     campaign_id: str
     tab: DeliveryStatus = DeliveryStatus.DELIVERED
@@ -79,41 +79,41 @@ class TableQuery:
     skipped_page: int = 1
 
     @classmethod
-    def of(cls, campaign_id: str, query: Mapping[str, str]) -> "TableQuery":
-        tab, reason = query.get("tab", ""), query.get("reason", "")
+    def of(cls, campaign_id: str, parameters: Mapping[str, str]) -> "CampaignQuery":
+        tab, reason = parameters.get("tab", ""), parameters.get("reason", "")
         return cls(
             campaign_id,
             tab=DeliveryStatus(tab) if tab in list(DeliveryStatus) else cls.tab,
-            search=query.get("search", "").strip(),
-            page=whole_number(query.get("page", ""), 1),
+            search=parameters.get("search", "").strip(),
+            page=whole_number(parameters.get("page", ""), 1),
             skip_reason=reason if reason in list(SkipReason) else "",
-            skipped_page=whole_number(query.get("skipped", ""), 1),
+            skipped_page=whole_number(parameters.get("skipped", ""), 1),
         )
 
     @property
-    def chosen_tab(self) -> Tab:
+    def selected_tab(self) -> Tab:
         return next(tab for tab in TABS if tab.status == self.tab)
 
     def link(self, path: str | None = None, **changes: Any) -> str:
-        """The link that asks for this, with changes; `path` is that of the page where none is given."""
-        asked = replace(self, **changes)
-        query = {
-            "tab": asked.tab if asked.tab != TableQuery.tab else "",
-            "search": asked.search,
-            "page": str(asked.page) if asked.page > 1 else "",
-            "reason": asked.skip_reason,
-            "skipped": str(asked.skipped_page) if asked.skipped_page > 1 else "",
+        """The link for this query with changes. Without a `path`, it leads to the campaign's page."""
+        query = replace(self, **changes)
+        parameters = {
+            "tab": query.tab if query.tab != CampaignQuery.tab else "",
+            "search": query.search,
+            "page": str(query.page) if query.page > 1 else "",
+            "reason": query.skip_reason,
+            "skipped": str(query.skipped_page) if query.skipped_page > 1 else "",
         }
         if path is None:
-            path = campaign_path(asked.campaign_id)
+            path = campaign_path(query.campaign_id)
         else:
-            query = {"campaign": asked.campaign_id, **query}
-        words = urlencode({name: value for name, value in query.items() if value})
-        return path + ("&" if "?" in path else "?") * bool(words) + words
+            parameters = {"campaign": query.campaign_id, **parameters}
+        encoded = urlencode({name: value for name, value in parameters.items() if value})
+        return path + ("&" if "?" in path else "?") * bool(encoded) + encoded
 
 
 def campaign_path(campaign_id: str) -> str:
-    """The path of a campaign's page. Browsers take a segment of dots for another folder, however it is quoted."""
+    """The path of a campaign's page. An id of dots is in the query string: browsers resolve a path of dots."""
     if set(campaign_id) <= {"."}:
         return f"/campaigns/?{urlencode({'id': campaign_id})}"
     return f"/campaigns/{quote(campaign_id, safe='')}"
@@ -121,9 +121,9 @@ def campaign_path(campaign_id: str) -> str:
 
 @dataclass(frozen=True)
 class Page:
-    """A page of contacts, out of how many."""
+    """A page of rows: its number, the number of pages, and the `count` of all rows."""
 
-    contacts: list[Row]
+    rows: list[Row]
     count: int
     number: int
     pages: int
@@ -134,13 +134,14 @@ class Page:
 
     @property
     def last(self) -> int:
-        return self.first + len(self.contacts) - 1
+        return self.first + len(self.rows) - 1
 
 
 @dataclass(frozen=True)
 class Campaign:
-    """What the marts know of a campaign: `overview` and `metrics` are None before it was sent, `details` where the
-    campaigns log does not know it.
+    """A campaign's rows of the marts.
+
+    `overview` and `metrics` are None before it is sent, `details` is None if the campaigns log does not know it.
     """
 
     campaign_id: str
@@ -153,11 +154,11 @@ class Campaign:
         return (self.details or self.overview or {}).get("campaign_name")
 
 
-def find(published: Published, campaign_id: str) -> Campaign | None:
-    """The campaign of this id, sent or not; None where no mart knows it."""
-    of_it = {"campaign_id": campaign_id}
+def find_campaign(published: Published, campaign_id: str) -> Campaign | None:
+    """The campaign with this id, sent or not; None if no mart has it."""
+    parameters = {"campaign_id": campaign_id}
     overview, metrics, details = (
-        published.row(f"select * from {MARTS}.{mart} where campaign_id = $campaign_id", of_it)
+        published.row(f"select * from {MARTS}.{mart} where campaign_id = $campaign_id", parameters)
         for mart in ("campaign_overview", "campaign_metrics", "campaigns")
     )
     return Campaign(campaign_id, overview, metrics, details) if overview or details else None
@@ -166,47 +167,47 @@ def find(published: Published, campaign_id: str) -> Campaign | None:
 # --- contacts
 
 
-def contacts_condition(asked: TableQuery, *, whole_numbers: bool) -> tuple[str, dict[str, Any]]:
-    """The contacts of the tab that the search leaves, as an SQL condition and its parameters."""
-    parameters = {"campaign_id": asked.campaign_id, "status": str(asked.tab)}
-    found, more = _search(asked.search, whole_numbers=whole_numbers)
-    return f"where campaign_id = $campaign_id and delivery_status = $status{found}", parameters | more
+def contacts_condition(query: CampaignQuery, *, shows_numbers: bool) -> tuple[str, dict[str, Any]]:
+    """The contacts of a tab that match the search, as an SQL condition and its parameters."""
+    parameters = {"campaign_id": query.campaign_id, "status": str(query.tab)}
+    search, search_parameters = _search(query.search, shows_numbers=shows_numbers)
+    return f"where campaign_id = $campaign_id and delivery_status = $status{search}", parameters | search_parameters
 
 
-def skipped_condition(asked: TableQuery) -> tuple[str, dict[str, Any]]:
-    """The skipped messages of the reason chosen, or of all."""
-    parameters = {"campaign_id": asked.campaign_id}
-    if not asked.skip_reason:
+def skipped_condition(query: CampaignQuery) -> tuple[str, dict[str, Any]]:
+    """The skipped messages of the selected reason, or of all, as an SQL condition and its parameters."""
+    parameters = {"campaign_id": query.campaign_id}
+    if not query.skip_reason:
         return "where campaign_id = $campaign_id", parameters
-    return "where campaign_id = $campaign_id and skip_reason = $reason", parameters | {"reason": asked.skip_reason}
+    return "where campaign_id = $campaign_id and skip_reason = $reason", parameters | {"reason": query.skip_reason}
 
 
-def _search(words: str, *, whole_numbers: bool) -> tuple[str, dict[str, Any]]:
-    """A part of a contact's id finds it; so does a number, in whole.
+def _search(text: str, *, shows_numbers: bool) -> tuple[str, dict[str, Any]]:
+    """A contact is found by a part of its id or by its whole number.
 
-    Where numbers are masked, a part of one must not find it: asked often enough, it would tell the rest.
+    A part of a number finds a contact only where numbers are shown: otherwise, repeated searches would reveal the number.
     """
-    if not words:
+    if not text:
         return "", {}
-    digits = "".join(character for character in words if character.isdecimal())
+    digits = "".join(character for character in text if character.isdecimal())
     number = f"+{digits.removeprefix('00')}" if digits else ""
-    by_number = f"contains({NUMBER}, $digits)" if whole_numbers and len(digits) >= 3 else f"{NUMBER} = $number"
-    used = {"digits": digits} if "$digits" in by_number else {"number": number}
-    return f" and (contains(lower(contact_id), lower($search)) or {by_number})", {"search": words, **used}
+    by_number = f"contains({NUMBER}, $digits)" if shows_numbers and len(digits) >= 3 else f"{NUMBER} = $number"
+    parameter = {"digits": digits} if "$digits" in by_number else {"number": number}
+    return f" and (contains(lower(contact_id), lower($search)) or {by_number})", {"search": text, **parameter}
 
 
-def contacts(published: Published, asked: TableQuery, count: int, *, whole_numbers: bool) -> Page:
-    """A page of the contacts of a tab, in order of their ids. `count` is how many the tab holds, by the overview."""
-    where, parameters = contacts_condition(asked, whole_numbers=whole_numbers)
+def contacts(published: Published, query: CampaignQuery, count: int, *, shows_numbers: bool) -> Page:
+    """A page of the contacts of a tab, ordered by id. `count` is the number of contacts on the tab, without a search."""
+    where, parameters = contacts_condition(query, shows_numbers=shows_numbers)
     return _page(
-        published, "delivery_status", "contact_id", where, parameters, asked.page, None if asked.search else count
+        published, "delivery_status", "contact_id", where, parameters, query.page, None if query.search else count
     )
 
 
-def skipped(published: Published, asked: TableQuery) -> Page:
-    """A page of the skipped messages, in order of contacts."""
-    where, parameters = skipped_condition(asked)
-    return _page(published, "skip_reasons", "contact_id, message_id", where, parameters, asked.skipped_page, None)
+def skipped(published: Published, query: CampaignQuery) -> Page:
+    """A page of the skipped messages, ordered by contact."""
+    where, parameters = skipped_condition(query)
+    return _page(published, "skip_reasons", "contact_id, message_id", where, parameters, query.skipped_page, None)
 
 
 def _page(
@@ -224,21 +225,21 @@ def _page(
     number = min(number, pages)
     before = (number - 1) * PAGE_SIZE
     shown = min(PAGE_SIZE, count - before)
-    # The nearer end is where it is counted from: the last page is as near as the first.
+    # Sorted from the nearer end, so that the last page costs as much as the first.
     from_the_end = before > count / 2
     skip = count - before - shown if from_the_end else before
     ordered = ", ".join(f"{name} {'desc' if from_the_end else 'asc'}" for name in key.split(", "))
     page = f"from {MARTS}.{mart} {where} order by {ordered} limit $shown offset $skip"
-    # Sorted are keys alone, where that can be; the other columns are read of the rows that are shown.
+    # If possible, only the keys are sorted; the other columns are read for the rows of the page alone.
     rows = (
         f"from {MARTS}.{mart} where rowid in (select rowid {page})" if published.holds_rows(mart) else f"from ({page})"
     )
-    found = published.rows(f"select * {rows} order by {key}", {**parameters, "shown": shown, "skip": skip})
-    return Page(found, count, number, pages)
+    page_rows = published.rows(f"select * {rows} order by {key}", {**parameters, "shown": shown, "skip": skip})
+    return Page(page_rows, count, number, pages)
 
 
 def skip_reasons(published: Published, campaign_id: str) -> list[Row]:
-    """How many contacts were skipped for which reason."""
+    """By skip reason, its description and the numbers of messages and contacts; the most frequent first."""
     return published.rows(
         "select skip_reason, any_value(skip_reason_details) as details, count(*) as messages,"
         f" count(distinct contact_id) as contacts from {MARTS}.skip_reasons where campaign_id = $campaign_id"
@@ -252,7 +253,7 @@ def skip_reasons(published: Published, campaign_id: str) -> list[Row]:
 
 @dataclass(frozen=True)
 class Series:
-    """What was counted in each hour, day or month."""
+    """One line of a chart: a count for each hour, day or month."""
 
     label: str
     kind: str
@@ -261,7 +262,7 @@ class Series:
 
 @dataclass(frozen=True)
 class OverTime:
-    """Clicks and orders over the same hours, days or months, those included in which there was nothing."""
+    """Clicks and orders by hour, day or month, without gaps: `moments` are the starts of the hours, days or months."""
 
     by: str
     moments: list[datetime]
@@ -270,20 +271,20 @@ class OverTime:
 
     @property
     def charts(self) -> list[tuple[str, list[Series]]]:
-        """What is drawn, under which heading: what never happened is not."""
-        drawn = (("Clicks", self.clicks), ("Orders", self.orders))
-        return [(heading, series) for heading, series in drawn if any(any(one.counts) for one in series)]
+        """The charts with their headings; a chart without any count is left out."""
+        charts = (("Clicks", self.clicks), ("Orders", self.orders))
+        return [(heading, series) for heading, series in charts if any(any(line.counts) for line in series)]
 
 
 _STEPS = (("hour", timedelta(hours=72)), ("day", timedelta(days=92)))
-"""Up to which length of time; what takes longer is shown by the month."""
+"""The step of a chart up to a length of time; longer times are shown by month."""
 
 _HOURLY_CLICKS = (("marts", "campaign_clicks_hourly"), ("timelines", "campaign_clicks_by_hour"))
 """The schema and the table of hourly clicks: today's, and that of release 0.2, whose builds may be rolled back to."""
 
 
 def over_time(published: Published, campaign_id: str, zone: str) -> OverTime | None:
-    """Clicks and orders from the first of them to the last; None without any. A day begins at midnight in `zone`."""
+    """Clicks and orders from the first to the last; None if there are none. Days begin at midnight in `zone`."""
     events = (
         "select 'direct' as kind, ordered_at as moment, 1 as number from {orders} where attribution = 'direct'"
         " and campaign_id = $campaign_id union all select 'assisted', ordered_at, 1 from {orders}"
@@ -297,7 +298,9 @@ def over_time(published: Published, campaign_id: str, zone: str) -> OverTime | N
         )
     local = f"select kind, timezone($zone, timezone('UTC', moment)) as moment, number from ({events})"
     parameters = {"campaign_id": campaign_id, "zone": zone}
-    first, last = published.connection.execute(f"select min(moment), max(moment) from ({local})", parameters).fetchone()
+    ((first, last),) = published.connection.execute(
+        f"select min(moment), max(moment) from ({local})", parameters
+    ).fetchall()
     if first is None:
         return None
     by = next((by for by, longest in _STEPS if last - first < longest), "month")
@@ -341,5 +344,5 @@ CONTACT_HEADINGS = {
 
 
 def contact_columns(published: Published) -> list[str]:
-    """The columns of a contact on a tab, in the order in which they are shown."""
+    """The columns of a contact on a tab, in order."""
     return [name for name in CONTACT_HEADINGS if name != NUMBER_HASH or published.is_masked]

@@ -1,8 +1,8 @@
-"""The campaign table: which campaigns are shown, in which order, with which columns, and what they come to.
+"""The campaign table: its filters, order, columns, pages, totals and chart.
 
-What a person asked for is in the link, and only there: the same link gives the same table, on the page and as CSV.
+All of them are in the link: the same link gives the same table, on the page and as CSV.
 
-Not here: how a page looks (`reports/templates`), how a CSV is written (`reports.csv_download`).
+Not here: the HTML (`reports/templates`), writing CSV (`reports.csv_download`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,9 +20,9 @@ from warehouse.export import CAMPAIGN_REPORT_COLUMNS
 COLUMNS: dict[str, MartColumn] = {
     name: column for name in CAMPAIGN_REPORT_COLUMNS for column in columns("campaign_metrics") if column.name == name
 }
-"""In the order of the report; each has its label."""
+"""The columns with their labels, in the order of the report."""
 
-SHOWN_AT_FIRST = tuple(name for name in COLUMNS if name != "campaign_id")
+DEFAULT_COLUMNS = tuple(name for name in COLUMNS if name != "campaign_id")
 
 PAGE_SIZE = 50
 
@@ -30,20 +30,20 @@ SUMS = (
     "direct_orders", "assisted_orders", "revenue", "total_segments", "total_clicks", "total_delivered", "total_sent",
     "unique_clickers", "unsubscribes",
 )  # fmt: skip
-"""Columns that add up. Assisted revenue does not: an order counts in full for each campaign that assisted it."""
+"""Columns with a total. Assisted revenue has none: an order counts in full for each campaign that assisted it."""
 
 CHARTED = (
     "revenue", "total_sent", "total_delivered", "total_clicks", "direct_orders", "click_to_delivered_rate",
     "conversion_rate", "unsubscribes",
 )  # fmt: skip
-"""Figures by which campaigns are compared in a chart."""
+"""Columns that the chart can compare campaigns by."""
 
 CAMPAIGNS_CHARTED = 12
 
 
 @dataclass(frozen=True)
 class TableQuery:
-    """What a person asked of the table. What makes no sense in a link is passed over."""
+    """What a link to the table asks for. Invalid values in a link are ignored."""
 
     search: str = ""
     campaign_type: str = ""
@@ -51,24 +51,24 @@ class TableQuery:
     sent_to: date | None = None
     sort: str = "last_sent_at"
     descending: bool = True
-    columns: tuple[str, ...] = SHOWN_AT_FIRST
+    columns: tuple[str, ...] = DEFAULT_COLUMNS
     page: int = 1
     chart: str = CHARTED[0]
 
     @classmethod
-    def of(cls, query: Mapping[str, str], chosen: Sequence[str]) -> "TableQuery":
-        """What a link says; `chosen` are the columns, of the link or remembered."""
-        sort = query.get("sort", "")
+    def of(cls, parameters: Mapping[str, str], columns: Sequence[str]) -> "TableQuery":
+        """The query of a link; `columns` are those of the link or of the cookie."""
+        sort = parameters.get("sort", "")
         return cls(
-            search=query.get("search", "").strip(),
-            campaign_type=query.get("type", "") if query.get("type") in list(CampaignType) else "",
-            sent_from=_day(query.get("from", "")),
-            sent_to=_day(query.get("to", "")),
+            search=parameters.get("search", "").strip(),
+            campaign_type=parameters.get("type", "") if parameters.get("type") in list(CampaignType) else "",
+            sent_from=_day(parameters.get("from", "")),
+            sent_to=_day(parameters.get("to", "")),
             sort=sort if sort in COLUMNS else cls.sort,
-            descending=query.get("order", "desc") != "asc",
-            columns=tuple(name for name in COLUMNS if name in chosen) or SHOWN_AT_FIRST,
-            page=whole_number(query.get("page", ""), 1),
-            chart=query.get("chart", "") if query.get("chart") in CHARTED else cls.chart,
+            descending=parameters.get("order", "desc") != "asc",
+            columns=tuple(name for name in COLUMNS if name in columns) or DEFAULT_COLUMNS,
+            page=whole_number(parameters.get("page", ""), 1),
+            chart=parameters.get("chart", "") if parameters.get("chart") in CHARTED else cls.chart,
         )
 
     @property
@@ -76,32 +76,32 @@ class TableQuery:
         return bool(self.search or self.campaign_type or self.sent_from or self.sent_to)
 
     def link(self, path: str = "/", **changes: Any) -> str:
-        """The link that asks for this, with changes."""
-        asked = replace(self, **changes)
-        query: list[tuple[str, str]] = [
-            ("search", asked.search),
-            ("type", asked.campaign_type),
-            ("from", asked.sent_from.isoformat() if asked.sent_from else ""),
-            ("to", asked.sent_to.isoformat() if asked.sent_to else ""),
-            ("sort", asked.sort if asked.sort != TableQuery.sort else ""),
-            ("order", "" if asked.descending else "asc"),
-            ("page", str(asked.page) if asked.page > 1 else ""),
-            ("chart", asked.chart if asked.chart != TableQuery.chart else ""),
+        """The link for this query with changes."""
+        query = replace(self, **changes)
+        parameters: list[tuple[str, str]] = [
+            ("search", query.search),
+            ("type", query.campaign_type),
+            ("from", query.sent_from.isoformat() if query.sent_from else ""),
+            ("to", query.sent_to.isoformat() if query.sent_to else ""),
+            ("sort", query.sort if query.sort != TableQuery.sort else ""),
+            ("order", "" if query.descending else "asc"),
+            ("page", str(query.page) if query.page > 1 else ""),
+            ("chart", query.chart if query.chart != TableQuery.chart else ""),
         ]
-        if asked.columns != SHOWN_AT_FIRST:
-            query += [("columns", name) for name in asked.columns]
-        words = urlencode([(name, value) for name, value in query if value])
-        return f"{path}?{words}" if words else path
+        if query.columns != DEFAULT_COLUMNS:
+            parameters += [("columns", name) for name in query.columns]
+        encoded = urlencode([(name, value) for name, value in parameters if value])
+        return f"{path}?{encoded}" if encoded else path
 
     def sorted_by(self, column: str) -> str:
-        """The link that sorts by a column: by the same again, the other way round."""
+        """The link that sorts by a column; for the current sort column, in the other direction."""
         descending = not self.descending if column == self.sort else COLUMNS[column].sql_type != "varchar"
         return self.link(sort=column, descending=descending, page=1)
 
 
 @dataclass(frozen=True)
 class Table:
-    """What is shown: a page of campaigns, how many there are in all, and what all of them come to."""
+    """A page of campaigns, the `count` and `totals` of all that match the filters, and the campaigns of the chart."""
 
     campaigns: list[Row]
     count: int
@@ -119,57 +119,61 @@ class Table:
         return self.first + len(self.campaigns) - 1
 
 
-def table(published: Published, asked: TableQuery, zone: ZoneInfo) -> Table:
-    """A page of the table, and the totals of all that the filters leave."""
-    where, parameters = condition(asked, zone)
+def table(published: Published, query: TableQuery, zone: ZoneInfo) -> Table:
+    """A page of the table, with the totals of all campaigns that match the filters. Days begin at midnight in `zone`."""
+    where, parameters = condition(query, zone)
     sums = ", ".join(f"coalesce(sum({name}), 0) as {name}" for name in SUMS)
-    totals = published.row(f"select count(*) as campaigns, {sums} from {MARTS}.campaign_metrics {where}", parameters)
-    totals |= _rates(totals, published.choices["conversion_rate_denominator"])
+    (totals,) = published.rows(
+        f"select count(*) as campaigns, {sums} from {MARTS}.campaign_metrics {where}", parameters
+    )
+    totals |= _rates(totals, published.settings["conversion_rate_denominator"])
     count = totals["campaigns"]
     pages = max(1, -(-count // PAGE_SIZE))
-    page = min(asked.page, pages)
+    page = min(query.page, pages)
     campaigns = published.rows(
-        f"select * from {MARTS}.campaign_metrics {where} order by {order(asked)} limit {PAGE_SIZE} offset $offset",
+        f"select * from {MARTS}.campaign_metrics {where} order by {order(query)} limit {PAGE_SIZE} offset $offset",
         {**parameters, "offset": (page - 1) * PAGE_SIZE},
     )
     charted = published.rows(
-        f"select campaign_id, campaign_name, {asked.chart} as value from {MARTS}.campaign_metrics {where}"
+        f"select campaign_id, campaign_name, {query.chart} as value from {MARTS}.campaign_metrics {where}"
         f" order by value desc nulls last, campaign_id limit {CAMPAIGNS_CHARTED}",
         parameters,
     )
     return Table(campaigns, count, totals, page, pages, charted)
 
 
-def condition(asked: TableQuery, zone: ZoneInfo) -> tuple[str, dict[str, Any]]:
+def condition(query: TableQuery, zone: ZoneInfo) -> tuple[str, dict[str, Any]]:
     """The filters as an SQL condition and its parameters."""
-    parts, parameters = [], {}
-    if asked.search:
-        words = ("campaign_name", "campaign_id", "last_modified_by")
-        parts.append("(" + " or ".join(f"contains(lower({word}), lower($search))" for word in words) + ")")
-        parameters["search"] = asked.search
-    if asked.campaign_type:
+    parts: list[str] = []
+    parameters: dict[str, Any] = {}
+    if query.search:
+        searched = ("campaign_name", "campaign_id", "last_modified_by")
+        parts.append("(" + " or ".join(f"contains(lower({column}), lower($search))" for column in searched) + ")")
+        parameters["search"] = query.search
+    if query.campaign_type:
         parts.append("campaign_type = $type")
-        parameters["type"] = asked.campaign_type
-    if asked.sent_from:
+        parameters["type"] = query.campaign_type
+    if query.sent_from:
         parts.append("last_sent_at >= $from")
-        parameters["from"] = _start_of(asked.sent_from, zone)
-    if asked.sent_to:
+        parameters["from"] = _start_of(query.sent_from, zone)
+    if query.sent_to:
         parts.append("last_sent_at < $to")
-        parameters["to"] = _start_of(asked.sent_to + timedelta(days=1), zone)
+        parameters["to"] = _start_of(query.sent_to + timedelta(days=1), zone)
     return (f"where {' and '.join(parts)}" if parts else ""), parameters
 
 
-def order(asked: TableQuery) -> str:
-    """What to sort by; what is not known comes last either way."""
-    return f"{asked.sort} {'desc' if asked.descending else 'asc'} nulls last, campaign_id"
+def order(query: TableQuery) -> str:
+    """The `order by` expressions. Nulls come last in both directions."""
+    return f"{query.sort} {'desc' if query.descending else 'asc'} nulls last, campaign_id"
 
 
 def whole_number(text: str, least: int) -> int:
+    """The number in a link, at least `least`; `least` for any other text."""
     return max(least, int(text)) if text.isascii() and text.isdigit() and len(text) <= 9 else least
 
 
 def _rates(totals: Row, denominator: str) -> Row:
-    """Rates of the sums; the mean of rates would weigh a campaign to ten like one to a million."""
+    """Rates of the sums. A mean of the rates would give a campaign to ten contacts the weight of one to a million."""
     return {
         "click_to_delivered_rate": _ratio(totals["unique_clickers"], totals["total_delivered"]),
         "conversion_rate": _ratio(totals["direct_orders"], totals[denominator]),
@@ -189,5 +193,5 @@ def _day(text: str) -> date | None:
 
 
 def _start_of(day: date, zone: ZoneInfo) -> datetime:
-    """When a day of the reports begins, in UTC."""
+    """Midnight of a day in `zone`, in UTC."""
     return datetime.combine(day, time(), zone).astimezone(UTC).replace(tzinfo=None)

@@ -1,9 +1,9 @@
-"""The geometry of charts: rectangles and ticks, in units that the templates write as SVG.
+"""The geometry of charts: rectangles and ticks, in the units of the SVG in the templates.
 
-Charts are drawn by a template and coloured by the style sheet, so that they follow light and dark, print as they are and
-need no script. Beside each stands the table that it was drawn from.
+Templates draw the charts and the style sheet colours them: they follow light and dark mode, can be printed and need no
+script. Every chart has a table with its values.
 
-Not here: colours and words (`reports/static`, `reports/templates`).
+Not here: colours and texts (`reports/static`, `reports/templates`).
 """
 
 import math
@@ -11,13 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 WIDTH, HEIGHT = 640, 150
-"""Of the area of a chart over time; axis labels stand around it."""
+"""The drawing area of a chart over time; axis labels are outside it."""
 
 MOST_LABELS = 6
 
 
 @dataclass(frozen=True)
 class Bar:
+    """A rectangle; `x` and `y` are its top left corner."""
+
     x: float
     y: float
     width: float
@@ -25,7 +27,7 @@ class Bar:
 
 
 def shares(values: Sequence[float | int | None], width: float = 100) -> list[Bar]:
-    """Parts of a whole, side by side over the width; nothing where the whole is nothing."""
+    """Parts of a whole, side by side over the width; without any width if the whole is 0."""
     whole = float(sum(value or 0 for value in values))
     bars, x = [], 0.0
     for value in values:
@@ -36,13 +38,13 @@ def shares(values: Sequence[float | int | None], width: float = 100) -> list[Bar
 
 
 def lengths(values: Sequence[float | int | None], width: float = 100) -> list[float]:
-    """Bars in proportion, the longest over the width."""
+    """The lengths of bars in proportion; the longest has the full width."""
     longest = max((float(value or 0) for value in values), default=0.0)
     return [round(width * float(value or 0) / longest, 3) if longest > 0 else 0.0 for value in values]
 
 
 def ticks(highest: float, about: int = 4) -> list[int]:
-    """Whole numbers from 0 to at least the highest, at steps of 1, 2 or 5 times a power of ten."""
+    """About as many whole numbers as given, from 0 to at least `highest`, in steps of 1, 2 or 5 times a power of ten."""
     least = max(highest, 1) / about
     power = 10 ** math.floor(math.log10(least)) if least >= 1 else 1
     step = next(step * power for step in (1, 2, 5, 10) if step * power >= least)
@@ -51,16 +53,16 @@ def ticks(highest: float, about: int = 4) -> list[int]:
 
 @dataclass(frozen=True)
 class Stacked:
-    """Columns over time, one series on the other: `series[0]` is at the bottom."""
+    """Stacked columns over time; `series[0]` is at the bottom. `ticks` are heights and their values."""
 
     series: list[list[Bar]]
     ticks: list[tuple[float, int]]
     labelled: list[tuple[float, int]]
-    """The middle of a column, and its number: those with room for a label."""
+    """The columns with a label: the middle of the column, and its index."""
 
 
 def stacked(series: Sequence[Sequence[int]]) -> Stacked:
-    """Columns of several series, each as wide as the others."""
+    """Stacked columns of equal width. The series have the same length, which is at least 1."""
     number = len(series[0])
     marks = ticks(max(sum(values) for values in zip(*series, strict=True)))
     slot, top = WIDTH / number, marks[-1]
@@ -69,13 +71,13 @@ def stacked(series: Sequence[Sequence[int]]) -> Stacked:
     drawn = []
     for values in series:
         bars = []
-        for place, value in enumerate(values):
+        for index, value in enumerate(values):
             height = HEIGHT * value / top
-            below[place] += height
+            below[index] += height
             bars.append(
                 Bar(
-                    round(place * slot + gap / 2, 2),
-                    round(HEIGHT - below[place], 2),
+                    round(index * slot + gap / 2, 2),
+                    round(HEIGHT - below[index], 2),
                     round(slot - gap, 2),
                     round(height, 2),
                 )
@@ -85,5 +87,5 @@ def stacked(series: Sequence[Sequence[int]]) -> Stacked:
     return Stacked(
         drawn,
         [(round(HEIGHT - HEIGHT * mark / top, 2), mark) for mark in marks],
-        [(round((place + 0.5) * slot, 2), place) for place in range(0, number, every)],
+        [(round((index + 0.5) * slot, 2), index) for index in range(0, number, every)],
     )

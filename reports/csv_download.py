@@ -1,10 +1,11 @@
-"""What is shown, as CSV: written by the database straight into the answer, however many rows there are.
+"""CSV downloads: DuckDB writes the rows of a page straight into the response, whatever their number.
 
-Cells are those of the exports: no text can be taken for a formula where that is set. A CSV export that exists already is
-sent with its phone numbers masked, where pages mask them. A spreadsheet is sent as it is: one that is requested on the pages
-is written with masked numbers.
+Cells are written as in exports, with text protected from being read as a formula where that is set. An existing CSV export is
+sent with masked phone numbers where pages mask them. A spreadsheet is sent unchanged: one that is requested on the pages is
+written with masked numbers.
 
-Not here: which rows (the pages say), exports that are kept (`warehouse.export.exports`).
+Not here: the queries of the pages (`reports.campaign`, `reports.campaign_table`), writing exports
+(`warehouse.export`).
 """
 
 import os
@@ -29,7 +30,7 @@ _NUMBER_CELL = re.compile(rb"""((?:^|,)"?'?)(\+[1-9][0-9]{6,14})(?="?(?:,|\r?\n|
 
 @dataclass(frozen=True)
 class Selection:
-    """Rows of a mart as a CSV has them: columns under their headers, a condition, an order."""
+    """The rows of a CSV: a mart, its columns with their headers, an SQL condition with parameters, and an order."""
 
     mart: str
     columns: Sequence[tuple[MartColumn, str]]
@@ -38,15 +39,21 @@ class Selection:
     parameters: dict[str, Any]
 
 
-def csv_of(
-    opened: AbstractContextManager[Published], selection: Callable[[Published], Selection], mode: str, *, masks: bool
+def write_csv(
+    database: AbstractContextManager[Published], selection: Callable[[Published], Selection], mode: str, *, masks: bool
 ) -> Iterator[bytes]:
-    """The CSV, block by block. The build stays open until the last; a reader who leaves ends the query.
+    """The CSV in blocks of bytes. The build stays open until the last block; closing the iterator cancels the query.
+
+    Args:
+        database: opens the published build.
+        selection: the rows to write.
+        mode: `spreadsheet` protects text from being read as a formula, `plain` writes it as it is.
+        masks: whether mobile numbers are masked.
 
     Raises:
-        duckdb.Error: in the middle of an answer as well, which is then broken off, and not taken for whole.
+        duckdb.Error: the query failed, possibly after some blocks: the response must then end without its end mark.
     """
-    with opened as published:
+    with database as published:
         statement, parameters = _statement(selection(published), mode, masks=masks and not published.is_masked)
         yield from _written(published.connection, statement, parameters)
 
@@ -58,7 +65,7 @@ def _statement(selection: Selection, mode: str, *, masks: bool) -> tuple[str, di
     )
     texts = ", ".join(f'"{header}"' for column, header in selection.columns if column.sql_type == "varchar")
     quoting = f", force_quote ({texts})" if mode == "spreadsheet" and texts else ""
-    # The names of the order are those of the mart, not of the cells.
+    # The order is by columns of the mart, not by the written cells.
     rows = f"select * from {MARTS}.{selection.mart} {selection.where}"
     order = ", ".join(f"mart.{key}" for key in selection.order.split(", "))
     return (
@@ -70,7 +77,7 @@ def _statement(selection: Selection, mode: str, *, masks: bool) -> tuple[str, di
 
 
 def _written(connection: duckdb.DuckDBPyConnection, statement: str, parameters: dict[str, Any]) -> Iterator[bytes]:
-    """What DuckDB writes into a pipe, while it writes."""
+    """What DuckDB writes into a pipe, block by block, while it writes."""
     reading, writing = os.pipe()
     failed: list[BaseException] = []
 
@@ -89,15 +96,15 @@ def _written(connection: duckdb.DuckDBPyConnection, statement: str, parameters: 
             yield block
     finally:
         os.close(reading)
-        connection.interrupt()  # whoever left early waits for no query
+        connection.interrupt()  # ends the query if the reader left early
         thread.join()
     if failed:
         raise failed[0]
 
 
-def file_of(local_copy: AbstractContextManager[Path], *, masks: bool) -> Iterator[bytes]:
-    """An export, block by block. With `masks`, phone numbers in a CSV are masked: cells that hold a number, and numbers in
-    free text. The caller refuses a spreadsheet with whole numbers.
+def read_file(local_copy: AbstractContextManager[Path], *, masks: bool) -> Iterator[bytes]:
+    """An export in blocks of bytes. With `masks`, phone numbers in a CSV are masked: cells that are a number, and numbers
+    in free text. The caller refuses a spreadsheet with whole numbers.
     """
     with local_copy as path:
         yield from _bytes_of(path, masks=masks and path.suffix != f".{FileFormat.XLSX}")
@@ -113,11 +120,11 @@ def _bytes_of(path: Path, *, masks: bool) -> Iterator[bytes]:
         yield header
         has_words = not WORDS_COLUMNS.isdisjoint(header.decode().replace('"', "").strip().split(","))
         while block := file.read(_BLOCK):
-            # To the end of a line: a cell lies in one block.
+            # Up to the end of a line, so that no cell is split.
             block += file.readline()
             block = _NUMBER_CELL.sub(_masked_cell, block)
             yield masked(block.decode()).encode() if has_words else block
 
 
-def _masked_cell(found: re.Match[bytes]) -> bytes:
-    return found[1] + masked_number(found[2].decode()).encode()
+def _masked_cell(match: re.Match[bytes]) -> bytes:
+    return match[1] + masked_number(match[2].decode()).encode()

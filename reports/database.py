@@ -1,10 +1,10 @@
-"""The published build, opened for a request: always the one that lies there now.
+"""Opens the published build for each request, always the current one.
 
-A build is published by renaming a file over another. A handle that stays open keeps seeing the file that it opened, so
-builds are told apart by the file itself (inode and time), looked at anew for each request; that costs microseconds, where
-opening a build costs 20 ms and all that DuckDB has cached of it.
+Publishing renames a new file over the old one. An open connection keeps reading the file that it opened. Each request
+therefore compares the file's identity (inode, time, size), which takes microseconds, and opens the file only if it changed,
+which takes 20 ms and loses DuckDB's cache.
 
-Not here: what is read of it; each page has a module of its own.
+Not here: the queries of the pages (`reports.campaign`, `reports.campaign_table`).
 """
 
 import json
@@ -32,53 +32,59 @@ Row = dict[str, Any]
 
 
 class NothingPublished(Exception):
-    """There is no published build yet."""
+    """No build has been published yet."""
 
 
 @dataclass
 class Published:
-    """A published build, and questions to it."""
+    """The published build on a connection of its own, and queries on it."""
 
     connection: duckdb.DuckDBPyConnection
 
     def rows(self, query: str, parameters: dict[str, Any] | None = None) -> list[Row]:
+        """All rows of a query, as dictionaries by column."""
         cursor = self.connection.execute(query, parameters or {})
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def row(self, query: str, parameters: dict[str, Any] | None = None) -> Row | None:
+        """The first row of a query, or None."""
         return next(iter(self.rows(query, parameters)), None)
 
     def value(self, query: str, parameters: dict[str, Any] | None = None) -> Any:
-        return self.connection.execute(query, parameters or {}).fetchone()[0]
+        """The value of a query that gives one row of one column."""
+        ((value,),) = self.connection.execute(query, parameters or {}).fetchall()
+        return value
 
     def has(self, schema: str, table: str) -> bool:
-        """Whether the build has a table; one of an earlier release may lack it."""
-        found = "select 1 from duckdb_columns() where (database_name, schema_name, table_name) = ($database, $schema, $table)"
-        return self.row(found, {"database": DATABASE, "schema": schema, "table": table}) is not None
+        """Whether the build has a table. A build of an earlier release may lack it."""
+        query = "select 1 from duckdb_columns() where (database_name, schema_name, table_name) = ($database, $schema, $table)"
+        return self.row(query, {"database": DATABASE, "schema": schema, "table": table}) is not None
 
     def holds_rows(self, mart: str) -> bool:
-        """Whether the rows of a mart are in the published file itself."""
+        """Whether the rows of a mart are in the published file, not in files that it only refers to."""
         return holds_rows(self.connection, DATABASE, SCHEMA, mart)
 
     @cached_property
     def info(self) -> Row:
         """The row of `build_info`."""
-        return self.row(f"select * from {MARTS}.build_info")
+        (info,) = self.rows(f"select * from {MARTS}.build_info")
+        return info
 
     @cached_property
-    def choices(self) -> dict[str, Any]:
-        """The settings under which the build was made."""
-        return json.loads(self.info["settings"])
+    def settings(self) -> dict[str, Any]:
+        """The settings of the build."""
+        settings: dict[str, Any] = json.loads(self.info["settings"])
+        return settings
 
     @cached_property
     def is_masked(self) -> bool:
-        """Whether numbers were masked before they were published: nobody here can tell them."""
+        """Whether the mobile numbers in the published file are masked, so that no page can show them."""
         return is_masked(self.connection, DATABASE)
 
 
 class _Opened:
-    """A build in a DuckDB of its own, shared by the requests that began while it was published."""
+    """A build in a DuckDB instance of its own, shared by the requests that began while it was published."""
 
     def __init__(self, settings: Settings, paths: DataPaths) -> None:
         self.connection = duckdb.connect()
@@ -91,7 +97,7 @@ class _Opened:
 
 
 class PublishedDatabase:
-    """Opens the build that is published now, once for all requests; lets go of it when another is."""
+    """Opens the published build once for all requests, and again when another build is published."""
 
     def __init__(self, settings: Settings, paths: DataPaths) -> None:
         self._settings, self._paths = settings, paths
@@ -101,10 +107,10 @@ class PublishedDatabase:
 
     @contextmanager
     def open(self) -> Iterator[Published]:
-        """The build that is published now; it stays this one to the end of the request.
+        """The published build. It stays the same until the end of the request.
 
         Raises:
-            NothingPublished: there is none.
+            NothingPublished: no build has been published.
         """
         cursor = self._current().connection.cursor()
         try:
@@ -114,15 +120,15 @@ class PublishedDatabase:
 
     def _current(self) -> _Opened:
         with self._lock:
-            # Looked at before it is opened: a build swapped in between is taken for the old one, and opened again next time.
-            identity = self._look()
+            # Read before the file is opened: a build that is published in between is opened again at the next request.
+            identity = self._file_identity()
             if identity != self._identity or self._opened is None:
-                # Not closed: requests still read it. It goes with the last of them.
+                # The old connection is not closed here: requests may still read it. It goes with the last of them.
                 self._opened = _Opened(self._settings, self._paths)
                 self._identity = identity
             return self._opened
 
-    def _look(self) -> Sequence[int]:
+    def _file_identity(self) -> Sequence[int]:
         try:
             stat = self._paths.published_marts.stat()
         except FileNotFoundError as error:

@@ -1,9 +1,9 @@
-"""Exports: those that can be fetched, and those that a person asked for here and that are being written.
+"""The exports page: exports that can be downloaded, and exports that people requested on a page.
 
-An export is asked for, not written here: whoever starts the web server hands in the function that the schedule calls too.
-One is written at a time; what became of those asked for is remembered as long as the server runs.
+The command that starts the web server passes the function that writes an export; scheduled exports call the same function.
+One export is written at a time. The server remembers the latest requests until it ends.
 
-Not here: how exports are written and pruned (`warehouse.export.exports`).
+Not here: writing and deleting exports (`warehouse.export`).
 """
 
 import json
@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import Any
 
 from filelock import Timeout
 
@@ -32,18 +33,21 @@ LABELS = {
     "attributed_orders": "Orders, by campaign credited",
 }
 
-REMEMBERED = 20
+MOST_REQUESTS = 20
+"""The most requests that the server remembers."""
 
 log = masking_logger("sendmart.reports")
 
 RequestExport = Callable[[str, str | None, FileFormat], str]
-"""Exports a report, of one campaign or of all; gives what came of it, in words."""
+"""Exports a report of one campaign, or of all for None, and returns a message about the result."""
 
 
 @dataclass(frozen=True)
 class ExportedFile:
-    """An export that can be fetched until `kept_until`: of `campaign`, where it was asked for of one alone, else of as many
-    as `campaigns` says, or of all.
+    """An export that can be downloaded until `kept_until` (UTC, like `exported_at`). `size` is in bytes.
+
+    It is of one `campaign` if it was requested so, else of the number of `campaigns` that changed, or of all if both are
+    None.
     """
 
     report: str
@@ -59,101 +63,107 @@ class ExportedFile:
 
 
 def exported_files(paths: DataPaths, retention_days: int) -> list[ExportedFile]:
-    """What lies in the folders of the reports, the newest first. A name that no export gives is passed over."""
-    found = []
+    """The files in the export folders, the newest first. A file that is not named like an export is left out."""
+    exports = []
     for report in ON_REQUEST:
         folder = paths.exports / report
         for name, size in _files_in(folder):
             exported_at = export_time(report, name)
             if exported_at and not name.endswith(".json"):
-                told = _told(folder / name)
-                campaigns = told.get("campaigns")
-                several = campaigns if isinstance(campaigns, list) else None
-                found.append(
+                metadata = _read_metadata(folder / name)
+                listed_campaigns = metadata.get("campaigns")
+                campaigns = listed_campaigns if isinstance(listed_campaigns, list) else None
+                exports.append(
                     ExportedFile(
                         report,
                         name,
                         exported_at,
                         exported_at + timedelta(days=retention_days),
                         size,
-                        told.get("rows"),
-                        None if several is None else len(several),
-                        several[0] if several and not name.startswith(f"{report}_") else None,
+                        metadata.get("rows"),
+                        None if campaigns is None else len(campaigns),
+                        campaigns[0] if campaigns and not name.startswith(f"{report}_") else None,
                         folder / name,
                         # Release 0.2 wrote spreadsheets with whole numbers, and did not say so.
                         name.endswith(f".{FileFormat.XLSX}")
                         and has_phone_numbers(report)
-                        and told.get("phone_numbers") != "masked",
+                        and metadata.get("phone_numbers") != "masked",
                     )
                 )
-    return sorted(found, key=lambda export: (export.exported_at, export.file), reverse=True)
+    return sorted(exports, key=lambda export: (export.exported_at, export.file), reverse=True)
 
 
-def names_of(published: Published, files: Iterable[ExportedFile]) -> dict[str, str]:
-    """By id, the names of the campaigns of which an export was asked for."""
-    asked_for = [export.campaign for export in files if export.campaign is not None]
-    found = f"select campaign_id, campaign_name from {MARTS}.campaigns where list_contains($campaigns, campaign_id)"
-    return {row["campaign_id"]: row["campaign_name"] for row in published.rows(found, {"campaigns": asked_for})}
+def campaign_names(published: Published, files: Iterable[ExportedFile]) -> dict[str, str]:
+    """By id, the names of the campaigns that have an export of their own."""
+    campaign_ids = [export.campaign for export in files if export.campaign is not None]
+    query = f"select campaign_id, campaign_name from {MARTS}.campaigns where list_contains($campaigns, campaign_id)"
+    return {row["campaign_id"]: row["campaign_name"] for row in published.rows(query, {"campaigns": campaign_ids})}
 
 
 def _files_in(folder: AnyPath) -> list[tuple[str, int]]:
     """The names and sizes of the files in a folder, or under a prefix."""
     if is_object(folder):
-        return [(name, one.size) for name, one in list_objects(folder).items()]
+        return [(name, info.size) for name, info in list_objects(folder).items()]
     inside = folder.iterdir() if folder.is_dir() else ()
     return [(path.name, path.stat().st_size) for path in inside if path.is_file() and not path.is_symlink()]
 
 
 @lru_cache(maxsize=10_000)
-def _told(path: AnyPath) -> dict:
-    """What the `.json` beside an export says, which was there before it and stays as it is."""
-    described = path.with_suffix(".json")
+def _read_metadata(path: AnyPath) -> dict[str, Any]:
+    """The `.json` file beside an export. It is written before the export and never changes, so it may be cached."""
+    metadata_path = path.with_suffix(".json")
     try:
-        return json.loads(read(described) if is_object(described) else described.read_bytes())
+        metadata: dict[str, Any] = json.loads(
+            read(metadata_path) if is_object(metadata_path) else metadata_path.read_bytes()
+        )
     except (OSError, ValueError):
         return {}
+    return metadata
 
 
 @dataclass
-class Request:
-    """An export that a person asked for."""
+class ExportRequest:
+    """An export that a person requested."""
 
     report: str
     campaign: str | None
     file_format: FileFormat
-    asked_at: datetime = field(default_factory=now)
+    requested_at: datetime = field(default_factory=now)
     future: Future[str] | None = None
 
     @property
-    def is_open(self) -> bool:
+    def is_pending(self) -> bool:
         return self.future is not None and not self.future.done()
 
     @property
     def state(self) -> str:
         if self.future is None or not (self.future.done() or self.future.running()):
-            return "waiting for its turn"
+            return "waiting"
         if self.future.running():
             return "being written"
         error = self.future.exception()
         return "could not be written: " + sanitize(str(error)) if error else sanitize(self.future.result())
 
 
-class Requests:
-    """The exports that people asked for, written one after the other."""
+class ExportRequests:
+    """The exports that people requested, written one after the other in a thread."""
 
     def __init__(self, export: RequestExport) -> None:
         self._export = export
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="export")
-        self._asked: deque[Request] = deque(maxlen=REMEMBERED)
+        self._latest: deque[ExportRequest] = deque(maxlen=MOST_REQUESTS)
 
-    def ask(self, report: str, campaign: str | None, file_format: FileFormat) -> None:
-        """Has a report exported, of one campaign or of all, unless it is already waited for."""
-        asked = (report, campaign, file_format)
-        if any(one.is_open and (one.report, one.campaign, one.file_format) == asked for one in self._asked):
+    def submit(self, report: str, campaign: str | None, file_format: FileFormat) -> None:
+        """Requests the export of a report, of one campaign or of all, unless the same request is pending."""
+        if any(
+            (request.report, request.campaign, request.file_format) == (report, campaign, file_format)
+            for request in self._latest
+            if request.is_pending
+        ):
             return
-        request = Request(*asked)
-        request.future = self._worker.submit(self._write, *asked)
-        self._asked.appendleft(request)
+        request = ExportRequest(report, campaign, file_format)
+        request.future = self._worker.submit(self._write, report, campaign, file_format)
+        self._latest.appendleft(request)
 
     def _write(self, report: str, campaign: str | None, file_format: FileFormat) -> str:
         try:
@@ -161,20 +171,20 @@ class Requests:
         except ExportRefused:
             raise
         except Timeout as error:
-            raise RuntimeError("a refresh is at work; ask again when it has ended") from error
+            raise RuntimeError("a refresh is running; request the export again when it has ended") from error
         except Exception:
-            log.exception("an export of %s that was asked for could not be written", report)
+            log.exception("a requested export of %s could not be written", report)
             raise
 
     @property
-    def asked(self) -> list[Request]:
-        """The newest first."""
-        return list(self._asked)
+    def latest(self) -> list[ExportRequest]:
+        """The latest requests, the newest first."""
+        return list(self._latest)
 
     @property
-    def is_any_open(self) -> bool:
-        return any(request.is_open for request in self._asked)
+    def has_pending(self) -> bool:
+        return any(request.is_pending for request in self._latest)
 
     def close(self) -> None:
-        """Lets the one that is being written end; those that wait are not written."""
+        """Waits for the export that is being written, and cancels the others."""
         self._worker.shutdown(wait=True, cancel_futures=True)

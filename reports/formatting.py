@@ -1,6 +1,6 @@
-"""How values are written for people: counts, money, rates, moments, sizes, masked numbers. Templates use these as filters.
+"""Formats values for the pages: counts, money, rates, times, sizes. Templates use these functions as filters.
 
-Not here: how a CSV writes them (`warehouse.export.exports`).
+Not here: how a CSV formats them (`warehouse.export`).
 """
 
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ def money(value: Decimal | None) -> str:
 
 
 def rate(value: float | None) -> str:
-    """To a tenth of a per cent; little is not taken for nothing, nor nearly all for all."""
+    """A rate in per cent with one decimal. A rate near 0 or 1 is shown as <0.1 or >99.9, not as 0 or 100."""
     if value is None:
         return NOTHING
     if 0 < value < 0.0005:
@@ -32,8 +32,8 @@ def rate(value: float | None) -> str:
     return f"{value:.1%}".replace("%", "\N{NO-BREAK SPACE}%")
 
 
-def size(value: int) -> str:
-    """Of a file."""
+def size(value: float) -> str:
+    """A file size in bytes, kB, MB or GB."""
     for unit in ("bytes", "kB", "MB"):
         if value < 1000:
             return f"{value:,.0f} {unit}" if unit == "bytes" else f"{value:,.1f} {unit}"
@@ -42,14 +42,14 @@ def size(value: int) -> str:
 
 
 def moment(value: datetime | None, zone: ZoneInfo) -> str:
-    """A moment in the zone of the reports, to the minute. Marts hold UTC without saying so."""
+    """A time in the time zone of the reports, to the minute. Times without a zone, as in marts, are UTC."""
     if value is None:
         return NOTHING
     return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(zone).strftime("%Y-%m-%d %H:%M")
 
 
 def cell(value: Any, column: MartColumn, zone: ZoneInfo) -> str:
-    """A value as its column is written."""
+    """A value formatted by the type of its column."""
     if value is None:
         return NOTHING
     if column.sql_type == "timestamp":
@@ -61,15 +61,15 @@ def cell(value: Any, column: MartColumn, zone: ZoneInfo) -> str:
     return count(value) if column.sql_type == "bigint" else str(value)
 
 
-_IN_FULL = {"hour": "%Y-%m-%d %H:00", "day": "%Y-%m-%d", "month": "%Y-%m"}
-_ON_AN_AXIS = {"hour": "{0.day} {0:%b} {0:%H:00}", "day": "{0.day} {0:%b}", "month": "{0:%b %Y}"}
+_FULL_FORMATS = {"hour": "%Y-%m-%d %H:00", "day": "%Y-%m-%d", "month": "%Y-%m"}
+_AXIS_FORMATS = {"hour": "{0.day} {0:%b} {0:%H:00}", "day": "{0.day} {0:%b}", "month": "{0:%b %Y}"}
 
 
 def plain(value: datetime, by: str) -> str:
-    """An hour, day or month of the reports' zone, in full."""
-    return value.strftime(_IN_FULL[by])
+    """An hour, day or month in full. `value` is in the time zone of the reports."""
+    return value.strftime(_FULL_FORMATS[by])
 
 
 def short(value: datetime, by: str) -> str:
-    """The same, as an axis has room for it."""
-    return _ON_AN_AXIS[by].format(value)
+    """An hour, day or month in the short form of an axis."""
+    return _AXIS_FORMATS[by].format(value)

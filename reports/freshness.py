@@ -1,4 +1,4 @@
-"""How fresh the figures are, and what the last refresh held back: what stands at the head of every page.
+"""The result of the last refresh, for the notice at the head of every page.
 
 Not here: why a build is held back (`quality.gate`), what to do then (`docs/runbook`).
 """
@@ -16,7 +16,7 @@ from warehouse.ledger import Ledger
 
 @dataclass(frozen=True)
 class LastRefresh:
-    """How the last refresh ended, in plain words; `meanings` are those of the codes that it named."""
+    """The last refresh: its outcome, when it ended (UTC), the meanings of its runbook codes, and its message by line."""
 
     outcome: str
     at: datetime
@@ -24,12 +24,12 @@ class LastRefresh:
     lines: list[str]
 
     @property
-    def is_trouble(self) -> bool:
+    def has_problem(self) -> bool:
         return self.outcome in ("held back", "failed")
 
 
 def last_refresh(paths: DataPaths) -> LastRefresh | None:
-    """The last refresh that the ledger knows; None without any, or where the ledger cannot be read."""
+    """The last refresh in the ledger; None if there is none or the ledger cannot be read."""
     if not paths.ledger.exists():
         return None
     try:
@@ -40,6 +40,6 @@ def last_refresh(paths: DataPaths) -> LastRefresh | None:
         return None
     lines = [sanitize(line) for line in refresh.message.splitlines() if line.strip()]
     codes = dict.fromkeys(
-        Code(found[1]) for line in lines if (found := re.match(r"([a-z-]+): ", line)) and found[1] in list(Code)
+        Code(match[1]) for line in lines if (match := re.match(r"([a-z-]+): ", line)) and match[1] in list(Code)
     )
     return LastRefresh(refresh.outcome, refresh.finished_at, [code.meaning for code in codes], lines)

@@ -1,51 +1,53 @@
-"""The message of a campaign as a phone shows it: its text in pieces, Liquid markup told apart, and its segments.
+"""The message of a campaign as a phone shows it: its text with Liquid markup set apart, and its segments.
 
-What Liquid markup puts in differs by contact, so a text that holds any is counted without it, and the count is said to be
+Liquid markup inserts another text for each contact. A text with markup is counted without it, and its count is shown as
 approximate.
 
-Not here: how the phone is drawn (`reports/templates/_phone.html`).
+Not here: the HTML of the phone (`reports/templates/_phone.html`).
 """
 
 import re
 from dataclasses import dataclass
 
 from reports.database import Row
-from reports.sms_segments import Segments, segments
+from reports.sms_segments import Segments, count_segments
 
 _LIQUID = re.compile(r"(\{\{.*?\}\}|\{%.*?%\})", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Piece:
+    """A part of the text: Liquid markup or plain text."""
+
     text: str
     is_liquid: bool
 
 
 @dataclass(frozen=True)
 class Message:
-    """A message to show. `media` is an address on another host: told, never fetched."""
+    """A message. `media` is a link to another host: it is shown as text and never loaded."""
 
     sender: str | None
     pieces: list[Piece]
     is_mms: bool
     media: str | None
     max_segments: int | None
-    counted: Segments
+    segments: Segments
 
     @property
     def is_approximate(self) -> bool:
         return any(piece.is_liquid for piece in self.pieces)
 
 
-def message(details: Row) -> Message:
+def message_preview(details: Row) -> Message:
     """The message of a row of the mart `campaigns`."""
     body = (details["body"] or "").replace("\r\n", "\n")
-    pieces = [Piece(text, is_liquid=bool(number % 2)) for number, text in enumerate(_LIQUID.split(body)) if text]
+    pieces = [Piece(text, is_liquid=bool(index % 2)) for index, text in enumerate(_LIQUID.split(body)) if text]
     return Message(
         details["sender"],
         pieces,
         details["campaign_type"] == "MMS",
         details["media_url"],
         details["max_segments"],
-        segments("".join(piece.text for piece in pieces if not piece.is_liquid)),
+        count_segments("".join(piece.text for piece in pieces if not piece.is_liquid)),
     )

@@ -1,9 +1,9 @@
-"""What keeps other web sites out: headers on every answer, and where a request that changes something may come from.
+"""Protection from other web sites: security headers on every response, and a check of requests that change something.
 
-A page runs no script but ours, loads nothing from any other host and is shown in no frame. A request that changes
-something must come from a page of ours: by what the browser says of it, and by a token that only our pages hold.
+A page runs only the server's own scripts, loads nothing from other hosts and is not shown in frames. A request that changes
+something must come from a page of this server: the browser's headers say so, and the form holds the token of this process.
 
-Not here: who may open a page at all; a login stands in front (`docs/reports.md`).
+Not here: authentication; a login in front of the server decides who may open a page (`docs/reports.md`).
 """
 
 import secrets
@@ -25,11 +25,11 @@ HEADERS = {
 }
 
 TOKEN = secrets.token_urlsafe(32)
-"""Of this process; a page from before a restart is asked to be opened again."""
+"""The token of this process. A page that was opened before a restart must be reloaded."""
 
 
-class Guarded:
-    """Puts the headers on every answer; pages hold figures of the day and personal data, so no cache keeps them."""
+class SecurityHeaders:
+    """Adds the headers to every response. Pages must not be cached: they hold current figures and personal data."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -39,7 +39,7 @@ class Guarded:
             await self._app(scope, receive, send)
             return
 
-        async def send_guarded(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
@@ -48,14 +48,14 @@ class Guarded:
                     headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        await self._app(scope, receive, send_guarded)
+        await self._app(scope, receive, send_with_headers)
 
 
-def is_ours(request: Request, token: str) -> bool:
-    """Whether a request that changes something comes from a page of ours."""
+def is_own_request(request: Request, token: str) -> bool:
+    """Whether a request was sent by a page of this server."""
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     if site is not None:
-        same = site == "same-origin"
+        is_same_origin = site == "same-origin"
     else:
-        same = origin is not None and urlsplit(origin).netloc == request.headers.get("host")
-    return same and secrets.compare_digest(token.encode(), TOKEN.encode())
+        is_same_origin = origin is not None and urlsplit(origin).netloc == request.headers.get("host")
+    return is_same_origin and secrets.compare_digest(token.encode(), TOKEN.encode())

@@ -45,7 +45,9 @@ def main(lock_file: str) -> int:
         if exit_code:
             log.seek(0)
             print("\n" + log.read(), file=sys.stderr)
-            print(f"pip could not install {lock_file}; its output is above. Repeat the command to retry.", file=sys.stderr)
+            print(
+                f"pip could not install {lock_file}; its output is above. Repeat the command to retry.", file=sys.stderr
+            )
         return exit_code
 
 

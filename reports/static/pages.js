@@ -1,42 +1,42 @@
-// What a page does beyond its links and forms; without it, everything works.
+// Conveniences of the pages. All pages work without this script.
 "use strict";
 
-const printing = document.querySelector("[data-print]");
-if (printing) {
-  printing.hidden = false;
-  printing.addEventListener("click", () => window.print());
+const printButton = document.querySelector("[data-print]");
+if (printButton) {
+  printButton.hidden = false;
+  printButton.addEventListener("click", () => window.print());
 }
 
-// Filters apply as they are typed: the same page is asked for, and its content put in place.
+// Filters apply while a person types: the page is requested with the new filters, and its content replaces the old one.
 const filters = document.querySelector("form[data-live]");
 if (filters) {
-  let waiting, asking;
-  const ask = async () => {
-    asking?.abort();
-    asking = new AbortController();
-    const words = new URLSearchParams([...new FormData(filters)].filter(([, value]) => value));
-    const link = words.size ? `${filters.getAttribute("action")}?${words}` : filters.getAttribute("action");
+  let timer, request;
+  const update = async () => {
+    request?.abort();
+    request = new AbortController();
+    const parameters = new URLSearchParams([...new FormData(filters)].filter(([, value]) => value));
+    const link = parameters.size ? `${filters.getAttribute("action")}?${parameters}` : filters.getAttribute("action");
     try {
-      const answer = await fetch(link, { signal: asking.signal });
-      if (!answer.ok) return;
-      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      // All but the form itself, in which a person is typing: it stays where it is, and so does the cursor.
+      const response = await fetch(link, { signal: request.signal });
+      if (!response.ok) return;
+      const page = new DOMParser().parseFromString(await response.text(), "text/html");
+      // The form is kept, so that the cursor stays where a person types. Everything around it is replaced.
       const content = document.getElementById("content");
-      const fresh = page.getElementById("content");
-      const place = fresh.querySelector("form[data-live]");
-      const before = [...fresh.childNodes].slice(0, [...fresh.childNodes].indexOf(place));
-      const after = [...fresh.childNodes].slice(before.length + 1);
+      const newContent = page.getElementById("content");
+      const newFilters = newContent.querySelector("form[data-live]");
+      const before = [...newContent.childNodes].slice(0, [...newContent.childNodes].indexOf(newFilters));
+      const after = [...newContent.childNodes].slice(before.length + 1);
       [...content.childNodes].filter((node) => node !== filters).forEach((node) => node.remove());
       content.prepend(...before);
       content.append(...after);
-      filters.querySelector(".actions").replaceWith(place.querySelector(".actions"));
+      filters.querySelector(".actions").replaceWith(newFilters.querySelector(".actions"));
       history.replaceState(null, "", link);
     } catch (error) {
       if (error.name !== "AbortError") filters.submit();
     }
   };
   filters.addEventListener("input", () => {
-    clearTimeout(waiting);
-    waiting = setTimeout(ask, 250);
+    clearTimeout(timer);
+    timer = setTimeout(update, 250);
   });
 }

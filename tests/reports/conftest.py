@@ -1,4 +1,4 @@
-"""The report pages, served as `sendmart reports` serves them: a real server on a port of this machine."""
+"""The report pages on a real server on a local port, as `sendmart reports` serves them."""
 
 import threading
 import time
@@ -21,14 +21,14 @@ from warehouse.config.paths import DataPaths
 
 @dataclass(frozen=True)
 class Site:
-    """The pages over one data folder."""
+    """The pages of one data folder."""
 
     address: str
     paths: DataPaths
     client: httpx.Client
 
-    def get(self, link: str, **more: Any) -> httpx.Response:
-        return self.client.get(link, **more)
+    def get(self, link: str, **options: Any) -> httpx.Response:
+        return self.client.get(link, **options)
 
 
 @contextmanager
@@ -49,13 +49,13 @@ def serving(warehouse: AppContext) -> Iterator[Site]:
 
 
 def with_settings(warehouse: AppContext, **changed: Any) -> AppContext:
-    """The same data folder under other settings."""
+    """The same data folder with other settings."""
     return AppContext(warehouse.settings.model_copy(update=changed), warehouse.paths, warehouse.ledger)
 
 
 @pytest.fixture(scope="session")
 def refreshed_sample(tmp_path_factory: pytest.TempPathFactory) -> RefreshedWarehouse:
-    """A sample as `make refresh` writes it, but smaller, refreshed by the real job."""
+    """A sample like that of `make refresh`, but smaller, refreshed by the real job."""
     folder: Path = tmp_path_factory.mktemp("sample")
     write_sample(folder / "landing", sends=3_000, days=4)
     return refresh_in_process(folder / "data", folder / "landing")

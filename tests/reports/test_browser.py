@@ -1,6 +1,6 @@
-"""A real browser goes through every page: nothing fails in it, nothing is asked of another host, everybody can use it.
+"""A real browser opens every page: no errors, no requests to other hosts, no accessibility violations.
 
-Chromium and its driver are Debian's (`.ci/install-browser`); where they are not, these tests are skipped, and say so.
+`.ci/install-browser` installs Chromium and its driver from Debian. Without them, these tests are skipped.
 """
 
 import json
@@ -25,7 +25,7 @@ from warehouse.export import campaign_hash
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 
 pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER), reason="no chromium or chromedriver here: .ci/install-browser installs them"
+    not (CHROMIUM and DRIVER), reason="chromium or chromedriver is missing: .ci/install-browser installs them"
 )
 
 CAMPAIGNS_VISITED = 12
@@ -57,7 +57,7 @@ def site(request: pytest.FixtureRequest) -> Site:
     return request.getfixturevalue(request.param)
 
 
-def shows(browser: webdriver.Chrome, size: tuple[int, int] = WIDE, scheme: str = "light") -> None:
+def set_screen(browser: webdriver.Chrome, size: tuple[int, int] = WIDE, scheme: str = "light") -> None:
     width, height = size
     browser.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride",
@@ -68,32 +68,32 @@ def shows(browser: webdriver.Chrome, size: tuple[int, int] = WIDE, scheme: str =
     )
 
 
-def opened(browser: webdriver.Chrome, link: str) -> None:
-    """Opens a page, and looks at what it said and asked for meanwhile."""
+def open_page(browser: webdriver.Chrome, link: str) -> None:
+    """Opens a page, and checks the browser's log and the requests."""
     browser.get(link)
     host = link.split("/")[2]
-    said = [entry["message"] for entry in browser.get_log("browser")]
-    assert said == [], link
+    log = [entry["message"] for entry in browser.get_log("browser")]
+    assert log == [], link
     messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    asked = [
+    requests = [
         message["params"]["request"]["url"] for message in messages if message["method"] == "Network.requestWillBeSent"
     ]
-    assert asked, "requests are heard of"
-    assert [url for url in asked if not url.startswith((f"http://{host}/", "data:"))] == [], link
+    assert requests, "the browser reports its requests"
+    assert [url for url in requests if not url.startswith((f"http://{host}/", "data:"))] == [], link
 
 
 def links_on(browser: webdriver.Chrome) -> set[str]:
-    found = browser.execute_script(
+    links = browser.execute_script(
         "return [...document.querySelectorAll('a[href]:not([download])')].map(link => link.href)"
     )
-    return {urldefrag(link).url for link in found}
+    return {urldefrag(link).url for link in links}
 
 
 def pages_of(browser: webdriver.Chrome, site: Site) -> list[str]:
-    """Links to every kind of page: the tables with all they link to, and of some campaigns all tabs."""
+    """Links to every kind of page: the tables, the pages of some campaigns, and all tabs of one."""
     campaigns = mart_rows(site.paths.published_marts, "campaign_overview")
-    most = sorted(campaigns, key=lambda row: (-row["unique_sends"], row["campaign_id"]))[:CAMPAIGNS_VISITED]
-    first = f"{site.address}{campaign_path(most[0]['campaign_id'])}"
+    largest = sorted(campaigns, key=lambda row: (-row["unique_sends"], row["campaign_id"]))[:CAMPAIGNS_VISITED]
+    first = f"{site.address}{campaign_path(largest[0]['campaign_id'])}"
     return [
         f"{site.address}/",
         f"{site.address}/exports",
@@ -102,19 +102,19 @@ def pages_of(browser: webdriver.Chrome, site: Site) -> list[str]:
         f"{site.address}/?search=nothing+is+called+so",
         *(f"{first}?tab={tab.status}" for tab in TABS),
         f"{first}?search=nobody",
-        *(f"{site.address}{campaign_path(row['campaign_id'])}" for row in most[1:]),
+        *(f"{site.address}{campaign_path(row['campaign_id'])}" for row in largest[1:]),
     ]
 
 
 def test_every_page_opens_without_an_error_and_without_a_request_to_another_host(browser, site: Site) -> None:
-    shows(browser)
+    set_screen(browser)
     links = dict.fromkeys(pages_of(browser, site))
     for link in links:
         if link.endswith("/nowhere"):
             browser.get(link)
-            browser.get_log("browser")  # which tells of the 404 that it got
+            browser.get_log("browser")  # holds the 404
             continue
-        opened(browser, link)
+        open_page(browser, link)
         assert browser.find_elements(By.TAG_NAME, "h1"), link
         on_page = links_on(browser)
         assert all(url.startswith(site.address) for url in on_page)
@@ -122,16 +122,16 @@ def test_every_page_opens_without_an_error_and_without_a_request_to_another_host
     assert broken == []
 
 
-def test_nothing_stands_out_of_a_phone_s_screen(browser, site: Site) -> None:
-    shows(browser, PHONE)
+def test_pages_fit_the_width_of_a_phone(browser, site: Site) -> None:
+    set_screen(browser, PHONE)
     for link in pages_of(browser, site)[:8]:
         browser.get(link)
         width = browser.execute_script("return document.documentElement.scrollWidth")
         assert width <= PHONE[0], link
 
 
-def test_a_name_as_long_as_a_page_takes_little_room(browser, sample: Site) -> None:
-    shows(browser)
+def test_a_very_long_name_takes_little_room(browser, sample: Site) -> None:
+    set_screen(browser)
     (first, *_) = mart_rows(sample.paths.published_marts, "campaign_metrics")
     for link, name in (("/", ".name a"), ("/", ".bars th a"), (campaign_path(first["campaign_id"]), "h1")):
         browser.get(sample.address + link)
@@ -142,32 +142,31 @@ def test_a_name_as_long_as_a_page_takes_little_room(browser, sample: Site) -> No
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pages_can_be_read_by_everybody(browser, sample: Site, scheme: str) -> None:
-    """Contrast, names of fields, headings, tables: what axe finds, it finds wrong."""
-    shows(browser, scheme=scheme)
+def test_pages_are_accessible(browser, sample: Site, scheme: str) -> None:
+    """Axe checks contrast, labels, headings and tables."""
+    set_screen(browser, scheme=scheme)
     for link in pages_of(browser, sample)[:7]:
         browser.get(link)
-        found = Axe().run(browser)["violations"]
-        told = [f"{rule['id']}: {node['html']}" for rule in found for node in rule["nodes"]]
-        assert told == [], link
+        violations = Axe().run(browser)["violations"]
+        assert [f"{rule['id']}: {node['html']}" for rule in violations for node in rule["nodes"]] == [], link
 
 
-def test_what_is_typed_filters_without_a_click_and_stays_in_the_link(browser, sample: Site) -> None:
-    shows(browser)
+def test_typing_filters_without_a_click_and_changes_the_link(browser, sample: Site) -> None:
+    set_screen(browser)
     browser.get(f"{sample.address}/")
     name = mart_rows(sample.paths.published_marts, "campaign_metrics")[0]["campaign_name"]
     field = browser.find_element(By.NAME, "search")
     field.send_keys(name)
     WebDriverWait(browser, 20).until(lambda _: "match" in browser.find_element(By.CSS_SELECTOR, "[role=status]").text)
-    assert browser.switch_to.active_element == field, "whoever types is not interrupted"
+    assert browser.switch_to.active_element == field, "the cursor stays in the field"
     assert "search=" in browser.current_url
     assert browser.find_element(By.LINK_TEXT, "Clear")
     rows = browser.find_elements(By.CSS_SELECTOR, "table.data tbody tr")
     assert [name in row.text for row in rows] == [True] * len(rows)
 
 
-def test_it_works_without_a_script(browser, sample: Site) -> None:
-    shows(browser)
+def test_pages_work_without_javascript(browser, sample: Site) -> None:
+    set_screen(browser)
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     try:
         browser.get(f"{sample.address}/")
@@ -180,26 +179,26 @@ def test_it_works_without_a_script(browser, sample: Site) -> None:
         WebDriverWait(browser, 20).until(lambda _: "columns=campaign_id" in browser.current_url)
         browser.find_element(By.CSS_SELECTOR, "th.name a").click()
         WebDriverWait(browser, 20).until(lambda _: "/campaigns/" in browser.current_url)
-        upright = browser.find_element(By.CSS_SELECTOR, ".phone").size
+        portrait = browser.find_element(By.CSS_SELECTOR, ".phone").size
         browser.find_element(By.CSS_SELECTOR, "label[for=landscape]").click()
-        lying = browser.find_element(By.CSS_SELECTOR, ".phone").size
-        assert upright["height"] > upright["width"]
-        assert lying["height"] < lying["width"]
+        landscape = browser.find_element(By.CSS_SELECTOR, ".phone").size
+        assert portrait["height"] > portrait["width"]
+        assert landscape["height"] < landscape["width"]
     finally:
         browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
         browser.delete_all_cookies()
 
 
-def test_an_export_is_asked_for_by_a_click(browser, refreshed_sample: RefreshedWarehouse, tmp_path: Path) -> None:
+def test_a_click_requests_an_export(browser, refreshed_sample: RefreshedWarehouse, tmp_path: Path) -> None:
     data = tmp_path / "data"
     shutil.copytree(refreshed_sample.warehouse.paths.data, data)
-    shows(browser)
+    set_screen(browser)
     with serving(AppContext.of(Settings(data=data))) as site:
         browser.get(f"{site.address}/exports")
         before = len(browser.find_elements(By.CSS_SELECTOR, "td a[download]"))
         Select(browser.find_element(By.NAME, "report")).select_by_value("skip_reasons")
         browser.find_element(By.CSS_SELECTOR, "form button").click()
-        # The page opens itself again until it is done.
+        # The page reloads until the export is written.
         WebDriverWait(browser, 60).until(lambda _: "exported skip_reasons_" in browser.page_source)
         assert len(browser.find_elements(By.CSS_SELECTOR, "td a[download]")) == before + 1
 
@@ -214,7 +213,7 @@ def test_an_export_is_asked_for_by_a_click(browser, refreshed_sample: RefreshedW
 
 
 def test_a_page_can_be_printed(browser, sample: Site) -> None:
-    shows(browser)
+    set_screen(browser)
     browser.get(f"{sample.address}/")
     printed = browser.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True})
     assert len(printed["data"]) > 10_000

@@ -1,11 +1,11 @@
-"""Files that are fetched while numbers are masked."""
+"""Downloads of exports with masked numbers."""
 
 from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from reports.csv_download import file_of
+from reports.csv_download import read_file
 
 OPT_OUT = "reply, STOP from +447700900123"
 
@@ -13,9 +13,9 @@ OPT_OUT = "reply, STOP from +447700900123"
 @pytest.mark.parametrize(
     ("header", "cell"), [("contact_id,source", f'"{OPT_OUT}"'), ('"contact_id","source"', f'"{OPT_OUT}"')]
 )
-def test_numbers_in_a_contact_s_own_words_are_masked(tmp_path: Path, header: str, cell: str) -> None:
+def test_numbers_in_free_text_are_masked(tmp_path: Path, header: str, cell: str) -> None:
     file = tmp_path / "attributed_unsubscribes_20260114T033112Z.csv"
     file.write_text(f"{header}\nc1,{cell}\n", encoding="utf-8")
-    fetched = b"".join(file_of(nullcontext(file), masks=True)).decode()
-    assert fetched == f"{header}\nc1,{cell}\n".replace("+447700900123", "+44…23")
-    assert b"".join(file_of(nullcontext(file), masks=False)) == file.read_bytes()
+    downloaded = b"".join(read_file(nullcontext(file), masks=True)).decode()
+    assert downloaded == f"{header}\nc1,{cell}\n".replace("+447700900123", "+44…23")
+    assert b"".join(read_file(nullcontext(file), masks=False)) == file.read_bytes()

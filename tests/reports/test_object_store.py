@@ -1,4 +1,4 @@
-"""Exports that lie in an object store are listed, and fetched with their numbers masked, like those on a disk."""
+"""Exports in an object store are listed and downloaded with masked numbers, like exports on a disk."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from reports.csv_download import file_of
+from reports.csv_download import read_file
 from reports.export_requests import exported_files
 from warehouse.config.paths import DataPaths
 from warehouse.storage.object_store import path_of
@@ -15,7 +15,7 @@ from warehouse.storage.object_store import path_of
 NAME = "skip_reasons_20260105T080000Z"
 
 
-def test_exports_in_an_object_store_are_listed_and_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exports_in_an_object_store_are_listed_and_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:
@@ -38,10 +38,10 @@ def test_exports_in_an_object_store_are_listed_and_fetched(tmp_path: Path, monke
             client.put_object(Bucket="exports", Key=f"all/skip_reasons/{file}", Body=content.encode())
 
         paths = DataPaths(tmp_path, exports_override=path_of("s3://exports/all"))
-        (found,) = exported_files(paths, 30)
-        assert (found.file, found.rows, found.campaigns, found.size) == (f"{NAME}.csv", 1, 2, 46)
-        fetched = b"".join(file_of(paths.local_copy(found.path), masks=True)).decode()
-        assert fetched == 'contact_id,mobile_number\n"p1","+44…23"\n'
+        (export,) = exported_files(paths, 30)
+        assert (export.file, export.rows, export.campaigns, export.size) == (f"{NAME}.csv", 1, 2, 46)
+        downloaded = b"".join(read_file(paths.local_copy(export.path), masks=True)).decode()
+        assert downloaded == 'contact_id,mobile_number\n"p1","+44…23"\n'
         assert list(paths.transfers.iterdir()) == [], "the copy is gone"
     finally:
         server.stop()

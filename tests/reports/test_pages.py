@@ -1,4 +1,4 @@
-"""What the pages show is what the marts hold; names and bodies are text; nothing comes from, or goes to, anywhere else."""
+"""The pages show the figures of the marts, escape text from data, and exchange nothing with other hosts."""
 
 import csv
 import html
@@ -6,6 +6,7 @@ import io
 import json
 import re
 import shutil
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -19,7 +20,7 @@ from orchestration.stages import AppContext, export_reports, plan_refresh
 from reports import security
 from reports.app import MEDIA_TYPES
 from reports.campaign import TABS, TILES, campaign_path
-from reports.campaign_table import COLUMNS, SHOWN_AT_FIRST
+from reports.campaign_table import COLUMNS, DEFAULT_COLUMNS
 from reports.formatting import cell, count, money
 from tests.reports.conftest import Site, serving, with_settings
 from tests.running import RefreshedWarehouse, mart_rows
@@ -35,7 +36,7 @@ def site(request: pytest.FixtureRequest) -> Site:
 
 
 def texts(page: str, tag: str) -> list[str]:
-    """The text of every element of a tag, as a person reads it."""
+    """The visible text of every element of a tag."""
     return [plain(inner) for inner in re.findall(rf"<{tag}\b[^>]*>(.*?)</{tag}>", page, flags=re.DOTALL)]
 
 
@@ -44,11 +45,11 @@ def plain(markup: str) -> str:
 
 
 def table_rows(page: str, caption: str) -> list[list[str]]:
-    """The cells of the body of the table with a caption that begins so."""
+    """The body cells of the table whose caption begins so, by row."""
     table = next(t for t in re.findall(r"<table.*?</table>", page, flags=re.DOTALL) if plain(t).startswith(caption))
     body = re.search(r"<tbody>(.*?)</tbody>", table, flags=re.DOTALL)[1]
     return [
-        [plain(found) for _, found in re.findall(r"<(t[hd])\b[^>]*>(.*?)</\1>", row, flags=re.DOTALL)]
+        [plain(cell) for _, cell in re.findall(r"<(t[hd])\b[^>]*>(.*?)</\1>", row, flags=re.DOTALL)]
         for row in re.findall(r"<tr>(.*?)</tr>", body, flags=re.DOTALL)
     ]
 
@@ -61,7 +62,7 @@ def newest_first(metrics: list[dict]) -> list[dict]:
 # --- the campaign table
 
 
-def test_the_table_shows_every_campaign_of_the_mart_with_its_figures(site: Site) -> None:
+def test_the_table_shows_every_campaign_with_its_figures(site: Site) -> None:
     metrics = newest_first(mart_rows(site.paths.published_marts, "campaign_metrics"))
     shown, number = [], 1
     while len(shown) < len(metrics):
@@ -69,14 +70,14 @@ def test_the_table_shows_every_campaign_of_the_mart_with_its_figures(site: Site)
         number += 1
     zone = Settings().time_zone
     for row, campaign in zip(shown, metrics, strict=True):
-        expected = [cell(campaign[name], COLUMNS[name], zone) for name in SHOWN_AT_FIRST]
-        expected[SHOWN_AT_FIRST.index("campaign_name")] = (
+        expected = [cell(campaign[name], COLUMNS[name], zone) for name in DEFAULT_COLUMNS]
+        expected[DEFAULT_COLUMNS.index("campaign_name")] = (
             campaign["campaign_name"] or f"(no name) {campaign['campaign_id']}"
         )
         assert row == [" ".join(text.split()) for text in expected]
 
 
-def test_a_page_of_the_table_says_which_campaigns_it_holds(sample: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_of_the_table_shows_its_range_of_campaigns(sample: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     number = len(mart_rows(sample.paths.published_marts, "campaign_metrics"))
     assert "; here" not in sample.get("/?search=nothing").text
     monkeypatch.setattr("reports.campaign_table.PAGE_SIZE", number - 1)
@@ -84,22 +85,22 @@ def test_a_page_of_the_table_says_which_campaigns_it_holds(sample: Site, monkeyp
     assert f"{number} campaigns; here {number} to {number}." in sample.get("/?page=9").text
 
 
-def test_what_is_compared_stays_when_a_filter_is_applied(sample: Site) -> None:
+def test_a_filter_keeps_the_column_of_the_chart(sample: Site) -> None:
     form = re.search(r"<form.*?</form>", sample.get("/?chart=total_sent").text, flags=re.DOTALL)[0]
     assert '<input type="hidden" name="chart" value="total_sent">' in form
 
 
-def test_the_table_has_the_sixteen_columns_of_the_report_under_its_labels(site: Site) -> None:
+def test_the_table_has_the_sixteen_labelled_columns_of_the_report(site: Site) -> None:
     head = re.search(r"<thead>(.*?)</thead>", site.get("/").text, flags=re.DOTALL)[1]
-    assert texts(head, "th") == [COLUMNS[name].label for name in SHOWN_AT_FIRST]
-    assert len(SHOWN_AT_FIRST) == 16
+    assert texts(head, "th") == [COLUMNS[name].label for name in DEFAULT_COLUMNS]
+    assert len(DEFAULT_COLUMNS) == 16
 
 
-def test_totals_add_up_what_adds_up_and_leave_the_rest_empty(site: Site) -> None:
+def test_only_columns_that_add_up_have_totals(site: Site) -> None:
     metrics = mart_rows(site.paths.published_marts, "campaign_metrics")
     total = {name: sum(row[name] for row in metrics) for name in ("total_sent", "total_delivered", "unique_clickers")}
     foot = texts(re.search(r"<tfoot>(.*?)</tfoot>", site.get("/").text, flags=re.DOTALL)[1], "t[hd]")
-    by_name = dict(zip(SHOWN_AT_FIRST, foot, strict=True))
+    by_name = dict(zip(DEFAULT_COLUMNS, foot, strict=True))
     assert by_name["total_sent"] == count(total["total_sent"])
     assert by_name["revenue"] == money(sum(row["revenue"] for row in metrics))
     rate = total["unique_clickers"] / total["total_delivered"]
@@ -108,44 +109,44 @@ def test_totals_add_up_what_adds_up_and_leave_the_rest_empty(site: Site) -> None
 
 
 @pytest.mark.parametrize("column", list(COLUMNS))
-def test_it_sorts_by_any_column_and_what_is_not_known_comes_last(wide: Site, column: str) -> None:
+def test_the_table_sorts_by_any_column_with_nulls_last(wide: Site, column: str) -> None:
     metrics = mart_rows(wide.paths.published_marts, "campaign_metrics")
-    for way, backwards in (("asc", False), ("desc", True)):
-        link = f"/campaigns.csv?sort={column}&order={way}&columns=campaign_id"
+    for order, is_descending in (("asc", False), ("desc", True)):
+        link = f"/campaigns.csv?sort={column}&order={order}&columns=campaign_id"
         shown = [row["Campaign ID"] for row in csv.DictReader(io.StringIO(wide.get(link).text))]
         values = {row["campaign_id"]: row[column] for row in metrics}
-        known = [values[one.removeprefix("'")] for one in shown if values[one.removeprefix("'")] is not None]
+        sorted_values = [values[campaign_id.removeprefix("'")] for campaign_id in shown]
+        known = [value for value in sorted_values if value is not None]
         if column not in ("campaign_name", "last_modified_by", "campaign_id", "campaign_type"):
-            assert known == sorted(known, reverse=backwards)
+            assert known == sorted(known, reverse=is_descending)
         elif column == "campaign_id":
-            assert known == sorted(known, key=lambda text: text.encode(), reverse=backwards)
-        first_unknown = len(known)
-        assert all(values[one.removeprefix("'")] is None for one in shown[first_unknown:])
+            assert known == sorted(known, key=lambda text: text.encode(), reverse=is_descending)
+        assert sorted_values == known + [None] * (len(shown) - len(known))
 
 
-def test_filters_leave_what_they_say(sample: Site) -> None:
+def test_filters_keep_the_matching_campaigns(sample: Site) -> None:
     metrics = mart_rows(sample.paths.published_marts, "campaign_metrics")
 
     def ids(link: str) -> set[str]:
         rows = csv.DictReader(io.StringIO(sample.get(f"/campaigns.csv?columns=campaign_id&{link}").text))
         return {row["Campaign ID"] for row in rows}
 
-    def of(keeps) -> set[str]:
-        kept = {row["campaign_id"] for row in metrics if keeps(row)}
-        assert 0 < len(kept) < len(metrics), "a filter that leaves all or none shows nothing"
+    def matching(matches: Callable[[dict], bool]) -> set[str]:
+        kept = {row["campaign_id"] for row in metrics if matches(row)}
+        assert 0 < len(kept) < len(metrics), "a filter that keeps all or none proves nothing"
         return kept
 
-    assert ids("type=MMS") == of(lambda row: row["campaign_type"] == "MMS")
+    assert ids("type=MMS") == matching(lambda row: row["campaign_type"] == "MMS")
     word = metrics[0]["campaign_name"].split(",")[0]
-    assert ids(f"search={quote(word.upper())}") == of(lambda row: word in (row["campaign_name"] or ""))
+    assert ids(f"search={quote(word.upper())}") == matching(lambda row: word in (row["campaign_name"] or ""))
     day = sorted(row["last_sent_at"].date() for row in metrics)[len(metrics) // 2]
-    assert ids(f"from={day}&to={day}") == of(lambda row: row["last_sent_at"].date() == day)
-    assert ids("search=100%25") == set(), "a percent sign stands for itself"
+    assert ids(f"from={day}&to={day}") == matching(lambda row: row["last_sent_at"].date() == day)
+    assert ids("search=100%25") == set(), "a percent sign is not a wildcard"
     nonsense = "type=FAX&from=yesterday&sort=drop%20table&page=-7&columns=password"
     assert sample.get(f"/?{nonsense}").status_code == 200
 
 
-def test_days_are_those_of_the_time_zone_of_the_reports(refreshed_sample: RefreshedWarehouse) -> None:
+def test_days_are_in_the_time_zone_of_the_reports(refreshed_sample: RefreshedWarehouse) -> None:
     metrics = mart_rows(refreshed_sample.warehouse.paths.published_marts, "campaign_metrics")
     with serving(with_settings(refreshed_sample.warehouse, report_timezone="Pacific/Kiritimati")) as far_east:
         zone = Settings(report_timezone="Pacific/Kiritimati").time_zone
@@ -154,16 +155,16 @@ def test_days_are_those_of_the_time_zone_of_the_reports(refreshed_sample: Refres
         day = sorted(days.values())[len(days) // 2]
         shown = far_east.get(f"/campaigns.csv?columns=campaign_id&from={day}&to={day}").text
         assert {row["Campaign ID"] for row in csv.DictReader(io.StringIO(shown))} == {
-            campaign for campaign, its_day in days.items() if its_day == day
+            campaign for campaign, campaign_day in days.items() if campaign_day == day
         }
 
 
 def latest_export(site: Site, report: str) -> Path:
-    """By the moment in its name; other tests may have published the same again."""
+    """The latest by the time in its name: other tests may have exported again."""
     return max((site.paths.exports / report).glob("*.csv"))
 
 
-def test_the_csv_of_the_whole_table_is_that_of_the_export(site: Site) -> None:
+def test_the_csv_of_the_whole_table_equals_the_export(site: Site) -> None:
     every_column = "&".join(f"columns={name}" for name in COLUMNS)
     shown = site.get(f"/campaigns.csv?sort=campaign_id&order=asc&{every_column}")
     exported = latest_export(site, "campaign_metrics")
@@ -171,9 +172,9 @@ def test_the_csv_of_the_whole_table_is_that_of_the_export(site: Site) -> None:
     assert shown.headers["content-disposition"].startswith("attachment")
 
 
-def test_columns_that_were_chosen_are_remembered(wide: Site) -> None:
-    chosen = wide.get("/?columns=revenue&columns=campaign_name")
-    cookie = chosen.headers["set-cookie"]
+def test_selected_columns_are_remembered(wide: Site) -> None:
+    selected = wide.get("/?columns=revenue&columns=campaign_name")
+    cookie = selected.headers["set-cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=strict" in cookie
     wide.client.cookies.clear()
@@ -185,7 +186,7 @@ def test_columns_that_were_chosen_are_remembered(wide: Site) -> None:
 # --- a campaign
 
 
-def test_a_campaign_s_page_shows_its_tiles_and_in_its_tabs_the_contacts_of_the_mart(site: Site) -> None:
+def test_the_page_of_a_campaign_shows_its_tiles_and_the_contacts_of_each_tab(site: Site) -> None:
     overviews = mart_rows(site.paths.published_marts, "campaign_overview")
     statuses = mart_rows(site.paths.published_marts, "delivery_status")
     skipped = mart_rows(site.paths.published_marts, "skip_reasons")
@@ -198,29 +199,31 @@ def test_a_campaign_s_page_shows_its_tiles_and_in_its_tabs_the_contacts_of_the_m
         for (column, _), shown in zip(TILES, texts(tiles, "dd"), strict=True):
             assert shown.split()[0] == (money if column == "revenue" else count)(overview[column])
         for tab in TABS:
-            of_tab = sorted(
+            tab_contacts = sorted(
                 row["contact_id"]
                 for row in statuses
                 if row["campaign_id"] == campaign_id and row["delivery_status"] == tab.status
             )
             page = site.get(f"{campaign_path(campaign_id)}?tab={tab.status}").text
             assert tab.explanation in page
-            assert f"{tab.label} {count(len(of_tab))}" in texts(page, "a")
-            shown = [row[0] for row in table_rows(page, tab.label)] if of_tab else []
-            assert shown == of_tab[:50]
-            answer = site.get("/contacts.csv", params={"campaign": campaign_id, "tab": tab.status}).text
-            assert [row["contact_id"].removeprefix("'") for row in csv.DictReader(io.StringIO(answer))] == of_tab
-        of_it = [row for row in skipped if row["campaign_id"] == campaign_id]
-        if of_it:
+            assert f"{tab.label} {count(len(tab_contacts))}" in texts(page, "a")
+            shown = [row[0] for row in table_rows(page, tab.label)] if tab_contacts else []
+            assert shown == tab_contacts[:50]
+            response = site.get("/contacts.csv", params={"campaign": campaign_id, "tab": tab.status}).text
+            assert [
+                row["contact_id"].removeprefix("'") for row in csv.DictReader(io.StringIO(response))
+            ] == tab_contacts
+        campaign_skips = [row for row in skipped if row["campaign_id"] == campaign_id]
+        if campaign_skips:
             shown = {row[0].split()[0]: int(row[2]) for row in table_rows(page, "Reasons")}
             assert shown == {
-                reason: sum(row["skip_reason"] == reason for row in of_it)
-                for reason in {row["skip_reason"] for row in of_it}
+                reason: sum(row["skip_reason"] == reason for row in campaign_skips)
+                for reason in {row["skip_reason"] for row in campaign_skips}
             }
-            assert len(table_rows(page, "Skipped contacts")) == min(50, len(of_it))
+            assert len(table_rows(page, "Skipped contacts")) == min(50, len(campaign_skips))
 
 
-def test_every_page_of_contacts_is_there_once_and_in_order(sample: Site) -> None:
+def test_the_pages_of_contacts_hold_every_contact_once_and_in_order(sample: Site) -> None:
     overview = max(
         mart_rows(sample.paths.published_marts, "campaign_overview"), key=lambda row: row["unique_deliveries"]
     )
@@ -237,17 +240,17 @@ def test_every_page_of_contacts_is_there_once_and_in_order(sample: Site) -> None
     assert f"Page {pages} of {pages}" in sample.get(f"{path}?page=99999").text
 
 
-def test_a_campaign_of_which_there_is_nothing_to_show_says_so(wide: Site) -> None:
+def test_pages_of_unsent_unknown_and_missing_campaigns_say_so(wide: Site) -> None:
     assert wide.get("/campaigns/nowhere").status_code == 404
     known = {row["campaign_id"] for row in mart_rows(wide.paths.published_marts, "campaigns")}
     sent = {row["campaign_id"] for row in mart_rows(wide.paths.published_marts, "campaign_overview")}
     for campaign_id in sorted(sent - known)[:3]:
-        assert "there is no message to show" in wide.get(campaign_path(campaign_id)).text
+        assert "so there is no message to show" in wide.get(campaign_path(campaign_id)).text
     for campaign_id in sorted(known - sent)[:3]:
-        assert "It has not been sent yet" in wide.get(campaign_path(campaign_id)).text
+        assert "This campaign has not been sent yet" in wide.get(campaign_path(campaign_id)).text
 
 
-def test_clicks_and_orders_over_time_add_up_to_those_of_the_mart(site: Site) -> None:
+def test_clicks_and_orders_over_time_add_up_to_the_mart(site: Site) -> None:
     orders = mart_rows(site.paths.published_marts, "attributed_orders")
     drawn = {"Clicks": 0, "Orders": 0}
     for campaign in mart_rows(site.paths.published_marts, "campaign_metrics"):
@@ -269,10 +272,10 @@ def test_clicks_and_orders_over_time_add_up_to_those_of_the_mart(site: Site) -> 
             assert f"{first:%Y-%m-%d %H:00}".startswith(shown["Orders"][0][0])
         for heading in shown:
             drawn[heading] += 1
-    assert all(drawn.values()), "something was drawn"
+    assert all(drawn.values()), "both charts were drawn"
 
 
-def test_clicks_of_an_hour_are_those_of_the_log(site: Site) -> None:
+def test_clicks_of_an_hour_agree_with_the_log(site: Site) -> None:
     with duckdb.connect() as connection:
         connection.execute(f"attach '{site.paths.build}' as build (read_only)")
         clicks = connection.execute(
@@ -296,24 +299,24 @@ def some_contact(site: Site) -> dict:
 
 
 def links_with_numbers(contact: dict) -> list[str]:
-    at = f"tab={contact['delivery_status']}"
+    tab = f"tab={contact['delivery_status']}"
     campaign = quote(contact["campaign_id"], safe="")
-    return [f"{campaign_path(contact['campaign_id'])}?{at}", f"/contacts.csv?campaign={campaign}&{at}"]
+    return [f"{campaign_path(contact['campaign_id'])}?{tab}", f"/contacts.csv?campaign={campaign}&{tab}"]
 
 
-def test_numbers_are_masked_on_every_page_and_in_every_file(site: Site) -> None:
+def test_numbers_are_masked_on_every_page_and_in_every_download(site: Site) -> None:
     contact = some_contact(site)
     numbers = {row["mobile_number"] for row in mart_rows(site.paths.published_marts, "delivery_status")}
     exports = re.findall(r'href="(/exports/[^"]+)"', site.get("/exports").text)
     assert {link.split("/")[2] for link in exports} == set(REPORTS)
     for link in [*links_with_numbers(contact), *exports]:
-        answer = site.get(link).text
-        assert not [number for number in numbers if number in answer], link
+        response = site.get(link).text
+        assert not [number for number in numbers if number in response], link
     masked = f"{contact['mobile_number'][:3]}…{contact['mobile_number'][-2:]}"
     assert all(masked in site.get(link).text for link in links_with_numbers(contact))
 
 
-def test_numbers_are_shown_where_that_is_set(refreshed_sample: RefreshedWarehouse) -> None:
+def test_numbers_are_shown_if_the_setting_says_so(refreshed_sample: RefreshedWarehouse) -> None:
     with serving(with_settings(refreshed_sample.warehouse, reports_show_phone_numbers=True)) as open_site:
         contact = some_contact(open_site)
         assert all(contact["mobile_number"] in open_site.get(link).text for link in links_with_numbers(contact))
@@ -321,7 +324,7 @@ def test_numbers_are_shown_where_that_is_set(refreshed_sample: RefreshedWarehous
         assert open_site.get(f"/exports/delivery_status/{exported.name}").content == exported.read_bytes()
 
 
-def test_a_masked_export_differs_in_nothing_but_the_numbers(site: Site) -> None:
+def test_a_masked_export_differs_only_in_the_numbers(site: Site) -> None:
     exported = latest_export(site, "delivery_status")
     whole = exported.read_text(encoding="utf-8")
     masked = re.sub(r"(\+[0-9]{2})[0-9]{3,11}([0-9]{2})", r"\1…\2", whole)
@@ -329,14 +332,14 @@ def test_a_masked_export_differs_in_nothing_but_the_numbers(site: Site) -> None:
     assert site.get(f"/exports/delivery_status/{exported.name}").content.decode() == masked
 
 
-def test_a_whole_number_finds_its_contact_and_a_part_of_one_does_only_where_numbers_are_shown(
+def test_a_complete_number_finds_its_contact_and_a_part_only_where_numbers_are_shown(
     sample: Site, refreshed_sample: RefreshedWarehouse
 ) -> None:
     contact = some_contact(sample)
     path, number = f"{campaign_path(contact['campaign_id'])}?tab={contact['delivery_status']}", contact["mobile_number"]
-    for words in (number, number[1:], "00" + number[1:], f"{number[:4]} {number[4:7]}-{number[7:]}"):
+    for search in (number, number[1:], "00" + number[1:], f"{number[:4]} {number[4:7]}-{number[7:]}"):
         assert (
-            contact["contact_id"] in sample.get(path, params={"tab": contact["delivery_status"], "search": words}).text
+            contact["contact_id"] in sample.get(path, params={"tab": contact["delivery_status"], "search": search}).text
         )
     part = {"tab": contact["delivery_status"], "search": number[3:-1]}
     assert "No contact of this status matches" in sample.get(path, params=part).text
@@ -344,7 +347,7 @@ def test_a_whole_number_finds_its_contact_and_a_part_of_one_does_only_where_numb
         assert contact["contact_id"] in open_site.get(path, params=part).text
 
 
-def test_numbers_that_were_published_masked_are_shown_by_no_setting(
+def test_numbers_that_were_published_masked_stay_masked_under_any_setting(
     refreshed_sample: RefreshedWarehouse, tmp_path: Path
 ) -> None:
     paths = DataPaths(tmp_path)
@@ -361,16 +364,16 @@ def test_numbers_that_were_published_masked_are_shown_by_no_setting(
     with serving(AppContext(settings, paths, refreshed_sample.warehouse.ledger)) as site:
         contact = some_contact(site)
         for link in links_with_numbers(contact):
-            answer = site.get(link).text
-            assert contact["mobile_number"] in answer
-            assert "hash of a number" in answer
+            response = site.get(link).text
+            assert contact["mobile_number"] in response
+            assert "hash of a number" in response
         assert "Hash of the number" in site.get(campaign_path(contact["campaign_id"])).text
 
 
 # --- what is published
 
 
-def test_a_new_build_is_seen_at_the_next_click_and_one_that_goes_leaves_plain_words(
+def test_a_new_build_is_shown_at_the_next_request_and_a_missing_one_gives_a_plain_message(
     refreshed_sample: RefreshedWarehouse, tmp_path: Path
 ) -> None:
     def publish(build_id: str) -> None:
@@ -385,21 +388,21 @@ def test_a_new_build_is_seen_at_the_next_click_and_one_that_goes_leaves_plain_wo
     paths = DataPaths(tmp_path)
     settings = Settings(data=tmp_path)
     with serving(AppContext(settings, paths, refreshed_sample.warehouse.ledger)) as site:
-        answer = site.get("/")
-        assert answer.status_code == 503
-        assert "Nothing has been published yet" in answer.text
-        assert "Nothing has been exported yet" in site.get("/exports").text
+        response = site.get("/")
+        assert response.status_code == 503
+        assert "Nothing has been published yet" in response.text
+        assert "There are no exports yet" in site.get("/exports").text
         for build_id in ("first", "second", "third"):
             publish(build_id)
             assert f"Build {build_id}" in plain(site.get("/").text)
         paths.published_marts.write_bytes(b"no DuckDB file")
-        answer = site.get("/")
-        assert (answer.status_code, "cannot be read" in answer.text) == (500, True)
+        response = site.get("/")
+        assert (response.status_code, "cannot be read" in response.text) == (500, True)
         paths.published_marts.unlink()
         assert site.get("/").status_code == 503
 
 
-def test_every_page_tells_how_fresh_it_is_and_what_was_held_back(
+def test_every_page_shows_the_age_of_its_data_and_a_build_that_was_held_back(
     sample: Site, refreshed_sample: RefreshedWarehouse
 ) -> None:
     (info,) = mart_rows(sample.paths.published_marts, "build_info")
@@ -419,7 +422,7 @@ def test_every_page_tells_how_fresh_it_is_and_what_was_held_back(
         assert "A log file could not be read at all" in page
         assert "&lt;b&gt;+44…23&lt;/b&gt;" in page
         assert "last good build" in page
-        assert "last good build" not in sample.get("/nowhere").text, "a page without figures shows no build"
+        assert "last good build" not in sample.get("/nowhere").text, "a page without figures does not mention the build"
     finally:
         ledger.record_run(Refresh(now(), now(), last.outcome, last.message))
 
@@ -427,7 +430,7 @@ def test_every_page_tells_how_fresh_it_is_and_what_was_held_back(
 # --- exports
 
 
-def test_an_export_that_was_asked_for_goes_through_the_function_of_the_scheduled_ones(
+def test_a_requested_export_is_written_like_a_scheduled_one(
     refreshed_sample: RefreshedWarehouse, tmp_path: Path
 ) -> None:
     data = tmp_path / "data"
@@ -435,8 +438,8 @@ def test_an_export_that_was_asked_for_goes_through_the_function_of_the_scheduled
     with serving(AppContext.of(Settings(data=data))) as site:
         before = site.get("/exports").text
         form = {"report": "skip_reasons", "token": security.TOKEN}
-        answer = site.client.post("/exports", data=form, headers={"Sec-Fetch-Site": "same-origin"})
-        assert answer.status_code == 303
+        response = site.client.post("/exports", data=form, headers={"Sec-Fetch-Site": "same-origin"})
+        assert response.status_code == 303
         while "being written" in (page := site.get("/exports").text) or "waiting" in page:
             assert 'http-equiv="refresh"' in page
         (file,) = set(re.findall(r'href="/exports/([^"]+)"', page)) - set(
@@ -452,7 +455,7 @@ def test_an_export_that_was_asked_for_goes_through_the_function_of_the_scheduled
         assert count(len(rows)) in next(row for row in table_rows(page, "Exports") if row[-1] == file.partition("/")[2])
 
 
-def test_an_export_of_one_campaign_is_asked_for_on_its_page_and_fetched_masked(
+def test_an_export_of_one_campaign_is_requested_on_its_page_and_downloaded_masked(
     refreshed_wide: RefreshedWarehouse, tmp_path: Path
 ) -> None:
     data = tmp_path / "data"
@@ -462,12 +465,12 @@ def test_an_export_of_one_campaign_is_asked_for_on_its_page_and_fetched_masked(
     known = {
         row["campaign_id"]: row["campaign_name"] for row in mart_rows(warehouse.paths.published_marts, "campaigns")
     }
-    asked_for = [campaign for campaign in dict.fromkeys(row["campaign_id"] for row in rows) if campaign in known][:2]
+    requested = [campaign for campaign in dict.fromkeys(row["campaign_id"] for row in rows) if campaign in known][:2]
     before = (warehouse.ledger.exported_files("delivery_status"), plan_refresh(warehouse))
     with serving(warehouse) as site:
         client = site.client
         client.headers["Sec-Fetch-Site"] = "same-origin"
-        for campaign in asked_for:
+        for campaign in requested:
             page = client.get(campaign_path(campaign)).text
             (action,) = re.findall(r'<form [^>]*method="post" action="([^"]+)"', page)
             for file_format in FileFormat:
@@ -477,31 +480,35 @@ def test_an_export_of_one_campaign_is_asked_for_on_its_page_and_fetched_masked(
             pass
         listed = [row for row in table_rows(page, "Exports") if "-" in row[-1]]
         assert sorted(row[2] for row in listed) == sorted(
-            plain(known[campaign]) for campaign in asked_for for _ in "ab"
+            plain(known[campaign]) for campaign in requested for _ in "ab"
         )
         for row in listed:
             file = f"delivery_status/{row[-1]}"
-            told = json.loads((warehouse.paths.exports / file).with_suffix(".json").read_text(encoding="utf-8"))
-            (campaign,) = told["campaigns"]
-            numbers = {one["contact_id"]: one["mobile_number"] for one in rows if one["campaign_id"] == campaign}
+            metadata = json.loads((warehouse.paths.exports / file).with_suffix(".json").read_text(encoding="utf-8"))
+            (campaign,) = metadata["campaigns"]
+            numbers = {
+                contact["contact_id"]: contact["mobile_number"]
+                for contact in rows
+                if contact["campaign_id"] == campaign
+            }
             assert row[3] == count(len(numbers))
-            whole, fetched = (warehouse.paths.exports / file).read_bytes(), client.get(f"/exports/{file}")
-            assert fetched.headers["content-type"] == MEDIA_TYPES[FileFormat(file.rpartition(".")[2])]
-            assert file.partition("/")[2] in fetched.headers["content-disposition"]
+            exported, downloaded = (warehouse.paths.exports / file).read_bytes(), client.get(f"/exports/{file}")
+            assert downloaded.headers["content-type"] == MEDIA_TYPES[FileFormat(file.rpartition(".")[2])]
+            assert file.partition("/")[2] in downloaded.headers["content-disposition"]
             masked = {contact: masked_number(number) for contact, number in numbers.items()}
-            assert _numbers_in(whole, file) == (masked if file.endswith(".xlsx") else numbers)
-            assert _numbers_in(fetched.content, file) == masked
+            assert _numbers_in(exported, file) == (masked if file.endswith(".xlsx") else numbers)
+            assert _numbers_in(downloaded.content, file) == masked
     assert (warehouse.ledger.exported_files("delivery_status"), plan_refresh(warehouse)) == before
 
 
 def _numbers_in(content: bytes, file: str) -> dict[str, str]:
-    """By contact, the numbers in a file of delivery details."""
+    """By contact, the numbers in an export of delivery details."""
     if file.endswith(".csv"):
         header, *rows = csv.reader(io.StringIO(content.decode(), newline=""))
     else:
         header, *rows = openpyxl.load_workbook(io.BytesIO(content)).active.iter_rows(values_only=True)
-    at = header.index("contact_id"), header.index("mobile_number")
-    return {row[at[0]]: row[at[1]].removeprefix("'") for row in rows}
+    contact, number = header.index("contact_id"), header.index("mobile_number")
+    return {row[contact]: row[number].removeprefix("'") for row in rows}
 
 
 def test_a_refused_export_is_reported_and_a_spreadsheet_with_whole_numbers_is_not_sent(
@@ -521,44 +528,44 @@ def test_a_refused_export_is_reported_and_a_spreadsheet_with_whole_numbers_is_no
             pass
         assert "could not be written: the published build knows no campaign" in plain(page)
         assert "<i>nobody" not in page
-        (told,) = export_reports(warehouse, ["skip_reasons"], file_format=FileFormat.XLSX)
-        answer = client.get(f"/exports/skip_reasons/{told.file}")
-        assert (answer.status_code, "Request it again" in answer.text) == (404, True)
-        description = (warehouse.paths.exports / "skip_reasons" / told.file).with_suffix(".json")
-        described = json.loads(description.read_text())
-        assert described.pop("phone_numbers") == "whole"
-        # As release 0.2 described it.
-        description.write_text(json.dumps(described))
-        assert client.get(f"/exports/skip_reasons/{told.file}").status_code == 404
+        (export,) = export_reports(warehouse, ["skip_reasons"], file_format=FileFormat.XLSX)
+        response = client.get(f"/exports/skip_reasons/{export.file}")
+        assert (response.status_code, "Request it again" in response.text) == (404, True)
+        metadata_file = (warehouse.paths.exports / "skip_reasons" / export.file).with_suffix(".json")
+        metadata = json.loads(metadata_file.read_text())
+        assert metadata.pop("phone_numbers") == "whole"
+        # As release 0.2 wrote it.
+        metadata_file.write_text(json.dumps(metadata))
+        assert client.get(f"/exports/skip_reasons/{export.file}").status_code == 404
         (overview,) = export_reports(warehouse, ["campaign_overview"], file_format=FileFormat.XLSX)
         assert client.get(f"/exports/campaign_overview/{overview.file}").status_code == 200
 
 
-OURS = "ours"
-"""Stands for the token, which every process has another of, and so no test can be named by."""
+OWN_TOKEN = "own token"
+"""Stands for the token of the process, which is not known when tests are collected."""
 
 
 @pytest.mark.parametrize(
     ("headers", "token"),
     [
-        ({}, OURS),
-        ({"Sec-Fetch-Site": "cross-site"}, OURS),
-        ({"Sec-Fetch-Site": "same-site"}, OURS),
-        ({"Origin": "https://elsewhere.example"}, OURS),
-        ({"Origin": "null"}, OURS),
+        ({}, OWN_TOKEN),
+        ({"Sec-Fetch-Site": "cross-site"}, OWN_TOKEN),
+        ({"Sec-Fetch-Site": "same-site"}, OWN_TOKEN),
+        ({"Origin": "https://elsewhere.example"}, OWN_TOKEN),
+        ({"Origin": "null"}, OWN_TOKEN),
         ({"Sec-Fetch-Site": "same-origin"}, "guessed"),
         ({"Sec-Fetch-Site": "same-origin"}, "gu\u00e9ss"),
         ({"Sec-Fetch-Site": "same-origin"}, ""),
     ],
 )
-def test_no_other_site_can_ask_for_an_export(sample: Site, headers: dict[str, str], token: str) -> None:
-    form = {"report": "skip_reasons", "token": token.replace(OURS, security.TOKEN)}
-    answer = sample.client.post("/exports", data=form, headers=headers)
-    assert answer.status_code == 403
-    assert "Asked for here" not in sample.get("/exports").text
+def test_no_other_site_can_request_an_export(sample: Site, headers: dict[str, str], token: str) -> None:
+    form = {"report": "skip_reasons", "token": token.replace(OWN_TOKEN, security.TOKEN)}
+    response = sample.client.post("/exports", data=form, headers=headers)
+    assert response.status_code == 403
+    assert "Requested exports" not in sample.get("/exports").text
 
 
-def test_only_what_is_listed_can_be_fetched(sample: Site) -> None:
+def test_only_listed_exports_can_be_downloaded(sample: Site) -> None:
     (sample.paths.exports / "skip_reasons" / "secret.csv").write_text("no export")
     for file in (
         "secret.csv", "..%2F..%2Fledger.sqlite", "%2Fetc%2Fpasswd", "skip_reasons_20200101T000000Z.csv",
@@ -571,7 +578,7 @@ def test_only_what_is_listed_can_be_fetched(sample: Site) -> None:
 # --- safety
 
 
-def test_every_answer_carries_the_headers_that_keep_others_out(site: Site) -> None:
+def test_every_response_has_the_security_headers(site: Site) -> None:
     for link in ("/", "/exports", "/nowhere", "/campaigns.csv", "/static/style.css", "/static/none"):
         headers = site.get(link).headers
         assert headers["content-security-policy"].startswith("default-src 'self'")
@@ -580,38 +587,38 @@ def test_every_answer_carries_the_headers_that_keep_others_out(site: Site) -> No
     assert site.get("/").headers["cache-control"] == "no-store"
 
 
-def test_no_answer_names_the_host_that_was_asked(sample: Site) -> None:
-    """Behind a login that is not the host that the browser knows."""
+def test_no_response_names_the_host_of_the_request(sample: Site) -> None:
+    """Behind a login, the browser knows another host."""
     for link in ("/exports/", "/campaigns", "/static"):
-        answer = sample.client.get(link, follow_redirects=False)
-        assert (answer.status_code, answer.headers.get("location")) == (404, None)
+        response = sample.client.get(link, follow_redirects=False)
+        assert (response.status_code, response.headers.get("location")) == (404, None)
 
 
-def test_a_name_of_another_site_that_was_pointed_here_opens_nothing(sample: Site) -> None:
+def test_a_foreign_host_name_that_resolves_to_this_machine_opens_no_page(sample: Site) -> None:
     assert sample.get("/", headers={"Host": "elsewhere.example"}).status_code == 400
     assert sample.client.delete("/exports").status_code == 405
 
 
-def test_what_goes_wrong_ends_in_plain_words_behind_the_same_headers(
+def test_an_unexpected_error_gives_a_plain_message_with_the_same_headers(
     refreshed_sample: RefreshedWarehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("reports.campaign_table.PAGE_SIZE", 0)  # a division by it
     with serving(refreshed_sample.warehouse) as site:
-        answer = site.get("/")
-        assert (answer.status_code, "Something went wrong here" in answer.text) == (500, True)
-        assert "ZeroDivisionError" not in answer.text
-        assert answer.headers["content-security-policy"].startswith("default-src 'self'")
+        response = site.get("/")
+        assert (response.status_code, "Something went wrong." in response.text) == (500, True)
+        assert "ZeroDivisionError" not in response.text
+        assert response.headers["content-security-policy"].startswith("default-src 'self'")
 
 
-def test_a_csv_that_cannot_be_written_is_plain_words_and_no_file(
+def test_a_csv_that_cannot_be_written_gives_a_plain_message_and_no_file(
     refreshed_sample: RefreshedWarehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with serving(AppContext(Settings(data=tmp_path), DataPaths(tmp_path), refreshed_sample.warehouse.ledger)) as site:
         assert site.get("/campaigns.csv").status_code == 503
     monkeypatch.setattr("reports.csv_download._cell", lambda column, mode: "error('+447700900123')")
     with serving(refreshed_sample.warehouse) as site:
-        answer = site.get("/campaigns.csv")
-        assert (answer.status_code, "cannot be read" in answer.text) == (500, True)
+        response = site.get("/campaigns.csv")
+        assert (response.status_code, "cannot be read" in response.text) == (500, True)
 
 
 HOSTILE = [
@@ -620,7 +627,7 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-def test_names_ids_and_bodies_are_text_whatever_they_hold(refreshed_sample: RefreshedWarehouse, tmp_path: Path) -> None:
+def test_names_ids_and_texts_are_escaped(refreshed_sample: RefreshedWarehouse, tmp_path: Path) -> None:
     paths = DataPaths(tmp_path)
     paths.published_marts.parent.mkdir()
     shutil.copyfile(refreshed_sample.warehouse.paths.published_marts, paths.published_marts)
@@ -642,9 +649,9 @@ def test_names_ids_and_bodies_are_text_whatever_they_hold(refreshed_sample: Refr
         for text in HOSTILE:
             page = site.get(campaign_path(text))
             assert page.status_code == 200, text
-            for answer in (page.text, table):
-                assert "<script>alert" not in answer
-                assert "<img" not in answer
+            for response in (page.text, table):
+                assert "<script>alert" not in response
+                assert "<img" not in response
             assert html.escape(text.split("\n")[0], quote=False).split("'")[0].split('"')[0] in page.text
             assert f"<title>{html.escape(text).replace('&quot;', '&#34;').replace('&#x27;', '&#39;')}" in page.text
             assert f'href="{campaign_path(text)}"' in table

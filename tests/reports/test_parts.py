@@ -1,4 +1,4 @@
-"""What pages are made of: segments, the message in pieces, the geometry of charts, words for values."""
+"""Parts of the pages: SMS segments, the message preview, the geometry of charts, CSV downloads, formatted values."""
 
 import itertools
 import threading
@@ -16,14 +16,14 @@ from reports import formatting
 from reports.campaign import campaign_path
 from reports.charts import HEIGHT, lengths, shares, stacked, ticks
 from reports.csv_download import _NUMBER_CELL, _masked_cell, _written
-from reports.message_preview import message
-from reports.sms_segments import segments
+from reports.message_preview import message_preview
+from reports.sms_segments import count_segments
 
 # --- segments
 
 
 @pytest.mark.parametrize(
-    ("text", "encoding", "units", "parts"),
+    ("text", "encoding", "units", "count"),
     [
         ("", "GSM-7", 0, 0),
         ("a" * 160, "GSM-7", 160, 1),
@@ -31,32 +31,32 @@ from reports.sms_segments import segments
         ("a" * 306, "GSM-7", 306, 2),
         ("a" * 307, "GSM-7", 307, 3),
         ("€" * 80, "GSM-7", 160, 1),
-        ("a" * 152 + "€" + "a" * 152, "GSM-7", 306, 3),  # the escape pair does not fit: 306 / 153 would be 2
-        ("ç", "UCS-2", 1, 1),  # GSM-7 knows Ç alone
+        ("a" * 152 + "€" + "a" * 152, "GSM-7", 306, 3),  # the escape pair is not split, although 306 / 153 is 2
+        ("ç", "UCS-2", 1, 1),  # GSM-7 has only the capital Ç
         ("я" * 70, "UCS-2", 70, 1),
         ("я" * 71, "UCS-2", 71, 2),
         ("👋" * 35, "UCS-2", 70, 1),
-        ("я" * 66 + "👋" + "я" * 66, "UCS-2", 134, 3),  # nor does the surrogate pair: 134 / 67 would be 2
+        ("я" * 66 + "👋" + "я" * 66, "UCS-2", 134, 3),  # nor is the surrogate pair, although 134 / 67 is 2
         ("a" * 69 + "👋", "UCS-2", 71, 2),
     ],
 )
-def test_segments_at_their_boundaries(text: str, encoding: str, units: int, parts: int) -> None:
-    counted = segments(text)
-    assert (counted.encoding, counted.units, counted.parts) == (encoding, units, parts)
+def test_segments_at_the_limits_of_their_size(text: str, encoding: str, units: int, count: int) -> None:
+    segments = count_segments(text)
+    assert (segments.encoding, segments.units, segments.count) == (encoding, units, count)
 
 
 def runs_of(letters: str) -> st.SearchStrategy[str]:
-    """Texts of several parts, with characters of one size and of two at their boundaries."""
+    """Texts of several segments, with characters of one and of two units at the limits of segments."""
     run = st.builds(lambda letter, length: letter * length, st.sampled_from(letters), st.integers(1, 160))
     return st.lists(run, min_size=1, max_size=8).map("".join)
 
 
 @given(runs_of("ab €{^ÄèΔ\n") | runs_of("a€яç👋🎂\u200d’"))
-def test_segments_are_those_that_another_library_counts(text: str) -> None:
+def test_segments_agree_with_another_library(text: str) -> None:
     theirs = smsutil.split(text)
-    counted = segments(text)
-    assert counted.encoding == {"gsm0338": "GSM-7", "utf_16_be": "UCS-2"}[theirs.encoding]
-    assert counted.parts == len(theirs.parts)
+    segments = count_segments(text)
+    assert segments.encoding == {"gsm0338": "GSM-7", "utf_16_be": "UCS-2"}[theirs.encoding]
+    assert segments.count == len(theirs.parts)
 
 
 # --- the message
@@ -66,9 +66,9 @@ def details(body: str | None, kind: str = "SMS") -> dict:
     return {"body": body, "campaign_type": kind, "media_url": None, "sender": "SHOP", "max_segments": 3}
 
 
-def test_liquid_markup_is_told_apart_and_not_counted() -> None:
-    shown = message(details("Hi {{ name\n| upcase }},{% if a %} yes{% endif %}\r\n👋 {not liquid}"))
-    assert [(piece.text, piece.is_liquid) for piece in shown.pieces] == [
+def test_liquid_markup_is_set_apart_and_not_counted() -> None:
+    preview = message_preview(details("Hi {{ name\n| upcase }},{% if a %} yes{% endif %}\r\n👋 {not liquid}"))
+    assert [(piece.text, piece.is_liquid) for piece in preview.pieces] == [
         ("Hi ", False),
         ("{{ name\n| upcase }}", True),
         (",", False),
@@ -77,19 +77,19 @@ def test_liquid_markup_is_told_apart_and_not_counted() -> None:
         ("{% endif %}", True),
         ("\n👋 {not liquid}", False),
     ]
-    assert shown.is_approximate
-    assert shown.counted == segments("Hi , yes\n👋 {not liquid}")
+    assert preview.is_approximate
+    assert preview.segments == count_segments("Hi , yes\n👋 {not liquid}")
 
 
-def test_a_message_without_liquid_is_counted_as_it_is() -> None:
-    assert not message(details("Hello")).is_approximate
-    assert message(details(None)).pieces == []
+def test_the_count_of_a_message_without_liquid_is_exact() -> None:
+    assert not message_preview(details("Hello")).is_approximate
+    assert message_preview(details(None)).pieces == []
 
 
 # --- charts
 
 
-def test_parts_of_a_whole_lie_side_by_side_over_all_of_it() -> None:
+def test_shares_fill_the_width_side_by_side() -> None:
     bars = shares([1, 0, 3], 100)
     assert [(bar.x, bar.width) for bar in bars] == [(0, 25), (25, 0), (25, 75)]
     assert [bar.width for bar in shares([0, 0])] == [0, 0]
@@ -97,7 +97,7 @@ def test_parts_of_a_whole_lie_side_by_side_over_all_of_it() -> None:
 
 
 @given(st.integers(0, 10**9))
-def test_ticks_are_few_whole_and_reach_the_highest(highest: int) -> None:
+def test_ticks_are_few_whole_numbers_up_to_the_highest_value(highest: int) -> None:
     marks = ticks(highest)
     assert marks[0] == 0
     assert highest <= marks[-1]
@@ -107,7 +107,7 @@ def test_ticks_are_few_whole_and_reach_the_highest(highest: int) -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=1, max_size=92))
-def test_columns_stand_on_each_other_and_within_the_chart(values: list[tuple[int, int]]) -> None:
+def test_stacked_columns_meet_and_stay_within_the_chart(values: list[tuple[int, int]]) -> None:
     below, above = stacked([list(series) for series in zip(*values, strict=True)]).series
     for lower, upper in zip(below, above, strict=True):
         assert lower.y + lower.height == pytest.approx(HEIGHT, abs=0.02)
@@ -118,7 +118,7 @@ def test_columns_stand_on_each_other_and_within_the_chart(values: list[tuple[int
 # --- files
 
 
-def test_a_reader_who_leaves_ends_the_query() -> None:
+def test_closing_a_csv_cancels_its_query() -> None:
     with duckdb.connect() as connection:
         statement = "copy (from range(1_000_000_000)) to '/dev/fd/{pipe}' (format csv, use_tmp_file false)"
         blocks = _written(connection, statement, {})
@@ -128,7 +128,7 @@ def test_a_reader_who_leaves_ends_the_query() -> None:
         assert "csv" not in [thread.name for thread in threading.enumerate()]
 
 
-def test_a_file_that_breaks_off_is_told_to_whoever_sends_it() -> None:
+def test_an_error_in_the_middle_of_a_csv_is_raised() -> None:
     with duckdb.connect() as connection:
         late = "copy (select if(range < 3_000_000, range, error('late')) from range(4_000_000))"
         statement = late + " to '/dev/fd/{pipe}' (format csv, use_tmp_file false)"
@@ -138,10 +138,10 @@ def test_a_file_that_breaks_off_is_told_to_whoever_sends_it() -> None:
             list(blocks)
 
 
-# --- words
+# --- formatted values
 
 
-def test_values_are_written_for_people() -> None:
+def test_values_are_formatted() -> None:
     assert formatting.count(1234567) == "1,234,567"
     assert formatting.money(Decimal("1234.5")) == "1,234.50"
     assert formatting.rate(0.1234) == "12.3\N{NO-BREAK SPACE}%"
@@ -174,7 +174,7 @@ def test_values_are_written_for_people() -> None:
         ("é\n", "/campaigns/%C3%A9%0A"),
     ],
 )
-def test_a_campaign_s_path_holds_its_id_whatever_that_is(campaign_id: str, path: str) -> None:
+def test_the_path_of_a_campaign_holds_any_id(campaign_id: str, path: str) -> None:
     assert campaign_path(campaign_id) == path
 
 
@@ -188,5 +188,5 @@ def test_a_campaign_s_path_holds_its_id_whatever_that_is(campaign_id: str, path:
         ("447700900123,00447700900123,+1", "447700900123,00447700900123,+1"),
     ],
 )
-def test_a_cell_that_holds_nothing_but_a_number_is_masked(line: str, masked: str) -> None:
+def test_a_cell_that_is_a_number_is_masked(line: str, masked: str) -> None:
     assert _NUMBER_CELL.sub(_masked_cell, line.encode()).decode() == masked
