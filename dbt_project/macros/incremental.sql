@@ -11,10 +11,12 @@
     because the stateful model depends on the `*_this_run` models and not the reverse. In a unit test it is an input.
 #}
 {% macro previous_relation(name) -%}
-    {%- if not execute or flags.FULL_REFRESH -%}
+    {%- if not execute -%}
         {{ return(none) }}
     {%- elif model.resource_type == 'unit_test' -%}
         {{ return(ref(name)) }}
+    {%- elif flags.FULL_REFRESH -%}
+        {{ return(none) }}
     {%- endif -%}
     {%- set node = graph.nodes.values() | selectattr('resource_type', 'equalto', 'model')
         | selectattr('name', 'equalto', name) | first -%}

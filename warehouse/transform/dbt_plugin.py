@@ -1,8 +1,9 @@
-"""dbt-duckdb's plugin for the lake: lets the connection of a build read a lake that lies in an object store.
+"""dbt-duckdb's plugin: creates the folder of the dev files, and lets DuckDB read a lake in an object store.
 
-`dbt_project/profiles.yml` names it. Not here: how that is done (`warehouse.storage.object_store`).
+`dbt_project/profiles.yml` names it. Not here: how DuckDB reads an object store (`warehouse.duckdb_tools.s3`).
 """
 
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -13,10 +14,12 @@ from warehouse.storage import SCHEME, path_of
 
 
 class Plugin(BasePlugin):
-    """What dbt-duckdb calls for each connection it opens."""
+    """The methods that dbt-duckdb calls before it opens the files and for each connection."""
 
     def initialize(self, config: dict[str, Any]) -> None:
         self._lake = config.get("lake", "")
+        if folder := config.get("folder"):
+            Path(folder).mkdir(parents=True, exist_ok=True)
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         if self._lake.startswith(SCHEME):

@@ -102,7 +102,7 @@ def dbt_arguments(settings: Settings, paths: DataPaths) -> list[str]:
     """What every dbt command of the project is given: where its files are, and the settings in force."""
     variables = {"lake_path": str(paths.lake), **settings.figure_settings()}
     return [
-        *("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)),
+        *("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT), "--target", settings.engine),
         *("--target-path", str(paths.dbt_target), "--log-path", str(paths.dbt_target / "logs")),
         *("--vars", json.dumps(variables, sort_keys=True)),
     ]
@@ -111,7 +111,7 @@ def dbt_arguments(settings: Settings, paths: DataPaths) -> list[str]:
 def dbt_environment(settings: Settings, paths: DataPaths) -> dict[str, str]:
     """The variables that `dbt_project/profiles.yml` reads."""
     return {
-        f"{DBT_PREFIX}ENGINE": settings.engine,
+        f"{DBT_PREFIX}IS_REFRESH": "true",
         f"{DBT_PREFIX}BUILD": str(paths.build),
         f"{DBT_PREFIX}CANDIDATE": str(paths.candidate),
         f"{DBT_PREFIX}LAKE": str(paths.lake),
@@ -141,7 +141,9 @@ def run_dbt(
     try:
         with _environment({**dbt_environment(settings, paths), **(environment or {})}):
             outcome = _run(command, dbt_arguments(settings, paths))
-            return list(getattr(outcome, "results", ()))
+            # Without `on-run-start`, which dbt reports as a node.
+            results = getattr(outcome, "results", ())
+            return [result for result in results if result.node.resource_type != "operation"]
     finally:
         # Nobody reads it, and it quotes values as the engine stumbled over them.
         remove(paths.dbt_target / "run_results.json")
