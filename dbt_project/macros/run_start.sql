@@ -32,7 +32,7 @@
     {%- endfor -%}
     {%- for pattern in patterns -%}
         {%- if run_query("select 1 from glob('" ~ pattern ~ "') limit 1") | length == 0 -%}
-            {{ exceptions.raise_compiler_error('There is no lake at ' ~ pattern ~ '. Run `make refresh` first.') }}
+            {{ exceptions.raise_compiler_error('There is no lake at ' ~ pattern.rsplit('/', 3)[0] ~ '. Run `make refresh` first.') }}
         {%- endif -%}
     {%- endfor -%}
 

@@ -16,6 +16,7 @@ from warehouse.lake.integrity import LakeDamaged
 from warehouse.ledger import Build
 from warehouse.transform import build
 from warehouse.transform.build import BuiltNode, CandidateDamaged
+from warehouse.transform.build_identity import identity_mismatch
 
 
 def is_built(context: AppContext) -> bool:
@@ -60,8 +61,16 @@ def _run_models(context: AppContext, *, full_refresh: bool) -> tuple[Build, list
 
 @contextmanager
 def _reading_candidate(context: AppContext) -> Iterator[None]:
-    """A candidate that is found damaged when it is read, after it was built, is removed: the next refresh builds anew."""
+    """Reads the candidate. It is removed if it is damaged or another dbt run has written to it: the next refresh builds it in
+    full.
+
+    Raises:
+        CandidateDamaged: with the reason.
+    """
     try:
+        if reason := identity_mismatch(context.paths, context.ledger):
+            build.remove_candidate(context.paths, context.ledger)
+            raise CandidateDamaged(reason)
         yield
     except (CandidateDamaged, duckdb.Error) as error:
         if not is_corruption_error(str(error)):

@@ -3,6 +3,7 @@
 Not here: which builds were published (`warehouse.ledger.publications`).
 """
 
+import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -21,7 +22,7 @@ create table if not exists builds (
     build_id text primary key, inputs text not null, data_until text, built_at text not null,
     is_candidate integer not null
 );
-create table if not exists predecessors (build_id text primary key, previous_build_of text not null);
+create table if not exists predecessors (build_id text primary key, went_on_from text not null);
 create table if not exists checks (
     build_id text not null, name text not null, is_blocking integer not null, passed integer not null,
     detail text not null, recorded_at text not null,
@@ -79,24 +80,19 @@ class Builds(Store):
         """The build whose tables a build updated incrementally; None if it built any in full."""
         with self._transaction() as connection:
             row = connection.execute("select * from predecessors where build_id = ?", (build_id,)).fetchone()
-            return str(row["previous_build_of"]) if row else None
+            return str(row["went_on_from"]) if row else None
 
     def candidate(self) -> Build | None:
         """The build in the candidate's files; None if they hold none, or an unfinished one."""
         with self._transaction() as connection:
             row = connection.execute("select * from builds where is_candidate").fetchone()
-            return row and Build(
-                row["build_id"],
-                row["inputs"],
-                date.fromisoformat(row["data_until"]) if row["data_until"] else None,
-                datetime.fromisoformat(row["built_at"]),
-            )
+            return row and _build(row)
 
-    def last_build(self) -> str | None:
+    def last_build(self) -> Build | None:
         """The build that finished last, whether or not the candidate's files still hold it."""
         with self._transaction() as connection:
-            row = connection.execute("select build_id from builds order by rowid desc limit 1").fetchone()
-            return str(row["build_id"]) if row else None
+            row = connection.execute("select * from builds order by rowid desc limit 1").fetchone()
+            return row and _build(row)
 
     def built_from(self) -> dict[str, str]:
         """By name, the fingerprints of the models, seeds and settings that the candidate's tables were built with; empty if
@@ -151,3 +147,12 @@ class Builds(Store):
             _, figures = builds.setdefault(row["build_id"], (until, {}))
             figures.setdefault(row["mart"], {})[row["name"]] = row["value"]
         return [BuildMetrics(build_id, until, figures) for build_id, (until, figures) in builds.items()]
+
+
+def _build(row: sqlite3.Row) -> Build:
+    return Build(
+        row["build_id"],
+        row["inputs"],
+        date.fromisoformat(row["data_until"]) if row["data_until"] else None,
+        datetime.fromisoformat(row["built_at"]),
+    )

@@ -27,6 +27,7 @@ from warehouse.lake import change_feed, integrity
 from warehouse.ledger import Build, Change, Ledger, now
 from warehouse.storage import remove
 from warehouse.transform import check_scope, spark
+from warehouse.transform.build_identity import identity_mismatch, write_identity
 from warehouse.transform.column_lineage import record_column_lineage
 from warehouse.transform.compiled_sql import record_full_build_sql
 from warehouse.transform.dbt_runner import (
@@ -87,6 +88,8 @@ def is_current(settings: Settings, paths: DataPaths, ledger: Ledger) -> bool:
         return False
     if corruption_reason(paths.build) or corruption_reason(paths.candidate):
         return False
+    if identity_mismatch(paths, ledger):
+        return False
     if spark.is_spark(settings) and not spark.is_complete(paths, build.build_id):
         return False
     return build.inputs == inputs(settings, ledger)
@@ -120,7 +123,9 @@ def run_models(
     if words:
         raise BuildFailed(words)
     build = Build(_new_build_id(), made_of, ledger.data_until(), now())
-    ledger.record_candidate(build, used, origins.fingerprints, ledger.last_build() if is_all_as_before else None)
+    last_build = ledger.last_build() if is_all_as_before else None
+    write_identity(paths, build)
+    ledger.record_candidate(build, used, origins.fingerprints, last_build and last_build.build_id)
     with duckdb.connect() as connection:
         connection.execute(f"attach {literal(paths.build)} as {BUILD_DATABASE}")
         change_feed.create_views_of_added_rows(
@@ -145,6 +150,7 @@ def _run_on_spark(settings: Settings, paths: DataPaths, ledger: Ledger) -> tuple
     if words := _failures(results):
         raise BuildFailed(words)
     spark.create_duckdb_views(settings, paths, build.build_id)
+    write_identity(paths, build)
     ledger.record_candidate(build, used, {}, None)
     change_feed.prune(paths, ledger)
     return build, _built(results)
@@ -197,6 +203,9 @@ def _stale(origins: ModelFingerprints, paths: DataPaths, ledger: Ledger, used: l
     built_from = ledger.built_from()
     if not (built_from and paths.build.exists() and paths.candidate.exists()):
         log.info("there is no build to go on from: everything is built in full")
+        return set(origins.places)
+    if reason := identity_mismatch(paths, ledger):
+        log.warning("%s: everything is built in full", reason)
         return set(origins.places)
     if not change_feed.are_complete(paths, used):
         log.warning("what files of the lake held before is gone from %s: everything is built in full", paths.changes)
