@@ -66,6 +66,17 @@
     ).rows[0][0] -%}
     {%- do run_query('create table if not exists internal.dev_lake (state string)') -%}
     {%- set built_from = run_query('select state from internal.dev_lake').rows | map(attribute=0) | list -%}
+    {%- if invocation_args_dict.which == 'test' and not built_from -%}
+        {{ exceptions.raise_compiler_error('The target dev holds no models yet. Run `dbt build` first.') }}
+    {%- endif -%}
+    {#- `dbt run` does not load seeds. -#}
+    {%- for seed in graph.nodes.values() | selectattr('resource_type', 'equalto', 'seed') if invocation_args_dict.which == 'run' -%}
+        {%- do run_query('create schema if not exists ' ~ seed.schema) -%}
+        {%- do run_query(
+            'create table if not exists ' ~ seed.schema ~ '.' ~ seed.alias ~ " as from read_csv('"
+            ~ (seed.root_path ~ '/' ~ seed.original_file_path) | replace("'", "''") ~ "', header = true, all_varchar = true)"
+        ) -%}
+    {%- endfor -%}
     {%- set is_whole_run = invocation_args_dict.which in ('build', 'run')
         and not (invocation_args_dict.select or invocation_args_dict.exclude or invocation_args_dict.selector) -%}
     {%- if built_from != [lake_state] and is_whole_run -%}

@@ -114,6 +114,16 @@ def test_without_a_lake_one_line_says_what_to_type(dbt_folders: dict[str, str], 
     assert "SKIP" not in run.stdout
 
 
+def test_tests_before_any_build_say_what_to_type(
+    refreshed: RefreshedWarehouse, dbt_folders: dict[str, str], tmp_path: Path
+) -> None:
+    shutil.copytree(refreshed.warehouse.paths.lake, tmp_path / "lake")
+    run = type_in("dbt test", tmp_path, **dbt_folders)
+    assert run.returncode != 0
+    assert "The target dev holds no models yet. Run `dbt build` first." in run.stdout
+    assert "SKIP" not in run.stdout
+
+
 def test_a_refresh_after_a_dbt_run_on_its_own_files_builds_in_full(
     refreshed: RefreshedWarehouse, dbt_folders: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -135,7 +145,7 @@ def test_a_refresh_after_a_dbt_run_on_its_own_files_builds_in_full(
     with caplog.at_level(logging.INFO):
         again = refresh_in_process(paths.data, landing, max_rejected_share="1")
     assert again.outcome == "published", again.message
-    reasons = [message for message in caplog.messages if "everything is built in full" in message]
+    reasons = [message.rpartition(" - ")[2] for message in caplog.messages if "everything is built in full" in message]
     assert reasons == [
         f"{paths.build} has changed since build {last_build}: another dbt run has written to it:"
         " everything is built in full"
