@@ -9,128 +9,132 @@
     where      the rows that count
 #}
 {% macro deduplication(log) -%}
-{%- set rules = {
-    'campaigns': {
-        'key': ['campaign_id'],
-        'order_by': [
-            'modified_at desc',
-            'campaign_name desc',
-            'campaign_type desc',
-            'body desc nulls last',
-            'media_url desc nulls last',
-            'sender desc nulls last',
-            'max_segments desc nulls last',
-            'modified_by desc',
-        ],
-        'columns': [
-            'campaign_id',
-            'campaign_name',
-            'campaign_type',
-            'body',
-            'media_url',
-            'sender',
-            'max_segments',
-            'modified_by',
-            'modified_at',
-        ],
-    },
-    'sends': {
-        'key': ['message_id'],
-        'order_by': [
-            'case when skip_reason is null then 0 else 1 end',
-            'sent_at',
-            'campaign_id',
-            'contact_id',
-            'mobile_number desc',
-            'segments desc nulls last',
-            'skip_reason desc nulls last',
-        ],
-        'columns': [
-            'message_id',
-            'campaign_id',
-            'contact_id',
-            'mobile_number',
-            'sent_at',
-            'segments',
-            'skip_reason',
-        ],
-    },
-    'clicks': {
-        'key': ['click_id'],
-        'order_by': [
-            'clicked_at',
-            'campaign_id',
-            'contact_id',
-        ],
-        'columns': [
-            'click_id',
-            'campaign_id',
-            'contact_id',
-            'clicked_at',
-        ],
-    },
-    'orders': {
-        'key': ['order_id'],
-        'order_by': [
-            'updated_at desc',
-            "case when status = 'cancelled' then 0 else 1 end",
-            'contact_id desc',
-            'ordered_at desc',
-            'total desc',
-            'refunded_amount desc',
-            'currency desc',
-        ],
-        'columns': [
-            'order_id',
-            'contact_id',
-            'ordered_at',
-            'total',
-            'refunded_amount',
-            'currency',
-            'status',
-            'updated_at',
-        ],
-    },
-    'unsubscribes': {
-        'key': ['contact_id', 'unsubscribed_at'],
-        'order_by': [
-            'mobile_number desc nulls last',
-            'source desc nulls last',
-        ],
-        'columns': [
-            'contact_id',
-            'unsubscribed_at',
-            'mobile_number',
-            'source',
-        ],
-    },
-    'exchange_rates': {
-        'key': ['currency', 'rate_date'],
-        'order_by': [
-            'rate desc',
-        ],
-        'columns': [
-            'currency',
-            'rate_date',
-            'rate',
-        ],
-        'where': "coalesce(base_currency, '" ~ var('reporting_currency') ~ "') = '" ~ var('reporting_currency') ~ "'",
-    },
-} -%}
-{{ return(rules[log]) }}
+    {%- set rules = {
+        "campaigns": {
+            "key": ["campaign_id"],
+            "order_by": [
+                "modified_at desc",
+                "campaign_name desc",
+                "campaign_type desc",
+                "body desc nulls last",
+                "media_url desc nulls last",
+                "sender desc nulls last",
+                "max_segments desc nulls last",
+                "modified_by desc",
+            ],
+            "columns": [
+                "campaign_id",
+                "campaign_name",
+                "campaign_type",
+                "body",
+                "media_url",
+                "sender",
+                "max_segments",
+                "modified_by",
+                "modified_at",
+            ],
+        },
+        "sends": {
+            "key": ["message_id"],
+            "order_by": [
+                "case when skip_reason is null then 0 else 1 end",
+                "sent_at",
+                "campaign_id",
+                "contact_id",
+                "mobile_number desc",
+                "segments desc nulls last",
+                "skip_reason desc nulls last",
+            ],
+            "columns": [
+                "message_id",
+                "campaign_id",
+                "contact_id",
+                "mobile_number",
+                "sent_at",
+                "segments",
+                "skip_reason",
+            ],
+        },
+        "clicks": {
+            "key": ["click_id"],
+            "order_by": [
+                "clicked_at",
+                "campaign_id",
+                "contact_id",
+            ],
+            "columns": [
+                "click_id",
+                "campaign_id",
+                "contact_id",
+                "clicked_at",
+            ],
+        },
+        "orders": {
+            "key": ["order_id"],
+            "order_by": [
+                "updated_at desc",
+                "case when status = 'cancelled' then 0 else 1 end",
+                "contact_id desc",
+                "ordered_at desc",
+                "total desc",
+                "refunded_amount desc",
+                "currency desc",
+            ],
+            "columns": [
+                "order_id",
+                "contact_id",
+                "ordered_at",
+                "total",
+                "refunded_amount",
+                "currency",
+                "status",
+                "updated_at",
+            ],
+        },
+        "unsubscribes": {
+            "key": ["contact_id", "unsubscribed_at"],
+            "order_by": [
+                "mobile_number desc nulls last",
+                "source desc nulls last",
+            ],
+            "columns": [
+                "contact_id",
+                "unsubscribed_at",
+                "mobile_number",
+                "source",
+            ],
+        },
+        "exchange_rates": {
+            "key": ["currency", "rate_date"],
+            "order_by": [
+                "rate desc",
+            ],
+            "columns": [
+                "currency",
+                "rate_date",
+                "rate",
+            ],
+            "where": "coalesce(base_currency, '"
+            ~ var("reporting_currency")
+            ~ "') = '"
+            ~ var("reporting_currency")
+            ~ "'",
+        },
+    } -%}
+    {{ return(rules[log]) }}
 {%- endmacro %}
 
 
 {# One row per key of a log, read from the log's relation or from another relation with its columns. #}
 {% macro deduplicated(log, relation) -%}
-{%- set rule = deduplication(log) -%}
-{{
-    one_row_per_key(
-        relation=relation,
-        where=rule.where or 'true',
-        key=rule.key,
-        order_by=rule.order_by,
-        columns=rule.columns,
-    )
-}}
+    {%- set rule = deduplication(log) -%}
+    {{
+        one_row_per_key(
+            relation=relation,
+            where=rule.where or "true",
+            key=rule.key,
+            order_by=rule.order_by,
+            columns=rule.columns,
+        )
+    }}
 {%- endmacro %}

@@ -1,54 +1,32 @@
 {# SQL that DuckDB and Spark write differently, and nothing else. Each macro has a `duckdb__…` and a `spark__…` version. #}
-
-
 {# A 64-bit hash of some columns; null is a value. Equal values have equal hashes. Different values may share a hash. #}
-{% macro hash_of(columns) -%}
-    {{ adapter.dispatch('hash_of')(columns) }}
-{%- endmacro %}
+{% macro hash_of(columns) -%} {{ adapter.dispatch("hash_of")(columns) }} {%- endmacro %}
 
-{% macro spark__hash_of(columns) -%}
-    xxhash64({{ columns | join(', ') }})
-{%- endmacro %}
+{% macro spark__hash_of(columns) -%} xxhash64({{ columns | join(", ") }}) {%- endmacro %}
 
-{% macro duckdb__hash_of(columns) -%}
-    hash({{ columns | join(', ') }})
-{%- endmacro %}
+{% macro duckdb__hash_of(columns) -%} hash({{ columns | join(", ") }}) {%- endmacro %}
 
 
 {# Converts a UTC timestamp to microseconds since 1970, and back. #}
-{% macro microseconds_of(timestamp) -%}
-    {{ adapter.dispatch('microseconds_of')(timestamp) }}
-{%- endmacro %}
+{% macro microseconds_of(timestamp) -%} {{ adapter.dispatch("microseconds_of")(timestamp) }} {%- endmacro %}
 
 {# `timestamp` has no time zone here. These two functions of Spark take timestamps with a time zone; the session's is UTC. #}
-{% macro spark__microseconds_of(timestamp) -%}
-    unix_micros(cast({{ timestamp }} as timestamp_ltz))
-{%- endmacro %}
+{% macro spark__microseconds_of(timestamp) -%} unix_micros(cast({{ timestamp }} as timestamp_ltz)) {%- endmacro %}
 
-{% macro duckdb__microseconds_of(timestamp) -%}
-    epoch_us({{ timestamp }})
-{%- endmacro %}
+{% macro duckdb__microseconds_of(timestamp) -%} epoch_us({{ timestamp }}) {%- endmacro %}
 
-{% macro timestamp_of(microseconds) -%}
-    {{ adapter.dispatch('timestamp_of')(microseconds) }}
-{%- endmacro %}
+{% macro timestamp_of(microseconds) -%} {{ adapter.dispatch("timestamp_of")(microseconds) }} {%- endmacro %}
 
-{% macro spark__timestamp_of(microseconds) -%}
-    cast(timestamp_micros({{ microseconds }}) as timestamp)
-{%- endmacro %}
+{% macro spark__timestamp_of(microseconds) -%} cast(timestamp_micros({{ microseconds }}) as timestamp) {%- endmacro %}
 
-{% macro duckdb__timestamp_of(microseconds) -%}
-    make_timestamp({{ microseconds }})
-{%- endmacro %}
+{% macro duckdb__timestamp_of(microseconds) -%} make_timestamp({{ microseconds }}) {%- endmacro %}
 
 
 {#
     Packs two non-negative integers into one value that sorts by the first, then by the second; `unpack_first` and
     `unpack_second` take them out again. The second is below 2^40. The value is null if the first is null.
 #}
-{% macro pack_pair(first, second) -%}
-    {{ adapter.dispatch('pack_pair')(first, second) }}
-{%- endmacro %}
+{% macro pack_pair(first, second) -%} {{ adapter.dispatch("pack_pair")(first, second) }} {%- endmacro %}
 
 {% macro spark__pack_pair(first, second) -%}
     case when {{ first }} is not null then named_struct('first', {{ first }}, 'second', {{ second }}) end
@@ -58,90 +36,62 @@
     cast({{ first }} as hugeint) * 1099511627776 + {{ second }}
 {%- endmacro %}
 
-{% macro unpack_first(number) -%}
-    {{ adapter.dispatch('unpack_first')(number) }}
-{%- endmacro %}
+{% macro unpack_first(number) -%} {{ adapter.dispatch("unpack_first")(number) }} {%- endmacro %}
 
-{% macro spark__unpack_first(pair) -%}
-    {{ pair }}.first
-{%- endmacro %}
+{% macro spark__unpack_first(pair) -%} {{ pair }}.first {%- endmacro %}
 
-{% macro duckdb__unpack_first(number) -%}
-    cast({{ number }} >> 40 as bigint)
-{%- endmacro %}
+{% macro duckdb__unpack_first(number) -%} cast({{ number }} >> 40 as bigint) {%- endmacro %}
 
-{% macro unpack_second(number) -%}
-    {{ adapter.dispatch('unpack_second')(number) }}
-{%- endmacro %}
+{% macro unpack_second(number) -%} {{ adapter.dispatch("unpack_second")(number) }} {%- endmacro %}
 
-{% macro spark__unpack_second(pair) -%}
-    {{ pair }}.second
-{%- endmacro %}
+{% macro spark__unpack_second(pair) -%} {{ pair }}.second {%- endmacro %}
 
-{% macro duckdb__unpack_second(number) -%}
-    cast({{ number }} & 1099511627775 as bigint)
-{%- endmacro %}
+{% macro duckdb__unpack_second(number) -%} cast({{ number }} & 1099511627775 as bigint) {%- endmacro %}
 
 
 {# The type of a delivery status within a build: one of five words. DuckDB stores an enum as a number. #}
-{% macro delivery_status_type() -%}
-    {{ adapter.dispatch('delivery_status_type')() }}
-{%- endmacro %}
+{% macro delivery_status_type() -%} {{ adapter.dispatch("delivery_status_type")() }} {%- endmacro %}
 
-{% macro spark__delivery_status_type() -%}
-    string
-{%- endmacro %}
+{% macro spark__delivery_status_type() -%} string {%- endmacro %}
 
 {% macro duckdb__delivery_status_type() -%}
-    enum ('delivered', 'pending', 'soft_bounce', 'hard_bounce', 'deleted')
+    enum('delivered', 'pending', 'soft_bounce', 'hard_bounce', 'deleted')
 {%- endmacro %}
 
 
 {# Multiplies an amount, decimal(18,2), by an exchange rate, decimal(18,8), without losing a digit. #}
-{% macro multiply_amount(amount, rate) -%}
-    {{ adapter.dispatch('multiply_amount')(amount, rate) }}
-{%- endmacro %}
+{% macro multiply_amount(amount, rate) -%} {{ adapter.dispatch("multiply_amount")(amount, rate) }} {%- endmacro %}
 
-{% macro spark__multiply_amount(amount, rate) -%}
-    {{ amount }} * {{ rate }}
-{%- endmacro %}
+{% macro spark__multiply_amount(amount, rate) -%} {{ amount }} * {{ rate }} {%- endmacro %}
 
 {# The cast: DuckDB gives the product of the two the type decimal(18,10), which has eight digits before the point. #}
-{% macro duckdb__multiply_amount(amount, rate) -%}
-    cast({{ amount }} as decimal(38, 2)) * {{ rate }}
-{%- endmacro %}
+{% macro duckdb__multiply_amount(amount, rate) -%} cast({{ amount }} as decimal(38, 2)) * {{ rate }} {%- endmacro %}
 
 
 {# Casts a value to decimal(18,2), the type of amounts. A value that does not fit fails the build. #}
-{% macro amount(value) -%}
-    {{ adapter.dispatch('amount')(value) }}
-{%- endmacro %}
+{% macro amount(value) -%} {{ adapter.dispatch("amount")(value) }} {%- endmacro %}
 
 {# In a Spark session dbt-spark turns ANSI mode off. Then a cast of a value that does not fit gives null, not an error. #}
 {% macro spark__amount(value) -%}
     case
         when {{ value }} is not null and cast({{ value }} as decimal(18, 2)) is null
-            then cast(raise_error('an amount does not fit decimal(18,2)') as decimal(18, 2))
+        then cast(raise_error('an amount does not fit decimal(18,2)') as decimal(18, 2))
         else cast({{ value }} as decimal(18, 2))
     end
 {%- endmacro %}
 
-{% macro duckdb__amount(value) -%}
-    cast({{ value }} as decimal(18, 2))
-{%- endmacro %}
+{% macro duckdb__amount(value) -%} cast({{ value }} as decimal(18, 2)) {%- endmacro %}
 
 
 {# A pre-hook: how a table is compressed. `purpose` is `build` for tables that only a build reads, else `publication`. #}
-{% macro set_compression(purpose) -%}
-    {{ adapter.dispatch('set_compression')(purpose) }}
-{%- endmacro %}
+{% macro set_compression(purpose) -%} {{ adapter.dispatch("set_compression")(purpose) }} {%- endmacro %}
 
-{% macro spark__set_compression(purpose) -%}
-{%- endmacro %}
+{% macro spark__set_compression(purpose) -%} {%- endmacro %}
 
 {# Analysing ids for the best compression takes most of the time of writing them, and makes a table three times smaller. #}
 {% macro duckdb__set_compression(purpose) -%}
-    set disabled_compression_methods = '{{ 'fsst,dict_fsst,dictionary' if purpose == 'build' else '' }}'
+    {%- set methods = "fsst,dict_fsst,dictionary" if purpose == "build" else "" -%}
+    {{ "set disabled_compression_methods = '" ~ methods ~ "'" }}
 {%- endmacro %}
 
 
@@ -150,43 +100,32 @@
     no model is incremental, and a view would be computed again for each query.
 #}
 {% macro incremental_or_table(materialization) -%}
-    {{ return(adapter.dispatch('incremental_or_table')(materialization)) }}
+    {{ return(adapter.dispatch("incremental_or_table")(materialization)) }}
 {%- endmacro %}
 
-{% macro spark__incremental_or_table(materialization) -%}
-    {{ return('table') }}
-{%- endmacro %}
+{% macro spark__incremental_or_table(materialization) -%} {{ return("table") }} {%- endmacro %}
 
-{% macro duckdb__incremental_or_table(materialization) -%}
-    {{ return(materialization) }}
-{%- endmacro %}
+{% macro duckdb__incremental_or_table(materialization) -%} {{ return(materialization) }} {%- endmacro %}
 
 
 {# Sorts the rows of a table, if later builds read them faster in that order. #}
-{% macro stored_in_order_of(column) -%}
-    {{ adapter.dispatch('stored_in_order_of')(column) }}
-{%- endmacro %}
+{% macro stored_in_order_of(column) -%} {{ adapter.dispatch("stored_in_order_of")(column) }} {%- endmacro %}
 
-{% macro spark__stored_in_order_of(column) -%}
-{%- endmacro %}
+{% macro spark__stored_in_order_of(column) -%} {%- endmacro %}
 
-{% macro duckdb__stored_in_order_of(column) -%}
-    order by {{ column }}
-{%- endmacro %}
+{% macro duckdb__stored_in_order_of(column) -%} order by {{ column }} {%- endmacro %}
 
 
 {#
     The rows of a large stored table whose key occurs in another relation. `where` is a condition that holds for all of these
     rows and rules out most of the table. The caller may add conditions with `and`.
 #}
-{% macro rows_with_key(table, key, keys_relation, where='true') -%}
-    {{ adapter.dispatch('rows_with_key')(table, key, keys_relation, where) }}
+{% macro rows_with_key(table, key, keys_relation, where="true") -%}
+    {{ adapter.dispatch("rows_with_key")(table, key, keys_relation, where) }}
 {%- endmacro %}
 
 {% macro spark__rows_with_key(table, key, keys_relation, where) -%}
-select * from {{ table }}
-left semi join {{ keys_relation }} using ({{ key | join(', ') }})
-where {{ where }}
+    select * from {{ table }} left semi join {{ keys_relation }} using ({{ key | join(", ") }}) where {{ where }}
 {%- endmacro %}
 
 {#
@@ -194,16 +133,17 @@ where {{ where }}
     the row ids. A common table expression, the input of a unit test, has no row ids.
 #}
 {% macro duckdb__rows_with_key(table, key, keys_relation, where) -%}
-select * from {{ table }}
-{%- if table.is_cte %}
-semi join {{ keys_relation }} using ({{ key | join(', ') }})
-where {{ where }}
-{%- else %}
-where {{ where }} and rowid in (
-    select stored.rowid
-    from {{ table }} as stored
-    semi join {{ keys_relation }} using ({{ key | join(', ') }})
-    where {{ where }}
-)
-{%- endif %}
+    select *
+    from {{ table }}
+    {%- if table.is_cte %} semi join {{ keys_relation }} using ({{ key | join(", ") }}) where {{ where }}
+    {%- else %}
+        where
+            {{ where }}
+            and rowid in (
+                select stored.rowid
+                from {{ table }} as stored
+                semi join {{ keys_relation }} using ({{ key | join(", ") }})
+                where {{ where }}
+            )
+    {%- endif %}
 {%- endmacro %}

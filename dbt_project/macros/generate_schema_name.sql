@@ -3,11 +3,11 @@
     On Spark, whose catalogue is shared, each build has two schemas of its own: one for the published tables, one for the rest.
 #}
 {% macro generate_schema_name(custom_schema_name, node) -%}
-    {{ adapter.dispatch('generate_schema_name')(custom_schema_name) }}
+    {{ adapter.dispatch("generate_schema_name")(custom_schema_name) }}
 {%- endmacro %}
 
 {% macro spark__generate_schema_name(custom_schema_name) -%}
-    {{ target.schema ~ ('_marts' if custom_schema_name in ('marts', 'internal') else '_work') }}
+    {{ target.schema ~ ("_marts" if custom_schema_name in ("marts", "internal") else "_work") }}
 {%- endmacro %}
 
 {% macro duckdb__generate_schema_name(custom_schema_name) -%}

@@ -4,26 +4,26 @@
     of the yml files, which `on-run-start` has stored: a unit test cannot read them.
 #}
 {% macro get_fixture_sql(rows, column_name_to_data_types) -%}
-    {%- if not execute or target.name != 'dev' or load_relation(this) -%}
+    {%- if not execute or target.name != "dev" or load_relation(this) -%}
         {{ return(dbt.get_fixture_sql(rows, column_name_to_data_types)) }}
     {%- endif -%}
     {%- set types = {} -%}
     {%- for column in run_query(
-        "select column_name, data_type from internal.declared_columns where model = '" ~ this.identifier ~ "'"
+        "select column_name, data_type from internal.declared_columns where model= '"
+        ~ this.identifier
+        ~ "'"
     ).rows -%}
         {%- do types.update({column[0]: column[1]}) -%}
     {%- endfor -%}
-    {%- if not types -%}
-        {{ return(dbt.get_fixture_sql(rows, column_name_to_data_types)) }}
-    {%- endif -%}
+    {%- if not types -%} {{ return(dbt.get_fixture_sql(rows, column_name_to_data_types)) }} {%- endif -%}
     {%- set selects = [] -%}
     {%- for row in rows or [{}] -%}
         {%- set values = [] -%}
         {%- set given = dbt.format_row(row, types) -%}
         {%- for name, data_type in types.items() -%}
-            {%- do values.append(given.get(name, 'cast(null as ' ~ data_type ~ ')') ~ ' as ' ~ name) -%}
+            {%- do values.append(given.get(name, "cast(null as " ~ data_type ~ ")") ~ " as " ~ name) -%}
         {%- endfor -%}
-        {%- do selects.append('select ' ~ values | join(', ')) -%}
+        {%- do selects.append("select " ~ values | join(", ")) -%}
     {%- endfor -%}
-    {{ return(selects | join(' union all ') ~ ('' if rows else ' limit 0')) }}
+    {{ return(selects | join(" union all ") ~ ("" if rows else " limit 0")) }}
 {%- endmacro %}

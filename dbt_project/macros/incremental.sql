@@ -4,34 +4,35 @@
     same keys again, because a change of the lake stays open until a build has finished, and the previous rows of every
     attempt stay in the `*_this_run` models until then.
 #}
-
-
 {#
     The table of a stateful model as the last run left it; none if this run builds it in full. It is not read with `ref`,
     because the stateful model depends on the `*_this_run` models and not the reverse. In a unit test it is an input.
 #}
 {% macro previous_relation(name) -%}
-    {%- if not execute -%}
-        {{ return(none) }}
-    {%- elif model.resource_type == 'unit_test' -%}
-        {{ return(ref(name)) }}
-    {%- elif flags.FULL_REFRESH -%}
-        {{ return(none) }}
+    {%- if not execute -%} {{ return(none) }}
+    {%- elif model.resource_type == "unit_test" -%} {{ return(ref(name)) }}
+    {%- elif flags.FULL_REFRESH -%} {{ return(none) }}
     {%- endif -%}
-    {%- set node = graph.nodes.values() | selectattr('resource_type', 'equalto', 'model')
-        | selectattr('name', 'equalto', name) | first -%}
-    {{ return(load_cached_relation(api.Relation.create(
-        database=node.database, schema=node.schema, identifier=node.alias, type='table'
-    ))) }}
+    {%- set node = (
+        graph.nodes.values()
+        | selectattr("resource_type", "equalto", "model")
+        | selectattr("name", "equalto", name)
+        | first
+    ) -%}
+    {{
+        return(
+            load_cached_relation(
+                api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias, type="table")
+            )
+        )
+    }}
 {%- endmacro %}
 
 
 {# Whether this run removes rows of a log. Only then are the rows of the changed keys read from the lake again. #}
 {% macro has_removed_rows(log) -%}
-    {%- if not execute -%}
-        {{ return(false) }}
-    {%- endif -%}
-    {%- set removed = run_query("select 1 from " ~ source('changes', log) ~ " where change = 'removed' limit 1") -%}
+    {%- if not execute -%} {{ return(false) }} {%- endif -%}
+    {%- set removed = run_query("select 1 from " ~ source("changes", log) ~ " where change = 'removed' limit 1") -%}
     {{ return(removed | length > 0) }}
 {%- endmacro %}
 
@@ -43,26 +44,32 @@
     single periods rule out the rows between them. A unit test has no stored periods.
 #}
 {% macro within_periods_this_run(time_column) -%}
-    {%- if not execute or model.resource_type == 'unit_test' -%}
-        {{ return('true') }}
-    {%- endif -%}
+    {%- if not execute or model.resource_type == "unit_test" -%} {{ return("true") }} {%- endif -%}
     {%- set periods = run_query(
         "select cast(valid_from as string), cast(valid_until as string) from "
-        ~ previous_relation('campaign_periods_this_run') ~ " order by valid_from"
+        ~ previous_relation("campaign_periods_this_run")
+        ~ " order by valid_from"
     ) -%}
-    {%- if periods.rows | length == 0 -%}
-        {{ return('false') }}
-    {%- endif -%}
+    {%- if periods.rows | length == 0 -%} {{ return("false") }} {%- endif -%}
     {%- set conditions = [] -%}
     {%- for period in periods.rows -%}
         {%- do conditions.append(
             time_column ~ " between timestamp '" ~ period[0] ~ "' and timestamp '" ~ period[1] ~ "'"
         ) -%}
     {%- endfor -%}
-    {{ return(
-        "(" ~ time_column ~ " between timestamp '" ~ periods.rows[0][0] ~ "' and timestamp '" ~ periods.rows[-1][1]
-        ~ "' and (" ~ conditions | join(' or ') ~ "))"
-    ) }}
+    {{
+        return(
+            "("
+            ~ time_column
+            ~ " between timestamp '"
+            ~ periods.rows[0][0]
+            ~ "' and timestamp '"
+            ~ periods.rows[-1][1]
+            ~ "' and ("
+            ~ conditions
+            | join(" or ") ~ "))"
+        )
+    }}
 {%- endmacro %}
 
 
@@ -73,14 +80,14 @@
     every message is recent there.
 #}
 {% macro is_recent(time_column) -%}
-    {%- if not execute or model.resource_type == 'unit_test' -%}
-        {{ return('true') }}
-    {%- endif -%}
+    {%- if not execute or model.resource_type == "unit_test" -%} {{ return("true") }} {%- endif -%}
     {%- set since = run_query(
-        "select cast(" ~ dbt.dateadd('day', -30, 'max(valid_until)') ~ " as string) from "
-        ~ previous_relation('campaign_periods_this_run')
+        "select cast("
+        ~ dbt.dateadd("day", -30, "max(valid_until)")
+        ~ " as string) from "
+        ~ previous_relation("campaign_periods_this_run")
     ).rows[0][0] -%}
-    {{ return(time_column ~ " >= timestamp '" ~ since ~ "'" if since else 'true') }}
+    {{ return(time_column ~ " >= timestamp '" ~ since ~ "'" if since else "true") }}
 {%- endmacro %}
 
 
@@ -94,130 +101,66 @@
     deduplicated_model the name of the model that holds the log's deduplicated rows
 #}
 {% macro rows_this_run(log, deduplicated_model) -%}
-{%- set rule = deduplication(log) -%}
-{%- set columns = rule.columns | join(', ') -%}
-{%- set key = rule.key | join(', ') -%}
-{%- set stored_rows = previous_relation(deduplicated_model) -%}
-{%- set lake = ref('stg_logs__' ~ log) -%}
-{%- if stored_rows is none %}
-select
-    cast('current' as string) as row_version,
-    {{ columns }}
-from {{ source('changes', log) }}
-where false
-{%- else %}
-with changes as (
+    {%- set rule = deduplication(log) -%}
+    {%- set columns = rule.columns | join(", ") -%}
+    {%- set key = rule.key | join(", ") -%}
+    {%- set stored_rows = previous_relation(deduplicated_model) -%}
+    {%- set lake = ref("stg_logs__" ~ log) -%}
+    {%- if stored_rows is none %}
+        select cast('current' as string) as row_version, {{ columns }} from {{ source("changes", log) }} where false
+    {%- else %}
+        with
+            changes as (select * from {{ source("changes", log) }} where {{ rule.where or "true" }}),
 
-    select *
-    from {{ source('changes', log) }}
-    where {{ rule.where or 'true' }}
+            changed_keys as (
 
-),
+                select {{ key }}, bool_or(change = 'removed') as is_removed from changes group by {{ key }}
 
-changed_keys as (
+            ),
 
-    select
-        {{ key }},
-        bool_or(change = 'removed') as is_removed
-    from changes
-    group by {{ key }}
+            removed_keys as (select {{ key }} from changed_keys where is_removed),
 
-),
+            previous_rows as ({{ rows_with_key(stored_rows, rule.key, "changed_keys") | indent(4) }}),
 
-removed_keys as (
+            candidates as (
 
-    select {{ key }} from changed_keys
-    where is_removed
+                select {{ columns }}
+                from changes
+                where change = 'added'
 
-),
+                union all
 
-previous_rows as (
+                select *
+                from previous_rows
+                anti join removed_keys using ({{ key }})
+                {%- if has_removed_rows(log) %}
 
-    {{ rows_with_key(stored_rows, rule.key, 'changed_keys') | indent(4) }}
+                    union all
 
-),
+                    select {{ columns }}
+                    from {{ lake }}
+                    semi join removed_keys using ({{ key }})
+                    where {{ rule.where or "true" }}
+                {%- endif %}
 
-candidates as (
+            ),
 
-    select {{ columns }} from changes
-    where change = 'added'
+            current_rows as (
 
-    union all
+                {{
+                    one_row_per_key(
+                        relation="candidates", key=rule.key, order_by=rule.order_by, columns=rule.columns
+                    ) | indent(4)
+                }}
 
-    select * from previous_rows
-    anti join removed_keys using ({{ key }})
-    {%- if has_removed_rows(log) %}
+            )
 
-    union all
+        select 'previous' as row_version, *
+        from previous_rows
 
-    select {{ columns }}
-    from {{ lake }}
-    semi join removed_keys using ({{ key }})
-    where {{ rule.where or 'true' }}
+        union all
+
+        select 'current' as row_version, *
+        from current_rows
     {%- endif %}
-
-),
-
-current_rows as (
-
-    {{
-        one_row_per_key(
-            relation='candidates', key=rule.key, order_by=rule.order_by, columns=rule.columns
-        ) | indent(4)
-    }}
-
-)
-
-select
-    'previous' as row_version,
-    *
-from previous_rows
-
-union all
-
-select
-    'current' as row_version,
-    *
-from current_rows
-{%- endif %}
-{%- endmacro %}
-
-
-{#
-    Incremental strategy of the `*_this_run` models with a `row_version`. The previous rows of the first attempt of a run
-    must outlive every repeat; the current rows of the last attempt replace the earlier ones.
-#}
-{% macro get_incremental_replace_current_versions_sql(arguments) -%}
-    {%- set columns = get_quoted_csv(arguments.dest_columns | map(attribute='name')) -%}
-    delete from {{ arguments.target_relation }} where row_version = 'current';
-
-    insert into {{ arguments.target_relation }} ({{ columns }})
-    select {{ columns }} from {{ arguments.temp_relation }}
-{%- endmacro %}
-
-
-{#
-    Incremental strategy of the stateful models: it deletes the rows with a changed key and inserts the rows of the model's
-    query. `meta.changed_keys` names the `*_this_run` models and the columns of their keys, which have the same names on both
-    sides. `meta.time_column` names a timestamp of the row that is null or lies within the period of a changed campaign.
-#}
-{% macro get_incremental_replace_changed_keys_sql(arguments) -%}
-    {%- set columns = get_quoted_csv(arguments.dest_columns | map(attribute='name')) -%}
-    {%- set meta = config.get('meta') -%}
-    {%- set time_column = 'stored.' ~ meta.time_column if meta.time_column else none -%}
-    {#- Two statements: with an `or` in the condition DuckDB would read every row. -#}
-    {%- set conditions = [within_periods_this_run(time_column), time_column ~ ' is null'] if time_column else ['true'] -%}
-    {%- for name, key in meta.changed_keys.items() %}
-    {%- for condition in conditions %}
-    delete from {{ arguments.target_relation }} as stored
-    using (select distinct {{ key | join(', ') }} from {{ previous_relation(name) }}) as changed
-    where
-        {{ condition }}
-        {%- for column in key %}
-        and stored.{{ column }} = changed.{{ column }}
-        {%- endfor %};
-    {% endfor %}
-    {%- endfor %}
-    insert into {{ arguments.target_relation }} ({{ columns }})
-    select {{ columns }} from {{ arguments.temp_relation }}
 {%- endmacro %}

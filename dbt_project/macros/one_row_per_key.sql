@@ -12,58 +12,53 @@
     group_columns    columns computed from all rows of a key: {name: {'one': SQL for a single row, 'many': an aggregate}}
     where            the rows of the relation that count
 #}
-{% macro one_row_per_key(relation, key, order_by, columns, group_columns={}, where='true') -%}
-with shared_hashes as (
+{% macro one_row_per_key(relation, key, order_by, columns, group_columns={}, where="true") -%}
+    with
+        shared_hashes as (
 
-    select {{ hash_of(key) }} as key_hash
-    from {{ relation }}
-    where {{ where }}
-    group by 1
-    having count(*) > 1
+            select {{ hash_of(key) }} as key_hash from {{ relation }} where {{ where }} group by 1 having count(*) > 1
 
-),
+        ),
 
-single_rows as (
+        single_rows as (
 
-    select
-        {{ columns | join(',\n        ') }}
-        {%- for name, sql in group_columns.items() %},
-        {{ sql.one }} as {{ name }}
-        {%- endfor %}
-    from {{ relation }}
-    anti join shared_hashes
-        on {{ hash_of(key) }} = shared_hashes.key_hash
-    where {{ where }}
+            select
+                {{ columns | join(",\n        ") }}
+                {%- for name, sql in group_columns.items() %}, {{ sql.one }} as {{ name }} {%- endfor %}
+            from {{ relation }}
+            anti join shared_hashes on {{ hash_of(key) }} = shared_hashes.key_hash
+            where {{ where }}
 
-),
+        ),
 
-duplicate_rows as (
+        duplicate_rows as (
+
+            select *
+            from {{ relation }}
+            semi join shared_hashes on {{ hash_of(key) }} = shared_hashes.key_hash
+            where {{ where }}
+
+        ),
+
+        rows_kept as (
+
+            select
+                {{ columns | join(",\n        ") }}
+                {%- for name, sql in group_columns.items() %}
+                    , {{ sql.many }} over (partition by {{ key | join(", ") }}) as {{ name }}
+                {%- endfor %}
+            from duplicate_rows
+            qualify
+                row_number() over (
+                    partition by {{ key | join(", ") }} order by {{ order_by | join(",\n            ") }}
+                )
+                = 1
+
+        )
 
     select *
-    from {{ relation }}
-    semi join shared_hashes
-        on {{ hash_of(key) }} = shared_hashes.key_hash
-    where {{ where }}
-
-),
-
-rows_kept as (
-
-    select
-        {{ columns | join(',\n        ') }}
-        {%- for name, sql in group_columns.items() %},
-        {{ sql.many }} over (partition by {{ key | join(', ') }}) as {{ name }}
-        {%- endfor %}
-    from duplicate_rows
-    qualify row_number() over (
-        partition by {{ key | join(', ') }}
-        order by
-            {{ order_by | join(',\n            ') }}
-    ) = 1
-
-)
-
-select * from single_rows
-union all
-select * from rows_kept
+    from single_rows
+    union all
+    select *
+    from rows_kept
 {%- endmacro %}

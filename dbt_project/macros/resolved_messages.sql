@@ -1,9 +1,22 @@
 {# The columns of `messages_resolved` below. #}
 {% macro resolved_message_columns() -%}
-    {{ return([
-        'message_id', 'is_sent', 'campaign_id', 'contact_id', 'mobile_number', 'sent_at', 'segments', 'skip_reason',
-        'delivery_status', 'status_at', 'provider_status_id',
-    ]) }}
+    {{
+        return(
+            [
+                "message_id",
+                "is_sent",
+                "campaign_id",
+                "contact_id",
+                "mobile_number",
+                "sent_at",
+                "segments",
+                "skip_reason",
+                "delivery_status",
+                "status_at",
+                "provider_status_id",
+            ]
+        )
+    }}
 {%- endmacro %}
 
 
@@ -13,85 +26,84 @@
     delivery_status, occurred_at, tie_rank), any number of rows per message, duplicates included.
 #}
 {% macro resolved_messages() -%}
--- The deciding receipt has the greatest rank: a delivered receipt before the other final statuses, these before pending. Of
--- several delivered receipts the earliest decides, of the others the latest. Timestamps from 1990 to 2099 are less than 2^52
--- microseconds (4503599627370496).
-receipts_ranked as (
+    -- The deciding receipt has the greatest rank: a delivered receipt before the other final statuses, these before
+    -- pending. Of
+    -- several delivered receipts the earliest decides, of the others the latest. Timestamps from 1990 to 2099 are
+    -- less than 2^52
+    -- microseconds (4503599627370496).
+    receipts_ranked as (
 
-    select
-        message_id,
-        tie_rank,
-        case
-            when delivery_status = 'delivered'
-                then 3 * 4503599627370496 - {{ microseconds_of('occurred_at') }}
-            when delivery_status = 'pending'
-                then {{ microseconds_of('occurred_at') }}
-            when delivery_status is not null
-                then 4503599627370496 + {{ microseconds_of('occurred_at') }}
-        end as moment_rank
-    from receipts
+        select
+            message_id,
+            tie_rank,
+            case
+                when delivery_status = 'delivered'
+                then 3 * 4503599627370496 - {{ microseconds_of("occurred_at") }}
+                when delivery_status = 'pending'
+                then {{ microseconds_of("occurred_at") }}
+                when delivery_status is not null
+                then 4503599627370496 + {{ microseconds_of("occurred_at") }}
+            end as moment_rank
+        from receipts
 
-),
+    ),
 
--- Both ranks are packed into one number, so that a `max` finds the deciding receipt without a sort and ignores duplicates. It
--- is null if no receipt of the message could be mapped.
-messages_reported as (
+    -- Both ranks are packed into one number, so that a `max` finds the deciding receipt without a sort and ignores
+    -- duplicates. It
+    -- is null if no receipt of the message could be mapped.
+    messages_reported as (
 
-    select
-        message_id,
-        max({{ pack_pair('moment_rank', 'tie_rank') }}) as deciding_receipt
-    from receipts_ranked
-    group by message_id
+        select message_id, max({{ pack_pair("moment_rank", "tie_rank") }}) as deciding_receipt
+        from receipts_ranked
+        group by message_id
 
-),
+    ),
 
--- A full join: some messages have no receipt, some receipts have no message.
-messages as (
+    -- A full join: some messages have no receipt, some receipts have no message.
+    messages as (
 
-    select
-        coalesce(sends.message_id, messages_reported.message_id) as message_id,
-        sends.message_id is not null and sends.skip_reason is null as is_sent,
-        sends.campaign_id,
-        sends.contact_id,
-        sends.mobile_number,
-        sends.sent_at,
-        sends.segments,
-        sends.skip_reason,
-        {{ unpack_first('messages_reported.deciding_receipt') }} as moment_rank,
-        {{ unpack_second('messages_reported.deciding_receipt') }} as tie_rank
-    from sends
-    full join messages_reported
-        on sends.message_id = messages_reported.message_id
+        select
+            coalesce(sends.message_id, messages_reported.message_id) as message_id,
+            sends.message_id is not null and sends.skip_reason is null as is_sent,
+            sends.campaign_id,
+            sends.contact_id,
+            sends.mobile_number,
+            sends.sent_at,
+            sends.segments,
+            sends.skip_reason,
+            {{ unpack_first("messages_reported.deciding_receipt") }} as moment_rank,
+            {{ unpack_second("messages_reported.deciding_receipt") }} as tie_rank
+        from sends
+        full join messages_reported on sends.message_id = messages_reported.message_id
 
-),
+    ),
 
-messages_resolved as (
+    messages_resolved as (
 
-    select
-        messages.message_id,
-        messages.is_sent,
-        messages.campaign_id,
-        messages.contact_id,
-        messages.mobile_number,
-        messages.sent_at,
-        messages.segments,
-        messages.skip_reason,
-        coalesce(
-            provider_statuses.delivery_status, cast('pending' as {{ delivery_status_type() }})
-        ) as delivery_status,
-        case
-            when messages.moment_rank is null
+        select
+            messages.message_id,
+            messages.is_sent,
+            messages.campaign_id,
+            messages.contact_id,
+            messages.mobile_number,
+            messages.sent_at,
+            messages.segments,
+            messages.skip_reason,
+            coalesce(
+                provider_statuses.delivery_status, cast('pending' as {{ delivery_status_type() }})
+            ) as delivery_status,
+            case
+                when messages.moment_rank is null
                 then messages.sent_at
-            when provider_statuses.delivery_status = 'delivered'
-                then {{ timestamp_of('3 * 4503599627370496 - messages.moment_rank') }}
-            when provider_statuses.delivery_status = 'pending'
-                then {{ timestamp_of('messages.moment_rank') }}
-            else {{ timestamp_of('messages.moment_rank - 4503599627370496') }}
-        end as status_at,
-        provider_statuses.provider_status_id
-    from messages
-    left join provider_statuses
-        on messages.tie_rank = provider_statuses.tie_rank
+                when provider_statuses.delivery_status = 'delivered'
+                then {{ timestamp_of("3 * 4503599627370496 - messages.moment_rank") }}
+                when provider_statuses.delivery_status = 'pending'
+                then {{ timestamp_of("messages.moment_rank") }}
+                else {{ timestamp_of("messages.moment_rank - 4503599627370496") }}
+            end as status_at,
+            provider_statuses.provider_status_id
+        from messages
+        left join provider_statuses on messages.tie_rank = provider_statuses.tie_rank
 
-)
+    )
 {%- endmacro %}

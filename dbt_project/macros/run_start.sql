@@ -5,14 +5,12 @@
     the next refresh then builds them in full (`warehouse/transform/build_identity.py`).
 #}
 {% macro start_run() -%}
-    {%- if execute and target.type == 'duckdb' -%}
-        {%- if target.name == 'dev' -%}
-            {%- do start_dev_run() -%}
-        {%- endif -%}
-        {%- if not env_var('SENDMART_DBT_IS_REFRESH', '') -%}
-            {%- for database in [target.database, 'candidate'] -%}
-                {%- do run_query('create schema if not exists ' ~ database ~ '.internal') -%}
-                {%- do run_query('drop table if exists ' ~ database ~ '.internal.build_identity') -%}
+    {%- if execute and target.type == "duckdb" -%}
+        {%- if target.name == "dev" -%} {%- do start_dev_run() -%} {%- endif -%}
+        {%- if not env_var("SENDMART_DBT_IS_REFRESH", "") -%}
+            {%- for database in [target.database, "candidate"] -%}
+                {%- do run_query("create schema if not exists " ~ database ~ ".internal") -%}
+                {%- do run_query("drop table if exists " ~ database ~ ".internal.build_identity") -%}
             {%- endfor -%}
         {%- endif -%}
     {%- endif -%}
@@ -26,74 +24,85 @@
 #}
 {% macro start_dev_run() -%}
     {%- set patterns = [] -%}
-    {%- for log in graph.sources.values() | selectattr('source_name', 'equalto', 'logs') -%}
+    {%- for log in graph.sources.values() | selectattr("source_name", "equalto", "logs") -%}
         {#- The first argument of read_parquet, already quoted as SQL. -#}
-        {%- do patterns.append((source('logs', log.name) | string).split("read_parquet('")[1].split("',")[0]) -%}
+        {%- do patterns.append((source("logs", log.name) | string).split("read_parquet('")[1].split("',")[0]) -%}
     {%- endfor -%}
     {%- for pattern in patterns -%}
         {%- if run_query("select 1 from glob('" ~ pattern ~ "') limit 1") | length == 0 -%}
-            {{ exceptions.raise_compiler_error('There is no lake at ' ~ pattern.rsplit('/', 3)[0] ~ '. Run `make refresh` first.') }}
+            {{
+                exceptions.raise_compiler_error(
+                    "There is no lake at " ~ pattern.rsplit("/", 3)[0] ~ ". Run `make refresh` first."
+                )
+            }}
         {%- endif -%}
     {%- endfor -%}
 
-    {%- do run_query('create schema if not exists changes') -%}
-    {%- for log in graph.sources.values() | selectattr('source_name', 'equalto', 'logs') -%}
+    {%- do run_query("create schema if not exists changes") -%}
+    {%- for log in graph.sources.values() | selectattr("source_name", "equalto", "logs") -%}
         {%- set columns = [] -%}
         {%- for column in log.columns.values() -%}
-            {%- do columns.append('cast(null as ' ~ column.data_type ~ ') as ' ~ column.name) -%}
+            {%- do columns.append("cast(null as " ~ column.data_type ~ ") as " ~ column.name) -%}
         {%- endfor -%}
         {%- do run_query(
-            'create or replace view ' ~ source('changes', log.name) ~ ' as select ' ~ columns | join(', ')
-            ~ ', cast(null as string) as change where false'
+            "create or replace view " ~ source("changes", log.name) ~ " as select " ~ columns
+            | join(", ") ~ ", cast(null as string) as change where false"
         ) -%}
     {%- endfor -%}
 
     {#- For unit tests: macros/get_fixture_sql.sql. -#}
     {%- set declared = [] -%}
-    {%- for node in graph.nodes.values() | selectattr('resource_type', 'equalto', 'model') -%}
+    {%- for node in graph.nodes.values() | selectattr("resource_type", "equalto", "model") -%}
         {%- for column in node.columns.values() if column.data_type -%}
             {%- do declared.append("('" ~ node.alias ~ "', '" ~ column.name ~ "', '" ~ column.data_type ~ "')") -%}
         {%- endfor -%}
     {%- endfor -%}
-    {%- do run_query('create schema if not exists internal') -%}
+    {%- do run_query("create schema if not exists internal") -%}
     {%- do run_query(
-        'create or replace table internal.declared_columns as select * from (values ' ~ declared | join(', ')
-        ~ ') as declared (model, column_name, data_type)'
+        "create or replace table internal.declared_columns as select * from (values " ~ declared
+        | join(", ") ~ ") as declared (model, column_name, data_type)"
     ) -%}
 
     {%- set lake_state = run_query(
-        "select cast(bit_xor(hash(filename, size, last_modified)) as string) from read_blob(['" ~ patterns | join("', '") ~ "'])"
+        "select cast(bit_xor(hash(filename, size, last_modified)) as string) from read_blob(['" ~ patterns
+        | join("', '") ~ "'])"
     ).rows[0][0] -%}
-    {%- do run_query('create table if not exists internal.dev_lake (state string)') -%}
-    {%- set built_from = run_query('select state from internal.dev_lake').rows | map(attribute=0) | list -%}
-    {%- if invocation_args_dict.which == 'test' and not built_from -%}
-        {{ exceptions.raise_compiler_error('The target dev holds no models yet. Run `dbt build` first.') }}
+    {%- do run_query("create table if not exists internal.dev_lake (state string)") -%}
+    {%- set built_from = run_query("select state from internal.dev_lake").rows | map(attribute=0) | list -%}
+    {%- if invocation_args_dict.which == "test" and not built_from -%}
+        {{ exceptions.raise_compiler_error("The target dev holds no models yet. Run `dbt build` first.") }}
     {%- endif -%}
     {#- `dbt run` does not load seeds. -#}
     {%- for seed in graph.nodes.values() | selectattr('resource_type', 'equalto', 'seed') if invocation_args_dict.which == 'run' -%}
-        {%- do run_query('create schema if not exists ' ~ seed.schema) -%}
+        {%- do run_query("create schema if not exists " ~ seed.schema) -%}
         {%- do run_query(
-            'create table if not exists ' ~ seed.schema ~ '.' ~ seed.alias ~ " as from read_csv('"
-            ~ (seed.root_path ~ '/' ~ seed.original_file_path) | replace("'", "''") ~ "', header = true, all_varchar = true)"
+            "create table if not exists "
+            ~ seed.schema
+            ~ "."
+            ~ seed.alias
+            ~ " as from read_csv('"
+            ~ (seed.root_path ~ "/" ~ seed.original_file_path)
+            | replace("'", "''") ~ "', header = true, all_varchar = true)"
         ) -%}
     {%- endfor -%}
-    {%- set is_whole_run = invocation_args_dict.which in ('build', 'run')
-        and not (invocation_args_dict.select or invocation_args_dict.exclude or invocation_args_dict.selector) -%}
+    {%- set is_whole_run = invocation_args_dict.which in ("build", "run") and not (
+        invocation_args_dict.select or invocation_args_dict.exclude or invocation_args_dict.selector
+    ) -%}
     {%- if built_from != [lake_state] and is_whole_run -%}
         {%- if built_from -%}
-            {%- do log('The lake has changed since the last run: all models are built in full.', info=true) -%}
+            {%- do log("The lake has changed since the last run: all models are built in full.", info=true) -%}
         {%- endif -%}
-        {%- for node in graph.nodes.values() | selectattr('resource_type', 'equalto', 'model') -%}
-            {%- set relation = load_cached_relation(api.Relation.create(
-                database=node.database, schema=node.schema, identifier=node.alias
-            )) -%}
-            {%- if relation is not none and relation.type == 'table' -%}
+        {%- for node in graph.nodes.values() | selectattr("resource_type", "equalto", "model") -%}
+            {%- set relation = load_cached_relation(
+                api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias)
+            ) -%}
+            {%- if relation is not none and relation.type == "table" -%}
                 {%- do adapter.drop_relation(relation) -%}
             {%- endif -%}
         {%- endfor -%}
-        {%- do run_query('delete from internal.dev_lake') -%}
+        {%- do run_query("delete from internal.dev_lake") -%}
         {%- do run_query("insert into internal.dev_lake values ('" ~ lake_state ~ "')") -%}
     {%- elif built_from and built_from != [lake_state] -%}
-        {%- do exceptions.warn('The lake has changed since the last run. To build all models in full: `dbt build`') -%}
+        {%- do exceptions.warn("The lake has changed since the last run. To build all models in full: `dbt build`") -%}
     {%- endif -%}
 {%- endmacro %}

@@ -1,38 +1,21 @@
-with clicks as (
+with
+    clicks as (select * from {{ ref("int_clicks_deduplicated") }}),
 
-    select * from {{ ref('int_clicks_deduplicated') }}
+    campaign_metrics as (select * from {{ ref("campaign_metrics") }}),
 
-),
+    unmatched_events as (select * from {{ ref("unmatched_events") }} where log = 'clicks'),
 
-campaign_metrics as (
+    clicks_counted as (select count(*) as clicks from clicks),
 
-    select * from {{ ref('campaign_metrics') }}
+    -- A campaign whose every message was skipped has metrics, and was not sent.
+    campaign_clicks as (
 
-),
+        select
+            coalesce(sum(total_clicks) filter (where total_sent > 0), 0) as clicks_on_campaigns_sent,
+            coalesce(sum(total_clicks) filter (where total_sent = 0), 0) as clicks_on_campaigns_skipped
+        from campaign_metrics
 
-unmatched_events as (
-
-    select * from {{ ref('unmatched_events') }}
-    where log = 'clicks'
-
-),
-
-clicks_counted as (
-
-    select count(*) as clicks
-    from clicks
-
-),
-
--- A campaign whose every message was skipped has metrics, and was not sent.
-campaign_clicks as (
-
-    select
-        coalesce(sum(total_clicks) filter (where total_sent > 0), 0) as clicks_on_campaigns_sent,
-        coalesce(sum(total_clicks) filter (where total_sent = 0), 0) as clicks_on_campaigns_skipped
-    from campaign_metrics
-
-)
+    )
 
 select
     clicks_counted.clicks,

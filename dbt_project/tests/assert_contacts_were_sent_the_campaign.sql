@@ -1,21 +1,9 @@
-with attributed_unsubscribes as (
+with
+    attributed_unsubscribes as (select * from {{ ref("attributed_unsubscribes") }} where campaign_id is not null),
 
-    select * from {{ ref('attributed_unsubscribes') }}
-    where campaign_id is not null
+    suppressed_numbers as (select * from {{ ref("suppressed_numbers") }}),
 
-),
-
-suppressed_numbers as (
-
-    select * from {{ ref('suppressed_numbers') }}
-
-),
-
-delivery_status as (
-
-    select * from {{ ref('delivery_status') }}
-
-)
+    delivery_status as (select * from {{ ref("delivery_status") }})
 
 select
     'attributed_unsubscribes' as mart,
@@ -23,7 +11,8 @@ select
     attributed_unsubscribes.contact_id,
     'the contact is not in delivery_status' as problem
 from attributed_unsubscribes
-left join delivery_status
+left join
+    delivery_status
     on attributed_unsubscribes.campaign_id = delivery_status.campaign_id
     and attributed_unsubscribes.contact_id = delivery_status.contact_id
 where delivery_status.contact_id is null
@@ -36,7 +25,8 @@ select
     suppressed_numbers.contact_id,
     'the contact is not in delivery_status, or the message differs there' as problem
 from suppressed_numbers
-left join delivery_status
+left join
+    delivery_status
     on suppressed_numbers.campaign_id = delivery_status.campaign_id
     and suppressed_numbers.contact_id = delivery_status.contact_id
 where

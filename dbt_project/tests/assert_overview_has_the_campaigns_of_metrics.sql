@@ -1,14 +1,7 @@
-with campaign_metrics as (
+with
+    campaign_metrics as (select * from {{ ref("campaign_metrics") }}),
 
-    select * from {{ ref('campaign_metrics') }}
-
-),
-
-campaign_overview as (
-
-    select * from {{ ref('campaign_overview') }}
-
-)
+    campaign_overview as (select * from {{ ref("campaign_overview") }})
 
 select
     campaign_metrics.campaign_id as campaign_of_metrics,
@@ -18,8 +11,7 @@ select
     campaign_metrics.unsubscribes as unsubscribes_of_metrics,
     campaign_overview.unsubscribes as unsubscribes_of_overview
 from campaign_metrics
-full join campaign_overview
-    on campaign_metrics.campaign_id = campaign_overview.campaign_id
+full join campaign_overview on campaign_metrics.campaign_id = campaign_overview.campaign_id
 where
     campaign_metrics.campaign_id is null
     or campaign_overview.campaign_id is null

@@ -98,8 +98,8 @@ def zone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zone]:
 def _shorten_what_is_recent(macros: Path) -> None:
     """To half a day: all that happens in a zone happens in less than a month, and nothing would be looked for before it."""
     code = macros.read_text(encoding="utf-8")
-    assert code.count("dateadd('day', -30,") == 1
-    macros.write_text(code.replace("dateadd('day', -30,", "dateadd('hour', -12,"), encoding="utf-8")
+    assert code.count('dateadd("day", -30,') == 1
+    macros.write_text(code.replace('dateadd("day", -30,', 'dateadd("hour", -12,'), encoding="utf-8")
 
 
 @FEW

@@ -156,7 +156,7 @@ def test_every_contact_level_report_has_row_digests() -> None:
 
 
 def test_a_delivery_status_is_one_of_five_words_within_a_build() -> None:
-    (words,) = re.findall(r"enum \((.*)\)", (DBT_PROJECT / "macros" / "engine.sql").read_text(encoding="utf-8"))
+    (words,) = re.findall(r"enum\((.*)\)", (DBT_PROJECT / "macros" / "engine.sql").read_text(encoding="utf-8"))
     assert words.replace("'", "").split(", ") == list(DeliveryStatus)
 
 

@@ -1,28 +1,29 @@
-{{ config(meta={'changed_keys': {'clicks_this_run': ['campaign_id']}}) }}
+{{ config(meta={"changed_keys": {"clicks_this_run": ["campaign_id"]}}) }}
 
 -- depends_on: {{ ref('clicks_this_run') }}
+with
+    clicks as (
 
-with clicks as (
+        select *
+        from {{ ref("int_clicks_deduplicated") }}
+        {%- if is_incremental() %}
+            semi join (select distinct campaign_id from {{ ref("clicks_this_run") }}) using (campaign_id)
+        {%- endif %}
 
-    select * from {{ ref('int_clicks_deduplicated') }}
-    {%- if is_incremental() %}
-    semi join (select distinct campaign_id from {{ ref('clicks_this_run') }}) using (campaign_id)
-    {%- endif %}
+    ),
 
-),
+    campaign_clickers as (
 
-campaign_clickers as (
+        select
+            campaign_id,
+            contact_id,
+            count(*) as clicks,
+            min(clicked_at) as first_clicked_at,
+            max(clicked_at) as last_clicked_at
+        from clicks
+        group by campaign_id, contact_id
 
-    select
-        campaign_id,
-        contact_id,
-        count(*) as clicks,
-        min(clicked_at) as first_clicked_at,
-        max(clicked_at) as last_clicked_at
-    from clicks
-    group by campaign_id, contact_id
-
-)
+    )
 
 select
     campaign_id,

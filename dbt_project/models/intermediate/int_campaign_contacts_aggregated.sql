@@ -1,18 +1,22 @@
-{{ config(meta={'changed_keys': {'messages_this_run': ['campaign_id']}}) }}
+{{ config(meta={"changed_keys": {"messages_this_run": ["campaign_id"]}}) }}
 
 -- depends_on: {{ ref('messages_this_run') }}, {{ ref('campaign_periods_this_run') }}
+with
+    delivery_status as (
 
-with delivery_status as (
+        {% if is_incremental() -%}
+            {{
+                rows_with_key(
+                    ref("delivery_status"),
+                    ["campaign_id"],
+                    ref("messages_this_run"),
+                    within_periods_this_run("last_sent_at"),
+                ) | indent(4)
+            }}
+        {%- else -%}select * from {{ ref("delivery_status") }}
+        {%- endif %}
 
-    {% if is_incremental() -%}
-    {{ rows_with_key(
-            ref('delivery_status'), ['campaign_id'], ref('messages_this_run'), within_periods_this_run('last_sent_at')
-        ) | indent(4) }}
-    {%- else -%}
-    select * from {{ ref('delivery_status') }}
-    {%- endif %}
-
-)
+    )
 
 select
     campaign_id,

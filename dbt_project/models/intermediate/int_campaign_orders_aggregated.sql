@@ -1,11 +1,7 @@
 {# Few rows: nothing is gained by bringing it up to date. -#}
-{{ config(materialized='table') }}
+{{ config(materialized="table") }}
 
-with orders as (
-
-    select * from {{ ref('int_orders_attributed') }}
-
-)
+with orders as (select * from {{ ref("int_orders_attributed") }})
 
 -- Orders whose revenue could not be converted count as orders. A sum that does not fit fails.
 select

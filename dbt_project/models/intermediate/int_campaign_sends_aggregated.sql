@@ -1,19 +1,22 @@
-{{ config(meta={'changed_keys': {'messages_this_run': ['campaign_id']}}) }}
+{{ config(meta={"changed_keys": {"messages_this_run": ["campaign_id"]}}) }}
 
 -- depends_on: {{ ref('messages_this_run') }}, {{ ref('campaign_periods_this_run') }}
+with
+    messages as (
 
-with messages as (
+        {% if is_incremental() -%}
+            {{
+                rows_with_key(
+                    ref("int_messages_resolved"),
+                    ["campaign_id"],
+                    ref("messages_this_run"),
+                    within_periods_this_run("sent_at"),
+                ) | indent(4)
+            }}
+        {%- else -%}select * from {{ ref("int_messages_resolved") }} where campaign_id is not null
+        {%- endif %}
 
-    {% if is_incremental() -%}
-    {{ rows_with_key(
-            ref('int_messages_resolved'), ['campaign_id'], ref('messages_this_run'), within_periods_this_run('sent_at')
-        ) | indent(4) }}
-    {%- else -%}
-    select * from {{ ref('int_messages_resolved') }}
-    where campaign_id is not null
-    {%- endif %}
-
-)
+    )
 
 -- A campaign whose every message was skipped occurs in the sends log, too.
 select

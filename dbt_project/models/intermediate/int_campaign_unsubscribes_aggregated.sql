@@ -1,15 +1,8 @@
 {# Few rows: nothing is gained by bringing it up to date. -#}
-{{ config(materialized='table') }}
+{{ config(materialized="table") }}
 
-with unsubscribes as (
+with unsubscribes as (select * from {{ ref("int_unsubscribes_attributed") }} where campaign_id is not null)
 
-    select * from {{ ref('int_unsubscribes_attributed') }}
-    where campaign_id is not null
-
-)
-
-select
-    campaign_id,
-    count(distinct contact_id) as unsubscribes
+select campaign_id, count(distinct contact_id) as unsubscribes
 from unsubscribes
 group by campaign_id

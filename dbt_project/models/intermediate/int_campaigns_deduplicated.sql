@@ -1,15 +1,16 @@
-{{ config(meta={'changed_keys': {'campaigns_this_run': ['campaign_id']}, 'deduplication': deduplication('campaigns')}) }}
+{{
+    config(
+        meta={"changed_keys": {"campaigns_this_run": ["campaign_id"]}, "deduplication": deduplication("campaigns")}
+    )
+}}
 
 -- depends_on: {{ ref('campaigns_this_run') }}
-
 {% if is_incremental() %}
 
-select {{ deduplication('campaigns').columns | join(', ') }}
-from {{ ref('campaigns_this_run') }}
-where row_version = 'current'
+    select {{ deduplication("campaigns").columns | join(", ") }}
+    from {{ ref("campaigns_this_run") }}
+    where row_version = 'current'
 
-{% else %}
-
-{{ deduplicated('campaigns', ref('stg_logs__campaigns')) }}
+{% else %} {{ deduplicated("campaigns", ref("stg_logs__campaigns")) }}
 
 {% endif %}

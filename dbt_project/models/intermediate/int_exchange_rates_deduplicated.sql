@@ -2,22 +2,19 @@
 {{
     config(
         meta={
-            'changed_keys': {'exchange_rates_this_run': ['currency', 'rate_date']},
-            'deduplication': deduplication('exchange_rates'),
+            "changed_keys": {"exchange_rates_this_run": ["currency", "rate_date"]},
+            "deduplication": deduplication("exchange_rates"),
         }
     )
 }}
 
 -- depends_on: {{ ref('exchange_rates_this_run') }}
-
 {% if is_incremental() %}
 
-select {{ deduplication('exchange_rates').columns | join(', ') }}
-from {{ ref('exchange_rates_this_run') }}
-where row_version = 'current'
+    select {{ deduplication("exchange_rates").columns | join(", ") }}
+    from {{ ref("exchange_rates_this_run") }}
+    where row_version = 'current'
 
-{% else %}
-
-{{ deduplicated('exchange_rates', ref('stg_logs__exchange_rates')) }}
+{% else %} {{ deduplicated("exchange_rates", ref("stg_logs__exchange_rates")) }}
 
 {% endif %}

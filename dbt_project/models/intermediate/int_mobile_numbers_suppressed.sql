@@ -1,143 +1,130 @@
-{{ config(meta={'changed_keys': {'mobile_numbers_this_run': ['mobile_number']}}) }}
+{{ config(meta={"changed_keys": {"mobile_numbers_this_run": ["mobile_number"]}}) }}
 
 -- depends_on: {{ ref('mobile_numbers_this_run') }}, {{ ref('campaign_periods_this_run') }}
-
 {#- In full the messages are read twice, each time with the few columns wanted: named once, they would all be kept. -#}
-{%- set messages = 'messages_of_changed_numbers' if is_incremental() else ref('int_messages_resolved') %}
+{%- set messages = "messages_of_changed_numbers" if is_incremental() else ref("int_messages_resolved") %}
 
-with {% if is_incremental() -%}
-mobile_numbers_this_run as (
+with
+    {% if is_incremental() -%}
+        mobile_numbers_this_run as (select * from {{ ref("mobile_numbers_this_run") }}),
 
-    select * from {{ ref('mobile_numbers_this_run') }}
+        recent_messages as (
 
-),
+            select *
+            from {{ ref("int_messages_resolved") }}
+            semi join mobile_numbers_this_run using (mobile_number)
+            where is_sent and delivery_status <> 'pending' and {{ is_recent("sent_at") }}
 
-recent_messages as (
+        ),
 
-    select * from {{ ref('int_messages_resolved') }}
-    semi join mobile_numbers_this_run using (mobile_number)
-    where is_sent and delivery_status <> 'pending' and {{ is_recent('sent_at') }}
+        recent_interruptions as (
 
-),
+            select mobile_number, min(sent_at) as first_interrupted_at
+            from recent_messages
+            where delivery_status <> 'hard_bounce'
+            group by mobile_number
 
-recent_interruptions as (
+        ),
 
-    select
-        mobile_number,
-        min(sent_at) as first_interrupted_at
-    from recent_messages
-    where delivery_status <> 'hard_bounce'
-    group by mobile_number
+        -- No run was complete before the first message that is touched: else the number had been suppressed by it,
+        -- and would not be
+        -- in question. With an interruption before that message, all that came before the interruption can be left
+        -- alone.
+        numbers_to_look_back_for as (
 
-),
+            select mobile_numbers_this_run.mobile_number
+            from mobile_numbers_this_run
+            left join recent_interruptions on mobile_numbers_this_run.mobile_number = recent_interruptions.mobile_number
+            where
+                recent_interruptions.first_interrupted_at is null
+                or recent_interruptions.first_interrupted_at >= mobile_numbers_this_run.first_changed_sent_at
 
--- No run was complete before the first message that is touched: else the number had been suppressed by it, and would not be
--- in question. With an interruption before that message, all that came before the interruption can be left alone.
-numbers_to_look_back_for as (
+        ),
 
-    select mobile_numbers_this_run.mobile_number
-    from mobile_numbers_this_run
-    left join recent_interruptions
-        on mobile_numbers_this_run.mobile_number = recent_interruptions.mobile_number
-    where
-        recent_interruptions.first_interrupted_at is null
-        or recent_interruptions.first_interrupted_at >= mobile_numbers_this_run.first_changed_sent_at
+        messages_of_changed_numbers as (
 
-),
+            select *
+            from recent_messages
 
-messages_of_changed_numbers as (
+            union all
 
-    select * from recent_messages
+            select *
+            from {{ ref("int_messages_resolved") }}
+            semi join numbers_to_look_back_for using (mobile_number)
+            where is_sent and delivery_status <> 'pending' and not {{ is_recent("sent_at") }}
 
-    union all
+        ),
 
-    select * from {{ ref('int_messages_resolved') }}
-    semi join numbers_to_look_back_for using (mobile_number)
-    where is_sent and delivery_status <> 'pending' and not {{ is_recent('sent_at') }}
+    {% endif -%}
+    -- Few numbers bounce often enough: only their messages are put in order.
+    numbers_in_question as (
 
-),
+        select mobile_number
+        from {{ messages }}
+        where is_sent and delivery_status = 'hard_bounce'
+        group by mobile_number
+        having count(*) >= {{ var("hard_bounces_to_suppress") }}
 
-{% endif -%}
--- Few numbers bounce often enough: only their messages are put in order.
-numbers_in_question as (
+    ),
 
-    select mobile_number
-    from {{ messages }}
-    where is_sent and delivery_status = 'hard_bounce'
-    group by mobile_number
-    having count(*) >= {{ var('hard_bounces_to_suppress') }}
+    messages_in_question as (
 
-),
+        select mobile_number, message_id, sent_at, delivery_status = 'hard_bounce' as is_hard_bounce
+        from {{ messages }}
+        semi join numbers_in_question using (mobile_number)
+        where is_sent and delivery_status <> 'pending'
 
-messages_in_question as (
+    ),
 
-    select
-        mobile_number,
-        message_id,
-        sent_at,
-        delivery_status = 'hard_bounce' as is_hard_bounce
-    from {{ messages }}
-    semi join numbers_in_question using (mobile_number)
-    where is_sent and delivery_status <> 'pending'
+    -- Hard bounces between the same two interruptions are one run. A sum, since DuckDB takes seconds for a filtered
+    -- count
+    -- over one number with many messages.
+    messages_in_runs as (
 
-),
+        select
+            *,
+            sum(case when is_hard_bounce then 0 else 1 end) over (
+                partition by mobile_number order by sent_at, message_id rows between unbounded preceding and current row
+            ) as interruptions_before
+        from messages_in_question
 
--- Hard bounces between the same two interruptions are one run. A sum, since DuckDB takes seconds for a filtered count
--- over one number with many messages.
-messages_in_runs as (
+    ),
 
-    select
-        *,
-        sum(case when is_hard_bounce then 0 else 1 end) over (
-            partition by mobile_number
-            order by sent_at, message_id
-            rows between unbounded preceding and current row
-        ) as interruptions_before
-    from messages_in_question
+    hard_bounces_counted as (
 
-),
+        select
+            *,
+            row_number() over (
+                partition by mobile_number, interruptions_before order by sent_at, message_id
+            ) as hard_bounces_in_run
+        from messages_in_runs
+        where is_hard_bounce
 
-hard_bounces_counted as (
+    ),
 
-    select
-        *,
-        row_number() over (
-            partition by mobile_number, interruptions_before
-            order by sent_at, message_id
-        ) as hard_bounces_in_run
-    from messages_in_runs
-    where is_hard_bounce
+    deciding_hard_bounces as (
 
-),
+        select message_id, sent_at
+        from hard_bounces_counted
+        where
+            hard_bounces_in_run = {{ var("hard_bounces_to_suppress") }}
+            {%- if not var("hard_bounce_suppression") %} and false {%- endif %}
+        qualify row_number() over (partition by mobile_number order by sent_at, message_id) = 1
 
-deciding_hard_bounces as (
+    ),
 
-    select
-        message_id,
-        sent_at
-    from hard_bounces_counted
-    where
-        hard_bounces_in_run = {{ var('hard_bounces_to_suppress') }}
-        {%- if not var('hard_bounce_suppression') %}
-        and false
-        {%- endif %}
-    qualify row_number() over (partition by mobile_number order by sent_at, message_id) = 1
+    -- Few, looked up at last: what else is known of a message need not be read for all that were put in order. By the
+    -- time as
+    -- well as the id, they are found without looking elsewhere.
+    deciding_messages as (
 
-),
+        {{
+            rows_with_key(ref("int_messages_resolved"), ["sent_at", "message_id"], "deciding_hard_bounces") | indent(
+                4
+            )
+        }}
 
--- Few, looked up at last: what else is known of a message need not be read for all that were put in order. By the time as
--- well as the id, they are found without looking elsewhere.
-deciding_messages as (
+    )
 
-    {{ rows_with_key(ref('int_messages_resolved'), ['sent_at', 'message_id'], 'deciding_hard_bounces') | indent(4) }}
-
-)
-
-select
-    mobile_number,
-    status_at as suppressed_at,
-    campaign_id,
-    message_id,
-    contact_id,
-    sent_at as message_sent_at
+select mobile_number, status_at as suppressed_at, campaign_id, message_id, contact_id, sent_at as message_sent_at
 from deciding_messages

@@ -1,46 +1,40 @@
 {# Few orders are asked for at a time: nothing is stored, but where all are computed anew. -#}
-{{ config(materialized=incremental_or_table('view')) }}
+{{ config(materialized=incremental_or_table("view")) }}
 
-with orders as (
+with
+    orders as (select * from {{ ref("int_orders_deduplicated") }} where status = 'placed'),
 
-    select * from {{ ref('int_orders_deduplicated') }}
-    where status = 'placed'
+    exchange_rates as (select * from {{ ref("int_exchange_rates_deduplicated") }}),
 
-),
+    -- A rate holds until the next one of its currency.
+    exchange_rate_periods as (
 
-exchange_rates as (
+        select
+            currency,
+            rate,
+            rate_date,
+            rate_date as valid_from,
+            lead(rate_date, 1, cast('9999-12-31' as date)) over (
+                partition by currency order by rate_date
+            ) as valid_until
+        from exchange_rates
 
-    select * from {{ ref('int_exchange_rates_deduplicated') }}
+    ),
 
-),
+    amounts as (
 
--- A rate holds until the next one of its currency.
-exchange_rate_periods as (
+        select
+            order_id,
+            contact_id,
+            ordered_at,
+            cast(ordered_at as date) as ordered_date,
+            currency,
+            total,
+            refunded_amount,
+            cast(total - refunded_amount as decimal(18, 2)) as amount_kept
+        from orders
 
-    select
-        currency,
-        rate,
-        rate_date,
-        rate_date as valid_from,
-        lead(rate_date, 1, cast('9999-12-31' as date)) over (partition by currency order by rate_date) as valid_until
-    from exchange_rates
-
-),
-
-amounts as (
-
-    select
-        order_id,
-        contact_id,
-        ordered_at,
-        cast(ordered_at as date) as ordered_date,
-        currency,
-        total,
-        refunded_amount,
-        cast(total - refunded_amount as decimal(18, 2)) as amount_kept
-    from orders
-
-)
+    )
 
 -- Revenue that does not fit fails, rather than wraps.
 select
@@ -54,11 +48,17 @@ select
     exchange_rate_periods.rate_date as exchange_rate_date,
     case
         when amounts.currency = '{{ var("reporting_currency") }}'
-            then amounts.amount_kept
-        else {{ amount('round(' ~ multiply_amount('amounts.amount_kept', 'exchange_rate_periods.rate') ~ ', 2)') | indent(8) }}
+        then amounts.amount_kept
+        else
+            {{
+                amount(
+                    "round(" ~ multiply_amount("amounts.amount_kept", "exchange_rate_periods.rate") ~ ", 2)"
+                ) | indent(8)
+            }}
     end as revenue
 from amounts
-left join exchange_rate_periods
+left join
+    exchange_rate_periods
     on amounts.currency = exchange_rate_periods.currency
     and amounts.ordered_date >= exchange_rate_periods.valid_from
     and amounts.ordered_date < exchange_rate_periods.valid_until

@@ -1,15 +1,12 @@
-{{ config(meta={'changed_keys': {'orders_this_run': ['order_id']}, 'deduplication': deduplication('orders')}) }}
+{{ config(meta={"changed_keys": {"orders_this_run": ["order_id"]}, "deduplication": deduplication("orders")}) }}
 
 -- depends_on: {{ ref('orders_this_run') }}
-
 {% if is_incremental() %}
 
-select {{ deduplication('orders').columns | join(', ') }}
-from {{ ref('orders_this_run') }}
-where row_version = 'current'
+    select {{ deduplication("orders").columns | join(", ") }}
+    from {{ ref("orders_this_run") }}
+    where row_version = 'current'
 
-{% else %}
-
-{{ deduplicated('orders', ref('stg_logs__orders')) }}
+{% else %} {{ deduplicated("orders", ref("stg_logs__orders")) }}
 
 {% endif %}

@@ -1,8 +1,4 @@
-with orders as (
-
-    select * from {{ ref('int_orders_attributed') }}
-
-)
+with orders as (select * from {{ ref("int_orders_attributed") }})
 
 select
     cast(order_id as string) as order_id,

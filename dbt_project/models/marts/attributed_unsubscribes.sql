@@ -1,14 +1,7 @@
-with unsubscribes as (
+with
+    unsubscribes as (select * from {{ ref("int_unsubscribes_attributed") }}),
 
-    select * from {{ ref('int_unsubscribes_attributed') }}
-
-),
-
-campaigns as (
-
-    select * from {{ ref('int_campaigns_deduplicated') }}
-
-)
+    campaigns as (select * from {{ ref("int_campaigns_deduplicated") }})
 
 select
     cast(unsubscribes.contact_id as string) as contact_id,
@@ -19,5 +12,4 @@ select
     cast(unsubscribes.message_id as string) as message_id,
     cast(unsubscribes.sent_at as timestamp) as sent_at
 from unsubscribes
-left join campaigns
-    on unsubscribes.campaign_id = campaigns.campaign_id
+left join campaigns on unsubscribes.campaign_id = campaigns.campaign_id

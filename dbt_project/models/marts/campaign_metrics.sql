@@ -1,67 +1,44 @@
-{%- set denominator = var('conversion_rate_denominator') -%}
-{%- if denominator not in ['unique_clickers', 'total_delivered', 'total_sent'] -%}
+{%- set denominator = var("conversion_rate_denominator") -%}
+{%- if denominator not in ["unique_clickers", "total_delivered", "total_sent"] -%}
     {{ exceptions.raise_compiler_error("conversion_rate_denominator cannot be '" ~ denominator ~ "'") }}
 {%- endif -%}
 
-with campaign_sends as (
+with
+    campaign_sends as (select * from {{ ref("int_campaign_sends_aggregated") }}),
 
-    select * from {{ ref('int_campaign_sends_aggregated') }}
+    campaigns as (select * from {{ ref("int_campaigns_deduplicated") }}),
 
-),
+    campaign_clicks as (select * from {{ ref("int_campaign_clicks_aggregated") }}),
 
-campaigns as (
+    campaign_orders as (select * from {{ ref("int_campaign_orders_aggregated") }}),
 
-    select * from {{ ref('int_campaigns_deduplicated') }}
+    campaign_unsubscribes as (select * from {{ ref("int_campaign_unsubscribes_aggregated") }}),
 
-),
+    counted as (
 
-campaign_clicks as (
+        select
+            campaign_sends.campaign_id,
+            campaign_sends.last_sent_at,
+            campaigns.campaign_name,
+            campaigns.campaign_type,
+            campaigns.modified_by,
+            campaign_sends.total_segments,
+            campaign_sends.total_delivered,
+            campaign_sends.total_sent,
+            coalesce(campaign_clicks.total_clicks, 0) as total_clicks,
+            coalesce(campaign_clicks.unique_clickers, 0) as unique_clickers,
+            coalesce(campaign_orders.direct_orders, 0) as direct_orders,
+            coalesce(campaign_orders.assisted_orders, 0) as assisted_orders,
+            coalesce(campaign_orders.revenue, 0) as revenue,
+            coalesce(campaign_orders.assisted_revenue, 0) as assisted_revenue,
+            coalesce(campaign_unsubscribes.unsubscribes, 0) as unsubscribes
+        from campaign_sends
+        left join campaigns on campaign_sends.campaign_id = campaigns.campaign_id
+        left join campaign_clicks on campaign_sends.campaign_id = campaign_clicks.campaign_id
+        left join campaign_orders on campaign_sends.campaign_id = campaign_orders.campaign_id
+        left join campaign_unsubscribes on campaign_sends.campaign_id = campaign_unsubscribes.campaign_id
 
-    select * from {{ ref('int_campaign_clicks_aggregated') }}
-
-),
-
-campaign_orders as (
-
-    select * from {{ ref('int_campaign_orders_aggregated') }}
-
-),
-
-campaign_unsubscribes as (
-
-    select * from {{ ref('int_campaign_unsubscribes_aggregated') }}
-
-),
-
-counted as (
-
-    select
-        campaign_sends.campaign_id,
-        campaign_sends.last_sent_at,
-        campaigns.campaign_name,
-        campaigns.campaign_type,
-        campaigns.modified_by,
-        campaign_sends.total_segments,
-        campaign_sends.total_delivered,
-        campaign_sends.total_sent,
-        coalesce(campaign_clicks.total_clicks, 0) as total_clicks,
-        coalesce(campaign_clicks.unique_clickers, 0) as unique_clickers,
-        coalesce(campaign_orders.direct_orders, 0) as direct_orders,
-        coalesce(campaign_orders.assisted_orders, 0) as assisted_orders,
-        coalesce(campaign_orders.revenue, 0) as revenue,
-        coalesce(campaign_orders.assisted_revenue, 0) as assisted_revenue,
-        coalesce(campaign_unsubscribes.unsubscribes, 0) as unsubscribes
-    from campaign_sends
-    left join campaigns
-        on campaign_sends.campaign_id = campaigns.campaign_id
-    left join campaign_clicks
-        on campaign_sends.campaign_id = campaign_clicks.campaign_id
-    left join campaign_orders
-        on campaign_sends.campaign_id = campaign_orders.campaign_id
-    left join campaign_unsubscribes
-        on campaign_sends.campaign_id = campaign_unsubscribes.campaign_id
-
-)
+    )
 
 select
     cast(campaign_id as string) as campaign_id,

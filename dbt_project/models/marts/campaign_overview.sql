@@ -1,14 +1,7 @@
-with campaign_metrics as (
+with
+    campaign_metrics as (select * from {{ ref("campaign_metrics") }}),
 
-    select * from {{ ref('campaign_metrics') }}
-
-),
-
-campaign_contacts as (
-
-    select * from {{ ref('int_campaign_contacts_aggregated') }}
-
-)
+    campaign_contacts as (select * from {{ ref("int_campaign_contacts_aggregated") }})
 
 -- A campaign whose every message was skipped has no contacts sent to.
 select
@@ -23,5 +16,4 @@ select
     cast(coalesce(campaign_contacts.deleted, 0) as bigint) as deleted,
     cast(campaign_metrics.unsubscribes as bigint) as unsubscribes
 from campaign_metrics
-left join campaign_contacts
-    on campaign_metrics.campaign_id = campaign_contacts.campaign_id
+left join campaign_contacts on campaign_metrics.campaign_id = campaign_contacts.campaign_id

@@ -1,8 +1,4 @@
-with campaigns as (
-
-    select * from {{ ref('int_campaigns_deduplicated') }}
-
-)
+with campaigns as (select * from {{ ref("int_campaigns_deduplicated") }})
 
 select
     cast(campaign_id as string) as campaign_id,

@@ -1,8 +1,4 @@
-with mobile_numbers as (
-
-    select * from {{ ref('int_mobile_numbers_suppressed') }}
-
-)
+with mobile_numbers as (select * from {{ ref("int_mobile_numbers_suppressed") }})
 
 select
     cast(mobile_number as string) as mobile_number,

@@ -1,9 +1,4 @@
-with orders as (
-
-    select * from {{ ref('int_orders_converted') }}
-    where revenue is null
-
-)
+with orders as (select * from {{ ref("int_orders_converted") }} where revenue is null)
 
 select
     cast(order_id as string) as order_id,

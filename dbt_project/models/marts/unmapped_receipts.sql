@@ -1,8 +1,4 @@
-with receipts as (
-
-    select * from {{ ref('int_receipts_unmapped') }}
-
-)
+with receipts as (select * from {{ ref("int_receipts_unmapped") }})
 
 select
     cast(provider as string) as provider,

@@ -1,70 +1,52 @@
-with receipts as (
+with
+    receipts as (select * from {{ ref("int_receipts_unmatched") }}),
 
-    select * from {{ ref('int_receipts_unmatched') }}
+    campaign_clicks as (select * from {{ ref("int_campaign_clicks_aggregated") }}),
 
-),
+    campaigns_sent as (select * from {{ ref("int_campaign_sends_aggregated") }} where total_sent > 0),
 
-campaign_clicks as (
+    unsubscribes as (select * from {{ ref("int_unsubscribes_attributed") }} where message_id is null),
 
-    select * from {{ ref('int_campaign_clicks_aggregated') }}
+    clicks_on_nothing_sent as (
 
-),
+        select campaign_clicks.*
+        from campaign_clicks
+        anti join campaigns_sent on campaign_clicks.campaign_id = campaigns_sent.campaign_id
 
-campaigns_sent as (
+    ),
 
-    select * from {{ ref('int_campaign_sends_aggregated') }}
-    where total_sent > 0
+    -- Aggregates without a group give their row where nothing is unmatched, too.
+    counted as (
 
-),
+        select
+            'receipts' as log,
+            'message_not_sent' as kind,
+            count(*) as events,
+            min(occurred_at) as first_at,
+            max(occurred_at) as last_at
+        from receipts
 
-unsubscribes as (
+        union all
 
-    select * from {{ ref('int_unsubscribes_attributed') }}
-    where message_id is null
+        select
+            'clicks' as log,
+            'campaign_never_sent' as kind,
+            coalesce(sum(total_clicks), 0) as events,
+            min(first_clicked_at) as first_at,
+            max(last_clicked_at) as last_at
+        from clicks_on_nothing_sent
 
-),
+        union all
 
-clicks_on_nothing_sent as (
+        select
+            'unsubscribes' as log,
+            'nothing_sent_before' as kind,
+            count(*) as events,
+            min(unsubscribed_at) as first_at,
+            max(unsubscribed_at) as last_at
+        from unsubscribes
 
-    select campaign_clicks.*
-    from campaign_clicks
-    anti join campaigns_sent
-        on campaign_clicks.campaign_id = campaigns_sent.campaign_id
-
-),
-
--- Aggregates without a group give their row where nothing is unmatched, too.
-counted as (
-
-    select
-        'receipts' as log,
-        'message_not_sent' as kind,
-        count(*) as events,
-        min(occurred_at) as first_at,
-        max(occurred_at) as last_at
-    from receipts
-
-    union all
-
-    select
-        'clicks' as log,
-        'campaign_never_sent' as kind,
-        coalesce(sum(total_clicks), 0) as events,
-        min(first_clicked_at) as first_at,
-        max(last_clicked_at) as last_at
-    from clicks_on_nothing_sent
-
-    union all
-
-    select
-        'unsubscribes' as log,
-        'nothing_sent_before' as kind,
-        count(*) as events,
-        min(unsubscribed_at) as first_at,
-        max(unsubscribed_at) as last_at
-    from unsubscribes
-
-)
+    )
 
 select
     cast(log as string) as log,

@@ -1,8 +1,4 @@
-with source as (
-
-    select * from {{ source('logs', 'campaigns') }}
-
-)
+with source as (select * from {{ source("logs", "campaigns") }})
 
 select
     campaign_id,

@@ -1,18 +1,4 @@
-with source as (
+with source as (select * from {{ source("logs", "clicks") }})
 
-    select * from {{ source('logs', 'clicks') }}
-
-)
-
-select
-    click_id,
-    campaign_id,
-    contact_id,
-    message_id,
-    url,
-    clicked_at,
-    user_agent,
-    log_date,
-    source_file,
-    row_number
+select click_id, campaign_id, contact_id, message_id, url, clicked_at, user_agent, log_date, source_file, row_number
 from source

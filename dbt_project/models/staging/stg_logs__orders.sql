@@ -1,8 +1,4 @@
-with source as (
-
-    select * from {{ source('logs', 'orders') }}
-
-)
+with source as (select * from {{ source("logs", "orders") }})
 
 select
     order_id,

@@ -1,8 +1,4 @@
-with source as (
-
-    select * from {{ source('logs', 'sends') }}
-
-)
+with source as (select * from {{ source("logs", "sends") }})
 
 select
     message_id,

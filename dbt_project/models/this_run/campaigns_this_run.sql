@@ -1,1 +1,1 @@
-{{ rows_this_run('campaigns', 'int_campaigns_deduplicated') }}
+{{ rows_this_run("campaigns", "int_campaigns_deduplicated") }}

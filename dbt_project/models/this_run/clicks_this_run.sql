@@ -1,1 +1,1 @@
-{{ rows_this_run('clicks', 'int_clicks_deduplicated') }}
+{{ rows_this_run("clicks", "int_clicks_deduplicated") }}

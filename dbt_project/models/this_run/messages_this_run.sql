@@ -2,174 +2,135 @@
     The stored row of a message stands for all earlier rows of that message: its send for all sends with its id, its deciding
     receipt for all its receipts. The rows of a message are read from the lake again only if some of them were removed.
 #}
-{%- set stored_messages = previous_relation('int_messages_resolved') -%}
-{%- set lake_sends = ref('stg_logs__sends') -%}
-{%- set lake_receipts = ref('stg_logs__receipts') -%}
-{%- set columns = resolved_message_columns() | join(', ') -%}
-{%- set send_columns = deduplication('sends').columns | join(', ') -%}
+{%- set stored_messages = previous_relation("int_messages_resolved") -%}
+{%- set lake_sends = ref("stg_logs__sends") -%}
+{%- set lake_receipts = ref("stg_logs__receipts") -%}
+{%- set columns = resolved_message_columns() | join(", ") -%}
+{%- set send_columns = deduplication("sends").columns | join(", ") -%}
 
-with provider_statuses as (
+with
+    provider_statuses as (select * from {{ ref("int_provider_statuses_mapped") }}),
 
-    select * from {{ ref('int_provider_statuses_mapped') }}
+    changed_sends as (select * from {{ source("changes", "sends") }}),
 
-),
-
-changed_sends as (
-
-    select * from {{ source('changes', 'sends') }}
-
-),
-
-changed_receipts as (
-
-    select * from {{ source('changes', 'receipts') }}
-
-),
+    changed_receipts as (select * from {{ source("changes", "receipts") }}),
 {% if stored_messages is none %}
-sends as (
+        sends as (select {{ send_columns }} from changed_sends where false),
 
-    select {{ send_columns }} from changed_sends
-    where false
+        receipts as (
 
-),
+            select
+                changed_receipts.message_id,
+                changed_receipts.occurred_at,
+                provider_statuses.delivery_status,
+                provider_statuses.tie_rank
+            from changed_receipts
+            cross join provider_statuses
+            where false
 
-receipts as (
+        ),
 
-    select
-        changed_receipts.message_id,
-        changed_receipts.occurred_at,
-        provider_statuses.delivery_status,
-        provider_statuses.tie_rank
-    from changed_receipts
-    cross join provider_statuses
-    where false
+        {{ resolved_messages() }}
 
-),
-
-{{ resolved_messages() }}
-
-select
-    'current' as row_version,
-    false as is_reread_from_lake,
-    {{ columns }}
-from messages_resolved
+    select 'current' as row_version, false as is_reread_from_lake, {{ columns }}
+    from messages_resolved
 {% else %}
-changed_keys as (
+        changed_keys as (
 
-    select
-        message_id,
-        bool_or(change = 'removed') as is_removed
-    from (
-        select message_id, change from changed_sends
-        union all
-        select message_id, change from changed_receipts
-    )
-    group by message_id
+            select message_id, bool_or(change = 'removed') as is_removed
+            from
+                (
+                    select message_id, change
+                    from changed_sends
+                    union all
+                    select message_id, change
+                    from changed_receipts
+                )
+            group by message_id
 
-),
+        ),
 
-removed_keys as (
+        removed_keys as (select message_id from changed_keys where is_removed),
 
-    select message_id from changed_keys
-    where is_removed
+        previous_messages as ({{ rows_with_key(stored_messages, ["message_id"], "changed_keys") | indent(4) }}),
 
-),
+        messages_kept as (select * from previous_messages anti join removed_keys using (message_id)),
 
-previous_messages as (
+        send_candidates as (
 
-    {{ rows_with_key(stored_messages, ['message_id'], 'changed_keys') | indent(4) }}
+            select {{ send_columns }}
+            from changed_sends
+            where change = 'added'
 
-),
+            union all
 
-messages_kept as (
+            select {{ send_columns }}
+            from messages_kept
+            where campaign_id is not null
+            {%- if has_removed_rows("sends") or has_removed_rows("receipts") %}
 
-    select * from previous_messages
-    anti join removed_keys using (message_id)
+                union all
 
-),
+                select {{ send_columns }}
+                from {{ lake_sends }}
+                semi join removed_keys using (message_id)
+            {%- endif %}
 
-send_candidates as (
+        ),
 
-    select {{ send_columns }} from changed_sends
-    where change = 'added'
+        sends as ({{ deduplicated("sends", "send_candidates") | indent(4) }}),
+
+        receipt_candidates as (
+
+            select message_id, provider, provider_status, error_code, occurred_at
+            from changed_receipts
+            where change = 'added'
+            {%- if has_removed_rows("sends") or has_removed_rows("receipts") %}
+
+                union all
+
+                select message_id, provider, provider_status, error_code, occurred_at
+                from {{ lake_receipts }}
+                semi join removed_keys using (message_id)
+            {%- endif %}
+
+        ),
+
+        receipts as (
+
+            select
+                receipt_candidates.message_id,
+                receipt_candidates.occurred_at,
+                provider_statuses.delivery_status,
+                provider_statuses.tie_rank
+            from receipt_candidates
+            inner join
+                provider_statuses
+                on receipt_candidates.provider = provider_statuses.provider
+                and receipt_candidates.provider_status = provider_statuses.provider_status
+                and receipt_candidates.error_code is not distinct from provider_statuses.error_code
+
+            union all
+
+            -- A message without a deciding receipt keeps its row.
+            select
+                messages_kept.message_id,
+                messages_kept.status_at as occurred_at,
+                provider_statuses.delivery_status,
+                provider_statuses.tie_rank
+            from messages_kept
+            left join provider_statuses on messages_kept.provider_status_id = provider_statuses.provider_status_id
+
+        ),
+
+        {{ resolved_messages() }}
+
+    select 'previous' as row_version, false as is_reread_from_lake, {{ columns }}
+    from previous_messages
 
     union all
 
-    select {{ send_columns }} from messages_kept
-    where campaign_id is not null
-    {%- if has_removed_rows('sends') or has_removed_rows('receipts') %}
-
-    union all
-
-    select {{ send_columns }}
-    from {{ lake_sends }}
-    semi join removed_keys using (message_id)
-    {%- endif %}
-
-),
-
-sends as (
-
-    {{ deduplicated('sends', 'send_candidates') | indent(4) }}
-
-),
-
-receipt_candidates as (
-
-    select message_id, provider, provider_status, error_code, occurred_at from changed_receipts
-    where change = 'added'
-    {%- if has_removed_rows('sends') or has_removed_rows('receipts') %}
-
-    union all
-
-    select message_id, provider, provider_status, error_code, occurred_at
-    from {{ lake_receipts }}
-    semi join removed_keys using (message_id)
-    {%- endif %}
-
-),
-
-receipts as (
-
-    select
-        receipt_candidates.message_id,
-        receipt_candidates.occurred_at,
-        provider_statuses.delivery_status,
-        provider_statuses.tie_rank
-    from receipt_candidates
-    inner join provider_statuses
-        on receipt_candidates.provider = provider_statuses.provider
-        and receipt_candidates.provider_status = provider_statuses.provider_status
-        and receipt_candidates.error_code is not distinct from provider_statuses.error_code
-
-    union all
-
-    -- A message without a deciding receipt keeps its row.
-    select
-        messages_kept.message_id,
-        messages_kept.status_at as occurred_at,
-        provider_statuses.delivery_status,
-        provider_statuses.tie_rank
-    from messages_kept
-    left join provider_statuses
-        on messages_kept.provider_status_id = provider_statuses.provider_status_id
-
-),
-
-{{ resolved_messages() }}
-
-select
-    'previous' as row_version,
-    false as is_reread_from_lake,
-    {{ columns }}
-from previous_messages
-
-union all
-
-select
-    'current' as row_version,
-    changed_keys.is_removed as is_reread_from_lake,
-    {{ columns }}
-from messages_resolved
-inner join changed_keys using (message_id)
+    select 'current' as row_version, changed_keys.is_removed as is_reread_from_lake, {{ columns }}
+    from messages_resolved
+    inner join changed_keys using (message_id)
 {% endif %}

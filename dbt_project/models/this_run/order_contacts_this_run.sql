@@ -1,62 +1,52 @@
-{{ config(materialized='table') }}
+{{ config(materialized="table") }}
 
 {#
     A rate holds from its date until the next one of its currency: these are the orders that may be converted otherwise
     when it comes, changes or goes.
 #}
-with orders as (
+with
+    orders as (select * from {{ ref("int_orders_deduplicated") }}),
 
-    select * from {{ ref('int_orders_deduplicated') }}
+    exchange_rates_this_run as (select distinct currency, rate_date from {{ ref("exchange_rates_this_run") }}),
 
-),
+    exchange_rates as (select * from {{ ref("int_exchange_rates_deduplicated") }}),
 
-exchange_rates_this_run as (
+    changed_exchange_rate_periods as (
 
-    select distinct
-        currency,
-        rate_date
-    from {{ ref('exchange_rates_this_run') }}
+        select
+            exchange_rates_this_run.currency,
+            exchange_rates_this_run.rate_date as valid_from,
+            coalesce(min(exchange_rates.rate_date), cast('9999-12-31' as date)) as valid_until
+        from exchange_rates_this_run
+        left join
+            exchange_rates
+            on exchange_rates_this_run.currency = exchange_rates.currency
+            and exchange_rates_this_run.rate_date < exchange_rates.rate_date
+        group by exchange_rates_this_run.currency, exchange_rates_this_run.rate_date
 
-),
+    ),
 
-exchange_rates as (
+    changed_contacts as (
 
-    select * from {{ ref('int_exchange_rates_deduplicated') }}
+        select contact_id
+        from {{ ref("orders_this_run") }}
 
-),
+        union all
 
-changed_exchange_rate_periods as (
+        select contact_id
+        from {{ ref("clicks_this_run") }}
 
-    select
-        exchange_rates_this_run.currency,
-        exchange_rates_this_run.rate_date as valid_from,
-        coalesce(min(exchange_rates.rate_date), cast('9999-12-31' as date)) as valid_until
-    from exchange_rates_this_run
-    left join exchange_rates
-        on exchange_rates_this_run.currency = exchange_rates.currency
-        and exchange_rates_this_run.rate_date < exchange_rates.rate_date
-    group by exchange_rates_this_run.currency, exchange_rates_this_run.rate_date
+        union all
 
-),
+        select orders.contact_id
+        from orders
+        inner join
+            changed_exchange_rate_periods
+            on orders.currency = changed_exchange_rate_periods.currency
+            and cast(orders.ordered_at as date) >= changed_exchange_rate_periods.valid_from
+            and cast(orders.ordered_at as date) < changed_exchange_rate_periods.valid_until
 
-changed_contacts as (
-
-    select contact_id from {{ ref('orders_this_run') }}
-
-    union all
-
-    select contact_id from {{ ref('clicks_this_run') }}
-
-    union all
-
-    select orders.contact_id
-    from orders
-    inner join changed_exchange_rate_periods
-        on orders.currency = changed_exchange_rate_periods.currency
-        and cast(orders.ordered_at as date) >= changed_exchange_rate_periods.valid_from
-        and cast(orders.ordered_at as date) < changed_exchange_rate_periods.valid_until
-
-)
+    )
 
 select contact_id
 from changed_contacts

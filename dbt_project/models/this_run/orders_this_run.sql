@@ -1,1 +1,1 @@
-{{ rows_this_run('orders', 'int_orders_deduplicated') }}
+{{ rows_this_run("orders", "int_orders_deduplicated") }}

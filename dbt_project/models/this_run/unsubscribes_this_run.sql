@@ -1,1 +1,1 @@
-{{ rows_this_run('unsubscribes', 'int_unsubscribes_deduplicated') }}
+{{ rows_this_run("unsubscribes", "int_unsubscribes_deduplicated") }}

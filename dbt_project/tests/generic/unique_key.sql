@@ -1,21 +1,12 @@
 {# No two rows share all these columns; null counts as a value. Counted by hash first, as in `one_row_per_key`. #}
 {% test unique_key(model, columns) %}
 
-with shared_hashes as (
+    with shared_hashes as (select {{ hash_of(columns) }} as key_hash from {{ model }} group by 1 having count(*) > 1)
 
-    select {{ hash_of(columns) }} as key_hash
+    select {{ columns | join(",\n    ") }}, count(*) as rows_with_key
     from {{ model }}
-    group by 1
+    where {{ hash_of(columns) }} in (select key_hash from shared_hashes)
+    group by {{ columns | join(", ") }}
     having count(*) > 1
-
-)
-
-select
-    {{ columns | join(',\n    ') }},
-    count(*) as rows_with_key
-from {{ model }}
-where {{ hash_of(columns) }} in (select key_hash from shared_hashes)
-group by {{ columns | join(', ') }}
-having count(*) > 1
 
 {% endtest %}
