@@ -165,7 +165,9 @@ def unique_keys(manifest: Mapping[str, Any]) -> dict[str, list[str]]:
     return {
         node["attached_node"]: node["test_metadata"]["kwargs"]["columns"]
         for node in manifest["nodes"].values()
-        if node["resource_type"] == "test" and (node.get("test_metadata") or {}).get("name") == "unique_key"
+        if node["resource_type"] == "test"
+        and (node.get("test_metadata") or {}).get("name") == "unique_key"
+        and not node["config"].get("where")
     }
 
 

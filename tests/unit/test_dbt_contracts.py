@@ -15,6 +15,8 @@ from models import marts
 from models.enums import DeliveryStatus, Log
 from models.logs import COLUMNS, CONTRACTS
 from models.marts import CONTACT_REPORTS
+from warehouse.transform import mart_properties
+from warehouse.transform.mart_properties import dbt_type, stale_files
 
 DBT_PROJECT = Path(__file__).parents[2] / "dbt_project"
 MODELS = DBT_PROJECT / "models"
@@ -35,11 +37,6 @@ def model(layer: str, name: str) -> dict[str, Any]:
     (only,) = properties(MODELS / layer / f"{name}.yml")["models"]
     assert only["name"] == name
     return only
-
-
-def type_in_dbt(sql_type: str) -> str:
-    """What the project calls a type: by the name that DuckDB and Spark share."""
-    return {"varchar": "string"}.get(sql_type, sql_type)
 
 
 def generic_tests(node: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -69,6 +66,16 @@ def test_the_marts_are_those_of_the_contract() -> None:
     assert {file.stem for file in (MODELS / "marts").glob("*.sql")} == set(marts.DBT_MARTS)
 
 
+def test_the_yml_files_of_the_marts_are_those_of_the_contracts() -> None:
+    assert [file.name for file in stale_files()] == [], "to write them from models/marts.py: make docs"
+
+
+def test_the_yml_file_of_a_new_mart_is_written_from_its_contract() -> None:
+    (new,) = yaml.safe_load(mart_properties.properties("campaigns", ""))["models"]
+    written = model("marts", "campaigns")
+    assert (new["name"], new["columns"], unique_keys(new)) == ("campaigns", written["columns"], unique_keys(written))
+
+
 @pytest.mark.parametrize("mart", marts.DBT_MARTS)
 class TestMart:
     def test_columns(self, mart: str) -> None:
@@ -77,7 +84,7 @@ class TestMart:
             for column in model("marts", mart)["columns"]
         ]
         assert said == [
-            (column.name, type_in_dbt(column.sql_type), column.nullable, column.description)
+            (column.name, dbt_type(column.sql_type), column.nullable, column.description)
             for column in marts.columns(mart)
         ]
 
@@ -114,7 +121,7 @@ class TestSource:
         said = [(column["name"], column["data_type"], column["description"]) for column in source(log)["columns"]]
         contract = CONTRACTS[log].to_schema().columns
         expected = [
-            (column.name, type_in_dbt(marts.sql_type(contract[column.name].dtype.type)), column.description)
+            (column.name, dbt_type(marts.sql_type(contract[column.name].dtype.type)), column.description)
             for column in COLUMNS[log]
         ]
         assert said[: len(expected)] == expected

@@ -17,6 +17,7 @@ from warehouse.transform.spark.publication import publish_build
 from warehouse.transform.spark.session import is_spark, run_dbt_on_build
 from warehouse.transform.spark.tables import (
     VIEW_ON_PARQUET,
+    WITHOUT_THIS_RUN,
     build_models,
     create_duckdb_views,
     discard_builds,
@@ -25,6 +26,7 @@ from warehouse.transform.spark.tables import (
 
 __all__ = [
     "VIEW_ON_PARQUET",
+    "WITHOUT_THIS_RUN",
     "build_models",
     "create_duckdb_views",
     "discard_builds",

@@ -25,10 +25,12 @@ from warehouse.transform.spark.session import is_spark, run_dbt_on_build, run_ma
 VIEW_ON_PARQUET = "contains(sql, 'spark/builds')"
 """A condition on `duckdb_views()`: the views that `create_duckdb_views` makes."""
 
-# Only incremental builds need the models that hold what one run changes.
+WITHOUT_THIS_RUN = ("--exclude", "tag:this_run")
+"""Only incremental builds need the models of the rows that one run changes."""
+
 _BUILD_COMMAND = [
-    *("build", "--resource-type", "seed", "--resource-type", "model"),
-    *("--full-refresh", "--exclude", "tag:this_run"),
+    *("build", "--resource-type", "seed", "--resource-type", "model", "--full-refresh"),
+    *WITHOUT_THIS_RUN,
 ]
 
 
