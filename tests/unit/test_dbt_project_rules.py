@@ -228,6 +228,20 @@ def test_everything_is_described(project: Project) -> None:
     check("models have columns", (short(name) for name, node in project.models.items() if not node["columns"]))
 
 
+def test_columns_of_stored_models_have_a_type(project: Project) -> None:
+    """Unit tests need it where dbt at the prompt has not built the model yet (`macros/get_fixture_sql.sql`)."""
+    check(
+        "columns of stored models have a type",
+        (
+            f"{short(name)}.{column}"
+            for name, node in project.models.items()
+            if layer(node) != "staging"
+            for column, of_node in node["columns"].items()
+            if not of_node["data_type"]
+        ),
+    )
+
+
 def test_sources_have_a_freshness(project: Project) -> None:
     check(
         "sources have a freshness",

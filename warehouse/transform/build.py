@@ -125,7 +125,7 @@ def run_models(
     build = Build(_new_build_id(), made_of, ledger.data_until(), now())
     last_build = ledger.last_build() if is_all_as_before else None
     write_identity(paths, build)
-    ledger.record_candidate(build, used, origins.fingerprints, last_build and last_build.build_id)
+    ledger.record_candidate(build, used, origins.fingerprints, last_build.build_id if last_build else None)
     with duckdb.connect() as connection:
         connection.execute(f"attach {literal(paths.build)} as {BUILD_DATABASE}")
         change_feed.create_views_of_added_rows(
