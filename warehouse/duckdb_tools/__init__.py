@@ -6,7 +6,7 @@ Not here: the queries themselves; each room has its own.
 from warehouse.duckdb_tools.health import corruption_reason, holds_rows, is_corruption_error
 from warehouse.duckdb_tools.preview import preview_file, preview_rows
 from warehouse.duckdb_tools.query import fetch_row, fetch_value
-from warehouse.duckdb_tools.rewrite import Column, columns_of, copy_with_changes, tables
+from warehouse.duckdb_tools.rewrite import Column, columns_of, copy_with_changes, list_tables
 from warehouse.duckdb_tools.s3 import enable_s3
 from warehouse.duckdb_tools.session import apply_limits
 from warehouse.duckdb_tools.sql import literal, masked_words
@@ -22,9 +22,9 @@ __all__ = [
     "fetch_value",
     "holds_rows",
     "is_corruption_error",
+    "list_tables",
     "literal",
     "masked_words",
     "preview_file",
     "preview_rows",
-    "tables",
 ]

@@ -35,7 +35,7 @@ def copy_with_changes(connection: duckdb.DuckDBPyConnection, old: str, file: Pat
     file.with_name(f"{file.name}.wal").unlink(missing_ok=True)
     connection.execute(f"attach {literal(file)} as copied")
     try:
-        for schema, table, comment in tables(connection, old):
+        for schema, table, comment in list_tables(connection, old):
             columns = change(schema, table, columns_of(connection, old, schema, table))
             relation = f'copied."{schema}"."{table}"'
             definition = ", ".join(
@@ -55,7 +55,7 @@ def copy_with_changes(connection: duckdb.DuckDBPyConnection, old: str, file: Pat
         connection.execute("detach copied")
 
 
-def tables(connection: duckdb.DuckDBPyConnection, database: str) -> list[tuple[str, str, str | None]]:
+def list_tables(connection: duckdb.DuckDBPyConnection, database: str) -> list[tuple[str, str, str | None]]:
     """Schema, name and comment of each table and view of an attached database."""
     return connection.execute(
         "select schema_name, table_name, comment from duckdb_tables() where database_name = $database"

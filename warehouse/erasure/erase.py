@@ -21,14 +21,26 @@ import pyarrow.parquet as pq
 
 from models.enums import Log
 from models.marts import NUMBER_HASH
-from warehouse.config import DataPaths, Settings
-from warehouse.duckdb_tools import Column, apply_limits, columns_of, copy_with_changes, enable_s3, literal, tables
 from warehouse.erasure.exports import delete_spreadsheets, erase_csv_exports
 from warehouse.erasure.tokens import TokenReplacer, sql_list
+from warehouse.foundation import (
+    AnyPath,
+    Column,
+    DataPaths,
+    Ledger,
+    Settings,
+    apply_limits,
+    atomic_replace,
+    columns_of,
+    copy_with_changes,
+    enable_s3,
+    is_object,
+    list_tables,
+    literal,
+    remove,
+)
 from warehouse.lake import tables as lake_tables
-from warehouse.ledger import Ledger
 from warehouse.privacy import CONTACT, ERASED_RAW_ROW, NUMBER, ErasureIndex
-from warehouse.storage import AnyPath, atomic_replace, is_object, remove
 
 SPREADSHEETS = "spreadsheets (deleted)"
 
@@ -204,7 +216,7 @@ def _build_relations(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, l
     """The tables of the build that is attached as `kept`, with their columns."""
     return [
         (f'kept."{schema}"."{table}"', [column.name for column in columns_of(connection, "kept", schema, table)])
-        for schema, table, _ in tables(connection, "kept")
+        for schema, table, _ in list_tables(connection, "kept")
     ]
 
 

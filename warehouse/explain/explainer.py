@@ -9,8 +9,6 @@ Not here: how rows become figures (`warehouse.explain.id_build`), how an explana
 
 import duckdb
 
-from warehouse.config import DataPaths, Settings
-from warehouse.duckdb_tools import literal
 from warehouse.explain.campaign import explain_campaign
 from warehouse.explain.contact import explain_contact
 from warehouse.explain.evidence import Evidence
@@ -18,7 +16,7 @@ from warehouse.explain.explanation import Basis, Explanation, UnknownId
 from warehouse.explain.id_build import IdBuild
 from warehouse.explain.message import explain_message
 from warehouse.explain.order import explain_order
-from warehouse.ledger import Ledger
+from warehouse.foundation import DataPaths, Ledger, Settings, literal
 from warehouse.transform import build
 
 _EXPLAIN = {

@@ -16,8 +16,7 @@ from pathlib import PurePath
 
 from models.enums import Log
 from models.masking import sanitize
-from warehouse.landing import LandingZone
-from warehouse.ledger import Ledger
+from warehouse.foundation import LandingZone, Ledger
 
 PATIENCE_SECONDS = 15 * 60
 """So long what is there waits for what is still being written; then it goes ahead, but for the days of the latter."""

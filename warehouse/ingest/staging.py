@@ -20,13 +20,11 @@ import pyarrow as pa
 from models.enums import Log
 from models.logs import COLUMNS, EVENT_TIME
 from models.masking import sanitize
-from warehouse.config import DataPaths
+from warehouse.foundation import DataPaths, FileStat, LandingFile, hash_of
 from warehouse.ingest.readers import open_records
 from warehouse.ingest.readers.records import Fault, Layout, ReconciliationError, Records, RefusedFile
 from warehouse.lake import tables as lake_tables
-from warehouse.landing import LandingFile
 from warehouse.privacy import Erased, ErasureIndex
-from warehouse.storage import FileStat, hash_of
 
 ROWS_PER_BATCH = 250_000
 REASONS = pa.large_list(pa.large_string())

@@ -24,8 +24,7 @@ import pyarrow.parquet as pq
 
 from models.enums import Log
 from models.logs import COLUMNS, EVENT_TIME
-from warehouse.config import DataPaths
-from warehouse.storage import AnyPath, Checksum, atomic_replace, is_object, names_in, remove
+from warehouse.foundation import AnyPath, Checksum, DataPaths, atomic_replace, is_object, names_in, remove
 
 ROW_GROUP_ROWS = 122_880
 """DuckDB reads one row group per thread; this is its own default size."""

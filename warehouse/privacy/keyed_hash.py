@@ -14,9 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.config import DataPaths, Settings
-from warehouse.ledger import Ledger
-from warehouse.storage import atomic_replace
+from warehouse.foundation import DataPaths, Ledger, Settings, atomic_replace
 
 KEY_BYTES = 32
 _BLOCK_BYTES = 64  # of SHA-256

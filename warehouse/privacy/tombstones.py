@@ -17,9 +17,8 @@ from collections.abc import Iterable, Iterator
 import polars as pl
 
 from models.enums import Log
-from warehouse.config import DataPaths, Settings
-from warehouse.ledger import Erased as Erased
-from warehouse.ledger import Ledger
+from warehouse.foundation import DataPaths, Ledger, Settings
+from warehouse.foundation import Erased as Erased
 from warehouse.privacy.keyed_hash import KeyedHash, load_keyed_hash
 
 CONTACT, NUMBER = "contact", "number"

@@ -5,9 +5,7 @@ Not here: what a page shows (`quality.audit.html_report`).
 
 from pathlib import Path
 
-from warehouse.config import DataPaths
-from warehouse.ledger import Ledger
-from warehouse.storage import atomic_replace, sync_folder
+from warehouse.foundation import DataPaths, Ledger, atomic_replace, sync_folder
 
 HELD_BACK_KEPT = 10
 """Of so many builds that are kept nowhere, the latest, pages stay: whoever was woken up by one wants to read it."""

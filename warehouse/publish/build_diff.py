@@ -16,8 +16,7 @@ from pathlib import Path
 import duckdb
 
 from models.marts import DBT_MARTS, SCHEMA, columns
-from warehouse.config import Settings
-from warehouse.duckdb_tools import apply_limits, literal, preview_rows
+from warehouse.foundation import Settings, apply_limits, literal, preview_rows
 from warehouse.publish.row_digests import row_digests_sql
 
 CAMPAIGN_MARTS = ("campaign_metrics", "campaign_overview")

@@ -6,10 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
-from warehouse.config import DataPaths
-from warehouse.duckdb_tools import corruption_reason
-from warehouse.ledger import Ledger, Publication
-from warehouse.storage import atomic_replace
+from warehouse.foundation import DataPaths, Ledger, Publication, atomic_replace, corruption_reason
 
 log = logging.getLogger("sendmart.publication")
 

@@ -8,9 +8,16 @@ import duckdb
 
 from models.marts import NUMBER, NUMBER_HASH, SCHEMA, columns
 from models.masking import WORDS_COLUMNS
-from warehouse.config import DataPaths, Settings
-from warehouse.duckdb_tools import Column, apply_limits, copy_with_changes, literal, masked_words
-from warehouse.ledger import Ledger
+from warehouse.foundation import (
+    Column,
+    DataPaths,
+    Ledger,
+    Settings,
+    apply_limits,
+    copy_with_changes,
+    literal,
+    masked_words,
+)
 from warehouse.privacy import load_keyed_hash
 from warehouse.transform import spark
 

@@ -17,9 +17,17 @@ from pathlib import Path
 import duckdb
 
 from models.marts import SCHEMA
-from warehouse.config import DataPaths
-from warehouse.duckdb_tools import literal
-from warehouse.storage import Checksum, atomic_replace, object_store
+from warehouse.foundation import (
+    AnyPath,
+    Checksum,
+    DataPaths,
+    atomic_replace,
+    list_objects,
+    literal,
+    read_object,
+    remove,
+    upload,
+)
 
 _HASH_DIGITS = 12
 
@@ -60,13 +68,13 @@ def is_announced(paths: DataPaths, build_id: str) -> bool:
             return False
         if (store := paths.published_store) is None:
             return True
-        in_store = json.loads(object_store.read(store / paths.current.name))
+        in_store = json.loads(read_object(store / paths.current.name))
         return in_store["marts"]["sha256"] == told["marts"]["sha256"]
     except (FileNotFoundError, ValueError, KeyError):
         return False
 
 
-def _write(paths: DataPaths, path: object_store.AnyPath, told: dict[str, object]) -> None:
+def _write(paths: DataPaths, path: AnyPath, told: dict[str, object]) -> None:
     temp_path = paths.temp_path(path)
     temp_path.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
     atomic_replace(temp_path, path)
@@ -79,18 +87,18 @@ def send_builds(paths: DataPaths) -> None:
     """Sends the builds that are kept and not in the store yet; nobody reads them before they are announced."""
     if (store := paths.published_store) is None:
         return
-    there = object_store.list_objects(store / "builds")
+    there = list_objects(store / "builds")
     for name, file in _builds(paths):
         sent = there.get(name.removeprefix("builds/"))
         if sent is None or sent.size != file.stat().st_size:
-            object_store.put(file, store / name)
+            upload(file, store / name)
 
 
 def send(paths: DataPaths, *files: Path) -> None:
     """Sends files that lie beside the builds, such as the quarantine: each replaces what was there."""
     if (store := paths.published_store) is not None:
         for file in files:
-            object_store.put(file, store / file.relative_to(paths.published).as_posix())
+            upload(file, store / file.relative_to(paths.published).as_posix())
 
 
 def tidy(paths: DataPaths) -> None:
@@ -98,10 +106,10 @@ def tidy(paths: DataPaths) -> None:
     if (store := paths.published_store) is None:
         return
     kept = {name for name, _ in _builds(paths)} | {f"audits/{page.name}" for page in paths.audits.glob("*.html")}
-    for name in object_store.list_objects(store):
+    for name in list_objects(store):
         folder, _, file = name.partition("/")
         if (folder, Path(file).suffix) in (("builds", ".duckdb"), ("audits", ".html")) and name not in kept:
-            object_store.remove(store / name)
+            remove(store / name)
 
 
 def _builds(paths: DataPaths) -> Iterator[tuple[str, Path]]:

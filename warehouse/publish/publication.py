@@ -18,14 +18,22 @@ from pathlib import Path
 import duckdb
 
 from models.marts import MARTS, SCHEMA, columns, description, published_columns
-from warehouse.config import DataPaths, Settings
-from warehouse.duckdb_tools import corruption_reason, holds_rows, literal
-from warehouse.ledger import Build, Ledger, now
+from warehouse.foundation import (
+    Build,
+    DataPaths,
+    Ledger,
+    Settings,
+    atomic_replace,
+    corruption_reason,
+    holds_rows,
+    literal,
+    now,
+    remove,
+)
 from warehouse.publish import pointer
 from warehouse.publish.kept_builds import BuildNotFound, _keep, _kept, _link, kept_file, prune
 from warehouse.publish.masking import _is_masked, _write_masked, _write_rows
 from warehouse.publish.upgrade import move_published_file
-from warehouse.storage import atomic_replace, remove
 from warehouse.transform import spark
 from warehouse.transform.build import sendmart_version
 

@@ -7,10 +7,9 @@ from contextlib import suppress
 
 import duckdb
 
-from warehouse.config.paths import PUBLISHED_MARTS, DataPaths
+from warehouse.foundation import PUBLISHED_MARTS, DataPaths, atomic_replace, remove
 from warehouse.publish import pointer
 from warehouse.publish.kept_builds import _link
-from warehouse.storage import atomic_replace, remove
 
 
 def move_published_file(paths: DataPaths) -> None:

@@ -32,14 +32,20 @@ from typing import BinaryIO
 import duckdb
 
 from models.logs import COLUMNS
-from warehouse.config import DataPaths, Settings
-from warehouse.duckdb_tools import apply_limits, enable_s3, literal
+from warehouse.foundation import (
+    DataPaths,
+    LandingFile,
+    LoadedFile,
+    Settings,
+    apply_limits,
+    atomic_replace,
+    enable_s3,
+    exists,
+    literal,
+)
 from warehouse.ingest.readers.records import NOT_UTF8, TOO_LONG
 from warehouse.lake import tables as lake_tables
-from warehouse.landing import LandingFile
-from warehouse.ledger import LoadedFile
 from warehouse.privacy import ERASED_RAW_ROW
-from warehouse.storage import atomic_replace, exists
 
 ROWS_AT_A_TIME = 10_000
 _NOT_UTF8 = NOT_UTF8.partition(": ")[2]

@@ -2,9 +2,7 @@
 
 import duckdb
 
-from warehouse.config import DataPaths
-from warehouse.duckdb_tools import literal, masked_words
-from warehouse.storage import atomic_replace
+from warehouse.foundation import DataPaths, atomic_replace, literal, masked_words
 
 LAYOUT = "main"
 """Where the tables are. A published quarantine with another layout is written again: release 0.2 used a schema."""

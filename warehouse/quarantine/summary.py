@@ -11,10 +11,8 @@ from dataclasses import dataclass
 import duckdb
 
 from models.enums import Log
-from warehouse.config import DataPaths
-from warehouse.duckdb_tools import literal
+from warehouse.foundation import DataPaths, LoadedFile, literal
 from warehouse.lake import tables as lake_tables
-from warehouse.ledger import LoadedFile
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ from warehouse.storage.object_store import (
     path_of,
     store_access,
 )
+from warehouse.storage.object_store import put as upload
+from warehouse.storage.object_store import read as read_object
 from warehouse.storage.object_store import sha256 as object_sha256
 
 __all__ = [
@@ -39,8 +41,10 @@ __all__ = [
     "names_in",
     "object_sha256",
     "path_of",
+    "read_object",
     "remove",
     "store_access",
     "sync_file",
     "sync_folder",
+    "upload",
 ]

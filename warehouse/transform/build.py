@@ -21,11 +21,21 @@ import duckdb
 
 from models.check_results import CheckResult, Rule
 from models.masking import masking_logger
-from warehouse.config import DataPaths, Settings
-from warehouse.duckdb_tools import corruption_reason, fetch_value, is_corruption_error, literal, preview_rows
+from warehouse.foundation import (
+    Build,
+    Change,
+    DataPaths,
+    Ledger,
+    Settings,
+    corruption_reason,
+    fetch_value,
+    is_corruption_error,
+    literal,
+    now,
+    preview_rows,
+    remove,
+)
 from warehouse.lake import change_feed, integrity
-from warehouse.ledger import Build, Change, Ledger, now
-from warehouse.storage import remove
 from warehouse.transform import check_scope, spark
 from warehouse.transform.build_identity import identity_mismatch, write_identity
 from warehouse.transform.column_lineage import record_column_lineage

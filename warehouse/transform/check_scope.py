@@ -16,8 +16,7 @@ from typing import Any
 import duckdb
 
 from models.enums import Log
-from warehouse.config import DataPaths
-from warehouse.duckdb_tools import enable_s3, fetch_value, literal
+from warehouse.foundation import DataPaths, enable_s3, fetch_value, literal
 from warehouse.lake.change_feed import SCHEMA as CHANGES
 from warehouse.transform.dbt_runner import BUILD_DATABASE, CANDIDATE_DATABASE
 

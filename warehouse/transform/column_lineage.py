@@ -13,8 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from models.masking import masking_logger
-from warehouse.config import DataPaths
-from warehouse.storage import atomic_replace
+from warehouse.foundation import DataPaths, atomic_replace
 
 Lineage = dict[str, list[list[str]]]
 """By column, the columns it is made from: dbt's id of the model, seed or source, and the column's name there."""

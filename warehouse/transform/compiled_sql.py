@@ -15,10 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from warehouse.config.paths import DataPaths
-from warehouse.config.settings import Engine, Settings
-from warehouse.duckdb_tools.sql import literal
-from warehouse.storage.atomic import atomic_replace
+from warehouse.foundation import DataPaths, Engine, Settings, atomic_replace, literal
 from warehouse.transform.dbt_runner import DBT_PROJECT, BuildFailed, first_line, project_files, run_dbt
 
 _THIS_RUN = "this_run"

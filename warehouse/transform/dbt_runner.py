@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from models.masking import masked, masking_logger
-from warehouse.config import DBT_PREFIX, PROJECT, DataPaths, Settings
-from warehouse.storage import remove
+from warehouse.foundation import DBT_PREFIX, PROJECT, DataPaths, Settings, remove
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest

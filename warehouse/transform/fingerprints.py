@@ -18,7 +18,7 @@ from typing import Any
 import duckdb
 
 import models.marts
-from warehouse.config import Settings
+from warehouse.foundation import Settings
 
 MACROS = "macros"
 RELEASE = "release"
