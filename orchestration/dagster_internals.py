@@ -6,10 +6,12 @@ another module imports a private module, and when Dagster is upgraded: check the
 Not here: what the parts are used for (`run_launcher`, `defs/`, `tests/pipeline`).
 """
 
+from dagster._cli.utils import TMP_DAGSTER_HOME_PREFIX
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.execution.plan.objects import StepFailureData
+from dagster._core.instance.ref import InstanceRef
 from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteInstigatorOrigin, RemoteRepositoryOrigin
 from dagster._core.scheduler.instigation import (
@@ -21,6 +23,7 @@ from dagster._core.scheduler.instigation import (
 )
 from dagster._grpc.client import DagsterGrpcClient
 from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
+from dagster._serdes import ConfigurableClassData
 from dagster._utils.error import SerializableErrorInfo
 from dagster._utils.schedules import schedule_execution_time_iterator
 
@@ -34,11 +37,14 @@ make. dagster-dbt uses it for tests of sources."""
 __all__ = [
     "CHECKED_WITH",
     "CHECKS_OF_OTHER_ASSETS",
+    "TMP_DAGSTER_HOME_PREFIX",
     "CanCancelExecutionRequest",
     "CanCancelExecutionResult",
     "CheckRunHealthResult",
+    "ConfigurableClassData",
     "DagsterGrpcClient",
     "DagsterUserCodeUnreachableError",
+    "InstanceRef",
     "InstigatorState",
     "InstigatorStatus",
     "InstigatorType",

@@ -1,4 +1,4 @@
-"""`sendmart dev`: Dagster's UI."""
+"""`sendmart dev`: Dagster's UI and daemon on this machine."""
 
 import os
 import shutil
@@ -7,21 +7,44 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+import yaml
+from dotenv import dotenv_values
 
 from orchestration.cli.common import open_warehouse
-from warehouse.config.settings import PROJECT
+from warehouse.config.settings import DOTENV, PROJECT
 
 
 def dev(
     port: Annotated[
-        int | None, typer.Option(help="The UI's port; by default 3000, or another if that is taken.")
+        int | None, typer.Option(help="The UI's port. Without it: 3000, or a free port if 3000 is taken.")
     ] = None,
 ) -> None:
-    """Open Dagster's UI on the project, with the data folder's history."""
+    """Open Dagster's UI on the project, with the history of the data folder."""
     from orchestration.run_refresh import dagster_home
 
-    home = dagster_home(open_warehouse())
+    context = open_warehouse()
+    home = dagster_home(context)
+    workspace = context.paths.dagster_home / "workspace.yaml"
+    workspace.parent.mkdir(parents=True, exist_ok=True)
+    workspace.write_text(yaml.safe_dump({"load_from": [{"python_module": _code_location()}]}), encoding="utf-8")
     program = shutil.which("dg", path=str(Path(sys.executable).parent))
-    os.chdir(PROJECT)
-    arguments = [program, "dev"] if port is None else [program, "dev", "--port", str(port)]
-    os.execve(program, arguments, {**os.environ, "DAGSTER_HOME": str(home), "DAGSTER_DISABLE_TELEMETRY": "1"})
+    assert program is not None  # dagster-dg-cli is installed with Sendmart
+    # Dagster warns about the project's dagster.yaml when it is started in the project's folder with a DAGSTER_HOME. Started
+    # elsewhere, it does not read .env.
+    os.chdir(home)
+    environment = {name: value for name, value in dotenv_values(DOTENV).items() if value is not None} | os.environ
+    os.execve(
+        program,
+        [program, "dev", "--workspace", str(workspace), *(["--port", str(port)] if port else [])],
+        {**environment, "DAGSTER_HOME": str(home), "DAGSTER_DISABLE_TELEMETRY": "1"},
+    )
+
+
+def _code_location() -> dict[str, str]:
+    """The name is that of `pyproject.toml`: Dagster keeps the state of schedules and sensors under it."""
+    return {
+        "module_name": "orchestration.definitions",
+        "location_name": "sendmart",
+        "working_directory": str(PROJECT),
+        "executable_path": sys.executable,
+    }

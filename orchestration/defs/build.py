@@ -1,7 +1,8 @@
 """The dbt models, seeds and tests as Dagster assets and checks, with their lineage from the logs.
 
 One step builds the models and then runs the tests, in this process: after a failed test the candidate is still complete and
-can be queried. If the published build is up to date, the step yields nothing, and Dagster skips the steps after it.
+can be queried. If the published build is up to date, the step yields nothing, and Dagster skips the steps after it. If only
+checks are selected, the step runs the tests in any case.
 
 Not here: the models (`dbt_project/`), how dbt is run (`warehouse.transform.dbt_runner`).
 """
@@ -89,7 +90,7 @@ def _build_asset(manifest: dict[str, Any]) -> dg.AssetsDefinition:
         nodes: list[BuiltNode] = []
         if candidate is None or config.full_refresh or not stages.is_built(opened):
             candidate, nodes = stages.build_candidate(opened, full_refresh=config.full_refresh)
-        elif stages.is_published(opened, candidate):
+        elif context.selected_asset_keys and stages.is_published(opened, candidate):
             context.log.info("nothing to build: the published build %s is up to date", candidate.build_id)
             return
         results = {result.name: result for result in stages.test_candidate(opened).values()}

@@ -126,18 +126,22 @@ def test_row_counts_previews_and_the_checks_of_every_mart_are_recorded(
     assert len(records) == len(keys) > 0
 
 
-def test_a_check_of_a_mart_can_be_run_alone_from_its_page(definitions: dg.Definitions) -> None:
+@pytest.mark.parametrize("selects_all", [True, False])
+def test_the_checks_of_a_mart_can_be_run_from_its_page(definitions: dg.Definitions, selects_all: bool) -> None:
     mart = dg.AssetKey(["marts", "campaign_metrics"])
-    selection = dg.AssetSelection.checks(dg.AssetCheckKey(mart, "contract"))
-    job = dg.define_asset_job("one_check", selection)
+    checks = {key for key in definitions.resolve_asset_graph().asset_check_keys if key.asset_key == mart}
+    selected = checks if selects_all else {dg.AssetCheckKey(mart, "contract")}
+    job = dg.define_asset_job("checks", dg.AssetSelection.checks(*selected))
     with dg.DagsterInstance.ephemeral() as instance:
         result = (
             dg.Definitions.merge(definitions, dg.Definitions(jobs=[job]))
-            .resolve_job_def("one_check")
+            .resolve_job_def("checks")
             .execute_in_process(instance=instance)
         )
-    (evaluation,) = result.get_asset_check_evaluations()
-    assert (evaluation.asset_key, evaluation.check_name, evaluation.passed) == (mart, "contract", True)
+    evaluations = result.get_asset_check_evaluations()
+    assert {(evaluation.asset_key, evaluation.check_name) for evaluation in evaluations} == {
+        (key.asset_key, key.name) for key in selected
+    }
     assert result.get_asset_materialization_events() == []
 
 

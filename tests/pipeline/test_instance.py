@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from models.error_codes import Code
+from orchestration.dagster_instance import ProjectInstance
 from orchestration.defs import shared
 from orchestration.defs.shared import MAX_RETRIES, POOL, retry_transient
 from orchestration.errors import failure_of_step
@@ -38,6 +39,7 @@ def test_everything_that_writes_is_in_the_pool_of_one_run(
 
 def test_the_instance_of_a_server_is_the_project_s_but_for_its_storage() -> None:
     project = yaml.safe_load((PROJECT / "dagster.yaml").read_text())
+    assert project.pop("instance_class")["class"] == ProjectInstance.__name__, "a server has DAGSTER_HOME"
     server = yaml.safe_load((PROJECT / "docker" / "dagster.yaml").read_text())
     assert server.pop("storage")["postgres"]["postgres_db"]["password"] == {"env": "DAGSTER_POSTGRES_PASSWORD"}
     assert server == project
@@ -160,6 +162,7 @@ def test_a_run_that_hangs_outside_of_python_exits_and_prints_its_stack(tmp_path:
 _HANGS = """
 import ctypes
 import dagster as dg
+from orchestration.dagster_instance import ProjectInstance
 from orchestration.defs import shared
 
 @dg.op
