@@ -1,7 +1,7 @@
-"""Measurements: a refresh and a night beside hand-written DuckDB scripts with the same semantics, in one run.
+"""Measurements: the stages of a refresh and a night, beside one hand-written baseline that gives the same marts.
 
-`python -m benchmarks` writes sample logs, measures both, holds the marts of one against those of the other and prints
-the figures. `README.md` says how to read it and holds the last figures.
+`python -m benchmarks` writes sample logs, measures both sides, compares their marts and prints the figures. The other
+modules with a command line measure one question each. `README.md` lists them, and holds the last figures.
 
 Not here: the sample logs (`sample_data`), tests (`tests/`).
 """

@@ -3,7 +3,6 @@
 import os
 import platform
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -13,27 +12,28 @@ import psutil
 import typer
 
 from benchmarks import harness, report
+from benchmarks.compare import FiguresDiffer
 from benchmarks.measure import StageFailed
 
 
 def main(
-    sends: Annotated[int, typer.Option(min=1, help="How many messages were sent: 1000000, or 10000000.")] = 1_000_000,
-    days: Annotated[int, typer.Option(min=1, max=3650, help="Over how many days; the night comes after them.")] = 37,
-    memory_limit: Annotated[str, typer.Option(help="What DuckDB may use, on both sides.")] = "2500MB",
+    sends: Annotated[int, typer.Option(min=1, help="Number of sends, such as 1000000 or 10000000.")] = 1_000_000,
+    days: Annotated[int, typer.Option(min=1, max=3650, help="Days of history; the night comes after them.")] = 37,
+    memory_limit: Annotated[str, typer.Option(help="DuckDB's memory limit, on both sides.")] = "2500MB",
     threads: Annotated[int, typer.Option(min=1, help="Threads, on both sides.")] = os.cpu_count() or 1,
-    folder: Annotated[Path | None, typer.Option(help="Where the data goes; by default a temporary folder.")] = None,
+    folder: Annotated[Path | None, typer.Option(help="Empty folder for the data; by default a temporary one.")] = None,
     keep: Annotated[bool, typer.Option(help="Do not delete the data afterwards.")] = False,
 ) -> None:
-    """Measure a first refresh, stage by stage, and one night after it beside a hand-written DuckDB script."""
+    """Measure a first refresh stage by stage, and one night after it, beside a hand-written baseline."""
     if folder is not None and folder.exists() and any(folder.iterdir()):
-        typer.echo(f"{folder} is not empty: give a folder of its own", err=True)
+        typer.echo(f"{folder} is not empty: give an empty folder", err=True)
         raise typer.Exit(2)
     path = folder.resolve() if folder else Path(tempfile.mkdtemp(prefix="sendmart-benchmark-"))
     path.mkdir(parents=True, exist_ok=True)
     scale = harness.Scale(sends, days, memory_limit, threads)
     try:
         outcome = harness.run(scale, path, lambda line: typer.echo(line, err=True))
-    except (harness.FiguresDiffer, StageFailed) as error:
+    except (FiguresDiffer, StageFailed) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
     finally:
@@ -42,7 +42,7 @@ def main(
         else:
             shutil.rmtree(path)
     memory = psutil.virtual_memory().total / 2**30
-    admitted = outcome.stages["admission"].taken.figures
+    admitted = outcome.stages["admission"].cost.figures
     typer.echo(
         f"\n{admitted['accepted'] + admitted['rejected']:,} rows ({admitted['sends']:,} sends, {days} days,"
         f" {outcome.csv_bytes / 1e6:,.0f} MB csv.gz), {admitted['rejected']:,} quarantined; memory_limit {memory_limit},"
@@ -52,8 +52,8 @@ def main(
     typer.echo(report.figures(outcome))
     typer.echo(f"\n{report.stages(outcome)}")
     typer.echo(f"\nslowest models of the full build: {report.slowest_models(outcome.stages['build'])}")
-    typer.echo(f"slowest models of the night: {report.slowest_models(outcome.night)}")
+    typer.echo(f"slowest models of the night: {report.slowest_models(outcome.night['build'])}")
 
 
 if __name__ == "__main__":
-    sys.exit(typer.run(main))
+    typer.run(main)

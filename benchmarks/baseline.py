@@ -1,10 +1,10 @@
-"""The baseline: what a good engineer would write by hand for the same job, with DuckDB and nothing else.
+"""The baseline: the same job written by hand, with DuckDB and nothing else.
 
-`admit` goes from csv.gz files to typed Parquet by log and log date, and a quarantine with the reasons; `build` from
-there to every mart (`marts.sql`); `night` brings the marts up to date with one more day (`night.sql`). The rules are
-written down here a second time, on purpose: two ways to the same figures.
+`admit` reads csv.gz files and writes typed Parquet by log and log date, and a quarantine with the reasons. `build` computes
+every mart from there (`rules.sql`, `marts.sql`), always from all rows. The rules are written a second time on purpose: the
+figures of both must be equal.
 
-What it leaves out stands in `README.md`. Not here: when it runs and what is measured (`harness`).
+`README.md` says what the baseline leaves out. Not here: what is measured (`harness`).
 """
 
 import gzip
@@ -16,13 +16,14 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.config.settings import PROJECT, Settings
+from warehouse.config import PROJECT, Settings
+from warehouse.duckdb_tools import fetch_value
 
 VOCABULARY = PROJECT / "dbt_project" / "seeds" / "provider_vocabularies.csv"
-RULES_SQL, MARTS_SQL, NIGHT_SQL = (Path(__file__).with_name(f"{name}.sql") for name in ("rules", "marts", "night"))
+RULES_SQL, MARTS_SQL = (Path(__file__).with_name(f"{name}.sql") for name in ("rules", "marts"))
 
-STATE, MARTS = "state.duckdb", "marts.duckdb"
-"""What the script keeps from one night to the next, and the marts."""
+TABLES, MARTS = "tables.duckdb", "marts.duckdb"
+"""The files with the tables between the logs and the marts, and with the marts."""
 
 SPACES = (r"\x20", r"\t", r"\n", r"\x0b", r"\x0c", r"\r")
 SPACE = "".join(SPACES)
@@ -38,10 +39,10 @@ ANYWHERE = (
 
 
 @dataclass(frozen=True)
-class Kind:
-    """A type as the logs write it: the SQL that reads a text `{0}` as it, null where it does not follow the rule."""
+class TextFormat:
+    """A type of the logs: the SQL that converts a text `{0}`, null if the text breaks the rule; and the rule in words."""
 
-    read: str
+    sql: str
     rule: str
 
 
@@ -53,26 +54,26 @@ def _braced(pattern: str) -> str:
     return pattern.replace("{", "{{").replace("}", "}}")
 
 
-def _decimal(precision: int, scale: int) -> Kind:
+def _decimal(precision: int, scale: int) -> TextFormat:
     whole = precision - scale
     pattern = rf"[+-]?(?:0*[0-9]{{1,{whole}}}(?:\.[0-9]{{0,{scale}}}0*)?|0*\.[0-9]{{1,{scale}}}0*)"
-    return Kind(
+    return TextFormat(
         _matching(pattern, f"try_cast({{0}} as decimal({precision}, {scale}))"),
         f"must be a plain decimal number with at most {whole} digits before the point and {scale} after it",
     )
 
 
-ID = Kind("case when strlen({0}) <= 128 or length({0}) <= 128 then {0} end", "must be 1 to 128 characters")
-STRING = Kind("{0}", "must be text")
-CURRENCY = Kind(_matching("[A-Za-z]{3}", "upper({0})"), "must be three ASCII letters")
-CAMPAIGN_TYPE = Kind(_matching("[SsMm][Mm][Ss]", "upper({0})"), "must be SMS or MMS")
-INTEGER = Kind(
+ID = TextFormat("case when strlen({0}) <= 128 or length({0}) <= 128 then {0} end", "must be 1 to 128 characters")
+STRING = TextFormat("{0}", "must be text")
+CURRENCY = TextFormat(_matching("[A-Za-z]{3}", "upper({0})"), "must be three ASCII letters")
+CAMPAIGN_TYPE = TextFormat(_matching("[SsMm][Mm][Ss]", "upper({0})"), "must be SMS or MMS")
+INTEGER = TextFormat(
     _matching("[+-]?0*[0-9]{1,10}", "try_cast(ltrim({0}, '+') as integer)"),
     "must be a whole number of 32 bits, in digits",
 )
-DATE = Kind(_matching("[0-9]{4}-[0-9]{2}-[0-9]{2}", "try_cast({0} as date)"), "must be a real date YYYY-MM-DD")
-# A cast to TIMESTAMP is fast and drops an offset in silence: for UTC alone. Others go through TIMESTAMPTZ, with seconds.
-TIMESTAMP = Kind(
+DATE = TextFormat(_matching("[0-9]{4}-[0-9]{2}-[0-9]{2}", "try_cast({0} as date)"), "must be a real date YYYY-MM-DD")
+# A cast to TIMESTAMP is fast, but silently drops an offset: for UTC only. Other offsets are cast to TIMESTAMPTZ.
+TIMESTAMP = TextFormat(
     f"case when regexp_full_match({{0}}, '{_braced(AT_UTC)}') then try_cast({{0}} as timestamp)"
     f" when regexp_full_match({{0}}, '{_braced(ANYWHERE)}') then in_range(try_cast(regexp_replace({{0}},"
     r" '^(.{{16}})([Z+-].*)?$', '\1:00\2') as timestamptz) at time zone 'UTC') end",
@@ -82,10 +83,10 @@ TIMESTAMP = Kind(
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a log; `checks` are further rules as (SQL that holds, rule), `{0}` the text, `{1}` the typed value."""
+    """A column of a log. `checks` are pairs of a condition in SQL and its rule; `{0}` is the text, `{1}` the typed value."""
 
     name: str
-    kind: Kind
+    format: TextFormat
     required: bool = False
     checks: tuple[tuple[str, str], ...] = ()
     default: str | None = None
@@ -183,22 +184,22 @@ LOGS: dict[str, tuple[Column, ...]] = {
         Column("base_currency", CURRENCY),
     ),
 }
-"""The logs, those with the most rows first."""
+"""The columns of each log; the logs with the most rows come first."""
 
 MAY_SPAN_LINES = frozenset({"campaigns"})
-"""Logs whose texts hold line breaks. In the others a record is a line."""
+"""Logs whose texts may have line breaks. In the others, a record is a line."""
 
 
 # --- admission
 
 
-def admit(settings: Settings, landing: Path, to: Path) -> dict[str, int]:
-    """Takes every csv.gz file of a landing zone; gives how many rows were accepted and rejected.
+def admit(settings: Settings, landing: Path, admitted: Path) -> dict[str, int]:
+    """Reads every csv.gz file of a landing zone; returns the number of accepted and of rejected rows.
 
-    A gzip file is read by one thread, so as many files are taken at a time as there are threads, each by itself.
+    One thread reads a gzip file, so as many files are read at a time as there are threads.
     """
-    to.mkdir(parents=True, exist_ok=True)
-    with _connected(settings, to / "quarantine.duckdb", threads=1) as connection:
+    admitted.mkdir(parents=True, exist_ok=True)
+    with _connected(settings, admitted / "quarantine.duckdb", threads=1) as connection:
         connection.execute(
             "create table if not exists rejected_rows (log varchar, log_date date, source_file varchar, row_number bigint,"
             " reasons varchar[], raw_row varchar)"
@@ -208,27 +209,27 @@ def admit(settings: Settings, landing: Path, to: Path) -> dict[str, int]:
         )
         files = [(log, file) for log in LOGS for file in sorted((landing / log).glob("*.csv.gz"))]
         with ThreadPoolExecutor(settings.threads) as threads:
-            accepted = sum(threads.map(lambda task: _admit_file(connection.cursor(), *task, to), files))
-        (rejected,) = connection.execute("select count(*) from rejected_rows").fetchone()
-        return {"accepted": accepted, "rejected": rejected}
+            accepted = sum(threads.map(lambda task: _admit_file(connection.cursor(), *task, admitted), files))
+        return {"accepted": accepted, "rejected": fetch_value(connection, "select count(*) from rejected_rows")}
 
 
-def _admit_file(connection: duckdb.DuckDBPyConnection, log: str, file: Path, to: Path) -> int:
-    """Judges the rows of one file once, then writes the good to Parquet and the bad to quarantine."""
+def _admit_file(connection: duckdb.DuckDBPyConnection, log: str, file: Path, admitted: Path) -> int:
+    """Validates the rows of a file; writes the accepted ones to Parquet and the others to quarantine."""
     with gzip.open(file, "rt", encoding="utf-8-sig") as lines:
         header = [name.strip() for name in lines.readline().split(",")]
     log_date = file.name.removesuffix(".csv.gz")
     source = {"log": log, "log_date": log_date, "source_file": file.name}
-    connection.execute(_judging(log, header, file))
+    connection.execute(_validation_sql(log, header, file))
     columns = ", ".join(f"typed_{column.name} as {column.name}" for column in LOGS[log])
-    path = to / "lake" / log / f"log_date={log_date}" / "rows.parquet"
+    path = admitted / "lake" / log / f"log_date={log_date}" / "rows.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
-    (accepted,) = connection.execute(
-        f"copy (select {columns}, '{file.name}' as source_file, row_number from judged where reasons is null)"
-        f" to '{path}' (format parquet, compression zstd)"
-    ).fetchone()
+    accepted: int = fetch_value(
+        connection,
+        f"copy (select {columns}, '{file.name}' as source_file, row_number from validated where reasons is null)"
+        f" to '{path}' (format parquet, compression zstd)",
+    )
     connection.execute(
-        "insert into rejected_rows select $log, $log_date, $source_file, row_number, reasons, raw_row from judged"
+        "insert into rejected_rows select $log, $log_date, $source_file, row_number, reasons, raw_row from validated"
         " where reasons is not null",
         source,
     )
@@ -236,20 +237,20 @@ def _admit_file(connection: duckdb.DuckDBPyConnection, log: str, file: Path, to:
     return accepted
 
 
-def _judging(log: str, header: list[str], file: Path) -> str:
-    """The statement that holds the records of a file to the rules of its log."""
+def _validation_sql(log: str, header: list[str], file: Path) -> str:
+    """A statement that creates the table `validated`: the records of a file, with the reasons to reject them."""
     columns = LOGS[log]
     records = _records_over_lines(header, file) if log in MAY_SPAN_LINES else _records_by_line(len(header), file)
     texts = ", ".join(
         _with_default(f"nullif(fields[{header.index(column.name) + 1}], '')", column) + f" as {column.name}"
         for column in columns
     )
-    typed = ", ".join(f"{column.kind.read.format(column.name)} as typed_{column.name}" for column in columns)
+    typed = ", ".join(f"{column.format.sql.format(column.name)} as typed_{column.name}" for column in columns)
     checks = [check for column in columns for check in _checks(column)]
     is_good = " and ".join(f"({holds})" for holds, _ in checks)
     reasons = ", ".join(f"if({holds}, null, '{reason}')" for holds, reason in checks)
     return f"""
-        create or replace temp table judged as
+        create or replace temp table validated as
         with
             {records},
             texts as (
@@ -273,10 +274,10 @@ def _judging(log: str, header: list[str], file: Path) -> str:
 
 
 def _records_by_line(fields: int, file: Path) -> str:
-    """The records of a file in which each is a line.
+    """The records of a file in which each record is a line.
 
-    Lines without a quote are split at their commas; the few others are matched first. White space around values is
-    looked for once a line.
+    A line without a quote is split at its commas. The few others are matched with a pattern first. White space around
+    values is searched for once per line.
     """
     field = r'(?:"(?:[^"]|"")*"|[^",]*)'
     record = rf"{field}(?:,{field}){{{fields - 1}}}"
@@ -312,7 +313,7 @@ def _records_by_line(fields: int, file: Path) -> str:
 
 
 def _records_over_lines(header: list[str], file: Path) -> str:
-    """The records of a small file with line breaks within its texts, left to DuckDB's parser."""
+    """The records of a small file whose texts may have line breaks; DuckDB's parser reads them."""
     columns = ", ".join(f"'{name}': 'varchar'" for name in header)
     fields = ", ".join(f"trim({name}, e'{SPACE}')" for name in header)
     return f"""
@@ -326,12 +327,12 @@ def _records_over_lines(header: list[str], file: Path) -> str:
 
 
 def _checks(column: Column) -> Iterator[tuple[str, str]]:
-    """The rules of a column as SQL that is true where it holds, and the reason where not."""
+    """The rules of a column: conditions in SQL, each with the reason for rejecting a row that breaks it."""
     typed = f"typed_{column.name}"
     if column.required:
         yield f"{column.name} is not null", f"{column.name}: is required"
-    if column.kind is not STRING:
-        yield f"{typed} is not null or {column.name} is null", f"{column.name}: {column.kind.rule}"
+    if column.format is not STRING:
+        yield f"{typed} is not null or {column.name} is null", f"{column.name}: {column.format.rule}"
     for holds, rule in column.checks:
         yield f"coalesce({holds.format(column.name, typed)}, true)", f"{column.name}: {rule}"
 
@@ -344,31 +345,20 @@ def _with_default(text: str, column: Column) -> str:
 
 
 def build(settings: Settings, admitted: Path) -> None:
-    """From all admitted Parquet to every mart, in `marts.duckdb` beside it, and what a night goes on from."""
-    for file in (admitted / STATE, admitted / MARTS):
+    """Computes every mart from all admitted Parquet files, in `marts.duckdb` beside them."""
+    for file in (admitted / TABLES, admitted / MARTS):
         file.unlink(missing_ok=True)
-    _run(settings, admitted, "*", MARTS_SQL)
-
-
-def night(settings: Settings, admitted: Path) -> None:
-    """Brings every mart up to date with the last log date that was admitted, none of whose files was there before."""
-    last = max(path.name for path in (admitted / "lake").glob("*/log_date=*"))
-    _run(settings, admitted, last, NIGHT_SQL)
-
-
-def _run(settings: Settings, admitted: Path, days: str, script: Path) -> None:
-    """Runs a script on the log dates that a pattern names."""
-    with _connected(settings, admitted / STATE, settings.threads) as connection:
+    with _connected(settings, admitted / TABLES, settings.threads) as connection:
         connection.execute(f"attach '{admitted / MARTS}' as marts_file")
         for log in LOGS:
-            rows = f"read_parquet('{admitted}/lake/{log}/{days}/*.parquet')"
+            rows = f"read_parquet('{admitted}/lake/{log}/*/*.parquet')"
             connection.execute(f"create temp view {log}_log as from {rows}")
         for name, value in settings.figure_settings().items():
             connection.execute(f"set variable {name} = {json.dumps(value).replace(chr(34), chr(39))}")
         connection.execute(
             f"create temp table vocabulary as from read_csv('{VOCABULARY}', header = true, all_varchar = true)"
         )
-        for statement in connection.extract_statements(RULES_SQL.read_text() + script.read_text()):
+        for statement in connection.extract_statements(RULES_SQL.read_text() + MARTS_SQL.read_text()):
             connection.execute(statement)
 
 

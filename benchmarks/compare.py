@@ -1,65 +1,89 @@
-"""Whether two ways came to the same: every mart held against every mart, and the rows turned away.
+"""Compares Sendmart's marts and quarantined rows with those of the baseline, or of another engine.
 
-Not here: what is done about it (`harness`).
+Not here: when they are compared (`harness`, `shapes`, `engines`).
 """
 
 from pathlib import Path
 
 import duckdb
 
+from benchmarks import baseline
+from benchmarks.stage import BASELINE_FOLDER
 from models.marts import DBT_MARTS, columns
-from warehouse.config.settings import Settings
+from warehouse.config import DataPaths, Settings
+from warehouse.duckdb_tools import fetch_value
 
 ROWS_AT_A_TIME = 1_000_000
-"""Marts with more rows are compared in parts, so that it takes little memory."""
+"""Marts with more rows are compared in parts, which takes less memory."""
+
+SHOWN_DIFFERENCES = 50
 
 
-def differences(settings: Settings, ours: Path, baseline: Path) -> list[str]:
-    """What differs between the marts of two files; nothing where they are equal row for row."""
-    found = []
+class FiguresDiffer(Exception):
+    """Two ways to compute the marts give different rows, so their costs cannot be compared."""
+
+
+def require_baseline_figures(settings: Settings, data: Path, *, same_files: bool = True) -> None:
+    """Compares the candidate of a data folder and its quarantine with the baseline's.
+
+    Without `same_files`, the baseline read the same rows from other files: quarantined rows are counted only.
+
+    Raises:
+        FiguresDiffer: a mart or the quarantine differs.
+    """
+    paths, folder = DataPaths(data), data / BASELINE_FOLDER
+    differing = mart_differences(settings, paths.candidate, folder / baseline.MARTS)
+    ours, theirs = _rejection_differences(paths.published_quarantine, folder / "quarantine.duckdb")
+    if same_files:
+        differing += [f"quarantined by Sendmart only: {row}" for row in ours]
+        differing += [f"quarantined by the baseline only: {row}" for row in theirs]
+    elif len(ours) != len(theirs):
+        differing.append(f"quarantined rows: {len(ours)} by Sendmart only, {len(theirs)} by the baseline only")
+    if differing:
+        raise FiguresDiffer("\n".join(differing[:SHOWN_DIFFERENCES]))
+
+
+def mart_differences(settings: Settings, first: Path, second: Path) -> list[str]:
+    """One line for each mart that differs between two files; none if all rows are equal."""
+    differing = []
     with duckdb.connect(config={"memory_limit": settings.memory_limit, "threads": settings.threads}) as connection:
-        connection.execute(f"attach '{ours}' as ours (read_only)")
-        connection.execute(f"attach '{baseline}' as baseline (read_only)")
+        connection.execute(f"attach '{first}' as first (read_only)")
+        connection.execute(f"attach '{second}' as second (read_only)")
         for mart in DBT_MARTS:
-            (rows,) = connection.execute(f"select count(*) from ours.marts.{mart}").fetchone()
-            parts = rows // ROWS_AT_A_TIME + 1
-            missing = surplus = 0
-            for part in range(parts):
-                missing += _only_in(connection, "baseline", "ours", mart, part, parts)
-                surplus += _only_in(connection, "ours", "baseline", mart, part, parts)
-            if missing or surplus:
-                found.append(
-                    f"{mart}: {missing} rows of the baseline are not in it, {surplus} of its rows are not there"
-                )
-    return found
+            parts = fetch_value(connection, f"select count(*) from first.marts.{mart}") // ROWS_AT_A_TIME + 1
+            only_first, only_second = (
+                sum(_rows_only_in(connection, *files, mart, part, parts) for part in range(parts))
+                for files in (("first", "second"), ("second", "first"))
+            )
+            if only_first or only_second:
+                differing.append(f"{mart}: {only_first} rows in {first} only, {only_second} in {second} only")
+    return differing
 
 
-def _only_in(connection: duckdb.DuckDBPyConnection, one: str, other: str, mart: str, part: int, parts: int) -> int:
-    """How many rows of a part of a mart are in one file and not in the other, counted as often as they occur."""
-    shown = ", ".join(column.name for column in columns(mart))
-    of_part = f"where hash({', '.join(DBT_MARTS[mart].key)}) % {parts} = {part}"
-    (rows,) = connection.execute(
-        f"select count(*) from (select {shown} from {one}.marts.{mart} {of_part}"
-        f" except all select {shown} from {other}.marts.{mart} {of_part})"
-    ).fetchone()
-    return rows
+def _rows_only_in(
+    connection: duckdb.DuckDBPyConnection, file: str, other: str, mart: str, part: int, parts: int
+) -> int:
+    """The number of rows of a part of a mart that are in one file only; equal rows count as often as they occur."""
+    names = ", ".join(column.name for column in columns(mart))
+    in_part = f"where hash({', '.join(DBT_MARTS[mart].key)}) % {parts} = {part}"
+    count: int = fetch_value(
+        connection,
+        f"select count(*) from (select {names} from {file}.marts.{mart} {in_part}"
+        f" except all select {names} from {other}.marts.{mart} {in_part})",
+    )
+    return count
 
 
-def differing_rejections(ours: Path, baseline: Path) -> list[str]:
-    """Rows that one way turned away and the other did not, as log, file and row number."""
+def _rejection_differences(ours: Path, theirs: Path) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
+    """The rows (log, file, row number) that only one of two quarantines holds."""
     with duckdb.connect() as connection:
         connection.execute(f"attach '{ours}' as ours (read_only)")
-        connection.execute(f"attach '{baseline}' as baseline (read_only)")
-        ours_only, baseline_only = (
+        connection.execute(f"attach '{theirs}' as theirs (read_only)")
+        only_ours, only_theirs = (
             connection.execute(
-                f"select log, source_file, row_number from {one} except all"
-                f" select log, source_file, row_number from {other} order by all"
+                f"select log, source_file, row_number from {file}.rejected_rows except all"
+                f" select log, source_file, row_number from {other}.rejected_rows order by all"
             ).fetchall()
-            for one, other in (
-                ("ours.rejected_rows", "baseline.rejected_rows"),
-                ("baseline.rejected_rows", "ours.rejected_rows"),
-            )
+            for file, other in (("ours", "theirs"), ("theirs", "ours"))
         )
-        return [f"quarantined by it alone: {row}" for row in ours_only] + [
-            f"quarantined by the baseline alone: {row}" for row in baseline_only
-        ]
+        return only_ours, only_theirs

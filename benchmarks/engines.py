@@ -1,84 +1,87 @@
 """`python -m benchmarks.engines`: the same sends on DuckDB and on Spark, stage by stage, and how the cost grows.
 
-For each number of sends, in a data folder of its own, the logs are admitted once; then DuckDB builds, tests, audits, publishes
-and exports, and after it Spark does, from the same lake, in this machine's cores. The marts of both must be equal.
+For each number of sends, the logs are admitted once into a data folder of their own. Then both engines build, test, audit,
+publish and export from the same lake, DuckDB first. Spark runs on this machine. The marts of both must be equal.
 
-Not here: a real cluster, which one machine cannot tell of (`docs/scaling.md` reckons from these figures).
+Not here: a real cluster; `docs/scaling.md` estimates its cost from these figures.
 """
 
 import os
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from benchmarks.compare import differences
-from benchmarks.measure import StageFailed, Taken, measure_stage
+from benchmarks.compare import FiguresDiffer, mart_differences
+from benchmarks.harness import STAGES
+from benchmarks.measure import Cost, StageFailed, measure_stage, settings_variables, total
 from benchmarks.samples import write_history
-from warehouse.config.paths import DataPaths
-from warehouse.config.settings import PREFIX, Engine, Settings
+from warehouse.config import DataPaths, Engine, Settings
 
-STAGES = ("build", "dbt tests", "audit", "publish", "export")
+ENGINE_STAGES = STAGES[1:]
 SENDS_A_DAY = 27_000
+SLOWEST = 8
 
-Costs = dict[str, Taken]
+Costs = dict[str, Cost]
 
 
 class _Run:
     """One number of sends, on both engines."""
 
-    def __init__(self, folder: Path, sends: int, limits: dict[str, str]) -> None:
-        self._limits = limits
-        self._data = folder / "data"
+    def __init__(self, folder: Path, sends: int, memory_limit: str, threads: int) -> None:
+        self._data, self._memory_limit, self._threads = folder / "data", memory_limit, threads
         days = max(7, sends // SENDS_A_DAY)
-        _tell(f"writing sample logs: {sends:,} sends on {days} days")
+        _log(f"writing sample logs: {sends:,} sends on {days} days")
         self._landing = write_history(folder, sends, days).landing
 
-    def costs(self) -> tuple[Taken, dict[Engine, Costs]]:
-        """What admission took, and each stage on each engine.
+    def costs(self) -> tuple[Cost, dict[Engine, Costs]]:
+        """The cost of admission, and of each stage on each engine.
 
         Raises:
-            StageFailed: a stage did not work, or the marts of the engines differ.
+            StageFailed: a stage did not work.
+            FiguresDiffer: the marts of the engines differ.
         """
         admission = self._stage("admission", Engine.DUCKDB)
         costs = {}
         for engine in Engine:
-            costs[engine] = {stage: self._stage(stage, engine) for stage in STAGES}
+            costs[engine] = {stage: self._stage(stage, engine) for stage in ENGINE_STAGES}
             shutil.copyfile(DataPaths(self._data).published_marts, self._data / f"{engine}.duckdb")
-        settings = Settings(memory_limit=self._limits["MEMORY_LIMIT"], threads=int(self._limits["THREADS"]))
-        if found := differences(settings, *(self._data / f"{engine}.duckdb" for engine in Engine)):
-            raise StageFailed("\n".join(found))
-        _tell("every mart of Spark is that of DuckDB")
+        settings = Settings(memory_limit=self._memory_limit, threads=self._threads)
+        files = [self._data / f"{engine}.duckdb" for engine in (Engine.DUCKDB, Engine.SPARK)]
+        if differing := mart_differences(settings, *files):
+            raise FiguresDiffer("\n".join(differing))
+        _log("the marts of Spark equal those of DuckDB")
         return admission, costs
 
-    def _stage(self, stage: str, engine: Engine) -> Taken:
-        environment = {"LANDING": str(self._landing), "DATA": str(self._data), "ENGINE": engine, **self._limits}
-        taken = measure_stage(stage, {f"{PREFIX}{name}": value for name, value in environment.items()})
-        _tell(f"{stage} on {engine}: {taken.wall:.1f} s, {taken.cpu:.1f} CPU s, {taken.peak / 1e6:,.0f} MB")
-        slowest = sorted(taken.figures.get("models", {}).items(), key=lambda model: -model[1])[:8]
+    def _stage(self, stage: str, engine: Engine) -> Cost:
+        limits = {"memory_limit": self._memory_limit, "threads": self._threads}
+        cost = measure_stage(stage, settings_variables(self._landing, self._data, engine=engine, **limits))
+        _log(f"{stage} on {engine}: {cost}")
+        slowest = sorted(cost.figures.get("models", {}).items(), key=lambda model: -model[1])[:SLOWEST]
         if slowest:
-            _tell("  slowest: " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in slowest))
-        return taken
+            _log("  slowest: " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in slowest))
+        return cost
 
 
 def main(
-    sends: Annotated[list[int] | None, typer.Option(help="How many messages; may be given again.")] = None,
-    memory_limit: Annotated[str, typer.Option(help="What either engine may use.")] = "4GB",
-    threads: Annotated[int, typer.Option(min=1, help="Threads of either.")] = os.cpu_count() or 1,
+    sends: Annotated[list[int] | None, typer.Option(help="Number of sends; repeat the option for several.")] = None,
+    memory_limit: Annotated[str, typer.Option(help="Memory limit of each engine.")] = "4GB",
+    threads: Annotated[int, typer.Option(min=1, help="Threads of each engine.")] = os.cpu_count() or 1,
 ) -> None:
     """Measure every stage after admission on both engines."""
-    limits = {"MEMORY_LIMIT": memory_limit, "THREADS": str(threads)}
-    tables = []
+    results = []
     for count in sends or [1_000_000, 10_000_000]:
         folder = Path(tempfile.mkdtemp(prefix="sendmart-engines-"))
         try:
-            tables.append((count, *_Run(folder, count, limits).costs()))
+            results.append((count, *_Run(folder, count, memory_limit, threads).costs()))
+        except (FiguresDiffer, StageFailed) as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(1) from error
         finally:
             shutil.rmtree(folder)
-    for count, admission, costs in tables:
+    for count, admission, costs in results:
         typer.echo(f"\n{count:,} sends; admission {admission.wall:.0f} s, {admission.cpu:.0f} CPU s\n")
         typer.echo(_table(costs))
 
@@ -88,24 +91,19 @@ def _table(costs: dict[Engine, Costs]) -> str:
         "| Stage | DuckDB wall s | CPU s | peak MB | Spark wall s | CPU s | peak MB | Spark / DuckDB, CPU |",
         "|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
-    for stage in (*STAGES, "all"):
-        taken = [_all(costs[engine]) if stage == "all" else costs[engine][stage] for engine in Engine]
-        cells = [f"{one.wall:.1f} | {one.cpu:.1f} | {one.peak / 1e6:,.0f}" for one in taken]
-        lines.append(f"| {stage} | {' | '.join(cells)} | {taken[1].cpu / taken[0].cpu:.1f} |")
+    for stage in (*ENGINE_STAGES, "all"):
+        duckdb, spark = (
+            total(costs[engine].values()) if stage == "all" else costs[engine][stage]
+            for engine in (Engine.DUCKDB, Engine.SPARK)
+        )
+        cells = [f"{cost.wall:.1f} | {cost.cpu:.1f} | {cost.peak / 1e6:,.0f}" for cost in (duckdb, spark)]
+        lines.append(f"| {stage} | {' | '.join(cells)} | {spark.cpu / duckdb.cpu:.1f} |")
     return "\n".join(lines)
 
 
-def _all(costs: Costs) -> Taken:
-    parts = costs.values()
-    return Taken(sum(one.wall for one in parts), sum(one.cpu for one in parts), max(one.peak for one in parts))
-
-
-def _tell(line: str) -> None:
+def _log(line: str) -> None:
     typer.echo(line, err=True)
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(typer.run(main))
-    except StageFailed as error:
-        sys.exit(str(error))
+    typer.run(main)

@@ -1,9 +1,9 @@
-"""`python -m benchmarks.fixed`: what a run costs whatever the data, beside an older version of Sendmart in the same minutes.
+"""`python -m benchmarks.fixed`: the cost of a run that does not depend on the data, beside an earlier release.
 
-A refresh that finds nothing new, a night of one small day, and loading the code location, each in processes of their own,
-the two versions in turn: what the machine does besides falls on both.
+Measured are a refresh with nothing new, a night of one small day, and loading the code location. Each runs in a process of
+its own, the two releases in turn, so that other work on the machine falls on both.
 
-Not here: what grows with the data (`harness`, `nights`).
+Not here: costs that grow with the data (`harness`, `nights`).
 """
 
 import shutil
@@ -16,19 +16,19 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.measure import Taken, measure
-from benchmarks.older import LAST_OF_0_1, RUN, put_older_version
+from benchmarks.earlier_release import LAST_OF_0_2, RUN, extract_release
+from benchmarks.measure import Cost, cheapest, measure, measure_in_turn, settings_variables
 from models.enums import Log
 from sample_data import write_sample
-from warehouse.config.settings import PREFIX, PROJECT
+from warehouse.config import PROJECT
 
 HISTORY_DAYS = 10
 SENDS_A_DAY = 100
 
 
 @dataclass(frozen=True)
-class Version:
-    """A version of Sendmart, with a landing zone and a data folder of its own."""
+class Release:
+    """A release of Sendmart, with a landing zone and a data folder of its own."""
 
     program: Path
     folder: Path
@@ -37,85 +37,78 @@ class Version:
     def landing(self) -> Path:
         return self.folder / "landing"
 
-    def run(self, *command: str) -> Taken:
-        """Runs Python in this version's folder."""
-        environment = {
-            f"{PREFIX}LANDING": str(self.landing),
-            f"{PREFIX}DATA": str(self.folder / "data"),
+    def run(self, *command: str) -> Cost:
+        """Runs Python with this release."""
+        environment = settings_variables(self.landing, self.folder / "data") | {
             "DAGSTER_HOME": str(self.folder / "dagster"),
             "PYTHONPATH": str(self.program),
         }
         return measure([sys.executable, *command], environment, cwd=self.program)
 
-    def refresh(self) -> Taken:
+    def refresh(self) -> Cost:
         return self.run("-c", RUN, "refresh")
 
-    def load(self) -> Taken:
+    def load_code_location(self) -> Cost:
         return self.run("-m", "dagster", "definitions", "validate", "-m", "orchestration.definitions")
 
+    def drop(self, file_names: list[str], sample: Path) -> None:
+        """Copies the sample's files with these names into the landing zone."""
+        for log in Log:
+            for name in file_names:
+                if (sample / log / name).exists():
+                    (self.landing / log).mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(sample / log / name, self.landing / log / name)
 
-def _version(program: Path, folder: Path) -> Version:
-    version = Version(program, folder)
+
+def _prepare(program: Path, folder: Path) -> Release:
+    release = Release(program, folder)
     (folder / "dagster").mkdir(parents=True)
     shutil.copyfile(program / "dagster.yaml", folder / "dagster" / "dagster.yaml")
-    return version
-
-
-def _drop(days: list[str], sample: Path, version: Version) -> None:
-    """The files of these days arrive."""
-    for log in Log:
-        for day in days:
-            if (sample / log / day).exists():
-                (version.landing / log).mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(sample / log / day, version.landing / log / day)
+    return release
 
 
 def main(
-    rounds: Annotated[int, typer.Option(min=1, help="How often each is measured; the cheapest counts.")] = 3,
-    against: Annotated[str, typer.Option(help="The commit of the older version.")] = LAST_OF_0_1,
+    rounds: Annotated[int, typer.Option(min=1, help="Number of measurements of each; the cheapest counts.")] = 3,
+    against: Annotated[str, typer.Option(help="The commit of the earlier release.")] = LAST_OF_0_2,
 ) -> None:
-    """Measure what is fixed, beside an older version, and print a table."""
-    path = Path(tempfile.mkdtemp(prefix="sendmart-fixed-"))
+    """Measure the fixed costs of both releases and print a table."""
+    folder = Path(tempfile.mkdtemp(prefix="sendmart-fixed-"))
     try:
-        sample = path / "sample"
+        sample = folder / "sample"
         days = HISTORY_DAYS + rounds
         write_sample(sample, sends=days * SENDS_A_DAY, days=days, file_format="csv.gz")
-        names = sorted({file.name for file in sample.glob("*/*")})
-        before = _version(put_older_version(against, path / "older"), path / "before")
-        now = _version(PROJECT, path / "now")
-        for version in (before, now):
-            _drop(names[:-rounds], sample, version)
-            version.refresh()
-            version.refresh()
-        nights = dict.fromkeys((before, now), 0)
+        file_names = sorted({file.name for file in sample.glob("*/*")})
+        earlier = _prepare(extract_release(against, folder / "earlier-program"), folder / "earlier")
+        current = _prepare(PROJECT, folder / "current")
+        for release in (earlier, current):
+            release.drop(file_names[:-rounds], sample)
+            release.refresh()
+            release.refresh()
+        nights = {release: iter(file_names[-rounds:]) for release in (earlier, current)}
 
-        def night(version: Version) -> Taken:
-            _drop([names[nights[version] - rounds]], sample, version)
-            nights[version] += 1
-            return version.refresh()
+        def night(release: Release) -> Cost:
+            release.drop([next(nights[release])], sample)
+            return release.refresh()
 
-        measured: dict[str, Callable[[Version], Taken]] = {
-            "refresh with nothing new": Version.refresh,
+        measured: dict[str, Callable[[Release], Cost]] = {
+            "refresh with nothing new": Release.refresh,
             f"night of {SENDS_A_DAY} sends": night,
-            "loading the code location": Version.load,
+            "loading the code location": Release.load_code_location,
         }
         lines = ["| what | before, wall s | CPU s | now, wall s | CPU s | CPU ratio |", "|---|--:|--:|--:|--:|--:|"]
-        for what, of in measured.items():
-            # In turn, each first in every other round.
-            taken: dict[Version, list[Taken]] = {before: [], now: []}
-            for number in range(rounds):
-                for version in (before, now) if number % 2 == 0 else (now, before):
-                    taken[version].append(of(version))
-                    typer.echo(f"{what}, {version.folder.name}: {taken[version][-1].cpu:.2f} CPU s", err=True)
-            cheapest = {version: min(all_of, key=lambda one: one.cpu) for version, all_of in taken.items()}
-            old, new = cheapest[before], cheapest[now]
+        for name, run in measured.items():
+            costs = measure_in_turn(rounds, (earlier, current), run)
+            for release, each in costs.items():
+                cpu = ", ".join(f"{cost.cpu:.2f}" for cost in each)
+                typer.echo(f"{name}, {release.folder.name}: {cpu} CPU s", err=True)
+            old, new = cheapest(costs[earlier]), cheapest(costs[current])
             lines.append(
-                f"| {what} | {old.wall:.1f} | {old.cpu:.2f} | {new.wall:.1f} | {new.cpu:.2f} | {new.cpu / old.cpu:.2f} |"
+                f"| {name} | {old.wall:.1f} | {old.cpu:.2f} | {new.wall:.1f} | {new.cpu:.2f} | {new.cpu / old.cpu:.2f} |"
             )
         typer.echo("\n".join(lines))
     finally:
-        shutil.rmtree(path)
+        shutil.rmtree(folder)
 
 
 if __name__ == "__main__":
-    sys.exit(typer.run(main))
+    typer.run(main)

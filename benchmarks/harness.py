@@ -1,4 +1,6 @@
-"""One run of the benchmark: sample logs, fixed costs, every stage and a night beside the baseline, the same marts.
+"""One run of the benchmark: sample logs, fixed costs, every stage beside the baseline, and a night after the history.
+
+The marts and the quarantined rows are compared with the baseline's after each build.
 
 Not here: the sample (`samples`), how a process is measured (`measure`), how marts are compared (`compare`), the tables
 (`report`), the command line (`__main__`).
@@ -11,35 +13,29 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.compare import differences, differing_rejections
-from benchmarks.measure import Taken, measure, measure_stage
+from benchmarks.compare import FiguresDiffer, require_baseline_figures
+from benchmarks.measure import Cost, cheapest, measure, measure_stage, settings_variables
 from benchmarks.samples import Sample, write_history
-from benchmarks.stage import BASELINE_FOLDER
-from warehouse.config.paths import DataPaths
-from warehouse.config.settings import PREFIX, Settings
+from warehouse.config import Settings
 
 STAGES = ("admission", "build", "dbt tests", "audit", "publish", "export")
-WITH_BASELINE = ("admission", "build")
+BASELINE_STAGES = ("admission", "build")
 
 SHORT_DAYS = 30
-"""The history that a longer one is held against, with as many sends a day."""
+"""The length of a second history with as many sends a day."""
 
 LITTLE_MEMORY = "1GB"
 
 TINY_SENDS, TINY_DAYS = 40, 4
-"""A warehouse in which a night costs nothing but what is fixed."""
+"""A warehouse in which a night costs its fixed cost only."""
 
-TRIES = 2
-"""What is fixed, and a night, which costs little more, must not hold what else the machine did: the cheapest counts."""
-
-
-class FiguresDiffer(Exception):
-    """The marts, or the rows turned away, are not those of the baseline: what was measured is worth nothing."""
+REPETITIONS = 2
+"""Fixed costs and nights are small, so that other work on the machine matters: the cheapest repetition counts."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is measured, and what each side may use."""
+    """The size of the sample, and the limits of both sides."""
 
     sends: int
     days: int
@@ -49,206 +45,173 @@ class Scale:
 
 @dataclass(frozen=True)
 class Measured:
-    """Ours, what of it is fixed, and the baseline's of the same."""
+    """The cost of a stage, the fixed part of it, and the baseline's cost for the same rows."""
 
-    taken: Taken
-    fixed: Taken | None = None
-    baseline: Taken | None = None
+    cost: Cost
+    fixed: Cost | None = None
+    baseline: Cost | None = None
 
     @property
-    def own(self) -> Taken:
-        """Ours without what is fixed."""
-        return self.taken.without(self.fixed) if self.fixed else self.taken
+    def variable(self) -> Cost:
+        """The cost without its fixed part."""
+        return self.cost.without(self.fixed) if self.fixed else self.cost
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was measured: the stages of a first refresh and of one night, a rebuild with little memory, whole refreshes."""
+    """The results: the stages of a first refresh, those of a night, a rebuild with little memory, whole refreshes."""
 
     scale: Scale
     csv_bytes: int
     stages: dict[str, Measured]
-    night: Measured
-    night_admission: Taken
-    night_checked: dict[str, Measured]
+    night: dict[str, Measured]
     short_night: Measured | None
-    short_night_admission: Taken | None
+    short_night_sends: int
     little_memory: Measured
-    refreshes: dict[str, Taken]
+    refreshes: dict[str, Cost]
 
 
-def run(scale: Scale, folder: Path, tell: Callable[[str], None]) -> Outcome:
+def run(scale: Scale, folder: Path, log: Callable[[str], None]) -> Outcome:
     """Measures everything once, in an empty folder.
 
     Raises:
-        FiguresDiffer: ours and the baseline do not come to the same.
+        FiguresDiffer: Sendmart and the baseline give different rows.
         StageFailed: a stage did not work.
     """
-    return _Run(scale, folder, tell).outcome()
+    return _Run(scale, folder, log).outcome()
 
 
 class _Run:
-    """The steps of a run, each of which says what it took."""
+    """The steps of a run; each logs its cost."""
 
-    def __init__(self, scale: Scale, folder: Path, tell: Callable[[str], None]) -> None:
+    def __init__(self, scale: Scale, folder: Path, log: Callable[[str], None]) -> None:
         self._scale = scale
         self._folder = folder
-        self._tell = tell
+        self._log = log
 
     def outcome(self) -> Outcome:
-        fixed, fixed_rebuild, empty_refresh = self._fixed()
+        fixed, empty_refresh = self._fixed_costs()
         fixed_night = self._fixed_night()
-        short_night, short_admission = self._short_night(fixed_night)
+        short_night, short_sends = self._short_night(fixed_night)
 
         sample, data = self._sample("history", self._scale.sends, self._scale.days)
         csv_bytes = sample.csv_bytes()
         stages = {}
         for stage in STAGES:
-            baseline = self._stage(f"baseline {stage}", sample.landing, data) if stage in WITH_BASELINE else None
+            baseline = self._stage(f"baseline {stage}", sample.landing, data) if stage in BASELINE_STAGES else None
             stages[stage] = Measured(self._stage(stage, sample.landing, data), fixed[stage], baseline)
-        self._hold_against_baseline(data)
-        self._hold_admitted_against_baseline(stages["admission"])
+        self._compare(data)
+        _require_equal_counts(stages["admission"])
         unchanged_refresh = self._refresh(sample.landing, data, "nothing new")
 
-        night, night_admission = self._night(sample, data, fixed_night)
-        night_checked = {
-            stage: Measured(self._stage(stage, sample.landing, data), fixed[stage])
-            for stage in STAGES
-            if stage not in WITH_BASELINE
-        }
-        # The rebuild holds the night's rows, too: a night and a rebuild must come to the same, on either side.
+        night = self._night(sample, data, fixed_night)
+        for stage in STAGES[len(BASELINE_STAGES) :]:
+            night[stage] = Measured(self._stage(stage, sample.landing, data), fixed[stage])
         baseline = self._stage("baseline build", sample.landing, data, LITTLE_MEMORY)
-        self._hold_against_baseline(data)
-        little_memory = Measured(self._stage("rebuild", sample.landing, data, LITTLE_MEMORY), fixed_rebuild, baseline)
-        self._hold_against_baseline(data)
+        rebuild = self._stage("rebuild", sample.landing, data, LITTLE_MEMORY)
+        self._compare(data)
         return Outcome(
             scale=self._scale,
             csv_bytes=csv_bytes,
             stages=stages,
             night=night,
-            night_admission=night_admission,
-            night_checked=night_checked,
             short_night=short_night,
-            short_night_admission=short_admission,
-            little_memory=little_memory,
+            short_night_sends=short_sends,
+            little_memory=Measured(rebuild, fixed["rebuild"], baseline),
             refreshes={
                 "`sendmart refresh`, empty lake": empty_refresh,
                 "`sendmart refresh`, nothing new": unchanged_refresh,
             },
         )
 
-    def _fixed(self) -> tuple[dict[str, Taken], Taken, Taken]:
-        """What each stage, a rebuild and a refresh take where there is nothing to work on."""
+    def _fixed_costs(self) -> tuple[dict[str, Cost], Cost]:
+        """The costs of each stage, of a rebuild and of a refresh with an empty landing zone."""
         landing = self._folder / "empty" / "landing"
         landing.mkdir(parents=True)
-        tries: list[dict[str, Taken]] = []
-        for number in range(TRIES):
-            # A data folder of its own each time: dbt keeps what it has parsed there, and a first build has it to do.
+        repetitions: list[dict[str, Cost]] = []
+        for number in range(REPETITIONS):
+            # A new data folder each time: the first build of a folder parses the dbt project.
             data = landing.with_name(f"data-{number}")
-            tries.append({stage: self._stage(stage, landing, data) for stage in STAGES})
-            tries[-1]["rebuild"] = self._stage("rebuild", landing, data, LITTLE_MEMORY)
-        fixed = {stage: _cheapest([one[stage] for one in tries]) for stage in tries[0]}
+            repetitions.append({stage: self._stage(stage, landing, data) for stage in STAGES})
+            repetitions[-1]["rebuild"] = self._stage("rebuild", landing, data, LITTLE_MEMORY)
+        fixed = {stage: cheapest(costs[stage] for costs in repetitions) for stage in repetitions[0]}
         refresh = self._refresh(landing, landing.with_name("refreshed"), "empty lake")
         shutil.rmtree(landing.parent)
-        return {stage: fixed[stage] for stage in STAGES}, fixed["rebuild"], refresh
+        return fixed, refresh
 
-    def _fixed_night(self) -> Taken:
-        """What a build that brings up to date takes where next to nothing has changed in next to nothing."""
-        tries = []
-        for number in range(TRIES):
+    def _fixed_night(self) -> Cost:
+        """The cost of an incremental build of very few rows."""
+        costs = []
+        for number in range(REPETITIONS):
             sample, data = self._sample(f"tiny-{number}", TINY_SENDS, TINY_DAYS)
             self._stage("admission", sample.landing, data)
             self._stage("build", sample.landing, data)
             sample.drop_night()
             self._stage("admission", sample.landing, data)
-            tries.append(self._stage("build", sample.landing, data))
+            costs.append(self._stage("build", sample.landing, data))
             shutil.rmtree(data.parent)
-        return _cheapest(tries)
+        return cheapest(costs)
 
-    def _short_night(self, fixed: Taken) -> tuple[Measured | None, Taken | None]:
-        """The night after a shorter history with as many sends a day; none where the whole one is as short."""
+    def _short_night(self, fixed: Cost) -> tuple[Measured | None, int]:
+        """The build of a night after a shorter history, and the night's sends; none if the history is short itself."""
         if self._scale.days <= SHORT_DAYS:
-            return None, None
+            return None, 0
         sends = round(self._scale.sends / self._scale.days * SHORT_DAYS)
         sample, data = self._sample("short", sends, SHORT_DAYS)
-        for stage in WITH_BASELINE:
-            self._stage(f"baseline {stage}", sample.landing, data)
+        self._stage("baseline admission", sample.landing, data)
+        for stage in BASELINE_STAGES:
             self._stage(stage, sample.landing, data)
         night = self._night(sample, data, fixed)
         shutil.rmtree(data.parent)
-        return night
+        return night["build"], night["admission"].cost.figures["sends"]
 
-    def _night(self, sample: Sample, data: Path, fixed: Taken) -> tuple[Measured, Taken]:
-        """The build after one more day has arrived, and the admission before it."""
-        self._tell(f"the night after {sample.days} days:")
+    def _night(self, sample: Sample, data: Path, fixed: Cost) -> dict[str, Measured]:
+        """Admission and incremental build of one more day. The baseline builds the same rows in full."""
+        self._log(f"the night after {sample.days} days:")
         self._stage("baseline admission", sample.night, data)
         sample.drop_night()
         admission = self._stage("admission", sample.landing, data)
-        before, ours, baseline = data.with_name("before"), [], []
+        baseline = self._stage("baseline build", sample.landing, data)
+        before, costs = data.with_name("before"), []
         shutil.copytree(data, before)
-        for _ in range(TRIES):
+        for _ in range(REPETITIONS):
             shutil.rmtree(data)
             shutil.copytree(before, data)
-            baseline.append(self._stage("baseline night", sample.landing, data))
-            ours.append(self._stage("build", sample.landing, data))
-            self._hold_against_baseline(data)
+            costs.append(self._stage("build", sample.landing, data))
+            self._compare(data)
         shutil.rmtree(before)
-        return Measured(_cheapest(ours), fixed, _cheapest(baseline)), admission
+        return {"admission": Measured(admission), "build": Measured(cheapest(costs), fixed, baseline)}
 
     def _sample(self, name: str, sends: int, days: int) -> tuple[Sample, Path]:
-        """Sample logs and the data folder for them."""
-        self._tell(f"writing sample logs: {sends:,} sends on {days} days, and a night")
+        """Writes sample logs; returns them with the data folder for them."""
+        self._log(f"writing sample logs: {sends:,} sends on {days} days, and a night")
         folder = self._folder / name
         return write_history(folder, sends, days), folder / "data"
 
-    def _stage(self, stage: str, landing: Path, data: Path, memory_limit: str | None = None) -> Taken:
-        taken = measure_stage(stage, self._environment(landing, data, memory_limit))
-        self._tell_taken(f"{stage} in {data.parent.name}" + (f", {memory_limit}" if memory_limit else ""), taken)
-        return taken
+    def _stage(self, stage: str, landing: Path, data: Path, memory_limit: str | None = None) -> Cost:
+        cost = measure_stage(stage, self._environment(landing, data, memory_limit))
+        self._log(f"{stage} in {data.parent.name}{f', {memory_limit}' if memory_limit else ''}: {cost}")
+        return cost
 
-    def _refresh(self, landing: Path, data: Path, where: str) -> Taken:
+    def _refresh(self, landing: Path, data: Path, name: str) -> Cost:
         program = Path(sys.executable).parent / "sendmart"
-        taken = measure([str(program), "refresh"], self._environment(landing, data, None))
-        self._tell_taken(f"sendmart refresh, {where}", taken)
-        return taken
+        cost = measure([str(program), "refresh"], self._environment(landing, data, None))
+        self._log(f"sendmart refresh, {name}: {cost}")
+        return cost
 
     def _environment(self, landing: Path, data: Path, memory_limit: str | None) -> dict[str, str]:
-        return {
-            f"{PREFIX}LANDING": str(landing),
-            f"{PREFIX}DATA": str(data),
-            f"{PREFIX}MEMORY_LIMIT": memory_limit or self._scale.memory_limit,
-            f"{PREFIX}THREADS": str(self._scale.threads),
-        }
+        limit = memory_limit or self._scale.memory_limit
+        return settings_variables(landing, data, memory_limit=limit, threads=self._scale.threads)
 
-    def _tell_taken(self, name: str, taken: Taken) -> None:
-        self._tell(f"{name}: {taken.wall:.1f} s, {taken.cpu:.1f} CPU s, {taken.peak / 1e6:,.0f} MB")
-
-    def _hold_against_baseline(self, data: Path) -> None:
-        """Compares the marts, and the rows turned away."""
+    def _compare(self, data: Path) -> None:
         started = time.perf_counter()
-        paths, baseline = DataPaths(data), data / BASELINE_FOLDER
-        settings = Settings(memory_limit=self._scale.memory_limit, threads=self._scale.threads)
-        _raise_if(differences(settings, paths.candidate, baseline / "marts.duckdb"))
-        _raise_if(differing_rejections(paths.published_quarantine, baseline / "quarantine.duckdb"))
-        taken = time.perf_counter() - started
-        self._tell(f"every mart and every quarantined row is that of the baseline ({taken:.0f} s)")
-
-    def _hold_admitted_against_baseline(self, admission: Measured) -> None:
-        """A row that neither side admitted nor turned away would show in no comparison of marts."""
-        ours, baseline = admission.taken.figures, admission.baseline.figures
-        _raise_if(
-            [
-                f"{rows}: {ours[rows]}, by the baseline {baseline[rows]}"
-                for rows in baseline
-                if ours[rows] != baseline[rows]
-            ]
-        )
+        require_baseline_figures(Settings(memory_limit=self._scale.memory_limit, threads=self._scale.threads), data)
+        self._log(f"marts and quarantined rows equal the baseline's ({time.perf_counter() - started:.0f} s)")
 
 
-def _cheapest(tries: list[Taken]) -> Taken:
-    return min(tries, key=lambda taken: taken.cpu)
-
-
-def _raise_if(differing: list[str]) -> None:
-    if differing:
-        raise FiguresDiffer("\n".join(differing[:50]))
+def _require_equal_counts(admission: Measured) -> None:
+    """A row that one side neither accepted nor rejected would be in no comparison of marts."""
+    assert admission.baseline is not None
+    ours, theirs = admission.cost.figures, admission.baseline.figures
+    if differing := [f"{name}: {ours[name]}, baseline {theirs[name]}" for name in theirs if ours[name] != theirs[name]]:
+        raise FiguresDiffer("\n".join(differing))

@@ -1,27 +1,26 @@
--- The hand-written rebuild: from the admitted Parquet to every mart, for DuckDB alone.
+-- The hand-written build: from the admitted Parquet files to every mart, for DuckDB alone.
 --
--- Views `campaigns_log`, `sends_log`, … and the table `vocabulary` are there already, the variables and rules are set,
--- and the file of the marts is attached as `marts_file` (`baseline.py`). The tables that are not temporary are what a
--- night (`night.sql`) goes on from.
+-- `baseline.py` has created the views `campaigns_log`, `sends_log`, … and the table `vocabulary`, has set the variables, has
+-- run `rules.sql` and has attached the file of the marts as `marts_file`.
 
 create schema marts_file.marts;
 create type delivery_status as enum ('delivered', 'pending', 'soft_bounce', 'hard_bounce', 'deleted');
 
--- Looking for the best compression of ids takes longer than all else in writing them: not where nobody else reads them.
+-- Finding the best compression of ids takes longer than the rest of writing them. Nobody else reads these tables.
 set disabled_compression_methods = 'fsst,dict_fsst,dictionary';
 
 -- Messages ----------------------------------------------------------------------------------------------------------
 
 create temp table written as
-select distinct provider, provider_status, error_code, null::usmallint as word
+select distinct provider, provider_status, error_code
 from receipts_log;
 
 create table words as from words_of('written');
 
--- One number a receipt, nine bits of which tell the words: fewer than 512 different ones, or this script is not enough.
-select case when count(*) >= 512 then error('more than 511 different words in receipts') end from words;
+-- `deciding` has nine bits for the combination of provider, status and error code.
+select case when count(*) >= 512 then error('more than 511 combinations of provider, status and error code') end from words;
 
--- Few messages come twice: found by hash, which is cheap, and only these are put in order.
+-- Few messages come twice. A hash finds them cheaply, and only they are sorted.
 create temp table repeated_sends as
 select hash(message_id) as key_hash
 from sends_log
@@ -57,8 +56,6 @@ join words
     and receipts_log.error_code is not distinct from words.error_code
 group by message_id;
 
--- No sort: the files come in order of time, and the join, also where it spills, keeps to that in a few long runs. So
--- what a night looks for lies together, and the rest need not be read.
 create table messages as
 from messages_of('sent', 'reported');
 

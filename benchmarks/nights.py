@@ -1,15 +1,14 @@
 """`python -m benchmarks.nights`: what a night costs after many nights, and how large the build has become.
 
-Tables that are brought up to date by deleting and inserting wear: their order of time is lost, their files grow. Here
-nights follow one another in one process, each with the admission of a day and the build after it; then everything is built
-in full, and one night more is measured on that: the difference is what compaction could gain.
+Incremental builds delete and insert: tables lose their order of time, and their files grow. Here nights follow one another
+in one process, each with the admission of a day and the build after it. Then everything is built in full, and further nights
+are measured: the difference is what compaction could gain.
 
 Not here: one night beside the baseline (`harness`).
 """
 
 import os
 import shutil
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,12 +24,12 @@ from sample_data import write_sample
 from warehouse.config.settings import PREFIX, load_settings
 
 IN_A_ROW = 5
-"""Nights of which the median is told: days differ in size by more than ten times."""
+"""The median of so many nights is printed: days differ in size by more than ten times."""
 
 
 @dataclass(frozen=True)
 class Night:
-    """One night: how many sends came, what the build took, and how large the candidate's files are after it."""
+    """One night: its sends, the CPU seconds of its build, and the size of the candidate's files after it."""
 
     sends: int
     cpu: float
@@ -38,18 +37,18 @@ class Night:
     candidate_bytes: int
 
 
-class _Nights:
-    """A warehouse whose days arrive one after another."""
+class _ArrivingDays:
+    """A data folder, and days of logs that arrive one after another."""
 
     def __init__(self, folder: Path, sends: int, days: int) -> None:
         self._landing, self._later = folder / "landing", folder / "later"
         write_sample(self._later, sends=sends, days=days, file_format="csv.gz")
         self._dates = sorted(file.name for file in (self._later / Log.SENDS).iterdir())
         os.environ |= {f"{PREFIX}LANDING": str(self._landing), f"{PREFIX}DATA": str(folder / "data")}
-        self._warehouse = AppContext.of(load_settings())
+        self._context = AppContext.of(load_settings())
 
     def drop(self, days: int) -> None:
-        """The files of the next days arrive."""
+        """Moves the files of the next days into the landing zone."""
         for _ in range(days):
             date = self._dates.pop(0)
             for log in Log:
@@ -58,10 +57,11 @@ class _Nights:
                     (self._later / log / date).rename(self._landing / log / date)
 
     def build(self, *, full_refresh: bool = False) -> Night:
-        loaded = [file for log in Log for file in stages.load_changed(self._warehouse, log)]
+        """Loads the files that have arrived, and measures the build."""
+        loaded = [file for log in Log for file in stages.load_changed(self._context, log)]
         before = _cpu()
-        stages.build_candidate(self._warehouse, full_refresh=full_refresh)
-        paths = self._warehouse.paths
+        stages.build_candidate(self._context, full_refresh=full_refresh)
+        paths = self._context.paths
         return Night(
             sends=sum(file.accepted for file in loaded if file.log == Log.SENDS),
             cpu=_cpu() - before,
@@ -75,37 +75,37 @@ def _cpu() -> float:
 
 
 def main(
-    sends: Annotated[int, typer.Option(help="Messages sent in all, nights included.")] = 2_000_000,
-    history: Annotated[int, typer.Option(help="Days that are there before the first night.")] = 30,
-    nights: Annotated[int, typer.Option(help="How many nights follow.")] = 100,
+    sends: Annotated[int, typer.Option(help="Number of sends in total, nights included.")] = 2_000_000,
+    history: Annotated[int, typer.Option(help="Days before the first night.")] = 30,
+    nights: Annotated[int, typer.Option(help="Number of nights.")] = 100,
 ) -> None:
-    """Measure night after night, then a build in full and the nights after it."""
+    """Measure many nights, then a full build and the nights after it."""
     folder = Path(tempfile.mkdtemp(prefix="sendmart-nights-"))
     try:
-        warehouse = _Nights(folder, sends, history + nights + IN_A_ROW)
-        warehouse.drop(history)
-        first = warehouse.build()
+        nights_to_come = _ArrivingDays(folder, sends, history + nights + IN_A_ROW)
+        nights_to_come.drop(history)
+        first = nights_to_come.build()
         typer.echo(f"after {history} days: {_sizes(first)}")
-        some: list[Night] = []
+        measured: list[Night] = []
         for number in range(1, nights + 1):
-            warehouse.drop(1)
-            some.append(warehouse.build())
+            nights_to_come.drop(1)
+            measured.append(nights_to_come.build())
             if number % (2 * IN_A_ROW) == 0 or number == IN_A_ROW:
-                typer.echo(f"after night {number}: {_told(some[-IN_A_ROW:])}")
-        typer.echo(f"built in full: {_sizes(warehouse.build(full_refresh=True))}")
+                typer.echo(f"after night {number}: {_medians(measured[-IN_A_ROW:])}")
+        typer.echo(f"built in full: {_sizes(nights_to_come.build(full_refresh=True))}")
         after = []
         for _ in range(IN_A_ROW):
-            warehouse.drop(1)
-            after.append(warehouse.build())
-        typer.echo(f"{IN_A_ROW} nights later: {_told(after)}")
+            nights_to_come.drop(1)
+            after.append(nights_to_come.build())
+        typer.echo(f"{IN_A_ROW} nights later: {_medians(after)}")
     finally:
         shutil.rmtree(folder)
 
 
-def _told(nights: list[Night]) -> str:
-    each = median(night.cpu for night in nights)
+def _medians(nights: list[Night]) -> str:
+    cpu = median(night.cpu for night in nights)
     sends = median(night.sends for night in nights)
-    return f"{each:.2f} CPU s a night of {sends:,.0f} sends, {_sizes(nights[-1])}"
+    return f"{cpu:.2f} CPU s a night of {sends:,.0f} sends, {_sizes(nights[-1])}"
 
 
 def _sizes(night: Night) -> str:
@@ -113,4 +113,4 @@ def _sizes(night: Night) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(typer.run(main))
+    typer.run(main)

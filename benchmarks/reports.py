@@ -1,14 +1,13 @@
-"""`python -m benchmarks.reports`: how long the report pages take over a campaign of a million contacts.
+"""`python -m benchmarks.reports`: the time of the report pages on a campaign of a million contacts.
 
-The published file is made by SQL to the contracts of the marts: one campaign of a million contacts, sent over a day, among
-others of a year. Pages are asked for over HTTP, as a browser does, first of a server that has just begun.
+SQL writes a published file to the contracts of the marts: one campaign of a million contacts, sent over a day, among the
+campaigns of a year. The pages are requested over HTTP, as a browser does, first from a server that has just started.
 
-Not here: how long the marts take to build (`harness`).
+Not here: the time to build the marts (`harness`).
 """
 
 import shutil
 import statistics
-import sys
 import tempfile
 import threading
 import time
@@ -23,12 +22,11 @@ import uvicorn
 
 from models.marts import MARTS, SCHEMA, columns
 from reports.app import create_app
-from warehouse.config.paths import DataPaths
-from warehouse.config.settings import Settings
-from warehouse.duckdb_tools.sql import literal
+from warehouse.config import DataPaths, Settings
+from warehouse.duckdb_tools import fetch_row, literal
 
 PORT = 8599
-TRIES = 5
+REQUESTS = 5
 LARGE = "cmp_large"
 OTHERS = 200
 
@@ -46,7 +44,7 @@ _SUMS = ", ".join(
 
 
 def write_marts(file: Path, contacts: int, all_contacts: int) -> None:
-    """A published file with a campaign of so many contacts among so many in all."""
+    """Writes a published file with a campaign of `contacts` among `all_contacts`."""
     file.parent.mkdir(parents=True)
     with duckdb.connect() as connection:
         connection.execute(
@@ -55,10 +53,10 @@ def write_marts(file: Path, contacts: int, all_contacts: int) -> None:
         for mart in MARTS:
             definition = ", ".join(f"{column.name} {column.sql_type}" for column in columns(mart))
             connection.execute(f"create table {mart} ({definition})")
-        of_another = max(1, (all_contacts - contacts) // OTHERS)
+        other_contacts = max(1, (all_contacts - contacts) // OTHERS)
         for number in range(OTHERS + 1):
             is_large = number == OTHERS // 2
-            campaign_id, of_campaign = (LARGE, contacts) if is_large else (f"cmp_{number:04}", of_another)
+            campaign_id, campaign_contacts = (LARGE, contacts) if is_large else (f"cmp_{number:04}", other_contacts)
             started = f"timestamp '2026-01-01' + interval {number * 43} hour"
             connection.execute(
                 f"insert into delivery_status by name select {literal(campaign_id)} as campaign_id,"
@@ -67,7 +65,7 @@ def write_marts(file: Path, contacts: int, all_contacts: int) -> None:
                 f" {_STATUSES} as delivery_status, 1 as messages_sent, 'msg_{number}_' || n as message_id,"
                 f" {started} + to_milliseconds(n * 86) as last_sent_at, last_sent_at + interval 4 second as status_at,"
                 " 'twilio' as provider, delivery_status as provider_status, null as error_code"
-                f" from range({of_campaign}) as of_n(n)"
+                f" from range({campaign_contacts}) as numbers(n)"
             )
             connection.execute(
                 "insert into skip_reasons by name"
@@ -75,14 +73,14 @@ def write_marts(file: Path, contacts: int, all_contacts: int) -> None:
                 f" 'skipped_{number}_' || n as message_id, '+4478' || lpad(n::varchar, 8, '0') as mobile_number,"
                 " if(n % 5 = 0, 'ContentTooLong', 'SkippedHypersonalization') as skip_reason,"
                 f" 'In a sentence.' as skip_reason_details, {started} as skipped_at"
-                f" from range({of_campaign // 20}) as of_n(n)"
+                f" from range({campaign_contacts // 20}) as numbers(n)"
             )
             connection.execute(
                 "insert into attributed_orders by name select 'order_' || n as order_id,"
                 f" {literal(campaign_id)} as campaign_id, if(n % 9 = 0, 'assisted', 'direct') as attribution,"
                 f" 'ct_' || n as contact_id, {started} + to_seconds(n * 37) as ordered_at, ordered_at as clicked_at,"
                 " 'click_' || n as click_id, 10 as revenue, 'USD' as currency, 10 as total, 0 as refunded_amount"
-                f" from range({of_campaign // 200}) as of_n(n)"
+                f" from range({campaign_contacts // 200}) as numbers(n)"
             )
         connection.execute(
             "insert into campaign_overview by name select campaign_id, campaign_id as campaign_name, 0 as revenue,"
@@ -109,13 +107,16 @@ def write_marts(file: Path, contacts: int, all_contacts: int) -> None:
 
 
 def links(file: Path) -> dict[str, str]:
-    """What is asked for, by what a person would call it."""
+    """The links that are requested, by a name for the table."""
     with duckdb.connect() as connection:
         connection.execute(f"attach {literal(file)} as published (read_only)")
-        of_large = f"published.{SCHEMA}.delivery_status where campaign_id = '{LARGE}' and delivery_status = 'delivered'"
-        count, contact_id, number = connection.execute(
-            f"select count(*), max(contact_id), max(mobile_number) from {of_large}"
-        ).fetchone()
+        delivered = (
+            f"published.{SCHEMA}.delivery_status where campaign_id = '{LARGE}' and delivery_status = 'delivered'"
+        )
+        count, contact_id, number = fetch_row(
+            connection,
+            f"select count(*), max(contact_id), max(mobile_number) from {delivered}",
+        )
     page = f"/campaigns/{LARGE}?tab="
     last = -(-count // 50)
     return {
@@ -133,18 +134,20 @@ def links(file: Path) -> dict[str, str]:
     }
 
 
-def _asked(link: str) -> tuple[float, float, int]:
-    """Seconds by the clock and of CPU, and the bytes of the answer."""
-    began, worked = time.perf_counter(), time.process_time()
-    with urllib.request.urlopen(f"http://127.0.0.1:{PORT}{link}") as answer:
-        size = len(answer.read())
-    return time.perf_counter() - began, time.process_time() - worked, size
+def _request(link: str) -> tuple[float, float, int]:
+    """Requests a page; returns wall seconds, CPU seconds of this process, and the bytes of the response."""
+    started, cpu_before = time.perf_counter(), time.process_time()
+    with urllib.request.urlopen(f"http://127.0.0.1:{PORT}{link}") as response:
+        size = len(response.read())
+    return time.perf_counter() - started, time.process_time() - cpu_before, size
 
 
 def main(
-    contacts: Annotated[int, typer.Option(help="Of the large campaign.")] = 1_000_000,
-    all_contacts: Annotated[int, typer.Option(help="Of all campaigns.")] = 10_000_000,
-    folder: Annotated[Path | None, typer.Option(help="Where to write; kept if it is given.")] = None,
+    contacts: Annotated[int, typer.Option(help="Contacts of the large campaign.")] = 1_000_000,
+    all_contacts: Annotated[int, typer.Option(help="Contacts of all campaigns.")] = 10_000_000,
+    folder: Annotated[
+        Path | None, typer.Option(help="Folder for the data, which is kept; by default a temporary one.")
+    ] = None,
 ) -> None:
     """Time each page: the first time, and the median of five more."""
     data = folder or Path(tempfile.mkdtemp(prefix="sendmart-reports-"))
@@ -154,7 +157,7 @@ def main(
             write_marts(paths.published_marts, contacts, all_contacts)
         settings = Settings(data=data, threads=2)
         server = uvicorn.Server(
-            uvicorn.Config(create_app(settings, paths, lambda _: ""), port=PORT, log_level="error", access_log=False)
+            uvicorn.Config(create_app(settings, paths, lambda *_: ""), port=PORT, log_level="error", access_log=False)
         )
         threading.Thread(target=server.run, daemon=True).start()
         while not server.started:
@@ -163,9 +166,13 @@ def main(
         print(f"{datetime.now():%Y-%m-%d}: {contacts:,} contacts of {all_contacts:,}, {size:,.0f} MB\n")
         print("| page | first, s | again, s | CPU again, s | kB |\n|---|--:|--:|--:|--:|")
         for name, link in links(paths.published_marts).items():
-            taken = [_asked(link) for _ in range(1 if link.startswith("/contacts.csv") else TRIES + 1)]
-            wall, cpu = (statistics.median(column) for column in list(zip(*(taken[1:] or taken), strict=True))[:2])
-            print(f"| {name} | {taken[0][0]:.2f} | {wall:.2f} | {cpu:.2f} | {taken[0][2] / 1000:,.0f} |", flush=True)
+            requests = [_request(link) for _ in range(1 if link.startswith("/contacts.csv") else REQUESTS + 1)]
+            wall, cpu = (
+                statistics.median(column) for column in list(zip(*(requests[1:] or requests), strict=True))[:2]
+            )
+            print(
+                f"| {name} | {requests[0][0]:.2f} | {wall:.2f} | {cpu:.2f} | {requests[0][2] / 1000:,.0f} |", flush=True
+            )
         server.should_exit = True
     finally:
         if folder is None:
@@ -173,4 +180,4 @@ def main(
 
 
 if __name__ == "__main__":
-    sys.exit(typer.run(main))
+    typer.run(main)

@@ -1,7 +1,7 @@
--- The rules of the hand-written script, for the rebuild (`marts.sql`) and the night (`night.sql`) alike: keys, ties and
--- formulas as macros over tables given by name. Same rules as the dbt project, written a second time.
+-- The rules of the hand-written script as macros over tables that are given by name: keys, ties and formulas. `marts.sql`
+-- calls them. They are the rules of the dbt project, written a second time.
 
--- One row of each key: those that share it are put in order. Texts that no mart shows are null in rows read back.
+-- One row per key: of several rows with a key, the first in this order.
 
 create temp macro sends_once(rows) as table
     select *
@@ -66,8 +66,8 @@ create temp macro rates_once(rows) as table
 create temp macro ascii_upper(text) as
     translate(text, 'abcdefghijklmnopqrstuvwxyz', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ');
 
--- What each provider's words mean. Of two receipts of one moment the one whose words have the greater strength counts.
--- `word` stands for the words wherever receipts are many; words that have a number already keep it.
+-- The delivery status of each combination of provider, status and error code. Of two receipts of one moment, the one with
+-- the greater strength decides. `word`, the same number, stands for the combination in the table of messages.
 create temp macro words_of(written) as table
     with
         translated as (
@@ -96,15 +96,12 @@ create temp macro words_of(written) as table
         )
     select
         provider, provider_status, error_code, delivery_status::delivery_status as delivery_status, strength,
-        coalesce(
-            word,
-            coalesce(max(word) over (), 0) + row_number() over (partition by word is null order by strength)
-        )::usmallint as word
+        strength::usmallint as word
     from ordered;
 
--- A receipt as one number, of which the greatest decides: a class (delivered, other final, pending), then time (the
--- earliest delivered, the latest of the others: 52 bits of microseconds), then the words in nine bits. Null where the
--- vocabulary does not know the words.
+-- A receipt as one number, of which the greatest decides: first its class (delivered, other final, pending), then its time
+-- (the earliest delivered, the latest of the others, in 52 bits of microseconds), then its strength in nine bits. Null if
+-- the vocabulary has no row for it.
 create temp macro deciding(delivery_status, occurred_at, strength) as
     case delivery_status
         when 'delivered' then 3 * 4503599627370496 - epoch_us(occurred_at)
@@ -112,8 +109,7 @@ create temp macro deciding(delivery_status, occurred_at, strength) as
         else if(delivery_status is null, null, 4503599627370496 + epoch_us(occurred_at))
     end * 512 + strength;
 
--- Every message that was sent with its deciding receipt; and, with no campaign, messages that are known by their
--- receipts alone.
+-- Every sent message with its deciding receipt; and, without a campaign, the messages that occur in receipts only.
 create temp macro messages_of(sent, reported) as table
     select
         coalesce(sent.message_id, reported.message_id) as message_id,
@@ -136,7 +132,7 @@ create temp macro messages_of(sent, reported) as table
 
 -- Contacts ----------------------------------------------------------------------------------------------------------
 
--- Few contacts get a campaign twice: found by hash, which is cheap, and only these are put in order.
+-- Few contacts get a campaign twice. A hash finds them cheaply, and only they are sorted.
 create temp macro delivery_status_of(sent_messages) as table
     with
         repeated_contacts as (
@@ -175,7 +171,7 @@ create temp macro delivery_status_of(sent_messages) as table
     from (from once union all from repeated_once) as contacts
     left join words using (word);
 
--- The first run of hard bounces of each number: of numbers that have enough of them at all.
+-- The first run of hard bounces of each number. The caller passes the numbers that have enough hard bounces.
 create temp macro suppressed_of(sent_messages) as table
     with
         in_runs as (
@@ -289,8 +285,6 @@ create temp macro attributed_unsubscribes_of(unsubscribes) as table
 
 -- Campaigns ---------------------------------------------------------------------------------------------------------
 
--- Each from all rows of the campaigns in question.
-
 create temp macro campaign_sends_of(sent_messages, skipped) as table
     with
         of_messages as (
@@ -395,7 +389,7 @@ create temp macro campaign_overview_of(campaigns) as table
     join marts_file.marts.campaign_metrics using (campaign_id)
     left join campaign_contacts using (campaign_id);
 
--- What did not fit --------------------------------------------------------------------------------------------------
+-- Unmapped receipts and unmatched events ------------------------------------------------------------------------------
 
 create temp macro unmapped_receipts_of(unmapped) as table
     select

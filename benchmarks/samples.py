@@ -1,6 +1,6 @@
-"""Sample logs in two parts: a history, and the files of the night after it, held back until they are dropped.
+"""Sample logs in two parts: a history, and the files of the night after it, which are dropped later.
 
-Not here: what the logs tell of (`sample_data`).
+Not here: the contents of the logs (`sample_data`).
 """
 
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from models.enums import Log
 from sample_data import write_sample
 
 NIGHTS_TO_CHOOSE_FROM = 14
-"""Days differ in size by more than ten times: the night is the one of these nearest to the mean."""
+"""Days of a sample differ in size by more than ten times: the night is the day of these that is nearest to the mean."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A landing zone with `days` days of logs, and another one with those of the day after."""
+    """A landing zone with `days` days of logs, and another one with the logs of the day after."""
 
     days: int
     landing: Path
@@ -25,13 +25,13 @@ class Sample:
         return sum(file.stat().st_size for file in self.landing.glob("*/*"))
 
     def drop_night(self) -> None:
-        """The night's files arrive."""
+        """Moves the night's files into the landing zone."""
         for file in self.night.glob("*/*"):
             file.rename(self.landing / file.relative_to(self.night))
 
 
 def write_history(folder: Path, sends: int, days: int) -> Sample:
-    """Writes `days` days with about `sends` sends in all, and a night of about the mean size."""
+    """Writes `days` days with about `sends` sends in total, and a night of about the mean size."""
     sample = Sample(days, folder / "landing", folder / "night")
     written = days + NIGHTS_TO_CHOOSE_FROM
     write_sample(sample.landing, sends=round(sends / days * written), days=written, file_format="csv.gz")

@@ -1,7 +1,7 @@
-"""One stage of a refresh, or of the baseline, in a process of its own: `python -m benchmarks.stage <name> <report>`.
+"""One stage of a refresh or of the baseline, in a process of its own: `python -m benchmarks.stage NAME REPORT`.
 
-The warehouse is that of the settings in the environment. What the stage itself took, imports before it left out, is
-written to the file `<report>` as JSON, for `measure`.
+The settings in the environment name the data folder. The cost of the stage, without the imports before it, is written to
+REPORT as JSON, where `measure` reads it.
 """
 
 import json
@@ -10,49 +10,50 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 BASELINE_FOLDER = "baseline"
 
 
-def _refresh_stage(name: str) -> Callable[[], dict]:
-    """A stage as the refresh runs it, imported and ready."""
+def _refresh_stage(name: str) -> Callable[[], dict[str, Any]]:
+    """A stage as a refresh runs it, with its imports done."""
     from models.enums import Log
     from orchestration import stages
     from warehouse.config.settings import load_settings
     from warehouse.export import REPORTS
 
-    warehouse = stages.AppContext.of(load_settings())
+    context = stages.AppContext.of(load_settings())
 
-    def admission() -> dict:
-        loaded = [file for log in Log for file in stages.load_changed(warehouse, log)]
+    def admission() -> dict[str, Any]:
+        files = [file for log in Log for file in stages.load_changed(context, log)]
         return {
-            "accepted": sum(file.accepted for file in loaded),
-            "rejected": sum(file.rejected for file in loaded),
-            "sends": sum(file.accepted for file in loaded if file.log == Log.SENDS),
+            "accepted": sum(file.accepted for file in files),
+            "rejected": sum(file.rejected for file in files),
+            "sends": sum(file.accepted for file in files if file.log == Log.SENDS),
         }
 
-    def build(full_refresh: bool = False) -> dict:
-        _, nodes = stages.build_candidate(warehouse, full_refresh=full_refresh)
+    def build(full_refresh: bool = False) -> dict[str, Any]:
+        _, nodes = stages.build_candidate(context, full_refresh=full_refresh)
         return {"models": {node.name: node.seconds for node in nodes}}
 
-    def dbt_tests() -> dict:
-        results = stages.test_candidate(warehouse).values()
-        return {"failed": [result.name for result in results if not result.passed]}
+    def dbt_tests() -> dict[str, Any]:
+        return {"failed": [result.name for result in stages.test_candidate(context).values() if not result.passed]}
 
-    def audit() -> dict:
-        return {"failed": [result.name for result in stages.audit_candidate(warehouse) if not result.passed]}
+    def audit() -> dict[str, Any]:
+        return {"failed": [result.name for result in stages.audit_candidate(context) if not result.passed]}
 
-    def publish() -> dict:
-        gate_result = stages.evaluate_gate(warehouse)
-        if not gate_result.may_publish:
+    def publish() -> dict[str, Any]:
+        gate_result = stages.evaluate_gate(context)
+        candidate = context.ledger.candidate()
+        if candidate is None or not gate_result.may_publish:
             raise RuntimeError("held back: " + "; ".join(str(problem) for problem in gate_result.blocking_problems))
-        stages.publish_candidate(warehouse, warehouse.ledger.candidate())
+        stages.publish_candidate(context, candidate)
         return {}
 
-    def export() -> dict:
-        return {"rows": sum(getattr(told, "rows", 0) for told in stages.export_reports(warehouse, REPORTS))}
+    def export() -> dict[str, Any]:
+        return {"rows": sum(getattr(exported, "rows", 0) for exported in stages.export_reports(context, REPORTS))}
 
     return {
         "admission": admission,
@@ -65,22 +66,27 @@ def _refresh_stage(name: str) -> Callable[[], dict]:
     }[name]
 
 
-def _baseline_stage(name: str) -> Callable[[], dict]:
-    """A stage of the hand-written script."""
+def _baseline_stage(name: str) -> Callable[[], dict[str, Any]]:
+    """A stage of the hand-written baseline."""
     from benchmarks import baseline
     from warehouse.config.settings import load_settings
 
     settings = load_settings()
     folder = settings.data / BASELINE_FOLDER
-    return {
-        "baseline admission": lambda: baseline.admit(settings, settings.landing, folder),
-        "baseline build": lambda: baseline.build(settings, folder) or {},
-        "baseline night": lambda: baseline.night(settings, folder) or {},
-    }[name]
+
+    def admission() -> dict[str, Any]:
+        assert isinstance(settings.landing, Path)
+        return dict(baseline.admit(settings, settings.landing, folder))
+
+    def build() -> dict[str, Any]:
+        baseline.build(settings, folder)
+        return {}
+
+    return {"baseline admission": admission, "baseline build": build}[name]
 
 
 def _peak_bytes() -> int:
-    """The most memory that this process ever held: getrusage would count what its parent held when it began."""
+    """The peak memory of this process. `getrusage` would count the memory of its parent at the fork."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024
@@ -88,23 +94,23 @@ def _peak_bytes() -> int:
 
 
 def _cpu_seconds() -> float:
-    """Of this process, those it waited for, and those that still run: Spark's."""
+    """CPU time of this process, of the processes that it waited for, and of those that still run, such as Spark."""
     running = (child.cpu_times() for child in psutil.Process().children(recursive=True))
     return sum(os.times()[:4]) + sum(times.user + times.system for times in running)
 
 
 def run(name: str, report: Path) -> None:
-    """Runs a stage and writes down what it took."""
+    """Runs a stage and writes its cost."""
     stage = _baseline_stage(name) if name.startswith("baseline") else _refresh_stage(name)
-    started, before = time.perf_counter(), _cpu_seconds()
+    started, cpu_before = time.perf_counter(), _cpu_seconds()
     figures = stage()
-    taken = {
+    cost = {
         "wall": time.perf_counter() - started,
-        "cpu": _cpu_seconds() - before,
+        "cpu": _cpu_seconds() - cpu_before,
         "peak": _peak_bytes(),
         "figures": figures,
     }
-    report.write_text(json.dumps(taken))
+    report.write_text(json.dumps(cost))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks.older import LAST_OF_0_1, LAST_OF_0_2, RUN, NoHistory, put_older_version
+from benchmarks.earlier_release import LAST_OF_0_1, LAST_OF_0_2, RUN, NoHistory, extract_release
 from models.enums import Log
 from models.error_codes import Code
 from models.masking import HIDDEN_COLUMNS, MASKED_COLUMNS
@@ -58,7 +58,7 @@ def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _program(commit: str, folder: Path) -> Path:
     try:
-        return put_older_version(commit, folder)
+        return extract_release(commit, folder)
     except NoHistory as error:
         pytest.skip(f"the history is not there (a shallow clone?): {error}")
 

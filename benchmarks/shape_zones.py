@@ -1,8 +1,8 @@
-"""Landing zones of an odd shape: a day with everything in it, thousands of small files, campaigns, one busy contact, one
-order after thousands of clicks.
+"""Landing zones of an odd shape: one large day, thousands of small files or campaigns, one busy contact, one order after
+thousands of clicks.
 
-A zone is a history and the drops that follow it, each of them files that arrive together. Where only the layout is odd, it
-holds the rows of an ordinary sample; where the rows are, these are made in SQL, the same in every run.
+A zone is a history and the drops that follow it. If only the layout is odd, it has the rows of an ordinary sample. Odd rows
+are made in SQL, the same in every run.
 
 Not here: an ordinary sample (`samples`), what is measured (`shapes`).
 """
@@ -25,7 +25,7 @@ from sample_data import FIRST_LOG_DATE
 
 DAYS = 37
 ROWS_PER_SEND = 2.6
-"""How many rows, of all logs, the sample has for each of its sends, at the least."""
+"""The least number of rows of all logs that the sample has for each send."""
 
 DAYS_BEFORE_THE_LARGE_ONE = 5
 ROWS_PER_SMALL_FILE = 100
@@ -34,8 +34,8 @@ MESSAGES_PER_CAMPAIGN = 7
 
 @dataclass(frozen=True)
 class Drop:
-    """Files that arrive together, laid out like a landing zone. `is_large`: the build after it is held against one in full
-    of the ordinary sample, not against its night.
+    """Files that arrive together, laid out like a landing zone. The build after a large drop is compared with a full build of
+    the ordinary sample, not with its night.
     """
 
     name: str
@@ -45,8 +45,8 @@ class Drop:
 
 @dataclass(frozen=True)
 class Zone:
-    """A landing zone, the drops that follow, and a zone of csv.gz files alone that holds all rows of both; None for the
-    landing zone itself, once everything has been dropped.
+    """A landing zone and the drops that follow. `same_rows` is a zone with all their rows as csv.gz files, for the baseline;
+    None if the landing zone itself is one after all drops.
     """
 
     landing: Path
@@ -54,27 +54,27 @@ class Zone:
     same_rows: Path | None = None
     counts: dict[str, int] = field(default_factory=dict)
 
-    def arrive(self, drop: Drop) -> None:
-        for file in drop.folder.glob("*/*"):
-            place = self.landing / file.relative_to(drop.folder)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            file.replace(place)
+    def drop_files(self, drop: Drop, *, keep: bool) -> None:
+        """Moves the files of a drop into the landing zone, or copies them."""
+        shutil.copytree(drop.folder, self.landing, dirs_exist_ok=True)
+        if not keep:
+            shutil.rmtree(drop.folder)
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What is odd; how many rows there are in all; and what writes it, from a folder, the ordinary sample with as many
-    rows and a share of the full size.
+    """An odd shape. `write` writes its zone, given a folder, the ordinary sample with as many rows, and the share of the full
+    size.
     """
 
     name: str
-    told: str
+    description: str
     rows: int
     write: Callable[[Path, Sample, float], Zone]
 
 
 def ordinary_zone(folder: Path, rows: int) -> Sample:
-    """A sample with about so many rows."""
+    """An ordinary sample with about this number of rows."""
     return write_history(folder, max(round(rows / ROWS_PER_SEND), 1_000), DAYS)
 
 
@@ -82,7 +82,7 @@ def ordinary_zone(folder: Path, rows: int) -> Sample:
 
 
 def _large_day(folder: Path, ordinary: Sample, scale: float) -> Zone:
-    """A short history, and then all the rest in one file a log, on one day."""
+    """A short history, and then all other rows on one day, in one file per log."""
     landing, drop, whole = folder / "landing", folder / "drop", _whole(folder, ordinary)
     for log in Log:
         files = sorted((whole / log).iterdir())
@@ -102,8 +102,8 @@ def _large_day(folder: Path, ordinary: Sample, scale: float) -> Zone:
 
 
 def _small_files(folder: Path, ordinary: Sample, scale: float) -> Zone:
-    """Everything on one day in files of a hundred rows, csv.gz and JSON lines by turns; later one of them again, which
-    lacked half of its rows, and an ordinary night.
+    """All rows on one day in files of a hundred rows, csv.gz and JSON lines in turn. The first file lacks half of its rows;
+    later it is dropped again in full, and an ordinary night follows.
     """
     landing, again, whole = folder / "landing", folder / "again", folder / "whole"
     shutil.copytree(ordinary.landing, whole)
@@ -111,10 +111,10 @@ def _small_files(folder: Path, ordinary: Sample, scale: float) -> Zone:
     for log in Log:
         (landing / log).mkdir(parents=True)
         header, lines = _lines(sorted((ordinary.landing / log).iterdir()))
-        # A record of campaigns may have line breaks in it: they stay together.
-        most = None if log == Log.CAMPAIGNS else ROWS_PER_SMALL_FILE
+        # A record of campaigns may span lines: they stay in one file.
+        chunk_rows = None if log == Log.CAMPAIGNS else ROWS_PER_SMALL_FILE
         number = 0
-        while chunk := list(islice(lines, most)):
+        while chunk := list(islice(lines, chunk_rows)):
             _write_small_file(landing / log / _small_name(number), header, chunk)
             number += 1
         written += number
@@ -151,15 +151,15 @@ def _lines(files: list[Path]) -> tuple[bytes, Iterator[bytes]]:
     return header, lines()
 
 
-def _write_small_file(place: Path, header: bytes, lines: Iterable[bytes]) -> None:
-    """A csv.gz, or JSON lines under every odd number; what is no record of a CSV is none of JSON either."""
-    if int(place.name.rpartition(".")[2]) % 2 == 0:
-        with gzip.open(place.with_name(f"{place.name}.csv.gz"), "wb", compresslevel=1) as to:
+def _write_small_file(path: Path, header: bytes, lines: Iterable[bytes]) -> None:
+    """Writes csv.gz for even numbers, JSON lines for odd ones. A broken record stays broken in either format."""
+    if int(path.name.rpartition(".")[2]) % 2 == 0:
+        with gzip.open(path.with_name(f"{path.name}.csv.gz"), "wb", compresslevel=1) as to:
             to.write(header)
             to.writelines(lines)
         return
     names = header.decode().strip().split(",")
-    with place.with_name(f"{place.name}.jsonl").open("wb") as to:
+    with path.with_name(f"{path.name}.jsonl").open("wb") as to:
         for line in lines:
             fields = next(csv.reader([line.decode()]))
             if len(fields) == len(names):
@@ -187,7 +187,7 @@ _FINAL_STATUS = """
         when roll < 990 then ['DELETED', '005']
     end
 """
-"""Of a `roll` from 0 to 999; null where nothing final is heard."""
+"""The final receipt for a `roll` from 0 to 999; null if none comes."""
 
 _FROM_MESSAGES = {
     Log.SENDS: """
@@ -198,15 +198,15 @@ _FROM_MESSAGES = {
     """,
     Log.RECEIPTS: f"""
         select
-            date_trunc('day', occurred_at) as logged, message_id, provider, answer[1] as provider_status,
-            answer[2] as error_code, occurred_at, occurred_at + interval 1 second as received_at
+            date_trunc('day', occurred_at) as logged, message_id, provider, report[1] as provider_status,
+            report[2] as error_code, occurred_at, occurred_at + interval 1 second as received_at
         from (
-            select message_id, 'smpp' as provider, ['ACCEPTD', null] as answer, sent_at + interval 2 second as occurred_at
+            select message_id, 'smpp' as provider, ['ACCEPTD', null] as report, sent_at + interval 2 second as occurred_at
             from messages where roll % 10 <> 0
             union all
-            select message_id, null, {_FINAL_STATUS} as answer, sent_at + to_seconds(10 + roll % 100) from messages
+            select message_id, null, {_FINAL_STATUS} as report, sent_at + to_seconds(10 + roll % 100) from messages
         )
-        where answer is not null
+        where report is not null
     """,
 }
 
@@ -217,7 +217,7 @@ _MESSAGES_OF_CAMPAIGNS = """
         printf('cmp_many_%07d', number % $campaigns) as campaign_id,
         printf('con_many_%09d', hash(number, $kind) % $contacts) as contact_id,
         printf('+1800%08d', hash(number, $kind) % $contacts) as mobile_number,
-        -- A campaign takes minutes; they follow one another over all days.
+        -- A campaign takes minutes; the campaigns follow one another over all days.
         $first::timestamp + to_seconds(
             cast((number % $campaigns) * (86400.0 * $days / $campaigns) + number // $campaigns * 60 as bigint)
         ) as sent_at,
@@ -225,7 +225,7 @@ _MESSAGES_OF_CAMPAIGNS = """
     from range($messages) as numbers (number)
 """
 
-_OF_CAMPAIGNS = {
+_EVENTS_OF_MESSAGES = {
     Log.CLICKS: """
         select
             date_trunc('day', clicked_at) as logged, message_id || '_click' as click_id, campaign_id, contact_id,
@@ -263,11 +263,11 @@ _RATES = """
 
 
 def _campaigns(folder: Path, ordinary: Sample, scale: float) -> Zone:
-    """Fifty thousand campaigns of a few messages each; later a message of each of them, and a new name for it."""
+    """50,000 campaigns of a few messages each; later one more message and a new name for each of them."""
     landing, drop, campaigns = folder / "landing", folder / "drop", max(round(50_000 * scale), 1)
     after = ordinary_day(DAYS)
     with duckdb.connect(config={"threads": 1}) as connection:
-        for kind, place, messages, first, days, prefix in (
+        for kind, zone_folder, messages, first, days, prefix in (
             ("before", landing, campaigns * MESSAGES_PER_CAMPAIGN, ordinary_day(0), DAYS, ""),
             ("after", drop, campaigns, after, 1 - 2 / 24, "Renamed "),
         ):
@@ -278,9 +278,9 @@ def _campaigns(folder: Path, ordinary: Sample, scale: float) -> Zone:
                     "first": first, "days": days,
                 },
             )  # fmt: skip
-            _write(connection, place, {**_FROM_MESSAGES, **_OF_CAMPAIGNS})
-            _write(connection, place, {Log.CAMPAIGNS: _CAMPAIGNS}, prefix=prefix)
-            _write(connection, place, {Log.EXCHANGE_RATES: _RATES}, first=first)
+            _write(connection, zone_folder, {**_FROM_MESSAGES, **_EVENTS_OF_MESSAGES})
+            _write(connection, zone_folder, {Log.CAMPAIGNS: _CAMPAIGNS}, prefix=prefix)
+            _write(connection, zone_folder, {Log.EXCHANGE_RATES: _RATES}, first=first)
     return Zone(landing, [Drop("a night that touches every campaign", drop)], counts={"campaigns": campaigns})
 
 
@@ -296,25 +296,19 @@ _MESSAGES_OF_CONTACT = """
     from range($messages) as numbers (number)
 """
 
-_OF_CONTACT = {
-    Log.CLICKS: _OF_CAMPAIGNS[Log.CLICKS],
-    Log.ORDERS: _OF_CAMPAIGNS[Log.ORDERS],
-    Log.UNSUBSCRIBES: _OF_CAMPAIGNS[Log.UNSUBSCRIBES],
-}
-
 
 def _contact(folder: Path, ordinary: Sample, scale: float) -> Zone:
-    """A contact with a hundred thousand messages among others; later a thousand more, and what comes of them."""
+    """A contact with 100,000 messages among ordinary ones; later 1,000 more, with their receipts, clicks and orders."""
     messages = max(round(100_000 * scale), 1)
     rest = ordinary_zone(folder / "rest", round(_ordinary_rows(scale) - messages * ROWS_PER_SEND))
     landing, drop = rest.landing, rest.night
     with duckdb.connect(config={"threads": 1}) as connection:
-        for kind, place, count, first, days in (
+        for kind, zone_folder, count, first, days in (
             ("before", landing, messages, ordinary_day(0), DAYS),
             ("after", drop, max(messages // 100, 1), ordinary_day(DAYS), 1),
         ):
             connection.execute(_MESSAGES_OF_CONTACT, {"kind": kind, "messages": count, "first": first, "days": days})
-            _write(connection, place, {**_FROM_MESSAGES, **_OF_CONTACT}, part=f"busy-{kind}")
+            _write(connection, zone_folder, {**_FROM_MESSAGES, **_EVENTS_OF_MESSAGES}, part=f"busy-{kind}")
     return Zone(landing, [Drop("a night with more of that contact", drop)], counts={"messages": messages})
 
 
@@ -324,7 +318,7 @@ ORDERS_EACH = 10
 _CLICKS_BEFORE_ORDERS = """
     select
         date_trunc('day', clicked_at) as logged, printf('clk_%s_%d_%08d', $kind, clicker, number) as click_id,
-        -- Half of the contacts click the same campaigns again and again, half of them never one twice.
+        -- Half of the contacts click the same campaigns many times, the other half no campaign twice.
         printf('cmp_click_%d', if(clicker % 2 = 0, number % 200, number)) as campaign_id,
         printf('con_click_%d', clicker) as contact_id, null as message_id, 'https://shop.example/' as url, clicked_at,
         null as user_agent
@@ -347,27 +341,25 @@ _ORDERS_AFTER_CLICKS = """
 
 
 def _order(folder: Path, ordinary: Sample, scale: float) -> Zone:
-    """Ten orders of each of four contacts with ten thousand clicks in their window; later a hundred clicks more that
-    come late, and an order more.
-    """
+    """Ten orders of each of four contacts, with 10,000 clicks in their window; later 100 late clicks and one more order."""
     clicks = max(round(10_000 * scale), 1)
     rest = ordinary_zone(folder / "rest", round(_ordinary_rows(scale) - clicks * CLICKERS))
     first = ordinary_day(10)
     with duckdb.connect(config={"threads": 1}) as connection:
-        for kind, place, count, orders, part in (
+        for kind, zone_folder, count, orders, part in (
             ("before", rest.landing, clicks, ORDERS_EACH, "before"),
             ("late", rest.night, max(clicks // 100, 1), ORDERS_EACH + 1, "late"),
         ):
             parameters = {"kind": kind, "clicks": count, "first": first, "clickers": CLICKERS}
-            _write(connection, place, {Log.CLICKS: _CLICKS_BEFORE_ORDERS}, part=part, **parameters)
+            _write(connection, zone_folder, {Log.CLICKS: _CLICKS_BEFORE_ORDERS}, part=part, **parameters)
             parameters = {"orders": orders, "first": first, "clickers": CLICKERS}
-            _write(connection, place, {Log.ORDERS: _ORDERS_AFTER_CLICKS}, part=part, **parameters)
+            _write(connection, zone_folder, {Log.ORDERS: _ORDERS_AFTER_CLICKS}, part=part, **parameters)
     drops = [Drop("a night with late clicks before those orders", rest.night)]
     return Zone(rest.landing, drops, counts={"clicks": clicks * CLICKERS})
 
 
 def ordinary_day(number: int) -> str:
-    """A day of the sample, as text."""
+    """The date of a day of the sample, as text."""
     return (FIRST_LOG_DATE + timedelta(days=number)).isoformat()
 
 
@@ -378,7 +370,7 @@ def _ordinary_rows(scale: float) -> float:
 def _write(
     connection: duckdb.DuckDBPyConnection, landing: Path, logs: dict[Log, str], part: str = "", **parameters: object
 ) -> None:
-    """Writes the rows of queries as csv.gz, a file for each day that their column `logged` names."""
+    """Writes the rows of each log's query as csv.gz, one file for each day in its column `logged`."""
     landing.mkdir(parents=True, exist_ok=True)
     for log, query in logs.items():
         temp_path = landing.with_name(f".{landing.name}-{log}")
