@@ -1,9 +1,9 @@
-{# Few rows: nothing is gained by bringing it up to date. -#}
+{# A table: it has few rows, and an incremental build would save nothing. -#}
 {{ config(materialized="table") }}
 
 with orders as (select * from {{ ref("int_orders_attributed") }})
 
--- Orders whose revenue could not be converted count as orders. A sum that does not fit fails.
+-- Orders without a converted revenue count as orders. A sum that does not fit fails the build.
 select
     campaign_id,
     count(*) filter (where attribution = 'direct') as direct_orders,

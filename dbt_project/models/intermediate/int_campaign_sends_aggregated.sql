@@ -18,7 +18,7 @@ with
 
     )
 
--- A campaign whose every message was skipped occurs in the sends log, too.
+-- A campaign whose messages were all skipped is in the sends log, too.
 select
     campaign_id,
     min(sent_at) as first_message_at,

@@ -1,4 +1,4 @@
-{# Few rows: nothing is gained by bringing it up to date. -#}
+{# A table: it has few rows, and an incremental build would save nothing. -#}
 {{ config(materialized="table") }}
 
 with unsubscribes as (select * from {{ ref("int_unsubscribes_attributed") }} where campaign_id is not null)

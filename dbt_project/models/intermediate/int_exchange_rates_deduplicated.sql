@@ -1,4 +1,4 @@
-{# Only rates into the reporting currency can be used; a rate without a base is one. -#}
+{# Only rates into the reporting currency are used. A rate without a base currency is one of them. -#}
 {{
     config(
         meta={

@@ -36,7 +36,7 @@
 
         {{ resolved_messages() }}
 
-    -- In order of time a night finds what it touches close together: the messages of a campaign, the last days.
+    -- Sorted by time, the rows that a night changes lie close together: the messages of a campaign, the last days.
     select *
     from messages_resolved {{ stored_in_order_of("sent_at") }}
 

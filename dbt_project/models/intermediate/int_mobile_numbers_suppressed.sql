@@ -1,7 +1,7 @@
 {{ config(meta={"changed_keys": {"mobile_numbers_this_run": ["mobile_number"]}}) }}
 
 -- depends_on: {{ ref('mobile_numbers_this_run') }}, {{ ref('campaign_periods_this_run') }}
-{#- In full the messages are read twice, each time with the few columns wanted: named once, they would all be kept. -#}
+{#- A full build reads the messages twice, with few columns each time. DuckDB would keep all columns of one shared CTE. -#}
 {%- set messages = "messages_of_changed_numbers" if is_incremental() else ref("int_messages_resolved") %}
 
 with
@@ -26,10 +26,9 @@ with
 
         ),
 
-        -- No run was complete before the first message that is touched: else the number had been suppressed by it,
-        -- and would not be
-        -- in question. With an interruption before that message, all that came before the interruption can be left
-        -- alone.
+        -- No run of hard bounces was complete before the first changed message: it would have suppressed the
+        -- number, and the number would not be here. So if the run is interrupted before that message, no message
+        -- before the interruption matters.
         numbers_to_look_back_for as (
 
             select mobile_numbers_this_run.mobile_number
@@ -56,7 +55,7 @@ with
         ),
 
     {% endif -%}
-    -- Few numbers bounce often enough: only their messages are put in order.
+    -- Few numbers bounce often enough. Only their messages are sorted.
     numbers_in_question as (
 
         select mobile_number
@@ -76,9 +75,8 @@ with
 
     ),
 
-    -- Hard bounces between the same two interruptions are one run. A sum, since DuckDB takes seconds for a filtered
-    -- count
-    -- over one number with many messages.
+    -- Hard bounces between the same two interruptions are one run. A sum of a case: DuckDB takes seconds for a
+    -- filtered count over one number with many messages.
     messages_in_runs as (
 
         select
@@ -113,9 +111,8 @@ with
 
     ),
 
-    -- Few, looked up at last: what else is known of a message need not be read for all that were put in order. By the
-    -- time as
-    -- well as the id, they are found without looking elsewhere.
+    -- These are few, so their other columns are looked up last and not read for all sorted messages. With the time
+    -- in the key, DuckDB skips most row groups.
     deciding_messages as (
 
         {{

@@ -22,9 +22,8 @@ with
 
     ),
 
-    -- A click is the contact's last on its campaign until the next one there: an order then meets at most one click
-    -- of each
-    -- campaign, however many there were.
+    -- A click is the contact's last click on its campaign until the next one there. So an order meets at most one
+    -- click of each campaign.
     click_periods as (
 
         select

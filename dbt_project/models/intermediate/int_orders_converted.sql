@@ -1,4 +1,4 @@
-{# Few orders are asked for at a time: nothing is stored, but where all are computed anew. -#}
+{# A view on DuckDB: an incremental build reads few orders at a time. On Spark, which computes all of them, a table. -#}
 {{ config(materialized=incremental_or_table("view")) }}
 
 with
@@ -6,7 +6,7 @@ with
 
     exchange_rates as (select * from {{ ref("int_exchange_rates_deduplicated") }}),
 
-    -- A rate holds until the next one of its currency.
+    -- A rate holds until the next rate of its currency.
     exchange_rate_periods as (
 
         select
@@ -36,7 +36,7 @@ with
 
     )
 
--- Revenue that does not fit fails, rather than wraps.
+-- A revenue that does not fit fails the build.
 select
     amounts.order_id,
     amounts.contact_id,

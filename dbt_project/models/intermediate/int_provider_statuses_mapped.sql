@@ -86,10 +86,9 @@ with
 
     )
 
--- The number stands for the three strings wherever receipts are many, and is theirs from then on. The rank sorts as
--- they
--- do where receipts of one moment compete: first by what the status says, then by the strings' bytes; what comes later
--- may come between, so it holds for one run.
+-- The id stands for the three strings in tables with many receipts, and never changes. The rank decides between
+-- receipts with the same time: first by delivery status, then by the bytes of the strings. A new row can rank
+-- between two known ones, so the ranks hold for one run.
 select
     provider,
     provider_status,

@@ -30,7 +30,7 @@ with
 
         ),
 
-        -- Who got a message lately, and unsubscribed after it, need not be looked for further back.
+        -- For a contact who got a message recently and unsubscribed after it, no earlier message matters.
         contacts_to_look_back_for as (
 
             select unsubscribes.contact_id
@@ -57,7 +57,7 @@ with
 
         ),
     {%- else -%}
-        -- Few contacts ever unsubscribe: only their messages are put in order.
+        -- Few contacts unsubscribe. Only their messages are sorted.
         messages_to_them as (
 
             select *
@@ -68,8 +68,8 @@ with
         ),
     {%- endif %}
 
-    -- A message is the contact's last until the next one. No period is left open: an `or` in the join's condition would
-    -- turn it into a nested loop.
+    -- A message is the contact's last message until the next one. Every period has an end: with an `or` in its
+    -- condition the join would be a nested loop.
     send_periods as (
 
         select

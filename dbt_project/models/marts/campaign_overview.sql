@@ -3,7 +3,7 @@ with
 
     campaign_contacts as (select * from {{ ref("int_campaign_contacts_aggregated") }})
 
--- A campaign whose every message was skipped has no contacts sent to.
+-- A campaign whose messages were all skipped has no contacts.
 select
     cast(campaign_metrics.campaign_id as string) as campaign_id,
     cast(campaign_metrics.campaign_name as string) as campaign_name,

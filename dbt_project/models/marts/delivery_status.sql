@@ -24,7 +24,7 @@ with
         ),
 
     {% endif -%}
-    -- The deciding message of a contact in a campaign: the one delivered first, else the one sent last.
+    -- The deciding message of a contact in a campaign: the first one delivered, else the last one sent.
     campaign_contacts as (
 
         {{

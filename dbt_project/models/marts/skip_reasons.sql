@@ -18,7 +18,7 @@ with
 
             union all
 
-            -- Of a campaign that was renamed.
+            -- The stored rows of renamed campaigns.
             select campaign_id, contact_id, message_id, mobile_number, skip_reason, skipped_at as sent_at
             from {{ this }}
             semi join {{ ref("campaigns_this_run") }} using (campaign_id)

@@ -15,7 +15,7 @@ with
 
     ),
 
-    -- Aggregates without a group give their row where nothing is unmatched, too.
+    -- An aggregate without `group by` returns a row even if no event is unmatched.
     counted as (
 
         select

@@ -1,8 +1,8 @@
 {{ config(materialized="table") }}
 
 {#
-    A rate holds from its date until the next one of its currency: these are the orders that may be converted otherwise
-    when it comes, changes or goes.
+    An exchange rate holds from its date until the next rate of its currency. If a rate is added, changed or removed, the
+    revenue of the orders in this period may change.
 #}
 with
     orders as (select * from {{ ref("int_orders_deduplicated") }}),

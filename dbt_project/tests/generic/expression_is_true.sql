@@ -1,4 +1,4 @@
-{# Every row makes the expression true; one that comes out null fails as well. #}
+{# The expression is true for every row. A row for which it is null fails. #}
 {% test expression_is_true(model, expression) %}
 
     select * from {{ model }} where not coalesce({{ expression }}, false)

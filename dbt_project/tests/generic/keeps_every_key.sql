@@ -1,4 +1,4 @@
-{# Deduplication lost nothing: every key of the relation it came from is still there. Keys are compared by their hash. #}
+{# Deduplication loses no key: the model has every key of the relation `of`. Keys are compared by their hashes. #}
 {% test keeps_every_key(model, of, columns, among="true") %}
 
     with

@@ -1,4 +1,4 @@
-{# No two rows share all these columns; null counts as a value. Counted by hash first, as in `one_row_per_key`. #}
+{# No two rows have equal values in all these columns; null is a value. Rows are counted by hash first, which is cheap. #}
 {% test unique_key(model, columns) %}
 
     with shared_hashes as (select {{ hash_of(columns) }} as key_hash from {{ model }} group by 1 having count(*) > 1)

@@ -1,2 +1,2 @@
-{# Few rows: nothing is gained by bringing it up to date. -#}
+{# A table: it has few rows, and an incremental build would save nothing. -#}
 {{ config(materialized="table") }} {{ campaign_row_digest("attributed_unsubscribes") }}
