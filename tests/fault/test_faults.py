@@ -87,7 +87,7 @@ def full(zone: Zone, left: int) -> Iterator[None]:
         filler.unlink()
 
 
-def test_a_full_disk_in_every_stage_leaves_what_was_published_and_says_so(
+def test_a_full_disk_in_any_stage_is_reported_and_keeps_the_published_build(
     zone: Zone, published: Outcome, final: Outcome, disk
 ) -> None:
     zone.drop_altered()
@@ -112,7 +112,7 @@ def test_a_full_disk_in_every_stage_leaves_what_was_published_and_says_so(
     assert_same(warehouse, final)
 
 
-def test_a_disk_that_becomes_read_only_leaves_what_was_published_and_says_so(
+def test_a_read_only_disk_is_reported_and_keeps_the_published_build(
     zone: Zone, published: Outcome, final: Outcome, disk
 ) -> None:
     zone.drop_altered()
@@ -151,7 +151,7 @@ def test_a_folder_without_permission_is_named_with_its_setting(tmp_path: Path, f
 # --- others at work
 
 
-def test_of_two_refreshes_at_once_the_second_waits_and_says_so(tmp_path: Path) -> None:
+def test_the_second_of_two_concurrent_refreshes_waits_and_says_so(tmp_path: Path) -> None:
     case = CASES / "small"
     variables = environment_of(tmp_path, case / "landing", max_rejected_share="1")
     both = [
@@ -185,9 +185,7 @@ with duckdb.connect(sys.argv[1], read_only=True) as c:
 """
 
 
-def test_a_readers_long_query_sees_one_build_while_another_is_published(
-    zone: Zone, published: Outcome, final: Outcome
-) -> None:
+def test_a_long_query_sees_one_build_while_another_is_published(zone: Zone, published: Outcome, final: Outcome) -> None:
     zone.restore("published")
     zone.drop_altered()
     warehouse = zone.warehouse()
@@ -205,7 +203,7 @@ def test_a_readers_long_query_sees_one_build_while_another_is_published(
 # --- the clock
 
 
-def test_a_clock_that_jumps_changes_no_figure_and_no_order(
+def test_a_clock_jump_changes_no_figure_and_no_order_of_builds(
     zone: Zone, published: Outcome, final: Outcome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def jump(days: int) -> None:
@@ -256,7 +254,7 @@ def _blocks_of_nothing(file: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "damage"), [("build", _garbage), ("candidate", _cut), ("build", _blocks_of_nothing)])
-def test_a_damaged_build_file_is_found_and_said_and_everything_is_built_from_the_lake(
+def test_a_damaged_build_file_is_reported_and_rebuilt_from_the_lake(
     zone: Zone, published: Outcome, final: Outcome, caplog: pytest.LogCaptureFixture, name: str, damage
 ) -> None:
     zone.restore("published")
@@ -268,7 +266,7 @@ def test_a_damaged_build_file_is_found_and_said_and_everything_is_built_from_the
     assert_same(zone.warehouse(), final)
 
 
-def test_what_dbt_was_writing_of_its_project_when_it_was_killed_is_written_anew(zone: Zone, published: Outcome) -> None:
+def test_a_truncated_dbt_manifest_is_written_again(zone: Zone, published: Outcome) -> None:
     """The build was whole before: what it must be held to is read by whoever judges it next."""
     zone.restore("published")
     verdict = stages.evaluate_gate(zone.warehouse())
@@ -276,9 +274,7 @@ def test_what_dbt_was_writing_of_its_project_when_it_was_killed_is_written_anew(
     assert stages.evaluate_gate(zone.warehouse()) == verdict
 
 
-def test_a_candidate_damaged_before_it_is_published_is_never_published(
-    zone: Zone, published: Outcome, final: Outcome
-) -> None:
+def test_a_damaged_candidate_is_never_published(zone: Zone, published: Outcome, final: Outcome) -> None:
     zone.restore("published")
     zone.drop_altered()
     warehouse = zone.warehouse()
@@ -294,7 +290,7 @@ def test_a_candidate_damaged_before_it_is_published_is_never_published(
     assert_same(warehouse, final)
 
 
-def test_published_files_that_are_damaged_or_gone_are_published_again(zone: Zone, published: Outcome) -> None:
+def test_damaged_or_missing_published_files_are_published_again(zone: Zone, published: Outcome) -> None:
     zone.restore("published")
     paths = zone.warehouse().paths
     _garbage(paths.published_marts)
@@ -323,7 +319,7 @@ def _held_of(zone: Zone, log: Log) -> Path:
     return lake_tables.path_of(zone.warehouse().paths.lake, file)
 
 
-def test_damaged_files_of_the_lake_are_taken_from_the_landing_zone_again(zone: Zone, published: Outcome) -> None:
+def test_damaged_lake_files_are_loaded_again_from_the_landing_zone(zone: Zone, published: Outcome) -> None:
     zone.restore("published")
     warehouse = zone.warehouse()
     _cut(_held_of(zone, Log.SENDS))
@@ -341,9 +337,7 @@ def test_damaged_files_of_the_lake_are_taken_from_the_landing_zone_again(zone: Z
     assert_same(warehouse, published)
 
 
-def test_a_damaged_file_that_is_replaced_takes_nothing_wrong_with_it(
-    zone: Zone, published: Outcome, final: Outcome
-) -> None:
+def test_replacing_a_damaged_lake_file_gives_the_right_marts(zone: Zone, published: Outcome, final: Outcome) -> None:
     zone.restore("published")
     for log in (Log.SENDS, Log.ORDERS):
         _other_bytes(_held_of(zone, log))
@@ -353,7 +347,7 @@ def test_a_damaged_file_that_is_replaced_takes_nothing_wrong_with_it(
 
 
 @pytest.mark.parametrize("damage", [_cut, _other_bytes, Path.unlink])
-def test_a_damaged_file_whose_log_file_is_gone_ends_the_refresh_until_it_is_dropped_again(
+def test_a_damaged_lake_file_without_its_log_file_fails_the_refresh_until_the_file_is_dropped_again(
     zone: Zone, published: Outcome, damage
 ) -> None:
     zone.restore("published")
@@ -376,7 +370,7 @@ def test_a_damaged_file_whose_log_file_is_gone_ends_the_refresh_until_it_is_drop
         assert integrity.find_damaged(warehouse.paths, warehouse.ledger, verify_checksums=True) == []
 
 
-def test_a_lake_of_a_release_without_checksums_is_held_to_its_rows_and_then_noted(
+def test_a_lake_without_recorded_checksums_is_checked_by_row_counts_and_then_recorded(
     zone: Zone, published: Outcome
 ) -> None:
     zone.restore("published")
@@ -400,7 +394,7 @@ def test_a_lake_of_a_release_without_checksums_is_held_to_its_rows_and_then_note
 # --- the ledger
 
 
-def test_a_damaged_ledger_is_a_clear_error_and_moved_away_everything_is_taken_again(
+def test_a_damaged_ledger_is_a_clear_error_and_moving_it_away_reloads_everything(
     zone: Zone, published: Outcome
 ) -> None:
     zone.restore("published")
@@ -431,7 +425,7 @@ def test_a_damaged_ledger_is_a_clear_error_and_moved_away_everything_is_taken_ag
 # --- exports, vocabulary
 
 
-def test_an_export_that_somebody_deleted_is_made_good(zone: Zone, published: Outcome) -> None:
+def test_a_deleted_export_is_written_again(zone: Zone, published: Outcome) -> None:
     zone.restore("published")
     warehouse = zone.warehouse()
     (file,) = (warehouse.paths.exports / "delivery_status").glob("*.csv")
@@ -442,7 +436,7 @@ def test_an_export_that_somebody_deleted_is_made_good(zone: Zone, published: Out
     assert_same(warehouse, published)
 
 
-def test_a_vocabulary_with_line_ends_of_two_kinds_is_said_in_one_line(
+def test_a_vocabulary_with_mixed_line_endings_gives_one_clear_line(
     zone: Zone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from warehouse.transform import dbt_runner

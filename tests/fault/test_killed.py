@@ -5,7 +5,7 @@ the refresh that takes them is killed. Right after that nothing half done may sh
 refresh gives must be what a warehouse gives that got the same files at once and was never killed.
 
 Not here: how a refresh is killed, and the table of points (`tests.fault.killing`); kills of the command itself
-(`tests.fault.test_broken_off`).
+(`tests.fault.test_interrupted`).
 """
 
 import random
@@ -85,7 +85,7 @@ def _be_killed_in_every_log(zone: Zone, published: Outcome, point: str, but: Log
             assert_nothing_half_done(zone.warehouse(), [published])
 
 
-def test_files_that_are_gone_when_a_killed_load_is_repeated_leave_marts_of_what_the_lake_holds(
+def test_after_a_killed_load_the_marts_agree_with_the_lake_if_log_files_disappear(
     zone: Zone, published: Outcome, final: Outcome
 ) -> None:
     zone.restore("published")
@@ -105,9 +105,7 @@ def test_files_that_are_gone_when_a_killed_load_is_repeated_leave_marts_of_what_
     assert marts_of(zone.warehouse().paths.candidate) == incremental
 
 
-def test_files_that_are_what_they_were_when_a_killed_load_is_repeated_give_what_they_gave(
-    zone: Zone, published: Outcome
-) -> None:
+def test_after_a_killed_load_restored_log_files_give_their_old_rows(zone: Zone, published: Outcome) -> None:
     zone.restore("published")
     _be_killed_in_every_log(zone, published, "the lake's file has moved, that of the quarantine has not", but=NEW_IN)
     for log in Log:
@@ -119,7 +117,7 @@ def test_files_that_are_what_they_were_when_a_killed_load_is_repeated_give_what_
 
 @pytest.mark.parametrize("log", [Log.RECEIPTS, Log.ORDERS])
 @pytest.mark.parametrize("point", killing.IN_A_PUBLICATION_OF_QUARANTINE)
-def test_a_killed_publication_of_the_quarantine_is_repeated_though_nothing_is_left_to_load(
+def test_a_killed_publication_of_the_quarantine_is_repeated_without_new_files(
     zone: Zone, published: Outcome, point: str, log: Log
 ) -> None:
     zone.restore("published")
@@ -136,7 +134,7 @@ def test_a_killed_publication_of_the_quarantine_is_repeated_though_nothing_is_le
 
 
 @pytest.mark.parametrize("point", killing.BETWEEN_LOGS)
-def test_a_refresh_killed_between_logs_is_repeated_with_what_has_come_since(
+def test_a_refresh_killed_between_two_logs_is_repeated_with_new_files(
     zone: Zone, published: Outcome, final: Outcome, point: str
 ) -> None:
     zone.restore("published")
@@ -157,7 +155,7 @@ def test_a_killed_build_is_repeated(zone: Zone, published: Outcome, loaded: None
     assert_same(zone.warehouse(), final)
 
 
-def test_builds_killed_one_after_the_other_between_models_are_repeated_with_what_has_come_since(
+def test_builds_killed_between_models_are_repeated_with_new_files(
     zone: Zone, published: Outcome, final: Outcome
 ) -> None:
     zone.restore("published")
@@ -171,7 +169,7 @@ def test_builds_killed_one_after_the_other_between_models_are_repeated_with_what
 
 
 @pytest.mark.parametrize("point", killing.IN_A_BUILD_OF_CHANGED_CODE)
-def test_a_build_killed_where_some_tables_are_to_be_built_in_full_is_repeated(
+def test_a_killed_build_that_rebuilds_some_tables_in_full_is_repeated(
     zone: Zone, published: Outcome, loaded: None, final: Outcome, point: str
 ) -> None:
     zone.restore("loaded")
@@ -183,7 +181,7 @@ def test_a_build_killed_where_some_tables_are_to_be_built_in_full_is_repeated(
     assert_same(zone.warehouse(), final)
 
 
-def test_full_builds_killed_one_after_the_other_are_made_good_by_a_plain_refresh(
+def test_killed_full_builds_are_completed_by_a_plain_refresh(
     zone: Zone, published: Outcome, loaded: None, final: Outcome
 ) -> None:
     zone.restore("loaded")
@@ -207,7 +205,7 @@ def test_a_killed_publication_or_export_is_repeated(
 
 
 @pytest.mark.parametrize("point", killing.IN_A_ROLLBACK)
-def test_a_killed_rollback_is_repeated_and_what_was_gone_back_from_is_held_back(
+def test_a_killed_rollback_is_repeated_and_the_withdrawn_build_is_held_back(
     zone: Zone, published: Outcome, built: None, final: Outcome, point: str
 ) -> None:
     zone.restore("built")
@@ -238,9 +236,7 @@ def assert_kept(warehouse: AppContext, builds: Iterable[Outcome]) -> None:
     assert marts_of(warehouse.paths.published_marts) in map(marts_of, files)
 
 
-def test_checks_killed_one_after_the_other_are_carried_out_by_the_refresh_that_follows(
-    zone: Zone, published: Outcome, built: None, final: Outcome
-) -> None:
+def test_killed_checks_are_run_by_the_next_refresh(zone: Zone, published: Outcome, built: None, final: Outcome) -> None:
     zone.restore("built")
     for point in killing.IN_THE_CHECKS:
         refresh_killed_at(zone.warehouse(), point, checks=True)
@@ -300,14 +296,14 @@ def _be_killed_at_any_moment(
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_a_refresh_killed_again_and_again_at_any_moment_is_repeated(
+def test_refreshes_killed_at_random_moments_are_repeated(
     zone: Zone, published: Outcome, final: Outcome, seconds: float, seed: int
 ) -> None:
     _be_killed_at_any_moment(zone, published, final, seconds, seed, checks=False)
 
 
 @pytest.mark.torture
-def test_a_refresh_with_its_checks_killed_at_any_moment_is_repeated(
+def test_refreshes_with_checks_killed_at_random_moments_are_repeated(
     zone: Zone, published: Outcome, final: Outcome
 ) -> None:
     """A long campaign: 240 kills."""

@@ -4,7 +4,7 @@ from tests.oracle.compare import differences, read_mart, rejected_differences
 from tests.running import CASES, RefreshedWarehouse, mart_rows, refresh_in_process, rejected_rows
 
 
-def test_every_mart_holds_what_it_must(refreshed_case: RefreshedWarehouse) -> None:
+def test_every_mart_equals_the_expected_rows(refreshed_case: RefreshedWarehouse) -> None:
     assert refreshed_case.outcome == "published", refreshed_case.message
     published = refreshed_case.warehouse.paths.published_marts
     expected = {
@@ -17,7 +17,7 @@ def test_every_mart_holds_what_it_must(refreshed_case: RefreshedWarehouse) -> No
     assert {mart: told for mart, told in found.items() if told} == {}
 
 
-def test_quarantine_holds_the_bad_rows_and_no_others(refreshed_case: RefreshedWarehouse) -> None:
+def test_quarantine_holds_exactly_the_bad_rows(refreshed_case: RefreshedWarehouse) -> None:
     expected = read_mart(refreshed_case.landing.parent / "marts" / "rejected_rows.csv")
     actual = [
         {**row, "reason_columns": " ".join(reason.partition(":")[0] for reason in row["reasons"])}

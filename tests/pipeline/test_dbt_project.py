@@ -5,7 +5,7 @@ from warehouse.transform.dbt_runner import dbt_manifest, run_dbt
 from warehouse.transform.fingerprints import ModelFingerprints
 
 
-def test_unit_tests_of_the_models_hold(refreshed_small: RefreshedWarehouse) -> None:
+def test_unit_tests_of_the_models_pass(refreshed_small: RefreshedWarehouse) -> None:
     warehouse = refreshed_small.warehouse
     with environment(refreshed_small.environment):
         results = run_dbt(warehouse.settings, warehouse.paths, ["test", "--resource-type", "unit_test"])
@@ -20,7 +20,7 @@ def test_every_data_test_ran_on_the_candidate(refreshed_small: RefreshedWarehous
     assert "assert_contacts_and_messages_add_up_by_campaign" in recorded
 
 
-def test_where_a_table_is_built_in_full_so_is_all_that_asks_what_a_run_touches_of_it(
+def test_a_full_rebuild_includes_the_models_that_read_its_changes(
     refreshed_small: RefreshedWarehouse,
 ) -> None:
     """A touched relation tells of rows by the table that is to be brought up to date: with that gone, it tells of none."""

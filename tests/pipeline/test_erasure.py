@@ -116,14 +116,14 @@ def _sorted(marts: dict[str, list[dict]]) -> dict[str, list[str]]:
     return {mart: sorted(map(repr, rows)) for mart, rows in marts.items()}
 
 
-def test_nobody_finds_the_contact_or_its_number_anywhere(warehouse: AppContext, erasure: stages.Erasure) -> None:
+def test_no_file_holds_the_contact_or_its_number(warehouse: AppContext, erasure: stages.Erasure) -> None:
     assert _found(warehouse.paths.data) == set()
     assert min(erasure.rewritten.values()) > 0, erasure.rewritten
     assert "unsubscribes/2026-01-14.csv" in erasure.still_in_landing
     assert all((warehouse.settings.landing / name).exists() for name in erasure.still_in_landing)
 
 
-def test_published_builds_and_exports_say_the_same_with_tokens(
+def test_published_builds_and_exports_hold_tokens_and_the_same_figures(
     warehouse: AppContext, erasure: stages.Erasure, refreshed_wide: RefreshedWarehouse
 ) -> None:
     before = _with_tokens(all_marts(refreshed_wide.warehouse.paths.published_marts), _tokens(warehouse))
@@ -165,7 +165,7 @@ def test_csv_copies_are_rewritten_and_every_spreadsheet_of_a_contact_level_repor
     assert _tokens(warehouse)["contact"] in orders.read_text(encoding="utf-8")
 
 
-def test_rows_that_were_rejected_keep_their_number_and_reasons(warehouse: AppContext, erasure: stages.Erasure) -> None:
+def test_rejected_rows_keep_their_row_number_and_reasons(warehouse: AppContext, erasure: stages.Erasure) -> None:
     with duckdb.connect() as connection:
         connection.execute(f"attach '{warehouse.paths.published_quarantine}' as q (read_only)")
         rows = connection.execute(
@@ -175,7 +175,7 @@ def test_rows_that_were_rejected_keep_their_number_and_reasons(warehouse: AppCon
     assert rows == [(1, True, "erased"), (2, True, "erased"), (3, True, "erased"), (4, True, "k1,tomorrow,,link")]
 
 
-def test_a_file_dropped_again_with_more_rows_brings_nobody_back(
+def test_dropping_a_file_again_does_not_bring_an_erased_contact_back(
     warehouse: AppContext, erasure: stages.Erasure, refreshed_wide: RefreshedWarehouse
 ) -> None:
     """The builds: in full after the erasure, then incremental over what came late, then in full again."""
@@ -202,14 +202,14 @@ def test_a_file_dropped_again_with_more_rows_brings_nobody_back(
     assert _sorted(all_marts(warehouse.paths.candidate)) == _sorted(incremental)
 
 
-def test_erased_again_there_is_nothing_to_do(warehouse: AppContext, erasure: stages.Erasure) -> None:
+def test_erasing_twice_does_nothing(warehouse: AppContext, erasure: stages.Erasure) -> None:
     assert stages.erase_contact(warehouse, CONTACT, "request 8") is None
 
 
 @pytest.mark.parametrize(
     "broken_off_at", ["_erase_log", "_erase_quarantine", "_erase_build", "erase_csv_exports", "delete_spreadsheets"]
 )
-def test_what_was_broken_off_is_carried_on_by_who_does_not_know_the_contact(
+def test_an_interrupted_erasure_is_finished_by_the_next_refresh(
     broken_off_at: str, refreshed_wide: RefreshedWarehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copy = _copy(refreshed_wide, tmp_path)
@@ -229,9 +229,7 @@ def test_what_was_broken_off_is_carried_on_by_who_does_not_know_the_contact(
     assert not copy.ledger.is_erasing()
 
 
-def test_without_its_key_nothing_is_erased_and_nothing_loaded(
-    refreshed_wide: RefreshedWarehouse, tmp_path: Path
-) -> None:
+def test_without_the_hash_key_nothing_is_erased_or_loaded(refreshed_wide: RefreshedWarehouse, tmp_path: Path) -> None:
     copy = _copy(refreshed_wide, tmp_path)
     stages.erase_contact(copy, "nobody", "")
     copy.paths.hash_key.write_text("0" * 64)

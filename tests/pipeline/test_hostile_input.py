@@ -83,7 +83,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Hostile:
     return Hostile(folder, variables, sendmart(variables, "refresh"))
 
 
-def test_it_is_published_as_it_came(hostile: Hostile) -> None:
+def test_hostile_text_is_published_unchanged(hostile: Hostile) -> None:
     assert hostile.run.returncode == 0, hostile.run.stdout + hostile.run.stderr
     marts = hostile.data / "published" / "sendmart.duckdb"
     for mart, column in (
@@ -103,21 +103,21 @@ def test_it_is_published_as_it_came(hostile: Hostile) -> None:
     assert {row["provider_status"] for row in mart_rows(marts, "unmapped_receipts")} <= set(NAMES)
 
 
-def test_nothing_was_run_and_nothing_written_elsewhere(hostile: Hostile) -> None:
+def test_hostile_text_runs_nothing_and_writes_no_other_file(hostile: Hostile) -> None:
     assert {path.name for path in hostile.folder.iterdir()} == {"data", "landing"}
     for folder in (hostile.folder, PROJECT, PROJECT.parent, Path.cwd()):
         assert not (folder / "x").exists()
     assert not [file for file in hostile.data.rglob("*") if file.name == "x" or not set(file.name) <= set(SAFE)]
 
 
-def test_no_cell_of_an_export_can_be_taken_for_a_formula(hostile: Hostile) -> None:
+def test_no_cell_of_an_export_is_a_formula(hostile: Hostile) -> None:
     exports = list((hostile.data / "exports").glob("*/*.csv"))
     cells = [cell for file in exports for row in csv.reader(file.open(newline="", encoding="utf-8")) for cell in row]
     assert not [cell for cell in cells if re.match(r"[=+\-@\t\r\n]", cell)]
     assert "'=cmd()" in cells
 
 
-def test_copies_of_hostile_campaigns_lie_in_their_folders_and_hold_masked_text(hostile: Hostile) -> None:
+def test_copies_of_hostile_campaigns_stay_in_their_folders_and_are_masked(hostile: Hostile) -> None:
     with environment(hostile.variables):
         warehouse = AppContext.of(load_settings())
     before = set((hostile.data / "exports").rglob("*"))
@@ -142,11 +142,11 @@ def test_copies_of_hostile_campaigns_lie_in_their_folders_and_hold_masked_text(h
         file.unlink()
 
 
-def test_what_is_printed_moves_no_cursor_and_forges_no_line(hostile: Hostile) -> None:
+def test_printed_text_holds_no_control_characters(hostile: Hostile) -> None:
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f\u202e]", hostile.run.stdout + hostile.run.stderr)
 
 
-def test_no_number_is_printed_recorded_or_published(hostile: Hostile) -> None:
+def test_no_phone_number_is_printed_recorded_or_published(hostile: Hostile) -> None:
     numbers = [*NUMBERS.values(), *ELSEWHERE]
     printed = hostile.run.stdout + hostile.run.stderr + sendmart(hostile.variables, "status").stdout
     recorded = [hostile.data / "ledger.sqlite", *(hostile.data / "dagster").rglob("*")]
@@ -173,7 +173,7 @@ def _rows_of(file: Path) -> str:
         )
 
 
-def test_nobody_else_can_read_what_was_written(hostile: Hostile) -> None:
+def test_written_files_are_private_to_their_owner(hostile: Hostile) -> None:
     assert not [file for file in (hostile.data, *hostile.data.rglob("*")) if file.stat().st_mode & 0o077]
 
 
@@ -196,7 +196,7 @@ def test_masked_numbers_have_their_keyed_hash_beside_them(hostile: Hostile) -> N
     assert all("…" in row for row in raw)
 
 
-def test_another_setting_publishes_and_exports_anew(hostile: Hostile) -> None:
+def test_a_changed_masking_setting_publishes_and_exports_again(hostile: Hostile) -> None:
     def opened(mask_phone_numbers: str) -> AppContext:
         with environment(hostile.variables | {"SENDMART_MASK_PHONE_NUMBERS": mask_phone_numbers}):
             return AppContext.of(load_settings())

@@ -1,6 +1,6 @@
 """The Dagster instance: one run at a time, which errors are retried, and runs that died or hang.
 
-`tests/fault/test_runs_of_the_daemon.py` tests the instance with a daemon and a code server.
+`tests/fault/test_daemon_runs.py` tests the instance with a daemon and a code server.
 """
 
 import subprocess

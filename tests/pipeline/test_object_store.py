@@ -136,7 +136,7 @@ def _differences(connection: duckdb.DuckDBPyConnection, one: str, other: str) ->
 # --- a refresh
 
 
-def test_who_reads_the_store_finds_the_marts_of_the_same_case_on_a_disk(
+def test_marts_in_the_store_equal_those_on_disk(
     store: Any, warehouse: AppContext, refreshed_small: RefreshedWarehouse
 ) -> None:
     with _as_an_analyst(store, warehouse) as connection:
@@ -145,7 +145,7 @@ def test_who_reads_the_store_finds_the_marts_of_the_same_case_on_a_disk(
         assert _differences(connection, "sendmart", "disk") == {}
 
 
-def test_exports_in_the_store_are_those_on_a_disk(
+def test_exports_in_the_store_equal_those_on_disk(
     store: Any, warehouse: AppContext, refreshed_small: RefreshedWarehouse
 ) -> None:
     on_disk = refreshed_small.warehouse.paths.exports
@@ -156,7 +156,7 @@ def test_exports_in_the_store_are_those_on_a_disk(
         assert json.loads(_read(store, described))["file"] == csv.rpartition("/")[2]
 
 
-def test_on_a_disk_and_in_the_store_current_json_says_which_build_is_published(
+def test_current_json_names_the_published_build_on_disk_and_in_the_store(
     store: Any, warehouse: AppContext, refreshed_small: RefreshedWarehouse
 ) -> None:
     for paths, told in (
@@ -178,7 +178,7 @@ def test_a_second_refresh_finds_nothing_and_writes_nothing(store: Any, warehouse
     assert _objects(store) == before
 
 
-def test_nothing_was_written_to_the_landing_zone_nor_left_on_the_disk(store: Any, warehouse: AppContext) -> None:
+def test_nothing_is_written_to_the_landing_zone_or_left_on_disk(store: Any, warehouse: AppContext) -> None:
     assert {f"landing/{file.relative_to(LANDING).as_posix()}" for file in LANDING.rglob("*") if file.is_file()} == set(
         _objects(store, "landing/")
     )
@@ -186,7 +186,7 @@ def test_nothing_was_written_to_the_landing_zone_nor_left_on_the_disk(store: Any
     assert not (warehouse.paths.data / "lake").exists()
 
 
-def test_two_loaders_put_into_the_store_what_one_does(store: Any, warehouse: AppContext, tmp_path: Path) -> None:
+def test_two_workers_load_the_same_objects_as_one(store: Any, warehouse: AppContext, tmp_path: Path) -> None:
     paths = DataPaths(tmp_path, lake_override=path_of(f"s3://{BUCKET}/lake-of-two"))
     ledger = Ledger(paths.ledger)
     files = landing_scan.scan(warehouse.settings.landing).files_of(Log.SENDS)
@@ -211,7 +211,7 @@ def test_figures_are_explained_from_the_store(warehouse: AppContext) -> None:
     assert told.disagreements == {}
 
 
-def test_an_object_that_changes_after_it_was_listed_is_left_for_the_next_time(
+def test_an_object_that_changes_after_the_listing_is_left_for_the_next_refresh(
     store: Any, warehouse: AppContext
 ) -> None:
     found = [
@@ -257,7 +257,7 @@ def next_night(store: Any, warehouse: AppContext) -> tuple[str, str]:
     return before, candidate.build_id
 
 
-def test_what_changed_is_built_incrementally_and_comes_to_the_same_as_a_build_in_full(
+def test_an_incremental_build_in_the_store_equals_a_full_build(
     store: Any, warehouse: AppContext, next_night: tuple[str, str], tmp_path: Path
 ) -> None:
     incremental = tmp_path / "incremental.duckdb"
@@ -276,7 +276,7 @@ def test_what_changed_is_built_incrementally_and_comes_to_the_same_as_a_build_in
         assert "delivery_status" in _differences(connection, "incremental", "before")
 
 
-def test_killed_before_current_json_readers_keep_the_old_build_and_the_next_refresh_makes_it_right(
+def test_a_kill_before_current_json_keeps_the_old_build_until_the_next_refresh(
     store: Any, warehouse: AppContext, next_night: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before, after = next_night
@@ -303,9 +303,7 @@ def test_killed_before_current_json_readers_keep_the_old_build_and_the_next_refr
     }
 
 
-def test_rollback_is_for_the_readers_of_the_store_too(
-    store: Any, warehouse: AppContext, next_night: tuple[str, str]
-) -> None:
+def test_rollback_applies_to_the_store(store: Any, warehouse: AppContext, next_night: tuple[str, str]) -> None:
     before, after = next_night
     if not stages.is_published(warehouse, warehouse.ledger.candidate()):
         stages.publish_candidate(warehouse, warehouse.ledger.candidate())
@@ -315,9 +313,7 @@ def test_rollback_is_for_the_readers_of_the_store_too(
     assert _build_read(store, warehouse) == after
 
 
-def test_exports_beyond_their_time_are_deleted_by_their_names_and_nothing_else(
-    store: Any, warehouse: AppContext
-) -> None:
+def test_only_exports_older_than_the_retention_are_deleted(store: Any, warehouse: AppContext) -> None:
     others = ["exports/skip_reasons/notes.csv", "exports/other/skip_reasons_20200101T000000Z.csv"]
     old = [
         "exports/skip_reasons/skip_reasons_20200101T000000Z.csv",
@@ -332,9 +328,7 @@ def test_exports_beyond_their_time_are_deleted_by_their_names_and_nothing_else(
         store.delete_object(Bucket=BUCKET, Key=key)
 
 
-def test_a_copy_that_was_asked_for_lies_in_the_store_and_goes_when_its_time_is_over(
-    store: Any, warehouse: AppContext
-) -> None:
+def test_a_requested_copy_is_stored_and_pruned_after_the_retention(store: Any, warehouse: AppContext) -> None:
     before = set(_objects(store, "exports/"))
     (told,) = stages.export_reports(warehouse, ["skip_reasons"], file_format=FileFormat.XLSX)
     key = f"exports/skip_reasons/{told.file}"
@@ -351,7 +345,7 @@ def test_a_copy_that_was_asked_for_lies_in_the_store_and_goes_when_its_time_is_o
         store.delete_object(Bucket=BUCKET, Key=one)
 
 
-def test_an_export_that_somebody_deleted_is_missed(store: Any, warehouse: AppContext) -> None:
+def test_a_deleted_export_is_noticed(store: Any, warehouse: AppContext) -> None:
     assert stages.exports.missing(warehouse.settings, warehouse.paths, warehouse.ledger, "skip_reasons") == []
     (csv, _) = _objects(store, "exports/skip_reasons/")
     held = _read(store, csv)
@@ -361,9 +355,7 @@ def test_an_export_that_somebody_deleted_is_missed(store: Any, warehouse: AppCon
     store.put_object(Bucket=BUCKET, Key=csv, Body=held)
 
 
-def test_a_lost_object_of_the_lake_is_found_in_a_listing_and_taken_from_the_landing_zone_again(
-    store: Any, warehouse: AppContext
-) -> None:
+def test_a_lost_lake_object_is_found_by_listing_and_loaded_again(store: Any, warehouse: AppContext) -> None:
     file = next(file for file in warehouse.ledger.files(Log.ORDERS) if file.accepted)
     path = lake_tables.path_of(warehouse.paths.lake, file)
     held = _read(store, path.key)
@@ -379,7 +371,7 @@ def test_a_lost_object_of_the_lake_is_found_in_a_listing_and_taken_from_the_land
     store.put_object(Bucket=BUCKET, Key=path.key, Body=held)
 
 
-def test_what_the_ledger_does_not_know_of_the_lake_is_noted_as_it_lies_there(store: Any, warehouse: AppContext) -> None:
+def test_unknown_checksums_of_lake_objects_are_recorded(store: Any, warehouse: AppContext) -> None:
     held = next(file for file in warehouse.ledger.files(Log.CLICKS) if file.accepted)
     path = lake_tables.path_of(warehouse.paths.lake, held)
     gone = replace(held, source_file=f"{held.log_date}.gone.csv")
@@ -389,7 +381,7 @@ def test_what_the_ledger_does_not_know_of_the_lake_is_noted_as_it_lies_there(sto
     assert warehouse.paths.key_of(unknown) in warehouse.ledger.checksums()
 
 
-def test_nobody_finds_the_erased_in_any_object_of_ours(
+def test_no_object_holds_an_erased_contact(
     store: Any, warehouse: AppContext, next_night: tuple[str, str], tmp_path: Path
 ) -> None:
     assert {key.partition("/")[0] for key in _holding(store, tmp_path)} == {"lake", "published", "exports"}
@@ -403,7 +395,7 @@ def test_nobody_finds_the_erased_in_any_object_of_ours(
     assert integrity.find_damaged(warehouse.paths, warehouse.ledger, verify_checksums=True) == []
 
 
-def test_of_builds_that_are_no_longer_kept_nothing_stays_in_the_store(store: Any, warehouse: AppContext) -> None:
+def test_expired_builds_are_deleted_from_the_store(store: Any, warehouse: AppContext) -> None:
     store.put_object(Bucket=BUCKET, Key="published/builds/notes.txt", Body=b"")
     kept_builds.prune(warehouse.paths, warehouse.ledger, keep=1)
     pointer.tidy(warehouse.paths)
@@ -447,7 +439,7 @@ def _texts(store: Any, key: str, scratch: Path) -> Iterator[str]:
         (f"s3://{BUCKET}/landing", {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "Could not connect to the endpoint"),
     ],
 )
-def test_what_is_wrong_with_a_store_has_a_code_and_names_the_place(
+def test_store_errors_have_a_code_and_name_the_path(
     warehouse: AppContext, landing_zone: str, variables: dict[str, str], words: str
 ) -> None:
     with environment(variables):
@@ -462,7 +454,7 @@ def test_what_is_wrong_with_a_store_has_a_code_and_names_the_place(
     assert words in told
 
 
-def test_a_store_that_refuses_leaves_log_files_untaken_instead_of_refused(store: Any, warehouse: AppContext) -> None:
+def test_log_files_stay_pending_while_the_store_denies_access(store: Any, warehouse: AppContext) -> None:
     zone = landing_scan.scan(warehouse.settings.landing)
     before = warehouse.ledger.files_fingerprint()
     _require_rights(store, after=0)
@@ -489,7 +481,7 @@ def _require_rights(store: Any, *, after: float) -> None:
     urllib.request.urlopen(request).close()
 
 
-def test_duckdb_is_told_what_boto3_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_duckdb_gets_the_credentials_that_boto3_finds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SESSION_TOKEN", "of-a-session")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "an-id")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret")

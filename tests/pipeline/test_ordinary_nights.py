@@ -91,7 +91,7 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
     shutil.rmtree(folder)
 
 
-def test_ordinary_nights_hardly_ever_warn_and_an_incident_does(nights: Nights) -> None:
+def test_ordinary_nights_rarely_warn_and_incidents_do(nights: Nights) -> None:
     warned = {}
     for night in range(NIGHTS):
         nights.add_log_date(night)

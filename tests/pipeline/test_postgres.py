@@ -30,7 +30,7 @@ def moved(refreshed_small: RefreshedWarehouse, tmp_path: Path) -> Iterator[AppCo
         yield AppContext.of(load_settings())
 
 
-def test_after_a_move_to_postgresql_the_figures_stay_and_days_are_seen_again_once_they_are_loaded(
+def test_moving_dagster_to_postgresql_keeps_the_figures(
     moved: AppContext,
 ) -> None:
     from orchestration.definitions import defs

@@ -22,7 +22,7 @@ def _describe(file, query: str):
         return connection.execute(query).fetchall()
 
 
-def test_tables_and_columns_are_those_of_the_contract_with_their_comments(refreshed_case: RefreshedWarehouse) -> None:
+def test_tables_columns_and_comments_follow_the_contract(refreshed_case: RefreshedWarehouse) -> None:
     file = refreshed_case.warehouse.paths.published_marts
     tables = dict(_describe(file, "select table_name, comment from duckdb_tables() where schema_name = 'marts'"))
     assert tables == {mart: description(mart) for mart in MARTS}
@@ -37,7 +37,7 @@ def test_tables_and_columns_are_those_of_the_contract_with_their_comments(refres
     assert found == expected
 
 
-def test_build_info_tells_how_fresh_the_figures_are(refreshed_case: RefreshedWarehouse) -> None:
+def test_build_info_states_how_fresh_the_figures_are(refreshed_case: RefreshedWarehouse) -> None:
     ((build_id, published_at, data_until, of_version, settings, override_reason),) = _describe(
         refreshed_case.warehouse.paths.published_marts, "from p.marts.build_info"
     )
@@ -88,7 +88,7 @@ while True:
 """
 
 
-def test_reading_in_a_loop_while_refreshing_never_fails(refreshed_wide: RefreshedWarehouse) -> None:
+def test_reading_in_a_loop_during_a_refresh_never_fails(refreshed_wide: RefreshedWarehouse) -> None:
     file = refreshed_wide.warehouse.paths.published_marts
     reader = subprocess.Popen(
         [sys.executable, "-c", READER, str(file)],

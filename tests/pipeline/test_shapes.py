@@ -142,7 +142,7 @@ def test_many_messages_to_one_contact_and_clicks_before_one_order(tmp_path: Path
 
 
 @pytest.mark.torture
-def test_far_more_of_both_in_two_halves_agree_with_the_oracle(tmp_path: Path) -> None:
+def test_large_shapes_loaded_in_two_halves_agree_with_the_oracle(tmp_path: Path) -> None:
     messages, clicks = 40_000, 10_000
     landing = tmp_path / "landing"
     for part, half in (("late", 1), ("early", 0)):

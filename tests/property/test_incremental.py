@@ -104,7 +104,7 @@ def _shorten_what_is_recent(macros: Path) -> None:
 
 @FEW
 @given(seed=st.integers(1, 10_000), refreshes=st.integers(2, 4), draw=st.randoms(use_true_random=False))
-def test_any_number_of_refreshes_gives_what_a_full_build_gives(
+def test_any_number_of_refreshes_equals_a_full_build(
     zone: Zone, seed: int, refreshes: int, draw: random.Random
 ) -> None:
     files = zone.begin(seed)
@@ -122,7 +122,7 @@ def test_any_number_of_refreshes_gives_what_a_full_build_gives(
 
 @FEW
 @given(seed=st.integers(1, 10_000))
-def test_nights_of_a_few_rows_give_what_a_full_build_gives(zone: Zone, seed: int) -> None:
+def test_small_nightly_refreshes_equal_a_full_build(zone: Zone, seed: int) -> None:
     """What is touched by itself, without all that is near it: a night that forgets the rest of a group shows here."""
     files = zone.begin(seed, stories=100, crumbs=60)
     crumbs = [file for file in files if file.name.startswith("crumb-")]
@@ -185,9 +185,7 @@ def _kill_after(model: str) -> Callable[[Any], None]:
     return watch
 
 
-def test_a_setting_that_alters_figures_rebuilds_what_depends_on_it(
-    zone: Zone, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_changed_setting_rebuilds_the_models_that_depend_on_it(zone: Zone, caplog: pytest.LogCaptureFixture) -> None:
     for file in zone.begin(77):
         zone.drop(file)
     zone.load()
@@ -201,7 +199,7 @@ def test_a_setting_that_alters_figures_rebuilds_what_depends_on_it(
     assert zone.build() == before
 
 
-def test_another_vocabulary_or_model_rebuilds_what_comes_from_it(
+def test_a_changed_vocabulary_or_model_rebuilds_the_models_downstream(
     zone: Zone, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Receipts that were not understood count once the vocabulary knows their words, without a word from anybody."""

@@ -55,7 +55,7 @@ def _contents(root: Path) -> dict[Log, list[tuple]]:
 
 @FEW
 @given(data=st.data(), seed=st.integers(1, 50), batch_rows=st.sampled_from([1, 7, 100, 10_000]))
-def test_any_order_in_any_number_of_goes_gives_the_same_lake(data: st.DataObject, seed: int, batch_rows: int) -> None:
+def test_any_order_and_number_of_loads_gives_the_same_lake(data: st.DataObject, seed: int, batch_rows: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_landing_zone(folder / "all", seed, stories=5, refused=True, fault_share=0.05)
@@ -79,7 +79,7 @@ def test_any_order_in_any_number_of_goes_gives_the_same_lake(data: st.DataObject
 
 @FEW
 @given(seed=st.integers(1, 50))
-def test_twice_is_once(seed: int) -> None:
+def test_loading_twice_equals_loading_once(seed: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_landing_zone(folder / "landing", seed, stories=5, refused=True, fault_share=0.05)
@@ -147,7 +147,7 @@ def _files(draw: st.DrawFn) -> tuple[str, bytes]:
 
 @tried(80, torture=2_000, suppress_health_check=list(HealthCheck))
 @given(file=_files())
-def test_any_bytes_are_refused_with_a_reason_or_each_record_is_accounted_for(file: tuple[str, bytes]) -> None:
+def test_any_bytes_are_refused_with_a_reason_or_all_records_are_accounted_for(file: tuple[str, bytes]) -> None:
     extension, content = file
     log, name = Log.UNSUBSCRIBES, f"2026-01-05.{extension}"
     with tempfile.TemporaryDirectory() as folder:

@@ -47,14 +47,14 @@ ONE_ROW_OF_EACH_KIND: dict[Log, dict[str, list[Any]]] = {
 }
 
 
-def test_a_query_is_worked_on_by_both_workers(spark: Cluster) -> None:
+def test_both_workers_run_tasks_of_a_query(spark: Cluster) -> None:
     with spark.connect() as cursor:
         cursor.execute("select distinct reflect('java.lang.System', 'getProperty', 'user.dir') from range(0, 8, 1, 8)")
         where = {Path(folder).relative_to(spark.folder).parts[0] for (folder,) in cursor.fetchall()}
     assert where == {f"worker-{number}" for number in range(1, WORKERS + 1)}
 
 
-def test_a_table_that_one_session_writes_is_read_by_another(spark: Cluster) -> None:
+def test_a_table_written_in_one_session_is_read_in_another(spark: Cluster) -> None:
     with spark.connect() as writer:
         writer.execute("create table default.counted using parquet as select id from range(1000)")
         with spark.connect() as reader:
@@ -64,7 +64,7 @@ def test_a_table_that_one_session_writes_is_read_by_another(spark: Cluster) -> N
     assert not (spark.folder / "tables" / "counted").exists()
 
 
-def test_a_session_has_the_settings_that_it_brings_and_no_others(spark: Cluster) -> None:
+def test_a_session_has_its_own_settings_only(spark: Cluster) -> None:
     asked = "select typeof(cast('2026-01-01 00:00:00' as timestamp)), current_timezone()"
     with spark.connect(AS_THE_MODELS_WANT_IT) as ours, spark.connect() as another:
         ours.execute(asked)
@@ -74,7 +74,7 @@ def test_a_session_has_the_settings_that_it_brings_and_no_others(spark: Cluster)
 
 
 @pytest.mark.parametrize("log", ONE_ROW_OF_EACH_KIND)
-def test_rows_of_the_lake_are_read_to_the_last_digit(log: Log, spark: Cluster, tmp_path: Path) -> None:
+def test_rows_of_the_lake_are_read_exactly(log: Log, spark: Cluster, tmp_path: Path) -> None:
     schema = lake_schema(log)
     rows = pl.DataFrame(ONE_ROW_OF_EACH_KIND[log], schema_overrides=schema)
     rows = rows.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in schema.items() if name not in rows)

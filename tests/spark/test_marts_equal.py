@@ -58,7 +58,7 @@ def published(request: pytest.FixtureRequest, spark: Cluster, tmp_path_factory: 
 
 
 @pytest.mark.parametrize("engine", ON_SPARK)
-def test_what_is_published_is_what_duckdb_publishes(published: Published, engine: str) -> None:
+def test_the_published_file_equals_the_one_built_on_duckdb(published: Published, engine: str) -> None:
     assert rejected_rows(published.files[engine].with_name("quarantine.duckdb")), "bad rows are among them"
     with duckdb.connect() as connection:
         for name in ("duckdb", engine):
@@ -70,9 +70,7 @@ def test_what_is_published_is_what_duckdb_publishes(published: Published, engine
             assert _rows_apart(connection, expected, found) == NONE, mart
 
 
-def test_readers_of_the_cluster_find_what_duckdb_publishes(
-    published: Published, spark: Cluster, tmp_path: Path
-) -> None:
+def test_tables_in_spark_equal_the_marts_built_on_duckdb(published: Published, spark: Cluster, tmp_path: Path) -> None:
     with duckdb.connect() as connection, spark.connect() as cursor:
         connection.execute(f"attach '{published.files['duckdb']}' as by_duckdb (read_only)")
         for mart in DBT_MARTS:
@@ -85,7 +83,7 @@ def test_readers_of_the_cluster_find_what_duckdb_publishes(
 
 @pytest.mark.parametrize("published", THE_CASES, indirect=True)
 @pytest.mark.parametrize("engine", ON_SPARK)
-def test_every_mart_of_a_case_holds_what_it_must(published: Published, engine: str) -> None:
+def test_every_mart_of_a_case_equals_the_expected_rows(published: Published, engine: str) -> None:
     expected = {
         file.stem: read_mart(file)
         for file in (published.landing.parent / "marts").glob("*.csv")

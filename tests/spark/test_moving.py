@@ -11,7 +11,7 @@ from tests.running import CASES, environment_of, sendmart
 from tests.spark.cluster import Cluster
 
 
-def test_there_and_back(tmp_path: Path, spark: Cluster) -> None:
+def test_moving_to_spark_and_back_keeps_the_figures(tmp_path: Path, spark: Cluster) -> None:
     whole = CASES / "wide" / "landing"
     landing, data = tmp_path / "landing", tmp_path / "data"
     on_spark = {"engine": "spark", "spark_thrift": spark.thrift, "spark_schema": "there_and_back"}

@@ -75,7 +75,7 @@ def small(tmp_path_factory: pytest.TempPathFactory, spark: Cluster) -> OnCluster
     return small
 
 
-def test_a_reader_sees_one_build_or_the_other(small: OnCluster) -> None:
+def test_a_reader_sees_one_whole_build_during_publication(small: OnCluster) -> None:
     is_over, seen = threading.Event(), []
 
     def read() -> None:
@@ -100,7 +100,7 @@ def test_a_reader_sees_one_build_or_the_other(small: OnCluster) -> None:
     assert [seen[0], *changes] == [before, after, again]
 
 
-def test_without_the_export_the_published_file_shows_what_spark_wrote(small: OnCluster) -> None:
+def test_without_the_export_the_published_file_holds_views_on_spark_tables(small: OnCluster) -> None:
     file, rows = small.data / "published" / "sendmart.duckdb", _rows(small)
     size = file.stat().st_size
     small.run("refresh", spark_export="false", conversion_window_hours=SOME_HOURS)
@@ -114,7 +114,7 @@ def test_without_the_export_the_published_file_shows_what_spark_wrote(small: OnC
     assert len(new.read_text(encoding="utf-8").splitlines()) == rows["delivery_status"] + 1
 
 
-def test_masked_numbers_are_masked_for_readers_of_spark(small: OnCluster) -> None:
+def test_phone_numbers_are_masked_in_spark_tables(small: OnCluster) -> None:
     small.run("refresh", mask_phone_numbers="true", conversion_window_hours=SOME_HOURS)
     with small.cluster.connect() as cursor:
         cursor.execute(f"select mobile_number, mobile_number_hash from {small.schema}.delivery_status")
@@ -124,7 +124,7 @@ def test_masked_numbers_are_masked_for_readers_of_spark(small: OnCluster) -> Non
     assert all("…" in number for number, _ in on_spark)
 
 
-def test_what_was_erased_is_gone_from_spark_with_the_next_build(small: OnCluster) -> None:
+def test_erased_contacts_are_gone_from_spark_after_the_next_build(small: OnCluster) -> None:
     with small.cluster.connect() as cursor:
         cursor.execute(
             f"select contact_id from {small.schema}.delivery_status order by length(contact_id) desc limit 1"

@@ -1,6 +1,6 @@
 """Several loaders at once give what one gives: the same files, the same notes, the same errors.
 
-Not here: loaders that are killed, and those that load (`tests/fault/test_loaders_killed.py`).
+Not here: loaders that are killed, and those that load (`tests/fault/test_workers_killed.py`).
 """
 
 import os

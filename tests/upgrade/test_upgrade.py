@@ -120,7 +120,7 @@ def upgraded(older: Path, refreshed_small: RefreshedWarehouse, tmp_path_factory:
     return Upgraded(erased, ledger_before, files, build, after, "\n".join(words))
 
 
-def test_a_build_of_an_older_version_is_recognised_and_built_in_full(upgraded: Upgraded) -> None:
+def test_a_build_of_an_older_version_is_rebuilt_in_full(upgraded: Upgraded) -> None:
     assert upgraded.after.outcome == "published", upgraded.after.message
     assert "release" in upgraded.said
     assert re.search(r"\b(\d+) of \1 models are built in full", upgraded.said)
@@ -129,13 +129,11 @@ def test_a_build_of_an_older_version_is_recognised_and_built_in_full(upgraded: U
     assert {path.name for path in published.parent.glob("*.duckdb")} == {"sendmart.duckdb", "quarantine.duckdb"}
 
 
-def test_the_lake_is_read_as_the_older_version_left_it(upgraded: Upgraded) -> None:
+def test_the_lake_of_the_older_version_is_read_unchanged(upgraded: Upgraded) -> None:
     assert upgraded.after.warehouse.ledger.files() == upgraded.files_before, "nothing was loaded again"
 
 
-def test_figures_are_those_of_a_build_from_the_landing_zone(
-    upgraded: Upgraded, refreshed_small: RefreshedWarehouse
-) -> None:
+def test_figures_equal_a_build_from_the_landing_zone(upgraded: Upgraded, refreshed_small: RefreshedWarehouse) -> None:
     # The first build: other tests may have published more since.
     first = refreshed_small.warehouse.ledger.publications()[0].build_id
     fresh, after = (
@@ -156,17 +154,17 @@ def _without_persons(rows: list[dict[str, object]]) -> list[str]:
     return sorted(map(repr, kept))
 
 
-def test_who_was_erased_stays_erased(upgraded: Upgraded) -> None:
+def test_erased_contacts_stay_erased(upgraded: Upgraded) -> None:
     marts = all_marts(upgraded.after.warehouse.paths.published_marts)
     assert upgraded.erased not in repr(marts)
 
 
-def test_the_ledger_is_brought_up_to_date(upgraded: Upgraded) -> None:
+def test_the_ledger_is_migrated(upgraded: Upgraded) -> None:
     assert upgraded.ledger_before == 0
     assert _version(upgraded.after.warehouse) == VERSION
 
 
-def test_a_build_of_the_older_version_can_be_gone_back_to(upgraded: Upgraded) -> None:
+def test_a_build_of_the_older_version_can_be_rolled_back_to(upgraded: Upgraded) -> None:
     left, to = stages.rollback_build(upgraded.after.warehouse, upgraded.build_before)
     assert to == upgraded.build_before
     stages.rollback_build(upgraded.after.warehouse, left)
@@ -185,7 +183,7 @@ def test_settings_under_their_old_names_are_read_with_one_warning(upgraded: Upgr
     assert [json.loads(row["settings"])["build_retention"] for row in mart_rows(published, "build_info")] == [5]
 
 
-def test_a_column_that_the_lake_of_an_older_version_lacks_is_null(upgraded: Upgraded) -> None:
+def test_a_column_missing_in_an_older_lake_is_null(upgraded: Upgraded) -> None:
     """As after an upgrade by which a contract gained one: every file was written without it, the empty one included."""
     warehouse = upgraded.after.warehouse
     view = "build.staging.stg_logs__sends"

@@ -137,7 +137,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
                 process.wait()
 
 
-def test_one_run_waits_in_the_queue_for_the_other(server: Server) -> None:
+def test_a_second_run_waits_in_the_queue(server: Server) -> None:
     server.let_go()
     known = (
         server.launch()
@@ -154,7 +154,7 @@ def test_one_run_waits_in_the_queue_for_the_other(server: Server) -> None:
     assert server.status(first) == "SUCCESS"
 
 
-def test_a_run_that_is_killed_is_failed_and_started_once_more_and_then_no_more(server: Server) -> None:
+def test_a_killed_run_is_marked_failed_and_retried_once(server: Server) -> None:
     run = server.launch()
     os.kill(server.process_of(run), signal.SIGKILL)
     retry = server.retry_of(run)
@@ -166,7 +166,7 @@ def test_a_run_that_is_killed_is_failed_and_started_once_more_and_then_no_more(s
     assert len(server.instance.get_runs()) == 3, "two failed, and the place of both is free"
 
 
-def test_a_run_that_hangs_ends_at_its_limit_and_is_started_once_more(server: Server) -> None:
+def test_a_hanging_run_is_ended_at_its_time_limit_and_retried_once(server: Server) -> None:
     run = server.launch()
     server.process_of(run)
     hang = server.folder / "hang"
@@ -177,7 +177,7 @@ def test_a_run_that_hangs_ends_at_its_limit_and_is_started_once_more(server: Ser
     _until(lambda: server.status(retry) == "SUCCESS")
 
 
-def test_a_run_of_which_the_machine_died_is_failed_and_started_once_more(server: Server) -> None:
+def test_a_run_lost_with_its_machine_is_marked_failed_and_retried_once(server: Server) -> None:
     run = server.launch()
     process = server.process_of(run)
     server.processes["code"].kill()

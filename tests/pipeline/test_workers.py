@@ -16,7 +16,7 @@ from warehouse.ingest import workers
 from warehouse.ingest.load import load
 
 
-def test_a_case_loaded_by_two_processes_gives_what_it_gives_to_one(
+def test_two_workers_give_the_same_lake_and_marts_as_one_process(
     tmp_path: Path, refreshed_case: RefreshedWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tasks = []

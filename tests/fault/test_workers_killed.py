@@ -108,7 +108,7 @@ def is_alive(pid: int) -> bool:
 
 
 @pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_when_the_process_that_loads_is_ended_so_are_its_loaders(
+def test_workers_end_with_the_process_that_loads(
     tmp_path: Path, landing: Path, data: Path, expected: dict[str, object], by: signal.Signals
 ) -> None:
     (folder := tmp_path / "at work").mkdir()
@@ -139,7 +139,7 @@ def test_when_the_process_that_loads_is_ended_so_are_its_loaders(
     assert files_and_rows(data) == expected
 
 
-def test_a_loader_that_is_killed_ends_the_load_with_what_to_do(
+def test_a_killed_worker_fails_the_load_with_the_next_step(
     tmp_path: Path, landing: Path, data: Path, expected: dict[str, object]
 ) -> None:
     before = left_by(data)["lake"]
@@ -158,7 +158,7 @@ def test_a_loader_that_is_killed_ends_the_load_with_what_to_do(
     assert files_and_rows(data) == expected
 
 
-def test_what_a_loader_fails_of_is_told_like_what_fails_in_one_process(landing: Path, data: Path) -> None:
+def test_an_error_in_a_worker_is_reported_like_one_in_a_single_process(landing: Path, data: Path) -> None:
     with pytest.raises(RuntimeError) as failed:
         load_log(landing, data, LOG, 2, failing_of("k9", RuntimeError("no such contract")))
     failure = failure_to(landing, data, failed.value)

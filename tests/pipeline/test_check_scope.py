@@ -95,7 +95,7 @@ update unmatched_events set events = events + 1000, kind = 'other';
 UNTOUCHED = "(select min(contact_id) from marts.delivery_status)"
 
 
-def test_the_rows_that_a_build_touched_are_held_to_every_check(audited: AppContext) -> None:
+def test_rows_changed_by_a_build_are_checked(audited: AppContext) -> None:
     stages.build_candidate(audited)
     _spoil(audited, "'zz-new'")
     _check(audited)
@@ -106,7 +106,7 @@ def test_the_rows_that_a_build_touched_are_held_to_every_check(audited: AppConte
     } <= set(_holds(audited))
 
 
-def test_rows_that_no_build_touched_are_looked_at_no_more_but_in_sums(audited: AppContext) -> None:
+def test_unchanged_rows_are_checked_in_sums_only(audited: AppContext) -> None:
     stages.build_candidate(audited)
     _spoil(audited, UNTOUCHED)
     _check(audited)
@@ -133,7 +133,7 @@ def test_every_broken_invariant_blocks_publication(audited: AppContext) -> None:
     assert not stages.evaluate_gate(audited).may_publish
 
 
-def test_a_build_after_one_that_was_not_checked_is_looked_at_whole(audited: AppContext) -> None:
+def test_all_rows_are_checked_after_an_unchecked_build(audited: AppContext) -> None:
     """Killed before the checks: nobody knows whether they would have held."""
     stages.build_candidate(audited)
     _spoil(audited, UNTOUCHED)
@@ -142,7 +142,7 @@ def test_a_build_after_one_that_was_not_checked_is_looked_at_whole(audited: AppC
     assert "contract_delivery_status" in _holds(audited)
 
 
-def test_a_night_with_files_that_were_replaced_and_emptied_is_held_to_every_check(audited: AppContext) -> None:
+def test_replaced_and_emptied_files_are_checked(audited: AppContext) -> None:
     """What they held before is kept aside for the build alone: the checks must do without it."""
     before = {file: file.read_bytes() for file in (_file(audited, Log.SENDS), _file(audited, Log.CLICKS))}
     try:

@@ -30,7 +30,7 @@ def moments(schedule: dg.ScheduleDefinition, around: str) -> list[datetime]:
     return [moment.astimezone(ZoneInfo(zone)) for moment in islice(runs, 4)]
 
 
-def test_the_clock_is_as_set() -> None:
+def test_schedules_follow_the_configured_times() -> None:
     told = schedules(refresh_time="04:05", export_time="23:00", report_timezone="Asia/Kolkata")
     assert {name: (schedule.cron_schedule, schedule.execution_timezone) for name, schedule in told.items()} == {
         "nightly_refresh": ("5 4 * * *", "Asia/Kolkata"),
@@ -41,7 +41,7 @@ def test_the_clock_is_as_set() -> None:
 
 @pytest.mark.parametrize("zone", CHANGES)
 @pytest.mark.parametrize("refresh_time", ["00:30", "01:00", "01:30", "02:00", "02:30", "03:00", "03:30"])
-def test_every_day_has_one_night_also_when_clocks_are_changed(zone: str, refresh_time: str) -> None:
+def test_every_day_has_one_nightly_refresh_across_clock_changes(zone: str, refresh_time: str) -> None:
     schedule = schedules(refresh_time=refresh_time, report_timezone=zone)["nightly_refresh"]
     for day in CHANGES[zone]:
         ran = moments(schedule, day)
@@ -49,7 +49,7 @@ def test_every_day_has_one_night_also_when_clocks_are_changed(zone: str, refresh
         assert [moment.date() for moment in ran] == [first + timedelta(days=number) for number in range(4)]
 
 
-def test_a_time_that_does_not_exist_is_the_first_after_it_and_one_that_comes_twice_is_the_second() -> None:
+def test_a_skipped_time_runs_at_the_next_one_and_a_repeated_time_runs_the_second_time() -> None:
     schedule = schedules(refresh_time="02:30", report_timezone="Europe/Berlin")["nightly_refresh"]
     assert "2026-03-29T03:00:00+02:00" in [moment.isoformat() for moment in moments(schedule, "2026-03-29")]
     assert "2026-10-25T02:30:00+01:00" in [moment.isoformat() for moment in moments(schedule, "2026-10-25")]

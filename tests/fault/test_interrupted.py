@@ -37,7 +37,7 @@ def _kill_when_it_says(variables: dict[str, str], words: str) -> None:
 
 # The same stages are killed within one process in test_killed: here the program itself is.
 @pytest.mark.torture
-def test_a_refresh_killed_in_every_stage_ends_with_the_right_figures(tmp_path: Path) -> None:
+def test_refreshes_killed_in_every_stage_end_with_the_right_figures(tmp_path: Path) -> None:
     case = CASES / "small"
     variables = environment_of(tmp_path, case / "landing", max_rejected_share="1")
     published = tmp_path / "published" / "sendmart.duckdb"
@@ -56,7 +56,7 @@ def test_a_refresh_killed_in_every_stage_ends_with_the_right_figures(tmp_path: P
 
 
 @pytest.mark.parametrize("folder", ["lake"])
-def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path: Path, folder: str) -> None:
+def test_a_folder_without_write_permission_gives_one_clear_line(tmp_path: Path, folder: str) -> None:
     (tmp_path / folder).write_text("a file where a folder should be")
     variables = environment_of(tmp_path, CASES / "small" / "landing", max_rejected_share="1")
     refresh = sendmart(variables, "refresh")
@@ -65,7 +65,7 @@ def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path: Path, folde
     assert "Traceback" not in refresh.stdout + refresh.stderr
 
 
-def test_an_export_that_fails_is_told_apart_from_a_build_that_was_not_published(tmp_path: Path) -> None:
+def test_a_failed_export_and_a_failed_publication_are_reported_differently(tmp_path: Path) -> None:
     (tmp_path / "exports").mkdir()
     (tmp_path / "exports" / "delivery_status").write_text("a file where a folder should be")
     variables = environment_of(tmp_path, CASES / "small" / "landing", max_rejected_share="1")
@@ -82,7 +82,7 @@ def test_an_export_that_fails_is_told_apart_from_a_build_that_was_not_published(
     assert {file.parent.name for file in (tmp_path / "exports").glob("*/*.csv")} == set(REPORTS)
 
 
-def test_a_first_sample_that_was_broken_off_is_not_taken_for_the_whole(tmp_path: Path) -> None:
+def test_an_interrupted_first_sample_is_written_again(tmp_path: Path) -> None:
     """`--first-run` writes to the default landing zone only, so the project is copied to have one of its own."""
     project = tmp_path / "project"
     for package in ("models", "quality", "warehouse", "orchestration"):
