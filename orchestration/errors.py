@@ -1,9 +1,9 @@
-"""What a refresh failed of: a stable code, plain words, and what to do; each code is a page in `docs/runbook`.
+"""What a failed refresh means: code, message and next step, from one table. Each code has a page in `docs/runbook`.
 
-Faults of the machine, of the data folder and of the models are told apart by what was raised and what it said: DuckDB,
-SQLite, dbt and Dagster each have words of their own for a full disk, and often wrap each other's.
+DuckDB, SQLite, dbt and Dagster describe the same fault in their own words, and wrap each other's errors. So a rule names
+types of errors or patterns of their text, and the innermost error that a rule knows decides.
 
-Not here: what holds a build back (`quality.gate`), where it is printed (`telling`).
+Not here: what holds a build back (`quality.gate`), how a failure is printed (`orchestration.cli.output`).
 """
 
 import re
@@ -13,27 +13,38 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+import duckdb
+
 from models.error_codes import Code
 from models.masking import masked
 from orchestration.stages import AppContext
-from warehouse.duckdb_tools.health import is_corruption_error
-from warehouse.storage import is_object
+from warehouse.config.settings import SettingsError
+from warehouse.duckdb_tools import is_corruption_error
+from warehouse.export.exports import ExportRefused
+from warehouse.ingest.workers import WorkerDied
+from warehouse.lake.integrity import LakeDamaged
+from warehouse.ledger.store import LedgerIsNewer
+from warehouse.privacy.keyed_hash import KeyMissing
+from warehouse.storage import ObjectStoreFailed, is_object
+from warehouse.storage.object_store import ObjectChanged
+from warehouse.transform.build import CandidateDamaged
+from warehouse.transform.dbt_runner import BuildFailed
 
-WORDS_SHOWN = 600
-
-_TRACE_OF_LOADER = "_RemoteTraceback"
-"""What Python chains to an error that came from another process: where that raised it, and no error of its own."""
+MAX_TEXT_CHARACTERS = 600
 
 LITTLE_SPACE = 16 << 20
-"""With less than this free, an input/output error of SQLite is a full disk."""
+"""Bytes. With less free space, SQLite's input/output error means a full disk."""
+
+_WORKER_TRACEBACK = "_RemoteTraceback"
+"""Python chains this to an error of another process. It holds that process's traceback and is no error of its own."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a refresh did not finish, and what a person does about it. `is_expected`: a trace would help nobody."""
+    """Why a refresh did not finish, and the next step. `is_expected`: the message says all, a traceback is not needed."""
 
     code: Code
-    found: str
+    description: str
     next_step: str
 
     @property
@@ -41,35 +52,60 @@ class Failure:
         return self.code is not Code.UNEXPECTED
 
     def __str__(self) -> str:
-        return f"{self.code}: {self.found}. {self.next_step}. See {self.code.page}"
+        return f"{self.code}: {self.description}. {self.next_step}. See {self.code.page}"
 
 
 class SerializedError(Protocol):
-    """An error as Dagster keeps it."""
+    """An error as Dagster stores it."""
 
-    cls_name: str | None
-    message: str
-    cause: "SerializedError | None"
-    context: "SerializedError | None"
+    @property
+    def cls_name(self) -> str | None: ...
+    @property
+    def message(self) -> str: ...
+    @property
+    def cause(self) -> "SerializedError | None": ...
+    @property
+    def context(self) -> "SerializedError | None": ...
 
 
 @dataclass(frozen=True)
-class _Raised:
-    """One of the errors that led to each other: the name of its class, and what it said."""
+class _Error:
+    """One error of a chain: the name of its type, and its text on one line, phone numbers masked."""
 
-    kind: str
-    words: str
+    type_name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """Applies to an error of one of these types, or with this pattern in its text, if `condition` holds.
+
+    `message` and `next_step` are templates; `_values` says what they may name.
+    """
+
+    code: Code
+    message: str
+    next_step: str
+    types: tuple[type[BaseException], ...] = ()
+    pattern: str | None = None
+    condition: Callable[[_Error, AppContext], bool] = lambda error, context: True
+
+    def matches(self, error: _Error, context: AppContext) -> bool:
+        is_named = error.type_name in (kind.__name__ for kind in self.types) or (
+            self.pattern is not None and re.search(self.pattern, error.text) is not None
+        )
+        return is_named and self.condition(error, context)
 
 
 def failure_of(error: BaseException, context: AppContext) -> Failure:
     """What an exception means."""
-    return _failure([_Raised(type(one).__name__, _one_line(str(one))) for one in _chain(error)], context)
+    return _failure([_Error(type(link).__name__, _one_line(str(link))) for link in _chain(error)], context)
 
 
 def failure_of_step(step: str, error: SerializedError, context: AppContext) -> Failure:
-    """What a failed step of a run means, which Dagster tells only in words."""
-    failure = _failure([_raised(one) for one in _chain_told(error)], context)
-    return replace(failure, found=f"{step}: {failure.found}")
+    """What the error of a failed Dagster step means."""
+    failure = _failure([_parsed(link) for link in _serialized_chain(error)], context)
+    return replace(failure, description=f"{step}: {failure.description}")
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -78,97 +114,69 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
-def _chain_told(error: SerializedError | None) -> Iterator[SerializedError]:
+def _serialized_chain(error: SerializedError | None) -> Iterator[SerializedError]:
     while error is not None:
         yield error
         error = error.cause or error.context
 
 
-def _raised(told: SerializedError) -> _Raised:
-    words = _one_line(told.message)
-    # Dagster puts the name of the class in front, sometimes with its module.
-    name, _, rest = words.partition(": ")
-    kind = (told.cls_name or name).rpartition(".")[2]
-    return _Raised(kind, rest if name.rpartition(".")[2] == kind else words)
+def _parsed(error: SerializedError) -> _Error:
+    text = _one_line(error.message)
+    # Dagster begins the message with the name of the type, sometimes with its module.
+    prefix, _, rest = text.partition(": ")
+    type_name = (error.cls_name or prefix).rpartition(".")[2]
+    return _Error(type_name, rest if prefix.rpartition(".")[2] == type_name else text)
 
 
-def _one_line(words: str) -> str:
-    return " ".join(masked(words).split())[:WORDS_SHOWN]
+def _one_line(text: str) -> str:
+    return " ".join(masked(text).split())[:MAX_TEXT_CHARACTERS]
 
 
-def _failure(chain: list[_Raised], context: AppContext) -> Failure:
-    """The innermost error that means something; else the innermost, as it is."""
-    chain = [raised for raised in chain if raised.kind != _TRACE_OF_LOADER] or chain
-    for raised in reversed(chain):
-        for is_it, tell in _MEANINGS:
-            if is_it(raised, context):
-                return tell(raised, context)
-    innermost = chain[-1]
-    return Failure(
-        Code.UNEXPECTED,
-        f"{innermost.kind}: {innermost.words}",
-        "Nothing that was published is touched. Refresh again; if it stays, keep the trace above",
-    )
+def _failure(chain: list[_Error], context: AppContext) -> Failure:
+    chain = [error for error in chain if error.type_name != _WORKER_TRACEBACK] or chain
+    for error in reversed(chain):
+        for rule in _RULES:
+            if rule.matches(error, context):
+                return _filled_in(rule, error, context)
+    return _filled_in(_UNEXPECTED, chain[-1], context)
 
 
-def _says(*signs: str) -> Callable[[_Raised, AppContext], bool]:
-    return lambda raised, _: any(sign in raised.words for sign in signs)
+def _filled_in(rule: _Rule, error: _Error, context: AppContext) -> Failure:
+    values = _values(error, context)
+    return Failure(rule.code, rule.message.format_map(values), rule.next_step.format_map(values))
 
 
-def _is(*kinds: str) -> Callable[[_Raised, AppContext], bool]:
-    return lambda raised, _: raised.kind in kinds
+def _values(error: _Error, context: AppContext) -> dict[str, object]:
+    """What a template may name."""
+    settings, paths = context.settings, context.paths
+    quoted = re.search(r"""['"](/[^'"]+)['"]""", error.text)
+    path = Path(quoted[1]) if quoted else paths.ledger if error.type_name == "OperationalError" else None
+    free = f"{_free_bytes(settings.data) / 1e6:,.1f} MB are free in {settings.data}"
+    if not settings.scratch.is_relative_to(settings.data):
+        free += f", {_free_bytes(settings.scratch) / 1e6:,.1f} MB in {settings.scratch}"
+    return {
+        "type": error.type_name,
+        "text": error.text.rstrip("."),
+        "path": path or f"a file in {settings.data}",
+        "folder": _folder_with_setting(path or settings.data, context),
+        "free": free,
+        "data": settings.data,
+        "landing": settings.landing,
+        "ledger": paths.ledger,
+        "build_folder": paths.warehouse,
+        "memory_limit": settings.memory_limit,
+        "load_workers": settings.load_workers,
+    }
 
 
-def _free(folder: Path) -> int:
+def _free_bytes(folder: Path) -> int:
     while not folder.exists():
         folder = folder.parent
     return shutil.disk_usage(folder).free
 
 
-def _is_disk_full(raised: _Raised, context: AppContext) -> bool:
-    if _is_input_output_error_of_sqlite(raised):
-        return _free(context.settings.data) < LITTLE_SPACE
-    return any(
-        sign in raised.words
-        for sign in (
-            "No space left on device",
-            "database or disk is full",
-            "Disk quota exceeded",
-            "File too large",
-            "max_temp_directory_size",
-        )
-    )
-
-
-def _is_input_output_error_of_sqlite(raised: _Raised) -> bool:
-    return "disk I/O error" in raised.words
-
-
-def _disk_full(raised: _Raised, context: AppContext) -> Failure:
-    settings = context.settings
-    free = f"{_free(settings.data) / 1e6:,.1f} MB are free in {settings.data}"
-    if not settings.scratch.is_relative_to(settings.data):
-        free += f", {_free(settings.scratch) / 1e6:,.1f} MB in {settings.scratch}"
-    return Failure(
-        Code.DISK_FULL,
-        f"the disk is full: {free} ({raised.words})",
-        "Make room, or point SENDMART_TEMP_DIRECTORY, where DuckDB spills to, at another disk; then: sendmart refresh",
-    )
-
-
-def _no_permission(raised: _Raised, context: AppContext) -> Failure:
-    path = _path_in(raised.words) or str(
-        context.paths.ledger if raised.kind == "OperationalError" else context.settings.data
-    )
-    setting = _setting_of(Path(path), context)
-    return Failure(
-        Code.NO_PERMISSION,
-        f"{path} may not be read or written by this user, or lies on a disk that is read-only ({raised.words})",
-        f"Give the user that refreshes read and write access to all of {setting}; then: sendmart refresh",
-    )
-
-
-def _setting_of(path: Path, context: AppContext) -> str:
+def _folder_with_setting(path: Path, context: AppContext) -> str:
+    """The folder to look at: the setting's that the path lies in, with the setting's name; else the path's own."""
     settings = context.settings
     for name, folder in (
         ("SENDMART_LANDING", settings.landing),
@@ -180,150 +188,119 @@ def _setting_of(path: Path, context: AppContext) -> str:
     return str(path.parent)
 
 
-def _path_in(words: str) -> str | None:
-    """The first path that is named in quotes."""
-    found = re.search(r"""['"](/[^'"]+)['"]""", words)
-    return found and found[1]
+def _is_almost_full(error: _Error, context: AppContext) -> bool:
+    return _free_bytes(context.settings.data) < LITTLE_SPACE
 
 
-def _path_unusable(raised: _Raised, context: AppContext) -> Failure:
-    return Failure(
-        Code.PATH_UNUSABLE,
-        f"{_path_in(raised.words) or 'a path'} is a file where a folder should be, or the other way round ({raised.words})",
-        "Move it away; then: sendmart refresh",
-    )
+_DISK_FULL = (
+    Code.DISK_FULL,
+    "the disk is full: {free} ({text})",
+    "Free some space, or set SENDMART_TEMP_DIRECTORY, DuckDB's spill directory, to another disk; then: sendmart refresh",
+)
 
-
-def _out_of_memory(raised: _Raised, context: AppContext) -> Failure:
-    return Failure(
-        Code.OUT_OF_MEMORY,
-        f"the memory does not suffice; DuckDB may use {context.settings.memory_limit} ({raised.words})",
-        "Raise SENDMART_MEMORY_LIMIT if the machine has more, or lower SENDMART_THREADS; then: sendmart refresh",
-    )
-
-
-def _worker_died(raised: _Raised, context: AppContext) -> Failure:
-    return Failure(
-        Code.OUT_OF_MEMORY,
-        f"{raised.words}, most likely for want of memory; SENDMART_LOAD_WORKERS is {context.settings.load_workers}",
-        "Lower SENDMART_LOAD_WORKERS, each needs up to 1 GB; then: sendmart refresh, which takes what is missing",
-    )
-
-
-def _file_locked(raised: _Raised, context: AppContext) -> Failure:
-    return Failure(
-        Code.FILE_LOCKED,
-        f"another program holds {_path_in(raised.words) or 'a file of the data folder'} open ({raised.words})",
-        "Close it there, or have it opened read-only; then: sendmart refresh",
-    )
-
-
-def _lake_file_corrupt(raised: _Raised, context: AppContext) -> Failure:
-    return Failure(
+_RULES = (
+    _Rule(
         Code.LAKE_FILE_CORRUPT,
-        f"damaged, and not in the landing zone any more: {raised.words}",
-        f"Drop the named log file into {context.settings.landing} again, or restore the named file from the backup of"
-        f" {context.settings.data}; then: sendmart refresh",
-    )
-
-
-def _build_file_corrupt(raised: _Raised, context: AppContext) -> Failure:
-    if raised.kind != "CandidateDamaged":
-        path = _path_in(raised.words) or "a file"
-        return Failure(
-            Code.BUILD_FILE_CORRUPT,
-            f"{path} is damaged ({raised.words})",
-            "Next: sendmart refresh, which makes it anew from the lake. If it comes back, look at the disk",
-        )
-    return Failure(
-        Code.BUILD_FILE_CORRUPT,
-        f"a file of the build in {context.paths.warehouse} is damaged, and was removed ({raised.words})",
-        "Refresh again: everything is built in full from the lake. If it comes back, look at the disk",
-    )
-
-
-def _ledger_unusable(raised: _Raised, context: AppContext) -> Failure:
-    return Failure(
-        Code.LEDGER_UNUSABLE,
-        f"{context.paths.ledger} cannot be read or written ({raised.words})",
-        "Restore it from the backup, or move it away as the page says; then: sendmart refresh",
-    )
-
-
-def _ledger_newer(raised: _Raised, context: AppContext) -> Failure:
-    return Failure(
+        "damaged, and its log file is no longer in the landing zone: {text}",
+        "Drop the log file into {landing} again, or restore the lake file from a backup of {data}; then: sendmart refresh",
+        types=(LakeDamaged,),
+    ),
+    _Rule(Code.SETTING_INVALID, "{text}", "Correct the setting; then: sendmart refresh", types=(SettingsError,)),
+    _Rule(
+        Code.HASH_KEY_MISSING, "{text}", "Restore the key from its backup; then: sendmart refresh", types=(KeyMissing,)
+    ),
+    _Rule(Code.EXPORT_REFUSED, "{text}", "Request another export: see the page", types=(ExportRefused,)),
+    _Rule(
         Code.LEDGER_NEWER,
-        f"a newer version of Sendmart has written this data folder ({raised.words})",
-        "Install that version again, or put the data folder back from a backup that was made before it",
-    )
-
-
-def _model_not_built(raised: _Raised, context: AppContext) -> Failure:
-    return Failure(
-        Code.MODEL_NOT_BUILT,
-        raised.words.rstrip("."),
-        "Mend the model, vocabulary or setting that is named; then: sendmart refresh",
-    )
-
-
-def _object_store(raised: _Raised, context: AppContext) -> Failure:
-    return Failure(
+        "a newer version of Sendmart wrote this data folder ({text})",
+        "Install that version again, or restore a backup of the data folder that an older version wrote",
+        types=(LedgerIsNewer,),
+    ),
+    _Rule(
         Code.OBJECT_STORE,
-        f"an object store did not do what was asked ({raised.words.rstrip('.')})",
-        "Look at the bucket, the credentials and the endpoint, as the page says; then: sendmart refresh",
-    )
-
-
-def _spark_unreachable(raised: _Raised, context: AppContext) -> Failure:
-    return Failure(
+        "a request to an object store failed ({text})",
+        "Check the bucket, the credentials and the endpoint; then: sendmart refresh",
+        types=(ObjectStoreFailed, ObjectChanged, duckdb.HTTPException),
+        pattern="HTTP Error:|reading 's3://",
+    ),
+    _Rule(
         Code.SPARK_UNREACHABLE,
-        f"Spark could not be reached or started ({raised.words.rstrip('.')})",
-        "Look at the Thrift server, or at Java, as the page says; then: sendmart refresh",
-    )
-
-
-def _hash_key_missing(raised: _Raised, context: AppContext) -> Failure:
-    return Failure(Code.HASH_KEY_MISSING, raised.words, "Put the key back from its backup; then: sendmart refresh")
-
-
-def _setting_invalid(raised: _Raised, context: AppContext) -> Failure:
-    return Failure(Code.SETTING_INVALID, raised.words, "Mend the setting; then: sendmart refresh")
-
-
-def _export_refused(raised: _Raised, context: AppContext) -> Failure:
-    return Failure(Code.EXPORT_REFUSED, raised.words, "Ask for something else, as the page says")
-
-
-_MEANINGS: list[tuple[Callable[[_Raised, AppContext], bool], Callable[[_Raised, AppContext], Failure]]] = [
-    (_is("LakeDamaged"), _lake_file_corrupt),
-    (_is("SettingsError"), _setting_invalid),
-    (_is("KeyMissing"), _hash_key_missing),
-    (_is("ExportRefused"), _export_refused),
-    (_is("LedgerIsNewer"), _ledger_newer),
-    (_is("ObjectStoreFailed", "ObjectChanged", "HTTPException"), _object_store),
-    (_says("HTTP Error:", "reading 's3://"), _object_store),
-    (
-        _says("Could not connect to any of", "JAVA_GATEWAY_EXITED", "TTransportException", "Connection lost while polling",
-            "Another instance of Derby"),
-        _spark_unreachable,
+        "Spark cannot be reached or started ({text})",
+        "Check the Thrift server, or Java; then: sendmart refresh",
+        pattern="Could not connect to any of|JAVA_GATEWAY_EXITED|TTransportException|"
+        "Connection lost while polling|Another instance of Derby",
     ),
-    (_is_disk_full, _disk_full),
-    (_is("WorkerDied"), _worker_died),
-    (_is("MemoryError"), _out_of_memory),
-    (_says("Out of Memory Error", "could not allocate block", "failed to allocate", "realloc of size"), _out_of_memory),
-    (_says("Could not set lock on file", "database is locked"), _file_locked),
-    (_is("PermissionError"), _no_permission),
-    (
-        _says(
-            "Permission denied", "Operation not permitted", "Read-only file system", "readonly database",
-            "unable to open database file",
-        ),
-        _no_permission,
+    _Rule(*_DISK_FULL, pattern="disk I/O error", condition=_is_almost_full),
+    # Before every rule about builds: a model that fails on a full disk is a full disk.
+    _Rule(
+        *_DISK_FULL,
+        pattern="No space left on device|database or disk is full|Disk quota exceeded|File too large|"
+        "max_temp_directory_size",
     ),
-    (_is("NotADirectoryError", "IsADirectoryError", "FileExistsError"), _path_unusable),
-    (_says("Not a directory", "Is a directory"), _path_unusable),
-    (lambda raised, _: raised.kind == "CandidateDamaged" or is_corruption_error(raised.words), _build_file_corrupt),
-    (_says("disk I/O error", "file is not a database", "database disk image is malformed"), _ledger_unusable),
-    (_is("BuildFailed"), _model_not_built),
-]  # fmt: skip
-"""In this order: a model that cannot be built on a full disk is a full disk."""
+    _Rule(
+        Code.OUT_OF_MEMORY,
+        "{text}, probably by the kernel for lack of memory; SENDMART_LOAD_WORKERS is {load_workers}",
+        "Lower SENDMART_LOAD_WORKERS, each worker needs up to 1 GB; then: sendmart refresh, which loads the remaining files",
+        types=(WorkerDied,),
+    ),
+    _Rule(
+        Code.OUT_OF_MEMORY,
+        "out of memory; SENDMART_MEMORY_LIMIT is {memory_limit} ({text})",
+        "Raise SENDMART_MEMORY_LIMIT if the machine has more memory, or lower SENDMART_THREADS; then: sendmart refresh",
+        types=(MemoryError,),
+        pattern="Out of Memory Error|could not allocate block|failed to allocate|realloc of size",
+    ),
+    _Rule(
+        Code.FILE_LOCKED,
+        "another program has {path} open ({text})",
+        "Close it there, or open it read-only; then: sendmart refresh",
+        pattern="Could not set lock on file|database is locked",
+    ),
+    _Rule(
+        Code.NO_PERMISSION,
+        "this user cannot read or write {path}, or its disk is read-only ({text})",
+        "Give the user that runs Sendmart read and write access to {folder}; then: sendmart refresh",
+        types=(PermissionError,),
+        pattern="Permission denied|Operation not permitted|Read-only file system|readonly database|"
+        "unable to open database file",
+    ),
+    _Rule(
+        Code.PATH_UNUSABLE,
+        "{path} is a file where a folder is expected, or a folder where a file is expected ({text})",
+        "Move it away; then: sendmart refresh",
+        types=(NotADirectoryError, IsADirectoryError, FileExistsError),
+        pattern="Not a directory|Is a directory",
+    ),
+    _Rule(
+        Code.BUILD_FILE_CORRUPT,
+        "a file of the build in {build_folder} was damaged and is removed ({text})",
+        "Run: sendmart refresh, which builds everything in full from the lake. If it happens again, check the disk",
+        types=(CandidateDamaged,),
+    ),
+    _Rule(
+        Code.BUILD_FILE_CORRUPT,
+        "{path} is damaged ({text})",
+        "Run: sendmart refresh, which writes it again from the lake. If it happens again, check the disk",
+        pattern=".",
+        condition=lambda error, context: is_corruption_error(error.text),
+    ),
+    _Rule(
+        Code.LEDGER_UNUSABLE,
+        "{ledger} cannot be read or written ({text})",
+        "Restore it from a backup, or move it away as the page says; then: sendmart refresh",
+        pattern="disk I/O error|file is not a database|database disk image is malformed",
+    ),
+    _Rule(
+        Code.MODEL_NOT_BUILT,
+        "{text}",
+        "Fix the model, the seed or the setting that is named; then: sendmart refresh",
+        types=(BuildFailed,),
+    ),
+)
+"""In this order: the first rule that matches decides."""
+
+_UNEXPECTED = _Rule(
+    Code.UNEXPECTED,
+    "{type}: {text}",
+    "The published build is untouched. Run: sendmart refresh. If it fails again, keep the traceback above",
+)

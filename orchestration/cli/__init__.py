@@ -1,5 +1,5 @@
-"""The commands of `sendmart`, a module each subject: arguments in, stages run, an exit code out.
+"""The commands of `sendmart`, one module each: read the arguments, run stages, set the exit code.
 
-`orchestration.cli.main` puts them together. Not here: what a stage does (`orchestration.stages`), how results are worded
-(`orchestration.cli.output.console`).
+`orchestration.cli.main` puts them together. Not here: what a stage does (`orchestration.stages`), how results are printed
+(`orchestration.cli.output`).
 """

@@ -1,4 +1,4 @@
-"""`sendmart accept`: a person waives the problems in one version of a log file."""
+"""`sendmart accept`: waive the problems in one version of a log file."""
 
 import contextlib
 from pathlib import Path
@@ -6,16 +6,22 @@ from typing import Annotated
 
 import typer
 
-from orchestration.cli.common import USAGE_ERROR, named, open_warehouse
+from orchestration.cli.common import USAGE_ERROR, fail, find_files, open_context
+from orchestration.cli.output.console import console
 from warehouse.storage import is_object
 
 
 def accept(
-    file: Annotated[str, typer.Argument(help="The file: its path, or <log>/<name> as in sends/2026-01-05.csv.gz")],
-    reason: Annotated[str, typer.Option(help="Why what was found in it is acceptable; it is recorded.")],
+    file: Annotated[str, typer.Argument(help="The file: its path, or LOG/NAME as in sends/2026-01-05.csv.gz.")],
+    reason: Annotated[str, typer.Option(help="Why the problems are acceptable. The reason is recorded.")],
 ) -> None:
-    """Accept what was found in this content of this file: it no longer holds publication back."""
-    context = open_warehouse()
+    """Waive the problems in this version of the file.
+
+    They no longer hold a build back. A changed file is checked as usual.
+
+    Exit code 0: accepted. 2: no reason, or no such file.
+    """
+    context = open_context()
     landing = context.settings.landing
     if is_object(landing):
         file = file.removeprefix(f"{landing}/")
@@ -23,12 +29,11 @@ def accept(
         with contextlib.suppress(ValueError):
             file = Path(file).absolute().relative_to(landing).as_posix()
     if not reason.strip():
-        typer.echo("--reason must say why", err=True)
-        raise typer.Exit(USAGE_ERROR)
-    found = named(context.ledger.files(), file)
-    if len(found) != 1:
-        why = f"{len(found)} files are shown by this name" if found else "no such file was loaded or refused"
-        typer.echo(f"{file}: {why}; sendmart status lists what was found", err=True)
-        raise typer.Exit(USAGE_ERROR)
-    context.ledger.accept(found[0].log, found[0].source_file, found[0].sha256, reason.strip())
-    typer.echo(f"{file}: accepted, for this content. Next: sendmart refresh")
+        fail("--reason must not be empty", USAGE_ERROR)
+    files = find_files(context.ledger.files(), file)
+    if len(files) != 1:
+        problem = f"{len(files)} files are printed under this name" if files else "no such file was loaded or refused"
+        fail(f"{file}: {problem}. See: sendmart status", USAGE_ERROR)
+    (accepted,) = files
+    context.ledger.accept(accepted.log, accepted.source_file, accepted.sha256, reason.strip())
+    console.print(f"{file}: accepted, this version only. Next: sendmart refresh")

@@ -1,50 +1,62 @@
-"""What every command needs: the warehouse of the settings in force, the writer's lock, progress, exit codes."""
+"""What several commands need: the context, the writer's lock, progress, file names and ids as typed, exit codes.
+
+Not here: how results are printed (`orchestration.cli.output`).
+"""
 
 import logging
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from typing import NoReturn
 
 import typer
 from filelock import Timeout
 
 from models.masking import masking_logger, sanitize
-from orchestration.cli.output import console
+from orchestration.cli.output.console import console
 from orchestration.stages import AppContext
 from warehouse.config.settings import SettingsError, load_settings
 from warehouse.ledger import LoadedFile
 
 OK, FAILED, USAGE_ERROR = 0, 1, 2
+"""Exit codes."""
 
 
-def open_warehouse() -> AppContext:
-    """The warehouse of the settings in force; ends the program where they make no sense."""
+def open_context() -> AppContext:
+    """The data folder of the current settings. Invalid settings are printed, and the program ends."""
     try:
         return AppContext.of(load_settings())
     except SettingsError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(USAGE_ERROR) from error
+        fail(str(error), USAGE_ERROR)
 
 
-def utf_8(argument: str) -> str:
-    """An id that was typed; ends the program where its bytes are no text, as no id in a log can be."""
+def fail(message: str, exit_code: int = FAILED) -> NoReturn:
+    """Prints a message to standard error and ends the program."""
+    typer.echo(sanitize(message), err=True)
+    raise typer.Exit(exit_code)
+
+
+def utf_8(argument: str | None) -> str | None:
+    """Checks an id as typed. No id in a log has bytes that are not UTF-8."""
     try:
-        argument.encode()
+        (argument or "").encode()
     except UnicodeEncodeError as error:
         raise typer.BadParameter("is not UTF-8") from error
     return argument
 
 
-def named(files: Iterable[LoadedFile], name: str) -> list[LoadedFile]:
-    """The file of this name, `<log>/<name>`; else those that are shown by it: a name that holds a phone number is printed
-    masked, and as it was printed, it is understood.
+def find_files(files: Iterable[LoadedFile], name: str) -> list[LoadedFile]:
+    """The file with this name, `<log>/<name>`. Otherwise the files that are printed under it: phone numbers in names
+    are printed masked, and operators type what they see.
     """
-    by_name = {f"{known.log}/{known.source_file}": known for known in files}
-    return [by_name[name]] if name in by_name else [known for full, known in by_name.items() if sanitize(full) == name]
+    by_name = {f"{file.log}/{file.source_file}": file for file in files}
+    return [by_name[name]] if name in by_name else [file for full, file in by_name.items() if sanitize(full) == name]
 
 
 def show_progress() -> None:
-    # A copy of standard output: Dagster turns the original aside while a step runs.
+    """Prints what the stages log to standard output."""
+    # A copy of standard output, because Dagster redirects the original while a step runs.
     handler = logging.StreamHandler(os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8"))
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
     logger = masking_logger("sendmart")
@@ -53,11 +65,11 @@ def show_progress() -> None:
     logger.propagate = False
 
 
-def writer_lock(context: AppContext):
-    """The writer's lock; says so where it has to wait for another refresh."""
+def writer_lock(context: AppContext) -> AbstractContextManager[None]:
+    """The writer's lock. Prints a line if another process holds it."""
     try:
         with context.paths.writer_lock(timeout=0):
             pass
     except Timeout:
-        console.console.print("Another refresh is at work on this data folder: waiting for it to end.")
+        console.print("Another refresh is running on this data folder. Waiting for it to finish.")
     return context.paths.writer_lock()

@@ -1,7 +1,6 @@
 """`sendmart dev`: Dagster's UI and daemon on this machine."""
 
 import os
-import shutil
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,25 +9,27 @@ import typer
 import yaml
 from dotenv import dotenv_values
 
-from orchestration.cli.common import open_warehouse
+from orchestration.cli.common import open_context
 from warehouse.config.settings import DOTENV, PROJECT
 
 
 def dev(
     port: Annotated[
-        int | None, typer.Option(help="The UI's port. Without it: 3000, or a free port if 3000 is taken.")
+        int | None, typer.Option(help="Port of the UI. Default: 3000, or a free port if 3000 is taken.")
     ] = None,
 ) -> None:
-    """Open Dagster's UI on the project, with the history of the data folder."""
+    """Open Dagster's UI. It shows this project, with the history in the data folder.
+
+    Exit code: that of `dg dev`. 2: a setting is invalid.
+    """
     from orchestration.run_refresh import dagster_home
 
-    context = open_warehouse()
+    context = open_context()
     home = dagster_home(context)
     workspace = context.paths.dagster_home / "workspace.yaml"
     workspace.parent.mkdir(parents=True, exist_ok=True)
     workspace.write_text(yaml.safe_dump({"load_from": [{"python_module": _code_location()}]}), encoding="utf-8")
-    program = shutil.which("dg", path=str(Path(sys.executable).parent))
-    assert program is not None  # dagster-dg-cli is installed with Sendmart
+    program = str(Path(sys.executable).with_name("dg"))
     # Dagster warns about the project's dagster.yaml when it is started in the project's folder with a DAGSTER_HOME. Started
     # elsewhere, it does not read .env.
     os.chdir(home)

@@ -1,10 +1,11 @@
-"""`sendmart diff`: what changed between two builds."""
+"""`sendmart diff`: compare two builds."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from orchestration.cli.common import USAGE_ERROR, open_warehouse
+from orchestration.cli.common import USAGE_ERROR, fail, open_context
 from orchestration.cli.output import builds as builds_output
 from orchestration.cli.output.console import console
 from orchestration.stages import AppContext
@@ -13,48 +14,54 @@ from warehouse.publish.kept_builds import BuildNotFound, kept_file
 
 def diff(
     earlier: Annotated[
-        str, typer.Argument(metavar="[FROM]", help="A build that is kept, previous, current or candidate.")
+        str, typer.Argument(metavar="[FROM]", help="A kept build's id, or previous, current or candidate.")
     ] = "previous",
-    later: Annotated[str, typer.Argument(metavar="[TO]", help="The same.")] = "current",
-    every_campaign: Annotated[bool, typer.Option("--all", help="Every campaign that moved.")] = False,
-    campaign: Annotated[str | None, typer.Option(metavar="ID", help="One campaign.")] = None,
+    later: Annotated[str, typer.Argument(metavar="[TO]", help="Likewise.")] = "current",
+    every_campaign: Annotated[bool, typer.Option("--all", help="Show every campaign with changed figures.")] = False,
+    campaign: Annotated[str | None, typer.Option(metavar="ID", help="Show this campaign only.")] = None,
 ) -> None:
-    """Tell what changed between two builds: rows and columns by mart, figures by campaign. Without builds: what the last
-    publication changed.
+    """Compare two builds. Show the changes of rows and columns by mart, and of figures by campaign.
+
+    By default, what the last publication changed.
+
+    Exit code 0: compared. 2: there is no such build, or both are the same, or a setting is invalid.
     """
     from warehouse.publish.build_diff import compare
 
-    context = open_warehouse()
+    context = open_context()
     try:
-        builds = [_named(context, name) for name in (earlier, later)]
+        (from_id, from_file), (to_id, to_file) = (_find_build(context, name) for name in (earlier, later))
     except BuildNotFound as error:
-        typer.echo(f"{error}. Builds that are kept:", err=True)
-        builds_output.kept(context)
+        typer.echo(f"{error}. Kept builds:", err=True)
+        builds_output.print_kept_builds(context)
         raise typer.Exit(USAGE_ERROR) from error
-    (from_id, from_file), (to_id, to_file) = builds
     if from_id == to_id:
-        typer.echo(f"both are build {from_id}: nothing to compare", err=True)
-        raise typer.Exit(USAGE_ERROR)
+        fail(f"Both are build {from_id}: nothing to compare", USAGE_ERROR)
     console.print(f"From build {from_id} to build {to_id}")
-    campaigns = None if every_campaign or campaign else builds_output.CAMPAIGNS_SHOWN
-    found = compare(context.settings, from_file, to_file, campaigns=campaigns, campaign_id=campaign)
-    builds_output.comparison(found)
+    campaigns = None if every_campaign or campaign else builds_output.MAX_CAMPAIGNS
+    comparison = compare(context.settings, from_file, to_file, campaigns=campaigns, campaign_id=campaign)
+    builds_output.print_comparison(comparison)
 
 
-def _named(context: AppContext, name: str):
-    """The build id and the file that a name stands for."""
+def _find_build(context: AppContext, name: str) -> tuple[str, Path]:
+    """The id and the file of a build, by its id or by a word such as `current`.
+
+    Raises:
+        BuildNotFound: there is no such build.
+    """
     paths, ledger = context.paths, context.ledger
     if name == "candidate":
         candidate = ledger.candidate()
         if candidate is None or not paths.candidate.exists():
-            raise BuildNotFound("there is no whole candidate")
+            raise BuildNotFound("there is no complete candidate")
         return candidate.build_id, paths.candidate
     if name in ("current", "previous"):
         published = [publication.build_id for publication in ledger.publications()]
-        named = published[-1:] if name == "current" else [one for one in published if one != published[-1]][-1:]
+        current = published[-1:]
+        named = current if name == "current" else [build_id for build_id in published if build_id not in current][-1:]
         if not named:
             raise BuildNotFound(f"there is no {name} build")
-        name = named[0]
-        if name == published[-1] and paths.published_marts.exists():
+        (name,) = named
+        if named == current and paths.published_marts.exists():
             return name, paths.published_marts
     return name, kept_file(paths, ledger, name)

@@ -1,57 +1,55 @@
-"""`sendmart erase`: a contact and its numbers are replaced by random tokens, for good."""
+"""`sendmart erase`: replace a contact and its phone numbers by random tokens."""
 
 import sys
 from typing import Annotated
 
 import typer
 
-from models.masking import sanitize
 from models.text_types import ASCII_WHITE_SPACE, MAX_ID_CHARACTERS
 from orchestration import stages
-from orchestration.cli.common import FAILED, USAGE_ERROR, open_warehouse, utf_8, writer_lock
+from orchestration.cli.common import USAGE_ERROR, fail, open_context, utf_8, writer_lock
+from orchestration.cli.output.console import console
 from warehouse.erasure import SPREADSHEETS
 from warehouse.privacy.keyed_hash import KeyMissing
 from warehouse.transform import spark
 
-FILES_SHOWN = 20
+MAX_FILES = 20
 
 
 def erase(
-    contact: Annotated[str, typer.Option(help="The contact's id; - reads it from standard input.", callback=utf_8)],
-    reason: Annotated[str, typer.Option(help="Why, such as the number of a request; it is recorded.")] = "",
+    contact: Annotated[str, typer.Option(help="The contact's id. - reads it from standard input.", callback=utf_8)],
+    reason: Annotated[str, typer.Option(help="Why, such as the number of a request. The reason is recorded.")] = "",
 ) -> None:
-    """Replace a contact and its numbers by random tokens, and blank free text of theirs: for good.
+    """Erase a contact. Replace its id and its phone numbers by random tokens, and remove its free text.
 
-    In lake, quarantine, published builds and exports; figures stay what they were. What comes of the contact later is read
-    the same way. docs/privacy.md says what is not Sendmart's to erase.
+    Files of the lake, the quarantine, published builds and exports are rewritten. Figures do not change. Rows of the
+    contact that arrive later are erased, too. docs/privacy.md lists what Sendmart cannot erase. An erasure cannot be undone.
+
+    Exit code 0: erased, or erased before. 1: the key of the keyed hashes is missing. 2: the id or a setting is invalid.
     """
-    context = open_warehouse()
+    context = open_context()
     contact_id = (sys.stdin.readline() if contact == "-" else contact).strip(ASCII_WHITE_SPACE)
     if not 1 <= len(contact_id) <= MAX_ID_CHARACTERS:
-        typer.echo(f"--contact must be 1 to {MAX_ID_CHARACTERS} characters", err=True)
-        raise typer.Exit(USAGE_ERROR)
+        fail(f"--contact must have 1 to {MAX_ID_CHARACTERS} characters", USAGE_ERROR)
     try:
         with writer_lock(context):
             erasure = stages.erase_contact(context, contact_id, reason.strip())
     except KeyMissing as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(FAILED) from error
+        fail(str(error))
     if erasure is None:
-        typer.echo("Erased before: nothing to do.")
+        console.print("This contact was erased before: nothing to do.")
         return
     if any(files for kind, files in erasure.rewritten.items() if kind != SPREADSHEETS):
-        rewritten = ", ".join(f"{place} {files}" for place, files in erasure.rewritten.items())
-        typer.echo(f"Erased. Files rewritten: {rewritten}. The build was thrown away.")
+        rewritten = ", ".join(f"{kind} {files}" for kind, files in erasure.rewritten.items())
+        console.print(f"Erased. Files rewritten: {rewritten}. The candidate was deleted.")
     else:
-        typer.echo(
-            "The contact was found nowhere. Its keyed hash is recorded: rows of it that arrive later are erased."
-        )
+        console.print("The contact is in no file. A keyed hash of its id is kept: rows that arrive later are erased.")
     if erasure.still_in_landing:
-        typer.echo("Not Sendmart's to erase: these files of the landing zone still hold somebody who was erased:")
-        for name in erasure.still_in_landing[:FILES_SHOWN]:
-            typer.echo(f"  {sanitize(name)}")
-        if len(erasure.still_in_landing) > FILES_SHOWN:
-            typer.echo(f"  … and {len(erasure.still_in_landing) - FILES_SHOWN} more")
+        console.print("Sendmart does not change the landing zone. These files still hold erased contacts:")
+        for name in erasure.still_in_landing[:MAX_FILES]:
+            console.print(f"  {name}")
+        if len(erasure.still_in_landing) > MAX_FILES:
+            console.print(f"  … and {len(erasure.still_in_landing) - MAX_FILES} more")
     if spark.published_build_holds_erased(context.paths):
-        typer.echo("Readers of Spark see what was erased until the next build is published: refresh now.")
-    typer.echo("Backups and copies elsewhere are yours to look after. Next: sendmart refresh")
+        console.print("Spark still shows the erased rows. The next published build removes them: refresh now.")
+    console.print("Erase the contact from backups and other copies yourself. Next: sendmart refresh")

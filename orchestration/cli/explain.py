@@ -1,11 +1,11 @@
-"""`sendmart explain`: why a figure is what it is."""
+"""`sendmart explain`: show why a figure is what it is."""
 
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from orchestration.cli.common import FAILED, open_warehouse, utf_8
+from orchestration.cli.common import fail, open_context, utf_8
 
 
 class Kind(StrEnum):
@@ -18,24 +18,26 @@ class Kind(StrEnum):
 
 
 def explain(
-    kind: Annotated[Kind, typer.Argument(help="What it is the id of.")],
+    kind: Annotated[Kind, typer.Argument(help="What the id belongs to.")],
     key: Annotated[
         str,
-        typer.Argument(metavar="ID", help="The id, as in the logs; after -- if it begins with a dash.", callback=utf_8),
+        typer.Argument(metavar="ID", help="The id, as in the logs. Write -- before an id with a dash.", callback=utf_8),
     ],
 ) -> None:
-    """Show the rows, files and rules that made the figures of a campaign, message, order or contact."""
+    """Show the rows and rules behind a figure: of a campaign, message, order or contact.
+
+    Exit code 0: explained. 1: the id is unknown. 2: an argument or a setting is invalid.
+    """
     import duckdb
 
-    from orchestration.cli.output import explanations
+    from orchestration.cli.output.explanations import print_explanation
     from warehouse.explain import Explainer, UnknownId
 
-    context = open_warehouse()
+    context = open_context()
     with duckdb.connect() as connection:
         try:
             explainer = Explainer(context.settings, context.paths, context.ledger, connection)
-            told = explainer.explain(kind.value, key)
+            explanation = explainer.explain(kind.value, key)
         except UnknownId as error:
-            typer.echo(f"{error}", err=True)
-            raise typer.Exit(FAILED) from error
-        explanations.explanation(told)
+            fail(str(error))
+        print_explanation(explanation)

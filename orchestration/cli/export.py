@@ -1,46 +1,43 @@
-"""`sendmart export`: exports of the published marts, now."""
+"""`sendmart export`: export reports of the published build."""
 
 from typing import Annotated
 
 import typer
 
-from models.masking import sanitize
-from orchestration.cli.common import FAILED, USAGE_ERROR, open_warehouse, utf_8, writer_lock
+from orchestration.cli.common import USAGE_ERROR, fail, open_context, utf_8, writer_lock
 from orchestration.errors import failure_of
 from orchestration.stages import export_reports, prune_exports
 from warehouse.export import ON_REQUEST, REPORTS, ExportRefused, FileFormat, NothingPublished, Unchanged
 
 
-def _an_id(campaign: str | None) -> str | None:
-    return None if campaign is None else utf_8(campaign)
-
-
 def export(
     reports: Annotated[
-        list[str] | None, typer.Argument(help=f"Of {', '.join(ON_REQUEST)}; all but the last by default.")
+        list[str] | None, typer.Argument(help=f"Any of {', '.join(ON_REQUEST)}. Default: all but the last.")
     ] = None,
     all_campaigns: Annotated[
-        bool, typer.Option(help="Every campaign, not only those that changed since the last export.")
+        bool, typer.Option(help="Export every campaign, not only those that changed since the last export.")
     ] = False,
-    campaign: Annotated[str | None, typer.Option(help="This campaign alone, by its id.", callback=_an_id)] = None,
+    campaign: Annotated[str | None, typer.Option(help="Export this campaign only, by its id.", callback=utf_8)] = None,
     file_format: Annotated[
         FileFormat, typer.Option("--format", help="xlsx: a spreadsheet, with text as text and numbers as numbers.")
     ] = FileFormat.CSV,
 ) -> None:
-    """Write exports of the published marts now, and prune old ones, as the scheduled exports do.
+    """Export reports of the published build. Prune old exports.
 
-    The campaign table and the overview hold every campaign. Contact-level reports hold, whole, the campaigns that changed
-    since the last export; the .json beside each says which. An export of one campaign, or a spreadsheet, is a copy apart:
-    the next scheduled export is the same with it and without it.
+    campaign_metrics and campaign_overview hold every campaign. Contact-level reports hold the campaigns that changed
+    since the last export, each in full; the .json file beside an export lists them. The next scheduled export does not
+    depend on exports of one campaign or on spreadsheets.
+
+    Exit code 0: exported, or unchanged. 1: nothing is published, or the export cannot be made. 2: an argument or a setting
+    is invalid.
     """
-    context = open_warehouse()
+    context = open_context()
     unknown = [report for report in reports or [] if report not in ON_REQUEST]
     if unknown:
-        typer.echo(f"no such report: {', '.join(unknown)}; there are {', '.join(ON_REQUEST)}", err=True)
-        raise typer.Exit(USAGE_ERROR)
+        fail(f"No such report: {', '.join(unknown)}. Reports: {', '.join(ON_REQUEST)}", USAGE_ERROR)
     try:
         with writer_lock(context):
-            told = export_reports(
+            exports = export_reports(
                 context,
                 reports or REPORTS,
                 all_campaigns=all_campaigns,
@@ -49,15 +46,12 @@ def export(
             )
             prune_exports(context)
     except NothingPublished as error:
-        typer.echo(f"{error}. Next: sendmart refresh", err=True)
-        raise typer.Exit(FAILED) from error
+        fail(f"{error}. Next: sendmart refresh")
     except ExportRefused as error:
-        failure = failure_of(error, context)
-        typer.echo(sanitize(str(failure)), err=True)
-        raise typer.Exit(FAILED) from error
-    for one in told:
-        path = context.paths.exports / one.report
-        if isinstance(one, Unchanged):
-            typer.echo(f"{path / one.since}: nothing has changed since. Every campaign: --all-campaigns")
+        fail(str(failure_of(error, context)))
+    for export in exports:
+        folder = context.paths.exports / export.report
+        if isinstance(export, Unchanged):
+            typer.echo(f"{folder / export.since}: nothing has changed since. To export every campaign: --all-campaigns")
         else:
-            typer.echo(f"{path / one.file}: {one.rows} rows")
+            typer.echo(f"{folder / export.file}: {export.rows} rows")

@@ -1,7 +1,7 @@
-"""The command line `sendmart`: its commands put together.
+"""The program `sendmart`: its commands put together.
 
-Exit codes: 0 done, or nothing to do; 1 held back or failed, with the reason and the next step in the last lines; 2 a
-setting or an argument makes no sense.
+Exit codes: 0 done, or nothing to do; 1 held back or failed, the last lines say why and what to do; 2 a setting or an
+argument is invalid.
 
 Not here: the commands themselves (`orchestration.cli`).
 """
@@ -39,13 +39,12 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="The warehouse behind SMS/MMS campaign reports: loads daily logs, builds and audits the report marts, publishes"
-    " them and exports CSV files. Settings come from SENDMART_… variables and .env; README.md lists them.",
+    help="Warehouse for SMS/MMS campaign reports: load daily logs, build and audit the report marts, publish and export"
+    " them. Settings are SENDMART_… variables of the environment or of .env: docs/settings.md.",
 )
 
 for command in (
     refresh.refresh,
-    sample.sample,
     status.status,
     accept.accept,
     publish.publish,
@@ -58,13 +57,14 @@ for command in (
     alert_test.alert_test,
     dev.dev,
     dbt_docs.dbt_docs,
+    sample.sample,
 ):
     app.command()(command)
 app.add_typer(quarantine.app)
 
 
 def main() -> None:
-    """The program `sendmart`. What a person can mend ends in one line; anything else is a fault, and shows its trace."""
+    """Runs a command. An error that an operator can fix is printed in one line; any other one with its traceback."""
     try:
         app()
     except (OSError, sqlite3.Error, duckdb.Error, ObjectStoreFailed) as error:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from orchestration.cli.common import FAILED, OK, USAGE_ERROR, open_warehouse, show_progress, writer_lock
+from orchestration.cli.common import FAILED, OK, USAGE_ERROR, fail, open_context, show_progress, writer_lock
 from orchestration.cli.output import builds as builds_output
 from orchestration.cli.output.console import console
 from orchestration.stages import evaluate_gate, export_missing, is_published, override_gate, publish_candidate
@@ -33,20 +33,17 @@ def publish(
     if accept is not None:
         typer.echo("--accept is now --override. Release 0.4.0 will not read the old name.", err=True)
         if override is not None:
-            typer.echo("Both are given: remove --accept", err=True)
-            raise typer.Exit(USAGE_ERROR)
+            fail("--accept and --override are both given: remove --accept", USAGE_ERROR)
         override = accept
     if override is not None and not override.strip():
-        typer.echo("--override needs a reason", err=True)
-        raise typer.Exit(USAGE_ERROR)
-    context = open_warehouse()
+        fail("--override must not be empty: it is the reason", USAGE_ERROR)
+    context = open_context()
     show_progress()
     with writer_lock(context):
         settle(context.paths, context.ledger)
         candidate = context.ledger.candidate()
         if candidate is None or not context.paths.candidate.exists():
-            typer.echo("There is no complete candidate to publish. Next: sendmart refresh", err=True)
-            raise typer.Exit(FAILED)
+            fail("There is no complete candidate to publish. Next: sendmart refresh")
         if is_published(context, candidate):
             console.print(f"Build {candidate.build_id} is published already.")
             return
@@ -55,7 +52,7 @@ def publish(
             console.print(f"Nothing holds build {candidate.build_id} back.")
         else:
             console.print(f"Build {candidate.build_id} is held back:")
-            builds_output.blocking_problems(gate_result.blocking_problems)
+            builds_output.print_blocking_problems(gate_result.blocking_problems)
         if dry_run:
             raise typer.Exit(OK if gate_result.may_publish else FAILED)
         if not gate_result.may_publish:

@@ -1,4 +1,4 @@
-"""`sendmart quarantine`: what is in quarantine and why, and rows of it as log files to be mended and dropped again."""
+"""`sendmart quarantine`: list rejected rows, and export them for repair."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,24 +7,27 @@ import typer
 
 from models.enums import Log
 from models.masking import sanitize
-from orchestration.cli.common import FAILED, USAGE_ERROR, named, open_warehouse
-from orchestration.cli.output import quarantine
+from orchestration.cli.common import FAILED, USAGE_ERROR, fail, find_files, open_context
+from orchestration.cli.output import quarantine as quarantine_output
 from orchestration.cli.output.console import console
 from warehouse.quarantine.export import NotExportable
-from warehouse.quarantine.export import export as export_to_mend
+from warehouse.quarantine.export import export as export_for_repair
 from warehouse.storage import is_object
 
-app = typer.Typer(name="quarantine", no_args_is_help=True, help="Rows in quarantine: see them, and mend them.")
+app = typer.Typer(name="quarantine", no_args_is_help=True, help="List rejected rows, and export them for repair.")
 
 
 @app.command("list")
 def list_(
-    log: Annotated[Log | None, typer.Argument(help="Of this log alone.")] = None,
-    files: Annotated[int, typer.Option(min=1, help="At most so many files.")] = 20,
-    reasons: Annotated[int, typer.Option(min=1, help="Of each file, its most frequent reasons.")] = 5,
+    log: Annotated[Log | None, typer.Argument(help="List this log only.")] = None,
+    files: Annotated[int, typer.Option(min=1, help="Largest number of files to list.")] = 20,
+    reasons: Annotated[int, typer.Option(min=1, help="Number of most frequent reasons for each file.")] = 5,
 ) -> None:
-    """Files with rows in quarantine, how many and why; files that stand refused."""
-    for line in quarantine.list_lines(open_warehouse(), log, files, reasons):
+    """List files with rejected rows, by number of rows and reason, and refused files.
+
+    Exit code 0, also if there are none. 2: an argument or a setting is invalid.
+    """
+    for line in quarantine_output.list_lines(open_context(), log, files, reasons):
         console.print(line)
 
 
@@ -32,39 +35,47 @@ def list_(
 def export(
     log: Annotated[Log, typer.Argument(help="The log.")],
     file: Annotated[
-        str | None, typer.Argument(help="A file of it, as sendmart quarantine list names it; or all.")
+        str | None,
+        typer.Argument(
+            help="A file of the log, as sendmart quarantine list prints it. Default: all with rejected rows."
+        ),
     ] = None,
     *,
-    to: Annotated[Path, typer.Option(help="The folder to write to; laid out as a landing zone.")],
+    to: Annotated[Path, typer.Option(help="Folder to write to. It is laid out like a landing zone.")],
     rows_only: Annotated[
-        bool, typer.Option(help="The bad rows alone, as a further part of the log date, to be dropped beside the file.")
+        bool, typer.Option(help="Write the rejected rows only, as one more file of the same log date.")
     ] = False,
 ) -> None:
-    """Write files of a log that have rows in quarantine, to be mended and dropped again.
+    """Write files with rejected rows, to be fixed and dropped again.
 
-    Each is written whole, good rows and bad, under its own name: mended and dropped in its place, it empties its quarantine.
+    A file is written whole and under its own name. Once it is fixed and dropped into the landing zone, it replaces the
+    first version, and its rows leave the quarantine.
+
+    Exit code 0: written. 1: nothing is in quarantine, or a file cannot be exported. 2: an argument or a setting is invalid.
     """
-    context = open_warehouse()
+    context = open_context()
     landing = context.settings.landing
     if not is_object(landing) and to.absolute().resolve().is_relative_to(landing.resolve()):
-        typer.echo(f"--to must not be in the landing zone {landing}: mend first, then drop", err=True)
-        raise typer.Exit(USAGE_ERROR)
+        fail(f"--to must not be in the landing zone {landing}: fix the files before you drop them there", USAGE_ERROR)
     name = file and file.removeprefix(f"{log}/")
-    files = context.ledger.files(log)
-    noted = named(files, f"{log}/{name}") if name else [known for known in files if known.rejected]
-    if not noted:
-        what = f"{log}/{name}: no such file was loaded" if name else f"{log}: nothing is in quarantine"
-        typer.echo(f"{what}; sendmart quarantine list tells what there is", err=True)
-        raise typer.Exit(USAGE_ERROR if name else FAILED)
-    failed = False
-    for known in noted:
+    log_files = context.ledger.files(log)
+    if name:
+        selected = find_files(log_files, f"{log}/{name}")
+        if not selected:
+            fail(f"{log}/{name}: no such file was loaded. See: sendmart quarantine list", USAGE_ERROR)
+    else:
+        selected = [known for known in log_files if known.rejected]
+        if not selected:
+            fail(f"{log}: no rows are in quarantine. See: sendmart quarantine list")
+    has_failed = False
+    for selected_file in selected:
         try:
-            written = export_to_mend(context.settings, context.paths, known, to, rows_only=rows_only)
+            written = export_for_repair(context.settings, context.paths, selected_file, to, rows_only=rows_only)
         except (NotExportable, FileExistsError) as error:
-            typer.echo(sanitize(f"{log}/{known.source_file}: {error}"), err=True)
-            failed = True
+            typer.echo(sanitize(f"{log}/{selected_file.source_file}: {error}"), err=True)
+            has_failed = True
             continue
-        for line in quarantine.mendable_lines(landing, known, written, rows_only=rows_only):
+        for line in quarantine_output.repair_lines(landing, selected_file, written, rows_only=rows_only):
             console.print(line)
-    if failed:
+    if has_failed:
         raise typer.Exit(FAILED)

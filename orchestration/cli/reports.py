@@ -1,4 +1,4 @@
-"""`sendmart reports`: the reports as web pages."""
+"""`sendmart reports`: serve the report pages."""
 
 import socket
 from contextlib import suppress
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from models.masking import masking_logger
-from orchestration.cli.common import FAILED, open_warehouse, show_progress
+from orchestration.cli.common import fail, open_context, show_progress
 from orchestration.stages import AppContext, describe, export_reports
 from warehouse.export import FileFormat
 
@@ -16,55 +16,53 @@ if TYPE_CHECKING:
 
 
 def application(context: AppContext) -> "ASGIApp":
-    """The pages of a data folder; what is asked for there is exported by the stage that the schedule calls."""
+    """The report pages of a data folder. Exports that are requested there are written by the export stage."""
     from reports.app import create_app
 
     def export_now(report: str, campaign: str | None, file_format: FileFormat) -> str:
-        # Who clicked waits for no refresh: they are told, and ask again.
+        # A person who clicks does not wait for a refresh: the page says that one is running.
         with context.paths.writer_lock(timeout=0):
-            told = export_reports(
+            exports = export_reports(
                 context,
                 [report],
                 all_campaigns=True,
                 campaign=campaign,
                 file_format=file_format,
-                # The numbers in a CSV file are masked when it is sent.
+                # Phone numbers in a CSV file are masked when it is sent.
                 masks_phone_numbers=file_format is FileFormat.XLSX and not context.settings.reports_show_phone_numbers,
             )
-        return "; ".join(map(describe, told))
+        return "; ".join(map(describe, exports))
 
     return create_app(context.settings, context.paths, export_now)
 
 
 def reports() -> None:
-    """Show the reports as web pages, to whoever sits at this machine.
+    """Serve the report pages. They follow the published build.
 
-    They follow what is published by themselves. Whoever else is to see them comes through a web server with a login in
-    front: docs/reports.md.
+    The pages are for users of this machine. For others, put a web server with a login in front: docs/reports.md.
+
+    Exit code 0: stopped with Ctrl+C. 1: the address is not available. 2: a setting is invalid.
     """
     import uvicorn
 
-    context = open_warehouse()
-    settings = context.settings
-    host, port = settings.reports_host, settings.reports_port
+    context = open_context()
+    host, port = context.settings.reports_host, context.settings.reports_port
     show_progress()
-    masking_logger("uvicorn.error")  # a trace quotes what the engine stumbled over
+    masking_logger("uvicorn.error")  # tracebacks quote values
     try:
-        listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
-        told = f"Cannot listen at {host}, port {port}: {error.strerror}. Another port: SENDMART_REPORTS_PORT"
-        typer.echo(told, err=True)
-        raise typer.Exit(FAILED) from error
+        fail(f"Cannot listen on {host}, port {port}: {error.strerror}. Set another port: SENDMART_REPORTS_PORT")
     if not context.paths.published_marts.exists():
-        typer.echo("Nothing has been published yet; the pages say so until something is. Next: sendmart refresh")
-    typer.echo(f"Reports: http://{f'[{host}]' if ':' in host else host}:{port} (Ctrl+C ends)")
+        typer.echo("No build has been published yet; the pages are empty until one is. Next: sendmart refresh")
+    typer.echo(f"Reports: http://{f'[{host}]' if ':' in host else host}:{port} (stop with Ctrl+C)")
     config = uvicorn.Config(
         application(context),
         log_level="warning",
-        access_log=False,  # links hold what a person searched for
+        access_log=False,  # URLs hold search terms
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=5,
     )
     with suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[listening])
+        uvicorn.Server(config).run(sockets=[listener])

@@ -1,10 +1,10 @@
-"""`sendmart rollback`: an earlier published build is published again."""
+"""`sendmart rollback`: publish a kept build again."""
 
 from typing import Annotated
 
 import typer
 
-from orchestration.cli.common import FAILED, open_warehouse, show_progress, writer_lock
+from orchestration.cli.common import FAILED, open_context, show_progress, writer_lock
 from orchestration.cli.output import builds as builds_output
 from orchestration.cli.output.console import console
 from orchestration.stages import export_missing, rollback_build
@@ -13,24 +13,28 @@ from warehouse.publish.kept_builds import BuildNotFound
 
 def rollback(
     build_id: Annotated[
-        str | None, typer.Argument(help="A build that is kept; by default the one published before.")
+        str | None, typer.Argument(help="The id of a kept build. Default: the build that was published before.")
     ] = None,
 ) -> None:
-    """Go back to a published build that is kept, and export what differs. The build gone back from is not published
-    again by itself; a build of other logs, settings or models is.
+    """Publish a kept build again.
+
+    Exports that differ are written again. The current build is withdrawn: no refresh publishes it again. A refresh publishes
+    a new build when logs, settings or models change.
+
+    Exit code 0: published. 1: there is no such build; the kept ones are listed. 2: a setting is invalid.
     """
-    context = open_warehouse()
+    context = open_context()
     show_progress()
     try:
         with writer_lock(context):
-            left, to = rollback_build(context, build_id)
+            withdrawn, published = rollback_build(context, build_id)
             export_missing(context)
     except BuildNotFound as error:
-        typer.echo(f"{error}. Builds that are kept:", err=True)
-        builds_output.kept(context)
+        typer.echo(f"{error}. Kept builds:", err=True)
+        builds_output.print_kept_builds(context)
         raise typer.Exit(FAILED) from error
-    console.print(f"Build {to} is published again, in place of {left}.")
+    console.print(f"Build {published} is published again. Build {withdrawn} is withdrawn.")
     console.print(
-        f"To go forward again: mend what was wrong with {left}, then: sendmart refresh; or, if nothing was:"
-        ' sendmart publish --override "…". New logs make a new build, which is published if it holds.'
+        f"Next: fix the cause in {withdrawn}, then: sendmart refresh; or, if nothing was wrong with it: sendmart publish"
+        ' --override "…". New logs make a new build, which is published unless it is held back.'
     )

@@ -1,4 +1,4 @@
-"""`sendmart sample`: logs to try things out with."""
+"""`sendmart sample`: write sample logs."""
 
 import shutil
 from dataclasses import replace
@@ -7,53 +7,54 @@ from typing import Annotated
 
 import typer
 
-from orchestration.cli.common import USAGE_ERROR, open_warehouse
-from orchestration.cli.output import console
+from orchestration.cli.common import USAGE_ERROR, fail, open_context
+from orchestration.cli.output.console import console, short_path
 from warehouse.storage import is_object
 
 
 def sample(
-    sends: Annotated[int, typer.Option(min=1, help="How many messages were sent.")] = 20_000,
-    days: Annotated[int, typer.Option(min=1, max=3650, help="Over how many days.")] = 14,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same files, byte for byte.")] = 1,
-    to: Annotated[
-        Path | None, typer.Option(help="The landing zone to write to; by default that of the settings.")
-    ] = None,
+    sends: Annotated[int, typer.Option(min=1, help="Number of messages sent.")] = 20_000,
+    days: Annotated[int, typer.Option(min=1, max=3650, help="Number of days.")] = 14,
+    seed: Annotated[int, typer.Option(help="Random seed. The same seed gives the same files, byte for byte.")] = 1,
+    to: Annotated[Path | None, typer.Option(help="Folder to write to. Default: the landing zone.")] = None,
     file_format: Annotated[
-        str, typer.Option("--format", help="mixed, or one of csv, csv.gz, jsonl, jsonl.gz, parquet for all logs.")
+        str, typer.Option("--format", help="mixed, or one format for all logs: csv, csv.gz, jsonl, jsonl.gz, parquet.")
     ] = "mixed",
     first_run: Annotated[
         bool,
-        typer.Option(help="Do nothing where SENDMART_LANDING is set or there is a lake: somebody's logs are in use."),
+        typer.Option(help="Write only if SENDMART_LANDING is not set, the landing zone is empty and no lake exists."),
     ] = False,
 ) -> None:
-    """Write realistic sample logs: the first thing to look at, and the benchmark's input."""
+    """Write realistic sample logs.
+
+    Exit code 0: written. 2: the folder is not empty, or an option or a setting is invalid.
+    """
     from sample_data import write_sample
 
-    context = open_warehouse()
+    context = open_context()
     folder = to or context.settings.landing
-    if is_object(folder) and not first_run:
-        typer.echo(f"{folder} is in an object store: give a folder with --to, and copy it there", err=True)
-        raise typer.Exit(USAGE_ERROR)
-    if first_run and ("landing" in context.settings.model_fields_set or context.paths.has_lake()):
-        return
-    if first_run:
-        in_use = folder.is_dir() and any(folder.iterdir())
-        if in_use:
+    if is_object(folder):
+        if first_run:
             return
-    # Written aside and renamed on a first run: broken off, it leaves no half of a sample to be taken for the whole.
-    temp_path = folder.with_name(f".{folder.name}.tmp") if first_run else folder
+        fail(f"{folder} is in an object store. Write to a folder with --to, and copy the files there", USAGE_ERROR)
+    # On a first run, written to a temporary folder and renamed: an interrupted run leaves no incomplete sample.
+    target = folder.with_name(f".{folder.name}.tmp") if first_run else folder
+    if first_run:
+        is_in_use = "landing" in context.settings.model_fields_set or context.paths.has_lake()
+        if is_in_use or (folder.is_dir() and any(folder.iterdir())):
+            return
+        shutil.rmtree(target, ignore_errors=True)
     try:
+        summary = write_sample(target, sends=sends, days=days, seed=seed, file_format=file_format)
         if first_run:
-            shutil.rmtree(temp_path, ignore_errors=True)
-        summary = write_sample(temp_path, sends=sends, days=days, seed=seed, file_format=file_format)
-        if first_run:
-            temp_path.replace(folder)
+            target.replace(folder)
             summary = replace(summary, to=folder)
     except FileExistsError as error:
-        typer.echo(f"{error}. Give another folder with --to, or empty it first.", err=True)
-        raise typer.Exit(USAGE_ERROR) from error
+        fail(f"{error}. Write to another folder with --to, or empty this one first", USAGE_ERROR)
     except ValueError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(USAGE_ERROR) from error
-    console.sample(summary)
+        fail(str(error), USAGE_ERROR)
+    rows = ", ".join(f"{log} {count:,}" for log, count in summary.rows.items())
+    console.print(
+        f"Sample logs of {summary.first_log_date} to {summary.last_log_date} in {short_path(summary.to)}:"
+        f" {summary.files} files, {summary.bytes / 1e6:.1f} MB ({rows})"
+    )

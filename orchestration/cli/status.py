@@ -1,9 +1,12 @@
-"""`sendmart status` and `sendmart accept`: what there is, and what a person says of it."""
+"""`sendmart status`: show the state of the warehouse."""
 
-from orchestration.cli.common import open_warehouse
-from orchestration.cli.output import console
+from orchestration.cli.common import open_context
+from orchestration.cli.output.status import print_status
 
 
 def status() -> None:
-    """The last refresh and the published build, what each log gave, what is missing, what failed."""
-    console.status(open_warehouse())
+    """Show the state of the warehouse. It lists the last refresh, the published build, logs, quarantine and checks.
+
+    Exit code 0: shown, whatever the state. 2: a setting is invalid.
+    """
+    print_status(open_context())

@@ -106,7 +106,7 @@ def test_a_full_disk_in_any_stage_is_reported_and_keeps_the_published_build(
     ):
         with full(zone, left):
             failure = failing(zone, stage)
-            assert (failure.code, str(zone.data) in failure.found) == (Code.DISK_FULL, True), str(failure)
+            assert (failure.code, str(zone.data) in failure.description) == (Code.DISK_FULL, True), str(failure)
         assert marts_of(marts) == shown["marts"]
         stage()
     assert_same(warehouse, final)
@@ -162,8 +162,8 @@ def test_the_second_of_two_concurrent_refreshes_waits_and_says_so(tmp_path: Path
     ]
     told = [process.communicate()[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], told
-    assert sum("Another refresh is at work on this data folder: waiting" in words for words in told) == 1
-    assert sum("Nothing new" in words for words in told) == 1
+    assert sum("Another refresh is running on this data folder" in words for words in told) == 1
+    assert sum("Up to date" in words for words in told) == 1
     from tests.oracle.compare import differences, read_mart
 
     for file in (case / "marts").glob("*.csv"):
@@ -358,7 +358,7 @@ def test_a_damaged_lake_file_without_its_log_file_fails_the_refresh_until_the_fi
     failure = failing(zone, lambda: refresh(warehouse, full_refresh=True))
     assert failure.code == Code.LAKE_FILE_CORRUPT
     for named in (path.as_posix(), "2026-01-", "lake/sends/log_date="):
-        assert named in failure.found
+        assert named in failure.description
     assert marts_of(warehouse.paths.published_marts) == published["marts"]
     if damage is _cut:
         zone.drop({path: zone.first[path]})

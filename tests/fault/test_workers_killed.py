@@ -152,7 +152,7 @@ def test_a_killed_worker_fails_the_load_with_the_next_step(
     assert new <= expected["lake"].keys()
     assert all(left["lake"][file] == expected["lake"][file] for file in new), "whole"
     failure = failure_to(landing, data, died.value)
-    assert (failure.code, "clicks" in failure.found) == (Code.OUT_OF_MEMORY, True)
+    assert (failure.code, "clicks" in failure.description) == (Code.OUT_OF_MEMORY, True)
     assert "Lower SENDMART_LOAD_WORKERS" in failure.next_step
     repeat(landing, data)
     assert files_and_rows(data) == expected
@@ -162,7 +162,7 @@ def test_an_error_in_a_worker_is_reported_like_one_in_a_single_process(landing: 
     with pytest.raises(RuntimeError) as failed:
         load_log(landing, data, LOG, 2, failing_of("k9", RuntimeError("no such contract")))
     failure = failure_to(landing, data, failed.value)
-    assert (failure.code, failure.found) == (Code.UNEXPECTED, "RuntimeError: no such contract")
+    assert (failure.code, failure.description) == (Code.UNEXPECTED, "RuntimeError: no such contract")
 
 
 def failure_to(landing: Path, data: Path, error: Exception) -> Failure:

@@ -86,7 +86,7 @@ def test_status_tells_of_refresh_build_logs_and_checks(refreshed_small: Refreshe
     assert f"Published build: {build_id}" in run.stdout
     for words in ("Last refresh: ", ": published", "sends", "receipts", "Quarantined", "Files refused"):
         assert words in run.stdout
-    assert f"What was checked: {refreshed_small.warehouse.paths.audits / build_id}.html" in run.stdout
+    assert f"Audit page: {refreshed_small.warehouse.paths.audits / build_id}.html" in run.stdout
     assert "missing: unsubscribes: 2026-01-06, 2026-01-10 to 2026-01-12" in run.stdout
     assert "warning volumes_" in run.stdout, "so small a landing zone is out of the ordinary"
 
@@ -184,7 +184,7 @@ def test_bad_files_hold_back_until_mended_or_accepted(tmp_path: Path) -> None:
     assert "since build " in emptied.stdout, "the summary of what a publication changed"
     told = sendmart(variables, "diff")
     assert told.returncode == 0, told.stderr
-    assert "Campaigns whose figures moved: 0" in told.stdout
+    assert "Campaigns with changed figures: 0" in told.stdout
     assert sendmart(variables, "diff", "nonsense").returncode == 2
     assert rejected_rows(published / "quarantine.duckdb") == []
 

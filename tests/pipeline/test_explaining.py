@@ -220,10 +220,10 @@ def test_after_a_load_the_explanation_shows_which_published_figures_differ(
         explanation = explainer(warehouse, connection).explain("message", message)
     assert not explanation.basis.is_current
     assert explanation.disagreements["delivery_status"] == ("delivered", "pending")
-    explanations.explanation(explanation)
+    explanations.print_explanation(explanation)
     shown = capsys.readouterr().out
     assert "have changed since build" in shown
-    assert "PUBLISHED OTHERWISE delivery_status: pending, now delivered" in shown
+    assert "DIFFERS FROM THE PUBLISHED BUILD delivery_status: published pending, now delivered" in shown
 
 
 def test_values_from_logs_are_printed_as_text_with_masked_numbers() -> None:
@@ -233,7 +233,7 @@ def test_values_from_logs_are_printed_as_text_with_masked_numbers() -> None:
 def test_where_a_row_came_in_is_never_cut_and_its_numbers_are_masked(capsys: pytest.CaptureFixture[str]) -> None:
     path = f"2026-01-05/{'part-' * 20}+447700900123.csv, row 7"
     listing = Listing("Rows", ("came_in",), ((path,),), 1)
-    explanations.explanation(Explanation("message", "m", Basis(None, None, False, None), listings=[listing]))
+    explanations.print_explanation(Explanation("message", "m", Basis(None, None, False, None), listings=[listing]))
     shown = "".join(line.strip("│ ") for line in capsys.readouterr().out.splitlines())
     assert path.replace("+447700900123", "+44…23") in shown
 
@@ -283,7 +283,7 @@ def test_the_command_line_explains(refreshed_small: RefreshedWarehouse, kind: st
     run = sendmart(refreshed_small.environment, "explain", kind, "--", id_)
     assert (run.returncode, run.stderr) == (0, "")
     build_id = refreshed_small.warehouse.ledger.last_publication()[0]
-    assert f"Of the published build {build_id}" in run.stdout
+    assert f"Published build {build_id}" in run.stdout
     assert ".csv" in run.stdout or ".jsonl" in run.stdout or ".parquet" in run.stdout
     if kind == "order":
         unknown = sendmart(refreshed_small.environment, "explain", kind, "no such id")

@@ -15,5 +15,5 @@ def test_it_is_told(tmp_path: Path, variables: dict[str, str]) -> None:
     environment = environment_of(tmp_path / "data", CASES / "small" / "landing", engine="spark")
     ended = sendmart(environment | variables, "refresh")
     assert ended.returncode == 1
-    assert f"{Code.SPARK_UNREACHABLE}: build: Spark could not be reached or started" in ended.stdout
+    assert f"{Code.SPARK_UNREACHABLE}: build: Spark cannot be reached or started" in ended.stdout
     assert Code.SPARK_UNREACHABLE.page in ended.stdout

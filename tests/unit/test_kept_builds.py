@@ -10,7 +10,8 @@ import duckdb
 import pytest
 
 from models.marts import DBT_MARTS, SCHEMA, columns
-from orchestration.cli.output import console
+from orchestration.cli.output import refresh as refresh_output
+from orchestration.cli.output.console import console
 from orchestration.stages import AppContext
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import load_settings
@@ -104,8 +105,8 @@ def test_what_was_published_is_called_untouched_only_where_it_can_be_read(builds
     if is_damaged:
         builds.paths.published_marts.write_bytes(b"no build")
     warehouse = AppContext(load_settings(), builds.paths, builds.ledger)
-    with console.console.capture() as told:
-        console.end_of_refresh(warehouse, Refresh(now(), now(), "held back", "check-failed: x"))
+    with console.capture() as told:
+        refresh_output.print_outcome(warehouse, Refresh(now(), now(), "held back", "check-failed: x"))
     assert ("untouched" in told.get()) != is_damaged
     assert ("cannot be read" in told.get()) == is_damaged
 

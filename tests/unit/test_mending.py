@@ -254,7 +254,7 @@ def test_what_was_accepted_is_bound_to_that_content_of_that_file_and_recorded_wi
         "quarantine: orders/2026-01-05.csv: 3 of 5 rows",
         f"  2 with total: {decimal(18, 2).rule} (first in row 2)",
     ]
-    assert "a test of the shop (the file has other content now" in lines[-1]
+    assert "a test of the shop (no longer in force: the file has changed)" in lines[-1]
     zone.drop("2026-01-05.csv", CSV)
     zone.load()
     assert [file.is_accepted for file in ledger.files()] == [True, False], "the content that was accepted has come back"

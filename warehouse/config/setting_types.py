@@ -8,7 +8,7 @@ import os
 import re
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
@@ -35,7 +35,7 @@ def _folder(path: Path) -> Path:
 
 def _folder_or_prefix(value: str | Path) -> AnyPath:
     if str(value).startswith(SCHEME):
-        return path_of(value)
+        return path_of(str(value))
     if _URL.match(str(value)):
         raise ValueError("must be a folder, or s3://bucket/prefix")
     return _folder(Path(value))
@@ -128,8 +128,11 @@ def _past_date(value: str | date) -> date:
 
 Folder = Annotated[Path, AfterValidator(_folder)]
 WritableFolder = Annotated[Path, AfterValidator(_writable_folder)]
-FolderOrPrefix = Annotated[str | Path, AfterValidator(_folder_or_prefix)]
-"""A folder, or a prefix of an object store, `s3://bucket/prefix` (`warehouse.storage.object_store`)."""
+if TYPE_CHECKING:
+    FolderOrPrefix = AnyPath
+else:  # read from text; pydantic need not know the type of an object store's paths
+    FolderOrPrefix = Annotated[str | Path, AfterValidator(_folder_or_prefix)]
+"""A folder, or a prefix of an object store, `s3://bucket/prefix` (`warehouse.storage`)."""
 File = Annotated[Path, AfterValidator(_file)]
 MemoryLimit = Annotated[str, AfterValidator(_memory_limit)]
 Umask = Annotated[str, AfterValidator(_umask)]

@@ -296,10 +296,9 @@ def load_settings(**overrides: str) -> Settings:
     ]
     if old_names:
         _warn("; ".join(f"{old} is now {new}" for new, old in old_names.items()))
+    renamed: dict[str, Any] = {_field(new): values[old] for new, old in old_names.items()}
     try:
-        settings = Settings(
-            _env_file=DOTENV, **{_field(new): values[old] for new, old in old_names.items()} | overrides
-        )
+        settings = Settings(_env_file=DOTENV, **{**renamed, **overrides})
     except ValidationError as error:
         problems += [_complaint(problem, old_names) for problem in error.errors()]
     if problems:
@@ -328,7 +327,7 @@ def _unknown(variable: str) -> str:
 
 def _complaint(problem: Mapping[str, Any], old_names: Mapping[str, str]) -> str:
     """One line about an invalid setting, under the name that the operator typed."""
-    message = problem["msg"].removeprefix("Value error, ").removeprefix("Input ").replace("should", "must")
+    message = str(problem["msg"]).removeprefix("Value error, ").removeprefix("Input ").replace("should", "must")
     if not problem["loc"]:
         return message
     field = str(problem["loc"][0])

@@ -1,85 +1,84 @@
-"""What the command line tells of builds: what holds one back, which are kept, what changed between two.
+"""Prints builds: what holds one back, which are kept, what changed between two.
 
-Not here: what a refresh and the status tell (`orchestration.cli.output.console`).
+Not here: the comparison itself (`warehouse.publish.build_diff`), the end of a refresh (`orchestration.cli.output.refresh`).
 """
 
 from rich.table import Table
 
-from orchestration.cli.output.console import console
+from orchestration.cli.output.console import console, printable
 from orchestration.stages import AppContext
 from quality.gate import BlockingProblem
 from warehouse.publish.build_diff import Comparison, change, number
 from warehouse.publish.kept_builds import kept_builds
 
-CAMPAIGNS_SHOWN = 20
+MAX_CAMPAIGNS = 20
 
 
-def blocking_problems(problems: tuple[BlockingProblem, ...]) -> None:
+def print_blocking_problems(problems: tuple[BlockingProblem, ...]) -> None:
     """Prints why a build is held back."""
     for problem in problems:
         console.print(f"  {problem}")
 
 
-def kept(context: AppContext) -> None:
-    """The builds that there are to go back to."""
+def print_kept_builds(context: AppContext) -> None:
+    """Prints the builds that can be published again."""
     for publication in kept_builds(context.paths, context.ledger):
-        words = f"  {publication.build_id}, published {publication.published_at:%Y-%m-%d %H:%M:%S} UTC"
+        line = f"  {publication.build_id}, published {publication.published_at:%Y-%m-%d %H:%M:%S} UTC"
         if publication.rolled_back_from:
-            words += f", going back from {publication.rolled_back_from}"
-        console.print(words)
+            line += f", by a rollback from {publication.rolled_back_from}"
+        console.print(line)
 
 
-def comparison(found: Comparison) -> None:
-    """What changed: by mart, then by campaign."""
+def print_comparison(comparison: Comparison) -> None:
+    """Prints what changed between two builds: by mart, then by campaign."""
+    _print_marts(comparison)
+    for kind, campaigns in (("New", comparison.new_campaigns), ("Removed", comparison.gone_campaigns)):
+        if campaigns:
+            more = f", … and {len(campaigns) - MAX_CAMPAIGNS:,} more" if len(campaigns) > MAX_CAMPAIGNS else ""
+            shown = ", ".join(printable(campaign, "?") for campaign in campaigns[:MAX_CAMPAIGNS])
+            console.print(f"{kind} campaigns: {len(campaigns):,}: {shown}{more}")
+    console.print(f"Campaigns with changed figures: {comparison.campaigns_moved:,}")
+    if comparison.moves:
+        _print_figures(comparison)
+
+
+def _print_marts(comparison: Comparison) -> None:
     table = Table(title="Marts", title_justify="left")
     table.add_column("Mart")
     for header in ("Rows before", "Rows after", "Added", "Removed", "Changed"):
         table.add_column(header, justify="right")
     table.add_column("Columns")
-    for of_mart in found.marts:
-        by_key = (of_mart.added, of_mart.removed, of_mart.changed)
-        altered = [
-            *(f"+{name}" for name in of_mart.columns_added),
-            *(f"-{name}" for name in of_mart.columns_removed),
-            *(f"{name}: other type" for name in of_mart.columns_retyped),
+    for mart in comparison.marts:
+        columns = [
+            *(f"+{name}" for name in mart.columns_added),
+            *(f"-{name}" for name in mart.columns_removed),
+            *(f"{name}: type changed" for name in mart.columns_retyped),
         ]
         table.add_row(
-            of_mart.mart,
-            f"{of_mart.rows_before:,}",
-            f"{of_mart.rows_after:,}",
-            *("?" if rows is None else f"{rows:,}" for rows in by_key),
-            ", ".join(altered),
+            mart.mart,
+            f"{mart.rows_before:,}",
+            f"{mart.rows_after:,}",
+            *("?" if rows is None else f"{rows:,}" for rows in (mart.added, mart.removed, mart.changed)),
+            ", ".join(columns),
         )
     console.print(table)
-    for what, campaigns in (("new", found.new_campaigns), ("gone", found.gone_campaigns)):
-        if campaigns:
-            more = f", … and {len(campaigns) - CAMPAIGNS_SHOWN:,} more" if len(campaigns) > CAMPAIGNS_SHOWN else ""
-            shown = ", ".join(_printable(campaign) for campaign in campaigns[:CAMPAIGNS_SHOWN])
-            console.print(f"Campaigns {what}: {len(campaigns):,}: {shown}{more}")
-    console.print(f"Campaigns whose figures moved: {found.campaigns_moved:,}")
-    if found.moves:
-        _moves(found)
 
 
-def _moves(found: Comparison) -> None:
-    table = Table(title="Figures by campaign, the largest moves first", title_justify="left")
+def _print_figures(comparison: Comparison) -> None:
+    table = Table(title="Figures by campaign, largest changes first", title_justify="left")
     for header in ("Campaign", "Name", "Figure"):
         table.add_column(header)
-    for header in ("Before", "After", "Move"):
+    for header in ("Before", "After", "Change"):
         table.add_column(header, justify="right")
-    for move in found.moves:
+    for move in comparison.moves:
         table.add_row(
-            _printable(move.campaign_id),
-            _printable(move.campaign_name or ""),
+            printable(move.campaign_id, "?"),
+            printable(move.campaign_name or "", "?"),
             move.figure,
             number(move.before),
             number(move.after),
             change(move.before, move.after),
         )
     console.print(table)
-    if len({move.campaign_id for move in found.moves}) < found.campaigns_moved:
-        console.print("More: --all, or --campaign ID")
-
-
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else "?" for character in text)
+    if len({move.campaign_id for move in comparison.moves}) < comparison.campaigns_moved:
+        console.print("More campaigns: sendmart diff --all. One campaign: sendmart diff --campaign ID")

@@ -1,6 +1,6 @@
-"""What the command line tells of an explanation: figures, rules, rows. What comes from logs is shown as plain text.
+"""Prints an explanation: figures, rules, rows. Text from log files is printed without control characters.
 
-Not here: the explanation (`warehouse.explain`).
+Not here: the explanation itself (`warehouse.explain`).
 """
 
 from rich.table import Table
@@ -8,56 +8,66 @@ from rich.text import Text
 
 from models.masking import masked
 from orchestration.cli.output.console import console
-from warehouse.explain import Explanation
+from warehouse.explain import Explanation, Listing
 
-LONGEST_CELL, LONGEST_PLACE = 60, 40
+MAX_CELL_CHARACTERS, MAX_FILE_CHARACTERS = 60, 40
+
+_FILE_COLUMN = "came_in"
+"""The file and row that a row came in with. It is printed whole, because operators copy it."""
 
 
-def explanation(told: Explanation) -> None:
-    """An explanation, for whoever asks why."""
-    basis = told.basis
-    console.print(f"{told.kind} {plain(told.key)}")
+def print_explanation(explanation: Explanation) -> None:
+    """Prints an explanation: what it is based on, the figures, the rules that made them, and the rows."""
+    basis = explanation.basis
+    console.print(f"{explanation.kind} {escaped(explanation.key)}")
     if basis.build_id is None:
-        console.print("Nothing has been published yet: what follows is the lake as it is now.")
+        console.print("No build has been published yet. Based on the current lake.")
     elif basis.is_current:
         console.print(
-            f"Of the published build {basis.build_id}, {basis.published_at:%Y-%m-%d %H:%M} UTC, data until {basis.data_until}"
+            f"Published build {basis.build_id}, {basis.published_at:%Y-%m-%d %H:%M} UTC, data until {basis.data_until}"
         )
     else:
         console.print(
-            f"Of the lake as it is now, data until {basis.data_until}. Files, settings or models have changed since build"
-            f" {basis.build_id} was published at {basis.published_at:%Y-%m-%d %H:%M} UTC: figures may differ from it"
+            f"Based on the current lake, data until {basis.data_until}. Files, settings or models have changed since build"
+            f" {basis.build_id} was published at {basis.published_at:%Y-%m-%d %H:%M} UTC: its figures may differ"
         )
-    for name, value in told.conclusion.items():
+    for name, value in explanation.conclusion.items():
         console.print(f"  {name}: {cell(value)}")
-    for name, (now, published) in told.disagreements.items():
-        console.print(f"  PUBLISHED OTHERWISE {name}: {cell(published)}, now {cell(now)}")
-    for rule in told.rules:
-        console.print(f"- {masked(plain(rule))}")
-    for listing in told.listings:
-        more = f", {len(listing.rows)} of {listing.total:,}" if listing.total > len(listing.rows) else ""
-        table = Table(title=f"{listing.title}{more}", title_justify="left")
-        for index, column in enumerate(listing.columns):
-            # Where a row came in is there to be typed: in one piece, if that leaves room for the rest.
-            longest = max(len(str(row[index])) for row in listing.rows)
-            table.add_column(column, overflow="fold", no_wrap=column == "came_in" and longest <= LONGEST_PLACE)
-        for row in listing.rows:
-            cells = zip(listing.columns, row, strict=True)
-            # Where a row came in is never cut.
-            table.add_row(
-                *(Text(masked(plain(value)) if column == "came_in" else cell(value)) for column, value in cells)
+    for name, (current, published) in explanation.disagreements.items():
+        console.print(f"  DIFFERS FROM THE PUBLISHED BUILD {name}: published {cell(published)}, now {cell(current)}")
+    for rule in explanation.rules:
+        console.print(f"- {masked(escaped(rule))}")
+    for listing in explanation.listings:
+        _print_listing(listing)
+
+
+def _print_listing(listing: Listing) -> None:
+    more = f", {len(listing.rows)} of {listing.total:,}" if listing.total > len(listing.rows) else ""
+    table = Table(title=f"{listing.title}{more}", title_justify="left")
+    for index, column in enumerate(listing.columns):
+        longest = max(len(str(row[index])) for row in listing.rows)
+        # On one line, if that leaves room for the other columns.
+        table.add_column(column, overflow="fold", no_wrap=column == _FILE_COLUMN and longest <= MAX_FILE_CHARACTERS)
+    for row in listing.rows:
+        table.add_row(
+            *(
+                Text(masked(escaped(str(value))) if column == _FILE_COLUMN else cell(value))
+                for column, value in zip(listing.columns, row, strict=True)
             )
-        console.print(table)
+        )
+    console.print(table)
 
 
 def cell(value: object) -> str:
-    """A value on one line, short, mobile numbers masked."""
+    """A value on one line, at most `MAX_CELL_CHARACTERS` long, phone numbers masked."""
     if value is None:
         return ""
-    text = masked(plain(", ".join(value) if isinstance(value, list) else str(value)))
-    return text if len(text) <= LONGEST_CELL else f"{text[: LONGEST_CELL - 1]}…"
+    text = masked(escaped(", ".join(value) if isinstance(value, list) else str(value)))
+    return text if len(text) <= MAX_CELL_CHARACTERS else f"{text[: MAX_CELL_CHARACTERS - 1]}…"
 
 
-def plain(text: str) -> str:
-    """Text without what a terminal would take for a command, or a reader for another line."""
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+def escaped(text: str) -> str:
+    """Text with line breaks and control characters as escape sequences, so that a terminal does not act on them."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )

@@ -1,93 +1,92 @@
-"""What the command line tells of the quarantine: files and reasons, what persons accepted, what was exported to be mended.
+"""Prints the quarantine: files and reasons, accepted files, files exported for repair.
 
-Not here: what is in quarantine (`warehouse.quarantine.summary`), the rest of what is told (`orchestration.cli.output.console`).
+Not here: what is in quarantine (`warehouse.quarantine.summary`), the rest of `sendmart status`.
 """
 
 from collections.abc import Iterable
-from pathlib import Path
 from shlex import quote
 
 from models.enums import Log
+from orchestration.cli.output.console import printable
 from orchestration.stages import AppContext
 from warehouse.ledger import LoadedFile
 from warehouse.quarantine.export import RepairFile
 from warehouse.quarantine.summary import Reason, reasons_by_file
+from warehouse.storage import AnyPath
 
 FILES_IN_STATUS, REASONS_IN_STATUS, ACCEPTANCES_IN_STATUS = 5, 2, 5
 
 
 def status_lines(context: AppContext, files: Iterable[LoadedFile]) -> list[str]:
-    """For `sendmart status`: the files with most rows in quarantine, and what was accepted last."""
+    """For `sendmart status`: the files with most rows in quarantine, and the latest acceptances."""
     lines = _file_lines(context, files, FILES_IN_STATUS, REASONS_IN_STATUS)
     acceptances = context.ledger.acceptances()
-    for told in acceptances[:ACCEPTANCES_IN_STATUS]:
-        past = "" if told.is_in_force else " (the file has other content now: judged anew)"
+    for acceptance in acceptances[:ACCEPTANCES_IN_STATUS]:
+        outdated = "" if acceptance.is_in_force else " (no longer in force: the file has changed)"
         lines.append(
-            f"accepted {told.accepted_at:%Y-%m-%d %H:%M} UTC: {told.log}/{told.source_file}: {_on_a_line(told.reason)}{past}"
+            f"accepted {acceptance.accepted_at:%Y-%m-%d %H:%M} UTC: {acceptance.log}/{acceptance.source_file}:"
+            f" {printable(acceptance.reason)}{outdated}"
         )
     if len(acceptances) > ACCEPTANCES_IN_STATUS:
-        lines.append(f"… and {len(acceptances) - ACCEPTANCES_IN_STATUS} accepted before")
+        lines.append(f"… and {len(acceptances) - ACCEPTANCES_IN_STATUS} earlier acceptances")
     return lines
 
 
-def list_lines(context: AppContext, log: Log | None, most_files: int, most_reasons: int) -> list[str]:
-    """For `sendmart quarantine`: files with rows in quarantine, and files refused."""
+def list_lines(context: AppContext, log: Log | None, max_files: int, max_reasons: int) -> list[str]:
+    """For `sendmart quarantine list`: files with rows in quarantine, and refused files."""
     files = context.ledger.files(log)
-    lines = _file_lines(context, files, most_files, most_reasons)
+    lines = _file_lines(context, files, max_files, max_reasons)
     refused = [file for file in files if file.refusal]
     lines += [
-        f"refused{_accepted(file)}: {file.log}/{file.source_file}: {file.refusal}" for file in refused[:most_files]
+        f"refused{_accepted(file)}: {file.log}/{file.source_file}: {file.refusal}" for file in refused[:max_files]
     ]
-    if len(refused) > most_files:
-        lines.append(f"… and {len(refused) - most_files} more files refused")
-    return lines or ["Nothing is in quarantine, and no file stands refused."]
+    if len(refused) > max_files:
+        lines.append(f"… and {len(refused) - max_files} more refused files")
+    return lines or ["The quarantine is empty, and no file is refused."]
 
 
-def _file_lines(context: AppContext, files: Iterable[LoadedFile], most_files: int, most_reasons: int) -> list[str]:
+def _file_lines(context: AppContext, files: Iterable[LoadedFile], max_files: int, max_reasons: int) -> list[str]:
     with_rows = sorted((file for file in files if file.rejected), key=lambda file: -file.rejected)
-    shown = with_rows[:most_files]
-    reasons = reasons_by_file(context.paths, shown, most_reasons)
+    shown = with_rows[:max_files]
+    reasons = reasons_by_file(context.paths, shown, max_reasons)
     lines = []
     for file in shown:
         lines.append(
             f"quarantine{_accepted(file)}: {file.log}/{file.source_file}: {file.rejected:,} of {file.records:,} rows"
         )
-        lines += [f"  {_in_words(reason)}" for reason in reasons.get((file.log, file.source_file), ())]
-    if len(with_rows) > most_files:
-        rest = sum(file.rejected for file in with_rows[most_files:])
-        lines.append(f"… and {rest:,} rows of {len(with_rows) - most_files} more files: sendmart quarantine list")
+        lines += [f"  {_describe(reason)}" for reason in reasons.get((file.log, file.source_file), ())]
+    if len(with_rows) > max_files:
+        rows = sum(file.rejected for file in with_rows[max_files:])
+        lines.append(f"… and {rows:,} rows of {len(with_rows) - max_files} more files: sendmart quarantine list")
     return lines
 
 
-def _in_words(told: Reason) -> str:
-    return f"{told.rows:,} with {_on_a_line(told.reason)} (first in row {told.row_number})"
+def _describe(reason: Reason) -> str:
+    return f"{reason.rows:,} with {printable(reason.reason)} (first in row {reason.row_number})"
 
 
 def _accepted(file: LoadedFile) -> str:
     return " (accepted)" if file.is_accepted else ""
 
 
-def _on_a_line(text: str) -> str:
-    """What was typed or found, as text: no line breaks, no control characters."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
-
-
-def mendable_lines(landing: Path, file: LoadedFile, written: RepairFile, *, rows_only: bool) -> list[str]:
-    """What was exported of a file, and what to do with it."""
+def repair_lines(landing: AnyPath, file: LoadedFile, written: RepairFile, *, rows_only: bool) -> list[str]:
+    """For `sendmart quarantine export`: what was written for a file, and the next step."""
     name = f"{file.log}/{file.source_file}"
-    lines = [f"{path}" for path in written.files]
-    how = "a copy of the file" if written.is_copy else "put together from lake and quarantine"
-    lines.append(f"  {name}: {written.rows:,} rows ({how}), {written.rejected:,} of them to be mended")
+    source = "copied from the landing zone" if written.is_copy else "assembled from lake and quarantine"
+    lines = [str(path) for path in written.files]
+    lines.append(f"  {name}: {written.rows:,} rows, {source}; {written.rejected:,} of them to fix")
     if written.left_out:
         lines.append(
-            f"  {written.left_out:,} rows were left out: only their first 64 KiB are kept, or nothing since they were erased"
+            f"  {written.left_out:,} rows were left out: the quarantine holds only their first 64 KiB, or they were erased"
         )
     if rows_only:
         lines.append(
-            f'  Next: mend, drop into {landing / file.log}; sendmart accept {quote(name)} --reason "mended in'
-            f' {written.files[0].name}"; sendmart refresh'
+            f"  Next: fix the rows and drop the file into {landing / file.log}; sendmart accept {quote(name)}"
+            f' --reason "fixed in {written.files[0].name}"; sendmart refresh'
         )
     else:
-        what = "drop" if len(written.files) == 1 else "drop all of them"
-        lines.append(f"  Next: mend, {what} into {landing / file.log} under the same name; sendmart refresh")
+        files = "the file" if len(written.files) == 1 else "all of the files"
+        lines.append(
+            f"  Next: fix the rows, drop {files} into {landing / file.log} under the same name; sendmart refresh"
+        )
     return lines

@@ -1,0 +1,157 @@
+"""Prints a refresh: what is in the landing zone, what it would do, how it ended, and the next step.
+
+Not here: `sendmart status` (`orchestration.cli.output.status`).
+"""
+
+import sqlite3
+
+import duckdb
+from rich.table import Table
+
+from models.masking import sanitize
+from orchestration.cli.output.console import console, short_path
+from orchestration.stages import AppContext, RefreshPlan, audit_page_of
+from warehouse.duckdb_tools import corruption_reason, literal
+from warehouse.ledger import Refresh
+from warehouse.storage import is_object
+
+MAX_LINES = 20
+MAX_REFUSED_FILES = 5
+
+
+def print_landing(context: AppContext, plan: RefreshPlan) -> None:
+    """Prints how many log files the landing zone holds, and which of them are new or changed."""
+    zone = context.scan_landing()
+    console.print(f"Landing zone {short_path(context.settings.landing)}: {len(zone.files)} log files")
+    if not zone.files:
+        console.print("  No log files yet. Next: sendmart sample, or set SENDMART_LANDING to the folder of your logs")
+    for name in zone.ignored[:MAX_LINES]:
+        console.print(f"  ignored: {name}: not named like a log file, or not readable")
+    if len(zone.ignored) > MAX_LINES:
+        console.print(f"  … and {len(zone.ignored) - MAX_LINES} more ignored")
+    counts = {log: len(files) for log, files in plan.files.items() if files}
+    if counts:
+        console.print("  new or changed: " + ", ".join(f"{log} {count}" for log, count in counts.items()))
+
+
+def print_plan(plan: RefreshPlan) -> None:
+    """Prints what a refresh would do."""
+    for log, files in plan.files.items():
+        for file in files:
+            console.print(f"would load {log}/{file.source_file}")
+    for is_needed, step in (
+        (plan.must_build, "would build and audit, and publish unless held back"),
+        (plan.must_publish and not plan.must_build, "would run the release gate on the current candidate"),
+        (plan.must_export, "would export"),
+        (plan.is_empty, "Everything is up to date: nothing to do."),
+    ):
+        if is_needed:
+            console.print(step)
+
+
+def print_outcome(context: AppContext, refresh: Refresh) -> None:
+    """Prints how a refresh ended and the next step: after a success, with the latest figures and where the files are."""
+    if refresh.outcome in ("published", "nothing new"):
+        _print_success(context, refresh)
+    else:
+        _print_failure(context, refresh)
+
+
+def _print_success(context: AppContext, refresh: Refresh) -> None:
+    files = context.ledger.files()
+    rejected = sum(file.rejected for file in files)
+    refused = [f"{file.log}/{file.source_file}" for file in files if file.refusal]
+    _print_figures(context)
+    if refresh.outcome == "nothing new":
+        console.print("Up to date: no new files, nothing to build or publish.")
+    if rejected:
+        console.print(f"In quarantine: {rejected:,} rows, see {short_path(context.paths.published_quarantine)}")
+    if refused:
+        more = ", …" if len(refused) > MAX_REFUSED_FILES else ""
+        console.print(f"Refused files, accepted: {', '.join(refused[:MAX_REFUSED_FILES])}{more}")
+    _print_paths(context)
+    landing = context.settings.landing
+    if not is_object(landing) and not landing.is_dir():
+        console.print(
+            f"NOTE: the landing zone {short_path(landing)} does not exist. Create it, or set SENDMART_LANDING"
+        )
+
+
+def _print_failure(context: AppContext, refresh: Refresh) -> None:
+    is_held_back = refresh.outcome == "held back"
+    console.print()
+    summary = "HELD BACK: this build was not published." if is_held_back else "FAILED: the refresh did not finish."
+    console.print(f"{summary} {_published_state(context, refresh)}")
+    lines = refresh.message.splitlines()
+    for line in lines[:MAX_LINES]:
+        console.print(f"  {line}")
+    if len(lines) > MAX_LINES:
+        console.print(f"  … and {len(lines) - MAX_LINES} more: sendmart status")
+    if is_held_back:
+        console.print(
+            "Next: fix these files and drop them again, or accept them: sendmart accept FILE --reason …; then: sendmart"
+            f" refresh. Rows in quarantine: {short_path(context.paths.published_quarantine)}. Candidate:"
+            f" {short_path(context.paths.candidate)}"
+        )
+        print_audit_page(context)
+    else:
+        console.print("Next: fix the cause, then: sendmart refresh. It resumes where this one stopped.")
+
+
+def _published_state(context: AppContext, refresh: Refresh) -> str:
+    """What readers see after a refresh that was held back or failed."""
+    try:
+        last = context.ledger.last_publication()
+    except (OSError, sqlite3.Error):
+        return "The published build is untouched."
+    if last is None:
+        return "Nothing has been published yet."
+    if last[1] >= refresh.started_at:
+        return "The new build was published; the steps after publication did not finish."
+    if reason := corruption_reason(context.paths.published_marts):
+        # The way out if the candidate may not replace it.
+        return f"The published file cannot be read: {reason}. Roll back to a kept build: sendmart rollback BUILD."
+    return "The published build is untouched."
+
+
+def _print_figures(context: AppContext) -> None:
+    with duckdb.connect() as connection:
+        connection.execute(f"attach {literal(context.paths.published_marts)} as p (read_only)")
+        rows = connection.execute(
+            "select campaign_name, campaign_type, strftime(last_sent_at, '%Y-%m-%d %H:%M'), total_sent, total_delivered,"
+            " unique_clickers, direct_orders, revenue from p.marts.campaign_metrics"
+            " order by last_sent_at desc nulls last, campaign_id limit 5"
+        ).fetchall()
+    table = Table(title="campaign_metrics, the latest five", title_justify="left")
+    for header in ("Campaign name", "Type", "Last sent"):
+        table.add_column(header)
+    for header in ("Sent", "Delivered", "Clickers", "Orders", "Revenue"):
+        table.add_column(header, justify="right")
+    for row in rows:
+        table.add_row(*("" if value is None else " ".join(sanitize(str(value)).split()) for value in row))
+    console.print()
+    console.print(table)
+
+
+def _print_paths(context: AppContext) -> None:
+    last = context.ledger.last_publication()
+    candidate = context.ledger.candidate()
+    if last and candidate:
+        console.print(f"Build {last[0]}, published {last[1]:%Y-%m-%d %H:%M} UTC, data until {candidate.data_until}")
+    marts = short_path(context.paths.published_marts)
+    console.print(f"Published marts: {marts}")
+    if (store := context.paths.published_store) is not None:
+        console.print(f"  for readers:   {store / context.paths.current.name} names the file")
+    console.print(f"CSV exports:     {short_path(context.paths.exports)}/<report>/")
+    print_audit_page(context)
+    console.print("Next: .venv/bin/sendmart status, make dev, or query the marts: .venv/bin/python -c \\")
+    console.print(
+        f"  \"import duckdb; print(duckdb.connect('{marts}', read_only=True).sql('from marts.campaign_overview'))\""
+    )
+
+
+def print_audit_page(context: AppContext) -> None:
+    """Prints the path of the candidate's audit page, if there is one."""
+    page = audit_page_of(context)
+    if page:
+        console.print(f"Audit page: {short_path(page)}")
