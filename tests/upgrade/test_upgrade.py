@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from models.error_codes import Code
 from models.masking import HIDDEN_COLUMNS, MASKED_COLUMNS
 from orchestration import stages
 from orchestration.stages import AppContext, plan_refresh
+from reports.campaign import over_time
+from reports.database import PublishedDatabase
 from tests.running import (
     CASES,
     RefreshedWarehouse,
@@ -34,6 +37,7 @@ from warehouse.config.paths import DataPaths
 from warehouse.lake import tables as lake_tables
 from warehouse.ledger import Ledger, LoadedFile
 from warehouse.ledger.store import VERSION
+from warehouse.publish.build_diff import compare
 from warehouse.storage.checksums import Checksum
 from warehouse.transform.build import sendmart_version
 
@@ -228,6 +232,60 @@ def test_a_data_folder_of_0_2_is_read_before_the_first_refresh_which_moves_its_p
     rollback = sendmart(variables, "rollback", build["build_id"])
     assert rollback.returncode == 0, rollback.stdout + rollback.stderr
     assert mart_rows(published / "sendmart.duckdb", "build_info") == [build]
+
+
+def test_the_tables_of_a_0_2_build_are_read_in_the_schemas_of_0_2(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its row digests and hourly clicks have other names: exports, diff, report pages, erasure and rollback read both."""
+    data, landing = tmp_path / "data", tmp_path / "landing"
+    shutil.copytree(CASES / "small" / "landing", landing)
+    variables = environment_of(data, landing, max_rejected_share="1")
+    _run_older(_program(LAST_OF_0_2, tmp_path / "program"), variables, "refresh")
+    old_build = Ledger(DataPaths(data).ledger).last_publication()[0]
+
+    with caplog.at_level(logging.INFO):
+        after = refresh_in_process(data, landing, max_rejected_share="1")
+    assert after.outcome == "published", after.message
+    assert "no longer there: " in caplog.text and "; everything is built in full" in caplog.text
+    exports = json.loads(next((data / "exports" / "delivery_status").glob("*.json")).read_text(encoding="utf-8"))
+    assert exports["campaigns"] == "all", "the export of 0.2: nothing has changed since, so there is no other"
+    context = after.warehouse
+    old_file, new_file = (context.paths.kept_builds / f"{build}.duckdb" for build in (old_build, _published(context)))
+    changes = {change.mart: change for change in compare(context.settings, old_file, new_file).marts}
+    assert (changes["delivery_status"].rows_after, changes["delivery_status"].is_nothing) == (32, True)
+    assert changes["campaign_clicks_hourly"].rows_before == 0
+
+    clicked = mart_rows(new_file, "campaign_clicks_hourly")[0]["campaign_id"]
+    charts = [_clicks_over_time(context, clicked)]
+    new_build = _published(context)
+    stages.rollback_build(context, old_build)
+    charts.append(_clicks_over_time(context, clicked))
+    assert charts[0] == charts[1] and sum(charts[0]) > 0
+
+    erased = mart_rows(old_file, "delivery_status")[0]["contact_id"]
+    run = sendmart(variables, "erase", "--contact", erased)
+    assert run.returncode == 0, run.stdout + run.stderr
+    for file in (old_file, new_file):
+        assert erased not in {row["contact_id"] for row in mart_rows(file, "delivery_status")}
+    stages.rollback_build(context, new_build)
+
+    # The next night goes on from the build of this release, and its ledger from that of 0.2.
+    (landing / "unsubscribes" / "2026-01-25.csv").write_text(
+        "contact_id,unsubscribed_at\nsomebody-new,2026-01-25T08:00:00Z\n", encoding="utf-8"
+    )
+    for outcome in ("published", "nothing new"):
+        again = refresh_in_process(data, landing, max_rejected_share="1")
+        assert again.outcome == outcome, again.message
+
+
+def _published(context: AppContext) -> str:
+    return context.ledger.last_publication()[0]
+
+
+def _clicks_over_time(context: AppContext, campaign_id: str) -> list[int]:
+    with PublishedDatabase(context.settings, context.paths).open() as published:
+        return over_time(published, campaign_id, "UTC").clicks[0].counts
 
 
 def test_a_ledger_of_a_newer_version_is_refused(tmp_path: Path) -> None:
