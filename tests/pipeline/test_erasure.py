@@ -54,6 +54,8 @@ def warehouse(refreshed_wide: RefreshedWarehouse, tmp_path_factory: pytest.TempP
     (copy.paths.audits / "kept.html").write_text(f"<td>{CONTACT}</td><td>{NUMBER}</td>")
     for half_written in ("published/.sendmart.duckdb.tmp.wal", "exports/delivery_status/.delivery_status.csv.tmp"):
         (copy.paths.data / half_written).write_text(f"{CONTACT},{NUMBER}")
+    copy.paths.dbt_dev.mkdir()
+    shutil.copy(copy.paths.candidate, copy.paths.dbt_dev / "candidate.duckdb")
     for of in FileFormat:
         for campaign in (SENT, CREDITED, ANOTHER):
             stages.export_reports(copy, ON_REQUEST, campaign=campaign, file_format=of)

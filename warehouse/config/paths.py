@@ -84,6 +84,11 @@ class DataPaths:
         return self.spark / "published"
 
     @property
+    def dbt_dev(self) -> Path:
+        """The databases of dbt at the prompt (`dbt_project/profiles.yml`)."""
+        return self.data / "dev"
+
+    @property
     def dbt_target(self) -> Path:
         return self.warehouse / "dbt"
 

@@ -190,7 +190,9 @@ def source_files_of_erased_rows(paths: DataPaths, ledger: Ledger) -> list[str]:
 
 
 def _delete_candidate(settings: Settings, paths: DataPaths, ledger: Ledger) -> None:
-    """Deletes all that an incremental build would start from: the candidate, previous rows, spilled data."""
+    """Deletes all that an incremental build would start from: the candidate, previous rows, spilled data. Also what dbt at
+    the prompt has built.
+    """
     ledger.forget_candidate()
     ledger.forget_built_from(list(ledger.built_from()))
     for file in (paths.build, paths.candidate):
@@ -198,7 +200,7 @@ def _delete_candidate(settings: Settings, paths: DataPaths, ledger: Ledger) -> N
         remove(file.with_name(f"{file.name}.wal"))
     for file in paths.changes.glob("*/*.parquet"):
         remove(file)
-    for folder in (settings.scratch, paths.transfers):
+    for folder in (settings.scratch, paths.transfers, paths.dbt_dev):
         shutil.rmtree(folder, ignore_errors=True)
 
 
