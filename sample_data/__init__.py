@@ -1,8 +1,10 @@
-"""A sample of the raw logs: a make-believe shop's SMS and MMS campaigns, for a first look and for benchmarks.
+"""Sample logs: the SMS and MMS campaigns of an invented shop, for a first look and for benchmarks.
 
-`write_sample` is all that others need. Inside: `ids` (clock and ids), `contacts`, `campaigns` (their calendar),
-`gateways` (the words of the receipts), `traffic` (what happens day by day), `rows` (events as rows of the logs),
-`files` (rows as files, the bad ones among them). Nothing here loads logs or reads a setting or the time of day.
+`write_sample` is the whole interface. Inside: `ids` (clock and ids), `contacts`, `campaigns` (their calendar), `gateways`
+(provider words of receipts), `traffic` (the events of each day), `rows` (events as rows of the logs), `files` (rows as
+files, with a few bad ones). It imports nothing of the warehouse.
+
+Not here: loading logs; settings; the time of day, on which no sample depends.
 """
 
 from dataclasses import dataclass
@@ -14,21 +16,21 @@ import polars as pl
 
 from sample_data.campaigns import Calendar
 from sample_data.contacts import Contacts
-from sample_data.files import FORMATS, MIXED, pieces, write_file
+from sample_data.files import FORMATS, MIXED, slices_with_bad_rows, write_file
 from sample_data.ids import DAY, FIRST_LOG_DATE, FIRST_MOMENT, HOUR
 from sample_data.rows import row_maker
 from sample_data.traffic import CURRENCIES, Traffic
 
 __all__ = ["FIRST_LOG_DATE", "FORMATS", "SampleSummary", "write_sample"]
 
-# What one unit is worth in USD at first; currencies of orders that are missing here have no rate.
+# The first rate of each currency to USD. Orders occur in one more currency, which has no rate.
 _FIRST_RATES = {"CAD": 0.7290, "EUR": 1.1740, "GBP": 1.3450}
 assert set(_FIRST_RATES) == set(CURRENCIES[1:-1])
 
 
 @dataclass(frozen=True)
 class SampleSummary:
-    """What `write_sample` has written. `rows` counts every record of a log, the bad ones of `bad_rows` included."""
+    """The result of `write_sample`. `rows` counts every record of a log, bad ones included; `bad_rows` these only."""
 
     to: Path
     first_log_date: date
@@ -46,16 +48,18 @@ def write_sample(
 ) -> SampleSummary:
     """Writes sample logs into the landing zone `to`: one file per log and day, from FIRST_LOG_DATE on.
 
-    `sends` is the number of rows of the sends log over all `days`, re-sends and skips included. Bad rows come on top;
-    over many months it falls short by well under 1 %, as contacts leave. The other logs follow from it: about 1.9
-    receipts per send, a click for every 25. `file_format` is one of FORMATS, or `mixed`: a format for each log.
+    `sends` is the number of rows of the sends log on all `days` together, with re-sends and skipped contacts, without bad
+    rows. Over many months there are up to 1 % fewer, because contacts unsubscribe. The other logs follow: about 1.9
+    receipts per send, and a click for every 25 sends. `file_format` is one of FORMATS, or `mixed`: a format for each log.
 
-    The same arguments give the same bytes, as long as numpy, polars and pyarrow are the same versions. Memory grows
-    with the largest day and the number of contacts, not with the sum of the days.
+    The same arguments and the same versions of numpy, polars and pyarrow give the same bytes. Memory grows with the largest
+    day and the number of contacts, not with the number of days.
 
-    ValueError: `sends` or `days` below 1, a negative `seed`, an unknown format. FileExistsError: one of the logs'
-    folders holds files already, and nothing is written (it could be a real landing zone, or an older sample whose rows
-    would mix with these). OSError: as the file system raises it.
+    Raises:
+        ValueError: `sends` or `days` is below 1, `seed` is negative, or the format is unknown.
+        FileExistsError: the folder of a log has files. Nothing is written: it may be a real landing zone, or an earlier
+            sample, whose rows would mix with these.
+        OSError: from the file system.
     """
     to = Path(to)
     if sends < 1 or days < 1 or seed < 0:
@@ -69,7 +73,7 @@ def write_sample(
     key = int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0]) >> 8
     rng = np.random.default_rng(seed)
     contacts = Contacts.for_traffic(sends, days, key)
-    calendar = Calendar.drawn(sends, days, contacts, rng)
+    calendar = Calendar.generate(sends, days, contacts, rng)
     traffic = Traffic(calendar, contacts, days, seed)
     outbox = traffic.outbox
     outbox.put_frame("campaigns", calendar.log)
@@ -79,12 +83,14 @@ def write_sample(
     rows, bad_rows = dict.fromkeys(formats, 0), dict.fromkeys(formats, 0)
     size = 0
     for day in range(days):
-        traffic.live(day)
+        traffic.simulate_day(day)
         log_date = FIRST_LOG_DATE + timedelta(days=day)
         for number, (log, extension) in enumerate(formats.items()):
             path = to / log / f"{log_date}.{extension}"
             faults = np.random.default_rng([seed, day, number])
-            written, bad = write_file(path, log, extension, pieces(log, outbox.take(log, day), makers[log], faults))
+            written, bad = write_file(
+                path, log, extension, slices_with_bad_rows(log, outbox.take(log, day), makers[log], faults)
+            )
             rows[log] += written
             bad_rows[log] += bad
             size += path.stat().st_size
@@ -104,12 +110,12 @@ def write_sample(
 def _make_empty_folder(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     # Names with a leading dot or underscore are no log files.
-    if found := sorted(path.name for path in folder.iterdir() if not path.name.startswith((".", "_"))):
-        raise FileExistsError(f"{folder} holds files already ({found[0]}): a sample is only written into empty folders")
+    if names := sorted(path.name for path in folder.iterdir() if not path.name.startswith((".", "_"))):
+        raise FileExistsError(f"{folder} holds files already ({names[0]}): a sample is only written into empty folders")
 
 
 def _exchange_rates(days: int, rng: np.random.Generator) -> pl.DataFrame:
-    """The rates of each day, published at four in the afternoon."""
+    """One rate per currency and day, logged at 16:00 UTC: the columns of the log, and `logged` in microseconds."""
     frames = []
     for currency, first in _FIRST_RATES.items():
         rate = first * np.exp(np.cumsum(rng.normal(0, 0.004, days)))
@@ -120,7 +126,7 @@ def _exchange_rates(days: int, rng: np.random.Generator) -> pl.DataFrame:
                 rate_date=pl.from_epoch("logged", time_unit="us").dt.date(),
                 currency="currency",
                 rate="rate",
-                # Said outright: with another reporting currency these rates must not be taken for its own.
+                # Explicit: under another reporting currency, these rates do not apply.
                 base_currency=pl.lit("USD"),
             )
         )

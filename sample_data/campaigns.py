@@ -1,6 +1,6 @@
-"""The sample's campaigns: the calendar of the whole period, whom each goes to, and the rows of the campaigns log.
+"""The sample's campaigns: the calendar of the whole period, the audience of each campaign, the rows of the campaigns log.
 
-What comes of them, day by day, is in `traffic`.
+Not here: the messages of each day (`traffic`).
 """
 
 import re
@@ -11,9 +11,9 @@ import numpy as np
 import polars as pl
 
 from sample_data.contacts import Contacts
-from sample_data.ids import DAY, FIRST_LOG_DATE, FIRST_MOMENT, HOUR, SECOND, ids, moment_of
+from sample_data.ids import DAY, FIRST_LOG_DATE, FIRST_MOMENT, HOUR, SECOND, ids, midnight_of
 
-# Name, whether a picture goes with it, body.
+# Name, whether it is an MMS, body.
 _THEMES = [
     (
         "Weekend sale",
@@ -127,34 +127,34 @@ _AUDIENCES = [
 ]
 _EDITORS = ["marketing@shop.example", "crm@shop.example", "lifecycle@shop.example", "agency@partner.example"]
 
-# Relative number of campaigns that start in each hour of the day, UTC.
+# The relative number of campaigns that start in each hour of the day (UTC).
 _STARTS = np.array([0, 0, 0, 0, 0, 0, 0, 1, 3, 8, 12, 10, 7, 6, 8, 10, 11, 9, 6, 3, 1, 0, 0, 0], dtype=float)
 
 
 @dataclass(frozen=True)
 class Calendar:
-    """All campaigns of the period: one entry per campaign in each array, in order of day."""
+    """All campaigns of the period. Each array has one entry per campaign, in order of day."""
 
     day: np.ndarray
     starts_at: np.ndarray  # microseconds since 1970
-    size: np.ndarray  # rows of the sends log, re-sends and skips included
-    first_message: np.ndarray  # the campaign's messages are numbered from here
+    size: np.ndarray  # rows of the sends log, with re-sends and skipped contacts
+    first_message: np.ndarray  # the number of the campaign's first message
     is_mms: np.ndarray
     has_liquid: np.ndarray
     segments: np.ndarray
-    click_rate: np.ndarray  # of those delivered
-    trouble: np.ndarray  # how much likelier than usual its messages are to fail
-    log: pl.DataFrame  # the rows of the campaigns log, with `logged` (microseconds): when each was written
+    click_rate: np.ndarray  # the share of the delivered messages that is clicked
+    failure_factor: np.ndarray  # multiplies the usual share of messages that fail
+    log: pl.DataFrame  # the rows of the campaigns log, with `logged`: when each was written, in microseconds
 
     @classmethod
-    def drawn(cls, sends: int, days: int, contacts: Contacts, rng: np.random.Generator) -> "Calendar":
-        """A calendar whose sizes add up to `sends`: a few big campaigns, many small ones, fewer at weekends."""
+    def generate(cls, sends: int, days: int, contacts: Contacts, rng: np.random.Generator) -> "Calendar":
+        """A calendar whose sizes add up to `sends`: few large campaigns, many small ones, fewer at weekends."""
         weekday = (FIRST_LOG_DATE.weekday() + np.arange(days)) % 7
         pace = np.choose(weekday, [1.0, 1.1, 1.0, 1.2, 1.3, 0.7, 0.5]) * 4 * max(1.0, sends / days / 1_500) ** 0.3
         day = np.repeat(np.arange(days), np.maximum(3, rng.poisson(pace)))
         count = len(day)
         hour = rng.choice(24, count, p=_STARTS / _STARTS.sum())
-        starts_at = moment_of(0) + day * DAY + hour * HOUR + rng.integers(0, 4, count) * (HOUR // 4)
+        starts_at = midnight_of(0) + day * DAY + hour * HOUR + rng.integers(0, 4, count) * (HOUR // 4)
         size = _sizes(sends, count, int(0.6 * contacts.count), rng)
         theme = rng.integers(0, len(_THEMES), count)
         is_mms = np.array([mms for _, mms, _ in _THEMES])[theme]
@@ -168,13 +168,13 @@ class Calendar:
             has_liquid=np.array(["{%" in body or "contact." in body for body in bodies])[theme],
             segments=np.where(is_mms, 1, np.array([_segments(body) for body in bodies])[theme]),
             click_rate=np.where(is_mms, 1.35, 1.0) * rng.beta(6, 170, count),
-            trouble=rng.lognormal(0, 0.3, count),
+            failure_factor=rng.lognormal(0, 0.3, count),
             log=_campaign_log(day, starts_at, theme, contacts.key, rng),
         )
 
     def audience(self, campaign: int, people: int, messaged_until: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """`people` different contacts who may still be messaged on the campaign's day; fewer, if there are fewer."""
-        # With a prime number of contacts any stride comes past each of them once: no shuffle of all of them.
+        """At most `people` different contacts who may still be messaged on the campaign's day, as an array of their numbers."""
+        # The number of contacts is a prime, so that any stride visits each contact once. That is cheaper than a shuffle.
         count = len(messaged_until)
         start, stride = rng.integers(0, count), rng.integers(1, count)
         for candidates in (min(count, int(people * 1.1) + 50), count):
@@ -186,33 +186,35 @@ class Calendar:
 
 
 def campaign_ids(campaigns: np.ndarray, key: int) -> pl.Series:
-    """The ids of the campaigns with these numbers."""
+    """The ids of N campaigns, given their numbers."""
     return ids("cmp_", campaigns, 10, key)
 
 
-def _sizes(sends: int, count: int, most: int, rng: np.random.Generator) -> np.ndarray:
+def _sizes(sends: int, count: int, largest: int, rng: np.random.Generator) -> np.ndarray:
+    """`count` sizes of at most `largest` that add up to `sends`."""
     weights = rng.lognormal(0, 1.4, count)
     wanted = weights * (sends / weights.sum())
-    while (over := wanted > most * 1.0001).any() and not over.all():
-        excess = (wanted[over] - most).sum()
-        wanted[over] = most
-        wanted[wanted < most] *= 1 + excess / wanted[wanted < most].sum()
-    size = np.floor(wanted).astype(np.int64)
+    while (over := wanted > largest * 1.0001).any() and not over.all():
+        excess = (wanted[over] - largest).sum()
+        wanted[over] = largest
+        wanted[wanted < largest] *= 1 + excess / wanted[wanted < largest].sum()
+    size: np.ndarray = np.floor(wanted).astype(np.int64)
     largest_fractions_first = np.argsort(size - wanted, kind="stable")
     size[largest_fractions_first[: sends - size.sum()]] += 1
     return size
 
 
 def _segments(body: str) -> int:
-    """About how many parts the message takes once the markup is filled in."""
+    """The approximate number of parts of a message, once the markup is filled in."""
     text = re.sub(r"\{\{.*?\}\}", "x" * 12, re.sub(r"\{%.*?%\}", "", body))
-    alone, joined = (160, 153) if text.isascii() else (70, 67)
-    return 1 if len(text) <= alone else -(-len(text) // joined)
+    single, part = (160, 153) if text.isascii() else (70, 67)
+    return 1 if len(text) <= single else -(-len(text) // part)
 
 
 def _campaign_log(
     day: np.ndarray, starts_at: np.ndarray, theme: np.ndarray, key: int, rng: np.random.Generator
 ) -> pl.DataFrame:
+    """One row per edit of a campaign, given the day, start and theme of each."""
     campaign_id = campaign_ids(np.arange(len(day)), key).to_list()
     rows = []
     for campaign, start in enumerate(starts_at.tolist()):
@@ -229,15 +231,15 @@ def _campaign_log(
             "sender": str(rng.choice(["SHOP", "SHOP", "SHOPVIP", "SHOPCARE"])),
             "max_segments": [None, 3, 4, 6][rng.integers(0, 4)],
         }
-        edits = [(start - int(rng.integers(2 * HOUR, 60 * HOUR)), {})]
-        if rng.random() < 0.3:  # written in one go with a draft's name, named properly before it goes out
+        edits: list[tuple[int, dict[str, str]]] = [(start - int(rng.integers(2 * HOUR, 60 * HOUR)), {})]
+        if rng.random() < 0.3:  # first saved under a draft's name, and renamed before it is sent
             edits[0][1]["campaign_name"] = f"DRAFT {label}"
             edits.append((start - int(rng.integers(HOUR // 6, 2 * HOUR)), {}))
-        if rng.random() < 0.12:  # renamed after the fact
+        if rng.random() < 0.12:  # renamed after it was sent
             edits.append((start + int(rng.integers(12 * HOUR, 96 * HOUR)), {"campaign_name": f"{name} (archived)"}))
         for at, change in edits:
             modified = {"modified_by": str(rng.choice(_EDITORS)), "modified_at": at // SECOND * SECOND}
-            # What was written before the first day arrives with the first files.
+            # Edits from before the first day arrive with the first files.
             rows.append(row | change | modified | {"logged": max(at, FIRST_MOMENT)})
     moment = pl.Datetime("us", "UTC")
     return pl.DataFrame(rows, infer_schema_length=None).with_columns(

@@ -1,7 +1,9 @@
-"""How the sample's rows become files of the landing zone: one per log and day, in any of the five formats.
+"""Writes the sample's rows as files of the landing zone: one per log and day, in any of the five formats.
 
-Here too is what is wrong with the few bad rows. A bad row is a spoilt copy of a good one that is in the file as well,
-so it takes nothing away from the figures.
+A few bad rows are among them. A bad row is a copy of a good row with one fault; the good row is in the file as well, so that
+bad rows change no figure.
+
+Not here: the rows themselves (`rows`).
 """
 
 import csv
@@ -17,11 +19,12 @@ from typing import IO
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 FORMATS = ("csv", "csv.gz", "jsonl", "jsonl.gz", "parquet")
 
-#: What `mixed` stands for: small logs in formats that a person can read as they are.
+#: The formats of `mixed`: small logs are in formats that a person can read.
 MIXED = {
     "campaigns": "jsonl",
     "sends": "csv.gz",
@@ -32,28 +35,28 @@ MIXED = {
     "exchange_rates": "csv",
 }
 
-#: At most this many bad rows per log and day, and at most one in so many rows: far below what holds back publication.
-MOST_BAD_ROWS = 4
+#: Bad rows per log and day, and rows per bad row: far below the share that blocks a publication.
+MAX_BAD_ROWS = 4
 ROWS_PER_BAD_ROW = 300
 
-_SLICE = 200_000  # rows turned into text at a time: this bounds memory, whatever the size of a day
+_SLICE = 200_000  # rows converted to text at a time, which bounds the memory for a large day
 
-# How each log writes moments, down to the precision it has: as different as the systems that write them.
-_MOMENT_FORMAT = {
+# The timestamp format of each log. They differ, as they do between systems.
+_TIMESTAMP_FORMATS = {
     "sends": "%Y-%m-%dT%H:%M:%S%.3fZ",
     "receipts": "%Y-%m-%dT%H:%M:%S%.3f+00:00",
     "clicks": "%Y-%m-%d %H:%M:%S",
     "orders": "%Y-%m-%dT%H:%M:%S%:z",
 }
-_SHOP_TIMEZONE = "America/New_York"  # the shop writes its own clock, with the offset
+_SHOP_TIMEZONE = "America/New_York"  # the shop writes local time with its offset
 
 _DECIMAL_PLACES = {"sends": 6, "orders": 2, "exchange_rates": 6}
 
 _BROKEN = "a broken line"
 
-# What is wrong with bad rows: a column and its value, or a broken line. None is a required value that is missing. The
-# first of each log is of a column that is never null.
-_FAULTS = {
+# The faults of bad rows: a column and its wrong value, or a broken line. None is a missing required value. The first fault
+# of each log is in a column that is never null.
+_FAULTS: dict[str, list[tuple[str, str | float | None]]] = {
     "campaigns": [("modified_by", None), ("campaign_type", "EMAIL")],
     "sends": [
         ("sent_at", "2026-02-30T10:15:00.000Z"),
@@ -68,44 +71,44 @@ _FAULTS = {
     "unsubscribes": [("unsubscribed_at", "n/a"), ("mobile_number", "+0049 151"), ("contact_id", None)],
     "exchange_rates": [("rate", 0.0)],
 }
-_BEFORE_ALL_TIME = datetime(1970, 1, 1, tzinfo=UTC)  # the bad timestamp of typed files, which cannot hold a bad text
+_BAD_TIMESTAMP = datetime(1970, 1, 1, tzinfo=UTC)  # the fault of Parquet files, which cannot hold a text as timestamp
 
 
 @dataclass(frozen=True)
 class BadRow:
-    """A bad row to be: a frame of one good row, and the column and value that spoil it."""
+    """A frame of one good row, and the column and value of the fault."""
 
     good: pl.DataFrame
     column: str
     value: str | float | None
 
 
-def pieces(
+def slices_with_bad_rows(
     log: str, events: pl.DataFrame, make_rows: Callable[[pl.DataFrame], pl.DataFrame], rng: np.random.Generator
 ) -> Iterator[pl.DataFrame | BadRow]:
-    """The rows of the events in order, in slices, with bad rows among them."""
-    most = min(MOST_BAD_ROWS, events.height // ROWS_PER_BAD_ROW)
-    places = (
-        rng.integers(1, events.height, rng.integers((most + 1) // 2, most + 1)) if most else np.array([], dtype=int)
+    """The rows of N events in order, as frames of at most `_SLICE` rows, with bad rows between them."""
+    limit = min(MAX_BAD_ROWS, events.height // ROWS_PER_BAD_ROW)
+    positions = (
+        rng.integers(1, events.height, rng.integers((limit + 1) // 2, limit + 1)) if limit else np.array([], dtype=int)
     )
     begin = 0
-    for end in sorted({*places.tolist(), *range(_SLICE, events.height, _SLICE), events.height}):
+    for end in sorted({*positions.tolist(), *range(_SLICE, events.height, _SLICE), events.height}):
         yield make_rows(events[begin:end])
         begin = end
-        for _ in range(np.count_nonzero(places == end)):
+        for _ in range(np.count_nonzero(positions == end)):
             good = make_rows(events[end - 1 : end])
             column, value = _FAULTS[log][rng.integers(0, len(_FAULTS[log]))]
-            if (
-                column != _BROKEN and good[column].null_count()
-            ):  # of no matter to this row: a skipped one's segments, say
+            # A fault in a column that is null in this row, such as the segments of a skipped contact, might be no fault.
+            if column != _BROKEN and good[column].null_count():
                 column, value = _FAULTS[log][0]
             yield BadRow(good, column, value)
 
 
 def write_file(path: Path, log: str, file_format: str, rows: Iterable[pl.DataFrame | BadRow]) -> tuple[int, int]:
-    """Writes `path` (aside as `….tmp`, then renamed) and returns how many rows it holds and how many are bad.
+    """Writes a file under a temporary name and renames it. Returns the number of its rows, and of the bad ones among them.
 
-    OSError as the file system raises it; then nothing is left under either name.
+    Raises:
+        OSError: from the file system; no file is left under either name.
     """
     temp_path = path.with_name(path.name + ".tmp")
     try:
@@ -124,11 +127,11 @@ def _write_text(file: IO[bytes], log: str, file_format: str, rows: Iterable[pl.D
     with _compressed(file, file_format) as out:
         for piece in rows:
             if isinstance(piece, BadRow):
-                good = _moments_as_text(log, piece.good)
+                good = _timestamps_as_text(log, piece.good)
                 out.write((_bad_csv if is_csv else _bad_json)(good, piece, _DECIMAL_PLACES.get(log), bad))
                 written, bad = written + 1, bad + 1
                 continue
-            text, lines = _moments_as_text(log, piece), io.BytesIO()
+            text, lines = _timestamps_as_text(log, piece), io.BytesIO()
             if is_csv:
                 text.write_csv(lines, include_header=not written, float_precision=_DECIMAL_PLACES.get(log))
             else:
@@ -142,18 +145,18 @@ def _write_parquet(
     file: IO[bytes], log: str, file_format: str, rows: Iterable[pl.DataFrame | BadRow]
 ) -> tuple[int, int]:
     written = bad = 0
-    held: list[pl.DataFrame] = []  # bad rows are single: gathered with the rows around them into one row group
+    held: list[pl.DataFrame] = []  # collected into one row group
     writer = None
     for piece in rows:
         if isinstance(piece, BadRow):
-            spoilt = _bad_typed(piece, _FAULTS[log])
+            frame = _bad_typed(piece, _FAULTS[log])
             bad += 1
         else:
-            spoilt = piece
-        held.append(spoilt)
-        written += spoilt.height
-        writer = writer or pq.ParquetWriter(file, _arrow(spoilt).schema, compression="zstd", compression_level=1)
-        if sum(frame.height for frame in held) >= _SLICE:
+            frame = piece
+        held.append(frame)
+        written += frame.height
+        writer = writer or pq.ParquetWriter(file, _arrow(frame).schema, compression="zstd", compression_level=1)
+        if sum(part.height for part in held) >= _SLICE:
             writer.write_table(_arrow(pl.concat(held)))
             held.clear()
     if writer:
@@ -163,54 +166,58 @@ def _write_parquet(
     return written, bad
 
 
-def _arrow(frame: pl.DataFrame):
+def _arrow(frame: pl.DataFrame) -> pa.Table:
     return frame.to_arrow(compat_level=pl.CompatLevel.oldest())
 
 
 @contextmanager
-def _compressed(file: IO[bytes], file_format: str) -> Iterator[IO[bytes]]:
+def _compressed(file: IO[bytes], file_format: str) -> Iterator[IO[bytes] | gzip.GzipFile]:
     if not file_format.endswith(".gz"):
         yield file
         return
-    # No name and no time in the header: the same rows give the same bytes.
-    with gzip.GzipFile(filename="", mode="wb", fileobj=file, compresslevel=1, mtime=0) as out:
-        yield out
+    # Without name and time in the header, the same rows give the same bytes.
+    with gzip.GzipFile(filename="", mode="wb", fileobj=file, compresslevel=1, mtime=0) as compressed:
+        yield compressed
 
 
-def _moments_as_text(log: str, rows: pl.DataFrame) -> pl.DataFrame:
-    moments = [name for name, kind in rows.schema.items() if isinstance(kind, pl.Datetime)]
-    columns = [pl.col(name) for name in moments]
+def _timestamps_as_text(log: str, rows: pl.DataFrame) -> pl.DataFrame:
+    names = [name for name, kind in rows.schema.items() if isinstance(kind, pl.Datetime)]
+    columns = [pl.col(name) for name in names]
     if log == "orders":
         columns = [column.dt.convert_time_zone(_SHOP_TIMEZONE) for column in columns]
-    return rows.with_columns(column.dt.strftime(_MOMENT_FORMAT.get(log, "%Y-%m-%dT%H:%M:%SZ")) for column in columns)
+    text_format = _TIMESTAMP_FORMATS.get(log, "%Y-%m-%dT%H:%M:%SZ")
+    return rows.with_columns(column.dt.strftime(text_format) for column in columns)
 
 
-def _bad_csv(good: pl.DataFrame, fault: BadRow, places: int | None, turn: int) -> bytes:
-    line = good.write_csv(include_header=False, float_precision=places)
+def _bad_csv(good: pl.DataFrame, bad: BadRow, decimal_places: int | None, number: int) -> bytes:
+    """A bad row as a line of CSV; `number` counts the bad rows of the file."""
+    line = good.write_csv(include_header=False, float_precision=decimal_places)
     fields = next(csv.reader(io.StringIO(line, newline="")))
-    if fault.column == _BROKEN:
-        if turn % 2:
-            fields[1] = '"' + fields[1]  # a quote that nothing closes
+    if bad.column == _BROKEN:
+        if number % 2:
+            fields[1] = '"' + fields[1]  # a quote without an end
             return (",".join(fields) + "\n").encode()
         return (",".join(fields[:3]) + "\n").encode()  # cut off
-    fields[good.columns.index(fault.column)] = "" if fault.value is None else str(fault.value)
-    out = io.StringIO(newline="")
-    csv.writer(out, lineterminator="\n").writerow(fields)
-    return out.getvalue().encode()
+    fields[good.columns.index(bad.column)] = "" if bad.value is None else str(bad.value)
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerow(fields)
+    return text.getvalue().encode()
 
 
-def _bad_json(good: pl.DataFrame, fault: BadRow, places: int | None, turn: int) -> bytes:
+def _bad_json(good: pl.DataFrame, bad: BadRow, decimal_places: int | None, number: int) -> bytes:
+    """A bad row as a line of JSON."""
     line = good.write_ndjson()
-    if fault.column == _BROKEN:
+    if bad.column == _BROKEN:
         return line[: len(line) // 2].rstrip().encode() + b"\n"
-    return (json.dumps(json.loads(line) | {fault.column: fault.value}, ensure_ascii=False) + "\n").encode()
+    return (json.dumps(json.loads(line) | {bad.column: bad.value}, ensure_ascii=False) + "\n").encode()
 
 
-def _bad_typed(fault: BadRow, faults: list[tuple[str, str | float | None]]) -> pl.DataFrame:
-    column, value = fault.column, fault.value
-    if column == _BROKEN:  # a typed file has no lines to break
+def _bad_typed(bad: BadRow, faults: list[tuple[str, str | float | None]]) -> pl.DataFrame:
+    """A bad row as a frame of one row with the types of the good rows."""
+    column, value = bad.column, bad.value
+    if column == _BROKEN:  # Parquet has no lines
         column, value = faults[0]
-    kind = fault.good.schema[column]
+    kind = bad.good.schema[column]
     if isinstance(kind, pl.Datetime) and value is not None:
-        value = _BEFORE_ALL_TIME
-    return fault.good.with_columns(pl.lit(value, dtype=kind).alias(column))
+        return bad.good.with_columns(pl.lit(_BAD_TIMESTAMP, dtype=kind).alias(column))
+    return bad.good.with_columns(pl.lit(value, dtype=kind).alias(column))

@@ -8,25 +8,25 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-#: What becomes of a message. PENDING: nothing final is ever heard. ODD: a status that no vocabulary knows.
+#: The fates of a message. PENDING: no final receipt comes. ODD: the status is in no vocabulary. SILENT: no receipt comes.
 DELIVERED, HARD, SOFT, DELETED, PENDING, ODD, SILENT = range(7)
 
-_Answers = list[tuple[str, str | None]]  # status, error code; one that stands twice is twice as likely
+_Reports = list[tuple[str, str | None]]  # status and error code; a pair that occurs twice is twice as likely
 
 
 @dataclass(frozen=True)
 class _Gateway:
     provider: str | None
     share: float
-    pending: _Answers
-    delivered: _Answers
-    hard: _Answers
-    soft: _Answers
-    odd: _Answers
-    deleted: _Answers | None = None  # None: does not tell; says that it failed
+    pending: _Reports
+    delivered: _Reports
+    hard: _Reports
+    soft: _Reports
+    odd: _Reports
+    deleted: _Reports | None = None  # None: the gateway reports a failure instead
 
 
-_SMPP = {
+_SMPP: dict[str, _Reports] = {
     "pending": [("ENROUTE", None), ("ACCEPTD", None), ("ACCEPTD", None)],
     "delivered": [("DELIVRD", "000")],
     "hard": [("UNDELIV", "001"), ("UNDELIV", "034"), ("UNDELIV", "069"), ("REJECTD", "008")],
@@ -109,19 +109,19 @@ _GATEWAYS = [
         soft=[("expired", "4"), ("expired", "27")],
         odd=[("on_hold", "110")],
     ),
-    # A link that was there before gateways were told apart, and never says who it is.
+    # A link from before the log had a provider column.
     _Gateway(None, 0.02, **_SMPP),
 ]
 
 _SHARE_ENDS = np.cumsum([gateway.share for gateway in _GATEWAYS])
 
-# All receipts that can be written, and for each gateway and fate where its run in that list begins and how long it is.
+# All possible receipts; for each gateway and fate, the first of its receipts in that list and their number.
 _rows: list[tuple[str | None, str, str | None]] = []
-_begin = np.zeros((len(_GATEWAYS), SILENT), dtype=np.int64)
+_first = np.zeros((len(_GATEWAYS), SILENT), dtype=np.int64)
 _length = np.zeros((len(_GATEWAYS), SILENT), dtype=np.int64)
 for _number, _gateway in enumerate(_GATEWAYS):
     _deleted = _gateway.deleted or _gateway.hard
-    for _fate, _answers in (
+    for _fate, _reports in (
         (DELIVERED, _gateway.delivered),
         (HARD, _gateway.hard),
         (SOFT, _gateway.soft),
@@ -129,23 +129,24 @@ for _number, _gateway in enumerate(_GATEWAYS):
         (PENDING, _gateway.pending),
         (ODD, _gateway.odd),
     ):
-        _begin[_number, _fate], _length[_number, _fate] = len(_rows), len(_answers)
-        _rows.extend((_gateway.provider, *answer) for answer in _answers)
+        _first[_number, _fate], _length[_number, _fate] = len(_rows), len(_reports)
+        _rows.extend((_gateway.provider, *report) for report in _reports)
 
 #: The receipts by code: provider, provider_status, error_code.
 RECEIPTS = pl.DataFrame(
     _rows, schema=["provider", "provider_status", "error_code"], orient="row", infer_schema_length=None
 )
 
-#: What the sends log calls each gateway.
+#: The name of each gateway in the sends log.
 PROVIDERS = pl.Series([gateway.provider or "smpp" for gateway in _GATEWAYS])
 
 
 def gateway_of(trait: np.ndarray) -> np.ndarray:
-    """The number of the gateway that serves a contact with this trait (in [0, 1)): a contact keeps its gateway."""
+    """For N traits in [0, 1), the numbers of the gateways of these contacts: a contact keeps its gateway."""
     return np.minimum(np.searchsorted(_SHARE_ENDS, trait, side="right"), len(_GATEWAYS) - 1)
 
 
 def receipt_codes(gateway: np.ndarray, fate: np.ndarray | int, rng: np.random.Generator) -> np.ndarray:
-    """For each message a receipt (a row number of RECEIPTS) by which its gateway tells of that fate."""
-    return (_begin[gateway, fate] + rng.random(len(gateway)) * _length[gateway, fate]).astype(np.uint16)
+    """For N messages, N row numbers of RECEIPTS: a receipt by which the gateway of each reports its fate."""
+    codes: np.ndarray = (_first[gateway, fate] + rng.random(len(gateway)) * _length[gateway, fate]).astype(np.uint16)
+    return codes

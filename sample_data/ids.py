@@ -1,4 +1,7 @@
-"""The sample's clock and its ids: what every other part of it counts in."""
+"""The sample's clock and ids, which its other modules count in.
+
+Not here: rows or files.
+"""
 
 from datetime import date
 
@@ -14,31 +17,31 @@ HOUR = 3_600 * SECOND
 DAY = 24 * HOUR
 FIRST_MOMENT = (FIRST_LOG_DATE - date(1970, 1, 1)).days * DAY
 
-_ALPHABET = np.frombuffer(b"0123456789abcdefghjkmnpqrstvwxyz", dtype=np.uint8)  # no i, l, o, u: readable aloud
+_ALPHABET = np.frombuffer(b"0123456789abcdefghjkmnpqrstvwxyz", dtype=np.uint8)  # without i, l, o, u, which are misread
 
 
-def moment_of(day: int) -> int:
-    """Midnight UTC of the day with that index (0 = the first log date), in microseconds since 1970."""
+def midnight_of(day: int) -> int:
+    """Midnight UTC of a day (0 is the first log date), in microseconds since 1970."""
     return FIRST_MOMENT + day * DAY
 
 
 def ids(prefix: str, numbers: np.ndarray, length: int, key: int) -> pl.Series:
-    """Ids such as `msg_7k2m…`: `prefix`, then `length` characters that look random; different numbers, different ids.
+    """For N numbers, N ids such as `msg_7k2m…`: `prefix`, and `length` characters that look random.
 
-    Numbers must be below 32 ** length.
+    Numbers must be below 32 ** length. Different numbers give different ids.
     """
     bits = 5 * length
     mask = np.uint64(2**bits - 1)
     scrambled = (np.asarray(numbers).astype(np.uint64) + np.uint64(key)) & mask
-    # An odd factor and a right shift that is folded back are each one-to-one on `bits` bits: no two ids can collide.
+    # A product with an odd factor and an xor with a right shift are both one-to-one on `bits` bits: no two ids are equal.
     for factor in (0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93):
         scrambled = (scrambled * np.uint64(factor)) & mask
         scrambled ^= scrambled >> np.uint64(bits // 2)
     width = len(prefix) + length
     text = np.empty((len(scrambled), width), dtype=np.uint8)
     text[:, : len(prefix)] = np.frombuffer(prefix.encode("ascii"), dtype=np.uint8)
-    for place in range(length):
-        text[:, len(prefix) + place] = _ALPHABET[(scrambled >> np.uint64(5 * place)) & np.uint64(31)]
+    for position in range(length):
+        text[:, len(prefix) + position] = _ALPHABET[(scrambled >> np.uint64(5 * position)) & np.uint64(31)]
     offsets = np.arange(len(scrambled) + 1, dtype=np.int64) * width
     strings = pa.LargeStringArray.from_buffers(len(scrambled), pa.py_buffer(offsets), pa.py_buffer(text))
     return pl.Series(pl.from_arrow(strings))

@@ -1,4 +1,7 @@
-"""The sample's events as rows of the logs: the contract's columns, typed, with ids and words instead of numbers."""
+"""Turns the sample's events into rows of the logs: typed columns of the contract, with ids and words instead of numbers.
+
+Not here: which events there are (`traffic`), how rows are written (`files`).
+"""
 
 from collections.abc import Callable
 
@@ -9,16 +12,16 @@ from sample_data.campaigns import Calendar, campaign_ids
 from sample_data.contacts import BRITAIN, FRANCE, IRELAND, NORTH_AMERICA, OVERFLOW, Contacts
 from sample_data.gateways import PROVIDERS, RECEIPTS, gateway_of
 from sample_data.ids import ids
-from sample_data.traffic import CURRENCIES, ELSEWHERE, NOT_SKIPPED, ROUTE
+from sample_data.traffic import CURRENCIES, FOREIGN, NOT_SKIPPED, ROUTE
 
 _MOMENT = pl.Datetime("us", "UTC")
 
-# In the order of the numbers that `traffic` gives them.
+# In the order of their numbers in `traffic`.
 _SKIP_REASONS = pl.Series(["SkippedNoContent", "SkippedHypersonalization", "FailedHypersonalization", "ContentTooLong"])
 _UNSUBSCRIBE_SOURCES = pl.Series(["reply", "link", "manual"])
 _CURRENCY_NAMES = pl.Series(CURRENCIES)
 
-# What a segment, or an MMS, costs and in which currency, by country.
+# The cost of a segment and of an MMS, and its currency, by country.
 _SEGMENT_COST = np.array([0.0079, 0.0410, 0.0684, 0.0721, 0.0079])
 _MMS_COST = np.array([0.0220, 0.1400, 0.1800, 0.1900, 0.0220])
 _COST_CURRENCY = pl.Series(
@@ -50,7 +53,7 @@ _PAGES = pl.Series(["sale", "new", "bestsellers", "account/points", "gifts", "ca
 
 
 def row_maker(log: str, calendar: Calendar, contacts: Contacts) -> Callable[[pl.DataFrame], pl.DataFrame]:
-    """The function that turns that log's events, as they come out of the outbox, into its rows."""
+    """A function that turns N events of a log, as `Outbox.take` returns them, into its N rows."""
     key = contacts.key
 
     def contact_ids(numbers: np.ndarray) -> pl.Series:
@@ -61,7 +64,7 @@ def row_maker(log: str, calendar: Calendar, contacts: Contacts) -> Callable[[pl.
 
     def sends(events: pl.DataFrame) -> pl.DataFrame:
         contact, campaign = events["contact"].to_numpy(), events["campaign"].to_numpy()
-        went = events["skip"] != NOT_SKIPPED
+        is_sent = events["skip"] != NOT_SKIPPED
         country = contacts.countries(contact)
         segments = events["segments"].to_numpy()
         cost = np.where(calendar.is_mms[campaign], _MMS_COST[country], _SEGMENT_COST[country] * segments)
@@ -80,18 +83,18 @@ def row_maker(log: str, calendar: Calendar, contacts: Contacts) -> Callable[[pl.
                 "cost_currency": _COST_CURRENCY.gather(country),
             }
         ).with_columns(
-            pl.when(~went).then(pl.col(column)).alias(column)
+            pl.when(~is_sent).then(pl.col(column)).alias(column)
             for column in ("segments", "provider", "cost", "cost_currency")
         )
 
     def receipts(events: pl.DataFrame) -> pl.DataFrame:
-        answers = RECEIPTS[events["code"].cast(pl.UInt32)]
+        reports = RECEIPTS[events["code"].cast(pl.UInt32)]
         return pl.DataFrame(
             {
                 "message_id": message_ids(events["message"].to_numpy()),
-                "provider": answers["provider"],
-                "provider_status": answers["provider_status"],
-                "error_code": answers["error_code"],
+                "provider": reports["provider"],
+                "provider_status": reports["provider_status"],
+                "error_code": reports["error_code"],
                 "occurred_at": events["occurred"].cast(_MOMENT),
                 "received_at": events["received"].cast(_MOMENT),
             }
@@ -101,7 +104,7 @@ def row_maker(log: str, calendar: Calendar, contacts: Contacts) -> Callable[[pl.
         agent = events["agent"].to_numpy()
         message = events["message"].to_numpy()
         campaign = events["campaign"].to_numpy()
-        link = ids("", np.where(campaign >= ELSEWHERE, 0, campaign), 5, key)
+        link = ids("", np.where(campaign >= FOREIGN, 0, campaign), 5, key)
         return pl.DataFrame(
             {
                 "click_id": ids("clk_", events["click"].to_numpy(), 12, key),
@@ -120,7 +123,7 @@ def row_maker(log: str, calendar: Calendar, contacts: Contacts) -> Callable[[pl.
                 "order_id": ids("ord_", events["order"].to_numpy(), 8, key),
                 "contact_id": contact_ids(events["contact"].to_numpy()),
                 "ordered_at": events["ordered"].cast(_MOMENT),
-                # Divided by numpy: polars multiplies by 0.01, and 31.990000000000002 has too many digits for money.
+                # numpy divides; polars would multiply by 0.01, which gives 31.990000000000002.
                 "total": events["cents"].to_numpy() / 100,
                 "refunded_amount": events["refunded"].to_numpy() / 100,
                 "currency": _CURRENCY_NAMES.gather(events["currency"]),
@@ -131,7 +134,7 @@ def row_maker(log: str, calendar: Calendar, contacts: Contacts) -> Callable[[pl.
 
     def unsubscribes(events: pl.DataFrame) -> pl.DataFrame:
         contact = events["contact"].to_numpy()
-        known = pl.Series(contact < ELSEWHERE)
+        known = pl.Series(contact < FOREIGN)
         return pl.DataFrame(
             {
                 "contact_id": contact_ids(contact),
@@ -141,7 +144,7 @@ def row_maker(log: str, calendar: Calendar, contacts: Contacts) -> Callable[[pl.
             }
         ).with_columns(pl.when(known & (pl.col("source") == "reply")).then("mobile_number").alias("mobile_number"))
 
-    def as_they_are(events: pl.DataFrame) -> pl.DataFrame:
+    def unchanged(events: pl.DataFrame) -> pl.DataFrame:
         return events.drop("logged")
 
     makers = {
@@ -151,4 +154,4 @@ def row_maker(log: str, calendar: Calendar, contacts: Contacts) -> Callable[[pl.
         "orders": orders,
         "unsubscribes": unsubscribes,
     }
-    return makers.get(log, as_they_are)
+    return makers.get(log, unchanged)

@@ -1,4 +1,4 @@
-"""The sample: what can be counted on by those who load it, measure with it or look at it first."""
+"""The sample logs: properties that the benchmarks, the tests and the first look rely on."""
 
 import csv
 import gzip
@@ -39,8 +39,8 @@ def digests(landing: Path) -> dict[str, str]:
 
 
 def csv_rows(landing: Path, log: str) -> dict[date, list[dict[str, str]]]:
-    """The whole records of each log date; those with a wrong number of fields or a loose quote are left out."""
-    found = {}
+    """The records of a log by log date, without those that have a wrong number of fields or an unclosed quote."""
+    records_by_date = {}
     for path in files(landing / log):
         lines = path.read_text("utf-8").split("\n")
         header = next(csv.reader(lines[:1]))
@@ -48,41 +48,43 @@ def csv_rows(landing: Path, log: str) -> dict[date, list[dict[str, str]]]:
             records = list(csv.reader(io.StringIO("\n".join(lines), newline="")))[1:]
         else:
             records = [next(csv.reader([line])) for line in lines[1:] if line and line.count('"') % 2 == 0]
-        found[date.fromisoformat(path.stem)] = [
+        records_by_date[date.fromisoformat(path.stem)] = [
             dict(zip(header, record, strict=True)) for record in records if len(record) == len(header)
         ]
-    return found
+    return records_by_date
 
 
 def test_the_same_arguments_give_the_same_bytes(sample, tmp_path):
     again = write_sample(tmp_path / "again", SENDS, DAYS)
     assert digests(again.to) == digests(sample.to)
-    one, two = (write_sample(tmp_path / str(seed), 500, 1, seed=seed) for seed in (1, 2))
-    assert digests(one.to).keys() == digests(two.to).keys()
-    assert digests(one.to)["sends/2026-01-01.csv.gz"] != digests(two.to)["sends/2026-01-01.csv.gz"]
+    first, second = (write_sample(tmp_path / str(seed), 500, 1, seed=seed) for seed in (1, 2))
+    assert digests(first.to).keys() == digests(second.to).keys()
+    assert digests(first.to)["sends/2026-01-01.csv.gz"] != digests(second.to)["sends/2026-01-01.csv.gz"]
 
 
-def test_every_file_is_named_as_the_landing_zone_wants_it(sample):
+def test_file_names_follow_the_rules_of_the_landing_zone(sample):
     names = [str(path.relative_to(sample.to)) for path in files(sample.to)]
-    fits = re.compile(r"([a-z_]+)/(\d{4}-\d\d-\d\d)\.(csv|csv\.gz|jsonl|jsonl\.gz|parquet)")
-    parts = [fits.fullmatch(name).groups() for name in names]
+    name_pattern = re.compile(r"([a-z_]+)/(\d{4}-\d\d-\d\d)\.(csv|csv\.gz|jsonl|jsonl\.gz|parquet)")
+    parts = [name_pattern.fullmatch(name).groups() for name in names]
     expected_dates = {str(FIRST_LOG_DATE + timedelta(days=day)) for day in range(DAYS)}
-    assert {(log, log_date) for log, log_date, _ in parts} == {(log, of) for log in LOGS for of in expected_dates}
+    assert {(log, log_date) for log, log_date, _ in parts} == {
+        (log, log_date) for log in LOGS for log_date in expected_dates
+    }
     assert {"csv", "csv.gz", "jsonl", "parquet"} <= {extension for _, _, extension in parts}
     assert (sample.files, sample.bytes) == (len(names), sum(path.stat().st_size for path in files(sample.to)))
     assert (sample.first_log_date, sample.last_log_date) == (FIRST_LOG_DATE, FIRST_LOG_DATE + timedelta(days=DAYS - 1))
 
 
-def test_row_counts_follow_from_the_sends_asked_for(csv_sample):
+def test_row_counts_follow_from_the_number_of_sends(csv_sample):
     rows = csv_sample.rows
     assert rows["sends"] - csv_sample.bad_rows["sends"] == pytest.approx(SENDS, rel=0.01)
     assert 1.75 < rows["receipts"] / SENDS < 1.95
     assert 0.01 < rows["clicks"] / SENDS < 0.08
     assert rows["campaigns"] >= csv_sample.campaigns >= 3 * DAYS
     assert all(count > 0 for count in rows.values())
-    sends = [row for of_day in csv_rows(csv_sample.to, "sends").values() for row in of_day]
-    twice = Counter((row["campaign_id"], row["contact_id"]) for row in sends)
-    assert any(count > 1 for count in twice.values())
+    sends = [row for rows_of_day in csv_rows(csv_sample.to, "sends").values() for row in rows_of_day]
+    sends_to_contact = Counter((row["campaign_id"], row["contact_id"]) for row in sends)
+    assert any(count > 1 for count in sends_to_contact.values())
     assert {row["skip_reason"] for row in sends} - {""} == {
         "SkippedNoContent",
         "SkippedHypersonalization",
@@ -90,10 +92,10 @@ def test_row_counts_follow_from_the_sends_asked_for(csv_sample):
         "ContentTooLong",
     }
     sizes = sorted(Counter(row["campaign_id"] for row in sends).values())
-    assert sum(sizes[-len(sizes) // 4 :]) > sum(sizes) / 2  # a few big campaigns, many small ones
+    assert sum(sizes[-len(sizes) // 4 :]) > sum(sizes) / 2  # few large campaigns, many small ones
 
 
-def test_receipts_come_in_late_but_not_many(csv_sample):
+def test_a_few_receipts_arrive_days_later(csv_sample):
     sent_on = {row["message_id"]: day for day, of_day in csv_rows(csv_sample.to, "sends").items() for row in of_day}
     lateness = Counter()
     for log_date, receipts in csv_rows(csv_sample.to, "receipts").items():
@@ -103,7 +105,7 @@ def test_receipts_come_in_late_but_not_many(csv_sample):
     late = sum(count for days, count in lateness.items() if days >= 1)
     assert min(lateness) == 0 and {1, 2, 3} <= lateness.keys()
     assert 0.01 < late / lateness.total() < 0.05
-    receipts = [row for of in csv_rows(csv_sample.to, "receipts").values() for row in of]
+    receipts = [row for rows in csv_rows(csv_sample.to, "receipts").values() for row in rows]
     assert {row["provider"] for row in receipts} == {
         "twilio",
         "smpp",
@@ -119,7 +121,7 @@ def test_receipts_come_in_late_but_not_many(csv_sample):
 
 
 @pytest.mark.parametrize("file_format", FORMATS)
-def test_bad_rows_never_hold_back_publication(file_format, tmp_path):
+def test_bad_rows_are_too_few_to_block_a_publication(file_format, tmp_path):
     write_sample(tmp_path, 5_000, 3, file_format=file_format)
     bad = Counter()
     for path in files(tmp_path / "sends"):
@@ -136,9 +138,8 @@ def test_bad_rows_never_hold_back_publication(file_format, tmp_path):
             else:
                 records = [json.loads(line) if line.endswith("}") else {} for line in lines]
             count = len(records)
-        found = sum(not is_good_send(record) for record in records)
-        assert found < 10 and found <= count / 200
-        bad[path.name] = found
+        bad[path.name] = sum(not is_good_send(record) for record in records)
+        assert bad[path.name] < 10 and bad[path.name] <= count / 200
     assert bad.total() > 0
 
 
@@ -158,13 +159,13 @@ def is_good_send(record: dict) -> bool:
         return False
 
 
-def test_the_summary_knows_its_bad_rows(csv_sample):
+def test_the_summary_counts_the_bad_rows(csv_sample):
     sends = csv_rows(csv_sample.to, "sends")
     good = sum(is_good_send(row) for of_day in sends.values() for row in of_day)
     assert csv_sample.rows["sends"] - csv_sample.bad_rows["sends"] == good
 
 
-def test_all_formats_carry_the_same_rows(csv_sample, sample):
+def test_all_formats_hold_the_same_rows(csv_sample, sample):
     orders = [json.loads(line) for path in files(sample.to / "orders") for line in path.read_text().splitlines()]
     as_csv = [row for of_day in csv_rows(csv_sample.to, "orders").values() for row in of_day]
     assert [(row["order_id"], row["total"]) for row in orders] == [
@@ -187,13 +188,13 @@ def test_one_currency_of_the_orders_has_no_rate(csv_sample):
 
 @pytest.mark.parametrize("sends", [1, 7, 500])
 @pytest.mark.parametrize("days", [1, 3])
-def test_small_samples_are_whole(sends, days, tmp_path):
+def test_small_samples_have_all_rows_and_files(sends, days, tmp_path):
     summary = write_sample(tmp_path, sends, days)
     assert summary.rows["sends"] - summary.bad_rows["sends"] == sends
     assert summary.files == len(LOGS) * days
 
 
-def test_a_folder_with_files_is_left_alone(tmp_path):
+def test_a_folder_with_files_is_refused_and_unchanged(tmp_path):
     (tmp_path / "sends").mkdir()
     (tmp_path / "sends" / "2026-01-01.csv").write_text("message_id\n")
     with pytest.raises(FileExistsError, match="sends holds files already"):
@@ -211,8 +212,8 @@ def test_a_killed_write_leaves_no_file(tmp_path):
     assert files(tmp_path) == []
 
 
-@pytest.mark.parametrize("wrong", [{"sends": 0}, {"days": 0}, {"seed": -1}, {"file_format": "xlsx"}])
-def test_arguments_that_make_no_sense_are_refused_before_anything_is_written(wrong, tmp_path):
+@pytest.mark.parametrize("arguments", [{"sends": 0}, {"days": 0}, {"seed": -1}, {"file_format": "xlsx"}])
+def test_invalid_arguments_are_refused_before_anything_is_written(arguments, tmp_path):
     with pytest.raises(ValueError):
-        write_sample(tmp_path / "landing", **wrong)
+        write_sample(tmp_path / "landing", **arguments)
     assert not (tmp_path / "landing").exists()
