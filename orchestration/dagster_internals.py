@@ -6,6 +6,8 @@ another module imports a private module, and when Dagster is upgraded: check the
 Not here: what the parts are used for (`run_launcher`, `defs/`, `tests/pipeline`).
 """
 
+from typing import Any
+
 from dagster._cli.utils import TMP_DAGSTER_HOME_PREFIX
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -24,13 +26,13 @@ from dagster._core.scheduler.instigation import (
 from dagster._grpc.client import DagsterGrpcClient
 from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
 from dagster._serdes import ConfigurableClassData
-from dagster._utils.error import SerializableErrorInfo
 from dagster._utils.schedules import schedule_execution_time_iterator
+from dagster_shared.error import SerializableErrorInfo
 
 CHECKED_WITH = "1.13"
 """The release of Dagster that the names below were checked against."""
 
-CHECKS_OF_OTHER_ASSETS = {"allow_arbitrary_check_specs": True}
+CHECKS_OF_OTHER_ASSETS: dict[str, Any] = {"allow_arbitrary_check_specs": True}
 """A parameter of `@dg.multi_asset` that its signature does not show: the step may report checks of assets that it does not
 make. dagster-dbt uses it for tests of sources."""
 

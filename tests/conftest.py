@@ -18,38 +18,18 @@ MEMORY = Path("/dev/shm")
 ENOUGH_MEMORY = 8 << 30
 """Bytes; all that the suite writes is a quarter of it."""
 
-WHILE_COLLECTING = f"{settings.PREFIX}DATA"
-
 
 def pytest_configure() -> None:
     """Whatever tests write is written through to the disk, hundreds of times: in memory, where there is room, that costs
-    nothing. Dagster's definitions read the settings when they are imported, some while tests are collected: neither the
-    machine's environment, nor a developer's `.env` and data folder, may have a part in it.
+    nothing. Neither the machine's environment nor a developer's `.env` may have a part in it.
     """
     if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH_MEMORY:
         os.environ.setdefault("TMPDIR", str(MEMORY))
         tempfile.tempdir = None  # looked up anew
-    if "PYTEST_XDIST_WORKER" not in os.environ:  # workers inherit it, so that the dbt project is parsed once
-        _forget_settings()
-        os.environ[WHILE_COLLECTING] = tempfile.mkdtemp(prefix="sendmart-collecting-")
-    settings.DOTENV = Path(os.environ[WHILE_COLLECTING]) / ".env"
-
-
-def pytest_unconfigure() -> None:
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        shutil.rmtree(settings.DOTENV.parent, ignore_errors=True)
-
-
-def _forget_settings() -> None:
     for name in list(os.environ):
         if name.startswith(settings.PREFIX) or name == "DAGSTER_HOME":
             del os.environ[name]
-
-
-@pytest.fixture(autouse=True, scope="session")
-def no_settings_of_the_machine() -> None:
-    """Each test says itself which settings are in force."""
-    _forget_settings()
+    settings.DOTENV = Path(os.devnull)
 
 
 def _refreshed(case: str, tmp_path_factory: pytest.TempPathFactory) -> RefreshedWarehouse:
