@@ -23,7 +23,7 @@ from warehouse.config.settings import Settings
 from warehouse.duckdb_tools.health import holds_rows
 from warehouse.duckdb_tools.session import apply_limits
 from warehouse.duckdb_tools.sql import literal
-from warehouse.publish.masking import is_masked
+from warehouse.publish import is_masked
 
 DATABASE = "published"
 MARTS = f"{DATABASE}.{SCHEMA}"

@@ -7,14 +7,16 @@ Not here: any code. Each name is defined and described in its room: `warehouse.c
 `warehouse.landing`, `warehouse.ledger`, `warehouse.storage`.
 """
 
-from warehouse.config import DBT_PREFIX, PROJECT, PUBLISHED_MARTS, DataPaths, Engine, Settings
+from warehouse.config import DBT_PREFIX, PROJECT, DataPaths, Engine, Settings
 from warehouse.duckdb_tools import (
     Column,
+    SessionLimits,
     apply_limits,
     columns_of,
     copy_with_changes,
     corruption_reason,
     enable_s3,
+    fetch_row,
     fetch_value,
     holds_rows,
     is_corruption_error,
@@ -58,7 +60,6 @@ __all__ = [
     "DBT_PREFIX",
     "IN_FLIGHT",
     "PROJECT",
-    "PUBLISHED_MARTS",
     "SCHEME",
     "UNKNOWN_SHA256",
     "AnyPath",
@@ -75,6 +76,7 @@ __all__ = [
     "Ledger",
     "LoadedFile",
     "Publication",
+    "SessionLimits",
     "Settings",
     "apply_limits",
     "atomic_replace",
@@ -83,6 +85,7 @@ __all__ = [
     "corruption_reason",
     "enable_s3",
     "exists",
+    "fetch_row",
     "fetch_value",
     "hash_of",
     "holds_rows",

@@ -9,7 +9,7 @@ from orchestration.cli.common import USAGE_ERROR, fail, open_context
 from orchestration.cli.output import builds as builds_output
 from orchestration.cli.output.console import console
 from orchestration.stages import AppContext
-from warehouse.publish.kept_builds import BuildNotFound, kept_file
+from warehouse.publish import BuildNotFound, KeptBuilds, compare
 
 
 def diff(
@@ -26,8 +26,6 @@ def diff(
 
     Exit code 0: compared. 2: there is no such build, or both are the same, or a setting is invalid.
     """
-    from warehouse.publish.build_diff import compare
-
     context = open_context()
     try:
         (from_id, from_file), (to_id, to_file) = (_find_build(context, name) for name in (earlier, later))
@@ -39,8 +37,8 @@ def diff(
         fail(f"Both are build {from_id}: nothing to compare", USAGE_ERROR)
     console.print(f"From build {from_id} to build {to_id}")
     campaigns = None if every_campaign or campaign else builds_output.MAX_CAMPAIGNS
-    comparison = compare(context.settings, from_file, to_file, campaigns=campaigns, campaign_id=campaign)
-    builds_output.print_comparison(comparison)
+    build_diff = compare(context.settings, from_file, to_file, campaigns=campaigns, campaign_id=campaign)
+    builds_output.print_diff(build_diff)
 
 
 def _find_build(context: AppContext, name: str) -> tuple[str, Path]:
@@ -64,4 +62,4 @@ def _find_build(context: AppContext, name: str) -> tuple[str, Path]:
         (name,) = named
         if named == current and paths.published_marts.exists():
             return name, paths.published_marts
-    return name, kept_file(paths, ledger, name)
+    return name, KeptBuilds(paths.kept_builds, ledger).find(name)

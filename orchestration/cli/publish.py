@@ -11,7 +11,7 @@ from orchestration.cli.common import FAILED, OK, USAGE_ERROR, fail, open_context
 from orchestration.cli.output import builds as builds_output
 from orchestration.cli.output.console import console
 from orchestration.stages import evaluate_gate, export_missing, is_published, override_gate, publish_candidate
-from warehouse.publish.publication import settle
+from warehouse.publish import recover_publication
 
 
 def publish(
@@ -40,7 +40,7 @@ def publish(
     context = open_context()
     show_progress()
     with writer_lock(context):
-        settle(context.paths, context.ledger)
+        recover_publication(context.paths, context.ledger)
         candidate = context.ledger.candidate()
         if candidate is None or not context.paths.candidate.exists():
             fail("There is no complete candidate to publish. Next: sendmart refresh")

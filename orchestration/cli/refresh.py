@@ -13,7 +13,7 @@ from orchestration.cli.output import refresh as refresh_output
 from orchestration.errors import failure_of
 from orchestration.stages import finish_erasures, plan_refresh, prune_exports, publish_quarantine
 from warehouse.ledger import Refresh, now
-from warehouse.publish.publication import settle
+from warehouse.publish import recover_publication
 
 
 def refresh(
@@ -38,7 +38,7 @@ def refresh(
     started_at = now()
     try:
         with writer_lock(context):
-            settle(context.paths, context.ledger)
+            recover_publication(context.paths, context.ledger)
             finish_erasures(context)
             # Under the lock: another refresh may have just done the work.
             plan = plan_refresh(context, verify=verify, full_refresh=full_refresh)

@@ -65,8 +65,8 @@ def published_marts(warehouse: WarehouseResource) -> dg.MaterializeResult[Any]:
         facts["audit page"] = dg.MetadataValue.path(str(page))
     if summary:
         facts["what changed"] = summary.describe()
-        facts["largest moves"] = dg.MetadataValue.md(summary.largest_moves)
-        facts["large moves of settled figures"] = "\n".join(summary.warnings) or "none"
+        facts["largest changes"] = dg.MetadataValue.md(summary.largest_changes)
+        facts["warnings of the diff"] = "\n".join(summary.warnings) or "none"
     if gate_result.overridden:
         facts["overridden"] = "\n".join(str(problem) for problem in gate_result.overridden)
         facts["override_reason"] = opened.ledger.overrides(candidate.build_id)[-1].reason

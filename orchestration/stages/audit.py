@@ -15,8 +15,7 @@ from quality.audit.html_report import AuditedBuild, audit_page
 from quality.audit.metrics import BuildFacts, LogFacts
 from warehouse.duckdb_tools.session import apply_limits
 from warehouse.ledger import Build, now
-from warehouse.publish import audit_pages
-from warehouse.publish import pointer as current
+from warehouse.publish import KeptBuilds, page_path, prune_pages, upload_files, write_page
 from warehouse.transform import build, check_scope
 from warehouse.transform.dbt_runner import BuildFailed, dbt_manifest
 
@@ -106,16 +105,16 @@ def _write_page(
         audited,
         expectations.compared,
     )
-    path = audit_pages.write(context.paths, candidate.build_id, page)
-    audit_pages.prune(context.paths, context.ledger)
-    current.send(context.paths, path)
+    path = write_page(context.paths.audits, candidate.build_id, page)
+    prune_pages(context.paths.audits, KeptBuilds(context.paths.kept_builds, context.ledger).build_ids())
+    upload_files(context.paths, path)
     log.info("audit page: %s", path)
 
 
 def audit_page_of(context: AppContext) -> Path | None:
     """Where the page is that tells what was checked of the candidate; None where there is none."""
     candidate = context.ledger.candidate()
-    path = candidate and audit_pages.path_of(context.paths, candidate.build_id)
+    path = candidate and page_path(context.paths.audits, candidate.build_id)
     return path if path and path.exists() else None
 
 

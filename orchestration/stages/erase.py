@@ -10,7 +10,7 @@ from warehouse.erasure import erase_contacts, source_files_of_erased_rows
 from warehouse.lake import tables as lake_tables
 from warehouse.privacy.keyed_hash import load_keyed_hash
 from warehouse.privacy.tombstones import CONTACT, ErasureIndex, contact_token, erasure_index
-from warehouse.publish import publication
+from warehouse.publish import replace_uploaded_files
 from warehouse.transform import spark
 
 
@@ -51,7 +51,7 @@ def finish_erasures(context: AppContext) -> Erasure | None:
         spark.discard_builds(context.settings, context.paths)
         context.ledger.record_published_quarantine("")
         publish_quarantine(context)
-        publication.upload_erased(context.paths)
+        replace_uploaded_files(context.paths)
         from_files = source_files_of_erased_rows(context.paths, context.ledger)
         context.ledger.record_erasures_finished()
         log.info("erased in %.1f s: files rewritten: %s", time.perf_counter() - started, rewritten)

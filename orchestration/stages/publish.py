@@ -1,30 +1,58 @@
 """The publication stage: the candidate is published, or an earlier build is published again."""
 
 import time
+from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 import duckdb
 
 from models.masking import mask_phone_numbers_in_errors
 from orchestration.stages.build import _reading_candidate
 from orchestration.stages.context import AppContext, log
+from warehouse.config import DataPaths, Settings
 from warehouse.ledger import Build
-from warehouse.publish import build_diff, kept_builds, publication
-from warehouse.publish.build_diff import DiffSummary
+from warehouse.publish import (
+    BuildNotFound,
+    DiffSummary,
+    KeptBuilds,
+    SparkTables,
+    publish,
+    published_build,
+    recover_publication,
+    rollback,
+    summarize,
+)
+from warehouse.publish import is_published as is_build_published
+from warehouse.transform import spark
+from warehouse.transform.build import sendmart_version
 
 
 def is_published(context: AppContext, candidate: Build) -> bool:
-    return publication.is_published(context.settings, context.paths, context.ledger, candidate)
+    """Whether the candidate is published, as the settings ask for it."""
+    return is_build_published(
+        context.settings, context.paths, context.ledger, candidate, spark_tables=_spark_tables(context)
+    )
 
 
 @mask_phone_numbers_in_errors
 def publish_candidate(context: AppContext, candidate: Build) -> tuple[datetime, DiffSummary | None]:
-    """Publishes the candidate in one step; gives the moment, and what changed: None where that cannot be said."""
+    """Publishes the candidate in one step.
+
+    Returns the time of the publication (UTC) and what it changed, or None if the builds cannot be compared.
+    """
     with context.paths.writer_lock(), _reading_candidate(context):
         started = time.perf_counter()
-        publication.settle(context.paths, context.ledger)
+        recover_publication(context.paths, context.ledger)
         summary = _diff_summary(context)
-        published_at = publication.publish(context.settings, context.paths, context.ledger, candidate)
+        published_at = publish(
+            context.settings,
+            context.paths,
+            context.ledger,
+            candidate,
+            version=sendmart_version(),
+            spark_tables=_spark_tables(context),
+        )
         log.info("published build %s in %.1f s", candidate.build_id, time.perf_counter() - started)
         if summary:
             log.info("%s", summary.describe())
@@ -34,32 +62,56 @@ def publish_candidate(context: AppContext, candidate: Build) -> tuple[datetime, 
 
 
 def _diff_summary(context: AppContext) -> DiffSummary | None:
-    """What the candidate changes of what is published; a build that cannot be compared is published all the same."""
-    current, candidate = publication.published_build(context.paths), context.ledger.candidate()
-    if current is None or candidate is None or current[0] == candidate.build_id:
+    """What the candidate changes. A build that cannot be compared is published all the same."""
+    published, candidate = published_build(context.paths), context.ledger.candidate()
+    if published is None or candidate is None or published.build_id == candidate.build_id:
         return None
     try:
-        return build_diff.summarize(
-            context.settings, current[0], context.paths.published_marts, context.paths.candidate,
+        return summarize(
+            context.settings,
+            published.build_id,
+            context.paths.published_marts,
+            context.paths.candidate,
             candidate.data_until,
-        )  # fmt: skip
+        )
     except duckdb.Error as error:
-        log.warning("what changed since build %s cannot be said: %s", current[0], error)
+        log.warning("cannot compare the candidate with build %s: %s", published.build_id, error)
         return None
 
 
 def rollback_build(context: AppContext, build_id: str | None = None) -> tuple[str, str]:
-    """Makes a kept build, or the one published before, the published one again; gives the one that it was, and is.
+    """Publishes a kept build again: `build_id`, or the previous build. Returns the builds published before and now.
 
     Raises:
-        BuildNotFound: there is no such build to go back to.
+        BuildNotFound: there is no such build to roll back to.
     """
     with context.paths.writer_lock():
-        publication.settle(context.paths, context.ledger)
-        to = build_id or kept_builds.before(context.paths, context.ledger)
-        if to is None:
-            raise kept_builds.BuildNotFound("no earlier build is kept that was not gone back from")
-        (left, _) = context.ledger.last_publication()
-        publication.rollback(context.settings, context.paths, context.ledger, to)
-        log.info("published build %s again, in place of %s", to, left)
-        return left, to
+        recover_publication(context.paths, context.ledger)
+        target = build_id or KeptBuilds(context.paths.kept_builds, context.ledger).previous()
+        last = context.ledger.last_publication()
+        if target is None or last is None:
+            raise BuildNotFound("no earlier build is kept that was not rolled back from")
+        rollback(context.settings, context.paths, context.ledger, target, spark_tables=_spark_tables(context))
+        log.info("rolled back from build %s to build %s", last[0], target)
+        return last[0], target
+
+
+@dataclass(frozen=True)
+class _TablesInSpark:
+    """The tables of builds in Spark's catalogue."""
+
+    settings: Settings
+    paths: DataPaths
+
+    def publish(self, build_id: str, published: Path, *, is_masked: bool) -> None:
+        spark.publish_build(self.settings, self.paths, build_id, published, is_masked=is_masked)
+
+    def is_published(self, build_id: str) -> bool:
+        return spark.is_published(self.paths, build_id)
+
+    def has_marts(self, build_id: str) -> bool:
+        return spark.has_marts(self.paths, build_id)
+
+
+def _spark_tables(context: AppContext) -> SparkTables | None:
+    return _TablesInSpark(context.settings, context.paths) if spark.is_spark(context.settings) else None

@@ -2,7 +2,7 @@
 
 from orchestration.stages.context import AppContext
 from warehouse.duckdb_tools.health import corruption_reason
-from warehouse.publish import pointer as current
+from warehouse.publish import upload_files
 from warehouse.quarantine.published import LAYOUT
 from warehouse.quarantine.published import publish_quarantine as write_published_quarantine
 
@@ -20,5 +20,5 @@ def publish_quarantine(context: AppContext) -> None:
         if file.refusal
     ]
     write_published_quarantine(context.paths, refused, mask_phone_numbers=masking)
-    current.send(context.paths, published)
+    upload_files(context.paths, published)
     context.ledger.record_published_quarantine(fingerprint)

@@ -108,20 +108,22 @@ IN_A_FULL_BUILD = {
     "both files are new and empty": after("warehouse.lake.change_feed.create_views"),
 }
 IN_A_PUBLICATION = {
-    "the candidate is copied": before("warehouse.publish.publication._add_build_info"),
-    "the copy says which build it is": after("warehouse.publish.publication._add_build_info"),
+    "the candidate is copied": before("warehouse.publish.publication.write_build_info"),
+    "the copy says which build it is": after("warehouse.publish.publication.write_build_info"),
     "the copy is about to be kept": before("warehouse.publish.kept_builds.atomic_replace"),
     "the copy is kept, and about to be swapped in": before("warehouse.publish.publication.atomic_replace"),
-    "the copy is swapped in, and current.json names the one before": before("warehouse.publish.pointer.announce"),
+    "the copy is swapped in, and current.json names the one before": before("warehouse.publish.pointer.write_pointer"),
     "the copy is swapped in, the ledger does not know": before("warehouse.ledger.Ledger.record_publication"),
-    "the ledger knows, old builds are not pruned": before("warehouse.publish.publication.prune"),
+    "the ledger knows, old builds are not pruned": before("warehouse.publish.kept_builds.KeptBuilds.prune"),
     "the ledger knows, nothing is exported": after("warehouse.ledger.Ledger.record_publication"),
 }
 IN_A_ROLLBACK = {
     "the earlier build is about to be swapped in": before(
         "warehouse.publish.publication.atomic_replace", given="sendmart.duckdb"
     ),
-    "the earlier build is swapped in, and current.json names the later": before("warehouse.publish.pointer.announce"),
+    "the earlier build is swapped in, and current.json names the later": before(
+        "warehouse.publish.pointer.write_pointer"
+    ),
     "the earlier build is swapped in, the ledger does not know": before("warehouse.ledger.Ledger.record_publication"),
     "the ledger knows that there was a way back": after("warehouse.ledger.Ledger.record_publication"),
 }

@@ -40,7 +40,7 @@ from tests.fault.zones import (
 from tests.running import exported_rows
 from warehouse.export import REPORTS
 from warehouse.lake import tables as lake_tables
-from warehouse.publish import kept_builds, publication
+from warehouse.publish import KeptBuilds, recover_publication
 
 # --- what there is to begin with
 
@@ -214,7 +214,7 @@ def test_a_killed_rollback_is_repeated_and_the_withdrawn_build_is_held_back(
     warehouse = zone.warehouse()
     assert_nothing_half_done(warehouse, [published, final])
     assert_kept(warehouse, [published, final])
-    publication.settle(warehouse.paths, warehouse.ledger)
+    recover_publication(warehouse.paths, warehouse.ledger)
     if marts_of(warehouse.paths.published_marts) == final["marts"]:
         stages.rollback_build(warehouse)
     assert marts_of(warehouse.paths.published_marts) == published["marts"]
@@ -228,8 +228,8 @@ def test_a_killed_rollback_is_repeated_and_the_withdrawn_build_is_held_back(
 
 def assert_kept(warehouse: AppContext, builds: Iterable[Outcome]) -> None:
     """Both builds are there to go back to, and what is published is one of them."""
-    kept = kept_builds.kept_builds(warehouse.paths, warehouse.ledger)
-    files = [kept_builds.kept_file(warehouse.paths, warehouse.ledger, build.build_id) for build in kept]
+    kept_builds = KeptBuilds(warehouse.paths.kept_builds, warehouse.ledger)
+    files = [kept_builds.find(publication.build_id) for publication in kept_builds.publications()]
     wholes = [build["marts"] for build in builds]
     assert len(files) == len(wholes)
     assert all(whole in map(marts_of, files) for whole in wholes)

@@ -41,7 +41,7 @@ from warehouse.lake import integrity, recovery
 from warehouse.lake import tables as lake_tables
 from warehouse.landing import scan as landing_scan
 from warehouse.ledger import Ledger
-from warehouse.publish import kept_builds, pointer, publication
+from warehouse.publish import KeptBuilds, pointer, publish, read_build_info
 from warehouse.storage import object_store
 from warehouse.storage.object_store import ObjectStoreFailed, path_of
 from warehouse.transform import build
@@ -163,7 +163,7 @@ def test_current_json_names_the_published_build_on_disk_and_in_the_store(
         (warehouse.paths, _told(store)),
         (refreshed_small.warehouse.paths, json.loads(refreshed_small.warehouse.paths.current.read_text())),
     ):
-        build_id, published_at, data_until = pointer.build_info(paths.published_marts)
+        build_id, published_at, data_until = read_build_info(paths.published_marts)
         marts = paths.published_marts.read_bytes()
         assert told["build_id"] == build_id
         assert told["published_at"] == published_at.isoformat().replace("+00:00", "Z")
@@ -290,7 +290,7 @@ def test_a_kill_before_current_json_keeps_the_old_build_until_the_next_refresh(
     monkeypatch.setattr(pointer, "_write", killed)
     candidate = warehouse.ledger.candidate()
     with pytest.raises(KeyboardInterrupt):
-        publication.publish(warehouse.settings, warehouse.paths, warehouse.ledger, candidate)
+        publish(warehouse.settings, warehouse.paths, warehouse.ledger, candidate, version="0.3.0")
     assert [key for key in _objects(store, "published/builds/") if after in key], "the build is there already"
     assert _build_read(store, warehouse) == before
     assert plan_refresh(warehouse).must_publish
@@ -397,8 +397,8 @@ def test_no_object_holds_an_erased_contact(
 
 def test_expired_builds_are_deleted_from_the_store(store: Any, warehouse: AppContext) -> None:
     store.put_object(Bucket=BUCKET, Key="published/builds/notes.txt", Body=b"")
-    kept_builds.prune(warehouse.paths, warehouse.ledger, keep=1)
-    pointer.tidy(warehouse.paths)
+    KeptBuilds(warehouse.paths.kept_builds, warehouse.ledger).prune(keep=1)
+    pointer.delete_stale_objects(warehouse.paths)
     assert set(_objects(store, "published/builds/")) == {
         f"published/{_told(store)['marts']['file']}",
         "published/builds/notes.txt",

@@ -16,8 +16,8 @@ from orchestration.stages import AppContext
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import load_settings
 from warehouse.ledger import Build, Ledger, Publication, Refresh, now
-from warehouse.publish import kept_builds, publication
-from warehouse.publish.kept_builds import BuildNotFound
+from warehouse.publish import BuildNotFound, KeptBuilds, publish, recover_publication, rollback
+from warehouse.publish.kept_builds import MANAGED_NAMES
 
 A, B, C, D = (f"20260105T03300{number}Z-00000{number}" for number in range(1, 5))
 
@@ -29,6 +29,7 @@ class Builds:
         self.paths = DataPaths(data)
         self.ledger = Ledger(self.paths.ledger)
         self._made: dict[str, Build] = {}
+        self._kept_builds = KeptBuilds(self.paths.kept_builds, self.ledger)
 
     def make(self, build_id: str, inputs: str | None = None) -> Build:
         """A candidate of this id; its one campaign is named for it."""
@@ -48,18 +49,18 @@ class Builds:
 
     def publish(self, *build_ids: str) -> None:
         for build_id in build_ids:
-            publication.publish(load_settings(), self.paths, self.ledger, self.make(build_id))
+            publish(load_settings(), self.paths, self.ledger, self.make(build_id), version="0.3.0")
 
     def rollback(self, build_id: str) -> None:
-        publication.rollback(load_settings(), self.paths, self.ledger, build_id)
+        rollback(load_settings(), self.paths, self.ledger, build_id)
 
     @property
     def kept(self) -> list[str]:
-        return [one.build_id for one in kept_builds.kept_builds(self.paths, self.ledger)]
+        return [publication.build_id for publication in self._kept_builds.publications()]
 
     @property
     def before(self) -> str | None:
-        return kept_builds.before(self.paths, self.ledger)
+        return self._kept_builds.previous()
 
     @property
     def published(self) -> str:
@@ -194,14 +195,14 @@ def test_a_ledger_that_a_kill_left_behind_learns_what_is_published(builds: Build
     with monkeypatch.context() as killed:
         killed.setattr(Ledger, "record_publication", lambda *_args, **_named: None)
         builds.publish(B)
-    publication.settle(builds.paths, builds.ledger)
+    recover_publication(builds.paths, builds.ledger)
     assert [(one.build_id, one.rolled_back_from) for one in builds.ledger.publications()] == [(A, None), (B, None)]
     with monkeypatch.context() as killed:
         killed.setattr(Ledger, "record_publication", lambda *_args, **_named: None)
         builds.publish(B)
         builds.rollback(A)
     for _ in range(2):
-        publication.settle(builds.paths, builds.ledger)
+        recover_publication(builds.paths, builds.ledger)
         assert builds.ledger.publications()[-1].rolled_back_from == B
         assert builds.ledger.last_publication()[0] == builds.published == A
 
@@ -278,4 +279,4 @@ def test_a_ledger_of_a_version_that_published_each_build_once_goes_on(tmp_path: 
 def test_names_of_builds_are_those_that_are_pruned() -> None:
     from warehouse.transform.build import _new_build_id
 
-    assert re.fullmatch(kept_builds.MANAGED_NAMES, f"{_new_build_id()}.duckdb")
+    assert re.fullmatch(MANAGED_NAMES, f"{_new_build_id()}.duckdb")

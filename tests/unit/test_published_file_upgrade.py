@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.test_kept_builds import A, B, Builds
-from warehouse.publish import pointer, publication, upgrade
+from warehouse.publish import pointer, published_build, recover_publication, upgrade
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def builds(tmp_path: Path, bare_environment: None) -> Builds:
     builds.paths.published_marts.rename(old)
     builds.paths.published.joinpath(".marts.duckdb.tmp").write_bytes(b"left by a killed publication")
     old.with_name("marts.duckdb.wal").write_bytes(b"left by a reader")
-    pointer.announce(builds.paths)
+    pointer.write_pointer(builds.paths)
     return builds
 
 
@@ -32,11 +32,11 @@ def _announced_file(builds: Builds) -> str:
 
 def test_readers_use_the_old_file_until_the_first_refresh(builds: Builds) -> None:
     assert builds.paths.published_marts.name == _announced_file(builds) == "marts.duckdb"
-    assert publication.published_build(builds.paths)[0] == A
+    assert published_build(builds.paths).build_id == A
 
 
 def test_the_first_refresh_moves_the_published_file_and_removes_the_old_one(builds: Builds) -> None:
-    publication.settle(builds.paths, builds.ledger)
+    recover_publication(builds.paths, builds.ledger)
     assert _published_files(builds) == ["sendmart.duckdb"]
     assert _announced_file(builds) == "sendmart.duckdb"
     assert builds.published == A
@@ -48,12 +48,12 @@ def test_the_first_refresh_moves_the_published_file_and_removes_the_old_one(buil
 
 @pytest.mark.parametrize(
     ("step", "call"),
-    [("atomic_replace", 1), ("pointer.announce", 1), *(("remove", call) for call in range(1, 5))],
+    [("atomic_replace", 1), ("pointer.write_pointer", 1), *(("remove", call) for call in range(1, 5))],
 )
 def test_a_move_that_is_interrupted_before_any_step_is_completed_by_the_next(
     builds: Builds, monkeypatch: pytest.MonkeyPatch, step: str, call: int
 ) -> None:
-    owner, name = (pointer, "announce") if step == "pointer.announce" else (upgrade, step)
+    owner, name = (pointer, "write_pointer") if step == "pointer.write_pointer" else (upgrade, step)
     real, calls = getattr(owner, name), 0
 
     def interrupted(*arguments: object) -> None:
@@ -66,17 +66,17 @@ def test_a_move_that_is_interrupted_before_any_step_is_completed_by_the_next(
     with monkeypatch.context() as patch:
         patch.setattr(owner, name, interrupted)
         with pytest.raises(KeyboardInterrupt):
-            publication.settle(builds.paths, builds.ledger)
+            recover_publication(builds.paths, builds.ledger)
     assert builds.paths.published.joinpath(_announced_file(builds)).exists()
-    assert publication.published_build(builds.paths)[0] == A
-    publication.settle(builds.paths, builds.ledger)
+    assert published_build(builds.paths).build_id == A
+    recover_publication(builds.paths, builds.ledger)
     assert _published_files(builds) == [_announced_file(builds)] == ["sendmart.duckdb"]
 
 
 def test_a_damaged_published_file_is_moved_too_and_replaced_by_the_next_publication(builds: Builds) -> None:
     builds.paths.published_marts.unlink()
     builds.paths.published_marts_of_0_2.write_bytes(b"no build")
-    publication.settle(builds.paths, builds.ledger)
+    recover_publication(builds.paths, builds.ledger)
     assert _published_files(builds) == ["sendmart.duckdb"]
     builds.publish(B)
     assert builds.published == B

@@ -6,7 +6,7 @@ before it replaces another.
 Not here: what lies under the paths; each room knows its own files.
 """
 
-from warehouse.config.paths import PUBLISHED_MARTS, DataPaths
+from warehouse.config.paths import DataPaths
 from warehouse.config.settings import DBT_PREFIX, PROJECT, Engine, Settings
 
-__all__ = ["DBT_PREFIX", "PROJECT", "PUBLISHED_MARTS", "DataPaths", "Engine", "Settings"]
+__all__ = ["DBT_PREFIX", "PROJECT", "DataPaths", "Engine", "Settings"]

@@ -17,11 +17,9 @@ from filelock import FileLock
 from warehouse.storage import AnyPath, atomic_replace, fetch, is_object, names_in
 
 if TYPE_CHECKING:
+    from cloudpathlib import S3Path
+
     from warehouse.config.settings import Settings
-
-
-PUBLISHED_MARTS = "sendmart.duckdb"
-"""Name of the published database. It is no name of a schema in it: DuckDB names a catalogue after the file."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +110,7 @@ class DataPaths:
         return self.data / "published" if override is None or is_object(override) else override
 
     @property
-    def published_store(self) -> AnyPath | None:
+    def published_store(self) -> "S3Path | None":
         """The prefix of the published copies in an object store; None if the published folder is on disk only."""
         override = self.published_override
         return override if override is not None and is_object(override) else None
@@ -123,8 +121,13 @@ class DataPaths:
 
         A data folder of release 0.2 has the old file until the first refresh moves it (`warehouse.publish.upgrade`).
         """
-        file, old = self.published / PUBLISHED_MARTS, self.published_marts_of_0_2
+        file, old = self.new_published_marts, self.published_marts_of_0_2
         return old if not file.exists() and old.exists() else file
+
+    @property
+    def new_published_marts(self) -> Path:
+        """DuckDB names the catalogue after the file: no schema in it has this name."""
+        return self.published / "sendmart.duckdb"
 
     @property
     def published_marts_of_0_2(self) -> Path:

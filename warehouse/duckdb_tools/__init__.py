@@ -8,11 +8,12 @@ from warehouse.duckdb_tools.preview import preview_file, preview_rows
 from warehouse.duckdb_tools.query import fetch_row, fetch_value
 from warehouse.duckdb_tools.rewrite import Column, columns_of, copy_with_changes, list_tables
 from warehouse.duckdb_tools.s3 import enable_s3
-from warehouse.duckdb_tools.session import apply_limits
+from warehouse.duckdb_tools.session import SessionLimits, apply_limits
 from warehouse.duckdb_tools.sql import literal, masked_words
 
 __all__ = [
     "Column",
+    "SessionLimits",
     "apply_limits",
     "columns_of",
     "copy_with_changes",

@@ -1,91 +1,109 @@
-"""Published builds that are kept to roll back to."""
+"""Kept builds: published builds in `published/builds/<build id>.duckdb`, to roll back to.
+
+The published build is one of them. It is the same file under a second name, so it takes no disk space of its own.
+
+Not here: publication and rollback (`warehouse.publish.publication`).
+"""
 
 import logging
 import os
 import re
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
-from warehouse.foundation import DataPaths, Ledger, Publication, atomic_replace, corruption_reason
+from warehouse.foundation import Ledger, Publication, atomic_replace, corruption_reason
 
 log = logging.getLogger("sendmart.publication")
 
 MANAGED_NAMES = r"\.?[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}\.(duckdb|duckdb\.wal|tmp)"
-"""Names in the folder of kept builds that are ours to delete."""
+"""Names in the folder that `prune` may delete."""
 
 
 class BuildNotFound(Exception):
-    """There is no such build to go back to."""
+    """There is no such build to roll back to, or no rollback to it is possible. The message gives the reason."""
 
 
-def kept_builds(paths: DataPaths, ledger: Ledger) -> list[Publication]:
-    """The last publication of each build that is kept, in order; the last is what is published."""
-    last: dict[str, Publication] = {}
-    for publication in ledger.publications():
-        last.pop(publication.build_id, None)
-        last[publication.build_id] = publication
-    return [publication for publication in last.values() if _kept(paths, publication.build_id).exists()]
+@dataclass(frozen=True)
+class KeptBuilds:
+    """The kept builds in a folder, and their publications in the ledger."""
 
+    folder: Path
+    ledger: Ledger
 
-def kept_file(paths: DataPaths, ledger: Ledger, build_id: str) -> Path:
-    """The file of a kept build.
+    def path_of(self, build_id: str) -> Path:
+        return self.folder / f"{build_id}.duckdb"
 
-    Raises:
-        BuildNotFound: naming those that are.
-    """
-    there = [publication.build_id for publication in kept_builds(paths, ledger)]
-    if build_id not in there:
-        raise BuildNotFound(f"no build {build_id} is kept; there are: {', '.join(there) or 'none'}")
-    return _kept(paths, build_id)
+    def publications(self) -> list[Publication]:
+        """The last publication of each kept build, in order. The last one is the published build."""
+        last: dict[str, Publication] = {}
+        for publication in self.ledger.publications():
+            last.pop(publication.build_id, None)
+            last[publication.build_id] = publication
+        return [publication for publication in last.values() if self.path_of(publication.build_id).exists()]
 
+    def find(self, build_id: str) -> Path:
+        """The file of a kept build.
 
-def before(paths: DataPaths, ledger: Ledger) -> str | None:
-    """The build to go back to: of those that are kept, the last that was published by itself before the current one,
-    and that nobody went back from.
-    """
-    history = [publication.build_id for publication in ledger.publications() if publication.rolled_back_from is None]
-    left = {publication.rolled_back_from for publication in ledger.publications()}
-    last = ledger.last_publication()
-    if last is None or last[0] not in history:
+        Raises:
+            BuildNotFound: the build is not kept. The message lists the kept builds.
+        """
+        kept = [publication.build_id for publication in self.publications()]
+        if build_id not in kept:
+            raise BuildNotFound(f"build {build_id} is not kept; kept builds: {', '.join(kept) or 'none'}")
+        return self.path_of(build_id)
+
+    def previous(self) -> str | None:
+        """The build to roll back to by default.
+
+        It is the last build before the published one that was published by itself, that nobody rolled back from, and of
+        which the file is kept and not damaged. None if there is none.
+        """
+        publications, last = self.ledger.publications(), self.ledger.last_publication()
+        history = [publication.build_id for publication in publications if publication.rolled_back_from is None]
+        if last is None or last[0] not in history:
+            return None
+        skipped = {publication.rolled_back_from for publication in publications} | {last[0]}
+        position = len(history) - 1 - history[::-1].index(last[0])
+        for build_id in reversed(history[:position]):
+            path = self.path_of(build_id)
+            if build_id not in skipped and path.exists() and not corruption_reason(path):
+                return build_id
         return None
-    last_time = len(history) - 1 - history[::-1].index(last[0])
-    earlier = (build_id for build_id in reversed(history[:last_time]) if build_id not in left | {last[0]})
-    there = (build_id for build_id in earlier if _kept(paths, build_id).exists())
-    return next((build_id for build_id in there if not corruption_reason(_kept(paths, build_id))), None)
+
+    def build_ids(self) -> set[str]:
+        """The builds that have a file: the kept builds, the candidate and the published build."""
+        candidate, published = self.ledger.candidate(), self.ledger.last_publication()
+        build_ids = {file.stem for file in self.folder.glob("*.duckdb")}
+        return build_ids | ({candidate.build_id} if candidate else set()) | ({published[0]} if published else set())
+
+    def keep(self, file: Path, build_id: str) -> None:
+        """Keeps a published file."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        temp_path = self.folder / f".{build_id}.tmp"
+        link_or_copy(file, temp_path)
+        atomic_replace(temp_path, self.path_of(build_id))
+
+    def prune(self, keep: int) -> list[str]:
+        """Deletes all but the last `keep` builds, damaged files, and temporary files. Returns the deleted names."""
+        undamaged = []
+        for publication in self.publications():
+            if reason := corruption_reason(self.path_of(publication.build_id)):
+                log.warning("%s: a rollback to it is no longer possible", reason)
+            else:
+                undamaged.append(publication.build_id)
+        kept_names = {self.path_of(build_id).name for build_id in undamaged[-keep:]}
+        files = [file for file in sorted(self.folder.iterdir()) if re.fullmatch(MANAGED_NAMES, file.name)]
+        deleted = [file for file in files if file.name not in kept_names]
+        for file in deleted:
+            file.unlink()
+        return [file.name for file in deleted]
 
 
-def prune(paths: DataPaths, ledger: Ledger, keep: int) -> list[str]:
-    """Deletes kept builds but the last so many that were published, what is damaged, and what a kill left; gives the names."""
-    whole = []
-    for publication in kept_builds(paths, ledger):
-        if fault := corruption_reason(_kept(paths, publication.build_id)):
-            log.warning("%s: there is no way back to it any more", fault)
-        else:
-            whole.append(publication.build_id)
-    last = whole[-keep:]
-    wanted = {_kept(paths, build_id).name for build_id in last}
-    files = [file for file in sorted(paths.kept_builds.iterdir()) if re.fullmatch(MANAGED_NAMES, file.name)]
-    deleted = [file for file in files if file.name not in wanted]
-    for file in deleted:
-        file.unlink()
-    return [file.name for file in deleted]
-
-
-def _kept(paths: DataPaths, build_id: str) -> Path:
-    return paths.kept_builds / f"{build_id}.duckdb"
-
-
-def _keep(paths: DataPaths, file: Path, build_id: str) -> None:
-    paths.kept_builds.mkdir(parents=True, exist_ok=True)
-    temp_path = paths.kept_builds / f".{build_id}.tmp"
-    _link(file, temp_path)
-    atomic_replace(temp_path, _kept(paths, build_id))
-
-
-def _link(file: Path, temp_path: Path) -> None:
-    """The same file under another name; a copy where the file system has no such thing."""
-    temp_path.unlink(missing_ok=True)
+def link_or_copy(file: Path, to: Path) -> None:
+    """Gives a file a second name. Copies it where the file system has no hard links."""
+    to.unlink(missing_ok=True)
     try:
-        os.link(file, temp_path)
+        os.link(file, to)
     except OSError:
-        shutil.copyfile(file, temp_path)
+        shutil.copyfile(file, to)

@@ -1,114 +1,156 @@
-"""Publication: a candidate becomes `published/sendmart.duckdb`, whole, in one rename; and the way back to an earlier build.
+"""Publication and rollback: a build becomes `published/sendmart.duckdb` in one rename.
 
-Readers keep the file that they have open; who opens it next sees the new build. The file that is being built is never
-the one that is read. The last published builds are kept, `published/builds/<build id>.duckdb`: the current one is the same
-file under a second name, so that it takes no space of its own until another is published.
+A reader keeps the file that it has open; a reader that opens it afterwards gets the new build. A build is never computed in
+the published file. The last published builds are kept (`warehouse.publish.kept_builds`).
 
-The published file itself says which build it is, and is believed: a kill after the rename leaves only a ledger, and a
-`current.json`, that do not know of it yet (`settle`).
+The published file itself says which build it is. After a kill between the rename and the end of a publication, the ledger
+and `current.json` follow the file (`recover_publication`).
 
-Not here: whether a candidate may be published (`quality.gate`), what changed between builds (`warehouse.publish.build_diff`).
+Not here: whether a candidate may be published (`quality.gate`), what a publication changes
+(`warehouse.publish.diff_summary`), the tables for readers of Spark (`warehouse.transform.spark`).
 """
 
 import logging
 import shutil
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 import duckdb
 
-from models.marts import MARTS, SCHEMA, columns, description, published_columns
 from warehouse.foundation import (
     Build,
     DataPaths,
     Ledger,
     Settings,
+    apply_limits,
     atomic_replace,
     corruption_reason,
-    holds_rows,
     literal,
     now,
     remove,
 )
+from warehouse.privacy import load_keyed_hash
 from warehouse.publish import pointer
-from warehouse.publish.kept_builds import BuildNotFound, _keep, _kept, _link, kept_file, prune
-from warehouse.publish.masking import _is_masked, _write_masked, _write_rows
+from warehouse.publish.build_info import BuildInfo, read_build_info, write_build_info, write_comments
+from warehouse.publish.kept_builds import BuildNotFound, KeptBuilds, link_or_copy
+from warehouse.publish.masking import is_file_masked, write_tables
 from warehouse.publish.upgrade import move_published_file
-from warehouse.transform import spark
-from warehouse.transform.build import sendmart_version
 
 log = logging.getLogger("sendmart.publication")
 
 
-def publish(settings: Settings, paths: DataPaths, ledger: Ledger, build: Build) -> datetime:
-    """Publishes the candidate; gives the moment of publication (UTC).
+class SparkTables(Protocol):
+    """The tables of builds for readers of Spark, if Spark is the engine."""
 
-    Killed at any point, it leaves the old build or the new one, and can be repeated.
+    def publish(self, build_id: str, published: Path, *, is_masked: bool) -> None:
+        """Points readers at a build. `published` is its published DuckDB file."""
+
+    def is_published(self, build_id: str) -> bool: ...
+
+    def has_marts(self, build_id: str) -> bool: ...
+
+
+def publish(
+    settings: Settings,
+    paths: DataPaths,
+    ledger: Ledger,
+    build: Build,
+    *,
+    version: str,
+    spark_tables: SparkTables | None = None,
+) -> datetime:
+    """Publishes the candidate. Returns the time of the publication (UTC).
+
+    A kill at any point leaves the previous build or the new one published, and the publication can be repeated.
     """
     published_at = now()
-    path = paths.published_marts
+    path, kept_builds = paths.published_marts, KeptBuilds(paths.kept_builds, ledger)
     path.parent.mkdir(parents=True, exist_ok=True)
     temp_path = path.with_name(f".{path.name}.tmp")
-    for leftover in (temp_path, temp_path.with_name(f"{temp_path.name}.wal")):
-        leftover.unlink(missing_ok=True)
-    if settings.mask_phone_numbers:
-        _write_masked(settings, paths, ledger, temp_path)
-    elif spark.is_spark(settings) and settings.spark_export:
-        _write_rows(settings, paths, temp_path)
-    else:
-        shutil.copyfile(paths.candidate, temp_path)
+    _write_published_file(settings, paths, ledger, temp_path, is_spark=spark_tables is not None)
+    overrides = ledger.overrides(build.build_id)
     with duckdb.connect() as connection:
         connection.execute(f"attach {literal(temp_path)} as publication")
-        overrides = ledger.overrides(build.build_id)
-        _add_build_info(connection, settings, build, published_at, overrides[-1].reason if overrides else None)
-        _add_comments(connection, is_masked=settings.mask_phone_numbers)
+        write_build_info(
+            connection,
+            "publication",
+            BuildInfo(build.build_id, published_at, build.data_until),
+            version=version,
+            settings_json=settings.as_json(),
+            override_reason=overrides[-1].reason if overrides else None,
+        )
+        write_comments(connection, "publication", is_masked=settings.mask_phone_numbers)
         connection.execute("checkpoint publication")
         connection.execute("detach publication")
-    # That which is published now may come from a version that kept none.
-    if (before := published_build(paths)) and not _kept(paths, before[0]).exists():
-        _keep(paths, path, before[0])
-    _keep(paths, temp_path, build.build_id)
-    # Published again, under another setting: what was exported of it is not what it is about to hold.
+    # The published build may come from a release that kept none.
+    if (previous := published_build(paths)) and not kept_builds.path_of(previous.build_id).exists():
+        kept_builds.keep(path, previous.build_id)
+    kept_builds.keep(temp_path, build.build_id)
+    # A build that is published again under other settings has other content: earlier exports of it do not count.
     ledger.forget_exports_of(build.build_id)
-    pointer.send_builds(paths)
-    if spark.is_spark(settings):
-        spark.publish_build(settings, paths, build.build_id, temp_path, is_masked=settings.mask_phone_numbers)
-    _swap_in(paths, temp_path)
-    pointer.announce(paths)
+    pointer.upload_builds(paths)
+    if spark_tables is not None:
+        spark_tables.publish(build.build_id, temp_path, is_masked=settings.mask_phone_numbers)
+    _replace_published_file(paths, temp_path)
+    pointer.write_pointer(paths)
     ledger.record_publication(build.build_id, published_at)
-    prune(paths, ledger, settings.build_retention)
-    pointer.tidy(paths)
+    kept_builds.prune(settings.build_retention)
+    pointer.delete_stale_objects(paths)
     return published_at
 
 
-def is_published(settings: Settings, paths: DataPaths, ledger: Ledger, build: Build) -> bool:
-    """Whether the build is what is published, with its numbers masked or not as is set."""
+def _write_published_file(
+    settings: Settings, paths: DataPaths, ledger: Ledger, temp_path: Path, *, is_spark: bool
+) -> None:
+    """Writes the candidate to a file: a copy, or its tables, if numbers are masked or the rows are in Spark's files."""
+    for leftover in (temp_path, temp_path.with_name(f"{temp_path.name}.wal")):
+        leftover.unlink(missing_ok=True)
+    if not settings.mask_phone_numbers and not (is_spark and settings.spark_export):
+        shutil.copyfile(paths.candidate, temp_path)
+        return
+    with duckdb.connect() as connection:
+        apply_limits(connection, settings)
+        if settings.mask_phone_numbers:
+            load_keyed_hash(settings, paths, ledger).show(connection)
+        write_tables(
+            connection,
+            paths.candidate,
+            temp_path,
+            masks_phone_numbers=settings.mask_phone_numbers,
+            sets_not_null=is_spark,
+        )
+
+
+def is_published(
+    settings: Settings, paths: DataPaths, ledger: Ledger, build: Build, *, spark_tables: SparkTables | None = None
+) -> bool:
+    """Whether this build is published, with masked numbers if the settings ask for it."""
     last = ledger.last_publication()
     if last is None or last[0] != build.build_id or not paths.published_marts.exists():
         return False
-    if not pointer.is_announced(paths, build.build_id):
+    if not pointer.is_pointer_current(paths, build.build_id):
         return False
-    if spark.is_spark(settings) and not spark.is_published(paths, build.build_id):
+    if spark_tables is not None and not spark_tables.is_published(build.build_id):
         return False
     try:
-        return _is_masked(paths.published_marts) == settings.mask_phone_numbers
-    except duckdb.Error:  # what cannot be read is published again
+        return is_file_masked(paths.published_marts) == settings.mask_phone_numbers
+    except duckdb.Error:  # a damaged file is published again
         return False
 
 
-def published_build(paths: DataPaths) -> tuple[str, datetime] | None:
-    """The build that the published file holds, and when that was made; None where there is none to be read."""
+def published_build(paths: DataPaths) -> BuildInfo | None:
+    """The build in the published file. None if there is no file, or if it is damaged."""
     if not paths.published_marts.exists():
         return None
     try:
-        build_id, published_at, _ = pointer.build_info(paths.published_marts)
+        return read_build_info(paths.published_marts)
     except duckdb.Error as error:
-        log.warning("%s cannot be read: %s", paths.published_marts, error)
+        log.warning("cannot read %s: %s", paths.published_marts, error)
         return None
-    return build_id, published_at
 
 
-def settle(paths: DataPaths, ledger: Ledger) -> None:
+def recover_publication(paths: DataPaths, ledger: Ledger) -> None:
     """Completes a publication or a rollback that was killed: `current.json` and the ledger follow the published file.
 
     Moves the published file of release 0.2 first.
@@ -117,102 +159,72 @@ def settle(paths: DataPaths, ledger: Ledger) -> None:
     published, last = published_build(paths), ledger.last_publication()
     if published is None:
         return
-    if not pointer.is_announced(paths, published[0]):
-        pointer.announce(paths)
-    if last is not None and last[0] == published[0]:
+    if not pointer.is_pointer_current(paths, published.build_id):
+        pointer.write_pointer(paths)
+    if last is not None and last[0] == published.build_id:
         return
-    if published in [(publication.build_id, publication.published_at) for publication in ledger.publications()]:
-        ledger.record_publication(published[0], now(), rolled_back_from=last[0])
+    recorded = [(publication.build_id, publication.published_at) for publication in ledger.publications()]
+    if last is not None and (published.build_id, published.published_at) in recorded:
+        ledger.record_publication(published.build_id, now(), rolled_back_from=last[0])
     else:
-        ledger.record_publication(*published)
+        ledger.record_publication(published.build_id, published.published_at)
 
 
-def upload_erased(paths: DataPaths) -> None:
-    """Has everybody read what files of builds and pages hold after an erasure, and no longer what they held before."""
-    pointer.send(paths, *sorted(paths.audits.glob("*.html")))
+def replace_uploaded_files(paths: DataPaths) -> None:
+    """Replaces published files in the object store after an erasure has rewritten them, and deletes the old objects."""
+    pointer.upload_files(paths, *sorted(paths.audits.glob("*.html")))
     if published_build(paths):
-        pointer.announce(paths)
-    pointer.tidy(paths)
+        pointer.write_pointer(paths)
+    pointer.delete_stale_objects(paths)
 
 
-# --- kept builds
+def rollback(
+    settings: Settings,
+    paths: DataPaths,
+    ledger: Ledger,
+    build_id: str,
+    *,
+    spark_tables: SparkTables | None = None,
+) -> None:
+    """Publishes a kept build again.
 
-
-def rollback(settings: Settings, paths: DataPaths, ledger: Ledger, build_id: str) -> None:
-    """Makes a kept build the published one again.
-
-    Killed at any point, it leaves the one build or the other, and can be repeated.
+    A kill at any point leaves the one build or the other published, and the rollback can be repeated.
 
     Raises:
-        BuildNotFound: the build is not kept, is the one that is published, is damaged, or tells numbers that are to be masked
-            now.
+        BuildNotFound: the build is not kept, is the published one, is damaged, or has whole numbers although the settings
+            ask for masked ones.
     """
-    settle(paths, ledger)
-    kept, left = kept_file(paths, ledger, build_id), ledger.last_publication()[0]
-    if build_id == left:
-        raise BuildNotFound(f"build {build_id} is what is published")
-    if fault := corruption_reason(kept):
-        raise BuildNotFound(f"{fault}: what is published stays; sendmart status names the builds that are kept")
-    if settings.mask_phone_numbers and not _is_masked(kept):
+    recover_publication(paths, ledger)
+    kept_builds = KeptBuilds(paths.kept_builds, ledger)
+    kept, last = kept_builds.find(build_id), ledger.last_publication()
+    if last is None or build_id == last[0]:
+        raise BuildNotFound(f"build {build_id} is already published")
+    if reason := corruption_reason(kept):
+        raise BuildNotFound(f"{reason}; the published build stays. sendmart status lists the kept builds")
+    if settings.mask_phone_numbers and not is_file_masked(kept):
         raise BuildNotFound(
             f"build {build_id} was published with whole numbers, and SENDMART_MASK_PHONE_NUMBERS is set"
         )
-    if spark.is_spark(settings) and not spark.has_marts(paths, build_id):
-        raise BuildNotFound(f"Spark has no tables of build {build_id}: it was made by DuckDB, or before an erasure")
-    if not _kept(paths, left).exists() and paths.published_marts.exists():
-        _keep(paths, paths.published_marts, left)
+    if spark_tables is not None and not spark_tables.has_marts(build_id):
+        raise BuildNotFound(
+            f"Spark has no tables of build {build_id}: DuckDB computed it, or a contact was erased since"
+        )
+    if not kept_builds.path_of(last[0]).exists() and paths.published_marts.exists():
+        kept_builds.keep(paths.published_marts, last[0])
     temp_path = paths.published_marts.with_name(f".{paths.published_marts.name}.tmp")
-    _link(kept, temp_path)
-    if spark.is_spark(settings):
-        # As it was published, whatever is set now: both kinds of readers see the same.
-        spark.publish_build(settings, paths, build_id, temp_path, is_masked=_is_masked(kept))
-    _swap_in(paths, temp_path)
-    pointer.announce(paths)
-    ledger.record_publication(build_id, now(), rolled_back_from=left)
+    link_or_copy(kept, temp_path)
+    if spark_tables is not None:
+        # Masked as it was published, whatever the settings say now: readers of both engines see the same.
+        spark_tables.publish(build_id, temp_path, is_masked=is_file_masked(kept))
+    _replace_published_file(paths, temp_path)
+    pointer.write_pointer(paths)
+    ledger.record_publication(build_id, now(), rolled_back_from=last[0])
 
 
-def _swap_in(paths: DataPaths, temp_path: Path) -> None:
+def _replace_published_file(paths: DataPaths, temp_path: Path) -> None:
     path = paths.published_marts
-    # A write-ahead log belongs to the file it came with: left by a reader who wrote, it would spoil the next.
+    # A write-ahead log belongs to the file that it was written for. A reader that wrote may have left one.
     remove(path.with_name(f"{path.name}.wal"))
     atomic_replace(temp_path, path)
-    # Where both names are of one file already, a rename does nothing.
+    # If both names were of the same file, the rename did nothing.
     temp_path.unlink(missing_ok=True)
-
-
-# --- rows that lie elsewhere, and masked numbers
-
-
-def _add_build_info(
-    connection: duckdb.DuckDBPyConnection,
-    settings: Settings,
-    build: Build,
-    published_at: datetime,
-    override_reason: str | None,
-) -> None:
-    definition = ", ".join(
-        f"{column.name} {column.sql_type}{'' if column.nullable else ' not null'}" for column in columns("build_info")
-    )
-    connection.execute(f"create or replace table publication.{SCHEMA}.build_info ({definition})")
-    connection.execute(
-        f"insert into publication.{SCHEMA}.build_info by name select $build_id as build_id,"
-        " $published_at::timestamp as published_at, $data_until::date as data_until, $version as version,"
-        " $settings as settings, $override_reason as override_reason",
-        {
-            "build_id": build.build_id,
-            "published_at": published_at.replace(tzinfo=None),
-            "data_until": build.data_until,
-            "version": sendmart_version(),
-            "settings": settings.as_json(),
-            "override_reason": override_reason,
-        },
-    )
-
-
-def _add_comments(connection: duckdb.DuckDBPyConnection, *, is_masked: bool) -> None:
-    for mart in MARTS:
-        table = f"publication.{SCHEMA}.{mart}"
-        kind = "table" if holds_rows(connection, "publication", SCHEMA, mart) else "view"
-        connection.execute(f"comment on {kind} {table} is {literal(description(mart))}")
-        for column in published_columns(mart, is_masked=is_masked):
-            connection.execute(f"comment on column {table}.{column.name} is {literal(column.description)}")

@@ -1,4 +1,4 @@
-"""What changed between two builds: every kind of change is counted once, and large moves of settled campaigns warn."""
+"""What changed between two builds: every kind of change is counted once, and large changes of settled campaigns warn."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -10,8 +10,7 @@ import pytest
 from models.marts import DBT_MARTS, SCHEMA, columns
 from tests.running import write_row_digests
 from warehouse.config.settings import load_settings
-from warehouse.publish import build_diff
-from warehouse.publish.build_diff import Comparison, DiffSummary, MartChange, MetricChange, compare, summarize
+from warehouse.publish import BuildDiff, DiffSummary, MartChange, MetricChange, compare, diff_summary, summarize
 
 LONG_AGO, LATELY, DATA_UNTIL = datetime(2026, 1, 2, 12), datetime(2026, 1, 14, 12), date(2026, 1, 15)
 NUMBER = "+447700900123"
@@ -59,7 +58,7 @@ def contact(campaign_id: str | None, contact_id: str, **values) -> dict:
 def compared(tmp_path: Path, bare_environment, monkeypatch):
     monkeypatch.setenv("SENDMART_DATA", str(tmp_path / "data"))
 
-    def compared(before: Path | Rows, after: Path | Rows, **options) -> Comparison:
+    def compared(before: Path | Rows, after: Path | Rows, **options) -> BuildDiff:
         files = [
             version if isinstance(version, Path) else marts_file(tmp_path / f"{name}.duckdb", version)
             for name, version in (("before", before), ("after", after))
@@ -70,21 +69,21 @@ def compared(tmp_path: Path, bare_environment, monkeypatch):
 
 
 @pytest.fixture
-def gist_of(tmp_path: Path, bare_environment, monkeypatch):
+def summary_of(tmp_path: Path, bare_environment, monkeypatch):
     monkeypatch.setenv("SENDMART_DATA", str(tmp_path / "data"))
 
-    def gist_of(before: list[dict], after: list[dict], data_until: date | None = DATA_UNTIL) -> DiffSummary:
+    def summary_of(before: list[dict], after: list[dict], data_until: date | None = DATA_UNTIL) -> DiffSummary:
         files = [
             marts_file(tmp_path / f"{name}.duckdb", {"campaign_metrics": rows})
             for name, rows in (("before", before), ("after", after))
         ]
         return summarize(load_settings(), "b1", *files, data_until)
 
-    return gist_of
+    return summary_of
 
 
-def of(found: Comparison, mart: str) -> MartChange:
-    return next(one for one in found.marts if one.mart == mart)
+def mart_change(diff: BuildDiff, mart: str) -> MartChange:
+    return next(change for change in diff.marts if change.mart == mart)
 
 
 # Marts
@@ -96,20 +95,20 @@ def test_builds_with_the_same_rows_have_no_changes(compared) -> None:
         "delivery_status": [contact("c1", "k1")],
         "unmapped_receipts": [{"provider": "p", "error_code": None}],
     }
-    found = compared(rows, rows)
-    assert [one.mart for one in found.marts] == list(DBT_MARTS)
-    assert all(one.is_empty for one in found.marts)
-    assert (found.campaigns_moved, found.moves, found.new_campaigns, found.gone_campaigns) == (0, (), (), ())
+    diff = compared(rows, rows)
+    assert [change.mart for change in diff.marts] == list(DBT_MARTS)
+    assert all(change.is_empty for change in diff.marts)
+    assert (diff.changed_campaigns, diff.metric_changes, diff.new_campaigns, diff.removed_campaigns) == (0, (), (), ())
 
 
 @pytest.mark.parametrize("release", ["0.3", "0.2", "0.1"])
-def test_rows_that_came_went_and_changed_are_told_apart_by_key(compared, tmp_path: Path, release: str) -> None:
+def test_added_removed_and_changed_rows_are_matched_by_key(compared, tmp_path: Path, release: str) -> None:
     before = [contact("c1", "stays"), contact("c1", "goes"), contact("c1", "turns", delivery_status="pending")]
     after = [contact("c1", "stays"), contact("c1", "comes"), contact("c1", "turns", delivery_status="delivered")]
     after.append(contact("c2", "comes"))
     nobody = {"contact_id": "k", "unsubscribed_at": LONG_AGO, "campaign_id": None}
     orders = [{"order_id": "o1", "campaign_id": "c1"}, {"order_id": "o1", "campaign_id": "c2"}]
-    found = compared(
+    diff = compared(
         marts_file(
             tmp_path / "1.duckdb",
             {"delivery_status": before, "attributed_unsubscribes": [nobody], "attributed_orders": orders},
@@ -124,16 +123,16 @@ def test_rows_that_came_went_and_changed_are_told_apart_by_key(compared, tmp_pat
             },
         ),
     )
-    assert of(found, "delivery_status") == MartChange("delivery_status", 3, 4, 2, 1, 1, (), (), ())
-    assert of(found, "attributed_unsubscribes") == MartChange("attributed_unsubscribes", 1, 1, 0, 0, 1, (), (), ())
-    assert of(found, "attributed_orders") == MartChange("attributed_orders", 2, 1, 0, 1, 0, (), (), ())
+    assert mart_change(diff, "delivery_status") == MartChange("delivery_status", 3, 4, 2, 1, 1, (), (), ())
+    assert mart_change(diff, "attributed_unsubscribes") == MartChange(
+        "attributed_unsubscribes", 1, 1, 0, 0, 1, (), (), ()
+    )
+    assert mart_change(diff, "attributed_orders") == MartChange("attributed_orders", 2, 1, 0, 1, 0, (), (), ())
 
 
-def test_columns_that_came_went_and_have_another_type_are_named_and_rows_compared_by_the_others(
-    compared, tmp_path: Path
-) -> None:
+def test_added_removed_and_retyped_columns_are_listed_and_rows_compared_by_the_others(compared, tmp_path: Path) -> None:
     rows = {"campaign_overview": [{"campaign_id": "c1"}], "suppressed_numbers": [{"mobile_number": NUMBER}]}
-    found = compared(
+    diff = compared(
         marts_file(tmp_path / "1.duckdb", rows),
         marts_file(
             tmp_path / "2.duckdb",
@@ -144,28 +143,31 @@ def test_columns_that_came_went_and_have_another_type_are_named_and_rows_compare
             "alter table suppressed_numbers rename mobile_number to number_key",
         ),
     )
-    assert of(found, "campaign_overview") == MartChange(
+    assert mart_change(diff, "campaign_overview") == MartChange(
         "campaign_overview", 1, 1, 0, 0, 0, ("tile",), ("pending",), ("deleted",)
     )
-    suppressed = of(found, "suppressed_numbers")
+    suppressed = mart_change(diff, "suppressed_numbers")
     assert (suppressed.added, suppressed.columns_added, suppressed.columns_removed) == (
         *(None, ("number_key",), ("mobile_number",)),
     )
 
 
-def test_a_mart_that_is_new_is_all_columns(compared, tmp_path: Path) -> None:
-    found = compared(
+def test_all_columns_of_a_new_mart_are_added(compared, tmp_path: Path) -> None:
+    diff = compared(
         marts_file(tmp_path / "1.duckdb", {}, "drop table unmatched_events"),
         marts_file(tmp_path / "2.duckdb", {"unmatched_events": [{"log": "clicks"}]}),
     )
-    assert (of(found, "unmatched_events").rows_before, of(found, "unmatched_events").rows_after) == (0, 1)
-    assert "events" in of(found, "unmatched_events").columns_added
+    assert (mart_change(diff, "unmatched_events").rows_before, mart_change(diff, "unmatched_events").rows_after) == (
+        0,
+        1,
+    )
+    assert "events" in mart_change(diff, "unmatched_events").columns_added
 
 
 # Figures by campaign
 
 
-def test_figures_that_moved_are_listed_by_campaign_the_largest_first(compared, tmp_path: Path) -> None:
+def test_changed_metrics_are_listed_by_campaign_the_largest_first(compared, tmp_path: Path) -> None:
     before = {
         "campaign_metrics": [
             campaign("small", total_sent=10),
@@ -181,50 +183,50 @@ def test_figures_that_moved_are_listed_by_campaign_the_largest_first(compared, t
         "campaign_overview": [{"campaign_id": "large", "pending": 2, "revenue": 9}, {"campaign_id": "small"}],
     }
 
-    def move(campaign_id: str, figure: str, before: str, after: str) -> MetricChange:
-        return MetricChange(campaign_id, f"Name {campaign_id}", LONG_AGO, figure, Decimal(before), Decimal(after))
+    def change(campaign_id: str, metric: str, before: str, after: str) -> MetricChange:
+        return MetricChange(campaign_id, f"Name {campaign_id}", LONG_AGO, metric, Decimal(before), Decimal(after))
 
     everything = (
-        move("large", "revenue", "10.50", "1.25"),
-        move("large", "pending", "4", "2"),
-        move("large", "total_sent", "3", "4"),
-        move("small", "total_sent", "10", "11"),
+        change("large", "revenue", "10.50", "1.25"),
+        change("large", "pending", "4", "2"),
+        change("large", "total_sent", "3", "4"),
+        change("small", "total_sent", "10", "11"),
     )
     files = [marts_file(tmp_path / "1.duckdb", before), marts_file(tmp_path / "2.duckdb", after)]
-    for options, moves in (
+    for options, changes in (
         ({}, everything),
         ({"campaigns": 1}, everything[:3]),
         ({"campaigns": None}, everything),
         ({"campaign_id": "small"}, everything[3:]),
         ({"campaign_id": "nobody"}, ()),
     ):
-        found = compared(*files, **options)
-        assert (found.campaigns_moved, found.moves) == (2, moves)
+        diff = compared(*files, **options)
+        assert (diff.changed_campaigns, diff.metric_changes) == (2, changes)
 
 
-def test_campaigns_that_came_and_went_are_named_and_do_not_move(compared) -> None:
-    found = compared({"campaign_metrics": [campaign("goes", total_sent=9)]}, {"campaign_metrics": [campaign("comes")]})
-    assert (found.new_campaigns, found.gone_campaigns, found.moves) == (("comes",), ("goes",), ())
+def test_new_and_removed_campaigns_are_listed_and_have_no_metric_changes(compared) -> None:
+    diff = compared({"campaign_metrics": [campaign("goes", total_sent=9)]}, {"campaign_metrics": [campaign("comes")]})
+    assert (diff.new_campaigns, diff.removed_campaigns, diff.metric_changes) == (("comes",), ("goes",), ())
 
 
-# The gist
+# The summary of a publication
 
 
-def test_the_gist_tells_what_a_night_brought(gist_of) -> None:
+def test_the_summary_counts_what_a_refresh_added(summary_of) -> None:
     before = [campaign("c1", LATELY, total_sent=1000, total_delivered=900, revenue=Decimal("100.00"))]
     after = [
         campaign("c1", LATELY, total_sent=1000, total_delivered=990, revenue=Decimal("103.20")),
         campaign("c2", LATELY, total_sent=1200, total_delivered=1000),
     ]
-    found = gist_of(before, after)
-    assert found.describe() == (
-        "since build b1: +1 campaigns, +1,200 messages, +1,090 delivered, revenue +3.2%, 1 campaigns moved"
+    diff = summary_of(before, after)
+    assert diff.describe() == (
+        "since build b1: +1 campaigns, +1,200 messages, +1,090 delivered, revenue +3.2%, 1 campaigns changed"
     )
-    assert found.warnings == ()
-    assert "| c1 | Name c1 | total_delivered | 900.00 | 990.00 |" in found.largest_moves
+    assert diff.warnings == ()
+    assert "| c1 | Name c1 | total_delivered | 900.00 | 990.00 |" in diff.largest_changes
 
 
-LARGE_MOVES = [
+LARGE_CHANGES = [
     # More than a tenth, at least a hundred, and sent more than seven days before the end of the data: all three.
     (LONG_AGO, 1000, 1101, True),
     (LONG_AGO, 1000, 1100, False),
@@ -239,46 +241,46 @@ LARGE_MOVES = [
 
 
 @pytest.mark.parametrize("figure", ["total_sent", "total_delivered", "revenue", "total_clicks"])
-def test_large_moves_of_campaigns_that_should_be_settled_warn(gist_of, monkeypatch, figure: str) -> None:
-    monkeypatch.setattr(build_diff, "WARNINGS_SHOWN", 100)
-    moves = {f"c{number}": move for number, move in enumerate(LARGE_MOVES)}
-    found = gist_of(
-        [campaign(name, at, **{figure: before}) for name, (at, before, _, _) in moves.items()],
-        [campaign(name, at, **{figure: after}) for name, (at, _, after, _) in moves.items()],
+def test_large_changes_of_settled_campaigns_are_warnings(summary_of, monkeypatch, figure: str) -> None:
+    monkeypatch.setattr(diff_summary, "WARNINGS_SHOWN", 100)
+    changes = {f"c{number}": change for number, change in enumerate(LARGE_CHANGES)}
+    diff = summary_of(
+        [campaign(name, at, **{figure: before}) for name, (at, before, _, _) in changes.items()],
+        [campaign(name, at, **{figure: after}) for name, (at, _, after, _) in changes.items()],
     )
     expected = [
         f"campaign {name}, last sent {at:%Y-%m-%d}: {figure} {before:,} → {after:,} ("
-        for name, (at, before, after, warns) in moves.items()
+        for name, (at, before, after, warns) in changes.items()
         if warns and figure != "total_clicks"
     ]
-    assert sorted(warning.partition("(")[0] + "(" for warning in found.warnings) == expected
+    assert sorted(warning.partition("(")[0] + "(" for warning in diff.warnings) == expected
 
 
-def test_totals_that_shrank_and_campaigns_that_went_warn(gist_of) -> None:
+def test_smaller_totals_and_removed_campaigns_are_warnings(summary_of) -> None:
     def warnings(revenue: str = "100.00", **figures: int) -> tuple[str, ...]:
         whole = {"total_sent": 50, "total_delivered": 40, "total_clicks": 30, "direct_orders": 20}
         before = [campaign("c1", LATELY, revenue=Decimal("100.00"), **whole)]
-        return gist_of(before, [campaign("c1", LATELY, revenue=Decimal(revenue), **(whole | figures))]).warnings
+        return summary_of(before, [campaign("c1", LATELY, revenue=Decimal(revenue), **(whole | figures))]).warnings
 
     assert warnings() == warnings(direct_orders=10) == warnings(revenue="99.00") == ()
     assert warnings(revenue="98.99") == ("revenue of all campaigns shrank: 100 → 98.99 (-1.0%)",)
     assert warnings(total_sent=49) == ("total_sent of all campaigns shrank: 50 → 49 (-2.0%)",)
     assert len(warnings(total_delivered=39, total_clicks=29)) == 2
-    (gone,) = gist_of([campaign(f"c{number}") for number in range(5)], [campaign("c0")]).warnings
+    (gone,) = summary_of([campaign(f"c{number}") for number in range(5)], [campaign("c0")]).warnings
     assert gone == "4 campaigns are gone (c1, c2, c3, …)"
 
 
-def test_many_large_moves_are_counted(gist_of) -> None:
+def test_only_the_largest_changes_are_listed_and_the_others_counted(summary_of) -> None:
     before = [campaign(f"c{number}", total_sent=100) for number in range(8)]
     after = [campaign(f"c{number}", total_sent=300 + number) for number in range(8)]
-    found = gist_of(before, after)
-    assert [warning.partition(",")[0] for warning in found.warnings[:5]] == [
+    diff = summary_of(before, after)
+    assert [warning.partition(",")[0] for warning in diff.warnings[:5]] == [
         f"campaign c{7 - rank}" for rank in range(5)
     ]
-    assert found.warnings[5].startswith("… and 3 more large moves")
-    assert gist_of(before, after, data_until=None).warnings == ()
+    assert diff.warnings[5].startswith("… and 3 more large changes")
+    assert summary_of(before, after, data_until=None).warnings == ()
 
 
-def test_phone_numbers_are_in_nothing_that_is_told(compared) -> None:
+def test_a_diff_holds_no_phone_number(compared) -> None:
     rows = {"delivery_status": [contact("c1", "k1")], "suppressed_numbers": [{"mobile_number": NUMBER}]}
     assert NUMBER not in repr(compared({}, rows))
