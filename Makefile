@@ -83,7 +83,7 @@ benchmark: install
 # What is made from the contracts and the settings.
 docs: install
 	$(BIN)/python -m models.data_dictionary > docs/data-dictionary.md
-	$(BIN)/python -m warehouse.transform.mart_properties
+	$(BIN)/python -m warehouse.transform.dbt_properties
 	$(BIN)/python -m warehouse.config.env_example > .env.example
 
 # dbt's docs site, lineage and exposures included, as one page: data/dbt-docs.html

@@ -15,8 +15,7 @@ from models import marts
 from models.enums import DeliveryStatus, Log
 from models.logs import COLUMNS, CONTRACTS
 from models.marts import CONTACT_REPORTS
-from warehouse.transform import mart_properties
-from warehouse.transform.mart_properties import dbt_type, stale_files
+from warehouse.transform.dbt_properties import dbt_type, mart_properties, staging_properties, stale_files
 
 DBT_PROJECT = Path(__file__).parents[2] / "dbt_project"
 MODELS = DBT_PROJECT / "models"
@@ -66,14 +65,21 @@ def test_the_marts_are_those_of_the_contract() -> None:
     assert {file.stem for file in (MODELS / "marts").glob("*.sql")} == set(marts.DBT_MARTS)
 
 
-def test_the_yml_files_of_the_marts_are_those_of_the_contracts() -> None:
-    assert [file.name for file in stale_files()] == [], "to write them from models/marts.py: make docs"
+def test_the_yml_files_are_those_of_the_contracts() -> None:
+    assert [file.name for file in stale_files()] == [], "to write them from models/: make docs"
 
 
 def test_the_yml_file_of_a_new_mart_is_written_from_its_contract() -> None:
-    (new,) = yaml.safe_load(mart_properties.properties("campaigns", ""))["models"]
+    (new,) = yaml.safe_load(mart_properties("campaigns", ""))["models"]
     written = model("marts", "campaigns")
     assert (new["name"], new["columns"], unique_keys(new)) == ("campaigns", written["columns"], unique_keys(written))
+
+
+def test_the_yml_file_of_a_new_log_is_written_from_its_contract() -> None:
+    (new,) = yaml.safe_load(staging_properties(Log.CLICKS, ""))["models"]
+    written = model("staging", "stg_logs__clicks")
+    assert new | {"description": ""} == written | {"description": ""}
+    assert "Grain: one row per " in new["description"]
 
 
 @pytest.mark.parametrize("mart", marts.DBT_MARTS)
