@@ -26,6 +26,8 @@ def explain(
 ) -> None:
     """Show the rows and rules behind a figure: of a campaign, message, order or contact.
 
+    docs/explaining.md describes the output.
+
     Exit code 0: explained. 1: the id is unknown. 2: an argument or a setting is invalid.
     """
     import duckdb

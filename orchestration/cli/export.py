@@ -26,7 +26,7 @@ def export(
 
     campaign_metrics and campaign_overview hold every campaign. Contact-level reports hold the campaigns that changed
     since the last export, each in full; the .json file beside an export lists them. The next scheduled export does not
-    depend on exports of one campaign or on spreadsheets.
+    depend on exports of one campaign or on spreadsheets. docs/exports.md describes the files.
 
     Exit code 0: exported, or unchanged. 1: nothing is published, or the export cannot be made. 2: an argument or a setting
     is invalid.

@@ -27,6 +27,8 @@ def publish(
 ) -> None:
     """Run the release gate on the current candidate. Publish and export it unless it is held back.
 
+    docs/publishing.md describes the release gate.
+
     Exit code 0: the candidate is published. 1: it is held back, or there is no complete candidate. 2: an option or a
     setting is invalid. With --dry-run, 0: the candidate can be published.
     """

@@ -49,7 +49,7 @@ def export(
     """Write files with rejected rows, to be fixed and dropped again.
 
     A file is written whole and under its own name. Once it is fixed and dropped into the landing zone, it replaces the
-    first version, and its rows leave the quarantine.
+    first version, and its rows leave the quarantine. docs/contracts.md says how to fix rows.
 
     Exit code 0: written. 1: nothing is in quarantine, or a file cannot be exported. 2: an argument or a setting is invalid.
     """

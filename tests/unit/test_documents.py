@@ -1,33 +1,43 @@
 """What is written about the project is what the project does: dictionary, settings, column lists."""
 
 import re
+from collections.abc import Callable
+
+import pytest
 
 from models.data_dictionary import data_dictionary
 from models.error_codes import Code
 from models.marts import columns
-from warehouse.config.env_example import settings_example
-from warehouse.config.settings import PREFIX, PROJECT, Settings
+from orchestration.cli.main import app
+from orchestration.cli.reference import cli_page
+from warehouse.config.settings import PREFIX, PROJECT, RENAMED_SETTINGS, Settings
+from warehouse.config.settings_docs import SECTIONS, env_example, settings_page
 from warehouse.export import CAMPAIGN_REPORT_COLUMNS
-
-SETTINGS_PAGE = (PROJECT / "docs" / "settings.md").read_text(encoding="utf-8")
 
 
 def test_the_data_dictionary_is_that_of_the_contracts() -> None:
     assert (PROJECT / "docs" / "data-dictionary.md").read_text(encoding="utf-8") == data_dictionary(), "run: make docs"
 
 
-def test_the_settings_page_lists_every_setting_with_its_default() -> None:
-    listed = dict(re.findall(rf"^\| `({PREFIX}[A-Z_]+)` \| (.+?) \|", SETTINGS_PAGE, flags=re.MULTILINE))
-    fields = Settings.model_fields
-    assert listed.keys() == {PREFIX + name.upper() for name in fields}
-    for name, field in fields.items():
-        if field.default_factory is None and field.default is not None:
-            default = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
-            assert listed[PREFIX + name.upper()] == f"`{default}`"
+@pytest.mark.parametrize(
+    ("page", "generate"),
+    [(".env.example", env_example), ("docs/settings.md", settings_page), ("docs/cli.md", cli_page)],
+)
+def test_the_generated_pages_are_up_to_date(page: str, generate: Callable[[], str]) -> None:
+    assert (PROJECT / page).read_text(encoding="utf-8") == generate(), "run: make docs"
 
 
-def test_the_example_of_settings_is_that_of_the_settings() -> None:
-    assert (PROJECT / ".env.example").read_text(encoding="utf-8") == settings_example() + "\n", "run: make docs"
+def test_the_pages_list_every_setting_and_every_command() -> None:
+    settings = re.findall(rf"^\| `({PREFIX}[A-Z_]+)` \| ", settings_page(), flags=re.MULTILINE)
+    assert settings == [PREFIX + name.upper() for name in Settings.model_fields] + list(RENAMED_SETTINGS)
+    assert set(SECTIONS) <= set(Settings.model_fields)
+    commands = [command.name or command.callback.__name__.replace("_", "-") for command in app.registered_commands]
+    sections = re.findall(r"^## sendmart (.+)$", cli_page(), flags=re.MULTILINE)
+    assert sections == [*commands, "quarantine list", "quarantine export"]
+
+
+def test_every_command_states_its_exit_codes() -> None:
+    assert len(re.findall(r"^Exit code", cli_page(), flags=re.MULTILINE)) == len(re.findall(r"^## ", cli_page(), re.M))
 
 
 def test_links_in_the_documents_lead_to_files_and_headings_that_exist() -> None:

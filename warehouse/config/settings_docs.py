@@ -1,0 +1,90 @@
+"""`.env.example` and `docs/settings.md`: every setting with its default and its meaning, generated from `Settings`.
+
+`make docs` writes both; a test says when they are stale.
+
+Not here: the settings (`warehouse.config.settings`).
+"""
+
+import re
+from pathlib import Path
+
+from pydantic.fields import FieldInfo
+
+from warehouse.config.settings import PREFIX, PROJECT, RENAMED_SETTINGS, Settings
+
+SECTIONS = {
+    "landing": "Folders",
+    "reporting_currency": "Figures and reports",
+    "daily_logs": "Logs",
+    "engine": "Engine",
+    "max_rejected_share": "Release gate, builds and exports",
+    "refresh_time": "Schedules and alerts",
+    "reports_host": "Report pages",
+}
+"""Heading of a section, by the first setting of the section. A section ends where the next one begins."""
+
+_ENV_EXAMPLE = """# Every setting, with its default. Copy this file to .env, and remove the # before the settings that you change.
+# Variables of the environment override .env. docs/settings.md has the same settings as tables.
+# Generated from warehouse/config/settings.py by `make docs`; do not edit.
+"""
+
+_SETTINGS_PAGE = """# Settings
+
+<!-- Generated from warehouse/config/settings.py by `make docs`; do not edit. -->
+
+Sendmart reads settings from the environment and from `.env`; the environment wins. It validates all of them before
+anything runs. Relative paths start at the project folder. [`.env.example`](../.env.example) is a template for `.env`.
+"""
+
+_RENAMED = """
+## Renamed settings
+
+Release 0.3.0 renamed these settings. It reads the old names with a warning; release 0.4.0 will not read them.
+
+| old name | new name |
+|---|---|"""
+
+
+def env_example() -> str:
+    """The text of `.env.example`: each setting is commented out, so that a copy changes nothing."""
+    lines = [_ENV_EXAMPLE]
+    for name, field in Settings.model_fields.items():
+        if name in SECTIONS:
+            lines += [f"# --- {SECTIONS[name]}", ""]
+        lines += [f"# {field.description}", f"#{_variable(name)}={_default(field)}", ""]
+    return "\n".join(lines)
+
+
+def settings_page() -> str:
+    """The text of `docs/settings.md`: a table for each section, and the renamed settings."""
+    lines = [_SETTINGS_PAGE.rstrip("\n")]
+    for name, field in Settings.model_fields.items():
+        if name in SECTIONS:
+            lines += ["", f"## {SECTIONS[name]}", "", "| setting | default | meaning |", "|---|---|---|"]
+        default = _default(field)
+        meaning = re.sub(r"docs/([\w-]+)\.md", r"[\1](\1.md)", field.description or "")
+        lines.append(f"| `{_variable(name)}` | {f'`{default}`' if default else ''} | {meaning} |")
+    lines.append(_RENAMED)
+    lines += [f"| `{old}` | `{new}` |" for old, new in RENAMED_SETTINGS.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _variable(name: str) -> str:
+    return PREFIX + name.upper()
+
+
+def _default(field: FieldInfo) -> str:
+    """The default as it is written in `.env`; empty if the description says it."""
+    if field.default_factory or field.default is None:
+        return ""
+    return str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
+
+
+def write(project: Path = PROJECT) -> None:
+    """Writes both files."""
+    (project / ".env.example").write_text(env_example(), encoding="utf-8")
+    (project / "docs" / "settings.md").write_text(settings_page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()
