@@ -107,21 +107,19 @@ def _skip_message(arrived: Arrivals, evaluation: Evaluation) -> str:
     """Why no run is started."""
     reasons = []
     if evaluation.changing:
-        reasons.append(
-            f"waiting until two ticks see the same state: {_names(arrival.name for arrival in evaluation.changing)}"
-        )
+        reasons.append(f"waiting until unchanged: {_names(arrival.name for arrival in evaluation.changing)}")
     if evaluation.already_requested:
         reasons.append(
             f"requested before and not loaded: {_names(arrival.name for arrival in evaluation.already_requested)}; the last"
-            " refresh run says why, nightly_refresh retries"
+            " refresh says why, nightly_refresh tries again"
         )
     if evaluation.vanished:
-        reasons.append(f"deleted before it was loaded: {_names(evaluation.vanished)}")
+        reasons.append(f"disappeared before it was loaded: {_names(evaluation.vanished)}")
     if not arrived.waiting and not reasons:
         reasons.append(f"nothing new: {len(arrived.taken)} files were loaded so far")
     if arrived.gone:
         reasons.append(
-            f"loaded and deleted from the landing zone, their rows stay in the lake: {len(arrived.gone)} files"
+            f"loaded and removed from the landing zone, their rows stay in the lake: {len(arrived.gone)} files"
         )
     return "; ".join(reasons)
 

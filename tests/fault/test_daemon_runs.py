@@ -1,7 +1,7 @@
-"""Runs that Dagster's daemon starts, with a code server, as on a server: one waits for the other, one is killed, one hangs,
-and the code server dies with a run in it.
+"""Runs that are started by Dagster's daemon and a code server, as on a server: a run waits for another, is killed, hangs, or
+loses its code server.
 
-The instance is `dagster.yaml` with shorter limits, pool and executor are Sendmart's; what is run only waits.
+The instance is `dagster.yaml` with shorter limits. Pool and executor are Sendmart's. The job only waits.
 """
 
 import os
@@ -10,6 +10,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from warehouse.config.settings import PROJECT
 
 pytestmark = pytest.mark.torture
 
-PATIENCE_SECONDS = 300
+TIMEOUT_SECONDS = 300
 LIMIT_SECONDS = EXIT_BEFORE_LIMIT_SECONDS + 30
 
 _WAITING = """
@@ -38,7 +39,7 @@ def wait(context):
         time.sleep(0.2)
         if pathlib.Path("hang").exists():
             pathlib.Path("hang").unlink()
-            ctypes.PyDLL(None).sleep(3600)  # and nothing else of Python runs meanwhile
+            ctypes.PyDLL(None).sleep(3600)  # holds the interpreter: no other Python code runs
 
 @dg.job(executor_def=in_process)
 def waiting():
@@ -50,7 +51,7 @@ defs = dg.Definitions(jobs=[waiting])
 
 @dataclass
 class Server:
-    """Daemon and code server as processes of their own, and the instance they share."""
+    """Daemon and code server as processes, and their instance."""
 
     folder: Path
     port: int
@@ -86,23 +87,23 @@ class Server:
         return self.instance.get_run_by_id(run_id).status.name
 
     def process_of(self, run_id: str) -> int:
-        """Waits for a run to be at work."""
-        noted = self.folder / "runs" / run_id
-        _until(lambda: noted.exists() and noted.read_text())
-        return int(noted.read_text())
+        """Waits until a run is running; returns the id of its process."""
+        pid_file = self.folder / "runs" / run_id
+        _until(lambda: pid_file.exists() and pid_file.read_text())
+        return int(pid_file.read_text())
 
     def retry_of(self, run_id: str) -> str:
-        """Waits for a run to be failed and started again."""
+        """Waits until a run is failed and started again; returns the id of the new run."""
         _until(lambda: self.status(run_id) == "FAILURE")
         retries = dg.RunsFilter(tags={"dagster/parent_run_id": run_id})
         _until(lambda: self.instance.get_runs(retries))
         (retry,) = self.instance.get_runs(retries)
         return retry.run_id
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         (self.folder / "go").touch()
 
-    def hold_again(self) -> None:
+    def hold(self) -> None:
         (self.folder / "go").unlink()
 
 
@@ -130,26 +131,25 @@ def server(tmp_path: Path) -> Iterator[Server]:
             server.start("daemon", "dagster-daemon", "run", "--workspace", "workspace.yaml")
             yield server
         finally:
-            for noted in (tmp_path / "runs").iterdir():
-                _kill(int(noted.read_text() or 0))
+            for pid_file in (tmp_path / "runs").iterdir():
+                _kill(int(pid_file.read_text() or 0))
             for process in server.processes.values():
                 process.kill()
                 process.wait()
 
 
 def test_a_second_run_waits_in_the_queue(server: Server) -> None:
-    server.let_go()
-    known = (
-        server.launch()
-    )  # Dagster notes the limit of a pool when a run of it comes to the queue, and keeps to it from then on
-    _until(lambda: server.status(known) == "SUCCESS")
-    server.hold_again()
+    server.release()
+    # Dagster learns the limit of a pool from the first run that it takes from the queue.
+    earlier = server.launch()
+    _until(lambda: server.status(earlier) == "SUCCESS")
+    server.hold()
     first, second = server.launch(), server.launch()
     server.process_of(first)
-    blocked = "is blocked by global concurrency limits"
-    _until(lambda: f"{second} {blocked}" in (server.folder / "daemon.log").read_text())
+    message = f"{second} is blocked by global concurrency limits"
+    _until(lambda: message in (server.folder / "daemon.log").read_text())
     assert (server.status(first), server.status(second)) == ("STARTED", "QUEUED")
-    server.let_go()
+    server.release()
     _until(lambda: server.status(second) == "SUCCESS")
     assert server.status(first) == "SUCCESS"
 
@@ -161,9 +161,9 @@ def test_a_killed_run_is_marked_failed_and_retried_once(server: Server) -> None:
     os.kill(server.process_of(retry), signal.SIGKILL)
     _until(lambda: server.status(retry) == "FAILURE")
     other = server.launch()
-    server.let_go()
+    server.release()
     _until(lambda: server.status(other) == "SUCCESS")
-    assert len(server.instance.get_runs()) == 3, "two failed, and the place of both is free"
+    assert len(server.instance.get_runs()) == 3, "two failed runs, which hold no slot"
 
 
 def test_a_hanging_run_is_ended_at_its_time_limit_and_retried_once(server: Server) -> None:
@@ -172,7 +172,7 @@ def test_a_hanging_run_is_ended_at_its_time_limit_and_retried_once(server: Serve
     hang = server.folder / "hang"
     hang.touch()
     _until(lambda: not hang.exists())
-    server.let_go()
+    server.release()
     retry = server.retry_of(run)
     _until(lambda: server.status(retry) == "SUCCESS")
 
@@ -183,21 +183,19 @@ def test_a_run_lost_with_its_machine_is_marked_failed_and_retried_once(server: S
     server.processes["code"].kill()
     os.kill(process, signal.SIGKILL)
     server.processes["code"].wait()
-    server.let_go()
+    server.release()
     server.start_code_server()
     retry = server.retry_of(run)
     _until(lambda: server.status(retry) == "SUCCESS")
 
 
-def _until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline, "waited in vain"
+def _until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"not so within {TIMEOUT_SECONDS} s"
         time.sleep(0.5)
 
 
 def _kill(process: int) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.kill(process, signal.SIGKILL)
-    except ProcessLookupError:
-        return

@@ -76,7 +76,9 @@ def test_dev_starts_dagster_on_the_data_folder_and_the_port(given: list[str], tm
     with environment(environment_of(tmp_path / "data", tmp_path / "landing")):
         assert CliRunner().invoke(app, ["dev", *given]).exit_code == 0
     ((program, *words), home) = started[0]
-    assert (Path(program).name, words, home) == ("dg", ["dev", *given], str(tmp_path / "data" / "dagster"))
+    history = tmp_path / "data" / "dagster"
+    expected = ["dev", "--workspace", str(history / "workspace.yaml"), *given]
+    assert (Path(program).name, words, home) == ("dg", expected, str(history))
 
 
 def test_status_tells_of_refresh_build_logs_and_checks(refreshed_small: RefreshedWarehouse) -> None:
