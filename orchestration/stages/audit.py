@@ -104,6 +104,7 @@ def _write_page(
         [result for result in context.ledger.checks(candidate.build_id) if result.name not in names],
         audited,
         expectations.compared,
+        build.tested_models(context.settings, context.paths),
     )
     path = write_page(context.paths.audits, candidate.build_id, page)
     prune_pages(context.paths.audits, KeptBuilds(context.paths.kept_builds, context.ledger).build_ids())

@@ -69,6 +69,7 @@ def audit_page(
     dbt_tests: Iterable[CheckResult],
     audited: Iterable[CheckResult],
     compared: Mapping[str, Sequence[ComparedMetric]],
+    tested_models: Mapping[str, str],
 ) -> str:
     """The page as HTML.
 
@@ -76,13 +77,15 @@ def audit_page(
         dbt_tests: the results of the dbt tests on the build.
         audited: the results of contracts and expectations, called `<kind>_<mart>`.
         compared: by mart, its metrics beside earlier builds.
+        tested_models: by dbt test, the model that it tests; a test between models has no entry.
     """
     dbt_tests, audited = list(dbt_tests), list(audited)
     by_mart: dict[str, list[CheckResult]] = {mart: [] for mart in (*DBT_MARTS, _OTHER_TESTS)}
     for result in audited:
         by_mart[result.name.partition("_")[2]].append(result)
     for result in dbt_tests:
-        by_mart[_mart_of(result.name)].append(result)
+        model = tested_models.get(result.name)
+        by_mart[model if model in DBT_MARTS else _OTHER_TESTS].append(result)
     body = [
         f"<h1>Audit of build {_text(build.build_id)}</h1>",
         f'<p class="about">Audited {build.audited_at:%Y-%m-%d %H:%M:%S} UTC, data until {_text(build.data_until)},'
@@ -109,11 +112,6 @@ def _text(value: object) -> str:
 
 def _anchor(mart: str) -> str:
     return _text(mart.replace(" ", "-"))
-
-
-def _mart_of(test: str) -> str:
-    """The mart of a dbt test: the longest mart name within the test's name."""
-    return max((mart for mart in DBT_MARTS if f"_{mart}" in f"_{test}"), key=len, default=_OTHER_TESTS)
 
 
 def _decision(build: AuditedBuild) -> str:

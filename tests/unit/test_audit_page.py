@@ -66,7 +66,11 @@ def test_the_page_is_complete_and_escaped_and_sends_no_request():
         CheckResult("unique_delivery_status", True, False, "3 rows in warehouse/build.duckdb"),
         CheckResult("assert_everything", True, True),
     ]
-    page = audit_page(audited(f"check-failed: {SCRIPT}"), tests, audit_results, expectations.compared)
+    tested_models = {
+        "not_null_campaign_metrics_campaign_id": "campaign_metrics",
+        "unique_delivery_status": "delivery_status",
+    }
+    page = audit_page(audited(f"check-failed: {SCRIPT}"), tests, audit_results, expectations.compared, tested_models)
     reader = Reader(page)
     assert not reader.tags & {"script", "link", "img", "iframe", "object", "form"}
     assert "script" in "".join(reader.text)
@@ -79,6 +83,8 @@ def test_the_page_is_complete_and_escaped_and_sends_no_request():
     assert "+447700900123" not in page
     assert "+44…23" in page
     assert all(f'<h2 id="{mart}">' in page for mart in DBT_MARTS)
+    assert page.index('id="delivery_status"') < page.rindex("unique_delivery_status") < page.index('id="skip_reasons"')
+    assert page.rindex("assert_everything") > page.index('id="between-marts-and-before-them"')
     for result in (*tests, *audit_results):
         assert f"<code>{result.name}</code>" in page
     for rule in (rule for result in audit_results for rule in result.rules):
@@ -91,14 +97,14 @@ def test_the_page_shows_the_decision_the_counts_and_the_metrics():
     )
     rule = Rule("sums agree", False, "sums differ", 12_345, 7, ({"campaign_id": "c7"},))
     result = CheckResult("contract_campaign_metrics", True, False, "sums differ", (rule,))
-    page = audit_page(audited("check-failed: sums"), [], [result], {"campaign_metrics": [metric]})
+    page = audit_page(audited("check-failed: sums"), [], [result], {"campaign_metrics": [metric]}, {})
     text = " ".join(Reader(page).text)
     assert "The release gate holds this build back" in text
     assert "12,345" in text
     assert "campaign_id c7" in text
     assert "at most 2.5" in text
     assert page.count("<svg") == page.count('class="outside"') == 1
-    good = audit_page(audited(), [], [CheckResult("contract_campaigns", True, True)], {})
+    good = audit_page(audited(), [], [CheckResult("contract_campaigns", True, True)], {}, {})
     assert "lets this build be published" in good
     assert "All 1 checks passed." in good
     assert "FAILED" not in good

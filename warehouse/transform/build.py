@@ -286,6 +286,15 @@ def expected_tests(settings: Settings, paths: DataPaths) -> set[str]:
     return {test["name"] for test in tests}
 
 
+def tested_models(settings: Settings, paths: DataPaths) -> dict[str, str]:
+    """By dbt test, the model that it tests. A test between models has no entry."""
+    return {
+        node["name"]: node["attached_node"].rpartition(".")[2]
+        for node in dbt_manifest(settings, paths)["nodes"].values()
+        if node["resource_type"] == "test" and node["attached_node"]
+    }
+
+
 @dataclass(frozen=True)
 class BuiltTable:
     """A table or view of the build: its columns with their types; of a table, how many rows it has, and, where only rows
