@@ -282,7 +282,7 @@ def expected_tests(settings: Settings, paths: DataPaths) -> set[str]:
     nodes = dbt_manifest(settings, paths)["nodes"]
     tests = [node for node in nodes.values() if node["resource_type"] == "test"]
     if spark.is_spark(settings):
-        tests = [test for test in tests if "this_run" not in nodes.get(test["attached_node"], {}).get("tags", ())]
+        tests = [test for test in tests if "this_run" not in nodes.get(test.get("attached_node"), {}).get("tags", ())]
     return {test["name"] for test in tests}
 
 
@@ -291,7 +291,7 @@ def tested_models(settings: Settings, paths: DataPaths) -> dict[str, str]:
     return {
         node["name"]: node["attached_node"].rpartition(".")[2]
         for node in dbt_manifest(settings, paths)["nodes"].values()
-        if node["resource_type"] == "test" and node["attached_node"]
+        if node["resource_type"] == "test" and node.get("attached_node")
     }
 
 
