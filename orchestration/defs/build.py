@@ -135,8 +135,8 @@ def _facts_by_asset(
         }
         if table.rows is not None:
             facts[metadata.ROW_COUNT] = table.rows
-        if table.touched is not None:
-            facts["rows_changed"] = table.touched
+        if table.changed_rows is not None:
+            facts["rows_changed"] = table.changed_rows
         if name in seconds:
             facts["seconds"] = seconds[name]
         if lineage.get(name):

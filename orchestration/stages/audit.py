@@ -47,10 +47,10 @@ def _choose_rows_to_check(context: AppContext) -> None:
         _expected_checks(context), context.ledger.checks(previous_build_of)
     ):
         manifest = dbt_manifest(context.settings, context.paths)
-        rows = check_scope.put_aside(context.paths, manifest)
+        rows = check_scope.copy_changed_rows(context.paths, manifest)
         log.info("rows to check: the %d that the build touched; the others were checked in those before", rows)
     else:
-        check_scope.forget(context.paths)
+        check_scope.check_all_rows(context.paths)
         log.info("rows to check: all")
 
 
@@ -63,7 +63,7 @@ def audit_candidate(context: AppContext) -> list[CheckResult]:
     with context.paths.writer_lock(), _reading_candidate(context), duckdb.connect() as connection:
         apply_limits(connection, context.settings)
         build.attach_candidate(connection, context.paths)
-        touched = check_scope.relations(connection, context.paths)
+        touched = check_scope.rows_to_check(connection, context.paths)
         started = time.perf_counter()
         results = check_contracts(connection, build.CANDIDATE_SCHEMA, touched, check_scope.NUMBER_IN_MODEL)
         _tell("contracts", results, started)

@@ -54,7 +54,7 @@ def _run_models(context: AppContext, *, full_refresh: bool) -> tuple[Build, list
     except (CandidateDamaged, duckdb.Error) as error:
         if not is_corruption_error(str(error)):
             raise
-        log.warning("%s: what is built is removed, and built in full from the lake", error)
+        log.warning("%s: the build is removed, and everything is built in full from the lake", error)
         build.remove_candidate(context.paths, context.ledger)
         return run(full_refresh=True)
 

@@ -27,12 +27,12 @@ def test_a_full_rebuild_includes_the_models_that_read_its_changes(
     warehouse = refreshed_small.warehouse
     with environment(refreshed_small.environment):
         manifest = dbt_manifest(warehouse.settings, warehouse.paths)
-    origins = ModelFingerprints.of(manifest, warehouse.settings, "")
+    fingerprints = ModelFingerprints.of(manifest, warehouse.settings, "")
     for table, asking in {
         "int_messages_resolved": {"int_receipts_unmapped", "int_receipts_unmatched", "delivery_status", "skip_reasons"},
         "int_campaign_sends_aggregated": {"delivery_status", "int_campaign_contacts_aggregated"},
         "int_unsubscribes_deduplicated": {"int_unsubscribes_attributed"},
     }.items():
-        stale = {name.rpartition(".")[2] for name in origins.models_from([f"model.sendmart.{table}"])}
+        stale = {name.rpartition(".")[2] for name in fingerprints.downstream_of([f"model.sendmart.{table}"])}
         assert asking <= stale, table
-    assert "model.sendmart.int_messages_resolved" not in origins.models_from(["setting conversion_window_hours"])
+    assert "model.sendmart.int_messages_resolved" not in fingerprints.downstream_of(["setting conversion_window_hours"])

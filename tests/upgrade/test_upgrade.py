@@ -247,7 +247,7 @@ def test_the_tables_of_a_0_2_build_are_read_in_the_schemas_of_0_2(
     with caplog.at_level(logging.INFO):
         after = refresh_in_process(data, landing, max_rejected_share="1")
     assert after.outcome == "published", after.message
-    assert "no longer there: " in caplog.text and "; everything is built in full" in caplog.text
+    assert "removed: " in caplog.text and "; everything is built in full" in caplog.text
     exports = json.loads(next((data / "exports" / "delivery_status").glob("*.json")).read_text(encoding="utf-8"))
     assert exports["campaigns"] == "all", "the export of 0.2: nothing has changed since, so there is no other"
     context = after.warehouse

@@ -1,9 +1,8 @@
 """The build: dbt computes the marts of a candidate from the lake and tests them.
 
-A candidate is two DuckDB files: `build.duckdb` for staging, `*_this_run` and intermediate models and the rows that failed a
-test, `candidate.duckdb` for the marts. A build brings them up to date with the open changes of the change feed, and
-builds in full what came from other code or settings; nobody but the audit and a curious person reads them. What the
-candidate was made of is noted when, and only when, every model was built.
+A candidate is two DuckDB files: `build.duckdb` holds staging, `*_this_run` and intermediate models and the rows that failed
+a test, `candidate.duckdb` holds the marts. A build is incremental: it applies the open changes of the change feed. Models
+whose code or settings have changed are built in full. The ledger records the candidate once every model is built.
 
 Not here: the models (`dbt_project/`), how dbt is run (`warehouse.transform.dbt_runner`), the release gate
 (`quality.gate`), publication (`warehouse.publish`).
@@ -56,13 +55,13 @@ _STORED = (
     "select database_name, schema_name, table_name from duckdb_tables() union all"
     f" select database_name, schema_name, view_name from duckdb_views() where {spark.VIEW_ON_PARQUET}"
 )
-"""Tables, and views on what Spark wrote; a view of a model computes its rows each time."""
+"""Tables, and views on Spark's files. Other views are models without stored rows."""
 
 log = masking_logger("sendmart.build")
 
 
 class CandidateDamaged(Exception):
-    """A file of the candidate is damaged, and that was found only when it was read."""
+    """A file of the candidate is damaged, which only reading it revealed."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +74,12 @@ class BuiltNode:
 
 
 def sendmart_version() -> str:
+    """The version of the installed release."""
     return version("sendmart")
 
 
 def inputs(settings: Settings, ledger: Ledger) -> str:
-    """A fingerprint of all that a build depends on: files, settings that alter figures, models, vocabulary, version."""
+    """A fingerprint of everything that a build depends on: loaded files, settings of figures, dbt project, version."""
     digest = hashlib.sha256()
     digest.update(ledger.files_fingerprint().encode())
     digest.update(f"{ledger.data_until()} {sendmart_version()}".encode())
@@ -92,7 +92,7 @@ def inputs(settings: Settings, ledger: Ledger) -> str:
 
 
 def is_current(settings: Settings, paths: DataPaths, ledger: Ledger) -> bool:
-    """Whether the candidate at hand is what a build would give now."""
+    """Whether a build now would give the same candidate."""
     build = ledger.candidate()
     if build is None or not (paths.build.exists() and paths.candidate.exists()) or ledger.open_changes():
         return False
@@ -108,87 +108,88 @@ def is_current(settings: Settings, paths: DataPaths, ledger: Ledger) -> bool:
 def run_models(
     settings: Settings, paths: DataPaths, ledger: Ledger, *, full_refresh: bool = False
 ) -> tuple[Build, list[BuiltNode]]:
-    """Brings the candidate up to date with the lake and notes it; with `full_refresh`, builds it in full.
+    """Builds the candidate incrementally, or in full with `full_refresh`, and records it in the ledger.
 
     Raises:
-        BuildFailed: with the models that failed and dbt's words.
+        BuildFailed: the message names the failed models, with dbt's messages.
+        CandidateDamaged: a file of the candidate is damaged.
+        LakeDamaged: a file of the lake is damaged.
     """
     if spark.is_spark(settings):
         return _run_on_spark(settings, paths, ledger)
-    made_of = inputs(settings, ledger)
-    used = ledger.open_changes()
+    build_inputs = inputs(settings, ledger)
+    changes = ledger.open_changes()
     _remove_damaged(paths, ledger)
     manifest = dbt_manifest(settings, paths)
-    origins = ModelFingerprints.of(manifest, settings, sendmart_version())
-    stale = set(origins.places) if full_refresh else _stale(origins, paths, ledger, used)
-    if stale >= origins.places.keys():
-        _hold_lake_to_checksums(paths, ledger)
-    # With other checks, too, all rows are to be looked at.
-    is_all_as_before = not stale and not origins.changed_since(ledger.built_from())
-    _prepare(paths, ledger, used, stale, origins)
-    results = run_dbt(settings, paths, ["build", *_selection(origins, stale)])
-    if (words := _failures(results)) and is_corruption_error(words):
-        _hold_lake_to_checksums(paths, ledger)
-        raise CandidateDamaged(words)
-    if words:
-        raise BuildFailed(words)
-    build = Build(_new_build_id(), made_of, ledger.data_until(), now())
-    last_build = ledger.last_build() if is_all_as_before else None
+    fingerprints = ModelFingerprints.of(manifest, settings, sendmart_version())
+    in_full = set(fingerprints.relations) if full_refresh else _models_in_full(fingerprints, paths, ledger, changes)
+    is_all_in_full = in_full >= fingerprints.relations.keys()
+    if is_all_in_full:
+        _verify_lake(paths, ledger)
+    # If the checks have changed, they check all rows: the build then has no predecessor.
+    is_incremental = not in_full and not fingerprints.changed_since(ledger.built_from())
+    _prepare(paths, ledger, changes, in_full, fingerprints)
+    results = run_dbt(settings, paths, ["build", *_selection(fingerprints, in_full)])
+    if (message := _failures(results)) and is_corruption_error(message):
+        _verify_lake(paths, ledger)
+        raise CandidateDamaged(message)
+    if message:
+        raise BuildFailed(message)
+    build = Build(_new_build_id(), build_inputs, ledger.data_until(), now())
+    predecessor = ledger.last_build() if is_incremental else None
     write_identity(paths, build)
-    ledger.record_candidate(build, used, origins.fingerprints, last_build.build_id if last_build else None)
+    ledger.record_candidate(build, changes, fingerprints.by_name, predecessor.build_id if predecessor else None)
     with duckdb.connect() as connection:
         connection.execute(f"attach {literal(paths.build)} as {BUILD_DATABASE}")
-        change_feed.create_views_of_added_rows(
-            connection, BUILD_DATABASE, paths, [] if stale >= origins.places.keys() else used
-        )
+        change_feed.create_views_of_added_rows(connection, BUILD_DATABASE, paths, [] if is_all_in_full else changes)
     change_feed.prune(paths, ledger)
-    if stale >= origins.places.keys():
+    if is_all_in_full:
         record_full_build_sql(settings, paths, results)
-    in_full = [result.node for result in results if result.node.unique_id in stale - origins.standing]
-    record_column_lineage(paths, manifest, {node.unique_id: node.compiled_code for node in in_full})
+    models = [result.node for result in results if result.node.unique_id in in_full - fingerprints.seeds]
+    record_column_lineage(paths, manifest, {node.unique_id: node.compiled_code for node in models})
     return build, _built(results)
 
 
 def _run_on_spark(settings: Settings, paths: DataPaths, ledger: Ledger) -> tuple[Build, list[BuiltNode]]:
-    """Computes all of a new build on Spark. What DuckDB built before is no base for another: going back is in full."""
-    made_of = inputs(settings, ledger)
-    used = ledger.open_changes()
-    _hold_lake_to_checksums(paths, ledger)
+    """Builds every model in full on Spark. A later build on DuckDB is in full, too."""
+    build_inputs = inputs(settings, ledger)
+    changes = ledger.open_changes()
+    _verify_lake(paths, ledger)
     remove_candidate(paths, ledger)
-    build = Build(_new_build_id(), made_of, ledger.data_until(), now())
+    build = Build(_new_build_id(), build_inputs, ledger.data_until(), now())
     results = spark.build_models(settings, paths, ledger, build.build_id)
-    if words := _failures(results):
-        raise BuildFailed(words)
+    if message := _failures(results):
+        raise BuildFailed(message)
     spark.create_duckdb_views(settings, paths, build.build_id)
     write_identity(paths, build)
-    ledger.record_candidate(build, used, {}, None)
+    ledger.record_candidate(build, changes, {}, None)
     change_feed.prune(paths, ledger)
     return build, _built(results)
 
 
 def _failures(results: list[Any]) -> str:
-    """Which models were not built, and why; nothing where all were."""
+    """A message that names the models that were not built, with dbt's messages; empty if all were."""
     failed = [result for result in results if result.status not in ("success", "pass")]
-    words = "; ".join(f"{result.node.name}: {first_line(result.message)}" for result in failed if result.message)
-    return f"{len(failed)} of {len(results)} models were not built: {words}" if failed else ""
+    messages = "; ".join(f"{result.node.name}: {first_line(result.message)}" for result in failed if result.message)
+    return f"{len(failed)} of {len(results)} models were not built: {messages}" if failed else ""
 
 
 def _built(results: list[Any]) -> list[BuiltNode]:
     return [BuiltNode(result.node.unique_id, result.node.name, round(result.execution_time, 3)) for result in results]
 
 
-def _hold_lake_to_checksums(paths: DataPaths, ledger: Ledger) -> None:
-    """A build in full reads every file of the lake: none may hold anything but what was written."""
+def _verify_lake(paths: DataPaths, ledger: Ledger) -> None:
+    """Compares every file of the lake with its checksum: a full build reads all of them."""
     started = time.perf_counter()
-    if found := integrity.find_damaged(paths, ledger, verify_checksums=True):
-        raise integrity.LakeDamaged(found)
-    log.info("checksums of the lake hold; looked at in %.1f s", time.perf_counter() - started)
+    if damaged := integrity.find_damaged(paths, ledger, verify_checksums=True):
+        raise integrity.LakeDamaged(damaged)
+    log.info("the files of the lake match their checksums; verified in %.1f s", time.perf_counter() - started)
 
 
 def _remove_damaged(paths: DataPaths, ledger: Ledger) -> None:
-    """Removes the candidate's files where one of them cannot be opened: everything is built from the lake."""
-    if ledger.built_from() and (fault := corruption_reason(paths.build) or corruption_reason(paths.candidate)):
-        log.warning("%s: what is built is removed, and built in full from the lake", fault)
+    """Removes the candidate's files if one of them cannot be opened, so that every model is built in full."""
+    if ledger.built_from() and (reason := corruption_reason(paths.build) or corruption_reason(paths.candidate)):
+        log.warning("%s: the build is removed, and everything is built in full from the lake", reason)
         remove_candidate(paths, ledger)
 
 
@@ -201,70 +202,83 @@ def remove_candidate(paths: DataPaths, ledger: Ledger) -> None:
         remove(file.with_name(f"{file.name}.wal"))
 
 
-def _selection(origins: ModelFingerprints, stale: set[str]) -> list[str]:
-    """What dbt is to build: all models; the vocabulary where it is no longer what it was."""
-    standing = sorted(origins.standing - stale)
+def _selection(fingerprints: ModelFingerprints, in_full: set[str]) -> list[str]:
+    """Arguments that select every model, and the seeds that have changed."""
+    unchanged_seeds = sorted(fingerprints.seeds - in_full)
     selection = ["--resource-type", "seed", "--resource-type", "model"]
-    return [*selection, "--exclude", *(name.rpartition(".")[2] for name in standing)] if standing else selection
+    if not unchanged_seeds:
+        return selection
+    return [*selection, "--exclude", *(name.rpartition(".")[2] for name in unchanged_seeds)]
 
 
-def _stale(origins: ModelFingerprints, paths: DataPaths, ledger: Ledger, used: list[Change]) -> set[str]:
-    """The models whose tables cannot be brought up to date: what they were made from is not what there is now."""
+def _models_in_full(
+    fingerprints: ModelFingerprints, paths: DataPaths, ledger: Ledger, changes: list[Change]
+) -> set[str]:
+    """The models and seeds that must be built in full, because an incremental build of them would not be exact."""
     built_from = ledger.built_from()
     if not (built_from and paths.build.exists() and paths.candidate.exists()):
-        log.info("there is no build to go on from: everything is built in full")
-        return set(origins.places)
+        log.info("there is no earlier build: everything is built in full")
+        return set(fingerprints.relations)
     if reason := identity_mismatch(paths, ledger):
         log.warning("%s: everything is built in full", reason)
-        return set(origins.places)
-    if not change_feed.are_complete(paths, used):
-        log.warning("what files of the lake held before is gone from %s: everything is built in full", paths.changes)
-        return set(origins.places)
-    if gone := built_from.keys() - origins.fingerprints.keys():
-        log.info("no longer there: %s; everything is built in full", _listed(gone))
-        return set(origins.places)
-    changed = origins.changed_since(built_from)
-    stale = origins.models_from(changed)
-    if stale:
-        log.info("changed: %s; %d of %d models are built in full", _listed(changed), len(stale), len(origins.places))
-    return stale
+        return set(fingerprints.relations)
+    if not change_feed.are_complete(paths, changes):
+        log.warning("replaced rows of the lake are missing from %s: everything is built in full", paths.changes)
+        return set(fingerprints.relations)
+    if removed := built_from.keys() - fingerprints.by_name.keys():
+        log.info("removed: %s; everything is built in full", _listed(removed))
+        return set(fingerprints.relations)
+    changed = fingerprints.changed_since(built_from)
+    in_full = fingerprints.downstream_of(changed)
+    if in_full:
+        count = len(fingerprints.relations)
+        log.info("changed: %s; %d of %d models are built in full", _listed(changed), len(in_full), count)
+    return in_full
 
 
 def _listed(names: set[str]) -> str:
     return ", ".join(sorted(name.removeprefix("model.sendmart.").removeprefix("seed.sendmart.") for name in names))
 
 
-def _prepare(paths: DataPaths, ledger: Ledger, used: list[Change], stale: set[str], origins: ModelFingerprints) -> None:
-    """Leaves in the candidate's files what the build goes on from, and shows it the changes.
+def _prepare(
+    paths: DataPaths, ledger: Ledger, changes: list[Change], in_full: set[str], fingerprints: ModelFingerprints
+) -> None:
+    """Drops the tables that are built in full, and creates the views of the changes.
 
-    A table that is gone is built in full. The `*_this_run` rows of an unfinished build are kept for the next one.
+    dbt builds a missing table in full. The `*_this_run` rows of an unfinished build are kept for the next one.
     """
-    is_full = stale >= origins.places.keys()
+    is_all_in_full = in_full >= fingerprints.relations.keys()
     is_repeated = ledger.candidate() is None
     ledger.forget_candidate()
-    ledger.forget_built_from(stale)
-    if is_full:
+    ledger.forget_built_from(in_full)
+    if is_all_in_full:
         remove_candidate(paths, ledger)
     paths.warehouse.mkdir(parents=True, exist_ok=True)
     with duckdb.connect() as connection:
         connection.execute(f"attach {literal(paths.build)} as {BUILD_DATABASE}")
         connection.execute(f"attach {literal(paths.candidate)} as {CANDIDATE_DATABASE}")
         connection.execute(f"drop schema if exists {BUILD_DATABASE}.{check_scope.SCHEMA} cascade")
-        _drop(connection, {origins.places[name] for name in stale})
+        _drop(connection, {fingerprints.relations[name] for name in in_full})
         if not is_repeated:
             connection.execute(f"drop schema if exists {BUILD_DATABASE}.this_run cascade")
-        change_feed.create_views(connection, BUILD_DATABASE, paths, [] if is_full else used)
+        change_feed.create_views(connection, BUILD_DATABASE, paths, [] if is_all_in_full else changes)
 
 
-def _drop(connection: duckdb.DuckDBPyConnection, places: set[tuple[str, str, str]]) -> None:
+def _drop(connection: duckdb.DuckDBPyConnection, relations: set[tuple[str, str, str]]) -> None:
     for kind in ("view", "table"):
-        found = connection.execute(f"select database_name, schema_name, {kind}_name from duckdb_{kind}s()").fetchall()
-        for database, schema, name in places & set(found):
+        existing = connection.execute(
+            f"select database_name, schema_name, {kind}_name from duckdb_{kind}s()"
+        ).fetchall()
+        for database, schema, name in relations & set(existing):
             connection.execute(f'drop {kind} {database}.{schema}."{name}"')
 
 
 def run_tests(settings: Settings, paths: DataPaths, candidate: Build) -> dict[str, CheckResult]:
-    """Runs the dbt tests on the candidate; results by the tests' unique ids. Failing rows are kept beside its models."""
+    """Runs the dbt tests on the candidate; returns their results by unique id. Failing rows are stored beside the models.
+
+    Raises:
+        CandidateDamaged: a file of the candidate is damaged.
+    """
     command = ["test", "--exclude-resource-type", "unit_test", "--store-failures"]
     if spark.is_spark(settings):
         results = spark.run_dbt_on_build(settings, paths, candidate.build_id, [*command, *spark.WITHOUT_THIS_RUN])
@@ -273,12 +287,12 @@ def run_tests(settings: Settings, paths: DataPaths, candidate: Build) -> dict[st
     for result in results:
         if is_corruption_error(result.message or ""):
             raise CandidateDamaged(first_line(result.message))
-    where = "Spark" if spark.is_spark(settings) else "warehouse/build.duckdb"
-    return {result.node.unique_id: _check_result(result, where) for result in results}
+    location = "Spark" if spark.is_spark(settings) else "warehouse/build.duckdb"
+    return {result.node.unique_id: _check_result(result, location) for result in results}
 
 
 def expected_tests(settings: Settings, paths: DataPaths) -> set[str]:
-    """The names of the dbt tests that a candidate must have been held to."""
+    """The names of the dbt tests that every candidate must have run."""
     nodes = dbt_manifest(settings, paths)["nodes"]
     tests = [node for node in nodes.values() if node["resource_type"] == "test"]
     if spark.is_spark(settings):
@@ -297,17 +311,17 @@ def tested_models(settings: Settings, paths: DataPaths) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class BuiltTable:
-    """A table or view of the build: its columns with their types; of a table, how many rows it has, and, where only rows
-    that the build touched are checked, how many it touched.
+    """A table or view of the build: the types of its columns by name, the number of rows of a table and, if only changed rows
+    are checked, the number of these.
     """
 
     types: dict[str, str]
     rows: int | None = None
-    touched: int | None = None
+    changed_rows: int | None = None
 
 
 def built_tables(paths: DataPaths) -> dict[str, BuiltTable]:
-    """What dbt built, by the names of its models and seeds."""
+    """The tables and views of the build, by the names of their models and seeds."""
     with duckdb.connect() as connection:
         attach_candidate(connection, paths)
         connection.execute(f"attach {literal(paths.build)} as {BUILD_DATABASE} (read_only)")
@@ -319,25 +333,27 @@ def built_tables(paths: DataPaths) -> dict[str, BuiltTable]:
         ).fetchall():
             types.setdefault(table, {})[column] = data_type
         rows: dict[str, int] = {}
-        touched: dict[str, int] = {}
+        changed_rows: dict[str, int] = {}
         for database, schema, table in connection.execute(
             f"from ({_STORED}) where schema_name <> ?", [change_feed.SCHEMA]
         ).fetchall():
             count = fetch_value(connection, f'select count(*) from {database}.{schema}."{table}"')
-            (touched if schema == check_scope.SCHEMA else rows)[table] = count
-        return {table: BuiltTable(of, rows.get(table), touched.get(table)) for table, of in types.items()}
+            (changed_rows if schema == check_scope.SCHEMA else rows)[table] = count
+        return {
+            table: BuiltTable(columns, rows.get(table), changed_rows.get(table)) for table, columns in types.items()
+        }
 
 
 @dataclass(frozen=True)
 class BuiltMart:
-    """A mart of the candidate: how many rows it has, and a few of them as Markdown."""
+    """A mart of the candidate: the number of its rows, and a few of them as a Markdown table."""
 
     rows: int
     preview: str
 
 
 def built_marts(paths: DataPaths) -> dict[str, BuiltMart]:
-    """What the candidate holds, by mart."""
+    """The marts of the candidate by name."""
     with duckdb.connect() as connection:
         attach_candidate(connection, paths)
         marts = connection.execute(
@@ -362,11 +378,11 @@ def _new_build_id() -> str:
     return f"{now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
 
 
-def _check_result(result: Any, where: str) -> CheckResult:
+def _check_result(result: Any, location: str) -> CheckResult:
     passed = result.status == "pass"
     detail = "" if passed else first_line(result.message)
     if not passed and result.failures:
         table = ".".join(str(result.node.relation_name).split(".")[-2:])
-        detail = f"{result.failures} rows, to be seen in {where}: from {table}"
+        detail = f"{result.failures} rows; to see them in {location}: from {table}"
     rule = Rule(result.node.description or result.node.name, passed, detail, failing_rows=result.failures)
     return CheckResult(result.node.name, result.node.config.severity.lower() == "error", passed, detail, (rule,))

@@ -1,12 +1,11 @@
-"""Which rows of a build its checks look at: all there are, or those that the build touched.
+"""The rows that the checks of a build read: all rows, or only the rows that the build changed.
 
-A build that brought tables up to date need be checked only where it touched them, if the build that it went on from was
-held to every check, and they held: what it did not touch was looked at then. For such a build the rows are put aside as
-`checked.<model>`, beside the models; dbt's tests of single relations (`dbt_project/macros/get_where_subquery.sql`) and the mart
-contracts read them in place of the model. Without these relations, as after every build in full, they read all rows.
-Sums over whole marts are looked at in either case.
+After an incremental build, the changed rows are enough if the build before passed every check: all other rows were checked
+then. The changed rows are copied to `checked.<model>` in the build file. dbt's tests of single relations
+(`dbt_project/macros/get_where_subquery.sql`) and the mart contracts read them in place of the model. Without these tables,
+as after every full build, they read all rows. Sums over whole marts are always checked.
 
-Not here: when rows are put aside (`orchestration.stages`), the checks (`dbt_project/`, `quality.audit`).
+Not here: when the rows are copied (`orchestration.stages`), the checks (`dbt_project/`, `quality.audit`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,11 +22,11 @@ from warehouse.transform.dbt_runner import BUILD_DATABASE, CANDIDATE_DATABASE
 SCHEMA = "checked"
 
 NUMBER_IN_MODEL = "number_in_model"
-"""The column that says which row of the model a row is: DuckDB's own number of it."""
+"""The column with the row id that the row has in the model."""
 
 
-def put_aside(paths: DataPaths, manifest: Mapping[str, Any]) -> int:
-    """Puts aside the rows that the build at hand touched, of every model that is brought up to date; gives their number."""
+def copy_changed_rows(paths: DataPaths, manifest: Mapping[str, Any]) -> int:
+    """Copies the rows that the build changed, for every incremental model; returns their number."""
     with _build_file(paths) as connection:
         connection.execute(f"attach {literal(paths.candidate)} as {CANDIDATE_DATABASE} (read_only)")
         connection.execute("begin")
@@ -39,7 +38,7 @@ def put_aside(paths: DataPaths, manifest: Mapping[str, Any]) -> int:
                 f" select * from {BUILD_DATABASE}.{CHANGES}.{log} where change = 'added'"
             )
         rows = 0
-        for name, relation, changed_keys in _brought_up_to_date(manifest):
+        for name, relation, changed_keys in _incremental_models(manifest):
             numbers = " union ".join(
                 f"select model.rowid from {relation} as model semi join {changed} using ({', '.join(key)})"
                 for changed, key in changed_keys.items()
@@ -53,8 +52,8 @@ def put_aside(paths: DataPaths, manifest: Mapping[str, Any]) -> int:
         return rows
 
 
-def forget(paths: DataPaths) -> None:
-    """All rows are to be looked at."""
+def check_all_rows(paths: DataPaths) -> None:
+    """Drops the copies, so that the checks read all rows."""
     with _build_file(paths) as connection:
         connection.execute(f"drop schema if exists {BUILD_DATABASE}.{SCHEMA} cascade")
 
@@ -67,24 +66,24 @@ def _build_file(paths: DataPaths) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def _brought_up_to_date(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, list[str]]]]:
-    """The name of each such model, its relation, and the key columns by `*_this_run` relation."""
+def _incremental_models(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, list[str]]]]:
+    """The name and relation of each incremental model, and the key columns by `*_this_run` relation."""
     models = {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "model"}
     for name, model in models.items():
         changed_keys = model["config"]["meta"].get("changed_keys")
         if changed_keys:
-            keys = {_place(models[changed]): key for changed, key in changed_keys.items()}
-            yield name, _place(model), keys
+            keys = {_relation(models[changed]): key for changed, key in changed_keys.items()}
+            yield name, _relation(model), keys
 
 
-def _place(model: Mapping[str, Any]) -> str:
+def _relation(model: Mapping[str, Any]) -> str:
     return f"{model['database']}.{model['schema']}.{model['alias']}"
 
 
-def relations(connection: duckdb.DuckDBPyConnection, paths: DataPaths) -> dict[str, str]:
-    """By model, the relation with the rows to look at in its place; the build's file is attached where there are any."""
+def rows_to_check(connection: duckdb.DuckDBPyConnection, paths: DataPaths) -> dict[str, str]:
+    """The relations with changed rows by model, empty if all rows are checked. Attaches the build file."""
     connection.execute(f"attach {literal(paths.build)} as {BUILD_DATABASE} (read_only)")
-    found = connection.execute(
+    tables = connection.execute(
         "select table_name from duckdb_tables() where database_name = ? and schema_name = ?", [BUILD_DATABASE, SCHEMA]
     ).fetchall()
-    return {name: f"{BUILD_DATABASE}.{SCHEMA}.{name}" for (name,) in found}
+    return {name: f"{BUILD_DATABASE}.{SCHEMA}.{name}" for (name,) in tables}

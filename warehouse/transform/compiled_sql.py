@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from warehouse.foundation import DataPaths, Engine, Settings, atomic_replace, literal
-from warehouse.transform.dbt_runner import DBT_PROJECT, BuildFailed, first_line, project_files, run_dbt
+from warehouse.transform.dbt_runner import DBT_PROJECT, BuildFailed, first_line, project_digest, run_dbt
 
 _THIS_RUN = "this_run"
 
@@ -100,7 +100,5 @@ def _seed_query(node: Any) -> str:
 
 def _made_of(settings: Settings, paths: DataPaths) -> str:
     """A digest of what the SQL depends on."""
-    digest = hashlib.sha256(f"{DBT_PROJECT}\0{paths.lake}\0{json.dumps(settings.figure_settings())}".encode())
-    for file in project_files():
-        digest.update(f"{file.relative_to(DBT_PROJECT)}\0".encode() + file.read_bytes())
-    return digest.hexdigest()
+    parts = [str(DBT_PROJECT), str(paths.lake), settings.figure_settings(), project_digest()]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""dbt, run inside this process on a data folder: its commands, its files, its manifest.
+"""Runs dbt in this process on a data folder: its commands, its files, its manifest.
 
 Not here: which models must be rebuilt (`warehouse.transform.fingerprints`), what a candidate is
 (`warehouse.transform.build`).
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 DBT_PROJECT = PROJECT / "dbt_project"
 BUILD_DATABASE, CANDIDATE_DATABASE = "build", "candidate"
-"""What `dbt_project/profiles.yml` calls the two files of a candidate."""
+"""The names of the two files of a candidate in `dbt_project/profiles.yml`."""
 
 SLOW_MODEL_SECONDS = 1.0
 
@@ -31,32 +31,32 @@ log = masking_logger("sendmart.build")
 
 
 class BuildFailed(Exception):
-    """A model could not be built; what was published stays as it is."""
+    """A model could not be built, or dbt could not run. The published build is unchanged."""
 
 
 def dbt_manifest(settings: Settings, paths: DataPaths) -> dict[str, Any]:
-    """dbt's manifest of the project as it is now; the project is parsed anew where that is another's, or cut off.
+    """dbt's manifest of the current project. The project is parsed if the manifest on disk is another one or incomplete.
 
     Raises:
         BuildFailed: the project cannot be parsed.
     """
-    digest = f"{settings.engine} {_project_digest()}"
+    digest = f"{settings.engine} {project_digest()}"
     _check_seeds()
     if manifest := _parsed(paths, digest):
         return manifest
-    # Web server, daemon and refresh may all come to this at once: one parses, the others wait for it.
+    # Web server, daemon and refresh may do this at the same time: one parses, the others wait.
     paths.dbt_target.mkdir(parents=True, exist_ok=True)
     with FileLock(paths.dbt_target / ".parsing.lock"):
         if manifest := _parsed(paths, digest):
             return manifest
-        # As a build would: the build after it finds everything parsed.
+        # With the arguments of a build, so that the next build need not parse.
         run_dbt(settings, paths, ["parse"])
         _digest_of_parsed(paths).write_text(digest)
         parsed: dict[str, Any] = json.loads(_manifest(paths).read_bytes())
         return parsed
 
 
-def _project_digest() -> str:
+def project_digest() -> str:
     """A digest of the names and contents of all files of the dbt project."""
     digest = hashlib.sha256()
     for file in project_files():
@@ -73,9 +73,7 @@ def _digest_of_parsed(paths: DataPaths) -> Path:
 
 
 def _parsed(paths: DataPaths, digest: str) -> dict[str, Any] | None:
-    """The manifest, if it is of the project with this digest; None where it is not, is not there, or was cut off by a kill
-    or a full disk while dbt wrote it.
-    """
+    """The manifest on disk; None if it is missing, is of another project, or is incomplete after a kill or a full disk."""
     try:
         manifest: dict[str, Any] = json.loads(_manifest(paths).read_bytes())
         return manifest if _digest_of_parsed(paths).read_text() == digest else None
@@ -84,21 +82,21 @@ def _parsed(paths: DataPaths, digest: str) -> dict[str, Any] | None:
 
 
 def _check_seeds() -> None:
-    """A file with line ends of two kinds reads as one with half the lines, to DuckDB, which does not say so."""
+    """Refuses seeds with mixed line ends: DuckDB would read half of their lines, without an error."""
     for file in project_files():
         content = file.read_bytes()
         if file.suffix == ".csv" and 0 < content.count(b"\r\n") < content.count(b"\n"):
-            raise BuildFailed(f"{file.name}: some lines end in LF, others in CRLF; all must end in the same")
+            raise BuildFailed(f"{file.name}: some lines end in LF, others in CRLF; save it with one kind of line ends")
 
 
 def project_files() -> list[Path]:
-    """What the dbt project is made of, in a fixed order; not what dbt writes beside it."""
+    """The files of the dbt project in a fixed order, without those that dbt writes."""
     files = (file for file in DBT_PROJECT.rglob("*") if file.suffix in (".sql", ".yml", ".csv"))
     return sorted(file for file in files if file.relative_to(DBT_PROJECT).parts[0] not in ("target", "logs"))
 
 
 def dbt_arguments(settings: Settings, paths: DataPaths) -> list[str]:
-    """What every dbt command of the project is given: where its files are, and the settings in force."""
+    """The arguments of every dbt command: the paths of the project and its target, and the settings as variables."""
     variables = {"lake_path": str(paths.lake), **settings.figure_settings()}
     return [
         *("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT), "--target", settings.engine),
@@ -135,7 +133,11 @@ def _thrift(settings: Settings) -> dict[str, str]:
 def run_dbt(
     settings: Settings, paths: DataPaths, command: list[str], environment: Mapping[str, str] | None = None
 ) -> list[Any]:
-    """Runs a dbt command on the data folder and gives the results of its nodes; `environment` holds further variables."""
+    """Runs a dbt command on the data folder; returns the results of its nodes. `environment` has further variables.
+
+    Raises:
+        BuildFailed: dbt could not start, or an operation failed. A model or test that fails is among the results.
+    """
     settings.scratch.mkdir(parents=True, exist_ok=True)
     try:
         with _environment({**dbt_environment(settings, paths), **(environment or {})}):
@@ -144,7 +146,7 @@ def run_dbt(
             results = getattr(outcome, "results", ())
             return [result for result in results if result.node.resource_type != "operation"]
     finally:
-        # Nobody reads it, and it quotes values as the engine stumbled over them.
+        # Nobody reads it, and it quotes values from the engine's error messages.
         remove(paths.dbt_target / "run_results.json")
 
 
@@ -167,7 +169,7 @@ def _run(command: list[str], arguments: list[str]) -> Any:
 def _parsed_project(arguments: list[str]) -> "Manifest":
     global _last_parsed
     variables = {name: value for name, value in os.environ.items() if name.startswith(DBT_PREFIX)}
-    key = json.dumps([arguments, sorted(variables.items()), _project_digest()])
+    key = json.dumps([arguments, sorted(variables.items()), project_digest()])
     if _last_parsed is None or _last_parsed[0] != key:
         _last_parsed = key, _invoke(["parse", *arguments, "--no-write-json"], None)
     return _last_parsed[1]
@@ -177,24 +179,24 @@ def _invoke(arguments: list[str], manifest: "Manifest | None") -> Any:
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
-    faults: list[str] = []
+    errors: list[str] = []
     try:
-        runner = dbtRunner(manifest, [_progress(), _faults_of_operations(faults)])
+        runner = dbtRunner(manifest, [_progress(), _operation_errors(errors)])
         outcome = runner.invoke([*arguments, "--quiet", "--log-level", "none"])
     finally:
         # Other connections open the files, and publication renames them.
         DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]  # dbt-duckdb does not type it
     if outcome.exception is not None or outcome.result is None:
         raise BuildFailed(f"dbt {arguments[0]}: {first_line(str(outcome.exception))}")
-    if faults:
-        raise BuildFailed(f"dbt {arguments[1]}: {first_line(faults[0])}")
+    if errors:
+        raise BuildFailed(f"dbt {arguments[1]}: {first_line(errors[0])}")
     return outcome.result
 
 
 def _progress() -> Callable[[Any], None]:
-    """Tells the log about each model as it is done; quick ones only to those who want to know everything."""
+    """A callback that logs each model once it is built; the fast ones on the debug level."""
 
-    def tell(event: Any) -> None:
+    def log_model(event: Any) -> None:
         if event.info.name == "LogModelResult":
             is_slow = event.data.execution_time >= SLOW_MODEL_SECONDS
             name, status = event.data.node_info.node_name, event.data.status.lower()
@@ -202,17 +204,17 @@ def _progress() -> Callable[[Any], None]:
                 logging.INFO if is_slow else logging.DEBUG, "%s %s in %.1f s", name, status, event.data.execution_time
             )
 
-    return tell
+    return log_model
 
 
-def _faults_of_operations(faults: list[str]) -> Callable[[Any], None]:
-    """Gathers why an operation failed: its result does not tell."""
+def _operation_errors(errors: list[str]) -> Callable[[Any], None]:
+    """A callback that collects the errors of operations, which their results do not contain."""
 
-    def gather(event: Any) -> None:
+    def collect(event: Any) -> None:
         if event.info.name in ("RunningOperationCaughtError", "RunningOperationUncaughtError"):
-            faults.append(event.data.exc)
+            errors.append(event.data.exc)
 
-    return gather
+    return collect
 
 
 @contextmanager
@@ -230,5 +232,5 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
 
 
 def first_line(message: str | None) -> str:
-    """What dbt and the engine say, on one line; they quote values."""
+    """A message of dbt or of the engine on one line, with mobile numbers masked, because these messages quote values."""
     return " ".join(masked(message or "").split())[:500]
