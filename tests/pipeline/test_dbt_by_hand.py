@@ -7,6 +7,7 @@ Each command is a process in `dbt_project/`. Everything it writes goes to a data
 import hashlib
 import json
 import logging
+import re
 import shlex
 import shutil
 import subprocess
@@ -76,6 +77,11 @@ def product_files(paths: DataPaths) -> dict[str, str]:
         file for file in paths.data.rglob("*") if file.is_file() and file.relative_to(paths.data).parts[0] != "dev"
     )
     return {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def test_the_commands_are_those_of_the_readme() -> None:
+    readme = (DBT_PROJECT / "README.md").read_text(encoding="utf-8")
+    assert tuple(dict.fromkeys(re.findall(r"^dbt .*$|(?<=`)dbt [a-z][^`]*(?=`)", readme, re.MULTILINE))) == COMMANDS
 
 
 @pytest.mark.parametrize(
