@@ -1,4 +1,4 @@
-"""The exports: an asset a report, written from the published marts.
+"""The exports: an asset for each report, written from the published marts.
 
 Reports that are exported on request are in a group of their own, which no job runs.
 

@@ -1,8 +1,8 @@
 """Jobs of assets, and their schedules.
 
 The schedules use the time zone SENDMART_REPORT_TIMEZONE. When clocks go forward, a time that does not exist becomes the
-first moment after the gap. When clocks go back, a time that occurs twice is the second occurrence. Either way, there is one
-run a day.
+first moment after the gap. When clocks go back, a time that occurs twice means its second occurrence. In both cases there is
+one run a day.
 
 Not here: what starts a refresh during the day (`landing_sensors`), the pruning of exports (`pruning`).
 """

@@ -1,4 +1,4 @@
-"""The logs: one asset a log, partitioned by log date. Its rows lie in the lake and in quarantine.
+"""The logs: an asset for each log, partitioned by log date. Its rows are in the lake and in quarantine.
 
 In the refresh job, an asset loads files that are new or changed, on any date or on the dates of its config, and reports each
 date that it loaded. Materialized for a date or a range, it reloads the files of those dates. Both use

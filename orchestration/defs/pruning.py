@@ -49,7 +49,7 @@ def prune_exports() -> None:
 def prune_after_refresh(context: dg.RunStatusSensorContext) -> dg.RunRequest | dg.SkipReason:
     if STARTED_BY_COMMAND.items() <= context.dagster_run.tags.items():
         return dg.SkipReason("`sendmart refresh` prunes by itself")
-    # Dagster starts one run a key, so that a refresh each hour does not start a run each hour.
+    # Dagster starts one run for each key: a refresh each hour does not start a pruning run each hour.
     return dg.RunRequest(run_key=now().date().isoformat(), tags={STARTED_BY: "refresh"})
 
 

@@ -276,8 +276,10 @@ def test_a_refresh_prunes_old_exports(refreshed_small: RefreshedWarehouse, insta
 
 
 def test_a_refresh_of_dagster_starts_the_pruning_job_once_a_day() -> None:
-    requests = [_after_refresh({}), _after_refresh({})]
-    assert [request.run_key for request in requests] == [now().date().isoformat()] * 2, "Dagster starts one run a key"
+    before = now().date()
+    request = _after_refresh({})
+    # Dagster starts one run for each key.
+    assert request.run_key in {before.isoformat(), now().date().isoformat()}
     assert prune_after_refresh.job_name == prune_exports.name
     assert isinstance(_after_refresh(STARTED_BY_COMMAND), dg.SkipReason)
 

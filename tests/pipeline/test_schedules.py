@@ -31,8 +31,8 @@ def moments(schedule: dg.ScheduleDefinition, around: str) -> list[datetime]:
 
 
 def test_schedules_follow_the_configured_times() -> None:
-    told = schedules(refresh_time="04:05", export_time="23:00", report_timezone="Asia/Kolkata")
-    assert {name: (schedule.cron_schedule, schedule.execution_timezone) for name, schedule in told.items()} == {
+    by_name = schedules(refresh_time="04:05", export_time="23:00", report_timezone="Asia/Kolkata")
+    assert {name: (schedule.cron_schedule, schedule.execution_timezone) for name, schedule in by_name.items()} == {
         "nightly_refresh": ("5 4 * * *", "Asia/Kolkata"),
         "daily_exports": ("0 23 * * *", "Asia/Kolkata"),
         "daily_pruning": ("0 23 * * *", "Asia/Kolkata"),
