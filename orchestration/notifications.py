@@ -1,10 +1,10 @@
-"""Telling people: what failed, what recovered, which logs are late. One hook, SENDMART_ALERTS, wherever it leads.
+"""Alerts to the receivers in SENDMART_ALERTS: failures, recoveries, late logs, stale figures.
 
-Each alert is first noted in the ledger and then sent, so that what could not be sent is sent at the next occasion, and
-nothing is told twice. Alerting never fails what it tells of: what goes wrong here is a warning in the log. Where the
-setting is empty, nothing is noted and nothing is sent.
+An alert is recorded in the ledger before it is sent. So an alert that no receiver accepted is sent later, and none is sent
+twice. An error while alerting is a warning in the log: it never fails the refresh. If SENDMART_ALERTS is empty, nothing is
+recorded or sent.
 
-No Dagster here: `sendmart refresh` from cron tells the same as Dagster's sensors do (`defs/alerts.py`).
+Not here: Dagster. `sendmart refresh` from cron sends the same alerts as Dagster's sensors (`orchestration.defs`).
 """
 
 import logging
@@ -14,7 +14,7 @@ from contextlib import suppress
 from datetime import date, datetime
 from enum import StrEnum
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Concatenate, ParamSpec
 
 from models.enums import Log
 from models.masking import masking_logger, sanitize
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 log = masking_logger("sendmart")
 
-LINES_SHOWN = 20
+MAX_LINES = 20
 
 
 class Title(StrEnum):
-    """The titles of alerts: stable, so that a receiver can sort by them."""
+    """The titles of alerts. They are stable: receivers filter by them."""
 
     REFRESH_HELD_BACK = "Sendmart: refresh held back"
     REFRESH_FAILED = "Sendmart: refresh failed"
@@ -57,91 +57,97 @@ class Title(StrEnum):
         )  # fmt: skip
 
 
-def _never_fails(tell: Callable[..., None]) -> Callable[..., None]:
-    """Nothing where nobody is to be told; a warning where telling fails."""
+P = ParamSpec("P")
 
-    @wraps(tell)
-    def told(context: AppContext, *arguments: Any, **named: Any) -> None:
+
+def _never_fails(notify: Callable[Concatenate[AppContext, P], None]) -> Callable[Concatenate[AppContext, P], None]:
+    """Does nothing if there are no receivers; logs a warning if an alert cannot be recorded or sent."""
+
+    @wraps(notify)
+    def wrapper(context: AppContext, /, *arguments: P.args, **options: P.kwargs) -> None:
         if context.settings.alerts is None:
             return
         try:
-            tell(context, *arguments, **named)
+            notify(context, *arguments, **options)
         except Exception as error:
-            # Its kind alone: its words may hold the secret.
+            # Only the type of the error: its text may hold a secret URL.
             log.warning("an alert could not be raised: %s", type(error).__name__)
 
-    return told
+    return wrapper
 
 
 @_never_fails
-def after_refresh(context: AppContext, ended: Refresh, run_id: str | None = None) -> None:
-    """Tells how a refresh ended, if it failed, or is the first good one after one that did; then of late logs."""
-    _of_refresh(context, ended, run_id)
-    of_late_logs(context, late_days(context))
+def notify_refresh(context: AppContext, outcome: Refresh, run_id: str | None = None) -> None:
+    """Alerts about a refresh that failed or was held back, and about the first success after one; then about late logs."""
+    _notify_outcome(context, outcome, run_id)
+    notify_late_logs(context, late_days(context))
 
 
-def _of_refresh(context: AppContext, ended: Refresh, run_id: str | None) -> None:
+def _notify_outcome(context: AppContext, outcome: Refresh, run_id: str | None) -> None:
     kind = "refresh"
     since = context.ledger.alarms(kind).get(kind)
-    started = f"The refresh of {_moment(ended.started_at)}"
-    occasion = ended.started_at.isoformat()
-    if ended.outcome in ("published", "nothing new"):
+    refresh = f"The refresh of {_format(outcome.started_at)}"
+    occasion = outcome.started_at.isoformat()
+    if outcome.outcome in ("published", "nothing new"):
         if since:
-            lines = [f"{started}: {ended.outcome}. Failing since {_moment(since)}."]
+            lines = [f"{refresh} succeeded: {outcome.outcome}. Refreshes had been failing since {_format(since)}."]
             _raise(context, Title.REFRESH_RECOVERED, occasion, [*lines, *_run(run_id)], kind, ends=[kind])
         return
-    is_held_back = ended.outcome == "held back"
+    is_held_back = outcome.outcome == "held back"
     title = Title.REFRESH_HELD_BACK if is_held_back else Title.REFRESH_FAILED
-    lines = [f"{started} {'was held back' if is_held_back else 'failed'}.{_so_far(context)}", *_since(since)]
+    lines = [f"{refresh} {'was held back' if is_held_back else 'failed'}.{_published(context)}", *_since(since)]
     _raise(
-        context, title, occasion, [*lines, *_run(run_id), *ended.message.splitlines()], kind,
-        begins=[kind], since=ended.started_at,
+        context, title, occasion, [*lines, *_run(run_id), *outcome.message.splitlines()], kind,
+        begins=[kind], since=outcome.started_at,
     )  # fmt: skip
 
 
-def _so_far(context: AppContext) -> str:
+def _published(context: AppContext) -> str:
     last = context.ledger.last_publication()
-    return f" Build {last[0]}, published {_moment(last[1])}, is what people see." if last else ""
+    return f" Build {last[0]} of {_format(last[1])} stays published." if last else ""
 
 
 @_never_fails
-def of_run(context: AppContext, what: str, run_id: str, *, failure: str | None, started_at: datetime) -> None:
-    """Tells how a run of anything but a refresh ended: of each failure, and of the first success after one."""
+def notify_run(context: AppContext, name: str, run_id: str, *, failure: str | None, started_at: datetime) -> None:
+    """Alerts about each failed run of a job other than the refresh, and about the first success after one.
+
+    `failure` is the error, or None for a run that succeeded.
+    """
     kind = "run"
-    since = context.ledger.alarms(kind).get(what)
-    is_exports = what == "csv_exports"
+    since = context.ledger.alarms(kind).get(name)
+    is_exports = name == "csv_exports"
     if failure is None:
         if since:
             title = Title.EXPORTS_RECOVERED if is_exports else Title.RUN_RECOVERED
-            lines = [f"{what}: succeeded. Failing since {_moment(since)}."]
-            _raise(context, title, run_id, [*lines, *_run(run_id)], kind, ends=[what])
+            lines = [f"{name}: succeeded. It had been failing since {_format(since)}."]
+            _raise(context, title, run_id, [*lines, *_run(run_id)], kind, ends=[name])
     else:
         title = Title.EXPORTS_FAILED if is_exports else Title.RUN_FAILED
-        lines = [f"{what}: failed at {_moment(now())}.", *_since(since), *_run(run_id), *failure.splitlines()]
-        _raise(context, title, run_id, lines, kind, begins=[what], since=started_at)
+        lines = [f"{name}: failed at {_format(now())}.", *_since(since), *_run(run_id), *failure.splitlines()]
+        _raise(context, title, run_id, lines, kind, begins=[name], since=started_at)
     send_unsent(context)
 
 
 @_never_fails
-def of_late_logs(context: AppContext, late: completeness.Days) -> None:
-    """Tells which log-days have become late, once for each, and which of them have come."""
+def notify_late_logs(context: AppContext, late: completeness.Days) -> None:
+    """Alerts about log days that have become late, once for each, and about late ones that have arrived."""
     kind = "late log"
     expected = context.settings.logs_expected_daily
-    told = _days_of(context.ledger.alarms(kind))
-    # What is not waited for any more has not come, and is no news.
-    still_waited_for = completeness.late_days(told, now())
-    context.ledger.end_alarms(kind, _subjects(_without(told, still_waited_for)))
-    if new := _without(late, told):
-        lines = ["Due, and not there:", *completeness.describe_days(new, expected)]
+    reported = _days_of(context.ledger.alarms(kind))
+    # A day that is too old to be waited for has not arrived: no alert.
+    waited_for = completeness.late_days(reported, now())
+    context.ledger.end_alarms(kind, _subjects(_without(reported, waited_for)))
+    if new := _without(late, reported):
+        lines = ["Late log files:", *completeness.describe_days(new, expected)]
         if before := _without(late, new):
-            lines += ["Late as before:", *completeness.describe_days(before, expected)]
-        lines += ["Figures lack them until they come. See docs/alerts.md"]
+            lines += ["Still late:", *completeness.describe_days(before, expected)]
+        lines += ["The figures lack these days until the files arrive. See docs/alerts.md"]
         subjects = _subjects(new)
         _raise(context, Title.LATE_LOGS, ", ".join(subjects), lines, kind, begins=subjects)
-    if come := _without(still_waited_for, late):
-        lines = ["Late, and there now:", *completeness.describe_days(come, expected)]
-        lines += ["Still late:", *completeness.describe_days(late, expected)] if late else ["Nothing else is late."]
-        subjects = _subjects(come)
+    if arrived := _without(waited_for, late):
+        lines = ["Late log files that have arrived:", *completeness.describe_days(arrived, expected)]
+        lines += ["Still late:", *completeness.describe_days(late, expected)] if late else ["No other file is late."]
+        subjects = _subjects(arrived)
         _raise(context, Title.LOGS_ARRIVED, ", ".join(subjects), lines, kind, ends=subjects)
     send_unsent(context)
 
@@ -155,57 +161,65 @@ def _days_of(alarms: Iterable[str]) -> completeness.Days:
 
 
 def _subjects(days: Mapping[Log, Iterable[date]]) -> list[str]:
-    return [f"{name} {day}" for name, of_log in days.items() for day in of_log]
+    return [f"{name} {day}" for name, log_days in days.items() for day in log_days]
 
 
 def _without(days: completeness.Days, others: completeness.Days) -> completeness.Days:
-    left = {name: [day for day in of_log if day not in others.get(name, ())] for name, of_log in days.items()}
-    return {name: of_log for name, of_log in left.items() if of_log}
+    remaining = {name: [day for day in log_days if day not in others.get(name, ())] for name, log_days in days.items()}
+    return {name: log_days for name, log_days in remaining.items() if log_days}
 
 
 @_never_fails
-def of_stale_figures(context: AppContext, stale: Mapping[str, datetime]) -> None:
-    """Tells which assets that people read are stale, and as of when they are; and which are not any more."""
-    lines = [f"{asset}: as of {_moment(as_of)}" for asset, as_of in stale.items()]
-    _of_conditions(context, "stale", stale, Title.STALE, Title.CURRENT, lines)
+def notify_stale_figures(context: AppContext, stale: Mapping[str, datetime]) -> None:
+    """Alerts about published assets that have become stale, and about those that are fresh again.
+
+    `stale` holds the time (UTC) up to which each stale asset is fresh.
+    """
+    lines = [f"{asset}: as of {_format(as_of)}" for asset, as_of in stale.items()]
+    _notify_conditions(context, "stale", stale, Title.STALE, Title.CURRENT, lines)
 
 
 @_never_fails
-def of_triggers(context: AppContext, failing: Mapping[str, tuple[datetime, str]]) -> None:
-    """Tells which schedules and sensors fail, so that no run starts that could fail; and which do not any more."""
+def notify_triggers(context: AppContext, failing: Mapping[str, tuple[datetime, str]]) -> None:
+    """Alerts about schedules and sensors that fail, and so start no run, and about those that work again.
+
+    `failing` holds the time of the first failure (UTC) and the error by name.
+    """
     since = {name: moment for name, (moment, _) in failing.items()}
-    lines = [f"{name}: {words}" for name, (_, words) in failing.items()]
-    _of_conditions(context, "trigger", since, Title.TRIGGER_FAILED, Title.TRIGGER_RECOVERED, lines)
+    lines = [f"{name}: {error}" for name, (_, error) in failing.items()]
+    _notify_conditions(context, "trigger", since, Title.TRIGGER_FAILED, Title.TRIGGER_RECOVERED, lines)
 
 
-def _of_conditions(
+def _notify_conditions(
     context: AppContext, kind: str, since: Mapping[str, datetime], begun: Title, ended: Title, lines: list[str]
 ) -> None:
-    told = context.ledger.alarms(kind)
-    if new := [subject for subject in since if subject not in told]:
+    reported = context.ledger.alarms(kind)
+    if new := [subject for subject in since if subject not in reported]:
         occasion = ", ".join(f"{subject} {since[subject].isoformat()}" for subject in new)
-        _raise(context, begun, occasion, [*lines, *_so_far_lines(context)], kind, begins=new)
-    if gone := [subject for subject in told if subject not in since]:
-        occasion = ", ".join(f"{subject} {told[subject].isoformat()}" for subject in gone)
-        words = [f"{subject}: as it should be; it was not since {_moment(told[subject])}" for subject in gone]
-        _raise(context, ended, occasion, [*words, *(["Still not:", *lines] if lines else [])], kind, ends=gone)
+        _raise(context, begun, occasion, [*lines, *_last_refresh(context)], kind, begins=new)
+    if gone := [subject for subject in reported if subject not in since]:
+        occasion = ", ".join(f"{subject} {reported[subject].isoformat()}" for subject in gone)
+        good_news = [
+            f"{subject}: in order again. The problem began at {_format(reported[subject])}." for subject in gone
+        ]
+        _raise(context, ended, occasion, [*good_news, *(["Still open:", *lines] if lines else [])], kind, ends=gone)
     send_unsent(context)
 
 
-def _so_far_lines(context: AppContext) -> list[str]:
+def _last_refresh(context: AppContext) -> list[str]:
     last = context.ledger.last_refresh()
-    return [f"Last refresh: {_moment(last.started_at)}: {last.outcome}."] if last else []
+    return [f"Last refresh: {_format(last.started_at)}: {last.outcome}."] if last else []
 
 
 def _since(since: datetime | None) -> list[str]:
-    return [f"So since {_moment(since)}."] if since else []
+    return [f"Failing since {_format(since)}."] if since else []
 
 
 def _run(run_id: str | None) -> list[str]:
-    return [f"Dagster's run {run_id}"] if run_id else []
+    return [f"Dagster run {run_id}"] if run_id else []
 
 
-def _moment(moment: datetime) -> str:
+def _format(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
@@ -226,57 +240,58 @@ def _raise(
 
 
 def _body(settings: Settings, lines: list[str]) -> str:
-    shown = lines[:LINES_SHOWN]
-    if len(lines) > LINES_SHOWN:
-        shown.append(f"… and {len(lines) - LINES_SHOWN} more; sendmart status lists them")
+    shown = lines[:MAX_LINES]
+    if len(lines) > MAX_LINES:
+        shown.append(f"… and {len(lines) - MAX_LINES} more: sendmart status")
     return "\n".join([*(sanitize(line) for line in shown), f"On {socket.gethostname()}, data folder {settings.data}"])
 
 
 @_never_fails
 def send_unsent(context: AppContext) -> None:
-    """Sends what was raised and not sent. What no receiver takes stays, for the next occasion."""
+    """Sends the recorded alerts that were not sent. An alert that no receiver accepts is kept for the next time."""
     unsent = context.ledger.unsent_alerts()
     if not unsent:
         return
     receivers = _receivers(context.settings)
     for alert in unsent:
-        refusing = _send(receivers, Title(alert.title), alert.body)
-        if refusing:
-            log.warning("alert %r could not be sent to %s", alert.title, ", ".join(refusing))
-        if len(refusing) == len(receivers):
-            return  # nobody can be reached: sent at the next occasion
+        failed = _send(receivers, Title(alert.title), alert.body)
+        if failed:
+            log.warning("alert %r could not be sent to %s", alert.title, ", ".join(failed))
+        if len(failed) == len(receivers):
+            return
         context.ledger.record_sent(alert)
 
 
 def send_test(settings: Settings) -> tuple[int, list[str]]:
-    """Sends a test alert; gives the number of receivers, and those that it did not reach."""
+    """Sends a test alert. Returns the number of receivers, and the receivers that did not accept it."""
     receivers = _receivers(settings)
-    lines = ["Nothing is wrong: somebody tried whether alerts arrive."]
+    lines = ["Nothing is wrong. This is a test of SENDMART_ALERTS."]
     return len(receivers), _send(receivers, Title.TEST, _body(settings, lines))
 
 
 def _receivers(settings: Settings) -> "Apprise":
-    # It takes half a second to import: only where there is something to send.
+    # Importing Apprise takes half a second: only if there is something to send.
     from apprise import Apprise
 
-    logging.getLogger("apprise").setLevel(logging.CRITICAL)  # its warnings hold parts of addresses
+    logging.getLogger("apprise").setLevel(logging.CRITICAL)  # its warnings hold parts of URLs
     receivers = Apprise()
-    receivers.add(settings.alerts.get_secret_value())
+    if settings.alerts is not None:
+        receivers.add(settings.alerts.get_secret_value())
     return receivers
 
 
 def _send(receivers: "Apprise", title: Title, body: str) -> list[str]:
-    """Sends to each receiver; gives those that did not take it, by their place in the setting and their kind."""
+    """Sends to each receiver. Returns those that did not accept it, by their position in the setting and their service."""
     from apprise import NotifyType
 
     kind = NotifyType.SUCCESS if title.is_good_news else NotifyType.FAILURE
-    refusing = []
-    for place, receiver in enumerate(receivers, start=1):
-        taken = False
-        with suppress(Exception):  # whatever it is, its words may hold the secret
-            taken = bool(
-                receiver.notify(body=body, title=title, notify_type=NotifyType.INFO if title is Title.TEST else kind)
-            )
-        if not taken:
-            refusing.append(f"receiver {place} ({receiver.service_name})")
-    return refusing
+    if title is Title.TEST:
+        kind = NotifyType.INFO
+    failed = []
+    for position, receiver in enumerate(receivers, start=1):
+        is_accepted = False
+        with suppress(Exception):  # the text of an error may hold the secret URL
+            is_accepted = bool(receiver.notify(body=body, title=title, notify_type=kind))
+        if not is_accepted:
+            failed.append(f"receiver {position} ({receiver.service_name})")
+    return failed

@@ -61,5 +61,5 @@ def refresh(
         with contextlib.suppress(OSError, sqlite3.Error):
             context.ledger.record_run(outcome)
     refresh_output.print_outcome(context, outcome)
-    notifications.after_refresh(context, outcome)
+    notifications.notify_refresh(context, outcome)
     raise typer.Exit(OK if outcome.outcome in ("published", "nothing new") else FAILED)

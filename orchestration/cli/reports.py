@@ -8,7 +8,7 @@ import typer
 
 from models.masking import masking_logger
 from orchestration.cli.common import fail, open_context, show_progress
-from orchestration.stages import AppContext, describe, export_reports
+from orchestration.stages import AppContext, describe_export, export_reports
 from warehouse.export import FileFormat
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def application(context: AppContext) -> "ASGIApp":
                 # Phone numbers in a CSV file are masked when it is sent.
                 masks_phone_numbers=file_format is FileFormat.XLSX and not context.settings.reports_show_phone_numbers,
             )
-        return "; ".join(map(describe, exports))
+        return "; ".join(map(describe_export, exports))
 
     return create_app(context.settings, context.paths, export_now)
 

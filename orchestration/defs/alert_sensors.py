@@ -23,7 +23,7 @@ def _alert(
         return dg.SkipReason("`sendmart refresh` sends its alerts itself")
     if failure is not None and will_be_retried(run):
         return dg.SkipReason("Dagster will retry the run")
-    notifications.of_run(
+    notifications.notify_run(
         warehouse.open(), run_title(run), run.run_id,
         failure=failure, started_at=started_at(context.instance, run),
     )  # fmt: skip

@@ -52,7 +52,7 @@ def _export_asset(report: str, code_version: str) -> dg.AssetsDefinition:
     @retry_transient
     def export(config: ExportConfig, warehouse: WarehouseResource) -> Iterator[dg.MaterializeResult[Any]]:
         opened = warehouse.open()
-        if config.skip_if_exported and report not in stages.unexported(opened):
+        if config.skip_if_exported and report not in stages.reports_to_export(opened):
             return
         for result in stages.export_reports(
             opened,
@@ -62,11 +62,11 @@ def _export_asset(report: str, code_version: str) -> dg.AssetsDefinition:
             file_format=FileFormat(config.format),
         ):
             if isinstance(result, Unchanged):
-                yield dg.MaterializeResult(metadata={"holds": stages.describe(result)})
+                yield dg.MaterializeResult(metadata={"holds": stages.describe_export(result)})
                 continue
             path = opened.paths.exports / report / result.file
             facts: dict[str, Any] = {
-                "holds": stages.describe(result),
+                "holds": stages.describe_export(result),
                 "path": dg.MetadataValue.path(str(path)),
                 "bytes": path.stat().st_size,
                 metadata.ROW_COUNT: result.rows,

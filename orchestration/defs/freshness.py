@@ -106,10 +106,10 @@ def figures_current(
 def freshness_sensor(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
     opened = warehouse.open()
     late, as_of = stages.late_days(opened), stages.freshness_times(opened)
-    notifications.of_late_logs(opened, late)
+    notifications.notify_late_logs(opened, late)
     stale = {asset: moment for asset, moment in as_of.items() if now() - moment >= FAIL_AFTER}
-    notifications.of_stale_figures(opened, stale)
-    notifications.of_triggers(opened, _failing(context))
+    notifications.notify_stale_figures(opened, stale)
+    notifications.notify_triggers(opened, _failing(context))
     results = [_on_time(log, late.get(log, ())) for log in Log]
     results += [_current(asset, moment) for asset, moment in as_of.items()]
     states = {_name(result): _state(result) for result in results}

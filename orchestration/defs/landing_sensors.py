@@ -160,8 +160,10 @@ def _unreported_dates(
 ) -> Iterator[dg.AssetMaterialization]:
     reported = instance.get_materialized_partitions(asset_key(log))
     recorded = warehouse.ledger.files(log)
-    unreported = {day: files for day, files in stages.by_date(recorded).items() if day.isoformat() not in reported}
-    sizes = stages.bytes_of(warehouse, log, chain.from_iterable(unreported.values()))
+    unreported = {
+        day: files for day, files in stages.group_by_date(recorded).items() if day.isoformat() not in reported
+    }
+    sizes = stages.file_sizes(warehouse, log, chain.from_iterable(unreported.values()))
     for day, files in unreported.items():
         yield materialization(log, day, files, recorded, sizes)
 

@@ -165,8 +165,8 @@ def _log_asset(log: Log, log_dates: dg.PartitionsDefinition[str], code_version: 
         loaded = stages.load_changed(opened, log, dates=dates, only_on=only_on, verify=config.verify)
         seconds = time.perf_counter() - started
         recorded = opened.ledger.files(log)
-        files_by_date = stages.by_date(loaded)
-        sizes = stages.bytes_of(opened, log, loaded)
+        files_by_date = stages.group_by_date(loaded)
+        sizes = stages.file_sizes(opened, log, loaded)
         facts = _log_facts(opened, log, recorded)
         if dates is not None or len(files_by_date) <= MAX_DATES_REPORTED:
             for day, files in files_by_date.items():

@@ -29,7 +29,7 @@ def _record(context: dg.RunStatusSensorContext, warehouse: WarehouseResource) ->
         ended = refresh_outcome(opened, began_at, failures)
     opened.ledger.record_run(ended)
     if not will_be_retried(run):
-        notifications.after_refresh(opened, ended, run.run_id)
+        notifications.notify_refresh(opened, ended, run.run_id)
     return None
 
 

@@ -1,15 +1,21 @@
-"""The stages of a refresh, each one function: Dagster's assets and the command line call them.
+"""The stages of a refresh, as functions: Dagster's assets and the command line call them.
 
-Here `quality` and `warehouse` meet. Not here: Dagster. The command line starts quickly, and tests run without Dagster.
+`quality` and `warehouse` meet here. Not here: Dagster. The command line starts without it, and so do tests.
 """
 
 from orchestration.stages.audit import audit_candidate, audit_page_of, test_candidate
 from orchestration.stages.build import build_candidate, is_built
 from orchestration.stages.context import AppContext
 from orchestration.stages.erase import Erasure, erase_contact, finish_erasures
-from orchestration.stages.export import describe, export_missing, export_reports, prune_exports, unexported
+from orchestration.stages.export import (
+    describe_export,
+    export_missing,
+    export_reports,
+    prune_exports,
+    reports_to_export,
+)
 from orchestration.stages.gate import evaluate_gate, override_gate
-from orchestration.stages.load import by_date, bytes_of, load_changed
+from orchestration.stages.load import file_sizes, group_by_date, load_changed
 from orchestration.stages.plan import RefreshPlan, freshness_times, late_days, missing_days, plan_refresh
 from orchestration.stages.publish import is_published, publish_candidate, rollback_build
 from orchestration.stages.quarantine import publish_quarantine
@@ -21,15 +27,15 @@ __all__ = [
     "audit_candidate",
     "audit_page_of",
     "build_candidate",
-    "by_date",
-    "bytes_of",
-    "describe",
+    "describe_export",
     "erase_contact",
     "evaluate_gate",
     "export_missing",
     "export_reports",
+    "file_sizes",
     "finish_erasures",
     "freshness_times",
+    "group_by_date",
     "is_built",
     "is_published",
     "late_days",
@@ -40,7 +46,7 @@ __all__ = [
     "prune_exports",
     "publish_candidate",
     "publish_quarantine",
+    "reports_to_export",
     "rollback_build",
     "test_candidate",
-    "unexported",
 ]

@@ -1,4 +1,7 @@
-"""The audit stage: dbt tests, mart contracts and expectations on the candidate, and its audit page."""
+"""The audit stage: dbt tests, mart contracts and expectations on the candidate, and its audit page.
+
+Not here: the checks themselves (`quality.audit`, `dbt_project/tests`), the decision on the build (`quality.gate`).
+"""
 
 import logging
 import time
@@ -10,6 +13,9 @@ import duckdb
 
 from models.check_results import CheckResult
 from models.masking import mask_phone_numbers_in_errors
+from orchestration.stages.build import reading_candidate
+from orchestration.stages.context import AppContext, log
+from orchestration.stages.gate import evaluate_gate, expected_checks_of
 from quality import gate
 from quality.audit.html_report import AuditedBuild, audit_page
 from quality.audit.metrics import BuildFacts, LogFacts
@@ -21,57 +27,52 @@ from warehouse.transform.dbt_runner import BuildFailed, dbt_manifest
 
 if TYPE_CHECKING:
     from quality.audit.expectations import ExpectationResults
-from orchestration.stages.build import _reading_candidate
-from orchestration.stages.context import AppContext, log
-from orchestration.stages.gate import _expected_checks, evaluate_gate
 
 
 @mask_phone_numbers_in_errors
 def test_candidate(context: AppContext) -> dict[str, CheckResult]:
-    """Runs the dbt tests on the candidate and records what they say; by the tests' unique ids."""
-    with context.paths.writer_lock(), _reading_candidate(context):
+    """Runs the dbt tests on the candidate and records the results. Returns them by the unique ids of the tests."""
+    with context.paths.writer_lock(), reading_candidate(context):
         started = time.perf_counter()
         _choose_rows_to_check(context)
         candidate = _candidate_to_check(context)
         results = build.run_tests(context.settings, context.paths, candidate)
         _record(context, results.values())
-        _tell("dbt tests", results.values(), started)
+        _log_results("dbt tests", results.values(), started)
         return results
 
 
 def _choose_rows_to_check(context: AppContext) -> None:
-    """All rows of the candidate, or, where the build that it went on from was held to every check, those it touched."""
+    """Selects the rows that this build changed, if its predecessor passed every check; else all rows."""
     candidate = context.ledger.candidate()
-    previous_build_of = context.ledger.previous_build_of(candidate.build_id) if candidate else None
-    if previous_build_of and gate.was_fully_checked(
-        _expected_checks(context), context.ledger.checks(previous_build_of)
-    ):
+    predecessor = context.ledger.previous_build_of(candidate.build_id) if candidate else None
+    if predecessor and gate.was_fully_checked(expected_checks_of(context), context.ledger.checks(predecessor)):
         manifest = dbt_manifest(context.settings, context.paths)
         rows = check_scope.copy_changed_rows(context.paths, manifest)
-        log.info("rows to check: the %d that the build touched; the others were checked in those before", rows)
+        log.info("checking the %d rows that this build changed; the others passed in earlier builds", rows)
     else:
         check_scope.check_all_rows(context.paths)
-        log.info("rows to check: all")
+        log.info("checking all rows")
 
 
 @mask_phone_numbers_in_errors
 def audit_candidate(context: AppContext) -> list[CheckResult]:
-    """Holds the candidate to the mart contracts and the expectations, records what they say, and shows it on a page."""
+    """Checks the candidate against the mart contracts and the expectations, records the results, writes the audit page."""
     from quality.audit.contracts import check_contracts
     from quality.audit.expectations import check_expectations
 
-    with context.paths.writer_lock(), _reading_candidate(context), duckdb.connect() as connection:
+    with context.paths.writer_lock(), reading_candidate(context), duckdb.connect() as connection:
         apply_limits(connection, context.settings)
         build.attach_candidate(connection, context.paths)
-        touched = check_scope.rows_to_check(connection, context.paths)
+        changed_rows = check_scope.rows_to_check(connection, context.paths)
         started = time.perf_counter()
-        results = check_contracts(connection, build.CANDIDATE_SCHEMA, touched, check_scope.NUMBER_IN_MODEL)
-        _tell("contracts", results, started)
+        results = check_contracts(connection, build.CANDIDATE_SCHEMA, changed_rows, check_scope.NUMBER_IN_MODEL)
+        _log_results("contracts", results, started)
         started = time.perf_counter()
         candidate = _candidate_to_check(context)
-        facts = _facts_of(context, candidate)
+        facts = _build_facts(context, candidate)
         expectations = check_expectations(connection, build.CANDIDATE_SCHEMA, facts, context.ledger.published_metrics())
-        _tell("expectations", expectations.results, started)
+        _log_results("expectations", expectations.results, started)
         results += expectations.results
         _record(context, results)
         context.ledger.record_metrics(candidate.build_id, expectations.metrics)
@@ -79,7 +80,7 @@ def audit_candidate(context: AppContext) -> list[CheckResult]:
         return results
 
 
-def _facts_of(context: AppContext, candidate: Build) -> BuildFacts:
+def _build_facts(context: AppContext, candidate: Build) -> BuildFacts:
     logs = context.ledger.log_dates(candidate.data_until)
     return BuildFacts(
         candidate.build_id,
@@ -113,7 +114,7 @@ def _write_page(
 
 
 def audit_page_of(context: AppContext) -> Path | None:
-    """Where the page is that tells what was checked of the candidate; None where there is none."""
+    """The path of the candidate's audit page; None if there is none."""
     candidate = context.ledger.candidate()
     path = candidate and page_path(context.paths.audits, candidate.build_id)
     return path if path and path.exists() else None
@@ -122,7 +123,7 @@ def audit_page_of(context: AppContext) -> Path | None:
 def _candidate_to_check(context: AppContext) -> Build:
     candidate = context.ledger.candidate()
     if candidate is None:
-        raise BuildFailed("there is no whole candidate to check; refresh again")
+        raise BuildFailed("there is no complete candidate to check. Run: sendmart refresh")
     return candidate
 
 
@@ -130,11 +131,11 @@ def _record(context: AppContext, results: Iterable[CheckResult]) -> None:
     context.ledger.record_checks(_candidate_to_check(context).build_id, results)
 
 
-def _tell(kind: str, results: Iterable[CheckResult], started: float) -> None:
+def _log_results(kind: str, results: Iterable[CheckResult], started: float) -> None:
     results = list(results)
     failed = [result for result in results if not result.passed]
     log.info(
-        "%s: %d of %d hold in %.1f s", kind, len(results) - len(failed), len(results), time.perf_counter() - started
+        "%s: %d of %d passed in %.1f s", kind, len(results) - len(failed), len(results), time.perf_counter() - started
     )
     for result in failed:
         level = logging.ERROR if result.is_blocking else logging.WARNING

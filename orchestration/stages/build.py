@@ -20,17 +20,17 @@ from warehouse.transform.build_identity import identity_mismatch
 
 
 def is_built(context: AppContext) -> bool:
-    """Whether the candidate at hand is what a build would give now."""
+    """Whether the candidate is up to date: another build would give the same."""
     return build.is_current(context.settings, context.paths, context.ledger)
 
 
 @mask_phone_numbers_in_errors
 def build_candidate(context: AppContext, *, full_refresh: bool = False) -> tuple[Build, list[BuiltNode]]:
-    """Brings the candidate's marts up to date with the lake; with `full_refresh`, computes all of them anew.
+    """Brings the candidate up to date with the lake; with `full_refresh`, builds every model in full.
 
     Raises:
-        BuildFailed: a model could not be built.
-        LakeDamaged: a file of the lake is damaged, and what it held is not in the landing zone any more.
+        BuildFailed: dbt could not build a model.
+        LakeDamaged: a file of the lake is damaged, and its log file is no longer in the landing zone.
     """
     with context.paths.writer_lock():
         started = time.perf_counter()
@@ -43,24 +43,24 @@ def build_candidate(context: AppContext, *, full_refresh: bool = False) -> tuple
 
 
 def _run_models(context: AppContext, *, full_refresh: bool) -> tuple[Build, list[BuiltNode]]:
-    """Builds; where a damaged file is found on the way, makes good what can be, and builds once more."""
+    """Builds. If a file turns out to be damaged, repairs what can be repaired, and builds once more."""
     run = partial(build.run_models, context.settings, context.paths, context.ledger)
     try:
         return run(full_refresh=full_refresh)
     except LakeDamaged as error:
-        for of_log in {file.log for file in error.files}:
-            load_changed(context, of_log, verify=True)
+        for log_name in {file.log for file in error.files}:
+            load_changed(context, log_name, verify=True)
         return run(full_refresh=full_refresh)
     except (CandidateDamaged, duckdb.Error) as error:
         if not is_corruption_error(str(error)):
             raise
-        log.warning("%s: the build is removed, and everything is built in full from the lake", error)
+        log.warning("%s: the candidate is deleted and built in full from the lake", error)
         build.remove_candidate(context.paths, context.ledger)
         return run(full_refresh=True)
 
 
 @contextmanager
-def _reading_candidate(context: AppContext) -> Iterator[None]:
+def reading_candidate(context: AppContext) -> Iterator[None]:
     """Reads the candidate. It is removed if it is damaged or another dbt run has written to it: the next refresh builds it in
     full.
 

@@ -15,7 +15,7 @@ log = masking_logger("sendmart")
 
 @dataclass(frozen=True)
 class AppContext:
-    """A data folder under its settings: what every stage works on."""
+    """A data folder and its settings: what every stage works on."""
 
     settings: Settings
     paths: DataPaths

@@ -16,7 +16,11 @@ from warehouse.transform import spark
 
 @dataclass(frozen=True)
 class Erasure:
-    """What came of an erasure: files rewritten, by place; and files of the landing zone that hold what was erased."""
+    """The result of an erasure.
+
+    `rewritten` is the number of files by kind. `still_in_landing` are files of the landing zone (`<log>/<name>`) that hold
+    erased contacts.
+    """
 
     rewritten: dict[str, int]
     still_in_landing: list[str]
@@ -24,12 +28,12 @@ class Erasure:
 
 @mask_phone_numbers_in_errors
 def erase_contact(context: AppContext, contact_id: str, reason: str) -> Erasure | None:
-    """Puts tokens in place of a contact and its numbers, wherever they stand; None where that was done before.
+    """Replaces a contact's id and phone numbers by random tokens in every file; None if it was erased before.
 
-    It is remembered by a keyed hash: rows that come later are read the same way.
+    The keyed hash of the id is recorded, so that rows that arrive later are erased, too.
 
     Raises:
-        KeyMissing: the key of the keyed hashes is gone.
+        KeyMissing: the key of the keyed hashes is missing.
     """
     with context.paths.writer_lock():
         lake_tables.ensure_lake(context.paths)
@@ -41,19 +45,20 @@ def erase_contact(context: AppContext, contact_id: str, reason: str) -> Erasure 
 
 
 def finish_erasures(context: AppContext) -> Erasure | None:
-    """Carries on what was begun to be erased, here or by a process that was killed; None where nothing was."""
+    """Finishes erasures that were recorded, also those of a process that was killed; None if there are none."""
     if not context.ledger.is_erasing():
         return None
     with context.paths.writer_lock():
         started = time.perf_counter()
         erased = erasure_index(context.settings, context.paths, context.ledger)
+        assert erased is not None  # an erasure is recorded
         rewritten = erase_contacts(context.settings, context.paths, context.ledger, erased)
         spark.discard_builds(context.settings, context.paths)
         context.ledger.record_published_quarantine("")
         publish_quarantine(context)
         replace_uploaded_files(context.paths)
-        from_files = source_files_of_erased_rows(context.paths, context.ledger)
+        source_files = source_files_of_erased_rows(context.paths, context.ledger)
         context.ledger.record_erasures_finished()
         log.info("erased in %.1f s: files rewritten: %s", time.perf_counter() - started, rewritten)
-        lying = {f"{file.log}/{file.source_file}" for file in context.scan_landing().files}
-        return Erasure(rewritten, [name for name in from_files if name in lying])
+        in_landing = {f"{file.log}/{file.source_file}" for file in context.scan_landing().files}
+        return Erasure(rewritten, [name for name in source_files if name in in_landing])

@@ -1,4 +1,7 @@
-"""The export stage: reports of the published build are written, and old exports are pruned."""
+"""The export stage: exports reports of the published build, and prunes old exports.
+
+Not here: the files themselves (`warehouse.export`).
+"""
 
 import time
 from collections.abc import Iterable
@@ -20,17 +23,19 @@ def export_reports(
     file_format: FileFormat = FileFormat.CSV,
     masks_phone_numbers: bool = False,
 ) -> list[exports.Export | exports.Unchanged]:
-    """Writes reports of the published build: contact-level ones with the campaigns that changed since the last time, or
-    with `all_campaigns`. Of one `campaign`, or as a spreadsheet, they are copies that the next time knows nothing of;
-    `masks_phone_numbers` masks the numbers in such a copy.
+    """Exports reports of the published build.
+
+    Contact-level reports hold the campaigns that changed since the last export, or, with `all_campaigns`, every campaign.
+    Exports of one `campaign` and spreadsheets are copies: the next export does not depend on them. `masks_phone_numbers`
+    masks the phone numbers in such a copy.
 
     Raises:
-        NothingPublished: there is no published build yet.
-        ExportRefused: no mart knows the campaign, or the rows are too many for a spreadsheet.
+        NothingPublished: no build has been published yet.
+        ExportRefused: no mart has the campaign, or a spreadsheet cannot hold the rows.
     """
     with context.paths.writer_lock():
         started = time.perf_counter()
-        told = exports.export(
+        results = exports.export(
             context.settings,
             context.paths,
             context.ledger,
@@ -40,25 +45,24 @@ def export_reports(
             file_format=file_format,
             masks_phone_numbers=masks_phone_numbers,
         )
-        for one in told:
-            log.info("%s", describe(one))
-        log.info("exports: %d reports in %.1f s", len(told), time.perf_counter() - started)
-        return told
+        for result in results:
+            log.info("%s", describe_export(result))
+        log.info("exports: %d reports in %.1f s", len(results), time.perf_counter() - started)
+        return results
 
 
-def describe(told: exports.Export | exports.Unchanged) -> str:
-    """What became of an export, in a line."""
-    if isinstance(told, exports.Unchanged):
-        return f"{told.report}: nothing has changed since {told.since}"
-    if told.changed_since is None:
-        return f"exported {told.file}: {told.rows} rows"
-    return (
-        f"exported {told.file}: {told.rows} rows of {len(told.campaigns)} campaigns, changed since {told.changed_since}"
-    )
+def describe_export(result: exports.Export | exports.Unchanged) -> str:
+    """One line about the result of an export."""
+    if isinstance(result, exports.Unchanged):
+        return f"{result.report}: nothing has changed since {result.since}"
+    line = f"exported {result.file}: {result.rows} rows"
+    if result.changed_since is None:
+        return line
+    return f"{line} of {len(result.campaigns)} campaigns, changed since {result.changed_since}"
 
 
-def unexported(context: AppContext) -> list[str]:
-    """The reports that have not been exported from the published build yet, or of which an export was deleted."""
+def reports_to_export(context: AppContext) -> list[str]:
+    """The reports that the published build was not exported to yet, or that lack an export because it was deleted."""
     last = context.ledger.last_publication()
     if last is None:
         return []
@@ -71,22 +75,25 @@ def unexported(context: AppContext) -> list[str]:
 
 
 def export_missing(context: AppContext) -> None:
-    """Writes the exports that the published build lacks, and prunes old ones."""
-    export_reports(context, unexported(context))
+    """Exports what the published build was not exported to yet, and prunes old exports."""
+    export_reports(context, reports_to_export(context))
     prune_exports(context)
 
 
 def prune_exports(context: AppContext) -> list[str]:
-    """Deletes exports older than the retention; nothing where the clock says that nobody refreshed for so long."""
+    """Deletes exports that are older than SENDMART_EXPORT_RETENTION_DAYS. Returns their names.
+
+    Deletes none if the last refresh is that long ago by the clock: the clock may be wrong. The next refresh deletes them.
+    """
     with context.paths.writer_lock():
         days = context.settings.export_retention_days
         last = context.ledger.last_end()
         if last is not None and now() - last > timedelta(days=days):
-            # It may have jumped ahead: pruned is what is still too old at the next refresh.
             log.warning(
-                "the last refresh was more than %d days ago, by the clock: no exports are pruned this time", days
+                "the last refresh was more than %d days ago, or the clock is wrong: no exports are pruned this time",
+                days,
             )
             return []
-        deleted = exports.prune(context.paths, context.settings.export_retention_days)
-        log.info("pruned %d export files older than %d days", len(deleted), context.settings.export_retention_days)
+        deleted = exports.prune(context.paths, days)
+        log.info("pruned %d export files older than %d days", len(deleted), days)
         return deleted

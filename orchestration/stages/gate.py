@@ -1,4 +1,7 @@
-"""The release gate on the current candidate, from the recorded results."""
+"""The gate stage: runs the release gate on the current candidate, and records overrides.
+
+Not here: the rules of the gate (`quality.gate`).
+"""
 
 from orchestration.stages.context import AppContext
 from quality import gate
@@ -8,11 +11,11 @@ from warehouse.transform import build
 
 
 def evaluate_gate(context: AppContext) -> gate.GateResult:
-    """Whether the candidate may be published, from what was recorded of it and of the files in the lake."""
+    """Decides whether the candidate may be published, from the recorded check results and files."""
     candidate = context.ledger.candidate()
     recorded = context.ledger.checks(candidate.build_id) if candidate else []
     return gate.evaluate_gate(
-        _expected_checks(context),
+        expected_checks_of(context),
         recorded,
         context.ledger.files(),
         context.settings.max_rejected_share,
@@ -26,13 +29,13 @@ def _overrides(context: AppContext, candidate: Build | None) -> list[Override]:
     return context.ledger.overrides(candidate.build_id) if candidate else []
 
 
-def _expected_checks(context: AppContext) -> set[str]:
-    """The names of all checks that a candidate must have been held to."""
+def expected_checks_of(context: AppContext) -> set[str]:
+    """The names of all checks that must have a result for a candidate."""
     return expected_checks() | build.expected_tests(context.settings, context.paths)
 
 
 def override_gate(context: AppContext, candidate: Build, reason: str) -> None:
-    """Notes that a person publishes the candidate over all that holds it back now."""
+    """Records that a person publishes the candidate despite its current blocking problems."""
     with context.paths.writer_lock():
         context.ledger.override(
             candidate.build_id, reason, [str(problem) for problem in evaluate_gate(context).blocking_problems]

@@ -1,4 +1,7 @@
-"""The load stage: new, changed and damaged log files of one log go into the lake."""
+"""The load stage: loads new, changed and damaged log files of one log into the lake.
+
+Not here: the load itself (`warehouse.ingest.load`), the rules for rows (`quality.admission`).
+"""
 
 import time
 from collections.abc import Iterable
@@ -32,12 +35,12 @@ def load_changed(
     only_on: Iterable[date] | None = None,
     verify: bool = False,
 ) -> list[LoadedFile]:
-    """Takes what is new or changed of one log: on whatever dates, or `only_on` some; or reloads `dates` in any case.
+    """Loads the new and changed files of a log, of all log dates or those in `only_on`; or all files of `dates`.
 
-    What is damaged in the lake is taken again, too; with `verify`, checksums are looked at, and not only sizes.
+    Files whose rows in the lake are damaged are loaded again. With `verify`, checksums are compared, not only sizes.
 
     Raises:
-        LakeDamaged: and what was damaged is not in the landing zone any more. Everything else was taken.
+        LakeDamaged: rows are damaged, and their log file is no longer in the landing zone. The other files are loaded.
     """
     with context.paths.writer_lock():
         started = time.perf_counter()
@@ -46,8 +49,8 @@ def load_changed(
         in_landing = context.scan_landing().files_of(log_name)
         recovery.recover(context.paths, context.ledger, log_name, in_landing)
         damaged = integrity.find_damaged(context.paths, context.ledger, log_name, verify_checksums=verify)
-        wanted = only_on if dates is None else dates
-        days = None if wanted is None else set(wanted)
+        selected_dates = only_on if dates is None else dates
+        days = None if selected_dates is None else set(selected_dates)
         files = [file for file in in_landing if days is None or file.log_date in days]
         if dates is None:
             files = context.ledger.pending_files(files, verify=verify)
@@ -79,20 +82,21 @@ def load_changed(
 def _with_damaged(
     context: AppContext, files: list[LandingFile], damaged: list[DamagedFile], in_landing: list[LandingFile]
 ) -> tuple[list[LandingFile], list[DamagedFile]]:
-    """The files to be taken, with those whose rows in the lake are damaged; and what is damaged and in no log file."""
-    there = {file.source_file: file for file in in_landing}
-    again = [file for file in damaged if file.source_file in there]
-    integrity.delete_damaged(context.paths, context.ledger, again)
-    to_be_taken = sorted({*files, *(there[file.source_file] for file in again)})
-    return to_be_taken, [file for file in damaged if file.source_file not in there]
+    """The files to load, with those whose rows in the lake are damaged; and the damaged ones without a log file."""
+    by_name = {file.source_file: file for file in in_landing}
+    repairable = [file for file in damaged if file.source_file in by_name]
+    integrity.delete_damaged(context.paths, context.ledger, repairable)
+    to_load = sorted({*files, *(by_name[file.source_file] for file in repairable)})
+    return to_load, [file for file in damaged if file.source_file not in by_name]
 
 
-def bytes_of(context: AppContext, log_name: Log, loaded: Iterable[LoadedFile]) -> dict[str, tuple[int, int]]:
-    """By log file: its bytes as it was dropped, and those that the lake holds of it."""
+def file_sizes(context: AppContext, log_name: Log, loaded: Iterable[LoadedFile]) -> dict[str, tuple[int, int]]:
+    """By log file, its size in the landing zone and in the lake, in bytes."""
     names = {file.source_file: Path("lake") / lake_tables.path_of(Path(), file) for file in loaded}
     return context.ledger.sizes(log_name, names)
 
 
-def by_date(loaded: Iterable[LoadedFile]) -> dict[date, list[LoadedFile]]:
+def group_by_date(loaded: Iterable[LoadedFile]) -> dict[date, list[LoadedFile]]:
+    """Loaded files by log date, in order."""
     ordered = sorted(loaded, key=lambda file: file.log_date)
     return {day: list(files) for day, files in groupby(ordered, key=lambda file: file.log_date)}

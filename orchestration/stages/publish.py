@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from models.masking import mask_phone_numbers_in_errors
-from orchestration.stages.build import _reading_candidate
+from orchestration.stages.build import reading_candidate
 from orchestration.stages.context import AppContext, log
 from warehouse.config import DataPaths, Settings
 from warehouse.ledger import Build
@@ -41,7 +41,7 @@ def publish_candidate(context: AppContext, candidate: Build) -> tuple[datetime, 
 
     Returns the time of the publication (UTC) and what it changed, or None if the builds cannot be compared.
     """
-    with context.paths.writer_lock(), _reading_candidate(context):
+    with context.paths.writer_lock(), reading_candidate(context):
         started = time.perf_counter()
         recover_publication(context.paths, context.ledger)
         summary = _diff_summary(context)

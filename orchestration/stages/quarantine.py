@@ -1,4 +1,7 @@
-"""The quarantine stage: the published quarantine database is brought up to date."""
+"""The quarantine stage: brings the published quarantine database up to date.
+
+Not here: which rows are rejected (`quality.admission`).
+"""
 
 from orchestration.stages.context import AppContext
 from warehouse.duckdb_tools.health import corruption_reason
@@ -8,9 +11,9 @@ from warehouse.quarantine.published import publish_quarantine as write_published
 
 
 def publish_quarantine(context: AppContext) -> None:
-    """Shows what is in quarantine to those who look at `published/quarantine.duckdb`, where that is not what it holds."""
-    masking = context.settings.mask_phone_numbers
-    fingerprint = f"{context.ledger.quarantine_fingerprint()} {LAYOUT}" + (" masked" if masking else "")
+    """Writes `published/quarantine.duckdb` from the quarantine, unless it is up to date."""
+    is_masked = context.settings.mask_phone_numbers
+    fingerprint = f"{context.ledger.quarantine_fingerprint()} {LAYOUT}" + (" masked" if is_masked else "")
     published = context.paths.published_quarantine
     if published.exists() and context.ledger.published_quarantine() == fingerprint and not corruption_reason(published):
         return
@@ -19,6 +22,6 @@ def publish_quarantine(context: AppContext) -> None:
         for file in context.ledger.files()
         if file.refusal
     ]
-    write_published_quarantine(context.paths, refused, mask_phone_numbers=masking)
+    write_published_quarantine(context.paths, refused, mask_phone_numbers=is_masked)
     upload_files(context.paths, published)
     context.ledger.record_published_quarantine(fingerprint)

@@ -170,7 +170,7 @@ def refresh(warehouse: AppContext, *, full_refresh: bool = False, checks: bool =
         stages.audit_candidate(warehouse)
     if not stages.is_published(warehouse, candidate):
         stages.publish_candidate(warehouse, candidate)
-    stages.export_reports(warehouse, stages.unexported(warehouse))
+    stages.export_reports(warehouse, stages.reports_to_export(warehouse))
     stages.prune_exports(warehouse)
 
 

@@ -430,7 +430,7 @@ def test_a_deleted_export_is_written_again(zone: Zone, published: Outcome) -> No
     warehouse = zone.warehouse()
     (file,) = (warehouse.paths.exports / "delivery_status").glob("*.csv")
     file.unlink()
-    assert stages.unexported(warehouse) == ["delivery_status"]
+    assert stages.reports_to_export(warehouse) == ["delivery_status"]
     assert stages.plan_refresh(warehouse).must_export
     refresh(warehouse)
     assert_same(warehouse, published)

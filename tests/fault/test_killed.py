@@ -218,7 +218,7 @@ def test_a_killed_rollback_is_repeated_and_the_withdrawn_build_is_held_back(
     if marts_of(warehouse.paths.published_marts) == final["marts"]:
         stages.rollback_build(warehouse)
     assert marts_of(warehouse.paths.published_marts) == published["marts"]
-    stages.export_reports(warehouse, stages.unexported(warehouse))
+    stages.export_reports(warehouse, stages.reports_to_export(warehouse))
     assert {report: exported_rows(warehouse.paths, report) for report in REPORTS} == published["exports"]
     assert stages.plan_refresh(warehouse).must_publish
     assert Code.BUILD_WITHDRAWN in [problem.code for problem in stages.evaluate_gate(warehouse).blocking_problems]

@@ -206,7 +206,7 @@ def test_a_changed_masking_setting_publishes_and_exports_again(hostile: Hostile)
     work = stages.plan_refresh(plain)
     assert (work.must_build, work.must_publish) == (False, True)
     stages.publish_candidate(plain, plain.ledger.candidate())
-    assert "delivery_status" in stages.unexported(plain)
+    assert "delivery_status" in stages.reports_to_export(plain)
     (told,) = stages.export_reports(plain, ["delivery_status"])
     assert told.rows == len(NAMES), "under another setting every row is another"
     assert {row["mobile_number"] for row in mart_rows(plain.paths.published_marts, "delivery_status")} == set(

@@ -54,7 +54,7 @@ def test_every_bad_night_is_told_and_the_first_good_one_after(warehouse: AppCont
     for night, outcome in enumerate(
         ["published", "failed", "held back", "nothing new", "published", "held back", "published"]
     ):
-        notifications.after_refresh(warehouse, _refresh(night, outcome, "disk-full: no room"))
+        notifications.notify_refresh(warehouse, _refresh(night, outcome, "disk-full: no room"))
     assert receiver.titles == [
         "refresh failed", "refresh held back", "refresh recovered", "refresh held back", "refresh recovered",
     ]  # fmt: skip
@@ -62,8 +62,9 @@ def test_every_bad_night_is_told_and_the_first_good_one_after(warehouse: AppCont
     assert "The refresh of 2026-01-07 03:30 UTC failed." in first
     assert "disk-full: no room" in first
     assert "since" not in first
-    assert "So since 2026-01-07 03:30 UTC." in second
-    assert "The refresh of 2026-01-09 03:30 UTC: nothing new. Failing since 2026-01-07 03:30 UTC." in recovered
+    assert "Failing since 2026-01-07 03:30 UTC." in second
+    assert "The refresh of 2026-01-09 03:30 UTC succeeded: nothing new." in recovered
+    assert "failing since 2026-01-07 03:30 UTC." in recovered
     assert str(warehouse.settings.data) in first
     assert [one["type"] for one in receiver.taken[:3]] == ["failure", "failure", "success"]
 
@@ -71,20 +72,20 @@ def test_every_bad_night_is_told_and_the_first_good_one_after(warehouse: AppCont
 def test_a_refresh_that_is_told_of_twice_is_heard_of_once(warehouse: AppContext, receiver: Receiver) -> None:
     """A sensor's tick may be repeated."""
     for _ in range(2):
-        notifications.after_refresh(warehouse, _refresh(0, "failed"), "run-1")
+        notifications.notify_refresh(warehouse, _refresh(0, "failed"), "run-1")
     assert receiver.titles == ["refresh failed"]
-    assert "Dagster's run run-1" in receiver.taken[0]["message"]
+    assert "Dagster run run-1" in receiver.taken[0]["message"]
 
 
 def test_numbers_are_masked_and_control_characters_spelled_out(warehouse: AppContext, receiver: Receiver) -> None:
-    notifications.after_refresh(warehouse, _refresh(0, "failed", f"unexpected: of {NUMBER}\x1b[31m"))
+    notifications.notify_refresh(warehouse, _refresh(0, "failed", f"unexpected: of {NUMBER}\x1b[31m"))
     assert "unexpected: of +44…23\\x1b[31m" in receiver.taken[0]["message"]
 
 
 def test_of_many_lines_the_first_are_told(warehouse: AppContext, receiver: Receiver) -> None:
-    notifications.after_refresh(warehouse, _refresh(0, "held back", "\n".join(f"hold {n}" for n in range(1000))))
+    notifications.notify_refresh(warehouse, _refresh(0, "held back", "\n".join(f"hold {n}" for n in range(1000))))
     message = receiver.taken[0]["message"]
-    assert "hold 18\n… and 981 more; sendmart status lists them\n" in message
+    assert "hold 18\n… and 981 more: sendmart status\n" in message
 
 
 def test_what_cannot_be_sent_is_a_warning_and_is_sent_at_the_next_occasion(
@@ -92,8 +93,8 @@ def test_what_cannot_be_sent_is_a_warning_and_is_sent_at_the_next_occasion(
 ) -> None:
     receiver.is_down = True
     with caplog.at_level(logging.DEBUG):
-        notifications.after_refresh(warehouse, _refresh(0, "failed"))
-        notifications.after_refresh(warehouse, _refresh(1, "failed"))
+        notifications.notify_refresh(warehouse, _refresh(0, "failed"))
+        notifications.notify_refresh(warehouse, _refresh(1, "failed"))
     assert receiver.taken == []
     assert "alert 'Sendmart: refresh failed' could not be sent to receiver 1 (JSON)" in caplog.text
     assert SECRET not in "".join(record.getMessage() for record in caplog.records if record.name == "sendmart")
@@ -121,7 +122,7 @@ def test_one_receiver_that_is_down_does_not_keep_the_others_from_hearing_and_nob
     with webhook() as other:
         other.is_down = True
         warehouse = _warehouse(tmp_path, f"{other.url},{receiver.url}")
-        notifications.after_refresh(warehouse, _refresh(0, "failed"))
+        notifications.notify_refresh(warehouse, _refresh(0, "failed"))
         other.is_down = False
         notifications.send_unsent(warehouse)
         assert (receiver.titles, other.titles) == (["refresh failed"], [])
@@ -133,13 +134,13 @@ def test_a_ledger_that_cannot_be_written_does_not_fail_the_refresh(
 ) -> None:
     warehouse.paths.ledger.parent.mkdir(parents=True, exist_ok=True)
     warehouse.paths.ledger.write_text("this is no database, however long one looks at it" * 100)
-    notifications.after_refresh(warehouse, _refresh(0, "failed"))
+    notifications.notify_refresh(warehouse, _refresh(0, "failed"))
     assert "an alert could not be raised: DatabaseError" in caplog.text
 
 
 def test_without_the_setting_nothing_is_noted(tmp_path: Path, bare_environment: Path) -> None:
     warehouse = _warehouse(tmp_path, None)
-    notifications.after_refresh(warehouse, _refresh(0, "failed"))
+    notifications.notify_refresh(warehouse, _refresh(0, "failed"))
     assert warehouse.ledger.unsent_alerts() == []
     assert warehouse.ledger.alarms("refresh") == {}
 
@@ -149,7 +150,7 @@ def test_without_the_setting_nothing_is_noted(tmp_path: Path, bare_environment: 
 
 def test_runs_are_told_by_what_they_ran(warehouse: AppContext, receiver: Receiver) -> None:
     def ended(what: str, run_id: str, failure: str | None) -> None:
-        notifications.of_run(warehouse, what, run_id, failure=failure, started_at=NIGHT)
+        notifications.notify_run(warehouse, what, run_id, failure=failure, started_at=NIGHT)
 
     ended("csv_exports", "1", f"exports__campaigns: no room for {NUMBER}")
     ended("logs/sends", "2", "Exceeded maximum runtime of 10 seconds.")
@@ -160,7 +161,7 @@ def test_runs_are_told_by_what_they_ran(warehouse: AppContext, receiver: Receive
     assert receiver.titles == ["exports failed", "run failed", "exports recovered"]
     assert "no room for +44…23" in receiver.taken[0]["message"]
     assert "logs/sends: failed" in receiver.taken[1]["message"]
-    assert "Failing since 2026-01-06 03:30 UTC" in receiver.taken[2]["message"]
+    assert "failing since 2026-01-06 03:30 UTC" in receiver.taken[2]["message"]
 
 
 # --- late logs
@@ -174,18 +175,18 @@ def test_a_late_log_day_is_told_once_and_once_more_when_it_has_come(warehouse: A
     _drop(warehouse, Log.CLICKS, before)
     _drop(warehouse, Log.CLICKS, due)
     for _ in range(2):
-        notifications.of_late_logs(warehouse, late_days(warehouse))
+        notifications.notify_late_logs(warehouse, late_days(warehouse))
     assert receiver.titles == ["late logs"]
-    assert f"Due, and not there:\nsends: {before} to {due}\n" in receiver.taken[0]["message"]
+    assert f"Late log files:\nsends: {before} to {due}\n" in receiver.taken[0]["message"]
     _drop(warehouse, Log.SENDS, due)
     for _ in range(2):
-        notifications.of_late_logs(warehouse, late_days(warehouse))
+        notifications.notify_late_logs(warehouse, late_days(warehouse))
     assert receiver.titles == ["late logs", "logs arrived"]
-    assert f"there now:\nsends: {due}\nStill late:\nsends: {before}\n" in receiver.taken[1]["message"]
+    assert f"that have arrived:\nsends: {due}\nStill late:\nsends: {before}\n" in receiver.taken[1]["message"]
     (warehouse.settings.landing / "clicks" / f"{due}.csv").unlink()
-    notifications.of_late_logs(warehouse, late_days(warehouse))
+    notifications.notify_late_logs(warehouse, late_days(warehouse))
     assert receiver.titles == ["late logs", "logs arrived", "late logs"]
-    assert f"not there:\nclicks: {due}\nLate as before:\nsends: {before}\n" in receiver.taken[2]["message"]
+    assert f"Late log files:\nclicks: {due}\nStill late:\nsends: {before}\n" in receiver.taken[2]["message"]
 
 
 def test_a_day_that_is_not_waited_for_any_more_is_no_news(
@@ -193,10 +194,10 @@ def test_a_day_that_is_not_waited_for_any_more_is_no_news(
 ) -> None:
     due = last_due_date(now(), warehouse.settings.log_grace_hours)
     _drop(warehouse, Log.SENDS, due - timedelta(days=1))
-    notifications.of_late_logs(warehouse, late_days(warehouse))
+    notifications.notify_late_logs(warehouse, late_days(warehouse))
     _drop(warehouse, Log.SENDS, due + timedelta(days=1))
     monkeypatch.setattr("warehouse.landing.completeness.LATE_AFTER", timedelta(0))
-    notifications.of_late_logs(warehouse, late_days(warehouse))
+    notifications.notify_late_logs(warehouse, late_days(warehouse))
     assert receiver.titles == ["late logs"]
     assert warehouse.ledger.alarms("late log") == {}
 
@@ -209,12 +210,12 @@ def test_stale_figures_and_failing_triggers_are_told_once_and_when_they_are_well
 ) -> None:
     stale = {"published/marts": NIGHT}
     for found in (stale, stale, stale | {"exports/campaigns": NIGHT}, stale, {}):
-        notifications.of_stale_figures(warehouse, found)
+        notifications.notify_stale_figures(warehouse, found)
     assert receiver.titles == ["figures stale", "figures stale", "figures current", "figures current"]
     assert "published/marts" in receiver.taken[0]["message"]
-    assert "exports/campaigns: as it should be" in receiver.taken[2]["message"]
-    notifications.of_triggers(warehouse, {"nightly_refresh": (NIGHT, f"no such thing as {NUMBER}")})
-    notifications.of_triggers(warehouse, {})
+    assert "exports/campaigns: in order again" in receiver.taken[2]["message"]
+    notifications.notify_triggers(warehouse, {"nightly_refresh": (NIGHT, f"no such thing as {NUMBER}")})
+    notifications.notify_triggers(warehouse, {})
     assert receiver.titles[4:] == ["schedule or sensor failed", "schedule or sensor recovered"]
     assert "nightly_refresh: no such thing as +44…23" in receiver.taken[4]["message"]
 
@@ -224,7 +225,7 @@ def test_stale_figures_and_failing_triggers_are_told_once_and_when_they_are_well
 
 def test_e_mail_arrives(tmp_path: Path, bare_environment: Path) -> None:
     with mailbox() as (url, mails):
-        notifications.after_refresh(_warehouse(tmp_path, url), _refresh(0, "held back", "file-refused: sends/x.csv"))
+        notifications.notify_refresh(_warehouse(tmp_path, url), _refresh(0, "held back", "file-refused: sends/x.csv"))
     (mail,) = mails
     assert (mail["Subject"], mail["To"]) == ("Sendmart: refresh held back", "duty@example.com")
     assert "file-refused: sends/x.csv" in mail.get_content()
