@@ -22,7 +22,7 @@ from quality.audit import KINDS
 AUDIT = dg.AssetKey(["audit", "candidate_audit"])
 MARTS = {mart: dg.AssetKey(["marts", mart]) for mart in DBT_MARTS}
 DESCRIPTIONS = {
-    "contract": "Columns, types, keys and row rules of the mart's contract (pandera). A failure holds the build back.",
+    "contract": "Columns, types, keys and values of the mart's contract (pandera). A failure holds the build back.",
     "volumes": "Volumes and rates lie within their usual limits (Great Expectations). A failure is a warning.",
     "history": "Volumes, rates and freshness are in line with earlier published builds (Great Expectations). A failure is"
     " a warning.",

@@ -5,7 +5,7 @@ the `metrics` of every mart: within fixed ranges, and within the ranges of earli
 candidate and return check results. `formatting` words the failures and masks mobile numbers in them; `html_report` shows
 all results on one page.
 
-Not here: the contracts (`models.marts`), rules between rows and between marts (`dbt_project/tests`), storing results
+Not here: the contracts (`models.marts`), rules between columns, rows and marts (`dbt_project`), storing results
 (`warehouse.ledger`), the release gate (`quality.gate`).
 """
 

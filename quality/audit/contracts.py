@@ -1,9 +1,9 @@
-"""Checks the rows of every mart of a candidate against the mart's contract: columns, types, row rules, keys.
+"""Checks the rows of every mart of a candidate against the mart's contract: columns, types, values, keys.
 
 The caller says which rows of a mart to check; without that, all rows are. They are read as Arrow in batches of bounded
 size, so that memory does not grow with the mart. Keys are compared by hash, and in full only where two hashes are equal.
 
-Not here: the contracts (`models.marts`), rules between rows and between marts (`dbt_project/tests`).
+Not here: the contracts (`models.marts`), rules between columns, rows and marts (`dbt_project`).
 """
 
 from collections import Counter

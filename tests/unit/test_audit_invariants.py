@@ -487,14 +487,12 @@ ROW_FAULTS = [
     ("campaign_clicks_hourly", "unique_clickers = clicks + 1", "unique_clickers between 1 and clicks"),
     ("campaign_metrics", "total_delivered = total_sent + 1", "total_delivered <= total_sent"),
     ("campaign_metrics", "unique_clickers = total_clicks + 1", "unique_clickers <= total_clicks"),
-    ("campaign_metrics", "revenue = -1", "assisted_revenue >= 0 and revenue >= 0"),
     ("campaign_metrics", "last_sent_at = null", "(last_sent_at is null) = (total_sent = 0)"),
     (
         "campaign_overview",
         "pending = pending + 1",
         "unique_sends = unique_deliveries + pending + soft_bounces + hard_bounces + deleted",
     ),
-    ("delivery_status", "messages_sent = 0", "messages_sent >= 1"),
     ("delivery_status", "provider_status = null", "(provider is null) = (provider_status is null)"),
     (
         "delivery_status",

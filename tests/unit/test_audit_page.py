@@ -52,9 +52,9 @@ class Reader(HTMLParser):
 
 
 def test_the_page_is_complete_and_escaped_and_sends_no_request():
-    hostile = f"update campaign_metrics set campaign_id = '{SCRIPT}', total_delivered = 6 where campaign_id = 'c01'"
+    hostile = f"update campaign_metrics set campaign_id = '{SCRIPT}', total_delivered = -1 where campaign_id = 'c01'"
     numbered = (
-        "update campaign_metrics set campaign_id = '+447700900123', total_delivered = 6 where campaign_id = 'c02'"
+        "update campaign_metrics set campaign_id = '+447700900123', total_delivered = -1 where campaign_id = 'c02'"
     )
     facts = BuildFacts("b", date(2026, 1, 5), NOON)
     with candidate(valid_marts(), hostile, numbered) as connection:

@@ -1,6 +1,8 @@
-"""The dbt project says of sources and marts exactly what `models/` says, and says something of every model.
+"""The yml files of the dbt project agree with the contracts in `models/`, and describe every model.
 
-The yml files are read as they are: dbt need not run. What the models compute is tested elsewhere.
+The files are read without dbt.
+
+Not here: what the models compute (`tests/cases`, `tests/property`).
 """
 
 import re
@@ -32,7 +34,7 @@ def properties(file: Path) -> dict[str, Any]:
 
 
 def model(layer: str, name: str) -> dict[str, Any]:
-    """What the yml beside a model says of it: that model, and no other."""
+    """The properties of a model in its yml file, which describes no other model."""
     (only,) = properties(MODELS / layer / f"{name}.yml")["models"]
     assert only["name"] == name
     return only
@@ -65,7 +67,7 @@ def test_the_marts_are_those_of_the_contract() -> None:
     assert {file.stem for file in (MODELS / "marts").glob("*.sql")} == set(marts.DBT_MARTS)
 
 
-def test_the_yml_files_are_those_of_the_contracts() -> None:
+def test_the_yml_files_agree_with_the_contracts() -> None:
     assert [file.name for file in stale_files()] == [], "to write them from models/: make docs"
 
 
@@ -85,29 +87,29 @@ def test_the_yml_file_of_a_new_log_is_written_from_its_contract() -> None:
 @pytest.mark.parametrize("mart", marts.DBT_MARTS)
 class TestMart:
     def test_columns(self, mart: str) -> None:
-        said = [
+        properties_in_yml = [
             (column["name"], column["data_type"], not is_required(column), column["description"])
             for column in model("marts", mart)["columns"]
         ]
-        assert said == [
+        assert properties_in_yml == [
             (column.name, dbt_type(column.sql_type), column.nullable, column.description)
             for column in marts.columns(mart)
         ]
 
     def test_description_and_key(self, mart: str) -> None:
-        said = model("marts", mart)
-        assert said["description"] == marts.description(mart)
-        assert unique_keys(said) == [list(marts.DBT_MARTS[mart].key)]
+        properties_in_yml = model("marts", mart)
+        assert properties_in_yml["description"] == marts.description(mart)
+        assert unique_keys(properties_in_yml) == [list(marts.DBT_MARTS[mart].key)]
 
     def test_accepted_values(self, mart: str) -> None:
-        said = {
+        properties_in_yml = {
             column["name"]: set(arguments["values"])
             for column in model("marts", mart)["columns"]
             for name, arguments in generic_tests(column)
             if name == "accepted_values"
         }
         contract = marts.DBT_MARTS[mart].contract.to_schema().columns
-        assert said == {
+        assert properties_in_yml == {
             name: {str(value) for value in check.statistics["allowed_values"]}
             for name, column in contract.items()
             for check in column.checks
@@ -124,53 +126,55 @@ def test_the_sources_are_the_logs() -> None:
 @pytest.mark.parametrize("log", Log)
 class TestSource:
     def test_columns(self, log: Log) -> None:
-        said = [(column["name"], column["data_type"], column["description"]) for column in source(log)["columns"]]
+        properties_in_yml = [
+            (column["name"], column["data_type"], column["description"]) for column in source(log)["columns"]
+        ]
         contract = CONTRACTS[log].to_schema().columns
         expected = [
             (column.name, dbt_type(marts.sql_type(contract[column.name].dtype.type)), column.description)
             for column in COLUMNS[log]
         ]
-        assert said[: len(expected)] == expected
-        assert {name: data_type for name, data_type, _ in said[len(expected) :]} == LINEAGE
+        assert properties_in_yml[: len(expected)] == expected
+        assert {name: data_type for name, data_type, _ in properties_in_yml[len(expected) :]} == LINEAGE
 
     def test_description(self, log: Log) -> None:
         assert source(log)["description"] == " ".join((CONTRACTS[log].__doc__ or "").split())
 
     def test_staging_model_is_one_to_one(self, log: Log) -> None:
         staged = model("staging", f"stg_logs__{log}")
-        said = [(column["name"], column["description"]) for column in staged["columns"]]
-        assert said == [(column["name"], column["description"]) for column in source(log)["columns"]]
+        properties_in_yml = [(column["name"], column["description"]) for column in staged["columns"]]
+        assert properties_in_yml == [(column["name"], column["description"]) for column in source(log)["columns"]]
         assert unique_keys(staged) == [["source_file", "row_number"]]
 
 
 @pytest.mark.parametrize("name", INTERMEDIATE)
 def test_intermediate_model_is_described_and_has_a_key(name: str) -> None:
-    said = model("intermediate", name)
-    assert said["description"].split(". ")[-1].startswith("Grain: one row per ")
-    assert all(column.get("description") for column in said["columns"])
-    key = unique_keys(said)[0]
-    assert set(key) <= {column["name"] for column in said["columns"]}
+    properties_in_yml = model("intermediate", name)
+    assert properties_in_yml["description"].split(". ")[-1].startswith("Grain: one row per ")
+    assert all(column.get("description") for column in properties_in_yml["columns"])
+    key = unique_keys(properties_in_yml)[0]
+    assert set(key) <= {column["name"] for column in properties_in_yml["columns"]}
 
 
 @pytest.mark.parametrize("name", THIS_RUN)
 def test_model_of_this_run_is_described(name: str) -> None:
-    said = model("this_run", name)
-    assert "Grain: one row per " in said["description"]
-    assert all(column.get("description") for column in said["columns"])
+    properties_in_yml = model("this_run", name)
+    assert "Grain: one row per " in properties_in_yml["description"]
+    assert all(column.get("description") for column in properties_in_yml["columns"])
 
 
 def test_every_contact_level_report_has_row_digests() -> None:
     assert set(ROW_DIGESTS) == {f"int_{report}_row_digests" for report in CONTACT_REPORTS}
     for name in ROW_DIGESTS:
-        said = model("intermediate/row_digests", name)
-        assert said["description"].split(". ")[-1].startswith("Grain: one row per ")
-        assert unique_keys(said) == [["campaign_id"]]
-        assert all(column.get("description") for column in said["columns"])
+        properties_in_yml = model("intermediate/row_digests", name)
+        assert properties_in_yml["description"].split(". ")[-1].startswith("Grain: one row per ")
+        assert unique_keys(properties_in_yml) == [["campaign_id"]]
+        assert all(column.get("description") for column in properties_in_yml["columns"])
 
 
-def test_a_delivery_status_is_one_of_five_words_within_a_build() -> None:
-    (words,) = re.findall(r"enum\((.*)\)", (DBT_PROJECT / "macros" / "engine.sql").read_text(encoding="utf-8"))
-    assert words.replace("'", "").split(", ") == list(DeliveryStatus)
+def test_the_enum_of_a_build_has_the_five_delivery_statuses() -> None:
+    (values,) = re.findall(r"enum\((.*)\)", (DBT_PROJECT / "macros" / "engine.sql").read_text(encoding="utf-8"))
+    assert values.replace("'", "").split(", ") == list(DeliveryStatus)
 
 
 def test_every_yml_has_its_model() -> None:
@@ -185,7 +189,7 @@ def test_every_export_is_an_exposure() -> None:
     assert exported == {f"{mart}_csv": [f"ref('{mart}')"] for mart in EXPORTS}
 
 
-def test_the_vocabulary_says_what_messages_can_be() -> None:
+def test_the_vocabulary_accepts_the_delivery_statuses() -> None:
     (seed,) = properties(DBT_PROJECT / "seeds" / "provider_vocabularies.yml")["seeds"]
     accepted = {column["name"]: dict(generic_tests(column)).get("accepted_values") for column in seed["columns"]}
     assert accepted["delivery_status"] == {"values": list(DeliveryStatus)}
