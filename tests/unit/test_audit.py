@@ -207,7 +207,7 @@ def test_ordinary_marts_meet_every_expectation():
 def test_every_expectation_fails_on_the_incident_or_the_empty_build(incident, empty_build):
     from quality.audit.suites import VOLUMES
 
-    assert VOLUMES.keys() == DBT_MARTS.keys()
+    assert VOLUMES.keys() <= DBT_MARTS.keys()
     for mart, expectations in VOLUMES.items():
         assert expectations
         details = "\n".join(results[f"volumes_{mart}"].detail for results in (incident, empty_build))
@@ -216,7 +216,9 @@ def test_every_expectation_fails_on_the_incident_or_the_empty_build(incident, em
 
 
 def test_metrics_outside_their_usual_range_warn(incident):
-    assert all(not result.passed for name, result in incident.items() if name.startswith("volumes_"))
+    from quality.audit.suites import VOLUMES
+
+    assert not any(incident[f"volumes_{mart}"].passed for mart in VOLUMES)
     assert (
         "not met: few messages are pending after three days: pending_after_three_days_share is 1, usually at most 0.1"
         in incident["volumes_delivery_status"].detail

@@ -76,7 +76,7 @@ def build(night: int, **changes: Mapping[str, float]) -> BuildMetrics:
     wave = 1 + 0.03 * (night % 3 - 1)
     metrics = {}
     for mart in DBT_MARTS:
-        added = {name: float(round(value * (night + 20 + wave))) for name, value in A_NIGHT[mart].items()}
+        added = {name: float(round(value * (night + 20 + wave))) for name, value in A_NIGHT.get(mart, {}).items()}
         metrics[mart] = added | RECENT_METRICS.get(mart, {}) | changes.get(mart, {})
     return BuildMetrics(f"build-{night}", FIRST + timedelta(days=night), metrics)
 
