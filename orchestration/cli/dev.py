@@ -1,12 +1,12 @@
 """`sendmart dev`: Dagster's UI and daemon on this machine."""
 
+import json
 import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-import yaml
 from dotenv import dotenv_values
 
 from orchestration.cli.common import open_context
@@ -28,7 +28,8 @@ def dev(
     home = dagster_home(context)
     workspace = context.paths.dagster_home / "workspace.yaml"
     workspace.parent.mkdir(parents=True, exist_ok=True)
-    workspace.write_text(yaml.safe_dump({"load_from": [{"python_module": _code_location()}]}), encoding="utf-8")
+    # JSON is YAML, and PyYAML need not be imported.
+    workspace.write_text(json.dumps({"load_from": [{"python_module": _code_location()}]}), encoding="utf-8")
     program = str(Path(sys.executable).with_name("dg"))
     # Dagster warns about the project's dagster.yaml when it is started in the project's folder with a DAGSTER_HOME. Started
     # elsewhere, it does not read .env.

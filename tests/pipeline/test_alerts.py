@@ -1,5 +1,6 @@
-"""What Dagster's sensors and checks tell of: runs that end without a failed step, late logs, stale figures, failing
-schedules; at a real receiver. Dagster's daemon is stood in for, its instance and its sensors are real.
+"""What Dagster's sensors and checks report to a real receiver: ended runs, late logs, stale figures, failing schedules.
+
+The tests call the sensors in place of Dagster's daemon. Instance and sensors are real.
 """
 
 from collections.abc import Iterator
@@ -62,7 +63,7 @@ def exports_job() -> None: ...
 
 
 def _interrupted(job: dg.JobDefinition) -> dg.DagsterEvent:
-    """What the process of a run notes when Dagster ends it."""
+    """The event that the process of a run records when Dagster ends it."""
     kind = "DagsterExecutionInterruptedError"
     return dg.DagsterEvent(
         dg.DagsterEventType.STEP_FAILURE.value, job.name, step_key="logs__sends",
@@ -70,7 +71,7 @@ def _interrupted(job: dg.JobDefinition) -> dg.DagsterEvent:
     )  # fmt: skip
 
 
-def _told_of(
+def _evaluate_sensor(
     sensor: dg.RunStatusSensorDefinition,
     instance: dg.DagsterInstance,
     job: dg.JobDefinition,
@@ -79,7 +80,7 @@ def _told_of(
     is_interrupted: bool = False,
     **tags: str,
 ) -> None:
-    """Has a run-status sensor look at a run that ended by itself, or was ended by Dagster, for a reason."""
+    """Evaluates a run status sensor on a run that ended: with success, or for the reason `why`."""
     run = instance.create_run_for_job(job, tags=tags)
     kind = dg.DagsterEventType.RUN_SUCCESS if why is None else dg.DagsterEventType.RUN_FAILURE
     event = dg.DagsterEvent(event_type_value=kind.value, job_name=job.name, message=why)
@@ -93,12 +94,12 @@ def _told_of(
 
 
 @pytest.mark.parametrize("is_interrupted", [True, False])
-def test_a_refresh_that_was_ended_from_outside_has_failed(
+def test_a_refresh_that_dagster_ended_has_failed(
     warehouse: AppContext, receiver: Receiver, instance: dg.DagsterInstance, is_interrupted: bool
 ) -> None:
-    """A run that timed out has no failed step, or one of which nothing is known but that it was interrupted."""
+    """A run that timed out has no failed step, or one with nothing but the interruption."""
     why = "Exceeded maximum runtime of 10 seconds."
-    _told_of(
+    _evaluate_sensor(
         run_status_sensors.record_refresh_failure,
         instance,
         refresh_job,
@@ -108,29 +109,29 @@ def test_a_refresh_that_was_ended_from_outside_has_failed(
     last = warehouse.ledger.last_refresh()
     assert (last.outcome, last.message.partition(":")[0]) == ("failed", "refresh-not-finished")
     assert now() - last.started_at < timedelta(minutes=5)
-    _told_of(run_status_sensors.record_refresh_success, instance, refresh_job, None)
+    _evaluate_sensor(run_status_sensors.record_refresh_success, instance, refresh_job, None)
     assert receiver.titles == ["refresh failed", "refresh recovered"]
     assert why in receiver.taken[0]["message"]
 
 
-def test_a_run_that_dagster_tries_again_or_the_command_line_started_is_not_told_by_sensors(
+def test_sensors_do_not_report_runs_that_dagster_retries_or_that_the_command_line_started(
     warehouse: AppContext, receiver: Receiver, instance: dg.DagsterInstance
 ) -> None:
     for sensor, job in (
         (run_status_sensors.record_refresh_failure, refresh_job),
         (alert_sensors.alert_on_run_failure, exports_job),
     ):
-        _told_of(sensor, instance, job, "killed", **{"dagster/will_retry": "true"})
-        _told_of(sensor, instance, job, "killed", **STARTED_BY_COMMAND)
-    _told_of(alert_sensors.alert_on_run_failure, instance, refresh_job, "killed")
+        _evaluate_sensor(sensor, instance, job, "killed", **{"dagster/will_retry": "true"})
+        _evaluate_sensor(sensor, instance, job, "killed", **STARTED_BY_COMMAND)
+    _evaluate_sensor(alert_sensors.alert_on_run_failure, instance, refresh_job, "killed")
     assert receiver.titles == []
 
 
-def test_exports_that_fail_and_recover_are_told(
+def test_exports_that_fail_and_recover_are_reported(
     warehouse: AppContext, receiver: Receiver, instance: dg.DagsterInstance
 ) -> None:
     for why in ("killed", None, None):
-        _told_of(
+        _evaluate_sensor(
             alert_sensors.alert_on_run_recovery if why is None else alert_sensors.alert_on_run_failure,
             instance,
             exports_job,
@@ -140,16 +141,16 @@ def test_exports_that_fail_and_recover_are_told(
     assert "killed" in receiver.taken[0]["message"]
 
 
-def test_a_reload_is_told_by_its_assets_and_dates() -> None:
-    """Another one that succeeds is no recovery of it."""
+def test_a_reload_is_named_by_its_assets_and_dates() -> None:
+    """So another reload that succeeds is not its recovery."""
     assets = frozenset({dg.AssetKey(["logs", "sends"]), dg.AssetKey(["logs", "clicks"])})
     one_day = {"dagster/partition": "2026-01-06"}
     days = {"dagster/asset_partition_range_start": "2026-01-06", "dagster/asset_partition_range_end": "2026-01-07"}
-    named = [
+    titles = [
         alert_sensors.run_title(dg.DagsterRun("__ASSET_JOB", asset_selection=assets, tags=tags))
         for tags in (one_day, days)
     ]
-    assert named == ["logs/clicks, logs/sends of 2026-01-06", "logs/clicks, logs/sends of 2026-01-06 to 2026-01-07"]
+    assert titles == ["logs/clicks, logs/sends of 2026-01-06", "logs/clicks, logs/sends of 2026-01-06 to 2026-01-07"]
     assert alert_sensors.run_title(dg.DagsterRun("csv_exports")) == "csv_exports"
 
 
@@ -167,7 +168,9 @@ def definitions() -> dg.Definitions:
     )
 
 
-def _watched(definitions: dg.Definitions, instance: dg.DagsterInstance, cursor: str | None = None) -> dg.SensorResult:
+def _evaluate_freshness(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, cursor: str | None = None
+) -> dg.SensorResult:
     context = dg.build_sensor_context(
         instance, cursor, repository_def=definitions.get_repository_def(), resources={"warehouse": WarehouseResource()}
     )
@@ -182,23 +185,23 @@ def _drop_sends(warehouse: AppContext, days_before_due: int) -> str:
     return str(day)
 
 
-def test_a_late_log_is_a_check_that_warns_and_an_alert_and_both_are_over_when_it_has_come(
+def test_a_late_log_is_a_warning_check_and_an_alert_until_its_file_arrives(
     warehouse: AppContext, receiver: Receiver, instance: dg.DagsterInstance, definitions: dg.Definitions
 ) -> None:
     _drop_sends(warehouse, 1)
-    found = _watched(definitions, instance)
-    (late,) = [event for event in found.asset_events if not event.passed]
+    result = _evaluate_freshness(definitions, instance)
+    (late,) = [event for event in result.asset_events if not event.passed]
     assert (late.asset_key, late.check_name) == (dg.AssetKey(["logs", "sends"]), "on_time")
     assert late.severity is dg.AssetCheckSeverity.WARN
-    assert _watched(definitions, instance, found.cursor).asset_events == [], "nothing new to note"
+    assert _evaluate_freshness(definitions, instance, result.cursor).asset_events == [], "nothing has changed"
     day = _drop_sends(warehouse, 0)
     assert late.metadata["late"].value == f"sends: {day}"
-    (over,) = _watched(definitions, instance, found.cursor).asset_events
-    assert over.passed
+    (arrived,) = _evaluate_freshness(definitions, instance, result.cursor).asset_events
+    assert arrived.passed
     assert receiver.titles == ["late logs", "logs arrived"]
 
 
-def test_the_checks_can_be_run_by_themselves_and_say_the_same(
+def test_the_checks_give_the_same_results_when_they_run_in_a_job(
     warehouse: AppContext, instance: dg.DagsterInstance, definitions: dg.Definitions
 ) -> None:
     _drop_sends(warehouse, 1)
@@ -208,45 +211,43 @@ def test_the_checks_can_be_run_by_themselves_and_say_the_same(
         .resolve_job_def("checks")
         .execute_in_process(instance=instance)
     )
-    failed = [told.asset_key.path[-1] for told in result.get_asset_check_evaluations() if not told.passed]
+    failed = [check.asset_key.path[-1] for check in result.get_asset_check_evaluations() if not check.passed]
     assert (len(result.get_asset_check_evaluations()), failed) == (len(Log), ["sends"])
 
 
-def test_figures_are_current_as_of_the_last_good_refresh_whether_or_not_it_found_anything(
+def test_figures_are_fresh_as_of_the_last_successful_refresh_even_without_new_files(
     warehouse: AppContext, receiver: Receiver, instance: dg.DagsterInstance, definitions: dg.Definitions
 ) -> None:
-    """Hours since the last good refresh, and what the check of the published marts says."""
-
-    def refreshed(outcome: str, hours_ago: float) -> None:
+    def record_refresh(outcome: str, hours_ago: float) -> None:
         started_at = now() - timedelta(hours=hours_ago)
         warehouse.ledger.record_run(Refresh(started_at, started_at, outcome, ""))
 
-    def found() -> tuple[bool, dg.AssetCheckSeverity] | None:
-        events = _watched(definitions, instance).asset_events
-        told = {event.asset_key: event for event in events if event.check_name == "current"}
-        marts = told.get(publication.PUBLISHED_MARTS)
-        assert len(told) == (len(REPORTS) + 1 if marts else 0)
+    def marts_check() -> tuple[bool, dg.AssetCheckSeverity] | None:
+        events = _evaluate_freshness(definitions, instance).asset_events
+        checks = {event.asset_key: event for event in events if event.check_name == "current"}
+        marts = checks.get(publication.PUBLISHED_MARTS)
+        assert len(checks) == (len(REPORTS) + 1 if marts else 0)
         return marts and (marts.passed, marts.severity)
 
-    assert found() is None, "nothing is published yet"
+    assert marts_check() is None, "nothing is published yet"
     warehouse.ledger.record_publication("b1", now() - timedelta(hours=100))
     for report in REPORTS:
         warehouse.ledger.record_export(report, "", "b1", now(), {})
-    refreshed("published", 27)
-    refreshed("held back", 3)
-    assert found() == (False, dg.AssetCheckSeverity.WARN)
+    record_refresh("published", 27)
+    record_refresh("held back", 3)
+    assert marts_check() == (False, dg.AssetCheckSeverity.WARN)
     assert receiver.titles == []
-    refreshed("published", 31)
+    record_refresh("published", 31)
     for _ in range(2):
-        assert found() == (False, dg.AssetCheckSeverity.ERROR)
+        assert marts_check() == (False, dg.AssetCheckSeverity.ERROR)
     assert receiver.titles == ["figures stale"]
     assert "published/marts: as of 20" in receiver.taken[0]["message"]
-    refreshed("nothing new", 1)
-    assert found() == (True, dg.AssetCheckSeverity.WARN)
+    record_refresh("nothing new", 1)
+    assert marts_check() == (True, dg.AssetCheckSeverity.WARN)
     assert receiver.titles == ["figures stale", "figures current"]
 
 
-def test_an_export_of_an_older_build_is_as_old_as_the_publication_that_it_lacks(warehouse: AppContext) -> None:
+def test_an_export_of_an_older_build_is_fresh_as_of_the_publication_that_it_lacks(warehouse: AppContext) -> None:
     published_at = now() - timedelta(hours=40)
     warehouse.ledger.record_publication("b1", published_at)
     warehouse.ledger.record_run(Refresh(now(), now(), "nothing new", ""))
@@ -258,7 +259,7 @@ def test_an_export_of_an_older_build_is_as_old_as_the_publication_that_it_lacks(
 
 
 def _tick(instance: dg.DagsterInstance, state: InstigatorState, status: TickStatus) -> None:
-    error = SerializableErrorInfo("no such thing as +447700900123", [], "ValueError")
+    error = SerializableErrorInfo("no such column +447700900123", [], "ValueError")
     instance.create_tick(
         TickData(
             state.instigator_origin_id, state.instigator_name, state.instigator_type, status, now().timestamp(),
@@ -274,13 +275,13 @@ def _running(instance: dg.DagsterInstance, name: str, kind: InstigatorType) -> I
     return instance.add_instigator_state(InstigatorState(origin, kind, InstigatorStatus.DECLARED_IN_CODE, data))
 
 
-def test_a_schedule_that_fails_is_told_and_a_sensor_that_does_so_thrice(
+def test_a_schedule_is_reported_after_one_failure_and_a_sensor_after_three(
     warehouse: AppContext, receiver: Receiver, instance: dg.DagsterInstance, definitions: dg.Definitions
 ) -> None:
     schedule = _running(instance, "nightly", InstigatorType.SCHEDULE)
     sensor = _running(instance, "freshness_sensor", InstigatorType.SENSOR)
     elsewhere = _running(instance, "of another project", InstigatorType.SCHEDULE)
-    told = []
+    alerts_after = []
     for state, status in (
         (elsewhere, TickStatus.FAILURE),
         (sensor, TickStatus.FAILURE),
@@ -292,8 +293,8 @@ def test_a_schedule_that_fails_is_told_and_a_sensor_that_does_so_thrice(
         (sensor, TickStatus.SKIPPED),
     ):
         _tick(instance, state, status)
-        _watched(definitions, instance)
-        told.append(len(receiver.taken))
-    assert told == [0, 0, 0, 1, 2, 3, 3, 4]
-    assert "nightly: no such thing as +44…23" in receiver.taken[0]["message"]
-    assert "freshness_sensor: no such thing" in receiver.taken[2]["message"]
+        _evaluate_freshness(definitions, instance)
+        alerts_after.append(len(receiver.taken))
+    assert alerts_after == [0, 0, 0, 1, 2, 3, 3, 4]
+    assert "nightly: no such column +44…23" in receiver.taken[0]["message"]
+    assert "freshness_sensor: no such column" in receiver.taken[2]["message"]

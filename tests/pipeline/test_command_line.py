@@ -1,4 +1,4 @@
-"""The command line as its users meet it: what it prints, its exit codes, and holding back, accepting, mending."""
+"""The command line as operators use it: output, exit codes, and a build that is held back, accepted or overridden."""
 
 import json
 from pathlib import Path
@@ -14,19 +14,21 @@ HEADER = "campaign_id,campaign_name,campaign_type,modified_by,modified_at\n"
 
 
 @pytest.mark.parametrize(
-    ("variables", "named"),
+    ("variables", "expected"),
     [
         ({"SENDMART_CONVERSION_WINDOW_HOURS": "-1"}, "SENDMART_CONVERSION_WINDOW_HOURS"),
         ({"SENDMART_CONVERSION_RATE_DENOMINATOR": "clicks"}, "SENDMART_CONVERSION_RATE_DENOMINATOR"),
         ({"SENDMART_REPORTING_CURENCY": "EUR"}, "did you mean SENDMART_REPORTING_CURRENCY"),
     ],
 )
-def test_a_setting_that_makes_no_sense_is_one_line_and_exit_code_2(variables, named, tmp_path: Path) -> None:
+def test_an_invalid_setting_is_one_line_and_exit_code_2(
+    variables: dict[str, str], expected: str, tmp_path: Path
+) -> None:
     run = sendmart({"SENDMART_DATA": str(tmp_path / "data"), **variables}, "refresh")
     assert run.returncode == 2
     assert len(run.stderr.splitlines()) == 1
-    assert named in run.stderr
-    assert not (tmp_path / "data").exists(), "nothing runs before the settings are right"
+    assert expected in run.stderr
+    assert not (tmp_path / "data").exists(), "nothing runs before the settings are valid"
 
 
 def test_an_unknown_report_is_exit_code_2_and_nothing_published_is_1(tmp_path: Path) -> None:
@@ -36,7 +38,7 @@ def test_an_unknown_report_is_exit_code_2_and_nothing_published_is_1(tmp_path: P
     assert (run.returncode, "sendmart refresh" in run.stderr) == (1, True)
 
 
-def test_one_campaign_is_exported_as_a_spreadsheet_and_one_that_nobody_knows_is_told(
+def test_one_campaign_is_exported_as_a_spreadsheet_and_an_unknown_one_is_refused(
     refreshed_small: RefreshedWarehouse,
 ) -> None:
     paths = refreshed_small.warehouse.paths
@@ -44,12 +46,12 @@ def test_one_campaign_is_exported_as_a_spreadsheet_and_one_that_nobody_knows_is_
     with environment(refreshed_small.environment):
         run = CliRunner().invoke(app, ["export", "skip_reasons", "--campaign", campaign, "--format", "xlsx"])
         (file,) = (paths.exports / "skip_reasons").glob("*.xlsx")
-        told = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
+        description = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
         for written in (file, file.with_suffix(".json")):
             written.unlink()
         refused = CliRunner().invoke(app, ["export", "skip_reasons", "--campaign", "+44770\x1b0900123"])
-    assert (run.exit_code, run.output) == (0, f"{file}: {told['rows']} rows\n")
-    assert (told["campaigns"], file.name) == (
+    assert (run.exit_code, run.output) == (0, f"{file}: {description['rows']} rows\n")
+    assert (description["campaigns"], file.name) == (
         [campaign],
         f"skip_reasons-{campaign_hash(campaign)}_{file.stem[-16:]}.xlsx",
     )
@@ -59,38 +61,40 @@ def test_one_campaign_is_exported_as_a_spreadsheet_and_one_that_nobody_knows_is_
 
 
 @pytest.mark.parametrize("command", [["erase", "--contact"], ["explain", "contact"], ["export", "--campaign"]])
-def test_an_id_that_is_no_utf_8_is_exit_code_2(command: list[str], tmp_path: Path) -> None:
+def test_an_id_that_is_not_utf_8_is_exit_code_2(command: list[str], tmp_path: Path) -> None:
     with environment(environment_of(tmp_path / "data", tmp_path / "landing")):
         run = CliRunner().invoke(app, [*command, "k\udcff"])
     assert (run.exit_code, "is not UTF-8" in run.output) == (2, True)
 
 
-@pytest.mark.parametrize("given", [[], ["--port", "3001"]])
-def test_dev_starts_dagster_on_the_data_folder_and_the_port(given: list[str], tmp_path: Path, monkeypatch) -> None:
+@pytest.mark.parametrize("options", [[], ["--port", "3001"]])
+def test_dev_starts_dagster_on_the_data_folder_and_the_port(
+    options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     started: list[tuple[list[str], str]] = []
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
     monkeypatch.setattr(
-        "os.execve", lambda program, words, variables: started.append((words, variables["DAGSTER_HOME"]))
+        "os.execve", lambda program, arguments, variables: started.append((arguments, variables["DAGSTER_HOME"]))
     )
     with environment(environment_of(tmp_path / "data", tmp_path / "landing")):
-        assert CliRunner().invoke(app, ["dev", *given]).exit_code == 0
-    ((program, *words), home) = started[0]
+        assert CliRunner().invoke(app, ["dev", *options]).exit_code == 0
+    ((program, *arguments), home) = started[0]
     history = tmp_path / "data" / "dagster"
-    expected = ["dev", "--workspace", str(history / "workspace.yaml"), *given]
-    assert (Path(program).name, words, home) == ("dg", expected, str(history))
+    expected = ["dev", "--workspace", str(history / "workspace.yaml"), *options]
+    assert (Path(program).name, arguments, home) == ("dg", expected, str(history))
 
 
-def test_status_tells_of_refresh_build_logs_and_checks(refreshed_small: RefreshedWarehouse) -> None:
+def test_status_shows_refresh_build_logs_and_checks(refreshed_small: RefreshedWarehouse) -> None:
     run = sendmart(refreshed_small.environment, "status")
     assert run.returncode == 0
     build_id = refreshed_small.warehouse.ledger.last_publication()[0]
     assert f"Published build: {build_id}" in run.stdout
-    for words in ("Last refresh: ", ": published", "sends", "receipts", "Quarantined", "Files refused"):
-        assert words in run.stdout
+    for text in ("Last refresh: ", ": published", "sends", "receipts", "Quarantined", "Files refused"):
+        assert text in run.stdout
     assert f"Audit page: {refreshed_small.warehouse.paths.audits / build_id}.html" in run.stdout
     assert "missing: unsubscribes: 2026-01-06, 2026-01-10 to 2026-01-12" in run.stdout
-    assert "warning volumes_" in run.stdout, "so small a landing zone is out of the ordinary"
+    assert "warning volumes_" in run.stdout, "so small a landing zone is unusual"
 
 
 def test_dry_run_changes_nothing(tmp_path: Path) -> None:
@@ -101,7 +105,7 @@ def test_dry_run_changes_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "data" / "lake").exists()
 
 
-def test_sample_is_written_only_where_nobody_s_logs_are(tmp_path: Path) -> None:
+def test_sample_logs_never_mix_with_other_logs(tmp_path: Path) -> None:
     variables = {"SENDMART_DATA": str(tmp_path / "data")}
     run = sendmart(variables, "sample", "--sends", "50", "--days", "2", "--to", str(tmp_path / "logs"))
     assert run.returncode == 0
@@ -113,8 +117,8 @@ def test_sample_is_written_only_where_nobody_s_logs_are(tmp_path: Path) -> None:
     assert not (tmp_path / "somebody's").exists()
 
 
-def test_bad_files_hold_back_until_mended_or_accepted(tmp_path: Path) -> None:
-    """One warehouse through its bad days: published, held back twice over, mended, accepted, published again."""
+def test_bad_files_hold_a_build_back_until_they_are_fixed_or_accepted(tmp_path: Path) -> None:
+    """One warehouse: published, held back, overridden, rolled back, accepted, fixed, published again."""
     landing, published = tmp_path / "landing", tmp_path / "data" / "published"
     variables = environment_of(tmp_path / "data", landing)
     campaigns = landing / "campaigns"
@@ -136,8 +140,10 @@ def test_bad_files_hold_back_until_mended_or_accepted(tmp_path: Path) -> None:
     assert "file-refused: campaigns/2026-01-02.csv: required column missing: campaign_type" in last_lines
     assert "rows-rejected: campaigns of 2026-01-03: 20 of 20 rows" in last_lines
     assert "sendmart accept campaigns/2026-01-02.csv" in last_lines
-    assert marts.stat().st_ino == inode, "what was published stays"
-    assert len(rejected_rows(published / "quarantine.duckdb")) == 20, "quarantine is brought up to date all the same"
+    assert marts.stat().st_ino == inode, "the published build is untouched"
+    assert len(rejected_rows(published / "quarantine.duckdb")) == 20, (
+        "the published quarantine is up to date all the same"
+    )
     assert "held back" in sendmart(variables, "status").stdout
 
     refused = sendmart(variables, "publish")
@@ -147,7 +153,11 @@ def test_bad_files_hold_back_until_mended_or_accepted(tmp_path: Path) -> None:
     assert sendmart(variables, "publish", "--override", " ").returncode == 2
     assert sendmart(variables, "publish", "--override", "why", "--dry-run").returncode == 1
     assert marts.stat().st_ino == inode
-    overridden = sendmart(variables, "publish", "--override", "a demonstration without Summer")
+    both = sendmart(variables, "publish", "--accept", "why", "--override", "why")
+    assert (both.returncode, "remove --accept" in both.stderr) == (2, True)
+    # The old name of --override.
+    overridden = sendmart(variables, "publish", "--accept", "a demonstration without Summer")
+    assert overridden.stderr == "--accept is now --override. Release 0.4.0 will not read the old name.\n"
     assert overridden.returncode == 0, overridden.stdout + overridden.stderr
     assert marts.stat().st_ino != inode
     status = sendmart(variables, "status").stdout
@@ -157,42 +167,40 @@ def test_bad_files_hold_back_until_mended_or_accepted(tmp_path: Path) -> None:
 
     back = sendmart(variables, "rollback")
     assert back.returncode == 0, back.stdout + back.stderr
-    assert marts.stat().st_ino == inode, "the very file that was published first"
+    assert marts.stat().st_ino == inode, "the same file that was published first"
     withdrawn = sendmart(variables, "refresh")
-    assert withdrawn.returncode == 1, "what was gone back from is not published by a night in which nothing came"
+    assert withdrawn.returncode == 1, "a withdrawn build is not published by a refresh without new files"
     assert "build-withdrawn: " in withdrawn.stdout
-    assert "rows-rejected: " not in withdrawn.stdout, "of this build it stays overridden"
-    assert sendmart(variables, "rollback").returncode == 1, "there is nothing before the first"
+    assert "rows-rejected: " not in withdrawn.stdout, "the override of this build stays in force"
+    assert sendmart(variables, "rollback").returncode == 1, "the first build has no predecessor"
 
     (campaigns / "2026-01-02.csv").write_text(HEADER + "c2,Summer,MMS,bob,2026-01-02T10:00:00Z\n")
     still_held = sendmart(variables, "refresh")
     assert still_held.returncode == 1
-    assert "rows-rejected: " in still_held.stdout, (
-        "the next build is judged anew, for the same content of the same file"
-    )
+    assert "rows-rejected: " in still_held.stdout, "the next build is checked again, although the file is unchanged"
     assert "build-withdrawn: " not in still_held.stdout
     accepted = sendmart(variables, "accept", "campaigns/2026-01-03.csv", "--reason", "a test of the sending platform")
     assert accepted.returncode == 0
-    mended = sendmart(variables, "publish")
-    assert mended.returncode == 0, mended.stdout + mended.stderr
-    assert "since build " in mended.stdout
+    fixed = sendmart(variables, "publish")
+    assert fixed.returncode == 0, fixed.stdout + fixed.stderr
+    assert "since build " in fixed.stdout
     assert {row["campaign_name"] for row in mart_rows(marts, "campaigns")} == {"Spring", "Summer"}
 
     (campaigns / "2026-01-03.csv").write_text(HEADER + bad_rows + "c99,Odd,TELEX,ann,2026-01-03T10:00:00Z\n")
-    assert sendmart(variables, "refresh").returncode == 1, "an acceptance is for that content alone"
+    assert sendmart(variables, "refresh").returncode == 1, "an acceptance holds for that version of the file only"
     (campaigns / "2026-01-03.csv").write_text("")
     emptied = sendmart(variables, "refresh")
     assert emptied.returncode == 0
-    assert "since build " in emptied.stdout, "the summary of what a publication changed"
-    told = sendmart(variables, "diff")
-    assert told.returncode == 0, told.stderr
-    assert "Campaigns with changed figures: 0" in told.stdout
+    assert "since build " in emptied.stdout, "the summary of the publication is printed"
+    diff = sendmart(variables, "diff")
+    assert diff.returncode == 0, diff.stderr
+    assert "Campaigns with changed figures: 0" in diff.stdout
     assert sendmart(variables, "diff", "nonsense").returncode == 2
     assert rejected_rows(published / "quarantine.duckdb") == []
 
 
-def test_a_failing_check_holds_back(tmp_path: Path, refreshed_small: RefreshedWarehouse) -> None:
-    """The gate decides from what was recorded of the candidate; one failed or missing blocking check is enough."""
+def test_a_failed_check_holds_a_build_back(tmp_path: Path, refreshed_small: RefreshedWarehouse) -> None:
+    """The gate decides from the recorded results: one failed blocking check is enough."""
     from models.check_results import CheckResult
     from orchestration import stages
     from tests.running import environment
@@ -210,9 +218,7 @@ def test_a_failing_check_holds_back(tmp_path: Path, refreshed_small: RefreshedWa
             warehouse.ledger.record_checks(candidate.build_id, [CheckResult(name, True, True)])
 
 
-def test_the_quarantine_is_listed_and_exported_to_be_mended(
-    refreshed_small: RefreshedWarehouse, tmp_path: Path
-) -> None:
+def test_the_quarantine_is_listed_and_exported_for_repair(refreshed_small: RefreshedWarehouse, tmp_path: Path) -> None:
     variables = refreshed_small.environment
     bad = [file for file in refreshed_small.warehouse.ledger.files() if file.rejected]
     listed = sendmart(variables, "quarantine", "list")

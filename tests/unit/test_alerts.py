@@ -1,4 +1,4 @@
-"""Alerts: what arrives at real receivers, when, how often, and what is never in it."""
+"""Alerts: what real receivers get, when and how often, and what no alert contains."""
 
 import logging
 import re
@@ -50,7 +50,9 @@ def _drop(warehouse: AppContext, log: Log, day: date) -> None:
 # --- refreshes
 
 
-def test_every_bad_night_is_told_and_the_first_good_one_after(warehouse: AppContext, receiver: Receiver) -> None:
+def test_each_failed_refresh_and_the_first_success_after_it_are_reported(
+    warehouse: AppContext, receiver: Receiver
+) -> None:
     for night, outcome in enumerate(
         ["published", "failed", "held back", "nothing new", "published", "held back", "published"]
     ):
@@ -58,7 +60,7 @@ def test_every_bad_night_is_told_and_the_first_good_one_after(warehouse: AppCont
     assert receiver.titles == [
         "refresh failed", "refresh held back", "refresh recovered", "refresh held back", "refresh recovered",
     ]  # fmt: skip
-    first, second, recovered, *_ = [one["message"] for one in receiver.taken]
+    first, second, recovered, *_ = [alert["message"] for alert in receiver.taken]
     assert "The refresh of 2026-01-07 03:30 UTC failed." in first
     assert "disk-full: no room" in first
     assert "since" not in first
@@ -66,29 +68,29 @@ def test_every_bad_night_is_told_and_the_first_good_one_after(warehouse: AppCont
     assert "The refresh of 2026-01-09 03:30 UTC succeeded: nothing new." in recovered
     assert "failing since 2026-01-07 03:30 UTC." in recovered
     assert str(warehouse.settings.data) in first
-    assert [one["type"] for one in receiver.taken[:3]] == ["failure", "failure", "success"]
+    assert [alert["type"] for alert in receiver.taken[:3]] == ["failure", "failure", "success"]
 
 
-def test_a_refresh_that_is_told_of_twice_is_heard_of_once(warehouse: AppContext, receiver: Receiver) -> None:
-    """A sensor's tick may be repeated."""
+def test_a_refresh_that_is_reported_twice_is_one_alert(warehouse: AppContext, receiver: Receiver) -> None:
+    """Dagster may repeat a tick of a sensor."""
     for _ in range(2):
         notifications.notify_refresh(warehouse, _refresh(0, "failed"), "run-1")
     assert receiver.titles == ["refresh failed"]
     assert "Dagster run run-1" in receiver.taken[0]["message"]
 
 
-def test_numbers_are_masked_and_control_characters_spelled_out(warehouse: AppContext, receiver: Receiver) -> None:
+def test_phone_numbers_are_masked_and_control_characters_escaped(warehouse: AppContext, receiver: Receiver) -> None:
     notifications.notify_refresh(warehouse, _refresh(0, "failed", f"unexpected: of {NUMBER}\x1b[31m"))
     assert "unexpected: of +44…23\\x1b[31m" in receiver.taken[0]["message"]
 
 
-def test_of_many_lines_the_first_are_told(warehouse: AppContext, receiver: Receiver) -> None:
+def test_a_long_message_is_cut(warehouse: AppContext, receiver: Receiver) -> None:
     notifications.notify_refresh(warehouse, _refresh(0, "held back", "\n".join(f"hold {n}" for n in range(1000))))
     message = receiver.taken[0]["message"]
     assert "hold 18\n… and 981 more: sendmart status\n" in message
 
 
-def test_what_cannot_be_sent_is_a_warning_and_is_sent_at_the_next_occasion(
+def test_an_alert_that_cannot_be_sent_is_a_warning_and_is_sent_later(
     warehouse: AppContext, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
     receiver.is_down = True
@@ -104,7 +106,7 @@ def test_what_cannot_be_sent_is_a_warning_and_is_sent_at_the_next_occasion(
     assert receiver.titles == ["refresh failed", "refresh failed"]
 
 
-def test_what_could_not_be_sent_for_a_week_is_given_up(
+def test_an_alert_that_cannot_be_sent_for_a_week_is_dropped(
     warehouse: AppContext, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ledger = warehouse.ledger
@@ -113,10 +115,10 @@ def test_what_could_not_be_sent_for_a_week_is_given_up(
             patch.setattr("warehouse.ledger.alerts.now", lambda days=days: now() - timedelta(days=days))
             ledger.raise_alert(Alert(Title.RUN_FAILED, f"{days} days ago", f"{days} days ago"), "run", since=now())
     notifications.send_unsent(warehouse)
-    assert [one["message"] for one in receiver.taken] == ["6 days ago"]
+    assert [alert["message"] for alert in receiver.taken] == ["6 days ago"]
 
 
-def test_one_receiver_that_is_down_does_not_keep_the_others_from_hearing_and_nobody_hears_twice(
+def test_a_receiver_that_is_down_does_not_stop_the_others_and_no_alert_is_repeated(
     tmp_path: Path, bare_environment: Path, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
     with webhook() as other:
@@ -129,16 +131,16 @@ def test_one_receiver_that_is_down_does_not_keep_the_others_from_hearing_and_nob
     assert "could not be sent to receiver 1 (JSON)" in caplog.text
 
 
-def test_a_ledger_that_cannot_be_written_does_not_fail_the_refresh(
+def test_a_broken_ledger_does_not_fail_the_alert_s_caller(
     warehouse: AppContext, caplog: pytest.LogCaptureFixture
 ) -> None:
     warehouse.paths.ledger.parent.mkdir(parents=True, exist_ok=True)
-    warehouse.paths.ledger.write_text("this is no database, however long one looks at it" * 100)
+    warehouse.paths.ledger.write_text("this is not a database" * 100)
     notifications.notify_refresh(warehouse, _refresh(0, "failed"))
     assert "an alert could not be raised: DatabaseError" in caplog.text
 
 
-def test_without_the_setting_nothing_is_noted(tmp_path: Path, bare_environment: Path) -> None:
+def test_nothing_is_recorded_without_receivers(tmp_path: Path, bare_environment: Path) -> None:
     warehouse = _warehouse(tmp_path, None)
     notifications.notify_refresh(warehouse, _refresh(0, "failed"))
     assert warehouse.ledger.unsent_alerts() == []
@@ -148,16 +150,16 @@ def test_without_the_setting_nothing_is_noted(tmp_path: Path, bare_environment: 
 # --- other runs
 
 
-def test_runs_are_told_by_what_they_ran(warehouse: AppContext, receiver: Receiver) -> None:
-    def ended(what: str, run_id: str, failure: str | None) -> None:
-        notifications.notify_run(warehouse, what, run_id, failure=failure, started_at=NIGHT)
+def test_runs_are_reported_by_job_and_assets(warehouse: AppContext, receiver: Receiver) -> None:
+    def end_run(name: str, run_id: str, failure: str | None) -> None:
+        notifications.notify_run(warehouse, name, run_id, failure=failure, started_at=NIGHT)
 
-    ended("csv_exports", "1", f"exports__campaigns: no room for {NUMBER}")
-    ended("logs/sends", "2", "Exceeded maximum runtime of 10 seconds.")
-    ended("logs/sends", "2", "Exceeded maximum runtime of 10 seconds.")
-    ended("logs/clicks", "3", None)
-    ended("csv_exports", "4", None)
-    ended("csv_exports", "5", None)
+    end_run("csv_exports", "1", f"exports__campaigns: no room for {NUMBER}")
+    end_run("logs/sends", "2", "Exceeded maximum runtime of 10 seconds.")
+    end_run("logs/sends", "2", "Exceeded maximum runtime of 10 seconds.")
+    end_run("logs/clicks", "3", None)
+    end_run("csv_exports", "4", None)
+    end_run("csv_exports", "5", None)
     assert receiver.titles == ["exports failed", "run failed", "exports recovered"]
     assert "no room for +44…23" in receiver.taken[0]["message"]
     assert "logs/sends: failed" in receiver.taken[1]["message"]
@@ -167,7 +169,9 @@ def test_runs_are_told_by_what_they_ran(warehouse: AppContext, receiver: Receive
 # --- late logs
 
 
-def test_a_late_log_day_is_told_once_and_once_more_when_it_has_come(warehouse: AppContext, receiver: Receiver) -> None:
+def test_a_late_log_day_is_reported_once_and_again_when_its_file_has_arrived(
+    warehouse: AppContext, receiver: Receiver
+) -> None:
     due = last_due_date(now(), warehouse.settings.log_grace_hours)
     before = due - timedelta(days=1)
     for log in (Log.SENDS, Log.CLICKS):
@@ -189,7 +193,7 @@ def test_a_late_log_day_is_told_once_and_once_more_when_it_has_come(warehouse: A
     assert f"Late log files:\nclicks: {due}\nStill late:\nsends: {before}\n" in receiver.taken[2]["message"]
 
 
-def test_a_day_that_is_not_waited_for_any_more_is_no_news(
+def test_a_day_that_is_too_old_to_wait_for_is_not_reported_as_arrived(
     warehouse: AppContext, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     due = last_due_date(now(), warehouse.settings.log_grace_hours)
@@ -205,12 +209,12 @@ def test_a_day_that_is_not_waited_for_any_more_is_no_news(
 # --- conditions
 
 
-def test_stale_figures_and_failing_triggers_are_told_once_and_when_they_are_well_again(
+def test_stale_figures_and_failing_triggers_are_reported_once_and_when_they_recover(
     warehouse: AppContext, receiver: Receiver
 ) -> None:
     stale = {"published/marts": NIGHT}
-    for found in (stale, stale, stale | {"exports/campaigns": NIGHT}, stale, {}):
-        notifications.notify_stale_figures(warehouse, found)
+    for stale_now in (stale, stale, stale | {"exports/campaigns": NIGHT}, stale, {}):
+        notifications.notify_stale_figures(warehouse, stale_now)
     assert receiver.titles == ["figures stale", "figures stale", "figures current", "figures current"]
     assert "published/marts" in receiver.taken[0]["message"]
     assert "exports/campaigns: in order again" in receiver.taken[2]["message"]
@@ -223,7 +227,7 @@ def test_stale_figures_and_failing_triggers_are_told_once_and_when_they_are_well
 # --- the hook
 
 
-def test_e_mail_arrives(tmp_path: Path, bare_environment: Path) -> None:
+def test_an_e_mail_arrives(tmp_path: Path, bare_environment: Path) -> None:
     with mailbox() as (url, mails):
         notifications.notify_refresh(_warehouse(tmp_path, url), _refresh(0, "held back", "file-refused: sends/x.csv"))
     (mail,) = mails
@@ -239,7 +243,7 @@ def test_e_mail_arrives(tmp_path: Path, bare_environment: Path) -> None:
         "jsons://hooks.example.com/secret, json://hooks.example.com/secret json://localhost",
     ],
 )
-def test_receivers_are_taken_and_never_shown(
+def test_receivers_are_valid_and_never_printed(
     url: str, bare_environment: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SENDMART_ALERTS", url)
@@ -250,7 +254,7 @@ def test_receivers_are_taken_and_never_shown(
 
 
 @pytest.mark.parametrize("url", ["a-secret", "nonsense://a-secret", "https://example.com/a-secret", "slack://a-secret"])
-def test_what_is_no_receiver_is_one_line_without_the_secret(
+def test_an_invalid_receiver_is_one_line_without_the_secret(
     url: str, bare_environment: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("SENDMART_ALERTS", url)
@@ -262,7 +266,9 @@ def test_what_is_no_receiver_is_one_line_without_the_secret(
     assert "a-secret" not in line + caplog.text
 
 
-def test_a_test_alert_tells_who_did_not_take_it(tmp_path: Path, bare_environment: Path, receiver: Receiver) -> None:
+def test_a_test_alert_names_receivers_that_did_not_accept_it(
+    tmp_path: Path, bare_environment: Path, receiver: Receiver
+) -> None:
     with webhook() as other:
         other.is_down = True
         settings = _warehouse(tmp_path, f"{receiver.url} {other.url}").settings
@@ -271,7 +277,7 @@ def test_a_test_alert_tells_who_did_not_take_it(tmp_path: Path, bare_environment
     assert receiver.taken[0]["type"] == "info"
 
 
-def test_the_document_lists_every_title() -> None:
+def test_the_page_lists_every_title() -> None:
     document = (PROJECT / "docs" / "alerts.md").read_text(encoding="utf-8")
     listed = re.findall(r"^\| `(Sendmart: [^`]+)` \|", document, flags=re.MULTILINE)
     assert listed == list(Title)

@@ -1,4 +1,4 @@
-"""Settings: defaults, where they come from, and one clear line for each that makes no sense."""
+"""Settings: defaults, sources, renamed settings, and one line of complaint for each invalid one."""
 
 from datetime import date
 from pathlib import Path
@@ -42,7 +42,7 @@ def problems() -> list[str]:
     return str(error.value).splitlines()
 
 
-def test_the_defaults_are_those_of_the_contract():
+def test_the_defaults_do_not_change_unnoticed():
     settings = load_settings()
     assert {name: getattr(settings, name) for name in DEFAULTS} == DEFAULTS
 
@@ -58,7 +58,7 @@ def test_an_empty_value_is_the_default(bare_environment, monkeypatch, name, sour
     assert not is_set(name)
 
 
-TAKEN = [
+VALID = [
     ("REPORTING_CURRENCY", "eur", "EUR"),
     ("CONVERSION_WINDOW_HOURS", "1", 1),
     ("CONVERSION_WINDOW_HOURS", "720", 720),
@@ -85,14 +85,14 @@ TAKEN = [
 ]
 
 
-@pytest.mark.parametrize(("name", "value", "meant"), TAKEN)
-def test_a_value_that_makes_sense_is_taken(monkeypatch, name, value, meant):
+@pytest.mark.parametrize(("name", "value", "expected"), VALID)
+def test_a_valid_value_is_read(monkeypatch, name, value, expected):
     monkeypatch.setenv(f"SENDMART_{name}", value)
-    assert getattr(load_settings(), name.lower()) == meant
+    assert getattr(load_settings(), name.lower()) == expected
     assert is_set(name.lower())
 
 
-NONSENSE = [
+INVALID = [
     *(("LOG_GRACE_HOURS", value) for value in ("-1", "241", "3h")),
     *(("DAILY_LOGS", value) for value in ("send", "sends receipts", "sends,")),
     *(("REPORTING_CURRENCY", value) for value in ("US", "USDT", "U$D", "840", "ÜSD", "U D")),
@@ -121,9 +121,9 @@ NONSENSE = [
 ]
 
 
-@pytest.mark.parametrize(("name", "value"), NONSENSE)
+@pytest.mark.parametrize(("name", "value"), INVALID)
 @pytest.mark.parametrize("source", ["environment", "dotenv"])
-def test_a_value_that_makes_no_sense_is_one_clear_line(bare_environment, monkeypatch, name, value, source):
+def test_an_invalid_value_is_one_line_with_setting_and_value(bare_environment, monkeypatch, name, value, source):
     if source == "environment":
         monkeypatch.setenv(f"SENDMART_{name}", value)
     else:
@@ -135,7 +135,7 @@ def test_a_value_that_makes_no_sense_is_one_clear_line(bare_environment, monkeyp
     assert value in line
 
 
-def test_every_problem_has_a_line_of_its_own(monkeypatch):
+def test_every_problem_has_its_own_line(monkeypatch):
     monkeypatch.setenv("SENDMART_CONVERSION_WINDOW_HOURS", "-1")
     monkeypatch.setenv("SENDMART_EXPORT_CSV_MODE", "excel")
     monkeypatch.setenv("SENDMART_EXPORT_CSV_MODES", "raw")
@@ -147,13 +147,13 @@ def test_every_problem_has_a_line_of_its_own(monkeypatch):
     ]
 
 
-def test_a_value_over_several_lines_is_still_one_line_of_complaint(monkeypatch):
+def test_a_value_of_several_lines_is_one_line_of_complaint(monkeypatch):
     monkeypatch.setenv("SENDMART_EXPORT_CSV_MODE", "raw\nspreadsheet")
     assert len(problems()) == 1
 
 
 @pytest.mark.parametrize("source", ["environment", "dotenv"])
-def test_a_setting_that_there_is_not_is_told_with_what_was_perhaps_meant(bare_environment, monkeypatch, source):
+def test_an_unknown_setting_is_reported_with_a_similar_name(bare_environment, monkeypatch, source):
     if source == "environment":
         monkeypatch.setenv("SENDMART_CONVERSION_WINDOW", "48")
     else:
@@ -163,14 +163,14 @@ def test_a_setting_that_there_is_not_is_told_with_what_was_perhaps_meant(bare_en
     assert "SENDMART_CONVERSION_WINDOW_HOURS" in line
 
 
-def test_what_is_no_setting_of_this_project_is_nobodys_concern(bare_environment, monkeypatch):
+def test_variables_without_the_prefix_are_ignored(bare_environment, monkeypatch):
     monkeypatch.setenv("SENDMART", "x")
     monkeypatch.setenv("LANDING", "x")
     bare_environment.write_text("DATABASE_URL=x\nDATA=x\n")
     assert load_settings().data == DEFAULTS["data"]
 
 
-def test_the_environment_comes_before_dotenv(bare_environment, monkeypatch):
+def test_the_environment_overrides_dotenv(bare_environment, monkeypatch):
     bare_environment.write_text("SENDMART_MIN_REJECTED_ROWS=5\nSENDMART_EXPORT_RETENTION_DAYS=7\n")
     monkeypatch.setenv("SENDMART_MIN_REJECTED_ROWS", "6")
     settings = load_settings()
@@ -179,42 +179,42 @@ def test_the_environment_comes_before_dotenv(bare_environment, monkeypatch):
     assert not is_set("landing")
 
 
-def test_nonsense_in_dotenv_does_not_matter_where_the_environment_says_otherwise(bare_environment, monkeypatch):
+def test_an_invalid_value_in_dotenv_is_ignored_if_the_environment_overrides_it(bare_environment, monkeypatch):
     bare_environment.write_text("SENDMART_MIN_REJECTED_ROWS=many\n")
     monkeypatch.setenv("SENDMART_MIN_REJECTED_ROWS", "6")
     assert load_settings().min_rejected_rows == 6
 
 
-def test_relative_paths_do_not_depend_on_where_one_stands(monkeypatch, tmp_path):
+def test_relative_paths_do_not_depend_on_the_current_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("SENDMART_LANDING", "drop/here")
     monkeypatch.chdir(tmp_path)
     assert load_settings().landing == PROJECT / "drop" / "here"
 
 
-def test_settings_cannot_be_changed_once_read():
+def test_settings_are_frozen():
     with pytest.raises(ValueError, match="frozen"):
         load_settings().min_rejected_rows = 3
 
 
-def test_what_a_build_records_of_the_settings_says_nothing_of_paths(monkeypatch):
+def test_the_settings_recorded_with_a_build_hold_no_paths(monkeypatch):
     monkeypatch.setenv("SENDMART_DATA", "/home/ana/data")
     settings = load_settings()
     assert "ana" not in settings.as_json()
     assert '"reporting_currency": "USD"' in settings.as_json()
 
 
-def test_duckdb_spills_to_a_folder_of_its_own_for_each_data_folder(monkeypatch, tmp_path):
+def test_each_data_folder_has_its_own_spill_directory(monkeypatch, tmp_path):
     assert load_settings().scratch == DEFAULTS["data"] / "warehouse" / "scratch"
     monkeypatch.setenv("SENDMART_TEMP_DIRECTORY", str(tmp_path))
-    of_default = load_settings().scratch
+    default_scratch = load_settings().scratch
     monkeypatch.setenv("SENDMART_DATA", "elsewhere")
-    of_another = load_settings().scratch
-    assert {of_default.parent, of_another.parent} == {tmp_path}
-    assert of_default != of_another
+    other_scratch = load_settings().scratch
+    assert {default_scratch.parent, other_scratch.parent} == {tmp_path}
+    assert default_scratch != other_scratch
     assert str(tmp_path) not in load_settings().as_json()
 
 
-def test_landing_zone_lake_published_marts_and_exports_may_each_lie_in_an_object_store_or_another_folder(monkeypatch):
+def test_landing_zone_lake_published_marts_and_exports_may_be_in_object_stores_or_other_folders(monkeypatch):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     monkeypatch.setenv("SENDMART_LANDING", "s3://drop/logs/")
     monkeypatch.setenv("SENDMART_LAKE", "elsewhere/lake")
@@ -237,13 +237,13 @@ def test_landing_zone_lake_published_marts_and_exports_may_each_lie_in_an_object
 @pytest.mark.parametrize(
     "prefix", ["s3://", "s3://UPPER/lake", "s3://bucket/a*b", "s3://bucket//lake", "s3://bucket/{lake}"]
 )
-def test_a_prefix_is_a_bucket_and_plain_names(monkeypatch, prefix):
+def test_an_invalid_object_store_prefix_is_refused(monkeypatch, prefix):
     monkeypatch.setenv("SENDMART_LAKE", prefix)
     with pytest.raises(SettingsError, match="SENDMART_LAKE: must be s3://bucket/prefix"):
         load_settings()
 
 
-def test_no_prefix_is_in_another(monkeypatch):
+def test_object_store_prefixes_must_not_overlap(monkeypatch):
     monkeypatch.setenv("SENDMART_LANDING", "s3://warehouse/all")
     monkeypatch.setenv("SENDMART_LAKE", "s3://warehouse/all-of-the-lake")
     assert load_settings().lake
@@ -310,24 +310,24 @@ class TestRenamedSettings:
 class TestSpark:
     @pytest.fixture(autouse=True)
     def installed(self, bare_environment, monkeypatch):
-        """What is installed here does not matter."""
+        """The tests do not depend on whether Spark is installed."""
         monkeypatch.setattr("warehouse.config.settings.find_spec", lambda name: object())
         monkeypatch.setenv("SENDMART_ENGINE", "spark")
 
-    def test_it_is_the_engine_that_was_asked_for(self):
+    def test_spark_is_the_engine(self):
         assert load_settings().engine == "spark"
 
-    def test_where_it_is_not_installed_the_next_step_is_named(self, monkeypatch):
+    def test_the_message_names_the_install_command_if_spark_is_missing(self, monkeypatch):
         monkeypatch.setattr("warehouse.config.settings.find_spec", lambda name: None)
         with pytest.raises(SettingsError, match="SENDMART_ENGINE: Spark is not installed; run make install-spark"):
             load_settings()
 
-    def test_its_lake_is_a_folder(self, monkeypatch):
+    def test_the_lake_must_be_a_folder(self, monkeypatch):
         monkeypatch.setenv("SENDMART_LAKE", "s3://bucket/lake")
         with pytest.raises(SettingsError, match="SENDMART_LAKE: Spark reads the lake from a folder"):
             load_settings()
 
-    def test_what_masks_numbers_is_not_left_out(self, monkeypatch):
+    def test_masking_needs_the_export(self, monkeypatch):
         monkeypatch.setenv("SENDMART_MASK_PHONE_NUMBERS", "true")
         assert load_settings().mask_phone_numbers
         monkeypatch.setenv("SENDMART_SPARK_EXPORT", "false")
