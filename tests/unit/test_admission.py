@@ -1,4 +1,4 @@
-"""Admission: every rule of every log, by rows that break it and nothing else, and by rows that keep it to the letter."""
+"""Admission: for every rule of every log, rows that break only this rule, and rows that just keep it."""
 
 import random
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from tests.oracle.logs import LOGS as ORACLE_LOGS
 from tests.oracle.records import Record
 from tests.oracle.renderings import AsIs
 
-# The table of the contract: each column's type, and whether every row must fill it.
+# The contract as a table: the type of each column, and whether it is required.
 CONTRACT = {
     Log.CAMPAIGNS: {
         "campaign_id": ("id", True),
@@ -149,38 +149,38 @@ GOOD = {
 SKIPPED = {"skip_reason": "SkippedNoContent", "segments": None}
 
 
-def judged(log: Log, *rows: dict, unreadable=()) -> ValidationResult:
+def validated(log: Log, *rows: dict, unreadable=()) -> ValidationResult:
     columns = {name: pl.Series([row.get(name) for row in rows], dtype=pl.String) for name in CONTRACT[log]}
     return validate(log, pl.DataFrame(columns), unreadable)
 
 
-def reasons(judgement: ValidationResult) -> dict[int, list[str]]:
-    return dict(judgement.reasons.iter_rows())
+def reasons(result: ValidationResult) -> dict[int, list[str]]:
+    return dict(result.reasons.iter_rows())
 
 
-def named_columns(found: list[str]) -> list[str]:
-    return [reason.partition(":")[0] for reason in found]
+def named_columns(row_reasons: list[str]) -> list[str]:
+    return [reason.partition(":")[0] for reason in row_reasons]
 
 
 @pytest.mark.parametrize("log", Log)
-def test_the_columns_are_those_of_the_contract(log):
-    found = {column.name: column for column in COLUMNS[log]}
-    assert list(found) == list(CONTRACT[log])
+def test_the_columns_agree_with_the_contract(log):
+    columns = {column.name: column for column in COLUMNS[log]}
+    assert list(columns) == list(CONTRACT[log])
     for name, (kind, required) in CONTRACT[log].items():
-        dtype = found[name].read_as.dtype
+        dtype = columns[name].read_as.dtype
         written = (
-            f"decimal({dtype.precision},{dtype.scale})" if isinstance(dtype, pl.Decimal) else found[name].read_as.name
+            f"decimal({dtype.precision},{dtype.scale})" if isinstance(dtype, pl.Decimal) else columns[name].read_as.name
         )
         assert (name, written) == (name, kind)
-        assert (name, found[name].must_be_in_file) == (name, required)
+        assert (name, columns[name].must_be_in_file) == (name, required)
     assert CONTRACT[log][EVENT_TIME[log]] in [("timestamp", True), ("date", True)]
 
 
 @pytest.mark.parametrize("log", Log)
 def test_a_good_row_is_accepted_and_typed(log):
-    judgement = judged(log, GOOD[log])
-    assert reasons(judgement) == {}
-    (row,) = judgement.rows.to_dicts()
+    result = validated(log, GOOD[log])
+    assert reasons(result) == {}
+    (row,) = result.rows.to_dicts()
     for name, (kind, _) in CONTRACT[log].items():
         text = GOOD[log][name]
         if text is None or kind in ("id", "string", "currency", "campaign type"):
@@ -193,33 +193,33 @@ def test_a_good_row_is_accepted_and_typed(log):
 
 @pytest.mark.parametrize(("log", "column"), REQUIRED)
 @pytest.mark.parametrize("nothing", [None, "", " \t\r\n\x0b\x0c"], ids=["null", "empty", "white space"])
-def test_a_row_without_a_required_value_has_one_reason_that_says_so(log, column, nothing):
-    judgement = judged(log, GOOD[log], GOOD[log] | {column: nothing}, GOOD[log])
-    assert reasons(judgement) == {1: [f"{column}: is required"]}
+def test_a_missing_required_value_is_the_only_reason(log, column, nothing):
+    result = validated(log, GOOD[log], GOOD[log] | {column: nothing}, GOOD[log])
+    assert reasons(result) == {1: [f"{column}: is required"]}
 
 
 @pytest.mark.parametrize(("log", "column"), OPTIONAL)
 def test_a_row_without_an_optional_value_is_accepted(log, column):
     row = GOOD[log] | {column: None} | (SKIPPED if column == "segments" else {})
     row |= {"cost": None} if column == "cost_currency" else {}
-    judgement = judged(log, row)
-    assert reasons(judgement) == {}
+    result = validated(log, row)
+    assert reasons(result) == {}
     defaults = {(Log.RECEIPTS, "provider"): "smpp", (Log.ORDERS, "refunded_amount"): Decimal(0)}
-    assert judgement.rows[column].to_list() == [defaults.get((log, column))]
+    assert result.rows[column].to_list() == [defaults.get((log, column))]
 
 
 @dataclass(frozen=True)
 class Breach:
-    """A good row but for `changed`: it has one reason, of `column`, which says `words`."""
+    """A good row with `changed` columns. It has one reason, which names `column` and contains `text`."""
 
     log: Log
     column: str
     changed: dict
-    words: str
+    text: str
 
 
-def breaches(log: Log, column: str, words: str, *texts: str) -> list[Breach]:
-    return [Breach(log, column, {column: text}, words) for text in texts]
+def breaches(log: Log, column: str, text: str, *values: str) -> list[Breach]:
+    return [Breach(log, column, {column: value}, text) for value in values]
 
 
 UNREADABLE = {
@@ -272,12 +272,12 @@ BREACHES = [
 @pytest.mark.parametrize("breach", BREACHES, ids=lambda breach: f"{breach.log}-{breach.changed!r}"[:80])
 def test_a_row_that_breaks_one_rule_has_one_reason_that_names_column_and_rule(breach):
     good = GOOD[breach.log]
-    judgement = judged(breach.log, good, good | breach.changed, good)
-    assert list(reasons(judgement)) == [1]
-    (reason,) = reasons(judgement)[1]
+    result = validated(breach.log, good, good | breach.changed, good)
+    assert list(reasons(result)) == [1]
+    (reason,) = reasons(result)[1]
     assert reason.startswith(f"{breach.column}: ")
-    assert breach.words in reason
-    assert judgement.rows.height == 3
+    assert breach.text in reason
+    assert result.rows.height == 3
 
 
 KEPT = [
@@ -309,10 +309,10 @@ KEPT = [
 
 
 @pytest.mark.parametrize(("log", "changed", "stored"), KEPT, ids=lambda value: repr(value)[:60])
-def test_what_keeps_a_rule_to_the_letter_is_accepted(log, changed, stored):
-    judgement = judged(log, GOOD[log] | changed)
-    assert reasons(judgement) == {}
-    (row,) = judgement.rows.to_dicts()
+def test_a_value_at_the_limit_of_a_rule_is_accepted(log, changed, stored):
+    result = validated(log, GOOD[log] | changed)
+    assert reasons(result) == {}
+    (row,) = result.rows.to_dicts()
     assert {name: row[name] for name in stored} == stored
 
 
@@ -330,7 +330,7 @@ SEVERAL = [
         {"total": "12.345", "refunded_amount": "-1", "currency": None, "status": "PLACED"},
         ["total", "refunded_amount", "currency", "status"],
     ),
-    # Against a total that is itself at fault, or with a refund that cannot be read, there is nothing to compare.
+    # A refund is not compared with an invalid total, nor is an unreadable refund.
     (Log.ORDERS, {"total": "-1", "refunded_amount": "1"}, ["total"]),
     (Log.ORDERS, {"total": None, "refunded_amount": "1"}, ["total"]),
     (Log.ORDERS, {"total": "x", "refunded_amount": "99999"}, ["total"]),
@@ -344,26 +344,26 @@ SEVERAL = [
 
 
 @pytest.mark.parametrize(("log", "changed", "columns"), SEVERAL)
-def test_a_row_with_several_faults_has_a_reason_for_each_in_the_order_of_the_columns(log, changed, columns):
-    judgement = judged(log, GOOD[log], GOOD[log] | changed)
-    assert {index: named_columns(found) for index, found in reasons(judgement).items()} == {1: columns}
+def test_each_fault_of_a_row_is_a_reason_in_the_order_of_the_columns(log, changed, columns):
+    result = validated(log, GOOD[log], GOOD[log] | changed)
+    assert {index: named_columns(row_reasons) for index, row_reasons in reasons(result).items()} == {1: columns}
 
 
 @pytest.mark.parametrize("log", Log)
-def test_an_empty_row_lacks_all_that_is_required(log):
-    (found,) = reasons(judged(log, {})).values()
+def test_an_empty_row_has_a_reason_for_every_required_column(log):
+    (row_reasons,) = reasons(validated(log, {})).values()
     lacking = [name for of_log, name in REQUIRED if of_log == log]
-    assert named_columns(found) == ([*lacking, "segments"] if log == Log.SENDS else lacking)
+    assert named_columns(row_reasons) == ([*lacking, "segments"] if log == Log.SENDS else lacking)
 
 
 @pytest.mark.parametrize("log", Log)
-def test_a_batch_of_no_rows_is_judged(log):
-    judgement = judged(log)
-    assert (judgement.rows.height, judgement.reasons.height) == (0, 0)
-    assert judgement.rows.schema == {column.name: column.read_as.dtype for column in COLUMNS[log]}
+def test_an_empty_batch_is_validated(log):
+    result = validated(log)
+    assert (result.rows.height, result.reasons.height) == (0, 0)
+    assert result.rows.schema == {column.name: column.read_as.dtype for column in COLUMNS[log]}
 
 
-# Values that the reader of a file could not read
+# Values that are not text in the file
 
 
 @dataclass(frozen=True)
@@ -378,45 +378,47 @@ class Unread:
 
 
 @pytest.mark.parametrize(("log", "column"), REQUIRED + OPTIONAL)
-def test_a_value_that_is_there_but_unread_is_not_reported_as_missing(log, column):
+def test_an_unreadable_value_is_not_reported_as_missing(log, column):
     fault = Unread(1, column)
-    judgement = judged(log, GOOD[log], GOOD[log] | {column: None}, GOOD[log], unreadable=[fault])
-    assert reasons(judgement) == {1: [fault.reason]}
+    result = validated(log, GOOD[log], GOOD[log] | {column: None}, GOOD[log], unreadable=[fault])
+    assert reasons(result) == {1: [fault.reason]}
 
 
-def test_a_skip_reason_that_is_there_but_unread_excuses_the_lack_of_segments():
+def test_an_unreadable_skip_reason_makes_segments_optional():
     fault = Unread(0, "skip_reason")
-    assert reasons(judged(Log.SENDS, GOOD[Log.SENDS] | {"segments": None}, unreadable=[fault])) == {0: [fault.reason]}
+    assert reasons(validated(Log.SENDS, GOOD[Log.SENDS] | {"segments": None}, unreadable=[fault])) == {
+        0: [fault.reason]
+    }
 
 
-def test_a_fault_of_the_reader_stands_beside_those_of_the_contract():
+def test_faults_from_the_reader_and_from_the_contract_are_both_reasons():
     fault = Unread(1, "url", "stands twice in the JSON object")
-    judgement = judged(Log.CLICKS, GOOD[Log.CLICKS], GOOD[Log.CLICKS] | {"click_id": None}, unreadable=[fault])
-    assert reasons(judgement) == {1: ["click_id: is required", fault.reason]}
+    result = validated(Log.CLICKS, GOOD[Log.CLICKS], GOOD[Log.CLICKS] | {"click_id": None}, unreadable=[fault])
+    assert reasons(result) == {1: ["click_id: is required", fault.reason]}
 
 
-def test_a_fault_of_a_column_that_the_log_does_not_know_is_a_reason_too():
+def test_an_unreadable_value_of_an_unknown_column_is_a_reason():
     fault = Unread(0, "extra", "stands twice in the JSON object")
-    assert reasons(judged(Log.CLICKS, GOOD[Log.CLICKS], unreadable=[fault])) == {0: [fault.reason]}
+    assert reasons(validated(Log.CLICKS, GOOD[Log.CLICKS], unreadable=[fault])) == {0: [fault.reason]}
 
 
-# A fault of the contract itself
+# Errors of the contract itself
 
 
-def test_a_check_that_cannot_be_carried_out_stops_the_load(monkeypatch):
+def test_a_check_that_cannot_be_evaluated_stops_the_load(monkeypatch):
     class Odd(LogContract):
         click_id: pl.String = pa.Field(nullable=False)
 
-        @pa.check("click_id", error="must be something that nobody can tell")
-        def nobody_can_tell(cls, data: PolarsData) -> pl.LazyFrame:
+        @pa.check("click_id", error="cannot be evaluated")
+        def cannot_be_evaluated(cls, data: PolarsData) -> pl.LazyFrame:
             raise RuntimeError("cannot tell")
 
     monkeypatch.setitem(CONTRACTS, Log.CLICKS, Odd)
     with pytest.raises(AdmissionError, match=r"clicks.*click_id"):
-        judged(Log.CLICKS, GOOD[Log.CLICKS])
+        validated(Log.CLICKS, GOOD[Log.CLICKS])
 
 
-def test_a_check_on_a_column_that_is_not_there_stops_the_load(monkeypatch):
+def test_a_check_on_a_missing_column_stops_the_load(monkeypatch):
     class Odd(LogContract):
         click_id: pl.String = pa.Field(nullable=False)
 
@@ -426,10 +428,10 @@ def test_a_check_on_a_column_that_is_not_there_stops_the_load(monkeypatch):
 
     monkeypatch.setitem(CONTRACTS, Log.CLICKS, Odd)
     with pytest.raises(AdmissionError, match=r"clicks.*click_id"):
-        judged(Log.CLICKS, GOOD[Log.CLICKS], GOOD[Log.CLICKS] | {"click_id": None})
+        validated(Log.CLICKS, GOOD[Log.CLICKS], GOOD[Log.CLICKS] | {"click_id": None})
 
 
-# The same rows, judged by an independent statement of the rules
+# Comparison with an independent implementation of the rules
 
 
 def as_text(value: object) -> str | None:
@@ -439,7 +441,7 @@ def as_text(value: object) -> str | None:
 
 
 @pytest.mark.parametrize("log", Log)
-def test_rows_with_every_kind_of_fault_are_judged_as_the_oracle_judges_them(log):
+def test_rows_with_every_kind_of_fault_get_the_reasons_of_the_oracle(log):
     rng = random.Random(0)
     texts = [{name: as_text(value) for name, value in row.items()} for row in oracle_faults.bad_rows(rng, log)]
     texts += [GOOD[log]] * 3
@@ -448,10 +450,10 @@ def test_rows_with_every_kind_of_fault_are_judged_as_the_oracle_judges_them(log)
         row.update((name, rng.choice(texts)[name]) for name in rng.sample(list(ORACLE_LOGS[log]), k=2))
         texts.append(row)
     rng.shuffle(texts)
-    judgement = judged(log, *texts)
-    found, rows = reasons(judgement), judgement.rows.to_dicts()
+    result = validated(log, *texts)
+    reasons_by_row, rows = reasons(result), result.rows.to_dicts()
     for index, row in enumerate(texts):
         values, faults = read_row(log, Record(index + 1, "", row))
-        assert set(named_columns(found.get(index, []))) == {column for column, _ in faults}, row
+        assert set(named_columns(reasons_by_row.get(index, []))) == {column for column, _ in faults}, row
         if not faults:
             assert rows[index] == values
