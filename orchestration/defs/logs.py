@@ -28,8 +28,7 @@ from orchestration.defs.shared import OWNERS, POOL, retry_transient
 from orchestration.resources import WarehouseResource
 from orchestration.stages import AppContext
 from warehouse.config.settings import load_settings
-from warehouse.duckdb_tools import preview_file
-from warehouse.lake import tables as lake_tables
+from warehouse.lake.tables import lake_preview
 from warehouse.landing import completeness
 from warehouse.ledger import LoadedFile
 from warehouse.quarantine.summary import Reason, reasons_of
@@ -114,7 +113,7 @@ def _log_facts(opened: AppContext, log: Log, recorded: list[LoadedFile]) -> dict
         "quarantine_reasons": dg.MetadataValue.md(
             _reasons_table(reasons_of(opened.paths, recorded, MAX_REASONS_SHOWN))
         ),
-        "preview": dg.MetadataValue.md(preview_file(lake_tables.files(opened.paths.lake, log)[-1])),
+        "preview": dg.MetadataValue.md(lake_preview(opened.paths, log)),
         "lake": dg.MetadataValue.path(str(opened.paths.lake / log)),
     }
 

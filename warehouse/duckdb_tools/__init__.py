@@ -4,7 +4,7 @@ Not here: the queries themselves; each room has its own.
 """
 
 from warehouse.duckdb_tools.health import corruption_reason, holds_rows, is_corruption_error
-from warehouse.duckdb_tools.preview import preview_file, preview_rows
+from warehouse.duckdb_tools.preview import preview_rows
 from warehouse.duckdb_tools.query import fetch_row, fetch_value
 from warehouse.duckdb_tools.rewrite import Column, columns_of, copy_with_changes, list_tables
 from warehouse.duckdb_tools.s3 import enable_s3
@@ -26,6 +26,5 @@ __all__ = [
     "list_tables",
     "literal",
     "masked_words",
-    "preview_file",
     "preview_rows",
 ]

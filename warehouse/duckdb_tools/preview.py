@@ -6,9 +6,6 @@ Not here: where previews are shown (`orchestration/defs`), how a number is maske
 import duckdb
 
 from models.masking import HIDDEN_COLUMNS, MASKED_COLUMNS, masked_number, sanitize
-from warehouse.duckdb_tools.s3 import enable_s3
-from warehouse.duckdb_tools.sql import literal
-from warehouse.storage import AnyPath
 
 PREVIEW_ROWS = 5
 PREVIEW_CHARACTERS = 40
@@ -21,13 +18,6 @@ def preview_rows(connection: duckdb.DuckDBPyConnection, relation: str) -> str:
     lines = [names, ["---"] * len(names)]
     lines += [[_cell(name, value) for name, value in zip(names, row, strict=True)] for row in cursor.fetchall()]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-
-def preview_file(file: AnyPath) -> str:
-    """The first rows of a Parquet file, on disk or in an object store."""
-    with duckdb.connect() as connection:
-        enable_s3(connection, file)
-        return preview_rows(connection, f"read_parquet({literal(file)})")
 
 
 def _cell(name: str, value: object) -> str:

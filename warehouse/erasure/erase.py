@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from models.enums import Log
 from models.marts import NUMBER_HASH
+from models.rejections import ERASED_RAW_ROW
 from warehouse.erasure.exports import delete_spreadsheets, erase_csv_exports
 from warehouse.erasure.tokens import TokenReplacer, sql_list
 from warehouse.foundation import (
@@ -40,7 +41,7 @@ from warehouse.foundation import (
     remove,
 )
 from warehouse.lake import tables as lake_tables
-from warehouse.privacy import CONTACT, ERASED_RAW_ROW, NUMBER, ErasureIndex
+from warehouse.privacy import CONTACT, NUMBER, ErasureIndex
 
 SPREADSHEETS = "spreadsheets (deleted)"
 

@@ -18,13 +18,25 @@ from functools import cache
 from pathlib import Path
 from typing import Protocol, overload
 
+import duckdb
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from models.enums import Log
 from models.logs import COLUMNS, EVENT_TIME
-from warehouse.foundation import AnyPath, Checksum, DataPaths, atomic_replace, is_object, names_in, remove
+from warehouse.foundation import (
+    AnyPath,
+    Checksum,
+    DataPaths,
+    atomic_replace,
+    enable_s3,
+    is_object,
+    literal,
+    names_in,
+    preview_rows,
+    remove,
+)
 
 ROW_GROUP_ROWS = 122_880
 """DuckDB reads one row group per thread; this is its own default size."""
@@ -252,6 +264,14 @@ def _has_columns(paths: DataPaths, file: AnyPath, columns: list[str]) -> bool:
             return list(pq.read_schema(local_copy).names) == columns
     except FileNotFoundError:
         return False
+
+
+def lake_preview(paths: DataPaths, log: Log) -> str:
+    """A few rows of a log, from the file of its latest log date, as a Markdown table."""
+    newest = files(paths.lake, log)[-1]
+    with duckdb.connect() as connection:
+        enable_s3(connection, paths.lake)
+        return preview_rows(connection, f"read_parquet({literal(newest)})")
 
 
 def cut_raw_row(raw: str) -> str:

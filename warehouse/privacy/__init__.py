@@ -4,6 +4,6 @@ Not here: erasing a contact from files (`warehouse.erasure`), file permissions (
 """
 
 from warehouse.privacy.keyed_hash import KeyedHash, load_keyed_hash
-from warehouse.privacy.tombstones import CONTACT, ERASED_RAW_ROW, NUMBER, Erased, ErasureIndex
+from warehouse.privacy.tombstones import CONTACT, NUMBER, Erased, ErasureIndex
 
-__all__ = ["CONTACT", "ERASED_RAW_ROW", "NUMBER", "Erased", "ErasureIndex", "KeyedHash", "load_keyed_hash"]
+__all__ = ["CONTACT", "NUMBER", "Erased", "ErasureIndex", "KeyedHash", "load_keyed_hash"]

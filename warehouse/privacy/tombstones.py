@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 import polars as pl
 
 from models.enums import Log
+from models.rejections import ERASED_RAW_ROW
 from warehouse.foundation import DataPaths, Ledger, Settings
 from warehouse.foundation import Erased as Erased
 from warehouse.privacy.keyed_hash import KeyedHash, load_keyed_hash
@@ -28,8 +29,6 @@ FREE_TEXT: dict[Log, tuple[str, ...]] = {
     Log.UNSUBSCRIBES: ("source",),
 }
 """What a contact's row may say of a person in words; no figure is made from it."""
-
-ERASED_RAW_ROW = "erased"
 
 _NUMBER_DIGITS = 12  # after +999: 15 in all, the most that a number has
 _NUMBER = re.compile(r"\+[0-9]{7,15}")

@@ -32,6 +32,7 @@ from typing import BinaryIO
 import duckdb
 
 from models.logs import COLUMNS
+from models.rejections import ERASED_RAW_ROW, NOT_UTF8, TOO_LONG
 from warehouse.foundation import (
     DataPaths,
     LandingFile,
@@ -43,9 +44,7 @@ from warehouse.foundation import (
     exists,
     literal,
 )
-from warehouse.ingest.readers.records import NOT_UTF8, TOO_LONG
 from warehouse.lake import tables as lake_tables
-from warehouse.privacy import ERASED_RAW_ROW
 
 ROWS_AT_A_TIME = 10_000
 _NOT_UTF8 = NOT_UTF8.partition(": ")[2]

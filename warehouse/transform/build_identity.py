@@ -10,9 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.config.paths import DataPaths
-from warehouse.duckdb_tools.sql import literal
-from warehouse.ledger import Build, Ledger
+from warehouse.foundation import Build, DataPaths, Ledger, literal
 
 SCHEMA, TABLE = "internal", "build_identity"
 

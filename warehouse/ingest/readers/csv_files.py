@@ -18,13 +18,11 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from models.rejections import HAS_NUL, NOT_UTF8, TOO_LONG
 from warehouse.ingest.readers.lines import BYTE_ORDER_MARK, Lines, OverlongLine
 from warehouse.ingest.readers.records import (
-    HAS_NUL,
     MAX_RECORD_BYTES,
     MAX_RECORD_LINES,
-    NOT_UTF8,
-    TOO_LONG,
     BrokenRecord,
     Layout,
     ReconciliationError,

@@ -16,12 +16,10 @@ from typing import Any
 
 import polars as pl
 
+from models.rejections import HAS_NUL, NOT_UTF8, TOO_LONG
 from warehouse.ingest.readers.lines import Lines, OverlongLine
 from warehouse.ingest.readers.records import (
-    HAS_NUL,
     MAX_RECORD_BYTES,
-    NOT_UTF8,
-    TOO_LONG,
     BrokenRecord,
     Fault,
     Layout,

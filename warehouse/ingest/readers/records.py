@@ -13,10 +13,6 @@ import polars as pl
 MAX_RECORD_BYTES = 1 << 20
 MAX_RECORD_LINES = 100
 
-NOT_UTF8 = "line: is not valid UTF-8"
-HAS_NUL = "line: holds a NUL"
-TOO_LONG = "line: is longer than 1 MiB"
-
 
 class RefusedFile(Exception):
     """A file that cannot be taken as a whole; the message says why, for a person to mend it."""
