@@ -101,6 +101,7 @@ __all__ = [
     "preview_rows",
     "read_object",
     "remove",
+    "sendmart_version",
     "sync_file",
     "sync_folder",
     "upload",

@@ -121,7 +121,7 @@ def _facts_by_asset(
     """
     marts = built_marts(context.paths)
     tables = built_tables(context.paths)
-    lineage = column_lineage(context.paths)
+    lineage = column_lineage(context.paths.column_lineage)
     seconds = {node.unique_id: node.seconds for node in nodes}
     facts_by_asset: dict[dg.AssetKey, dict[str, Any]] = {}
     for name, node in models.items():

@@ -19,6 +19,7 @@ from orchestration.stages.gate import evaluate_gate, expected_checks_of
 from quality import gate
 from quality.audit.html_report import AuditedBuild, audit_page
 from quality.audit.metrics import BuildFacts, LogFacts
+from warehouse.config import sendmart_version
 from warehouse.duckdb_tools.session import apply_limits
 from warehouse.ledger import Build, now
 from warehouse.publish import KeptBuilds, page_path, prune_pages, upload_files, write_page
@@ -99,7 +100,7 @@ def _write_page(
             candidate.build_id,
             candidate.data_until,
             now(),
-            build.sendmart_version(),
+            sendmart_version(),
             [str(problem) for problem in evaluate_gate(context).blocking_problems],
         ),
         [result for result in context.ledger.checks(candidate.build_id) if result.name not in names],

@@ -33,13 +33,13 @@ from tests.running import (
     rejected_rows,
     sendmart,
 )
+from warehouse.config import sendmart_version
 from warehouse.config.paths import DataPaths
 from warehouse.lake import tables as lake_tables
 from warehouse.ledger import Ledger, LoadedFile
 from warehouse.ledger.store import VERSION
 from warehouse.publish.build_diff import compare
 from warehouse.storage.checksums import Checksum
-from warehouse.transform.build import sendmart_version
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ import pyarrow as pa
 from models.enums import Log
 from models.logs import COLUMNS, EVENT_TIME
 from models.masking import sanitize
-from warehouse.foundation import DataPaths, FileStat, LandingFile, hash_of
+from warehouse.foundation import DataPaths, FileStat, hash_of
+from warehouse.foundation import LandingFile as LandingFile
 from warehouse.ingest.readers import open_records
 from warehouse.ingest.readers.records import Fault, Layout, ReconciliationError, Records, RefusedFile
 from warehouse.lake import tables as lake_tables

@@ -29,6 +29,7 @@ from warehouse.foundation import (
     literal,
     now,
     remove,
+    sendmart_version,
 )
 from warehouse.privacy import load_keyed_hash
 from warehouse.publish import pointer

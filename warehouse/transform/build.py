@@ -13,7 +13,6 @@ import json
 import secrets
 import time
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
 import duckdb
@@ -33,6 +32,7 @@ from warehouse.foundation import (
     now,
     preview_rows,
     remove,
+    sendmart_version,
 )
 from warehouse.lake import change_feed, integrity
 from warehouse.transform import check_scope, spark

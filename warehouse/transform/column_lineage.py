@@ -10,10 +10,10 @@ Not here: how it is shown (`orchestration.metadata`).
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from models.masking import masking_logger
-from warehouse.foundation import DataPaths, atomic_replace
 
 Lineage = dict[str, list[list[str]]]
 """For each column, its source columns as pairs: dbt's id of the model, seed or source, and the name of the column."""
@@ -44,7 +44,7 @@ def record_column_lineage(paths: DataPaths, manifest: Mapping[str, Any], compile
 def column_lineage(paths: DataPaths) -> dict[str, Lineage]:
     """The recorded lineage by dbt's id of the model; empty if the file was deleted, until the next full build."""
     try:
-        recorded: dict[str, Lineage] = json.loads(paths.column_lineage.read_text(encoding="utf-8"))
+        recorded: dict[str, Lineage] = json.loads(file.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return {}
     return recorded

@@ -18,7 +18,6 @@ from typing import Any
 import duckdb
 
 import models.marts
-from warehouse.foundation import Settings
 
 MACROS = "macros"
 RELEASE = "release"
@@ -49,7 +48,7 @@ class ModelFingerprints:
         """The fingerprints of the project in dbt's manifest, under these settings and in this release."""
         nodes = {name: node for name, node in manifest["nodes"].items() if node["resource_type"] in ("model", "seed")}
         macros = [macro for macro in manifest["macros"].values() if macro["package_name"] == "sendmart"]
-        figures = {f"setting {name}": json.dumps(value) for name, value in settings.figure_settings().items()}
+        figures = {f"setting {name}": json.dumps(value) for name, value in settings.items()}
         tests = [node for node in manifest["nodes"].values() if node["resource_type"] == "test"]
         by_name = {
             CHECKS: _digest([sorted(map(_check, tests)), _MART_CONTRACTS.read_text(encoding="utf-8")]),
