@@ -111,7 +111,7 @@ def _log_facts(opened: AppContext, log: Log, recorded: list[LoadedFile]) -> dict
         metadata.ROW_COUNT: metadata.lake_rows(recorded),
         "ignored_names": _names(ignored),
         "quarantine_reasons": dg.MetadataValue.md(
-            _reasons_table(reasons_of(opened.paths, recorded, MAX_REASONS_SHOWN))
+            _reasons_table(reasons_of(opened.paths.quarantine, recorded, MAX_REASONS_SHOWN))
         ),
         "preview": dg.MetadataValue.md(lake_preview(opened.paths, log)),
         "lake": dg.MetadataValue.path(str(opened.paths.lake / log)),

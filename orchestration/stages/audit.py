@@ -21,6 +21,7 @@ from quality.audit.html_report import AuditedBuild, audit_page
 from quality.audit.metrics import BuildFacts, LogFacts
 from warehouse.config import sendmart_version
 from warehouse.duckdb_tools.session import apply_limits
+from warehouse.lake import change_feed
 from warehouse.ledger import Build, now
 from warehouse.publish import KeptBuilds, page_path, prune_pages, upload_files, write_page
 from warehouse.transform import build, check_scope

@@ -11,6 +11,7 @@ from models.masking import mask_phone_numbers_in_errors
 from orchestration.stages.context import AppContext, log
 from orchestration.stages.load import load_changed
 from warehouse.duckdb_tools.health import is_corruption_error
+from warehouse.lake import integrity
 from warehouse.lake import tables as lake_tables
 from warehouse.lake.integrity import LakeDamaged
 from warehouse.ledger import Build
@@ -40,6 +41,18 @@ def build_candidate(context: AppContext, *, full_refresh: bool = False) -> tuple
         marts = build.built_marts(context.paths)
         log.info("rows: %s", ", ".join(f"{name} {mart.rows:,}" for name, mart in marts.items()))
         return candidate, nodes
+
+
+def _verify_lake(context: AppContext) -> None:
+    """Compares every file of lake and quarantine with its checksum.
+
+    Raises:
+        LakeDamaged: at least one file is not the one that was written.
+    """
+    started = time.perf_counter()
+    if damaged := integrity.find_damaged(context.paths, context.ledger, verify_checksums=True):
+        raise LakeDamaged(damaged)
+    log.info("the checksums of the lake were verified in %.1f s", time.perf_counter() - started)
 
 
 def _run_models(context: AppContext, *, full_refresh: bool) -> tuple[Build, list[BuiltNode]]:

@@ -26,6 +26,7 @@ from models.marts import DBT_MARTS
 from orchestration import stages
 from orchestration.errors import failure_of
 from orchestration.stages import AppContext, plan_refresh
+from orchestration.stages.build import is_built
 from quality.admission import validate
 from tests.loads import LITTLE, meeting, met
 from tests.running import CASES, RefreshedWarehouse, environment
@@ -33,7 +34,7 @@ from warehouse.config.paths import DataPaths
 from warehouse.config.settings import PREFIX, load_settings
 from warehouse.duckdb_tools import s3
 from warehouse.duckdb_tools.s3 import enable_s3
-from warehouse.explain import Explainer
+from warehouse.explain import Explainer, open_evidence
 from warehouse.export import FileFormat
 from warehouse.ingest.load import load
 from warehouse.ingest.staging import StagingJob
@@ -204,7 +205,10 @@ def test_two_workers_load_the_same_objects_as_one(store: Any, warehouse: AppCont
 
 def test_figures_are_explained_from_the_store(warehouse: AppContext) -> None:
     with duckdb.connect() as connection:
-        explainer = Explainer(warehouse.settings, warehouse.paths, warehouse.ledger, connection)
+        explainer = Explainer(
+            open_evidence(warehouse.settings, warehouse.paths, warehouse.ledger, connection),
+            lambda: is_built(warehouse),
+        )
         (campaign,) = connection.execute("select campaign_id from published.marts.campaign_metrics limit 1").fetchone()
         told = explainer.explain("campaign", campaign)
     assert told.published

@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from warehouse.storage import AnyPath as AnyPath
-from warehouse.storage import atomic_replace, fetch, names_in
-from warehouse.storage import is_object as is_object
+from warehouse.storage import SCHEME, AnyPath, atomic_replace, fetch, is_object, names_in, path_of
 
 if TYPE_CHECKING:
     from cloudpathlib import S3Path

@@ -11,7 +11,7 @@ import duckdb
 
 from models.enums import Log
 from models.masking import MASKED_COLUMNS, masked_number
-from warehouse.explain.explanation import Explanation, Listing
+from warehouse.explain.explanation import Explanation, Listing, UnknownId
 from warehouse.explain.id_build import IdBuild
 from warehouse.foundation import DataPaths, Ledger, Settings, literal
 
@@ -97,3 +97,25 @@ class Evidence:
                 "split_part(filename, '/', -3) as log, source_file, row_number, array_to_string(reasons, '; ') as reasons",
                 explanation.parameters,
             )
+
+
+def open_evidence(
+    settings: Settings, paths: DataPaths, ledger: Ledger, connection: duckdb.DuckDBPyConnection
+) -> Evidence:
+    """Prepares a connection, which nothing else may use.
+
+    Raises:
+        UnknownId: nothing has been loaded yet.
+        BuildFailed: dbt cannot compile the project.
+    """
+    if not paths.has_lake():
+        raise UnknownId("Nothing has been loaded yet")
+    has_published = paths.published_marts.exists()
+    if has_published:
+        attach_published(connection, paths)
+    return Evidence(settings, paths, ledger, connection, IdBuild(connection, settings, paths), has_published)
+
+
+def attach_published(connection: duckdb.DuckDBPyConnection, paths: DataPaths) -> None:
+    """Gives a connection read access to the published marts, as `published.marts`."""
+    connection.execute(f"attach {literal(paths.published_marts)} as published (read_only)")

@@ -7,17 +7,14 @@ Not here: how rows become figures (`warehouse.explain.id_build`), how an explana
 (`orchestration.cli.output.explanations`).
 """
 
-import duckdb
+from collections.abc import Callable
 
 from warehouse.explain.campaign import explain_campaign
 from warehouse.explain.contact import explain_contact
 from warehouse.explain.evidence import Evidence
 from warehouse.explain.explanation import Basis, Explanation, UnknownId
-from warehouse.explain.id_build import IdBuild
 from warehouse.explain.message import explain_message
 from warehouse.explain.order import explain_order
-from warehouse.foundation import DataPaths, Ledger, Settings, literal
-from warehouse.transform import build
 
 _EXPLAIN = {
     "campaign": explain_campaign,
@@ -30,22 +27,12 @@ _EXPLAIN = {
 class Explainer:
     """Explains one id at a time. It reads the lake, the quarantine and the published marts, and takes no lock."""
 
-    def __init__(
-        self, settings: Settings, paths: DataPaths, ledger: Ledger, connection: duckdb.DuckDBPyConnection
-    ) -> None:
-        """Prepares a connection, which nothing else may use.
-
-        Raises:
-            UnknownId: nothing has been loaded yet.
-            BuildFailed: dbt cannot compile the project.
+    def __init__(self, evidence: Evidence, is_candidate_current: Callable[[], bool]) -> None:
+        """Explains ids from this evidence; `is_candidate_current` says whether lake, settings and models have not changed
+        since the candidate was built.
         """
-        if not paths.has_lake():
-            raise UnknownId("Nothing has been loaded yet")
-        has_published = paths.published_marts.exists()
-        if has_published:
-            attach_published(connection, paths)
-        id_build = IdBuild(connection, settings, paths)
-        self._evidence = Evidence(settings, paths, ledger, connection, id_build, has_published)
+        self._evidence = evidence
+        self._is_candidate_current = is_candidate_current
         self.basis = self._basis()
 
     def explain(self, kind: str, key: str) -> Explanation:
@@ -73,7 +60,7 @@ class Explainer:
             last is not None
             and candidate is not None
             and info["build_id"] == last[0] == candidate.build_id
-            and build.is_current(evidence.settings, evidence.paths, ledger)
+            and self._is_candidate_current()
         )
         return Basis(info["build_id"], info["published_at"], is_current, data_until)
 
@@ -89,8 +76,3 @@ class Explainer:
             f"{message} {quarantined.total} rows in quarantine mention it, the first in {log}/{source_file}, row"
             f" {row_number}: {reasons}"
         )
-
-
-def attach_published(connection: duckdb.DuckDBPyConnection, paths: DataPaths) -> None:
-    """Gives a connection read access to the published marts, as `published.marts`."""
-    connection.execute(f"attach {literal(paths.published_marts)} as published (read_only)")

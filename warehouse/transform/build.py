@@ -11,7 +11,7 @@ Not here: the models (`dbt_project/`), how dbt is run (`warehouse.transform.dbt_
 import hashlib
 import json
 import secrets
-import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +34,7 @@ from warehouse.foundation import (
     remove,
     sendmart_version,
 )
-from warehouse.lake import change_feed, integrity
+from warehouse.lake import change_feed
 from warehouse.transform import check_scope, spark
 from warehouse.transform.build_identity import identity_mismatch, write_identity
 from warehouse.transform.column_lineage import record_column_lineage
@@ -106,9 +106,18 @@ def is_current(settings: Settings, paths: DataPaths, ledger: Ledger) -> bool:
 
 
 def run_models(
-    settings: Settings, paths: DataPaths, ledger: Ledger, *, full_refresh: bool = False
+    settings: Settings,
+    paths: DataPaths,
+    ledger: Ledger,
+    verify_lake: Callable[[], None],
+    *,
+    full_refresh: bool = False,
 ) -> tuple[Build, list[BuiltNode]]:
     """Builds the candidate incrementally, or in full with `full_refresh`, and records it in the ledger.
+
+    Args:
+        verify_lake: called before a full build, which reads every file of the lake, and after DuckDB met a damaged file;
+            it raises an exception if a file of the lake is damaged.
 
     Raises:
         BuildFailed: the message names the failed models, with dbt's messages.

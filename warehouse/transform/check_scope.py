@@ -16,7 +16,6 @@ import duckdb
 
 from models.enums import Log
 from warehouse.foundation import DataPaths, enable_s3, fetch_value, literal
-from warehouse.lake.change_feed import SCHEMA as CHANGES
 from warehouse.transform.dbt_runner import BUILD_DATABASE, CANDIDATE_DATABASE
 
 SCHEMA = "checked"
@@ -35,7 +34,7 @@ def copy_changed_rows(paths: DataPaths, manifest: Mapping[str, Any]) -> int:
         for log in Log:
             connection.execute(
                 f"create view {BUILD_DATABASE}.{SCHEMA}.stg_logs__{log} as"
-                f" select * from {BUILD_DATABASE}.{CHANGES}.{log} where change = 'added'"
+                f" select * from {BUILD_DATABASE}.{changes_schema}.{log} where change = 'added'"
             )
         rows = 0
         for name, relation, changed_keys in _incremental_models(manifest):
