@@ -33,12 +33,14 @@ def explain(
     import duckdb
 
     from orchestration.cli.output.explanations import print_explanation
-    from warehouse.explain import Explainer, UnknownId
+    from orchestration.stages.build import is_built
+    from warehouse.explain import Explainer, UnknownId, open_evidence
 
     context = open_context()
     with duckdb.connect() as connection:
         try:
-            explainer = Explainer(context.settings, context.paths, context.ledger, connection)
+            evidence = open_evidence(context.settings, context.paths, context.ledger, connection)
+            explainer = Explainer(evidence, lambda: is_built(context))
             explanation = explainer.explain(kind.value, key)
         except UnknownId as error:
             fail(str(error))

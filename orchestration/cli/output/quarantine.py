@@ -48,7 +48,7 @@ def list_lines(context: AppContext, log: Log | None, max_files: int, max_reasons
 def _file_lines(context: AppContext, files: Iterable[LoadedFile], max_files: int, max_reasons: int) -> list[str]:
     with_rows = sorted((file for file in files if file.rejected), key=lambda file: -file.rejected)
     shown = with_rows[:max_files]
-    reasons = reasons_by_file(context.paths, shown, max_reasons)
+    reasons = reasons_by_file(context.paths.quarantine, shown, max_reasons)
     lines = []
     for file in shown:
         lines.append(
