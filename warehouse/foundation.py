@@ -7,7 +7,7 @@ Not here: any code. Each name is defined and described in its room: `warehouse.c
 `warehouse.landing`, `warehouse.ledger`, `warehouse.storage`.
 """
 
-from warehouse.config import DBT_PREFIX, PROJECT, DataPaths, Engine, Settings
+from warehouse.config import DBT_PREFIX, PROJECT, DataPaths, Engine, Settings, sendmart_version
 from warehouse.duckdb_tools import (
     Column,
     SessionLimits,

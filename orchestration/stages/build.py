@@ -57,7 +57,7 @@ def _verify_lake(context: AppContext) -> None:
 
 def _run_models(context: AppContext, *, full_refresh: bool) -> tuple[Build, list[BuiltNode]]:
     """Builds. If a file turns out to be damaged, repairs what can be repaired, and builds once more."""
-    run = partial(build.run_models, context.settings, context.paths, context.ledger)
+    run = partial(build.run_models, context.settings, context.paths, context.ledger, partial(_verify_lake, context))
     try:
         return run(full_refresh=full_refresh)
     except LakeDamaged as error:

@@ -10,7 +10,7 @@ import duckdb
 from models.masking import mask_phone_numbers_in_errors
 from orchestration.stages.build import reading_candidate
 from orchestration.stages.context import AppContext, log
-from warehouse.config import DataPaths, Settings
+from warehouse.config import DataPaths, Settings, sendmart_version
 from warehouse.ledger import Build
 from warehouse.publish import (
     BuildNotFound,
@@ -25,7 +25,6 @@ from warehouse.publish import (
 )
 from warehouse.publish import is_published as is_build_published
 from warehouse.transform import spark
-from warehouse.transform.build import sendmart_version
 
 
 def is_published(context: AppContext, candidate: Build) -> bool:

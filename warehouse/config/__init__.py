@@ -10,4 +10,4 @@ from warehouse.config.paths import DataPaths
 from warehouse.config.settings import DBT_PREFIX, PROJECT, Engine, Settings
 from warehouse.config.version import sendmart_version
 
-__all__ = ["DBT_PREFIX", "PROJECT", "DataPaths", "Engine", "Settings"]
+__all__ = ["DBT_PREFIX", "PROJECT", "DataPaths", "Engine", "Settings", "sendmart_version"]

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from warehouse.config.settings import Settings
 
+__all__ = ["SCHEME", "AnyPath", "DataPaths", "is_object", "path_of"]
+
 
 @dataclass(frozen=True)
 class DataPaths:

@@ -7,7 +7,6 @@ from models.marts import NUMBER_HASH
 from warehouse.explain.evidence import CAME_IN, Evidence
 from warehouse.explain.explanation import Explanation
 from warehouse.privacy import load_keyed_hash
-from warehouse.publish import is_masked
 
 
 def explain_contact(evidence: Evidence, explanation: Explanation) -> bool:

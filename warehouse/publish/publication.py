@@ -29,7 +29,6 @@ from warehouse.foundation import (
     literal,
     now,
     remove,
-    sendmart_version,
 )
 from warehouse.privacy import load_keyed_hash
 from warehouse.publish import pointer

@@ -73,11 +73,6 @@ class BuiltNode:
     seconds: float
 
 
-def sendmart_version() -> str:
-    """The version of the installed release."""
-    return version("sendmart")
-
-
 def inputs(settings: Settings, ledger: Ledger) -> str:
     """A fingerprint of everything that a build depends on: loaded files, settings of figures, dbt project, version."""
     digest = hashlib.sha256()
@@ -125,22 +120,22 @@ def run_models(
         LakeDamaged: a file of the lake is damaged.
     """
     if spark.is_spark(settings):
-        return _run_on_spark(settings, paths, ledger)
+        return _run_on_spark(settings, paths, ledger, verify_lake)
     build_inputs = inputs(settings, ledger)
     changes = ledger.open_changes()
     _remove_damaged(paths, ledger)
     manifest = dbt_manifest(settings, paths)
-    fingerprints = ModelFingerprints.of(manifest, settings, sendmart_version())
+    fingerprints = ModelFingerprints.of(manifest, settings.figure_settings(), sendmart_version())
     in_full = set(fingerprints.relations) if full_refresh else _models_in_full(fingerprints, paths, ledger, changes)
     is_all_in_full = in_full >= fingerprints.relations.keys()
     if is_all_in_full:
-        _verify_lake(paths, ledger)
+        verify_lake()
     # If the checks have changed, they check all rows: the build then has no predecessor.
     is_incremental = not in_full and not fingerprints.changed_since(ledger.built_from())
     _prepare(paths, ledger, changes, in_full, fingerprints)
     results = run_dbt(settings, paths, ["build", *_selection(fingerprints, in_full)])
     if (message := _failures(results)) and is_corruption_error(message):
-        _verify_lake(paths, ledger)
+        verify_lake()
         raise CandidateDamaged(message)
     if message:
         raise BuildFailed(message)
@@ -155,15 +150,17 @@ def run_models(
     if is_all_in_full:
         record_full_build_sql(settings, paths, results)
     models = [result.node for result in results if result.node.unique_id in in_full - fingerprints.seeds]
-    record_column_lineage(paths, manifest, {node.unique_id: node.compiled_code for node in models})
+    record_column_lineage(paths.column_lineage, manifest, {node.unique_id: node.compiled_code for node in models})
     return build, _built(results)
 
 
-def _run_on_spark(settings: Settings, paths: DataPaths, ledger: Ledger) -> tuple[Build, list[BuiltNode]]:
+def _run_on_spark(
+    settings: Settings, paths: DataPaths, ledger: Ledger, verify_lake: Callable[[], None]
+) -> tuple[Build, list[BuiltNode]]:
     """Builds every model in full on Spark. A later build on DuckDB is in full, too."""
     build_inputs = inputs(settings, ledger)
     changes = ledger.open_changes()
-    _verify_lake(paths, ledger)
+    verify_lake()
     remove_candidate(paths, ledger)
     build = Build(_new_build_id(), build_inputs, ledger.data_until(), now())
     results = spark.build_models(settings, paths, ledger, build.build_id)
@@ -185,14 +182,6 @@ def _failures(results: list[Any]) -> str:
 
 def _built(results: list[Any]) -> list[BuiltNode]:
     return [BuiltNode(result.node.unique_id, result.node.name, round(result.execution_time, 3)) for result in results]
-
-
-def _verify_lake(paths: DataPaths, ledger: Ledger) -> None:
-    """Compares every file of the lake with its checksum: a full build reads all of them."""
-    started = time.perf_counter()
-    if damaged := integrity.find_damaged(paths, ledger, verify_checksums=True):
-        raise integrity.LakeDamaged(damaged)
-    log.info("the files of the lake match their checksums; verified in %.1f s", time.perf_counter() - started)
 
 
 def _remove_damaged(paths: DataPaths, ledger: Ledger) -> None:

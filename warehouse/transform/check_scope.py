@@ -24,8 +24,11 @@ NUMBER_IN_MODEL = "number_in_model"
 """The column with the row id that the row has in the model."""
 
 
-def copy_changed_rows(paths: DataPaths, manifest: Mapping[str, Any]) -> int:
-    """Copies the rows that the build changed, for every incremental model; returns their number."""
+def copy_changed_rows(paths: DataPaths, manifest: Mapping[str, Any], changes_schema: str) -> int:
+    """Copies the rows that the build changed, for every incremental model; returns their number.
+
+    `changes_schema` is the schema of the change feed in the build's file.
+    """
     with _build_file(paths) as connection:
         connection.execute(f"attach {literal(paths.candidate)} as {CANDIDATE_DATABASE} (read_only)")
         connection.execute("begin")

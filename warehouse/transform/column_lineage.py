@@ -26,22 +26,22 @@ _ROW = "rowid"
 log = masking_logger("sendmart.build")
 
 
-def record_column_lineage(paths: DataPaths, manifest: Mapping[str, Any], compiled: Mapping[str, str]) -> None:
+def record_column_lineage(file: Path, manifest: Mapping[str, Any], compiled: Mapping[str, str]) -> None:
     """Writes the lineage of models, given the SQL that built each in full; removes models that no longer exist.
 
     `*_this_run` models have no lineage: they select rows of other models.
     """
-    recorded = {name: lineage for name, lineage in column_lineage(paths).items() if name in manifest["nodes"]}
+    recorded = {name: lineage for name, lineage in column_lineage(file).items() if name in manifest["nodes"]}
     for name, sql in compiled.items():
         if manifest["nodes"][name]["schema"] != _THIS_RUN:
             recorded[name] = _lineage_of(manifest, name, sql)
-    path = paths.column_lineage
-    temp_path = path.with_name(f".{path.name}.tmp")
+    # Not synced: a lineage that is lost in a power cut is read as empty.
+    temp_path = file.with_name(f".{file.name}.tmp")
     temp_path.write_text(json.dumps(recorded, sort_keys=True), encoding="utf-8")
-    atomic_replace(temp_path, path)
+    temp_path.replace(file)
 
 
-def column_lineage(paths: DataPaths) -> dict[str, Lineage]:
+def column_lineage(file: Path) -> dict[str, Lineage]:
     """The recorded lineage by dbt's id of the model; empty if the file was deleted, until the next full build."""
     try:
         recorded: dict[str, Lineage] = json.loads(file.read_text(encoding="utf-8"))

@@ -44,8 +44,8 @@ class ModelFingerprints:
     seeds: set[str]
 
     @classmethod
-    def of(cls, manifest: Mapping[str, Any], settings: Settings, release: str) -> "ModelFingerprints":
-        """The fingerprints of the project in dbt's manifest, under these settings and in this release."""
+    def of(cls, manifest: Mapping[str, Any], settings: Mapping[str, Any], release: str) -> "ModelFingerprints":
+        """The fingerprints of the project in dbt's manifest, with the settings that affect metrics, and in this release."""
         nodes = {name: node for name, node in manifest["nodes"].items() if node["resource_type"] in ("model", "seed")}
         macros = [macro for macro in manifest["macros"].values() if macro["package_name"] == "sendmart"]
         figures = {f"setting {name}": json.dumps(value) for name, value in settings.items()}
