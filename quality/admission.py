@@ -30,9 +30,14 @@ class UnreadableValue(Protocol):
     `index` is the row's position in the batch; `rule` is the reason that the row is rejected with.
     """
 
-    index: int
-    column: str
-    rule: str
+    @property
+    def index(self) -> int: ...
+
+    @property
+    def column(self) -> str: ...
+
+    @property
+    def rule(self) -> str: ...
 
 
 @dataclass(frozen=True)

@@ -53,11 +53,13 @@ def landing_zone(context: dg.SensorEvaluationContext, warehouse: WarehouseResour
     opened = warehouse.open()
     if writer := _current_writer(context.instance, opened):
         return dg.SkipReason(f"waiting for {writer}")
-    arrived = arrivals.arrivals(opened.scan_landing(), opened.ledger)
-    lake = arrivals.unbuilt_changes(opened.ledger)
+    arrived = arrivals.find_arrivals(opened.scan_landing().files, opened.ledger.recorded_stats())
+    lake = arrivals.unbuilt_changes(
+        opened.ledger.open_changes(), opened.ledger.last_change(), opened.ledger.last_refresh()
+    )
     evaluation = arrivals.evaluate(
         SensorCursor.of(context.cursor),
-        Arrivals([*arrived.waiting, *([lake] if lake else [])], arrived.taken, arrived.gone),
+        Arrivals([*arrived.pending, *([lake] if lake else [])], arrived.loaded, arrived.gone),
         now().timestamp(),
     )
     for name in evaluation.vanished:
@@ -115,8 +117,8 @@ def _skip_message(arrived: Arrivals, evaluation: Evaluation) -> str:
         )
     if evaluation.vanished:
         reasons.append(f"disappeared before it was loaded: {_names(evaluation.vanished)}")
-    if not arrived.waiting and not reasons:
-        reasons.append(f"nothing new: {len(arrived.taken)} files were loaded so far")
+    if not arrived.pending and not reasons:
+        reasons.append(f"nothing new: {len(arrived.loaded)} files were loaded so far")
     if arrived.gone:
         reasons.append(
             f"loaded and removed from the landing zone, their rows stay in the lake: {len(arrived.gone)} files"

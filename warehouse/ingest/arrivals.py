@@ -1,114 +1,172 @@
-"""What has come into the landing zone since the ledger last noted it, and when it is time to take it.
+"""Arrivals: files that came into the landing zone since they were last loaded, and when a refresh of them is due.
 
-A file that is still being written is waited for: its stamp has to be the same at two looks. Others wait for it, so that a
-burst leads to one refresh, but not for ever. The same state of a file is asked for once. Files are told apart by their
-stamps; none is read.
+A file that is still being written is not loaded: its stat must be the same in two evaluations of the sensor. Other files wait
+for it, so that a burst of files leads to one refresh, but only for a limited time. Each state of a file starts one refresh at
+most. Files are compared by their stats; none is read.
 
-Not here: who looks, and how often (`orchestration.defs.landing_sensors`); what is taken in the end (`Ledger.pending_files`).
+Not here: the sensor that evaluates this (`orchestration.defs.landing_sensors`), which files a refresh loads
+(`Ledger.pending_files`).
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from pathlib import PurePath
+from typing import Protocol
 
 from models.enums import Log
 from models.masking import sanitize
-from warehouse.foundation import LandingZone, Ledger
 
 PATIENCE_SECONDS = 15 * 60
-"""So long what is there waits for what is still being written; then it goes ahead, but for the days of the latter."""
+"""The longest time that complete files wait for files that still change; then only the days of the latter wait."""
 
 LAKE = "the lake"
-"""Stands among the files for what was loaded and not built from yet."""
+"""The name of the arrival that stands for loaded rows that no build has used."""
 
 LogDay = tuple[Log, date]
 
 
+class Stat(Protocol):
+    """The stat of a file (`warehouse.storage.FileStat`)."""
+
+    @property
+    def hash_placeholder(self) -> str: ...
+
+
+class DroppedFile(Protocol):
+    """A log file in the landing zone (`warehouse.landing.LandingFile`)."""
+
+    @property
+    def log(self) -> Log: ...
+
+    @property
+    def log_date(self) -> date: ...
+
+    @property
+    def source_file(self) -> str: ...
+
+    def stat(self) -> Stat: ...
+
+
+class RecordedFile(Protocol):
+    """The ledger's record of a log file (`Ledger.recorded_stats`)."""
+
+    @property
+    def log_date(self) -> date: ...
+
+    @property
+    def stat(self) -> Stat: ...
+
+    @property
+    def is_in_flight(self) -> bool: ...
+
+
+class OpenChange(Protocol):
+    """A change of the lake that no build has used (`Ledger.open_changes`)."""
+
+    @property
+    def log(self) -> Log: ...
+
+    @property
+    def path(self) -> str: ...
+
+
+class LastRefresh(Protocol):
+    """The last refresh (`Ledger.last_refresh`)."""
+
+    @property
+    def outcome(self) -> str: ...
+
+    @property
+    def finished_at(self) -> datetime: ...
+
+
 @dataclass(frozen=True)
 class Arrival:
-    """A file that a refresh would have to look at, or the lake itself; `mark` says in which state, and differs from any
-    other state of it.
-    """
+    """A file that is new or changed, or the lake itself. `state` differs whenever its content does."""
 
     name: str
-    mark: str
+    state: str
     days: frozenset[LogDay]
 
 
 @dataclass(frozen=True)
 class Arrivals:
-    """What there is to be taken; the names of all files that were taken, and of those that have gone since."""
+    """The new and changed files; the names of all loaded files, and of those that are gone from the landing zone."""
 
-    waiting: list[Arrival]
-    taken: frozenset[str] = frozenset()
+    pending: list[Arrival]
+    loaded: frozenset[str] = frozenset()
     gone: tuple[str, ...] = ()
 
 
-def arrivals(zone: LandingZone, ledger: Ledger) -> Arrivals:
-    """Compares landing zone and ledger.
+def find_arrivals(files: Iterable[DroppedFile], recorded: Mapping[tuple[Log, str], RecordedFile]) -> Arrivals:
+    """Compares the files in the landing zone with the ledger's records, by log and file name.
 
-    A file that was taken and is gone changes nothing: landing zones are tidied, and the lake keeps what it gave. One that
-    is gone in the middle of being taken is settled by the next load, so it counts among what waits.
+    A loaded file that is gone changes nothing: the lake keeps its rows. A file that disappeared during its load is pending,
+    because the next load settles it.
     """
-    noted = ledger.recorded_stats()
-    taken = frozenset(_name(*key) for key in noted)
-    waiting = []
-    for file in zone.files:
-        before = noted.pop((file.log, file.source_file), None)
+    remaining = dict(recorded)
+    pending = []
+    for file in files:
+        before = remaining.pop((file.log, file.source_file), None)
         try:
             stat = file.stat()
         except FileNotFoundError:
-            continue  # gone since the landing zone was looked at
+            continue  # gone since the landing zone was scanned
         if before is None or before.is_in_flight or before.stat != stat:
-            day = (file.log, file.log_date)
-            waiting.append(Arrival(_name(file.log, file.source_file), stat.hash_placeholder[:16], frozenset({day})))
+            name = _printable_name(file.log, file.source_file)
+            pending.append(Arrival(name, stat.hash_placeholder[:16], frozenset({(file.log, file.log_date)})))
     gone = []
-    for (log, source_file), before in noted.items():
+    for (log, source_file), before in remaining.items():
+        name = _printable_name(log, source_file)
         if before.is_in_flight:
-            day = (log, before.log_date)
-            waiting.append(Arrival(_name(log, source_file), "gone while it was taken", frozenset({day})))
+            pending.append(Arrival(name, "gone during its load", frozenset({(log, before.log_date)})))
         else:
-            gone.append(_name(log, source_file))
-    return Arrivals(waiting, taken, tuple(gone))
+            gone.append(name)
+    return Arrivals(pending, frozenset(_printable_name(*key) for key in recorded), tuple(gone))
 
 
-def unbuilt_changes(ledger: Ledger) -> Arrival | None:
-    """The lake, where it has changed since a build used it: somebody has reloaded a day. None where it has not, or where
-    the last refresh has failed on it.
+def unbuilt_changes(
+    changes: Iterable[OpenChange], last_change: tuple[int, datetime] | None, last_refresh: LastRefresh | None
+) -> Arrival | None:
+    """The lake as an arrival, if it has changed since the last build, as after the load of a single date.
+
+    None if it has not changed, or if the last refresh failed after the change.
+
+    Args:
+        last_change: the id of the latest change, and when it was recorded.
     """
-    change = ledger.last_change()
-    if change is None:
+    if last_change is None:
         return None
-    number, noted_at = change
-    last = ledger.last_refresh()
-    if last and last.outcome == "failed" and last.finished_at >= noted_at:
+    change_id, recorded_at = last_change
+    if last_refresh and last_refresh.outcome == "failed" and last_refresh.finished_at >= recorded_at:
         return None
     days = {
         (change.log, date.fromisoformat(PurePath(change.path).parent.name.removeprefix("log_date=")))
-        for change in ledger.open_changes()
+        for change in changes
     }
-    return Arrival(LAKE, str(number), frozenset(days))
+    return Arrival(LAKE, str(change_id), frozenset(days))
 
 
-def _name(log: Log, source_file: str) -> str:
-    """A file's name as it may be told and remembered anywhere: what is masked in it still tells it apart."""
+def _printable_name(log: Log, source_file: str) -> str:
+    """The name of a file for logs and cursors; a hash keeps it unique if something in it is masked."""
     name = f"{log}/{source_file}"
-    told = sanitize(name)
-    return told if told == name else f"{told} ({hashlib.sha256(name.encode()).hexdigest()[:8]})"
+    printable = sanitize(name)
+    return printable if printable == name else f"{printable} ({hashlib.sha256(name.encode()).hexdigest()[:8]})"
 
 
 def run_key(due: Iterable[Arrival]) -> str:
-    """What this state of these files is called; no other is called the same."""
-    return hashlib.sha256(repr(sorted((one.name, one.mark) for one in due)).encode()).hexdigest()[:16]
+    """The key of a run: the same for the same state of the same files, and different for any other."""
+    states = sorted((arrival.name, arrival.state) for arrival in due)
+    return hashlib.sha256(repr(states).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
 class SensorCursor:
-    """What is remembered from one look to the next: marks as they were seen and as they were asked for, by name; and since
-    when something waits that was not asked for.
+    """The sensor's memory between evaluations: the states that were seen and that a refresh was requested for, by name; and
+    since when a pending file waits, in seconds since 1970.
     """
 
     seen: dict[str, str] = field(default_factory=dict)
@@ -125,8 +183,8 @@ class SensorCursor:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What came of a look: what it is time to take, what still changes, what was asked for before, and the names of what
-    has gone before it was taken.
+    """The result of an evaluation: arrivals to refresh now, arrivals that still change, arrivals that a refresh was requested
+    for before, and the names of files that disappeared before they were loaded.
     """
 
     cursor: SensorCursor
@@ -136,32 +194,34 @@ class Evaluation:
     vanished: list[str]
 
 
-def evaluate(cursor: SensorCursor, found: Arrivals, at: float) -> Evaluation:
-    """Decides what it is time to take, `at` a moment in seconds."""
-    new, already_requested = _parted(found.waiting, lambda one: cursor.requested.get(one.name) != one.mark)
-    changing, still = _parted(new, lambda one: cursor.seen.get(one.name) != one.mark)
-    since = (at if cursor.waiting_since is None else cursor.waiting_since) if new else None
+def evaluate(cursor: SensorCursor, arrivals: Arrivals, at: float) -> Evaluation:
+    """Decides which arrivals are due at a moment, in seconds since 1970."""
+    new, already_requested = _partition(
+        arrivals.pending, lambda arrival: cursor.requested.get(arrival.name) != arrival.state
+    )
+    changing, stable = _partition(new, lambda arrival: cursor.seen.get(arrival.name) != arrival.state)
+    waiting_since = at if cursor.waiting_since is None else cursor.waiting_since
     due = []
-    if not changing or at - since >= PATIENCE_SECONDS:
-        unfinished = {day for one in changing for day in one.days}
-        due = [one for one in still if not one.days & unfinished]
-    still_there = {LAKE, *found.taken, *(one.name for one in found.waiting)}
+    if not changing or at - waiting_since >= PATIENCE_SECONDS:
+        changing_days = {day for arrival in changing for day in arrival.days}
+        due = [arrival for arrival in stable if not arrival.days & changing_days]
+    present = {LAKE, *arrivals.loaded, *(arrival.name for arrival in arrivals.pending)}
     return Evaluation(
         SensorCursor(
-            seen={one.name: one.mark for one in found.waiting},
-            requested={one.name: one.mark for one in [*already_requested, *due]},
-            waiting_since=None if due else since,
+            seen={arrival.name: arrival.state for arrival in arrivals.pending},
+            requested={arrival.name: arrival.state for arrival in [*already_requested, *due]},
+            waiting_since=None if due or not new else waiting_since,
         ),
         due,
         changing,
         already_requested,
-        vanished=[name for name in cursor.seen if name not in still_there],
+        vanished=[name for name in cursor.seen if name not in present],
     )
 
 
-def _parted(all_of_them: Iterable[Arrival], holds: Callable[[Arrival], bool]) -> tuple[list[Arrival], list[Arrival]]:
-    """Those of which something holds, and the others."""
+def _partition(arrivals: Iterable[Arrival], holds: Callable[[Arrival], bool]) -> tuple[list[Arrival], list[Arrival]]:
+    """The arrivals for which a condition holds, and the others."""
     parts: tuple[list[Arrival], list[Arrival]] = ([], [])
-    for one in all_of_them:
-        parts[not holds(one)].append(one)
+    for arrival in arrivals:
+        parts[not holds(arrival)].append(arrival)
     return parts

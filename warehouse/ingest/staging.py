@@ -23,7 +23,7 @@ from models.masking import sanitize
 from warehouse.foundation import DataPaths, FileStat, hash_of
 from warehouse.foundation import LandingFile as LandingFile
 from warehouse.ingest.readers import open_records
-from warehouse.ingest.readers.records import Fault, Layout, ReconciliationError, Records, RefusedFile
+from warehouse.ingest.readers.records import Layout, ReconciliationError, Records, RefusedFile, UnreadableValue
 from warehouse.lake import tables as lake_tables
 from warehouse.privacy import Erased, ErasureIndex
 
@@ -41,7 +41,7 @@ class ValidationResult(Protocol):
     def reasons(self) -> pl.DataFrame: ...
 
 
-Validator = Callable[[Log, pl.DataFrame, Sequence[Fault]], ValidationResult]
+Validator = Callable[[Log, pl.DataFrame, Sequence[UnreadableValue]], ValidationResult]
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ class _Stager:
             log = pending[0][0].file.log
             faults, start = [], 0
             for _, records in pending:
-                faults += [Fault(start + fault.index, fault.column, fault.rule) for fault in records.faults]
+                faults += [UnreadableValue(start + fault.index, fault.column, fault.rule) for fault in records.faults]
                 start += records.text.height
             validated = self._job.validate(log, pl.concat([records.text for _, records in pending]), faults)
             erased = self._job.erased

@@ -21,10 +21,10 @@ from warehouse.ingest.readers.lines import Lines, OverlongLine
 from warehouse.ingest.readers.records import (
     MAX_RECORD_BYTES,
     BrokenRecord,
-    Fault,
     Layout,
     ReconciliationError,
     Records,
+    UnreadableValue,
     as_text,
     beginning_as_text,
 )
@@ -95,17 +95,17 @@ class _JsonlReader:
         if len(row) != len(pairs):
             times = Counter(key for key, _ in pairs)
             for key in sorted(key for key, count in times.items() if count > 1):
-                batch.faults.append(Fault(index, key, "stands twice in the JSON object"))
+                batch.faults.append(UnreadableValue(index, key, "stands twice in the JSON object"))
         if not row.keys() <= self._known:
             batch.unknown |= row.keys() - self._known
         for column, value in row.items():
             if value is None or column not in self._known:
                 continue
             if value.__class__ is not str:
-                batch.faults.append(Fault(index, column, f"must be text or a number, not {_kind(value)}"))
+                batch.faults.append(UnreadableValue(index, column, f"must be text or a number, not {_kind(value)}"))
                 row[column] = None
             elif "\0" in value:
-                batch.faults.append(Fault(index, column, "holds a NUL"))
+                batch.faults.append(UnreadableValue(index, column, "holds a NUL"))
                 row[column] = None
         return row
 
@@ -131,7 +131,7 @@ class _Batch:
     lines: list[bytes] = field(default_factory=list)
     rows: list[dict[str, str | None]] = field(default_factory=list)
     broken: list[BrokenRecord] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[UnreadableValue] = field(default_factory=list)
     unknown: set[str] = field(default_factory=set)
 
 

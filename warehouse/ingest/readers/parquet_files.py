@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from warehouse.ingest.readers.records import Fault, Layout, Records, RefusedFile, as_text
+from warehouse.ingest.readers.records import Layout, Records, RefusedFile, UnreadableValue, as_text
 
 ROWS_PER_BATCH = 100_000
 
@@ -49,7 +49,7 @@ def read(path: Path, layout: Layout) -> Iterator[Records]:
 
 def _records_of(batch: pa.RecordBatch, layout: Layout, unknown: frozenset[str], first_row: int) -> Records:
     columns: dict[str, pl.Series] = {}
-    faults: list[Fault] = []
+    faults: list[UnreadableValue] = []
     for name in layout.columns:
         if name not in batch.schema.names:
             columns[name] = pl.Series([None] * batch.num_rows, dtype=pl.String)
@@ -57,7 +57,7 @@ def _records_of(batch: pa.RecordBatch, layout: Layout, unknown: frozenset[str], 
         values = batch.column(name)
         text, bad = canonical_text(values)
         columns[name] = text
-        faults += [Fault(index, name, rule) for index, rule in bad]
+        faults += [UnreadableValue(index, name, rule) for index, rule in bad]
     return Records(
         text=pl.DataFrame(columns),
         row_numbers=pl.int_range(first_row, first_row + batch.num_rows, dtype=pl.Int64, eager=True),

@@ -57,7 +57,7 @@ class BrokenRecord:
 
 
 @dataclass(frozen=True)
-class Fault:
+class UnreadableValue:
     """A value that is not text or a number: found by the reader, since only it sees the format's own types."""
 
     index: int
@@ -80,7 +80,7 @@ class Records:
     raw: Callable[[Sequence[int]], list[str]]
     count: int
     broken: list[BrokenRecord] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[UnreadableValue] = field(default_factory=list)
     unknown_columns: frozenset[str] = frozenset()
     header: Sequence[str] = ()
 
