@@ -244,3 +244,9 @@ EVENT_TIME: dict[Log, str] = {
     Log.EXCHANGE_RATES: "rate_date",
 }
 """The column that says when a row's event took place: the order of rows in the lake."""
+
+if _incomplete := [log for log in Log if log not in CONTRACTS or log not in EVENT_TIME]:
+    raise NotImplementedError(
+        f"models/logs.py: CONTRACTS and EVENT_TIME need an entry for {', '.join(_incomplete)};"
+        " CONTRIBUTING.md lists the files of a new log"
+    )
