@@ -46,11 +46,10 @@ class KeptBuilds:
         """The file of a kept build.
 
         Raises:
-            BuildNotFound: the build is not kept. The message lists the kept builds.
+            BuildNotFound: the build is not kept.
         """
-        kept = [publication.build_id for publication in self.publications()]
-        if build_id not in kept:
-            raise BuildNotFound(f"build {build_id} is not kept; kept builds: {', '.join(kept) or 'none'}")
+        if build_id not in (publication.build_id for publication in self.publications()):
+            raise BuildNotFound(f"build {build_id} is not kept")
         return self.path_of(build_id)
 
     def previous(self) -> str | None:

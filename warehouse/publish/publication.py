@@ -200,7 +200,7 @@ def rollback(
     if last is None or build_id == last[0]:
         raise BuildNotFound(f"build {build_id} is already published")
     if reason := corruption_reason(kept):
-        raise BuildNotFound(f"{reason}; the published build stays. sendmart status lists the kept builds")
+        raise BuildNotFound(f"{reason}; the published build stays")
     if settings.mask_phone_numbers and not is_file_masked(kept):
         raise BuildNotFound(
             f"build {build_id} was published with whole numbers, and SENDMART_MASK_PHONE_NUMBERS is set"
