@@ -1,4 +1,4 @@
-"""What is written about the project is what the project does: dictionary, settings, column lists."""
+"""Generated pages are up to date, links work, and every code of the runbook has a page."""
 
 import re
 from collections.abc import Callable
