@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 log = masking_logger("sendmart")
 
 STARTED_BY = "sendmart/started_by"
-"""Tag of a run with what started it: `schedule`, `export_schedule`, `landing zone`, `manual_load`, `command line`."""
+"""Tag of a run with what started it: `schedule`, `export_schedule`, `landing zone`, `manual_load`, `refresh`
+(pruning after it), `command line`."""
 
 STARTED_BY_COMMAND = {STARTED_BY: "command line"}
 """Tag of the runs of `sendmart refresh`, which records their outcome itself."""
