@@ -127,7 +127,9 @@ def test_every_broken_invariant_blocks_publication(audited: AppContext) -> None:
         connection.execute(BREAK_EVERY_INVARIANT)
     with duckdb.connect(str(audited.paths.build)) as connection:
         connection.execute("update intermediate.int_messages_resolved set is_sent = false")
-    stages.test_candidate(audited)
+    results = {result.name: result.detail for result in stages.test_candidate(audited).values()}
+    assert "total_segments is less than total_sent (" in results["assert_campaign_rates_follow_from_counts"]
+    assert "; campaign_id " in results["assert_campaign_rates_follow_from_counts"]
     invariants = {file.stem for file in (DBT_PROJECT / "tests").glob("*.sql")}
     assert invariants <= set(_holds(audited))
     assert not stages.evaluate_gate(audited).may_publish

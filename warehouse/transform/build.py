@@ -48,6 +48,7 @@ from warehouse.transform.dbt_runner import (
     project_files,
     run_dbt,
 )
+from warehouse.transform.failing_rows import describe_failing_rows
 from warehouse.transform.fingerprints import ModelFingerprints
 
 CANDIDATE_SCHEMA = f"{CANDIDATE_DATABASE}.marts"
@@ -285,8 +286,13 @@ def run_tests(settings: Settings, paths: DataPaths, candidate: Build) -> dict[st
     for result in results:
         if is_corruption_error(result.message or ""):
             raise CandidateDamaged(first_line(result.message))
-    location = "Spark" if spark.is_spark(settings) else "warehouse/build.duckdb"
-    return {result.node.unique_id: _check_result(result, location) for result in results}
+    if spark.is_spark(settings):
+        return {result.node.unique_id: _check_result(result, "Spark") for result in results}
+    with duckdb.connect() as connection:
+        connection.execute(f"attach {literal(paths.build)} as {BUILD_DATABASE} (read_only)")
+        return {
+            result.node.unique_id: _check_result(result, "warehouse/build.duckdb", connection) for result in results
+        }
 
 
 def expected_tests(settings: Settings, paths: DataPaths) -> set[str]:
@@ -376,11 +382,13 @@ def _new_build_id() -> str:
     return f"{now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
 
 
-def _check_result(result: Any, location: str) -> CheckResult:
+def _check_result(result: Any, location: str, connection: duckdb.DuckDBPyConnection | None = None) -> CheckResult:
+    """The result of a dbt test. With a connection that sees the failing rows, its detail names some of them."""
     passed = result.status == "pass"
     detail = "" if passed else first_line(result.message)
     if not passed and result.failures:
         table = ".".join(str(result.node.relation_name).split(".")[-2:])
-        detail = f"{result.failures} rows; to see them in {location}: from {table}"
+        described = describe_failing_rows(connection, str(result.node.relation_name)) if connection else ""
+        detail = f"{result.failures} rows{': ' * bool(described)}{described}; to see them in {location}: from {table}"
     rule = Rule(result.node.description or result.node.name, passed, detail, failing_rows=result.failures)
     return CheckResult(result.node.name, result.node.config.severity.lower() == "error", passed, detail, (rule,))
