@@ -62,12 +62,12 @@ def test_the_page_is_complete_and_escaped_and_sends_no_request():
         expectations = check_expectations(connection, SCHEMA, facts)
     audit_results = [*contracts, *expectations.results]
     tests = [
-        CheckResult("not_null_campaign_metrics_campaign_id", True, True),
+        CheckResult("keys_of_campaign_metrics_are_unique", True, True),
         CheckResult("unique_delivery_status", True, False, "3 rows in warehouse/build.duckdb"),
         CheckResult("assert_everything", True, True),
     ]
     tested_models = {
-        "not_null_campaign_metrics_campaign_id": "campaign_metrics",
+        "keys_of_campaign_metrics_are_unique": "campaign_metrics",
         "unique_delivery_status": "delivery_status",
     }
     page = audit_page(audited(f"check-failed: {SCRIPT}"), tests, audit_results, expectations.compared, tested_models)
