@@ -22,7 +22,7 @@ from quality.audit.anomalies import (
     compare,
 )
 from quality.audit.expectations import ExpectationResults, check_expectations
-from quality.audit.metrics import BuildFacts, LogFacts, freshness_metrics
+from quality.audit.metrics import BuildFacts, LogFacts, compute_metrics, create_aggregates, freshness_metrics
 from tests.unit.valid_marts import SCHEMA, candidate, valid_marts
 
 FIRST = date(2026, 1, 5)
@@ -263,6 +263,17 @@ def test_build_facts_give_freshness_metrics():
         "sends_rows_of_last_day": 0,
     }
     assert freshness_metrics("campaign_metrics", BuildFacts()) == {}
+
+
+@pytest.mark.parametrize("mart", COMPARISONS)
+def test_every_comparison_is_of_a_computed_metric(mart):
+    facts = BuildFacts("b", FIRST, datetime(2026, 1, 8, 3), dict.fromkeys(Log, LogFacts(FIRST, 1)))
+    with candidate(valid_marts()) as connection:
+        assert create_aggregates(connection, SCHEMA, FIRST) == []
+        computed = compute_metrics(connection, SCHEMA, mart, facts).keys()
+    for comparison in COMPARISONS[mart]:
+        names = ("metric", "part", "whole", "share_of")
+        assert {value for name in names if (value := getattr(comparison, name, None))} <= computed
 
 
 def check(facts: BuildFacts, earlier: list[BuildMetrics]) -> ExpectationResults:
