@@ -8,7 +8,6 @@ Not here: what the parts are used for (`run_launcher`, `defs/`, `tests/pipeline`
 
 from typing import Any
 
-from dagster._cli.utils import TMP_DAGSTER_HOME_PREFIX
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 from dagster._core.errors import DagsterUserCodeUnreachableError
@@ -31,6 +30,10 @@ from dagster_shared.error import SerializableErrorInfo
 
 CHECKED_WITH = "1.13"
 """The release of Dagster that the names below were checked against."""
+
+TMP_DAGSTER_HOME_PREFIX = ".tmp_dagster_home_"
+"""How the temporary folder of `dg dev` begins. A copy of the constant in `dagster._cli.utils`, which imports every command of
+Dagster; `tests/pipeline/test_dg.py` starts `dg dev`."""
 
 CHECKS_OF_OTHER_ASSETS: dict[str, Any] = {"allow_arbitrary_check_specs": True}
 """A parameter of `@dg.multi_asset` that its signature does not show: the step may report checks of assets that it does not

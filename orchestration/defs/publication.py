@@ -46,7 +46,7 @@ def published_marts(warehouse: WarehouseResource) -> dg.MaterializeResult[Any]:
         if not gate_result.may_publish:
             problems = enumerate(gate_result.blocking_problems[:MAX_PROBLEMS_SHOWN], start=1)
             raise dg.Failure(
-                description=f"build {candidate.build_id} is held back; the published build stays",
+                description=f"build {candidate.build_id} is held back; the published build stays. See: sendmart status",
                 metadata={f"{number}. {problem.code}": str(problem) for number, problem in problems},
                 allow_retries=False,
             )
