@@ -11,6 +11,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -51,12 +52,19 @@ def full_build_sql(settings: Settings, paths: DataPaths) -> dict[str, CompiledMo
         recorded = {}
     if recorded.get("made_of") != _made_of(settings, paths):
         recorded = _compile(settings, paths)
+        # Whoever may only read the data folder compiles each time.
+        with suppress(OSError):
+            _write(paths, recorded)
     models = (CompiledModel(**{**model, "parents": tuple(model["parents"])}) for model in recorded["models"])
     return {model.name: model for model in models}
 
 
-def record_full_build_sql(settings: Settings, paths: DataPaths, results: Iterable[Any]) -> dict[str, Any]:
+def record_full_build_sql(settings: Settings, paths: DataPaths, results: Iterable[Any]) -> None:
     """Writes the SQL of a full build, given dbt's results for its models and seeds in build order."""
+    _write(paths, _record(settings, paths, results))
+
+
+def _record(settings: Settings, paths: DataPaths, results: Iterable[Any]) -> dict[str, Any]:
     nodes = [result.node for result in results if result.node.schema != _THIS_RUN]
     names = {node.unique_id: node.name for node in nodes}
     models = [
@@ -70,13 +78,15 @@ def record_full_build_sql(settings: Settings, paths: DataPaths, results: Iterabl
         )
         for node in nodes
     ]
-    recorded = {"made_of": _made_of(settings, paths), "models": [asdict(model) for model in models]}
+    return {"made_of": _made_of(settings, paths), "models": [asdict(model) for model in models]}
+
+
+def _write(paths: DataPaths, record: dict[str, Any]) -> None:
     # Two commands may do this at the same time.
     temp_path = paths.temp_path(paths.compiled_sql, by=str(os.getpid()))
     temp_path.parent.mkdir(parents=True, exist_ok=True)
-    temp_path.write_text(json.dumps(recorded), encoding="utf-8")
+    temp_path.write_text(json.dumps(record), encoding="utf-8")
     atomic_replace(temp_path, paths.compiled_sql)
-    return recorded
 
 
 def _compile(settings: Settings, paths: DataPaths) -> dict[str, Any]:
@@ -90,7 +100,7 @@ def _compile(settings: Settings, paths: DataPaths) -> dict[str, Any]:
         results = run_dbt(duckdb_settings, empty, command)
     if failed := [result for result in results if result.status != "success"]:
         raise BuildFailed(f"dbt compile: {failed[0].node.name}: {first_line(failed[0].message)}")
-    return record_full_build_sql(settings, paths, results)
+    return _record(settings, paths, results)
 
 
 def _seed_query(node: Any) -> str:
