@@ -1,13 +1,13 @@
-"""The data contracts: what a row of every raw log and of every published mart must be.
+"""The data contracts: the columns, types and rules of every raw log and every published mart.
 
-Here: one pandera model per log (`logs`) and per mart (`marts`), the closed sets of words they use (`vocabulary`), and
-how a value written as text is read as its type (`text`). No I/O, no SQL, no Dagster, no dbt: everything else derives
-its column lists, types and meanings from here or is tested against it.
+There is one pandera model per log (`logs`) and per mart (`marts`), with the enumerations they share (`enums`) and the parsers
+from text to types (`text_types`). No I/O, Dagster or dbt. Everything else takes its columns, types and descriptions from here,
+or is tested against them.
 
-Not here: how the contracts are enforced (`quality/`), and the dbt models, which keep dbt's own layout in `dbt_project/`.
+Not here: the enforcement of the contracts (`quality/`), the dbt models (`dbt_project/`).
 """
 
 import warnings
 
-# pandera imports it wherever Spark is installed; nothing here uses it.
+# pandera imports PySpark if it is installed; nothing here uses it.
 warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)

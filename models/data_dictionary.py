@@ -1,14 +1,14 @@
-"""The data dictionary: every mart and every raw log, column by column, as Markdown made from the contracts.
+"""The data dictionary: every column of every mart and raw log, as Markdown generated from the contracts.
 
-`make docs` writes it to `docs/data-dictionary.md`; a test keeps the two the same.
+`make docs` writes it to `docs/data-dictionary.md`; a test compares the two.
 
-Not here: what the columns mean, which is said in `marts` and `logs`.
+Not here: the descriptions of the columns (`marts`, `logs`).
 """
 
 import sys
 
 from models.enums import Log
-from models.logs import COLUMNS, CONTRACTS
+from models.logs import COLUMNS, CONTRACTS, LogColumn
 from models.marts import MARTS, columns, description
 
 _INTRODUCTION = """# Data dictionary
@@ -43,7 +43,7 @@ def data_dictionary() -> str:
     return "\n\n".join(sections) + "\n"
 
 
-def _required(column) -> str:
+def _required(column: LogColumn) -> str:
     if column.default is not None:
         return f"null becomes `{column.default}`"
     return "yes" if column.is_required else ""

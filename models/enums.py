@@ -1,13 +1,13 @@
-"""The closed sets of words that the contracts share: logs, campaign types, statuses, reasons.
+"""The enumerations that the contracts share: logs, campaign types, statuses, reasons.
 
-Not here: how providers word a receipt, which is data that an analyst extends (`dbt_project/seeds/provider_vocabularies.csv`).
+Not here: the provider vocabularies, which analysts extend (`dbt_project/seeds/provider_vocabularies.csv`).
 """
 
 from enum import StrEnum
 
 
 class Log(StrEnum):
-    """The raw logs, in the order in which they are loaded; the value is the folder's name in the landing zone."""
+    """The raw logs in loading order; the value is the name of the folder in the landing zone."""
 
     CAMPAIGNS = "campaigns"
     SENDS = "sends"
@@ -24,7 +24,7 @@ class CampaignType(StrEnum):
 
 
 class SkipReason(StrEnum):
-    """Why a contact was skipped: nothing was sent to it."""
+    """Why no message was sent to a contact."""
 
     SKIPPED_NO_CONTENT = "SkippedNoContent"
     SKIPPED_HYPERSONALIZATION = "SkippedHypersonalization"
@@ -38,7 +38,7 @@ class OrderStatus(StrEnum):
 
 
 class DeliveryStatus(StrEnum):
-    """Where a message stands with the network. All but `pending` are final."""
+    """The delivery status of a message. All statuses except `pending` are final."""
 
     DELIVERED = "delivered"
     PENDING = "pending"
@@ -55,7 +55,7 @@ class Attribution(StrEnum):
 
 
 class ConversionRateDenominator(StrEnum):
-    """What direct orders are divided by to give the conversion rate."""
+    """The denominator of the conversion rate, whose numerator is direct orders."""
 
     UNIQUE_CLICKERS = "unique_clickers"
     TOTAL_DELIVERED = "total_delivered"

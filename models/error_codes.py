@@ -1,15 +1,16 @@
-"""The runbook's codes: one for each thing that holds a build back or ends a refresh, with a page in `docs/runbook/`.
+"""The error codes: one for each problem that blocks a publication or ends a refresh, with a page in `docs/runbook/`.
 
-A code is stable: alarms, notes and scripts may go by it. Whoever raises it says what was found; the page says what to do.
+A code never changes, so alerts and scripts can rely on it. The message with the code says what happened; the page says what
+to do.
 
-Not here: when a code is raised (`quality.gate`, the stages), what its page says (`docs/runbook/`).
+Not here: when a code is raised (`quality.gate`, `orchestration.errors`), the pages (`docs/runbook/`).
 """
 
 from enum import StrEnum
 
 
 class Code(StrEnum):
-    """The codes; the value is what is printed, and the page's name."""
+    """The codes; the value is printed in messages, and is the name of the page."""
 
     # The gate
     FILE_REFUSED = "file-refused"
@@ -39,12 +40,12 @@ class Code(StrEnum):
 
     @property
     def meaning(self) -> str:
-        """In a line, as the runbook's index has it."""
+        """The meaning in one line, as in the index of the runbook."""
         return _MEANINGS[self]
 
     @property
     def page(self) -> str:
-        """Where its page lies in the project's folder."""
+        """The path of the page in the checkout."""
         return f"docs/runbook/{self}.md"
 
 

@@ -1,15 +1,12 @@
-"""The raw logs' contracts: one pandera model per log, with every rule that a row must keep.
+"""The contracts of the raw logs: one pandera model per log, with every rule for its rows.
 
-A contract is checked on a frame that holds, for each column, the typed value under the column's name and the text it was
-read from under `written(column)`: a value that could not be read is null in the first and not in the second, which is
-how "missing" and "unreadable" are told apart. What a row breaks becomes its reasons in quarantine, in the words of the
-`error` given here.
+A contract is checked on a data frame that has two columns for each column of the log: the typed value under its own name, and
+the original text under `written(column)`. A value that could not be parsed is null in the first and not in the second, which
+tells "unreadable" from "missing". The rules that a row breaks are its reasons in quarantine, in the words of `error` here.
 
-`COLUMNS` tells the rest of the project what it needs of a contract without pandera: types, which columns a file must
-have, what replaces a null. `Key` says which rows are the same and which of them is kept; the dbt staging models are
-tested against it.
+`COLUMNS` gives the rest of the project what it needs of a contract without pandera: types, required columns, defaults.
 
-Not here: reading files (`warehouse/`), running the checks and wording the quarantine (`quality/`).
+Not here: reading files (`warehouse.ingest`), running the checks (`quality.admission`).
 """
 
 from dataclasses import dataclass
@@ -31,7 +28,7 @@ E164 = r"^\+[1-9][0-9]{6,14}$"
 
 
 def written(column: str) -> str:
-    """The name, in a frame under check, of the text that `column` was read from."""
+    """The name of the column with the original text of `column`, in a frame that is checked."""
     return f"{column}:written"
 
 
@@ -41,12 +38,12 @@ def _column(read_as: TextType, description: str, *, required: bool, default: str
 
 
 def required(read_as: TextType, description: str, default: str | None = None) -> Any:
-    """A column that every row must fill; `default`, as text, stands in for a null before anything is checked."""
+    """A required column; `default`, as text, replaces a null before the checks."""
     return _column(read_as, description, required=True, default=default)
 
 
 def optional(read_as: TextType, description: str) -> Any:
-    """A column that a row may leave empty."""
+    """A column that may be empty."""
     return _column(read_as, description, required=False)
 
 
@@ -55,10 +52,10 @@ def _passes(data: PolarsData, expression: pl.Expr) -> pl.LazyFrame:
 
 
 class LogContract(pa.DataFrameModel):
-    """What all logs share: a value that is there must be readable as its type."""
+    """The rule of all logs: a value that is not empty must be readable as its type."""
 
     class Config:
-        strict = False  # the `written` columns stand beside the typed ones
+        strict = False  # the frame has the `written` columns as well
 
     @pa.check(".*", regex=True, name="readable", ignore_na=False)
     def readable(cls, data: PolarsData) -> pl.LazyFrame:
@@ -129,7 +126,7 @@ class Receipts(LogContract):
     provider: pl.String = required(STRING, "The vocabulary of status and error code.", default="smpp")
     provider_status: pl.String = required(STRING, "The status as the provider wrote it.")
     error_code: pl.String = optional(STRING, "The error code as the provider wrote it.")
-    occurred_at: Timestamp = required(TIMESTAMP, "When the network says it took place (UTC).")
+    occurred_at: Timestamp = required(TIMESTAMP, "When the event happened according to the network (UTC).")
     received_at: Timestamp = optional(TIMESTAMP, "When the receipt came in (UTC).")
 
 
@@ -163,7 +160,7 @@ class Orders(LogContract):
 
     @pa.check("refunded_amount", error="must be from 0 to the total")
     def refund_within_total(cls, data: PolarsData) -> pl.LazyFrame:
-        # Against a total that is itself at fault there is nothing to say.
+        # Not compared with an invalid total.
         not_too_much = (pl.col(data.key) <= pl.col("total")).fill_null(True) | (pl.col("total") < 0)
         return _passes(data, (pl.col(data.key) >= 0) & not_too_much)
 
@@ -211,7 +208,7 @@ CONTRACTS: dict[Log, type[LogContract]] = {
 
 @dataclass(frozen=True)
 class LogColumn:
-    """What the load needs to know of one column."""
+    """A column of a log, as the load needs it."""
 
     name: str
     read_as: TextType
@@ -221,7 +218,7 @@ class LogColumn:
 
     @property
     def must_be_in_file(self) -> bool:
-        """A CSV or Parquet file without this column is refused; where a null has a stand-in, so has the column."""
+        """Whether a CSV or Parquet file without this column is refused; a column with a default may be missing."""
         return self.is_required and self.default is None
 
 

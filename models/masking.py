@@ -1,9 +1,9 @@
-"""Phone numbers are personal data: how they are masked wherever people, logs and tools read words about the data.
+"""Masking of phone numbers, which are personal data, in messages, logs and previews.
 
-A number written internationally (`+44 7700 900123`, `00447700900123`) shows its first and last two digits: `+44…23`.
-Digits alone are left as they are: an id or a count cannot be told from a number that lost its plus.
+A number in international notation (`+44 7700 900123`, `00447700900123`) is shown by its country code and last two digits:
+`+44…23`. Digits alone are not masked, because an id or a count looks like a number without its plus.
 
-Not here: published marts with masked numbers (`warehouse.publish.publication`), erasure (`warehouse.erasure`).
+Not here: published marts with masked numbers (`warehouse.publish.masking`), erasure (`warehouse.erasure`).
 """
 
 import logging
@@ -13,45 +13,46 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 MASKED_COLUMNS = {"mobile_number"}
-"""Columns of which, valid or not, no value is ever shown."""
+"""Columns whose values are always masked, whether or not they are valid numbers."""
 
 HIDDEN_COLUMNS = {"contact_id", "raw_row", "url", "user_agent"}
-"""Columns that stand for a person, or hold what a person wrote: previews leave them out."""
+"""Columns that identify a person or hold text by a person: previews hide them."""
 
 WORDS_COLUMNS = {"source"}
-"""Columns of marts that hold a person's own words: where numbers are masked, those in the words are, too."""
+"""Text columns of marts that people wrote: if numbers are masked, the numbers in these texts are masked as well."""
 
 NUMBER_PATTERN = r"(?:\+|\b00)[1-9](?:[ ().-]{0,2}[0-9]){6,14}"
-"""In the syntax that Python's regular expressions and RE2 share."""
+"""A phone number, in the syntax that Python and RE2 share."""
 
 _NUMBER = re.compile(NUMBER_PATTERN + r"(?![0-9])")
-_SIGNS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def masked_number(number: str) -> str:
-    """`+447700900123` as `+44…23`; a text too short to be a number as nothing but `…`."""
+    """`+447700900123` becomes `+44…23`; a text that is too short for a number becomes `…`."""
     return f"{number[:3]}…{number[-2:]}" if len(number) > 7 else "…"
 
 
 def masked(text: str) -> str:
     """The text with the numbers in it masked."""
-    return _NUMBER.sub(lambda found: masked_number(found.group()), text)
+    return _NUMBER.sub(lambda match: masked_number(match.group()), text)
 
 
 def sanitize(text: str) -> str:
-    """The text with its numbers masked and its control characters spelled out: what came in a file's name or in a value
-    cannot move the cursor, break a line in two or turn the direction of writing.
+    """The text with masked numbers and escaped control characters, so that a file name or value cannot move the cursor, break
+    a line or change the writing direction.
     """
-    return _SIGNS.sub(lambda found: ascii(found.group())[1:-1], masked(text))
+    return _CONTROL_CHARACTERS.sub(lambda match: ascii(match.group())[1:-1], masked(text))
 
 
 class _Mask(logging.Filter):
-    """Masks a record as a whole: its words, what is put into them, and the trace that goes with it."""
+    """Masks a whole log record: message, arguments and traceback."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        # Lines after the first are set in: no name of a file can pass for a line of the log.
+        # Continuation lines are indented, so that no file name can pass for a log line.
         record.msg, record.args = sanitize(record.getMessage()).replace("\n", "\n  "), ()
         if record.exc_info:
             record.exc_text = masked(logging.Formatter().formatException(record.exc_info))
@@ -60,15 +61,15 @@ class _Mask(logging.Filter):
 
 
 def masking_logger(name: str) -> logging.Logger:
-    """The logger of this name; whoever listens to it hears masked numbers only."""
+    """The logger of this name, whose records are masked before any handler gets them."""
     logger = logging.getLogger(name)
-    if not any(isinstance(known, _Mask) for known in logger.filters):
+    if not any(isinstance(existing, _Mask) for existing in logger.filters):
         logger.addFilter(_Mask())
     return logger
 
 
 def mask_error(error: BaseException | None) -> None:
-    """Masks the words of an error, and of those that led to it: engines quote the values that they stumble over."""
+    """Masks the messages of an exception and its causes: DuckDB and others quote values in their messages."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
@@ -77,7 +78,7 @@ def mask_error(error: BaseException | None) -> None:
 
 
 def mask_phone_numbers_in_errors(stage: Callable[P, R]) -> Callable[P, R]:
-    """Whatever a stage raises has its numbers masked: before a log, Dagster's history or the ledger hears of it."""
+    """A decorator that masks the exceptions of a function, before they reach a log, Dagster's history or the ledger."""
 
     @wraps(stage)
     def masking(*args: P.args, **kwargs: P.kwargs) -> R:

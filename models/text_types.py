@@ -1,10 +1,10 @@
-"""How a value written as text is read as its type: the same way for every log and every file format.
+"""Parsers from text to types, the same for every log and file format.
 
-Each `TextType` holds the type it gives, the rule in words (it becomes the reason in quarantine) and a vectorised reader
-that returns null for what does not follow the rule. The text is matched before it is cast, since the casts of databases
-and data frames take far more than the rules do (`1e3`, `24:00:00`, a seventh decimal) or round in silence.
+A `TextType` has the resulting type, the rule in words, which becomes the reason in quarantine, and a vectorised parser that
+returns null for text that breaks the rule. The text is matched with a pattern before it is cast, because the casts of databases
+and data frames accept more than the rules do (`1e3`, `24:00:00`, a seventh decimal), or round silently.
 
-Not here: which column is of which type, and whether it may be missing (`logs`).
+Not here: the type of each column, and whether it is required (`logs`).
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ import polars as pl
 
 ASCII_WHITE_SPACE = " \t\n\x0b\x0c\r"
 _FIRST_PRINTABLE = "!"
-"""The first character after white space, in the order in which strings compare."""
+"""The first character after white space in the order of strings."""
 
 MAX_ID_CHARACTERS = 128
 FIRST_YEAR, LAST_YEAR = 1990, 2099
@@ -25,7 +25,7 @@ Reader = Callable[[pl.Series], pl.Series]
 
 @dataclass(frozen=True)
 class TextType:
-    """A type as the logs write it."""
+    """A type of values in the logs, and its parser."""
 
     name: str
     dtype: pl.DataType
@@ -34,10 +34,10 @@ class TextType:
 
 
 def trimmed(text: pl.Series) -> pl.Series:
-    """`text` without surrounding ASCII white space, an empty string as null.
+    """`text` without surrounding ASCII white space; an empty string becomes null.
 
-    The ends are looked at first, in the cheapest way that misses none: hardly any value has white space there, and
-    trimming every value costs far more.
+    The first and last characters are compared first: hardly any value has white space there, and trimming every value costs
+    far more.
     """
     if any((end < _FIRST_PRINTABLE).any() for end in (text, text.str.slice(-1))):
         text = text.str.strip_chars(ASCII_WHITE_SPACE)
@@ -45,7 +45,7 @@ def trimmed(text: pl.Series) -> pl.Series:
 
 
 def _matching(text: pl.Series, pattern: str) -> pl.Series:
-    """`text` where it matches the pattern, else null."""
+    """`text`, null where it does not match the pattern."""
     matches = text.str.contains(pattern)
     return text if matches.all() else text.set(~matches, None)
 
@@ -59,7 +59,7 @@ def _as_string(text: pl.Series) -> pl.Series:
 
 
 def _ascii_upper(text: pl.Series) -> pl.Series:
-    """Upper case of what is known to be ASCII letters."""
+    """The upper case of ASCII letters."""
     return text.str.to_uppercase()
 
 
@@ -68,7 +68,7 @@ def _as_currency(text: pl.Series) -> pl.Series:
 
 
 def _as_campaign_type(text: pl.Series) -> pl.Series:
-    # Matched letter by letter: Unicode upper-casing would turn the long s (U+017F) into S.
+    # The pattern lists both cases: Unicode upper-casing would turn the long s (U+017F) into S.
     return _ascii_upper(_matching(text, r"^[SsMm][Mm][Ss]$"))
 
 
@@ -84,7 +84,7 @@ def _as_decimal(precision: int, scale: int) -> Reader:
 
 def _as_date(text: pl.Series) -> pl.Series:
     day = _matching(text, r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$").str.to_date("%Y-%m-%d", strict=False)
-    return day.set(day.dt.year() < 1, None)  # there was no year 0
+    return day.set(day.dt.year() < 1, None)  # polars accepts the year 0
 
 
 _DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -93,7 +93,7 @@ _IN_UTC = rf"^{_DAY}[T ]{_SECONDS}(?:\.[0-9]{{1,6}})?(?:Z|[+-]00:?00)?$"
 _LENGTH_TO_SECONDS = len("2026-01-05T12:00:00")
 _FIRST_MOMENT, _LAST_MOMENT = datetime(FIRST_YEAR, 1, 1), datetime(LAST_YEAR, 12, 31, 23, 59, 59, 999_999)
 _MICROSECONDS_PER_UNIT = pl.Series([10 ** (6 - digits) for digits in range(7)])
-"""By the number of digits of a fraction."""
+"""By the number of digits of the fraction."""
 _ANY_TIMESTAMP = (
     rf"^(?P<day>{_DAY})[T ](?P<hour>[01][0-9]|2[0-3]):(?P<minute>[0-5][0-9])"
     r"(?::(?P<second>[0-5][0-9])(?:\.(?P<fraction>[0-9]{1,6}))?)?"
@@ -108,28 +108,28 @@ def _as_timestamp(text: pl.Series) -> pl.Series:
     else:
         others = (~in_utc).arg_true()
         moment = _timestamp_in_utc(text.set(~in_utc, None)).scatter(others, _any_timestamp(text.gather(others)))
-    # The year is looked at in UTC, after the offset: 1989-12-31T23:30-01:00 is in range, 1990-01-01T00:00+01:00 is not.
+    # The range is in UTC, after the offset: 1989-12-31T23:30-01:00 is in range, 1990-01-01T00:00+01:00 is not.
     return moment.set(~moment.is_between(_FIRST_MOMENT, _LAST_MOMENT), None)
 
 
 def _timestamp_in_utc(text: pl.Series) -> pl.Series:
-    """The common spellings, read with the fast fixed-format parser: seconds are there, and no offset but that of UTC."""
+    """Timestamps with seconds and no offset other than UTC, by the fast parser for a fixed format."""
     head = text.str.head(_LENGTH_TO_SECONDS)
     moment = head.str.to_datetime("%Y-%m-%dT%H:%M:%S", time_unit="us", strict=False)
     if moment.null_count() > head.null_count():
         others = (moment.is_null() & head.is_not_null()).arg_true()
         spaced = head.gather(others).str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
         moment = moment.scatter(others, spaced)
-    if (text.str.len_bytes().max() or 0) <= _LENGTH_TO_SECONDS + len("Z"):
+    if not (text.str.len_bytes() > _LENGTH_TO_SECONDS + len("Z")).any():
         return moment
-    # What follows the point, if anything, but for the offset of UTC; zeros at the end of a fraction mean nothing either.
+    # The digits after the point, without the offset of UTC and without trailing zeros.
     digits = text.str.slice(_LENGTH_TO_SECONDS + len(".")).str.strip_chars_end("Z+-:0")
     microseconds = digits.cast(pl.Int64, strict=False) * _MICROSECONDS_PER_UNIT.gather(digits.str.len_bytes())
     return moment + microseconds.fill_null(0).cast(pl.Duration("us"))
 
 
 def _any_timestamp(text: pl.Series) -> pl.Series:
-    """Every spelling that the rule allows, by its parts."""
+    """Every notation that the rule allows, parsed by its parts."""
     part = {
         name: pl.col("part").struct.field(name)
         for name in ("day", "hour", "minute", "second", "fraction", "sign", "offset_hour", "offset_minute")
@@ -169,7 +169,7 @@ TIMESTAMP = TextType(
 
 
 def decimal(precision: int, scale: int) -> TextType:
-    """A decimal number of `precision` digits, `scale` of them after the point; more is a fault, never rounded."""
+    """A decimal number of at most `precision` digits, `scale` of them after the point; more digits are never rounded."""
     rule = (
         f"must be a plain decimal number with at most {precision - scale} digits before the point and {scale} after it"
     )

@@ -46,11 +46,11 @@ def test_a_build_without_any_files_may_be_published():
 
 
 def test_a_refused_file_blocks_and_its_problem_names_the_next_step():
-    gate_result = evaluate([File(refusal="not a whole gzip file"), File(source_file="2026-01-06.csv")])
+    gate_result = evaluate([File(refusal="not a complete gzip file"), File(source_file="2026-01-06.csv")])
     (problem,) = gate_result.blocking_problems
     assert not gate_result.may_publish
     assert problem.code == "file-refused"
-    for text in ("sends/2026-01-05.csv", "not a whole gzip file", "sendmart accept sends/2026-01-05.csv"):
+    for text in ("sends/2026-01-05.csv", "not a complete gzip file", "sendmart accept sends/2026-01-05.csv"):
         assert text in str(problem)
 
 

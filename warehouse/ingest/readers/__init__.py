@@ -1,10 +1,9 @@
-"""Reading log files as text: whatever the format, records come out as frames of strings, in batches of bounded size.
+"""Readers of log files: for every format, they return records as data frames of strings, in batches of bounded size.
 
-`open_records` is the way in. One module per format; `lines` serves the line-based ones, `records` holds what all give.
-Nothing here knows a rule of a log: a reader tells records from broken lines, and files that can be read from those that
-cannot.
+`open_records` is the entry point. There is a module per format; `lines` serves the line-based formats, `records` has the common
+output types. Readers know no rule of a log: they tell records from broken lines, and readable files from unreadable ones.
 
-Not here: whether a value is right (`models.logs`), where files are found (`warehouse.landing.scan`).
+Not here: the rules for values (`models.logs`), the search for files (`warehouse.landing.scan`).
 """
 
 from collections.abc import Iterator
@@ -19,10 +18,10 @@ _READERS = {"csv": csv_files.read, "jsonl": jsonl_files.read, "parquet": parquet
 def open_records(path: Path, layout: Layout) -> Iterator[Records]:
     """The records of a file, in order, in batches.
 
-    The format is told by the file's extension; a file of no bytes has no records, whatever its extension.
+    The extension of the file gives the format; an empty file has no records, whatever its extension.
 
     Raises:
-        RefusedFile: the file as a whole cannot be taken; raised while iterating, possibly after some batches.
+        RefusedFile: the file cannot be loaded; raised while iterating, possibly after some batches.
     """
     if path.stat().st_size == 0:
         return

@@ -1,12 +1,12 @@
 """CSV files: UTF-8, comma, double quotes, a header line.
 
-A record is the shortest run of lines that parses strictly to the header's number of fields; where none starts at a line,
-that line alone is broken and reading goes on at the next. In most blocks every line is a record by itself and holds no
-quote, which their commas and line ends alone tell: those go to the fast parser as they are. In the others each line is
-tested, and only those that are no record by themselves are looked at one by one. So the parser is never shown anything
-that could lead it astray, and the number of records is known before it starts.
+A record is the shortest run of lines that parses strictly to the header's number of fields. If no record starts at a line,
+that line is one broken record, and reading continues at the next line. In most blocks every line is a record and holds no
+quote, which the sequence of commas and line ends shows: these blocks go to the fast parser unchanged. In the other blocks each
+line is tested, and the lines that are no record by themselves are parsed one by one. So the fast parser gets well-formed
+records only, and their number is known before it runs.
 
-Not here: what the values must be (`models.logs`).
+Not here: the rules for values (`models.logs`).
 """
 
 import io
@@ -43,8 +43,8 @@ def read(path: Path, layout: Layout) -> Iterator[Records]:
     """The records of a CSV file.
 
     Raises:
-        RefusedFile: no readable header, a column twice, a required column missing, a damaged gzip.
-        ReconciliationError: lines went in that did not come out.
+        RefusedFile: the header is unreadable, has a column twice or lacks a required one, or the gzip file is damaged.
+        ReconciliationError: not every line was accounted for.
     """
     lines = Lines(path)
     reader = _CsvReader(layout)
@@ -65,10 +65,11 @@ def read(path: Path, layout: Layout) -> Iterator[Records]:
 
 
 def parse_record(lines: Sequence[str]) -> tuple[list[str] | None, int, str]:
-    """The record that starts at the first of these lines, read strictly.
+    """Parses strictly the record that starts at the first of these lines.
 
-    Returns its fields (None where no record starts there), the number of lines that it takes, and why it is none: empty
-    where the lines ran out within a quoted field, so that more lines might still close it.
+    Returns:
+        The fields, None if no record starts there; the number of lines of the record; and the reason why it is none, empty if
+        the lines end within a quoted field, so that further lines might close it.
     """
     fields: list[str] = []
     field, in_quotes, size = "", False, 0
@@ -76,7 +77,7 @@ def parse_record(lines: Sequence[str]) -> tuple[list[str] | None, int, str]:
         if span > len(lines):
             return None, span - 1, ""
         line = lines[span - 1]
-        # The end of its last line is no part of a record, the ends of the others are.
+        # Line ends within a record belong to it; that of its last line does not.
         if size + _size(line) > MAX_RECORD_BYTES or "\0" in line:
             break
         size += len(line.encode()) + len("\n")
@@ -112,19 +113,20 @@ def parse_record(lines: Sequence[str]) -> tuple[list[str] | None, int, str]:
 
 
 class _CsvReader:
-    """Turns lines into batches of records; keeps count of both."""
+    """Turns lines into batches of records, and counts both."""
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
-        self._names: list[str] | None = None
+        self._names: list[str] = []
+        """The columns of the header; empty until it is read."""
         self._unknown: frozenset[str] = frozenset()
         self._records_read = 0
         self.lines_read = 0
 
     def records_of(self, data: bytes, *, is_last: bool) -> tuple[Records, bytes]:
-        """The records of whole lines, and the bytes of one that the lines after them may complete."""
-        if self._names is None:
-            after_header = self._take_header(data, is_last)
+        """The records of complete lines, and the bytes of a record that further lines may complete."""
+        if not self._names:
+            after_header = self._read_header(data, is_last)
             if after_header is None:
                 return self._batch(_NO_LINES), data
             data = data[after_header:]
@@ -138,17 +140,19 @@ class _CsvReader:
         return self._resolve(lines, is_record, not_utf8, is_last)
 
     def overlong_line(self, line: OverlongLine) -> Records:
-        """A batch of one broken record."""
-        if self._names is None:
+        """A batch with one broken record."""
+        if not self._names:
             raise RefusedFile("the header line is longer than 1 MiB")
         self.lines_read += 1
         self._records_read += 1
         broken = BrokenRecord(self._records_read, (TOO_LONG,), beginning_as_text(line.head))
         return self._batch(_NO_LINES, broken=[broken])
 
-    def _take_header(self, data: bytes, is_last: bool) -> int | None:
-        """Reads the header and gives the place of the line after it; None where the header goes on beyond these lines.
-        Blank lines before it are passed over.
+    def _read_header(self, data: bytes, is_last: bool) -> int | None:
+        """Reads the header, after blank lines if there are any.
+
+        Returns:
+            The offset of the line after the header; None if the header continues beyond these lines.
         """
         lines = io.BytesIO(data)
         first = next((line for line in lines if line.strip(WHITE_SPACE.encode())), b"")
@@ -162,13 +166,13 @@ class _CsvReader:
             raise RefusedFile("the header line is longer than 1 MiB")
         if "\0" in run[0]:
             raise RefusedFile("the header is not UTF-8 text without NULs; CSV must be UTF-8, not UTF-16 or Latin-1")
-        fields, span, why = parse_record(run)
-        if fields is None and not why and not is_last:
+        fields, span, reason = parse_record(run)
+        if fields is None and not reason and not is_last:
             return None
         if fields is None:
-            raise RefusedFile(f"the header cannot be read: {why or 'line: has an unclosed quote'}")
+            raise RefusedFile(f"the header cannot be read: {reason or 'line: has an unclosed quote'}")
         self._names = [name.strip(WHITE_SPACE) for name in fields]
-        # Where lines end with CR alone, all of the file is one header line, and none of its rows would ever be missed.
+        # If lines ended with CR only, the whole file would be one header line, and its rows would be lost silently.
         if any(_LONE_CR.search(name) for name in self._names):
             raise RefusedFile("the header holds a CR without LF; lines must end with LF or CRLF")
         self._unknown = frozenset(self._layout.check(self._names))
@@ -179,12 +183,12 @@ class _CsvReader:
         return start
 
     def _count_plain_records(self, data: bytes) -> int:
-        """How many lines there are, if each is a record that is simply split at its commas, as almost all are; else 0."""
+        """The number of lines, if each is a record without quotes, as in almost all blocks; else 0."""
         if b'"' in data or b"\0" in data or not data.endswith(b"\n") or not _is_utf8(data):
             return 0
-        # A line that is too long would fill one of these stretches.
-        stretch = MAX_RECORD_BYTES // 2
-        if any(data.find(b"\n", start, start + stretch) < 0 for start in range(0, len(data), stretch)):
+        # A line that is too long would fill one of these windows.
+        window = MAX_RECORD_BYTES // 2
+        if any(data.find(b"\n", start, start + window) < 0 for start in range(0, len(data), window)):
             return 0
         separators = data.translate(None, _NO_SEPARATORS)
         record = b"," * (len(self._names) - 1) + b"\n"
@@ -201,31 +205,31 @@ class _CsvReader:
             raw=lambda indices: _lines_at(data, indices),
             count=count,
             unknown_columns=self._unknown,
-            header=self._names or (),
+            header=self._names,
         )
 
     def _is_record(self, lines: pl.Series, *, may_hold_quotes: bool, may_hold_nul: bool) -> pl.Series:
-        """Which lines are a record each, by themselves."""
+        """Which lines are a complete record by themselves."""
         if may_hold_quotes:
             is_record = lines.str.contains(self._strict_record)
         else:
-            is_record = lines.str.count_matches(",", literal=True) == len(self._names) - 1
+            is_record = lines.str.count_matches(",", literal=True).eq(len(self._names) - 1)
         if may_hold_nul:
-            is_record &= ~lines.str.contains("\0", literal=True)
-        if (lines.str.len_bytes().max() or 0) > MAX_RECORD_BYTES:
-            is_record &= lines.str.strip_suffix("\r").str.len_bytes() <= MAX_RECORD_BYTES
+            is_record = is_record & ~lines.str.contains("\0", literal=True)
+        if (lines.str.len_bytes() > MAX_RECORD_BYTES).any():
+            is_record = is_record & (lines.str.strip_suffix("\r").str.len_bytes() <= MAX_RECORD_BYTES)
         return is_record
 
     def _resolve(
         self, lines: pl.Series, is_record: pl.Series, not_utf8: set[int], is_last: bool
     ) -> tuple[Records, bytes]:
-        """The same where some lines are no record by themselves: each of these is looked at in turn."""
+        """The same for a block in which some lines are no record by themselves: these are parsed one by one."""
         runs: list[pl.Series] = []
         row_numbers: list[pl.Series] = []
         broken: list[BrokenRecord] = []
         at, carried = 0, b""
 
-        def take_up_to(end: int) -> None:
+        def add_records_up_to(end: int) -> None:
             nonlocal at
             if end > at:
                 runs.append(lines.slice(at, end - at))
@@ -237,12 +241,12 @@ class _CsvReader:
         for odd in (~is_record).arg_true().to_list():
             if odd < at:
                 continue  # within a record that began on an earlier line
-            take_up_to(odd)
+            add_records_up_to(odd)
             run = lines.slice(odd, MAX_RECORD_LINES).to_list()
             line, span = run[0], 1
             if line.strip(WHITE_SPACE):
-                fields, span, why = parse_record(run)
-                if fields is None and not why and not is_last:
+                fields, span, reason = parse_record(run)
+                if fields is None and not reason and not is_last:
                     carried = "\n".join(run).encode() + b"\n"
                     break
                 self._records_read += 1
@@ -251,17 +255,17 @@ class _CsvReader:
                     row_numbers.append(_numbers_from(self._records_read, 1))
                 else:
                     span = 1
-                    reasons = self._what_is_wrong(line, odd in not_utf8, fields, why)
-                    broken.append(BrokenRecord(self._records_read, reasons, _shown(line, odd in not_utf8)))
+                    reasons = self._reasons(line, odd in not_utf8, fields, reason)
+                    broken.append(BrokenRecord(self._records_read, reasons, _printable(line, odd in not_utf8)))
             self.lines_read += span
             at = odd + span
         else:
-            take_up_to(len(lines))
+            add_records_up_to(len(lines))
         records = pl.concat(runs) if runs else _NO_LINES
         numbers = pl.concat(row_numbers) if row_numbers else _NO_NUMBERS
         return self._batch(records, numbers, broken), carried
 
-    def _what_is_wrong(self, line: str, is_not_utf8: bool, fields: list[str] | None, why: str) -> tuple[str, ...]:
+    def _reasons(self, line: str, is_not_utf8: bool, fields: list[str] | None, reason: str) -> tuple[str, ...]:
         if is_not_utf8:
             return (NOT_UTF8,)
         if "\0" in line:
@@ -269,7 +273,7 @@ class _CsvReader:
         if _size(line) > MAX_RECORD_BYTES:
             return (TOO_LONG,)
         if fields is None:
-            return (why or "line: has an unclosed quote",)
+            return (reason or "line: has an unclosed quote",)
         return (f"line: has {len(fields)} fields, the header {len(self._names)}",)
 
     def _batch(
@@ -282,16 +286,16 @@ class _CsvReader:
             count=len(records) + len(broken),
             broken=list(broken),
             unknown_columns=self._unknown,
-            header=self._names or (),
+            header=self._names,
         )
 
     def _parse(self, data: bytes, count: int) -> pl.DataFrame:
-        """The fields of records that are known to be well formed, and to be so many."""
+        """Parses well-formed records, whose number is known."""
         if not count:
             return pl.DataFrame(schema=dict.fromkeys(self._layout.columns, pl.String))
         known = [index for index, name in enumerate(self._names) if name in self._layout.columns]
         frame = pl.read_csv(
-            # The parser takes a byte-order mark off the beginning: it is given one, so that it takes none of a value's.
+            # The parser strips a byte-order mark, so it gets one to strip, and not the beginning of a value.
             io.BytesIO(BYTE_ORDER_MARK + data),
             has_header=False,
             new_columns=[f"field {index}" for index in range(len(self._names))],
@@ -307,7 +311,7 @@ class _CsvReader:
 
 
 def _lines_of(data: bytes) -> tuple[pl.Series, set[int]]:
-    """Lines as text, and the places of those that are not UTF-8."""
+    """Lines as text, and the indices of those that are not UTF-8."""
     data = data.removesuffix(b"\n")
     if _is_utf8(data):
         return pl.Series([data.decode()]).str.split("\n").explode(), set()
@@ -317,7 +321,7 @@ def _lines_of(data: bytes) -> tuple[pl.Series, set[int]]:
 
 
 def _lines_at(data: bytes, indices: Sequence[int]) -> list[str]:
-    """Some of the lines of what is UTF-8 and ends with a line's end."""
+    """The lines with these indices, of data that is UTF-8 and ends with a line end."""
     if not indices:
         return []
     ends = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n"))
@@ -326,7 +330,7 @@ def _lines_at(data: bytes, indices: Sequence[int]) -> list[str]:
 
 
 def _decoded(line: bytes) -> tuple[str, bool]:
-    """A line as text, and whether it is UTF-8; if not, it is made to begin with a NUL, which no record may hold."""
+    """A line as text, and whether it is UTF-8; if not, it gets a leading NUL, which no record may hold."""
     try:
         return line.decode(), True
     except UnicodeDecodeError:
@@ -345,13 +349,13 @@ def _count_lines(data: bytes) -> int:
     return data.count(b"\n") + (not data.endswith(b"\n"))
 
 
-def _shown(line: str, is_not_utf8: bool) -> str:
-    """A broken line for a person to read."""
+def _printable(line: str, is_not_utf8: bool) -> str:
+    """A broken line as the quarantine shows it."""
     return (line[1:] if is_not_utf8 else line).removesuffix("\r")
 
 
 def _size(line: str) -> int:
-    """The bytes of a line without its end."""
+    """The size of a line in bytes, without its line end."""
     return len(line.removesuffix("\r").encode())
 
 

@@ -1,10 +1,9 @@
-"""JSONL files: UTF-8, one JSON object a line, keys as the columns.
+"""JSON Lines files: UTF-8, one JSON object per line, with the columns as keys.
 
-Numbers are kept by their literal (`1.50` stays `1.50`), so the same rules hold for them as for text in a CSV file. A
-boolean, an array or an object in a known column, and a key that stands twice, are faults of the row; unknown keys are
-ignored.
+A number keeps its literal (`1.50` stays `1.50`), so that the same rules apply as to text in a CSV file. A boolean, array or
+object in a known column, or a repeated key, rejects the row; unknown keys are ignored.
 
-Not here: what the values must be (`models.logs`).
+Not here: the rules for values (`models.logs`).
 """
 
 import json
@@ -33,8 +32,8 @@ WHITE_SPACE = b" \t\n\x0b\x0c\r"
 NOT_AN_OBJECT = "line: is not a JSON object"
 
 
-class _Object(list):
-    """The pairs of a JSON object, in order: a dictionary would hide a key that stands twice."""
+class _Object(list[tuple[str, Any]]):
+    """The pairs of a JSON object in order; a dictionary would hide a repeated key."""
 
 
 def _no_constant(name: str) -> None:
@@ -45,11 +44,11 @@ _decoder = json.JSONDecoder(object_pairs_hook=_Object, parse_int=str, parse_floa
 
 
 def read(path: Path, layout: Layout) -> Iterator[Records]:
-    """The records of a JSONL file.
+    """The records of a JSON Lines file.
 
     Raises:
-        RefusedFile: a damaged gzip.
-        ReconciliationError: lines went in that did not come out.
+        RefusedFile: the gzip file is damaged.
+        ReconciliationError: not every line was accounted for.
     """
     lines = Lines(path)
     reader = _JsonlReader(layout)
@@ -60,6 +59,8 @@ def read(path: Path, layout: Layout) -> Iterator[Records]:
 
 
 class _JsonlReader:
+    """Turns lines into batches of records, and counts both."""
+
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._known = frozenset(layout.columns)
@@ -90,7 +91,7 @@ class _JsonlReader:
         return self._records(batch)
 
     def _row(self, pairs: _Object, batch: "_Batch") -> dict[str, str | None]:
-        """The values of an object by key; what is wrong with them is added to the batch's faults."""
+        """The values of an object by key; unreadable ones are null, and added to the faults of the batch."""
         index, row = len(batch.rows), dict(pairs)
         if len(row) != len(pairs):
             times = Counter(key for key, _ in pairs)
@@ -114,7 +115,7 @@ class _JsonlReader:
         return Records(
             text=pl.DataFrame({name: pl.Series([row.get(name) for row in rows], dtype=pl.String) for name in names}),
             row_numbers=pl.Series(batch.numbers, dtype=pl.Int64),
-            # Of what was read, only the lines are kept until their rows are judged.
+            # Only the lines are kept until their rows are validated.
             raw=lambda indices: [as_text(lines[index].removesuffix(b"\r")) for index in indices],
             count=len(rows) + len(batch.broken),
             broken=batch.broken,
@@ -125,7 +126,7 @@ class _JsonlReader:
 
 @dataclass
 class _Batch:
-    """What a piece of a file gives: of each object its number, its line and its values, and what was wrong."""
+    """The objects of a block with their numbers, lines and values; broken lines, unreadable values, unknown keys."""
 
     numbers: list[int] = field(default_factory=list)
     lines: list[bytes] = field(default_factory=list)
@@ -136,7 +137,7 @@ class _Batch:
 
 
 def _parsed(line: bytes) -> tuple[_Object | None, str]:
-    """The object on a line, or why there is none."""
+    """The object on a line, or None and the reason."""
     if len(line.removesuffix(b"\r")) > MAX_RECORD_BYTES:
         return None, TOO_LONG
     if b"\0" in line:
@@ -157,12 +158,12 @@ def _parsed(line: bytes) -> tuple[_Object | None, str]:
 
 
 def _is_encodable(value: Any) -> bool:
-    """Whether escapes such as `\\ud800` left half a character, which no UTF-8 can hold."""
-    unseen = [value]
-    while unseen:
-        item = unseen.pop()
+    """Whether all strings can be written as UTF-8; an escape such as `\\ud800` leaves half a character, which cannot."""
+    remaining = [value]
+    while remaining:
+        item = remaining.pop()
         if isinstance(item, list | tuple):
-            unseen += item
+            remaining += item
         elif isinstance(item, str):
             try:
                 item.encode("utf-8")

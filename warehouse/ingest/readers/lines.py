@@ -1,9 +1,9 @@
-"""The lines of a text file, plain or gzipped, in blocks of bounded size and so many lines.
+"""The lines of a text file, plain or gzipped, in blocks of bounded size and a bounded number of lines.
 
-A line ends with LF; a CR before it is left on. A line beyond the size of a record is not held in memory: its beginning
-stands for it. The lines that went out are counted here, apart from whoever makes records of them.
+A line ends with LF; a CR before it is kept. Of a line that is longer than a record may be, only the beginning is kept in
+memory. Lines are counted here, independently of the readers that make records of them.
 
-Not here: what a line means (`csv_files`, `jsonl_files`).
+Not here: the meaning of a line (`csv_files`, `jsonl_files`).
 """
 
 import gzip
@@ -11,13 +11,13 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, cast
 
 from warehouse.ingest.readers.records import MAX_RECORD_BYTES, RefusedFile
 
 BLOCK_BYTES = 16 << 20
 BLOCK_LINES = 250_000
-"""About as many lines as go into a block, however short they are: a record costs much more than its bytes."""
+"""The approximate maximum number of lines in a block: a record costs much more memory than its bytes."""
 
 OVERLONG_HEAD_BYTES = 64 << 10
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -25,7 +25,7 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True)
 class Block:
-    """Whole lines; the last of the file may lack its LF."""
+    """Complete lines; the last line of a file may lack its LF."""
 
     data: bytes
 
@@ -38,7 +38,7 @@ class OverlongLine:
 
 
 class Lines:
-    """The blocks of a file. `count` is, after the last block, the number of lines there were."""
+    """The blocks of a file. After the last block, `count` is the number of lines in the file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -49,12 +49,14 @@ class Lines:
             with self._open() as file:
                 yield from self._blocks(file)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise RefusedFile(f"not a whole gzip file: {error}") from error
+            raise RefusedFile(f"not a complete gzip file: {error}") from error
 
-    def _open(self) -> BinaryIO:
-        return gzip.open(self._path, "rb") if self._path.name.endswith(".gz") else self._path.open("rb")
+    def _open(self) -> IO[bytes]:
+        if self._path.name.endswith(".gz"):
+            return cast(IO[bytes], gzip.open(self._path, "rb"))
+        return self._path.open("rb")
 
-    def _blocks(self, file: BinaryIO) -> Iterator[Block | OverlongLine]:
+    def _blocks(self, file: IO[bytes]) -> Iterator[Block | OverlongLine]:
         rest = b""
         overlong: bytes | None = None
         for chunk in _chunks(file):
@@ -80,8 +82,8 @@ class Lines:
             yield Block(rest)
 
 
-def _chunks(file: BinaryIO) -> Iterator[bytes]:
-    """The bytes of a file, but for its byte-order mark."""
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+    """The bytes of a file without its byte-order mark."""
     head = file.read(len(BYTE_ORDER_MARK))
     if head != BYTE_ORDER_MARK:
         yield head
@@ -90,7 +92,7 @@ def _chunks(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _pieces(chunk: bytes) -> Iterator[bytes]:
-    """A chunk in one piece, as almost always, or in as many as keep each to the lines that a block may hold."""
+    """A chunk, halved until each piece has no more lines than a block may have; almost always in one piece."""
     if len(chunk) <= BLOCK_LINES or chunk.count(b"\n") <= BLOCK_LINES:
         yield chunk
         return

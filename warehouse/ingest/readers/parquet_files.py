@@ -1,10 +1,10 @@
-"""Parquet files: each value by its canonical text, so that the same rules hold for it as for a CSV field.
+"""Parquet files: each value becomes its canonical text, so that the same rules apply as to a CSV field.
 
-Canonical text is what a careful person would write: integers and decimals in digits, floating-point numbers in
-their shortest form without exponent (2.0 is `2`), timestamps in ISO 8601 (UTC with `Z` where the column has a zone), dates as
-YYYY-MM-DD. A boolean, a list or a structure is a fault of the row.
+The canonical text of integers and decimals is their digits; of floating-point numbers their shortest form without exponent
+(2.0 is `2`); of timestamps ISO 8601, with `Z` if the column has a time zone; of dates YYYY-MM-DD. A boolean, list or struct in a
+known column rejects the row.
 
-Not here: what the values must be (`models.logs`).
+Not here: the rules for values (`models.logs`).
 """
 
 import json
@@ -28,7 +28,8 @@ def read(path: Path, layout: Layout) -> Iterator[Records]:
     """The records of a Parquet file.
 
     Raises:
-        RefusedFile: not a whole Parquet file, other rows than its footer says, a column twice, a required one missing.
+        RefusedFile: the file is damaged, has another number of rows than its footer says, has a column twice, or lacks a
+            required one.
     """
     row_count, read_rows = 0, 0
     try:
@@ -41,10 +42,10 @@ def read(path: Path, layout: Layout) -> Iterator[Records]:
                 read_rows += batch.num_rows
     except (pa.ArrowInvalid, OSError, pa.ArrowNotImplementedError) as error:
         if isinstance(error, OSError) and error.errno:
-            raise  # of the system, not of the file's content
-        raise RefusedFile(f"not a whole Parquet file: {str(error).splitlines()[0][:200].rstrip('.')}") from error
+            raise  # an error of the system, not of the content
+        raise RefusedFile(f"not a complete Parquet file: {str(error).splitlines()[0][:200].rstrip('.')}") from error
     if read_rows != row_count:
-        raise RefusedFile(f"not a whole Parquet file: its footer tells of {row_count} rows, {read_rows} are there")
+        raise RefusedFile(f"not a complete Parquet file: its footer says {row_count} rows, it has {read_rows}")
 
 
 def _records_of(batch: pa.RecordBatch, layout: Layout, unknown: frozenset[str], first_row: int) -> Records:
@@ -69,7 +70,7 @@ def _records_of(batch: pa.RecordBatch, layout: Layout, unknown: frozenset[str], 
 
 
 def canonical_text(values: pa.Array) -> tuple[pl.Series, list[tuple[int, str]]]:
-    """Values as text, null where there is none; and the places of values that have none, with the rule they break."""
+    """Values as text, null for null and for values without text; and the indices of the latter, with the rule they break."""
     kind = values.type
     if pa.types.is_dictionary(kind):
         return canonical_text(values.dictionary_decode())
@@ -87,8 +88,8 @@ def canonical_text(values: pa.Array) -> tuple[pl.Series, list[tuple[int, str]]]:
         return _decimal_text(_series(values.cast(pa.string()))), []
     if pa.types.is_timestamp(kind):
         return _timestamp_text(values), []
-    found = "a boolean" if pa.types.is_boolean(kind) else kind
-    rule = f"must be text or a number, not {found}"
+    type_name = "a boolean" if pa.types.is_boolean(kind) else kind
+    rule = f"must be text or a number, not {type_name}"
     present = np.flatnonzero(np.asarray(pc.is_valid(values)))
     return pl.Series([None] * len(values), dtype=pl.String), [(int(index), rule) for index in present]
 
@@ -106,7 +107,7 @@ def _series(text: pa.Array) -> pl.Series:
 
 
 def _checked_strings(values: pa.Array) -> tuple[pl.Series, list[tuple[int, str]]]:
-    """Strings, where Parquet does not promise that they are UTF-8 without NULs."""
+    """Strings that are valid UTF-8 without NULs, which Parquet does not guarantee."""
     try:
         text = values.cast(pa.large_string())
         text.validate(full=True)
@@ -115,14 +116,14 @@ def _checked_strings(values: pa.Array) -> tuple[pl.Series, list[tuple[int, str]]
             return strings, []
     except pa.ArrowInvalid:
         pass
-    out: list[str | None] = []
+    checked: list[str | None] = []
     bad = []
     for index, value in enumerate(values.to_pylist()):
         text, rule = _checked_string(value)
-        out.append(text)
+        checked.append(text)
         if rule:
             bad.append((index, rule))
-    return pl.Series(out, dtype=pl.String), bad
+    return pl.Series(checked, dtype=pl.String), bad
 
 
 def _checked_string(value: bytes | None) -> tuple[str | None, str]:
@@ -137,19 +138,19 @@ def _checked_string(value: bytes | None) -> tuple[str | None, str]:
 
 
 EXACT_BELOW = 10**15
-"""Integral values below are written out to the last digit: of a narrow type, the fewest digits would end in zeros."""
+"""Integral values below this are written with all digits; the shortest form of a narrow type would end in zeros."""
 
 
 def _float_text(values: pa.Array) -> pl.Series:
     distinct = pl.Series(values).unique()
-    spelled = pl.Series(
-        [None if value is None else _spelled(value, values.type) for value in distinct.to_list()], dtype=pl.String
+    texts = pl.Series(
+        [None if value is None else _number_text(value, values.type) for value in distinct.to_list()], dtype=pl.String
     )
-    return pl.Series(values).replace_strict(distinct, spelled, return_dtype=pl.String)
+    return pl.Series(values).replace_strict(distinct, texts, return_dtype=pl.String)
 
 
-def _spelled(value: float, kind: pa.DataType) -> str:
-    number = {16: np.float16, 32: np.float32, 64: np.float64}[kind.bit_width](value)
+def _number_text(value: float, kind: pa.DataType) -> str:
+    number = np.dtype(f"float{kind.bit_width}").type(value)
     if not np.isfinite(number):
         return str(number)
     if value.is_integer() and abs(value) < EXACT_BELOW:
@@ -158,7 +159,7 @@ def _spelled(value: float, kind: pa.DataType) -> str:
 
 
 def _decimal_text(text: pl.Series) -> pl.Series:
-    """With the digits that its type has; exponents, which Arrow uses for some scales, written out."""
+    """All digits of the type, without the exponents that Arrow uses for some scales."""
     if not text.str.contains("E", literal=True).any():
         return text
     return pl.Series([None if value is None else f"{Decimal(value):f}" for value in text], dtype=pl.String)
@@ -171,7 +172,7 @@ def _date_text(values: pa.Array) -> pl.Series:
 
 
 def _timestamp_text(values: pa.Array) -> pl.Series:
-    """ISO 8601 with as many digits of a second as there are: nanoseconds are kept, for the rule to refuse them."""
+    """ISO 8601 with all digits of the second: nanoseconds are kept, and rejected by the rule."""
     units = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
     unit = values.type.unit
     since_1970 = pl.Series(values.view(pa.int64()))
@@ -187,44 +188,44 @@ def _timestamp_text(values: pa.Array) -> pl.Series:
 
 
 _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896
-"""The years 1 to 9999, in days since 1970: what ISO 8601 writes in four digits."""
+"""The years 1 to 9999, which ISO 8601 writes with four digits, in days since 1970."""
 
 
 def _or_number(text: pl.Series, number: pl.Series, unit: str) -> pl.Series:
-    """A moment beyond those years by its number: no rule for moments takes it, and nothing breaks over it."""
+    """The text of a time; outside these years its number, which the rule for timestamps rejects."""
     return text.zip_with(text.is_not_null() | number.is_null(), number.cast(pl.String) + f" {unit} since 1970")
 
 
 def _as_json(batch: pa.RecordBatch, indices: Sequence[int]) -> list[str]:
-    places = pa.array(list(indices), pa.int64())
-    columns = {name: _shown(batch.column(name), places) for name in batch.schema.names}
+    positions = pa.array(list(indices), pa.int64())
+    columns = {name: _json_values(batch.column(name), positions) for name in batch.schema.names}
     return [
         json.dumps({name: values[row] for name, values in columns.items()}, ensure_ascii=False)
         for row in range(len(indices))
     ]
 
 
-def _shown(values: pa.Array, places: pa.Array) -> list[object]:
-    """Some values of a column, as JSON can hold them."""
+def _json_values(values: pa.Array, positions: pa.Array) -> list[object]:
+    """The values of a column at these positions, in types that JSON has."""
     kind = values.type
     if pa.types.is_dictionary(kind):
-        return _shown(values.dictionary_decode(), places)
+        return _json_values(values.dictionary_decode(), positions)
     if _holds_bytes(kind):
-        some = values.cast(pa.large_binary()).take(places).to_pylist()
-        return [None if value is None else as_text(value) for value in some]
+        strings = values.cast(pa.large_binary()).take(positions).to_pylist()
+        return [None if value is None else as_text(value) for value in strings]
     if pa.types.is_boolean(kind) or pa.types.is_integer(kind):
-        return values.take(places).to_pylist()
+        return list(values.take(positions).to_pylist())
     if pa.types.is_floating(kind):
-        some = values.take(places).to_pylist()
-        return [str(value) if value is not None and not math.isfinite(value) else value for value in some]
-    text, unreadable = canonical_text(values.take(places))
+        numbers = values.take(positions).to_pylist()
+        return [str(value) if value is not None and not math.isfinite(value) else value for value in numbers]
+    text, unreadable = canonical_text(values.take(positions))
     if unreadable:
-        return [_nested(value) for value in values.take(places)]
+        return [_nested(value) for value in values.take(positions)]
     return text.to_list()
 
 
 def _nested(value: pa.Scalar) -> object:
-    """A list or structure as JSON can hold it, or else in whatever words there are for it."""
+    """A list or struct in types that JSON has, or as text."""
     try:
         return json.loads(json.dumps(value.as_py(), allow_nan=False, default=str))
     except (ValueError, TypeError, OverflowError, pa.ArrowException):

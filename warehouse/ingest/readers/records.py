@@ -1,6 +1,6 @@
-"""What every reader gives: batches of records as text, broken records, and the refusal of a whole file.
+"""The output of every reader: batches of records as text, broken records, and the refusal of a whole file.
 
-Not here: how a format is read (`csv_files`, `jsonl_files`, `parquet_files`).
+Not here: the formats (`csv_files`, `jsonl_files`, `parquet_files`).
 """
 
 import codecs
@@ -15,41 +15,41 @@ MAX_RECORD_LINES = 100
 
 
 class RefusedFile(Exception):
-    """A file that cannot be taken as a whole; the message says why, for a person to mend it."""
+    """A file that cannot be loaded at all; the message gives the reason, for the person who fixes the file."""
 
 
 class ReconciliationError(Exception):
-    """Records were lost or invented between a file and its batches: a fault of the load, never of the file."""
+    """The records of the batches do not add up to those of the file: an error of the load, never of the file."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What a reader needs to know of a log: its columns, and those that a file must have."""
+    """The columns of a log, and those that every file must have."""
 
     columns: tuple[str, ...]
     required: tuple[str, ...]
 
-    def check(self, found: Sequence[str]) -> list[str]:
-        """The columns of a file that the log does not know.
+    def check(self, columns: Sequence[str]) -> list[str]:
+        """The columns of a file that the log does not have.
 
         Raises:
-            RefusedFile: a column stands there twice, or a required one not at all.
+            RefusedFile: a column occurs twice, or a required one is missing.
         """
-        twice = sorted({name for name in found if found.count(name) > 1})
-        if twice:
-            # Only what looks like a name is told: without a header line it could be somebody's number.
-            names = [repr(name) for name in twice if re.fullmatch(r"[A-Za-z_][A-Za-z_ ]{0,60}", name)]
+        duplicates = sorted({name for name in columns if columns.count(name) > 1})
+        if duplicates:
+            # Only text that looks like a name is shown: in a file without a header line it could be a phone number.
+            names = [repr(name) for name in duplicates if re.fullmatch(r"[A-Za-z_][A-Za-z_ ]{0,60}", name)]
             raise RefusedFile(f"column twice: {', '.join(names) or 'one without a name'}; keep one of each")
-        missing = [name for name in self.required if name not in found]
+        missing = [name for name in self.required if name not in columns]
         if missing:
-            hint = "" if set(found) & set(self.columns) else "; is there a header line?"
+            hint = "" if set(columns) & set(self.columns) else "; is there a header line?"
             raise RefusedFile(f"required column missing: {', '.join(missing)}{hint}")
-        return [name for name in found if name not in self.columns]
+        return [name for name in columns if name not in self.columns]
 
 
 @dataclass(frozen=True)
 class BrokenRecord:
-    """A record that could not be read at all: every way in which it is broken, and its bytes as text."""
+    """A record that could not be parsed: the reasons, and its bytes as text."""
 
     row_number: int
     reasons: tuple[str, ...]
@@ -58,7 +58,7 @@ class BrokenRecord:
 
 @dataclass(frozen=True)
 class UnreadableValue:
-    """A value that is not text or a number: found by the reader, since only it sees the format's own types."""
+    """A value that is neither text nor a number. The reader reports it, since only it sees the types of the format."""
 
     index: int
     column: str
@@ -69,10 +69,10 @@ class UnreadableValue:
 class Records:
     """A batch of one file.
 
-    `text` has every column of the layout as strings, in the layout's order, null where the file has none;
-    `row_numbers` are the records' places in the file (1 = the first), one per row of `text`; `raw(indices)` gives rows
-    as they came. `count` is the number of records that the batch accounts for, counted without the parser. `header` are
-    the file's columns in its order, where rows as they came do not name them.
+    `text` has every column of the layout as strings, in the layout's order, null where the file has no value.
+    `row_numbers` are the positions of the records in the file, from 1, one per row of `text`. `raw(indices)` returns rows
+    as they are in the file. `count` is the number of records of the batch, broken ones included, counted without the parser.
+    `header` is the file's columns in its order, if raw rows do not name their columns.
     """
 
     text: pl.DataFrame
@@ -86,10 +86,10 @@ class Records:
 
 
 def as_text(data: bytes) -> str:
-    """Bytes as text: what is not UTF-8 as `\\xHH`."""
+    """Bytes as text; bytes that are not UTF-8 as `\\xHH`."""
     return data.decode("utf-8", errors="backslashreplace")
 
 
 def beginning_as_text(data: bytes) -> str:
-    """The same of bytes that were cut: a letter that was cut in two is left out."""
+    """The same for truncated bytes: a character that was cut in two is left out."""
     return codecs.getincrementaldecoder("utf-8")(errors="backslashreplace").decode(data, final=False)
