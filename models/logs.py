@@ -240,7 +240,7 @@ EVENT_TIME: dict[Log, str] = {
     Log.UNSUBSCRIBES: "unsubscribed_at",
     Log.EXCHANGE_RATES: "rate_date",
 }
-"""The column that says when a row's event took place: the order of rows in the lake."""
+"""The column with the time of a row's event, by which the rows in the lake are ordered."""
 
 if _incomplete := [log for log in Log if log not in CONTRACTS or log not in EVENT_TIME]:
     raise NotImplementedError(
