@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
@@ -398,6 +399,19 @@ def test_amounts_of_unconverted_orders_are_less_refunds_and_by_currency(
 def test_the_document_names_every_mart() -> None:
     missing = [mart for mart in MARTS if f"`{mart}`" not in DOCUMENT]
     assert not missing, f"docs/analysts.md does not say the grain and joins of: {', '.join(missing)}"
+
+
+def test_the_queries_of_the_readme_work_as_typed(refreshed_wide: RefreshedWarehouse, tmp_path: Path) -> None:
+    (tmp_path / "data").symlink_to(refreshed_wide.warehouse.paths.data)
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    section = readme.partition("## Query the marts")[2].partition("\n## ")[0]
+    commands = re.findall(r"^```sh\n(.+?)^```", section, flags=re.MULTILINE | re.DOTALL)
+    assert len(commands) == 3
+    for command in commands:
+        run = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert (run.returncode, run.stderr) == (0, ""), command
+        assert run.stdout, command
 
 
 def test_exposures_name_the_marts_that_are_used() -> None:
