@@ -20,7 +20,8 @@ from orchestration.resources import WarehouseResource
 from orchestration.stages import AppContext
 from warehouse.config.settings import load_settings
 from warehouse.ledger import Build
-from warehouse.transform.build import BuiltNode, built_marts, built_tables
+from warehouse.transform.build import BuiltNode
+from warehouse.transform.built_tables import built_marts, built_tables
 from warehouse.transform.column_lineage import column_lineage
 from warehouse.transform.dbt_runner import DBT_PROJECT, dbt_manifest
 from warehouse.transform.fingerprints import code_fingerprint

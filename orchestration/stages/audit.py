@@ -24,7 +24,7 @@ from warehouse.duckdb_tools.session import apply_limits
 from warehouse.lake import change_feed
 from warehouse.ledger import Build, now
 from warehouse.publish import KeptBuilds, page_path, prune_pages, upload_files, write_page
-from warehouse.transform import build, check_scope
+from warehouse.transform import build, built_tables, check_scope
 from warehouse.transform.dbt_runner import BuildFailed, dbt_manifest
 
 if TYPE_CHECKING:
@@ -65,15 +65,17 @@ def audit_candidate(context: AppContext) -> list[CheckResult]:
 
     with context.paths.writer_lock(), reading_candidate(context), duckdb.connect() as connection:
         apply_limits(connection, context.settings)
-        build.attach_candidate(connection, context.paths)
+        built_tables.attach_candidate(connection, context.paths)
         changed_rows = check_scope.rows_to_check(connection, context.paths)
         started = time.perf_counter()
-        results = check_contracts(connection, build.CANDIDATE_SCHEMA, changed_rows, check_scope.NUMBER_IN_MODEL)
+        results = check_contracts(connection, built_tables.CANDIDATE_SCHEMA, changed_rows, check_scope.NUMBER_IN_MODEL)
         _log_results("contracts", results, started)
         started = time.perf_counter()
         candidate = _candidate_to_check(context)
         facts = _build_facts(context, candidate)
-        expectations = check_expectations(connection, build.CANDIDATE_SCHEMA, facts, context.ledger.published_metrics())
+        expectations = check_expectations(
+            connection, built_tables.CANDIDATE_SCHEMA, facts, context.ledger.published_metrics()
+        )
         _log_results("expectations", expectations.results, started)
         results += expectations.results
         _record(context, results)

@@ -18,6 +18,7 @@ from warehouse.ledger import Build
 from warehouse.transform import build
 from warehouse.transform.build import BuiltNode, CandidateDamaged
 from warehouse.transform.build_identity import identity_mismatch
+from warehouse.transform.built_tables import built_marts
 
 
 def is_built(context: AppContext) -> bool:
@@ -38,7 +39,7 @@ def build_candidate(context: AppContext, *, full_refresh: bool = False) -> tuple
         lake_tables.ensure_lake(context.paths)
         candidate, nodes = _run_models(context, full_refresh=full_refresh)
         log.info("build %s: %d models in %.1f s", candidate.build_id, len(nodes), time.perf_counter() - started)
-        marts = build.built_marts(context.paths)
+        marts = built_marts(context.paths)
         log.info("rows: %s", ", ".join(f"{name} {mart.rows:,}" for name, mart in marts.items()))
         return candidate, nodes
 
