@@ -2,7 +2,7 @@
 
 A judge that a test makes up would not get there: these are functions of a module, with what they need put in.
 
-Not here: what must be true (`tests/unit/test_loaders.py`, `tests/fault/test_workers_killed.py`).
+Not here: what must be true (`tests/unit/test_workers.py`, `tests/fault/test_workers_killed.py`).
 """
 
 import os

@@ -147,7 +147,7 @@ def _files(draw: st.DrawFn) -> tuple[str, bytes]:
 
 @tried(80, torture=2_000, suppress_health_check=list(HealthCheck))
 @given(file=_files())
-def test_any_bytes_are_refused_with_a_reason_or_all_records_are_accounted_for(file: tuple[str, bytes]) -> None:
+def test_random_bytes_are_refused_or_every_record_is_accounted_for(file: tuple[str, bytes]) -> None:
     extension, content = file
     log, name = Log.UNSUBSCRIBES, f"2026-01-05.{extension}"
     with tempfile.TemporaryDirectory() as folder:

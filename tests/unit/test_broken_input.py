@@ -164,7 +164,7 @@ def zipped(content: bytes) -> bytes:
 
 @pytest.mark.parametrize("extension", ["csv", "csv.gz"])
 @pytest.mark.parametrize("case", CSV.values(), ids=CSV)
-def test_csv(warehouse, case, extension):
+def test_broken_csv_is_rejected_row_by_row_or_refused(warehouse, case, extension):
     content = zipped(case.content) if extension.endswith("gz") else case.content
     check(warehouse, f"2026-01-05.{extension}", replace(case, content=content))
 
@@ -254,7 +254,7 @@ JSONL = {
 
 @pytest.mark.parametrize("extension", ["jsonl", "jsonl.gz"])
 @pytest.mark.parametrize("case", JSONL.values(), ids=JSONL)
-def test_jsonl(warehouse, case, extension):
+def test_broken_json_lines_are_rejected_row_by_row_or_refused(warehouse, case, extension):
     content = zipped(case.content) if extension.endswith("gz") else case.content
     check(warehouse, f"2026-01-05.{extension}", replace(case, content=content))
 
@@ -330,7 +330,7 @@ PARQUET = {
 
 
 @pytest.mark.parametrize("case", PARQUET.values(), ids=PARQUET)
-def test_parquet(warehouse, case):
+def test_broken_parquet_is_rejected_row_by_row_or_refused(warehouse, case):
     check(warehouse, "2026-01-05.parquet", case)
 
 
@@ -355,7 +355,7 @@ MISNAMED = {
 
 
 @pytest.mark.parametrize(("extension", "content", "refusal"), MISNAMED.values(), ids=MISNAMED)
-def test_a_file_that_is_not_what_its_name_says(warehouse, extension, content, refusal):
+def test_a_file_whose_content_is_not_of_its_extension_is_refused_or_rejected(warehouse, extension, content, refusal):
     check(warehouse, f"2026-01-05.{extension}", Case(content, refusal=refusal))
 
 
@@ -366,7 +366,7 @@ MANY = 300_000
 
 
 @pytest.mark.parametrize(("position", "extension"), [(0, "csv"), (MANY // 2, "csv.gz"), (MANY, "csv")])
-def test_an_unclosed_quote_in_a_large_file_costs_its_own_line_only(warehouse, position, extension):
+def test_an_unclosed_quote_in_a_large_file_rejects_only_its_line(warehouse, position, extension):
     good = [b"k%d,2026-01-05T12:00:00,\n" % number for number in range(MANY)]
     content = HEADER + b"".join([*good[:position], b'kx,2026-01-05T12:00,"never closed\n', *good[position:]])
     contacts = {number + 1 + (number >= position): f"k{number}" for number in range(MANY)}
@@ -387,7 +387,7 @@ LONG = {
 
 
 @pytest.mark.parametrize(("extension", "content"), LONG.values(), ids=LONG)
-def test_a_line_of_megabytes_is_one_bad_row_in_bounded_memory(warehouse, extension, content):
+def test_a_line_of_megabytes_is_one_rejected_row_in_bounded_memory(warehouse, extension, content):
     warehouse.drop(f"2026-01-05.{extension}", content)
     tracemalloc.start()
     (loaded,) = warehouse.load().values()
@@ -402,7 +402,7 @@ def test_a_line_of_megabytes_is_one_bad_row_in_bounded_memory(warehouse, extensi
 
 
 @pytest.mark.parametrize("extension, line", [("csv", b",,\n"), ("csv", b"x\n"), ("jsonl", b"x\n")])
-def test_a_great_many_short_bad_lines_come_in_batches(warehouse, monkeypatch, extension, line):
+def test_many_short_bad_lines_are_read_in_batches(warehouse, monkeypatch, extension, line):
     monkeypatch.setattr(lines, "BLOCK_LINES", 1000)
     warehouse.drop(f"2026-01-05.{extension}", (HEADER if extension == "csv" else b"") + line * 5000)
     together = []

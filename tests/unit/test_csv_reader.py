@@ -129,11 +129,11 @@ BROKEN = {
 
 @pytest.mark.parametrize("block_bytes", [None, SMALL_BLOCK], ids=["one block", "small blocks"])
 @pytest.mark.parametrize("content, expected", (WELL_FORMED | BROKEN).values(), ids=WELL_FORMED | BROKEN)
-def test_records_and_broken_lines_come_out_one_for_one(read_file, content, expected, block_bytes):
+def test_every_record_and_every_broken_line_is_returned_once(read_file, content, expected, block_bytes):
     check(read_file("f.csv", b"a,b\n" + content, LAYOUT, block_bytes), expected)
 
 
-def test_reading_does_not_depend_on_where_blocks_end(read_file):
+def test_block_boundaries_do_not_change_the_result(read_file):
     """Every boundary, in a file that has a bit of everything."""
     content = 'a,b\r\n1,"x\n""y"\r\n\n2,"é\n3,4\n\n"5,\n6"\n7,8"\n9,😀'.encode() + b'\n\xff,1\n0,""\n'
     whole = read_file("f.csv", content, LAYOUT)
@@ -142,7 +142,7 @@ def test_reading_does_not_depend_on_where_blocks_end(read_file):
         assert read_file("f.csv", content, LAYOUT, block_bytes) == whole, block_bytes
 
 
-def test_raw_rows_are_the_records_as_they_came(read_file):
+def test_raw_rows_are_the_original_records(read_file):
     reading = read_file("f.csv", b'a,b\r\n "1",2\r\n3, 4 \r\n"5","x\r\n""y"\r\n', LAYOUT)
     assert reading.raw == {2: "3, 4 ", 3: '"5","x\r\n""y"'}
     assert reading.broken_raw == {1: ' "1",2'}
@@ -153,7 +153,7 @@ def test_raw_rows_are_the_records_as_they_came(read_file):
 
 @pytest.mark.parametrize(("lines_in_all", "is_record"), [(99, True), (100, True), (101, False)])
 @pytest.mark.parametrize("block_bytes", [None, 64])
-def test_a_record_takes_up_to_a_hundred_lines(read_file, lines_in_all, is_record, block_bytes):
+def test_a_record_has_at_most_a_hundred_lines(read_file, lines_in_all, is_record, block_bytes):
     value = "x\n" * (lines_in_all - 1)
     reading = read_file("f.csv", f'a,b\n1,"{value}"\n3,4\n'.encode(), LAYOUT, block_bytes)
     if is_record:
@@ -168,7 +168,7 @@ def test_a_record_takes_up_to_a_hundred_lines(read_file, lines_in_all, is_record
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b""], ids=repr)
 @pytest.mark.parametrize("quote", [b"", b'"'], ids=["plain", "quoted"])
 @pytest.mark.parametrize(("size", "is_record"), [(MIB, True), (MIB + 1, False)])
-def test_a_line_holds_up_to_one_mebibyte_whatever_its_end(read_file, size, is_record, quote, end, block_bytes):
+def test_a_line_has_at_most_one_mebibyte_without_its_line_end(read_file, size, is_record, quote, end, block_bytes):
     line = b"1," + quote + b"x" * (size - 2 - 2 * len(quote)) + quote
     assert len(line) == size
     content = b"a,b\n" + line + end + (b"3,4\n" if end else b"")
@@ -177,7 +177,7 @@ def test_a_line_holds_up_to_one_mebibyte_whatever_its_end(read_file, size, is_re
     assert [TOO_LONG in reasons[0] for reasons in reading.broken.values()] == [True] * (not is_record)
 
 
-def test_a_record_over_lines_holds_up_to_one_mebibyte(read_file):
+def test_a_record_of_several_lines_has_at_most_one_mebibyte(read_file):
     for size, is_record in ((MIB, True), (MIB + 1, False)):
         record = b'1,"' + b"x" * 1000 + b"\n" + b"y" * (size - 1005) + b'"'
         assert len(record) == size
@@ -196,7 +196,7 @@ def test_a_line_of_megabytes_is_one_broken_record(read_file, filler, times, afte
     assert reading.broken_raw[2].startswith("y")
 
 
-def test_an_unclosed_quote_before_an_overlong_line_costs_its_own_line_only(read_file):
+def test_an_unclosed_quote_before_an_overlong_line_rejects_only_its_line(read_file):
     content = b'a,b\n1,"open\n3,4\n' + b"x" * (2 * MIB) + b'"\n5,6\n'
     for block_bytes in (None, 1 << 16):
         reading = read_file("f.csv", content, LAYOUT, block_bytes)
@@ -225,11 +225,11 @@ HEADERS = {
 
 @pytest.mark.parametrize("block_bytes", [None, SMALL_BLOCK], ids=["one block", "small blocks"])
 @pytest.mark.parametrize("content", HEADERS.values(), ids=HEADERS)
-def test_values_are_found_by_the_names_in_the_header(read_file, content, block_bytes):
+def test_values_are_assigned_by_header_names(read_file, content, block_bytes):
     assert read_file("f.csv", content, LAYOUT, block_bytes).rows == {1: ("1", "2")}
 
 
-def test_unknown_columns_are_told_and_absent_ones_are_null(read_file):
+def test_unknown_columns_are_reported_and_missing_ones_are_null(read_file):
     layout = Layout(("a", "b", "c", "d"), ("a", "b"))
     reading = read_file("f.csv", b"x,b,a,B\n0,2,1,0\n", layout)
     assert reading.rows == {1: ("1", "2", None, None)}
@@ -267,7 +267,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("block_bytes", [None, 1 << 19], ids=["one block", "small blocks"])
 @pytest.mark.parametrize("content, says", REFUSED.values(), ids=REFUSED)
-def test_a_file_whose_header_will_not_do_is_refused_with_the_reason(read_file, content, says, block_bytes):
+def test_a_file_with_an_invalid_header_is_refused_with_the_reason(read_file, content, says, block_bytes):
     with pytest.raises(RefusedFile, match=says):
         read_file("f.csv", content, LAYOUT, block_bytes)
 
@@ -289,7 +289,7 @@ def test_a_file_whose_header_will_not_do_is_refused_with_the_reason(read_file, c
     ],
     ids=repr,
 )
-def test_a_file_of_nothing_or_of_a_header_alone_has_no_rows(read_file, name, content):
+def test_an_empty_file_and_a_header_without_rows_have_no_rows(read_file, name, content):
     for block_bytes in (None, 1, 2, 3):
         reading = read_file(name, gzip.compress(content) if name.endswith("gz") else content, LAYOUT, block_bytes)
         assert reading == FileReading()
@@ -301,14 +301,14 @@ PLAIN = b"a,b\n" + b"".join(b"%d,%d\n" % (number, number * number) for number in
 ZIPPED = gzip.compress(PLAIN, mtime=0)
 
 
-def test_a_gzip_of_several_members_is_read_to_its_end(read_file):
+def test_a_gzip_file_with_several_members_is_read_completely(read_file):
     members = [PLAIN[start : start + 1000] for start in range(0, len(PLAIN), 1000)]
     content = b"".join(gzip.compress(member) for member in members) + gzip.compress(b"")
     assert read_file("f.csv.gz", content, LAYOUT) == read_file("f.csv", PLAIN, LAYOUT)
     assert read_file("f.csv.gz", content, LAYOUT, 100) == read_file("f.csv", PLAIN, LAYOUT)
 
 
-def test_a_gzip_file_of_no_bytes_has_no_rows(read_file):
+def test_an_empty_gzip_file_has_no_rows(read_file):
     assert read_file("f.csv.gz", b"", LAYOUT) == FileReading()
 
 
@@ -330,7 +330,7 @@ DAMAGED = {
 
 @pytest.mark.parametrize("block_bytes", [None, 1000], ids=["one block", "small blocks"])
 @pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
-def test_a_damaged_gzip_is_refused(read_file, content, block_bytes):
+def test_a_damaged_gzip_file_is_refused(read_file, content, block_bytes):
     with pytest.raises(RefusedFile, match="gzip"):
         read_file("f.csv.gz", content, LAYOUT, block_bytes)
 
@@ -377,7 +377,7 @@ def same_as_the_oracle(reading: FileReading, expected: oracle.Reading) -> None:
 @example(content=MARK + b"1,2\n" + MARK + b"3,4", mark=MARK, end=b"\n", block=7)
 @example(content=b"\r,", mark=b"", end=b"\n", block=1)
 @example(content=b"1,2\n3", mark=b"", end=b"\n", block=40)
-def test_any_lines_are_read_as_the_oracle_reads_them(read_file, content, mark, end, block):
+def test_random_lines_are_read_like_the_oracle(read_file, content, mark, end, block):
     content = mark + b'a,"b"' + end + content
     expected = oracle.read_csv(content)
     for block_bytes in (None, block):
@@ -391,7 +391,7 @@ START = st.sampled_from(
 
 @FUZZ
 @given(start=START, content=CONTENTS)
-def test_any_file_is_read_or_refused_as_the_oracle_does(read_file, start, content):
+def test_random_files_are_read_or_refused_like_the_oracle(read_file, start, content):
     content = start + content
     try:
         expected = oracle.read_csv(content)
@@ -410,7 +410,7 @@ def test_any_file_is_read_or_refused_as_the_oracle_does(read_file, start, conten
     content=st.lists(PIECES.filter(lambda piece: b"\r" not in piece), max_size=60).map(b"".join),
     block=st.integers(1, 40),
 )
-def test_lines_and_records_that_are_too_long_are_found_wherever_blocks_end(read_file, content, block):
+def test_overlong_lines_and_records_are_detected_at_any_block_boundary(read_file, content, block):
     """With the size of a record cut down to 24 bytes, 4 lines, so that both are often passed."""
     content = b"a,b\n" + content
     with pytest.MonkeyPatch.context() as patch:
@@ -432,7 +432,7 @@ def test_lines_and_records_that_are_too_long_are_found_wherever_blocks_end(read_
             assert reading.rows.keys() == {record.number for record in expected.records if not record.broken}
 
 
-def test_a_long_file_of_mixed_lines_is_read_as_the_oracle_reads_it(read_file):
+def test_a_long_file_of_mixed_lines_is_read_like_the_oracle(read_file):
     rng = random.Random(0)
     kinds = [
         b"1,2\n",

@@ -56,7 +56,7 @@ def test_a_value_is_the_text_of_its_literal(read_file, literal, text):
         *((b"{}", "object"), (b'{"x": 1}', "object"), (b"[[[]]]", "array"), (b'{"a": {"a": {}}}', "object")),
     ],
 )
-def test_a_value_that_is_no_text_and_no_number_is_a_fault_of_its_column(read_file, literal, kind):
+def test_a_value_that_is_neither_text_nor_number_is_unreadable(read_file, literal, kind):
     content = b'{"a": "1", "b": "2"}\n{"a": "3", "b": ' + literal + b"}\n"
     reading = read_file("f.jsonl", content, LAYOUT)
     assert reading.rows == {1: ("1", "2"), 2: ("3", None)}
@@ -66,7 +66,7 @@ def test_a_value_that_is_no_text_and_no_number_is_a_fault_of_its_column(read_fil
 
 
 @pytest.mark.parametrize("literal", [b"true", b"[1, [2]]", b'{"x": {"y": null}}', b"1e3", b"null", b'"x"'])
-def test_unknown_keys_may_hold_anything_and_are_told(read_file, literal):
+def test_unknown_keys_of_any_type_are_reported(read_file, literal):
     reading = read_file("f.jsonl", b'{"x": ' + literal + b', "b": "2", "A": 1, "a": "1"}\n{"a": 3, "y": 0}', LAYOUT)
     assert reading.rows == {1: ("1", "2"), 2: ("3", None)}
     assert reading.faults == set()
@@ -85,7 +85,7 @@ def test_unknown_keys_may_hold_anything_and_are_told(read_file, literal):
     ],
     ids=["the same value", "then null", "null first", "by an escape", "two keys", "an unknown key"],
 )
-def test_a_key_twice_is_a_fault_that_names_it(read_file, content, twice):
+def test_a_repeated_key_is_reported_by_name(read_file, content, twice):
     reading = read_file("f.jsonl", b'{"a": "0"}\n' + content + b"\n", LAYOUT)
     assert sorted(reading.rows) == [1, 2]
     assert {(number, column) for number, column, _ in reading.faults} == {(2, column) for column in twice}
@@ -105,11 +105,11 @@ WELL_FORMED = {
 
 @pytest.mark.parametrize("block_bytes", [None, SMALL_BLOCK], ids=["one block", "small blocks"])
 @pytest.mark.parametrize("content", WELL_FORMED.values(), ids=WELL_FORMED)
-def test_every_line_that_is_not_blank_is_a_record(read_file, content, block_bytes):
+def test_every_line_except_blank_ones_is_a_record(read_file, content, block_bytes):
     assert read_file("f.jsonl", content, LAYOUT, block_bytes).rows == {1: ("1", "2"), 2: ("3", "4")}
 
 
-def test_a_missing_key_is_null_and_no_column_need_be_there(read_file):
+def test_a_missing_key_is_null_and_no_column_is_required(read_file):
     assert read_file("f.jsonl", b'{"b": 2}\n{}\n{"a": 1}\n', LAYOUT).rows == {
         1: (None, "2"),
         2: (None, None),
@@ -166,7 +166,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"], ids=repr)
 @pytest.mark.parametrize("line, why", BROKEN.values(), ids=BROKEN)
-def test_a_broken_line_is_kept_as_it_came_and_the_lines_around_it_load(read_file, line, why, end):
+def test_a_broken_line_is_kept_unchanged_and_its_neighbours_load(read_file, line, why, end):
     content = end.join([b'{"a": 1, "b": 2}', line, b'{"a": 3, "b": 4}', line, b""])
     reading = read_file("f.jsonl", content, LAYOUT)
     assert reading.rows == {1: ("1", "2"), 3: ("3", "4")}
@@ -178,7 +178,7 @@ def test_a_broken_line_is_kept_as_it_came_and_the_lines_around_it_load(read_file
         assert reading.broken_raw[number] == line.decode(errors="backslashreplace")
 
 
-def test_utf_16_is_nothing_but_broken_lines(read_file):
+def test_every_line_of_a_utf_16_file_is_broken(read_file):
     reading = read_file("f.jsonl", '{"a": 1}\n{"a": 2}\n'.encode("utf-16"), LAYOUT)
     assert (reading.rows, sorted(reading.broken)) == ({}, [1, 2, 3])
 
@@ -186,7 +186,7 @@ def test_utf_16_is_nothing_but_broken_lines(read_file):
 @pytest.mark.parametrize("depth", [200, 450, 600, 800, 950, 990, 2000])
 @pytest.mark.parametrize("opening, closing", [(b"[", b"]"), (b'{"x": ', b"}")], ids=["arrays", "objects"])
 @pytest.mark.parametrize("text", [b'"x"', b'"\\u0041"'], ids=["plain", "with an escape"])
-def test_a_deeply_nested_line_costs_no_more_than_itself(read_file, text, opening, closing, depth):
+def test_a_deeply_nested_line_rejects_only_itself(read_file, text, opening, closing, depth):
     """Whether it is read, or is too deep to be: what must not happen is that the load breaks off."""
     line = b'{"a": ' + text + b', "x": ' + opening * depth + b"1" + closing * depth + b"}"
     reading = read_file("f.jsonl", b'{"a": 1}\n' + line + b'\n{"a": 3}\n', LAYOUT)
@@ -194,7 +194,7 @@ def test_a_deeply_nested_line_costs_no_more_than_itself(read_file, text, opening
     assert {1, 3} <= reading.rows.keys()
 
 
-def test_a_line_of_nothing_but_keys_twice_is_read_in_reasonable_time(read_file):
+def test_a_line_with_thousands_of_repeated_keys_is_read(read_file):
     """About 0.2 MB: quick where each key is looked at once, seconds (minutes, for 1 MiB) where each is looked for in all."""
     keys = [f'"k{number}":1' for number in range(20_000)]
     started = time.process_time()
@@ -203,20 +203,20 @@ def test_a_line_of_nothing_but_keys_twice_is_read_in_reasonable_time(read_file):
     assert time.process_time() - started < 1
 
 
-def test_raw_rows_are_the_lines_as_they_came(read_file):
+def test_raw_rows_are_the_original_lines(read_file):
     reading = read_file("f.jsonl", b' {"a": 1.50}\t\r\n\r\n{"b":"\\u0041"}', LAYOUT)
     assert reading.raw == {1: ' {"a": 1.50}\t', 2: '{"b":"\\u0041"}'}
 
 
 @pytest.mark.parametrize("name", ["f.jsonl", "f.jsonl.gz"])
 @pytest.mark.parametrize("content", [b"", MARK, b"\n", b"\r\n \n\n", MARK + b"\n\n"], ids=repr)
-def test_a_file_of_nothing_has_no_rows(read_file, name, content):
+def test_an_empty_file_has_no_rows(read_file, name, content):
     for block_bytes in (None, 1, 2):
         reading = read_file(name, gzip.compress(content) if name.endswith("gz") else content, LAYOUT, block_bytes)
         assert reading == FileReading()
 
 
-def test_gzip_is_read_and_refused_where_it_is_damaged(read_file):
+def test_gzip_files_are_read_and_damaged_ones_refused(read_file):
     plain = b'{"a": 1, "b": 2}\n' * 1000
     zipped = gzip.compress(plain[:5000]) + gzip.compress(plain[5000:])
     assert read_file("f.jsonl.gz", zipped, LAYOUT, 100) == read_file("f.jsonl", plain, LAYOUT)
@@ -231,7 +231,7 @@ def test_gzip_is_read_and_refused_where_it_is_damaged(read_file):
 @pytest.mark.parametrize("block_bytes", [None, 1 << 18], ids=["one block", "small blocks"])
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b""], ids=repr)
 @pytest.mark.parametrize(("size", "is_record"), [(MIB, True), (MIB + 1, False)])
-def test_a_line_holds_up_to_one_mebibyte_whatever_its_end(read_file, size, is_record, end, block_bytes):
+def test_a_line_has_at_most_one_mebibyte_without_its_line_end(read_file, size, is_record, end, block_bytes):
     line = b'{"a": "%s"}' % (b"x" * (size - 9))
     assert len(line) == size
     reading = read_file("f.jsonl", line + end + (b'{"a": 2}' if end else b""), LAYOUT, block_bytes)
@@ -250,7 +250,7 @@ def test_a_line_of_ten_megabytes_is_one_broken_record(read_file, after, block_by
     assert reading.broken_raw[2].startswith('{"a": "xxx')
 
 
-def test_reading_does_not_depend_on_where_blocks_end(read_file):
+def test_block_boundaries_do_not_change_the_result(read_file):
     content = '{"a": "é"}\r\n\n{"a": 1, "a": 2}\nbad\n{"b": [1]}\n😀\n'.encode() + b'\xff\n{"a": "\\ud800"}\n{"x": 1}'
     whole = read_file("f.jsonl", content, LAYOUT)
     assert (len(whole.rows), len(whole.broken)) == (4, 4)
@@ -323,7 +323,7 @@ FUZZ = settings(
     end=st.sampled_from([b"", b'{"a": "1"', b'{"a": "1"}']),
     block=st.integers(1, 40),
 )
-def test_any_lines_are_read_as_the_oracle_reads_them(read_file, content, mark, end, block):
+def test_random_lines_are_read_like_the_oracle(read_file, content, mark, end, block):
     content = mark + content + end
     expected = oracle.read_json_lines(content).records
     whole = [record for record in expected if not record.broken]
@@ -348,7 +348,7 @@ def test_any_lines_are_read_as_the_oracle_reads_them(read_file, content, mark, e
     content=st.lists(PIECES.filter(lambda piece: b"\r" not in piece), max_size=50).map(b"".join),
     block=st.integers(1, 40),
 )
-def test_lines_that_are_too_long_are_found_wherever_blocks_end(read_file, content, block):
+def test_overlong_lines_are_detected_at_any_block_boundary(read_file, content, block):
     """With the size of a line cut down to 12 bytes, so that it is often passed."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lines, "MAX_RECORD_BYTES", 12)

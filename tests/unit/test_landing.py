@@ -39,7 +39,7 @@ def drop(landing: Path, *names: str, content: bytes = b"x") -> None:
         *("2026-01-05/gateway-eu-1", "2026-01-05/any name, of. any kind", "2026-01-05/2026-01-06", "2026-01-05/日本"),
     ],
 )
-def test_a_log_file_is_known_by_its_path_within_the_folder_of_its_log(tmp_path, name, extension):
+def test_a_log_file_is_recognised_by_its_path_in_the_folder_of_its_log(tmp_path, name, extension):
     drop(tmp_path, f"sends/{name}.{extension}")
     zone = scan(tmp_path)
     assert zone.files == (
@@ -96,14 +96,14 @@ def test_folders_where_there_should_be_files_are_reported(tmp_path):
         *("sends/_temporary/2026-01-05.csv", ".hidden", "x.part"),
     ],
 )
-def test_names_still_being_written_are_left_alone_and_not_reported(tmp_path, name):
+def test_files_that_are_still_being_written_are_skipped(tmp_path, name):
     drop(tmp_path, "clicks/2026-01-05.csv", name)
     zone = scan(tmp_path)
     assert [file.log for file in zone.files] == [Log.CLICKS]
     assert zone.ignored == ()
 
 
-def test_names_that_are_no_text_are_reported_in_a_form_that_can_be_shown(tmp_path):
+def test_unprintable_names_are_reported_in_printable_form(tmp_path):
     (tmp_path / "sends").mkdir()
     path = os.fsencode(tmp_path / "sends") + b"/2026-01-05.\xff.csv"
     Path(os.fsdecode(path)).write_bytes(b"x")
@@ -112,7 +112,7 @@ def test_names_that_are_no_text_are_reported_in_a_form_that_can_be_shown(tmp_pat
     assert zone.ignored == ("sends/2026-01-05.\\xff.csv",)
 
 
-def test_files_come_in_the_order_of_log_day_and_name(tmp_path):
+def test_files_are_ordered_by_log_date_and_name(tmp_path):
     names = ["2026-01-05.csv", "2026-01-05/b.csv", "2026-01-06.0.csv", "2026-01-06.1.jsonl"]
     drop(tmp_path, "clicks/2025-01-01.csv", "campaigns/2027-01-01.csv", *(f"sends/{name}" for name in reversed(names)))
     files = scan(tmp_path).files
@@ -120,7 +120,7 @@ def test_files_come_in_the_order_of_log_day_and_name(tmp_path):
     assert [file.source_file for file in files[1:5]] == names
 
 
-def test_a_landing_zone_that_is_not_there_or_empty_holds_nothing(tmp_path):
+def test_a_missing_or_empty_landing_zone_has_no_files(tmp_path):
     (tmp_path / "empty" / "sends" / "2026-01-05").mkdir(parents=True)
     for landing in (tmp_path / "nowhere", tmp_path / "empty"):
         assert (scan(landing).files, scan(landing).ignored) == ((), ())
@@ -171,7 +171,7 @@ def noted_mtime(tmp_path: Path) -> int:
         return connection.execute("select mtime_ns from files").fetchone()[0]
 
 
-def test_a_file_that_was_never_taken_is_untaken(tmp_path, ledger):
+def test_a_file_that_was_never_loaded_is_pending(tmp_path, ledger):
     file = landed(tmp_path)
     assert ledger.pending_files([file]) == [file]
     note(ledger, file)
@@ -179,33 +179,33 @@ def test_a_file_that_was_never_taken_is_untaken(tmp_path, ledger):
     assert ledger.pending_files([file, other]) == [other]
 
 
-def test_a_file_of_the_same_name_in_another_log_is_another_file(tmp_path, ledger):
+def test_files_of_the_same_name_in_two_logs_are_two_files(tmp_path, ledger):
     file = landed(tmp_path)
     note(ledger, file)
     drop(tmp_path / "landing", "clicks/2026-01-05.csv")
     assert [file.log for file in ledger.pending_files(scan(tmp_path / "landing").files)] == [Log.CLICKS]
 
 
-def test_a_file_whose_stamp_is_as_noted_is_not_read(tmp_path, ledger):
+def test_a_file_with_the_recorded_stat_is_not_read(tmp_path, ledger):
     """Noted with a hash that is not its own: who read it would find it changed."""
     file = landed(tmp_path)
     note(ledger, file, sha256="another")
     assert ledger.pending_files([file]) == []
 
 
-def test_a_file_that_was_taken_when_freshly_modified_is_read_again(tmp_path, ledger):
+def test_a_file_loaded_right_after_its_modification_is_read_again(tmp_path, ledger):
     file = landed(tmp_path, hours_ago=0)
     note(ledger, file, sha256="another")
     assert ledger.pending_files([file]) == [file]
 
 
-def test_a_file_dated_ahead_is_read_each_time(tmp_path, ledger):
+def test_a_file_modified_in_the_future_is_read_each_time(tmp_path, ledger):
     file = landed(tmp_path, hours_ago=-1)
     note(ledger, file, sha256="another")
     assert ledger.pending_files([file]) == [file]
 
 
-def test_a_fresh_file_of_the_same_content_is_not_taken_again_and_is_trusted_once_it_has_aged(tmp_path, ledger):
+def test_a_fresh_file_with_the_same_content_is_trusted_later(tmp_path, ledger):
     file = landed(tmp_path, hours_ago=0)
     note(ledger, file)
     assert ledger.pending_files([file]) == []
@@ -216,7 +216,7 @@ def test_a_fresh_file_of_the_same_content_is_not_taken_again_and_is_trusted_once
 
 @pytest.mark.parametrize("content", [b"y", b"xy", b""], ids=["same size", "larger", "empty"])
 @pytest.mark.parametrize("hours_ago", [0, 1, 48])
-def test_a_file_with_other_content_is_taken(tmp_path, ledger, content, hours_ago):
+def test_a_file_with_other_content_is_pending(tmp_path, ledger, content, hours_ago):
     file = landed(tmp_path, b"x")
     note(ledger, file)
     file.path.write_bytes(content)
@@ -224,7 +224,7 @@ def test_a_file_with_other_content_is_taken(tmp_path, ledger, content, hours_ago
     assert ledger.pending_files([file]) == [file]
 
 
-def test_a_file_that_was_replaced_under_the_same_size_and_times_is_taken(tmp_path, ledger):
+def test_a_file_replaced_with_the_same_size_and_times_is_pending(tmp_path, ledger):
     file = landed(tmp_path, b"x")
     note(ledger, file)
     modified = file.path.stat().st_mtime_ns
@@ -236,7 +236,7 @@ def test_a_file_that_was_replaced_under_the_same_size_and_times_is_taken(tmp_pat
     assert ledger.pending_files([file]) == [file]
 
 
-def test_a_file_that_was_touched_is_not_taken_and_its_stamp_is_noted_anew(tmp_path, ledger):
+def test_a_touched_file_is_not_pending_and_its_new_stat_is_recorded(tmp_path, ledger):
     file = landed(tmp_path, hours_ago=2)
     note(ledger, file)
     age(file.path, hours_ago=1)
@@ -246,14 +246,14 @@ def test_a_file_that_was_touched_is_not_taken_and_its_stamp_is_noted_anew(tmp_pa
 
 
 @pytest.mark.parametrize("differing", ["size", "mtime_ns", "ctime_ns", "inode"])
-def test_any_difference_in_the_stamp_has_the_file_read(tmp_path, ledger, differing):
+def test_any_difference_in_the_stat_makes_the_file_be_read(tmp_path, ledger, differing):
     file = landed(tmp_path)
     noted = vars(file.stat()) | {differing: getattr(file.stat(), differing) - 10**10}
     note(ledger, file, sha256="another", stat=FileStat(**noted))
     assert ledger.pending_files([file]) == [file]
 
 
-def test_verifying_reads_every_file_and_finds_what_no_stamp_shows(tmp_path, ledger):
+def test_verify_reads_every_file_and_finds_a_change_that_no_stat_shows(tmp_path, ledger):
     same, changed = landed(tmp_path), landed(tmp_path, name="2026-01-06.csv")
     note(ledger, same)
     note(ledger, changed, sha256="of what was there before, under the same stamp")
@@ -261,7 +261,7 @@ def test_verifying_reads_every_file_and_finds_what_no_stamp_shows(tmp_path, ledg
     assert ledger.pending_files([same, changed], verify=True) == [changed]
 
 
-def test_a_file_that_vanished_since_it_was_found_is_not_there_to_be_taken(tmp_path, ledger):
+def test_a_file_that_disappeared_after_the_scan_is_not_pending(tmp_path, ledger):
     gone, new = landed(tmp_path), landed(tmp_path, name="2026-01-06.csv")
     gone.path.unlink()
     assert ledger.pending_files([gone, new]) == [new]

@@ -102,7 +102,7 @@ def test_a_timestamp_is_iso_8601_in_utc_if_it_has_a_zone(read_file, zone, unit):
     ("nanoseconds", "fraction"),
     [(500_000_000, ".5"), (1_000, ".000001"), (123_456_000, ".123456"), (1, ".000000001"), (123_456_780, ".12345678")],
 )
-def test_a_timestamp_has_as_many_digits_of_a_second_as_it_needs(read_file, nanoseconds, fraction):
+def test_a_timestamp_has_the_digits_of_a_second_that_it_needs(read_file, nanoseconds, fraction):
     """Those beyond the microsecond are kept, for the rule to refuse them: they are not cut off unseen."""
     array = pa.array([MICROSECONDS * 1000 + nanoseconds], pa.timestamp("ns"))
     assert read_file("f.parquet", parquet({"a": array}), ONE).rows == {1: (f"2026-01-05T12:30:00{fraction}",)}
@@ -119,7 +119,7 @@ FAR_OFF = {
 
 
 @pytest.mark.parametrize("array", FAR_OFF.values(), ids=FAR_OFF)
-def test_a_moment_that_cannot_be_shown_costs_no_other_row(read_file, array):
+def test_a_time_outside_the_calendar_affects_no_other_row(read_file, array):
     """It comes out as some text or fault for the rules to refuse, and as something to look at in quarantine."""
     array = pa.chunked_array([array, pa.array([None], array.type)]).combine_chunks()
     reading = read_file("f.parquet", parquet({"a": array, "b": ["x", "y"]}), LAYOUT)
@@ -143,7 +143,7 @@ WITHOUT_TEXT = {
 
 
 @pytest.mark.parametrize("array, says", WITHOUT_TEXT.values(), ids=WITHOUT_TEXT)
-def test_a_value_without_a_text_is_a_fault_and_its_null_is_none(read_file, array, says):
+def test_a_value_without_text_is_unreadable_and_a_null_is_not(read_file, array, says):
     reading = read_file("f.parquet", parquet({"a": array, "b": ["x", "y", "z"]}), LAYOUT)
     assert reading.rows == {1: (None, "x"), 2: (None, "y"), 3: (None, "z")}
     assert {(number, column) for number, column, _ in reading.faults} == {(2, "a"), (3, "a")}
@@ -152,7 +152,7 @@ def test_a_value_without_a_text_is_a_fault_and_its_null_is_none(read_file, array
 
 
 @pytest.mark.parametrize("column", [unchecked_text, pa.array], ids=["text", "binary"])
-def test_invalid_utf_8_is_a_fault_of_its_row_and_shown_as_escapes(read_file, column):
+def test_invalid_utf_8_is_unreadable_and_escaped_in_the_raw_row(read_file, column):
     reading = read_file("f.parquet", parquet({"a": column([b"x", b"y\xff", "é".encode()])}), ONE)
     assert reading.rows == {1: ("x",), 2: (None,), 3: ("é",)}
     assert {(number, column) for number, column, _ in reading.faults} == {(2, "a")}
@@ -175,7 +175,7 @@ def test_raw_rows_are_json_with_every_column(read_file):
     assert (second["a"], second["b"], second["x"], second["t"]) == (None, None, None, None)
 
 
-def test_columns_are_found_by_name_unknown_ones_told_absent_ones_null(read_file):
+def test_unknown_columns_are_reported_and_missing_ones_are_null(read_file):
     layout = Layout(("a", "b", "c"), ("a", "b"))
     reading = read_file("f.parquet", parquet({"x": [True], "b": ["2"], "a": [1], "A": [None]}), layout)
     assert reading.rows == {1: ("1", "2", None)}
@@ -184,7 +184,7 @@ def test_columns_are_found_by_name_unknown_ones_told_absent_ones_null(read_file)
 
 
 @pytest.mark.parametrize("block_bytes", [1, 7])
-def test_rows_are_numbered_through_batches_and_row_groups(read_file, monkeypatch, block_bytes):
+def test_row_numbers_continue_across_batches_and_row_groups(read_file, monkeypatch, block_bytes):
     monkeypatch.setattr(parquet_files, "ROWS_PER_BATCH", block_bytes)
     content = parquet({"a": list(range(50)), "b": [None] * 25 + [True] + [None] * 24}, row_group_size=10)
     reading = read_file("f.parquet", content, LAYOUT)
@@ -194,12 +194,12 @@ def test_rows_are_numbered_through_batches_and_row_groups(read_file, monkeypatch
 
 
 @pytest.mark.parametrize("compression", ["none", "snappy", "gzip", "zstd", "lz4", "brotli"])
-def test_any_compression_is_read(read_file, compression):
+def test_every_compression_is_read(read_file, compression):
     content = parquet({"a": [1], "b": ["x"]}, compression=compression)
     assert read_file("f.parquet", content, LAYOUT).rows == {1: ("1", "x")}
 
 
-def test_files_that_polars_writes_are_read(read_file):
+def test_files_written_by_polars_are_read(read_file):
     buffer = io.BytesIO()
     frame = pl.DataFrame({"a": ["x", None], "b": pl.Series(["y", "z"], dtype=pl.Categorical)})
     frame.write_parquet(buffer)
@@ -241,13 +241,13 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("content, says", REFUSED.values(), ids=REFUSED)
-def test_a_file_that_is_not_whole_is_refused_with_the_reason(read_file, content, says):
+def test_an_incomplete_file_is_refused_with_the_reason(read_file, content, says):
     with pytest.raises(RefusedFile, match=says):
         read_file("f.parquet", content, LAYOUT)
 
 
 @pytest.mark.parametrize("mask", [0b00000010, 0b10000000])
-def test_a_file_with_a_byte_changed_is_read_or_refused_and_breaks_nothing_off(read_file, mask):
+def test_a_file_with_a_changed_byte_is_read_or_refused(read_file, mask):
     """Be it in the rows or in what says how many there are and where: the file is at fault, not the load."""
     columns = {"a": [f"value {number}" for number in range(20)], "b": [MOMENT] * 20}
     content = parquet(columns, compression="none", use_dictionary=False)
@@ -263,7 +263,7 @@ def test_a_file_with_a_byte_changed_is_read_or_refused_and_breaks_nothing_off(re
     assert broke_off == {}
 
 
-def test_a_file_of_no_bytes_or_without_rows_has_no_rows(read_file):
+def test_an_empty_file_and_one_without_rows_have_no_rows(read_file):
     nothing = pa.array([], pa.string())
     assert read_file("f.parquet", b"", LAYOUT) == FileReading()
     assert read_file("f.parquet", parquet({"a": nothing, "b": nothing}), LAYOUT).count == 0
@@ -297,7 +297,7 @@ ARRAYS = st.one_of(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(array=ARRAYS)
-def test_any_values_are_read_as_the_oracle_reads_them(read_file, array):
+def test_random_values_are_read_like_the_oracle(read_file, array):
     content = parquet({"a": array})
     cells = [record.cells["a"] for record in oracle.read_parquet(content).records]
     reading = read_file("f.parquet", content, ONE)

@@ -219,12 +219,12 @@ def named(value):
 
 
 @pytest.mark.parametrize(("text_type", "text", "value"), TAKEN, ids=named)
-def test_a_spelling_that_the_rule_allows_is_read_exactly(text_type, text, value):
+def test_text_that_keeps_the_rule_is_parsed_exactly(text_type, text, value):
     assert read(text_type, [text]).to_list() == [value]
 
 
 @pytest.mark.parametrize(("text_type", "text"), REFUSED, ids=named)
-def test_a_spelling_that_the_rule_does_not_allow_is_refused(text_type, text):
+def test_text_that_breaks_the_rule_is_null(text_type, text):
     assert read(text_type, [text]).is_null().to_list() == [True]
 
 
@@ -232,7 +232,7 @@ def test_a_spelling_that_the_rule_does_not_allow_is_refused(text_type, text):
     "text_type", [INTEGER, MONEY, COST, RATE, DATE, TIMESTAMP, ID, STRING, CURRENCY, CAMPAIGN_TYPE]
 )
 @pytest.mark.parametrize("seed", range(3))
-def test_a_value_is_read_the_same_whatever_stands_beside_it(text_type, seed):
+def test_a_value_is_parsed_the_same_in_any_batch(text_type, seed):
     """Readers take short cuts for batches that are all alike: a mixed batch takes none of them."""
     batch = [(text, value) for of_type, text, value in TAKEN if of_type == text_type]
     batch += [(text, None) for of_type, text in REFUSED if of_type == text_type and not text.startswith("0000")]
@@ -248,18 +248,18 @@ def test_nulls_stay_null(text_type, length):
 
 
 @pytest.mark.parametrize("white_space", [" ", "\t", "\n", "\x0b", "\x0c", "\r", " \t\n\x0b\x0c\r"], ids=repr)
-def test_ascii_white_space_around_a_value_is_trimmed_and_nothing_left_is_null(white_space):
+def test_surrounding_ascii_white_space_is_trimmed_and_blank_text_is_null(white_space):
     texts = [f"{white_space}a b", f"a{white_space}", f"{white_space}a{white_space}", white_space, "", None, "a"]
     assert trimmed(pl.Series(texts, dtype=pl.String)).to_list() == ["a b", "a", "a", None, None, None, "a"]
 
 
 @pytest.mark.parametrize("other", ["\u00a0", "\u2003", "\u3000", "\u200b", "\ufeff", "\x1c", "\x85", "\x00"], ids=repr)
-def test_white_space_beyond_the_six_ascii_ones_stays(other):
+def test_other_white_space_is_kept(other):
     texts = [f"{other}a", f"a{other}", other, " a "]
     assert trimmed(pl.Series(texts)).to_list() == [f"{other}a", f"a{other}", other, "a"]
 
 
-def test_white_space_within_a_value_stays():
+def test_white_space_within_a_value_is_kept():
     assert trimmed(pl.Series([" a \t b ", "a\nb"])).to_list() == ["a \t b", "a\nb"]
 
 
@@ -305,7 +305,7 @@ def oracle_reads(column: Column, text: str | None):
 @pytest.mark.parametrize("name", CROSS_CHECKED)
 @settings(max_examples=60, deadline=None, derandomize=True, database=None)
 @given(data=st.data())
-def test_batches_are_read_as_the_oracle_reads_them(name, data):
+def test_random_batches_are_parsed_like_the_oracle(name, data):
     text_type, column, near_misses = CROSS_CHECKED[name]
     raw = data.draw(st.lists(st.one_of(near_misses, near_misses, near_misses, ANY_TEXT, st.none()), max_size=12))
     texts = trimmed(pl.Series(raw, dtype=pl.String))

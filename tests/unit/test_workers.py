@@ -59,7 +59,7 @@ def log_file(landing: Path, day: int) -> Path:
 # --- the same
 
 
-def test_a_nasty_landing_zone_gives_what_it_gives_to_one_loader(tmp_path: Path) -> None:
+def test_two_workers_load_a_faulty_landing_zone_like_one_process(tmp_path: Path) -> None:
     write_landing_zone(tmp_path / "landing", 11, stories=40, refused=True, fault_share=0.3)
     left = []
     for several in (1, 2):
@@ -76,7 +76,7 @@ def test_a_nasty_landing_zone_gives_what_it_gives_to_one_loader(tmp_path: Path) 
     assert one["aside"] == []
 
 
-def test_two_processes_are_at_work_at_once_and_neither_is_the_one_that_loads(tmp_path: Path, landing: Path) -> None:
+def test_two_workers_run_in_parallel_beside_the_loading_process(tmp_path: Path, landing: Path) -> None:
     (folder := tmp_path / "met").mkdir()
     # Each waits in its first batch for the other: one after the other, they would never come to an end.
     assert len(load_log(landing, tmp_path / "data", LOG, 2, meeting(folder, 2))) == len(DAYS)
@@ -85,7 +85,7 @@ def test_two_processes_are_at_work_at_once_and_neither_is_the_one_that_loads(tmp
 
 
 @pytest.mark.parametrize("several", [1, 2])
-def test_files_that_change_or_vanish_meanwhile_are_left_with_what_they_gave(
+def test_files_that_change_or_disappear_during_the_load_keep_their_rows(
     tmp_path: Path, landing: Path, several: int
 ) -> None:
     data = tmp_path / "data"
@@ -104,7 +104,7 @@ def test_files_that_change_or_vanish_meanwhile_are_left_with_what_they_gave(
     assert after["aside"] == []
 
 
-def test_the_erased_get_the_same_token_from_whichever_loader_comes_to_them(tmp_path: Path, landing: Path) -> None:
+def test_an_erased_contact_gets_the_same_token_in_every_worker(tmp_path: Path, landing: Path) -> None:
     settings = Settings(data=tmp_path / "data", landing=landing)
     paths = DataPaths(settings.data)
     ledger = Ledger(paths.ledger)
@@ -125,7 +125,7 @@ def test_the_erased_get_the_same_token_from_whichever_loader_comes_to_them(tmp_p
     assert ledger.is_erasing(), "the number may stand elsewhere"
 
 
-def test_what_a_load_that_was_killed_is_still_writing_is_apart_from_what_the_next_writes(
+def test_two_loads_never_share_a_temporary_file(
     tmp_path: Path, landing: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written: list[StagedBatch] = []
@@ -159,7 +159,7 @@ def test_rows_that_do_not_add_up_stop_the_load(tmp_path: Path, landing: Path, se
     assert len(left_by(data)["files"]) == len(DAYS)
 
 
-def test_what_a_loader_fails_of_is_told_masked_with_its_trace(tmp_path: Path, landing: Path) -> None:
+def test_an_error_of_a_worker_is_raised_masked_with_its_traceback(tmp_path: Path, landing: Path) -> None:
     data = tmp_path / "data"
     with pytest.raises(ValueError) as caught:
         load_log(landing, data, LOG, 2, failing_of("k7", ValueError(f"cannot take {NUMBER}")))
@@ -177,13 +177,13 @@ def files_of(sizes: list[int]) -> list[LandingFile]:
     return [LandingFile(LOG, date(2026, 1, 1), str(size), Path(str(size))) for size in sizes]
 
 
-def test_large_files_go_first_and_alone_and_small_ones_together() -> None:
+def test_large_files_are_tasks_of_their_own_and_small_ones_share_a_task() -> None:
     sizes = [1, 2, 50, 3, 5, 90, 4, 1]
     tasks = workers._tasks(files_of(sizes), sizes, 10)
     assert [[int(file.source_file) for file in task] for task in tasks] == [[90], [50], [1, 2, 3, 5], [4, 1]]
 
 
-def test_what_is_compressed_takes_longer_for_its_bytes(tmp_path: Path) -> None:
+def test_a_compressed_file_counts_as_more_work_per_byte(tmp_path: Path) -> None:
     sizes = []
     for name in ("2026-01-01.csv", "2026-01-01.csv.gz", "2026-01-01.parquet", "2026-01-01.jsonl"):
         (tmp_path / name).write_bytes(bytes(1000))
@@ -192,7 +192,7 @@ def test_what_is_compressed_takes_longer_for_its_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("several", "worth", "files"), [(1, 1, 12), (2, 10**9, 12), (2, 1, 1)])
-def test_with_one_loader_or_little_to_read_or_one_file_there_is_no_other_process(
+def test_no_worker_starts_for_one_worker_few_bytes_or_one_file(
     tmp_path: Path, landing: Path, several: int, worth: int, files: int
 ) -> None:
     (folder := tmp_path / "met").mkdir()
@@ -202,7 +202,7 @@ def test_with_one_loader_or_little_to_read_or_one_file_there_is_no_other_process
     assert met(folder) == {os.getpid()}
 
 
-def test_no_more_loaders_are_started_than_there_is_work_for(tmp_path: Path, landing: Path) -> None:
+def test_the_number_of_workers_is_limited_by_the_amount_of_files(tmp_path: Path, landing: Path) -> None:
     (folder := tmp_path / "met").mkdir()
     worth = len(DAYS) // 2 * workers.BYTES_PER_FILE
     load_log(landing, tmp_path / "data", LOG, 5, meeting(folder, 2), bytes_per_worker=worth)

@@ -31,7 +31,7 @@ def warehouse(tmp_path) -> AppContext:
 # What is no plain file
 
 
-def test_what_is_no_file_is_reported_and_never_opened(warehouse):
+def test_a_special_file_is_reported_and_never_opened(warehouse):
     """A pipe that is opened for reading waits for ever."""
     good = warehouse.drop("2026-01-01.csv", rows(1))
     folder = good.parent
@@ -80,7 +80,7 @@ def unprivileged() -> Iterator[AppContext]:
 
 
 @pytest.mark.parametrize("extension", ["csv", "jsonl.gz", "parquet"])
-def test_a_file_without_permission_is_refused_alone_and_taken_once_it_may_be_read(unprivileged, extension):
+def test_a_file_without_permission_is_refused_and_loaded_once_it_is_readable(unprivileged, extension):
     warehouse, name = unprivileged, f"2026-01-05.{extension}"
     warehouse.drop("2026-01-06.csv", rows(2))
     path = warehouse.drop(name, b"")
@@ -96,7 +96,7 @@ def test_a_file_without_permission_is_refused_alone_and_taken_once_it_may_be_rea
     assert warehouse.load() == {}
 
 
-def test_a_file_that_may_no_longer_be_read_gives_its_rows_again_when_it_may(unprivileged):
+def test_a_file_that_becomes_unreadable_loads_again_once_it_is_readable(unprivileged):
     warehouse = unprivileged
     path = warehouse.drop("2026-01-05.csv", rows(3))
     warehouse.load()
@@ -108,7 +108,7 @@ def test_a_file_that_may_no_longer_be_read_gives_its_rows_again_when_it_may(unpr
 
 
 @pytest.mark.parametrize("name", ["2026-01-05.csv", "2026-01-05.parquet"])
-def test_a_disk_that_fails_within_a_file_refuses_that_file_and_it_is_tried_again(warehouse, monkeypatch, name):
+def test_a_read_error_within_a_file_refuses_it_until_the_next_refresh(warehouse, monkeypatch, name):
     path = warehouse.drop(name, rows(3))
     if name.endswith("parquet"):
         write_parquet(path, 3)
@@ -124,7 +124,7 @@ def test_a_disk_that_fails_within_a_file_refuses_that_file_and_it_is_tried_again
     assert warehouse.load()[name].accepted == 3
 
 
-def test_a_folder_that_cannot_be_written_is_not_put_down_to_the_file(warehouse):
+def test_a_write_error_is_not_attributed_to_the_log_file(warehouse):
     """The data folder went, not the log file: that must stop the load, or the file would pass for one that vanished."""
     warehouse.drop("2026-01-05.csv", rows(3))
 
@@ -174,7 +174,7 @@ def replace(path: Path) -> None:
 
 @pytest.mark.parametrize("extension", ["csv", "csv.gz", "jsonl", "jsonl.gz", "parquet"])
 @pytest.mark.parametrize("change", [append, cut, replace, Path.unlink])
-def test_a_file_that_changes_between_its_batches_keeps_what_it_gave_until_the_next_time(
+def test_a_file_that_changes_between_batches_keeps_its_rows_until_the_next_load(
     warehouse, monkeypatch, extension, change
 ):
     monkeypatch.setattr(lines, "BLOCK_BYTES", 500)

@@ -35,32 +35,32 @@ def test_a_day_is_due_some_hours_after_its_end_in_utc(moment: datetime, due: dat
     assert last_due_date(moment, 3) == due
 
 
-def test_days_are_missed_from_a_log_s_first_day_until_the_last_that_is_due() -> None:
+def test_missing_days_lie_between_the_first_file_and_the_last_due_date() -> None:
     found = missing_days(files(sends=[3, 5], orders=[4, 5, 6], clicks=[5], receipts=[9]), Log, day(6))
     assert found == {Log.SENDS: [day(4), day(6)], Log.CLICKS: [day(6)]}
 
 
-def test_a_log_that_never_came_or_does_not_come_daily_is_not_missed() -> None:
+def test_a_log_without_files_or_not_expected_daily_has_no_missing_days() -> None:
     assert missing_days(files(exchange_rates=[1], sends=[1]), [Log.SENDS, Log.CLICKS], day(2)) == {Log.SENDS: [day(2)]}
 
 
-def test_nothing_is_missed_where_nothing_ever_came() -> None:
+def test_an_empty_landing_zone_has_no_missing_days() -> None:
     assert missing_days([], Log, day(6)) == {}
 
 
-def test_days_of_the_last_month_are_waited_for() -> None:
+def test_missing_days_of_the_last_month_are_late() -> None:
     now = datetime(2026, 2, 2, 12, tzinfo=UTC)
     assert late_days({Log.SENDS: [day(1), day(2)], Log.CLICKS: [day(1)]}, now) == {Log.SENDS: [day(2)]}
 
 
-def test_days_are_told_as_ranges_and_those_of_no_log_at_all_once() -> None:
+def test_days_are_described_as_ranges_and_days_of_all_logs_once() -> None:
     days = {Log.SENDS: [day(1), day(2), day(3), day(5)], Log.CLICKS: [day(5)]}
     assert describe_days(days, [Log.SENDS, Log.CLICKS]) == ["all logs: 2026-01-05", "sends: 2026-01-01 to 2026-01-03"]
     assert describe_days(days, [Log.SENDS, Log.CLICKS, Log.ORDERS])[0] == "sends: 2026-01-01 to 2026-01-03, 2026-01-05"
     assert describe_days({Log.SENDS: [day(5)]}, [Log.SENDS]) == ["sends: 2026-01-05"]
 
 
-def test_of_many_holes_the_latest_are_told() -> None:
+def test_of_many_ranges_the_latest_are_described() -> None:
     (line,) = describe_days({Log.SENDS: [date(2026, 1, 1) + timedelta(days=2 * n) for n in range(30)]}, Log)
     assert line.startswith("sends: …, 2026-01-21")
     assert line.endswith("2026-02-28")

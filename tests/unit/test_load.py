@@ -90,7 +90,7 @@ def warehouse(tmp_path) -> AppContext:
     return AppContext(tmp_path)
 
 
-def test_accepted_rows_are_in_the_lake_typed_with_where_they_came_from(warehouse):
+def test_accepted_rows_are_typed_and_have_file_and_row_number(warehouse):
     warehouse.drop(
         "2026-01-07/gw 1.csv", HEADER + b"k1, 2026-01-05T12:00+02:00 ,\n" + BAD + b"k2,2026-01-05 12:00:00.5Z,reply\n"
     )
@@ -126,7 +126,7 @@ CONTENTS = {
 }
 
 
-def test_what_is_noted_of_a_file_is_what_was_taken(warehouse):
+def test_the_ledger_records_the_result_of_a_load(warehouse):
     path = warehouse.drop(
         "2026-01-05.csv", b"contact_id,unsubscribed_at,x,y\nk1,2026-01-03T12:00,,\nk2,2026-01-09T12:00,,\n"
     )
@@ -150,7 +150,7 @@ def test_nothing_is_loaded_twice(warehouse):
     assert warehouse.contacts() == ["k1", "k2"]
 
 
-def test_corrected_content_replaces_what_the_file_gave_whole(warehouse):
+def test_a_corrected_file_replaces_all_its_rows(warehouse):
     warehouse.drop("2026-01-05.csv", rows(3) + BAD)
     warehouse.drop("2026-01-05.1.csv", rows(1))
     warehouse.load()
@@ -161,7 +161,7 @@ def test_corrected_content_replaces_what_the_file_gave_whole(warehouse):
     assert warehouse.quarantine() == []
 
 
-def test_a_good_file_that_is_replaced_by_bad_rows_gives_only_those(warehouse):
+def test_a_file_replaced_by_bad_rows_keeps_no_old_rows(warehouse):
     warehouse.drop("2026-01-05.csv", rows(3))
     warehouse.load()
     warehouse.drop("2026-01-05.csv", HEADER + BAD)
@@ -172,7 +172,7 @@ def test_a_good_file_that_is_replaced_by_bad_rows_gives_only_those(warehouse):
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", HEADER, b"\xef\xbb\xbf"], ids=["no bytes", "blank", "header", "mark"])
-def test_an_empty_file_takes_back_what_the_file_gave(warehouse, content):
+def test_an_empty_file_removes_the_rows_of_its_previous_version(warehouse, content):
     warehouse.drop("2026-01-05.csv", rows(3) + BAD)
     warehouse.load()
     warehouse.drop("2026-01-05.csv", content)
@@ -181,7 +181,7 @@ def test_an_empty_file_takes_back_what_the_file_gave(warehouse, content):
     assert (warehouse.contacts(), warehouse.quarantine()) == ([], [])
 
 
-def test_a_refused_content_gives_nothing_and_takes_back_what_the_file_gave(warehouse):
+def test_a_refused_file_loses_the_rows_of_its_previous_version(warehouse):
     warehouse.drop("2026-01-05.csv", rows(3) + BAD)
     warehouse.drop("2026-01-05.1.csv", rows(1))
     warehouse.load()
@@ -198,7 +198,7 @@ def test_a_refused_content_gives_nothing_and_takes_back_what_the_file_gave(wareh
     assert warehouse.contacts("2026-01-05.csv") == ["k1", "k2"]
 
 
-def test_a_file_that_turns_out_damaged_after_many_batches_gives_nothing(warehouse, monkeypatch):
+def test_a_file_found_damaged_after_many_batches_loads_no_row(warehouse, monkeypatch):
     monkeypatch.setattr(lines, "BLOCK_BYTES", 256)
     whole = gzip.compress(rows(200))
     warehouse.drop("2026-01-05.csv.gz", whole[:-4] + bytes(4))
@@ -212,7 +212,7 @@ def test_a_file_that_turns_out_damaged_after_many_batches_gives_nothing(warehous
     assert warehouse.load(batch_rows=5)["2026-01-05.csv.gz"].accepted == 200
 
 
-def test_a_file_that_has_gone_keeps_its_rows(warehouse):
+def test_a_file_that_is_gone_keeps_its_rows(warehouse):
     path = warehouse.drop("2026-01-05.csv", rows(2) + BAD)
     warehouse.load()
     path.unlink()
@@ -221,7 +221,7 @@ def test_a_file_that_has_gone_keeps_its_rows(warehouse):
     assert len(warehouse.quarantine()) == 1
 
 
-def test_files_whose_names_are_alike_do_not_replace_one_another(warehouse):
+def test_files_with_similar_names_do_not_replace_each_other(warehouse):
     names = [
         "2026-01-05.csv",
         "2026-01-05.csv.gz",
@@ -241,7 +241,7 @@ def test_files_whose_names_are_alike_do_not_replace_one_another(warehouse):
 
 
 @pytest.mark.parametrize(("block_bytes", "batch_rows"), [(20, 1), (20, 7), (10_000, 3), (10_000, 1000)])
-def test_batches_of_any_size_give_the_same(warehouse, monkeypatch, block_bytes, batch_rows):
+def test_the_batch_size_does_not_change_the_result(warehouse, monkeypatch, block_bytes, batch_rows):
     monkeypatch.setattr(lines, "BLOCK_BYTES", block_bytes)
     contents = {
         "2026-01-05.0.csv": rows(20) + BAD + b"broken\n" + row(21),
@@ -276,7 +276,7 @@ def test_batches_of_any_size_give_the_same(warehouse, monkeypatch, block_bytes, 
     assert warehouse.left_aside() == []
 
 
-def test_small_files_are_judged_together_and_a_large_one_in_parts(warehouse, monkeypatch):
+def test_small_files_are_validated_together_and_a_large_one_in_parts(warehouse, monkeypatch):
     monkeypatch.setattr(lines, "BLOCK_BYTES", 300)
     for number in range(6):
         warehouse.drop(f"2026-01-05.{number}.csv", rows(1))
@@ -293,7 +293,7 @@ def test_small_files_are_judged_together_and_a_large_one_in_parts(warehouse, mon
     assert 4 <= len(heights) <= 6
 
 
-def test_a_value_without_a_text_costs_its_own_row_whatever_files_share_the_batch(warehouse):
+def test_an_unreadable_value_rejects_only_its_row_in_a_shared_batch(warehouse):
     good = b'{"contact_id": "k%d", "unsubscribed_at": "2026-01-05T12:00"}\n'
     bad = b'{"contact_id": true, "unsubscribed_at": "2026-01-05T12:00"}\n'
     warehouse.drop("2026-01-05.1.csv", rows(3))
@@ -321,7 +321,7 @@ def while_judging(act):
     return judging
 
 
-def test_a_file_that_is_replaced_while_it_is_refused_keeps_what_it_gave(warehouse, monkeypatch):
+def test_a_file_replaced_while_it_is_refused_keeps_its_rows(warehouse, monkeypatch):
     monkeypatch.setattr(lines, "BLOCK_BYTES", 100)
     warehouse.drop("2026-01-05.csv.gz", gzip.compress(rows(2)))
     warehouse.load()
@@ -333,7 +333,7 @@ def test_a_file_that_is_replaced_while_it_is_refused_keeps_what_it_gave(warehous
     assert warehouse.load()["2026-01-05.csv.gz"].accepted == 100
 
 
-def test_a_file_that_vanishes_before_it_is_read_is_passed_over(warehouse):
+def test_a_file_that_disappears_before_it_is_read_is_skipped(warehouse):
     path = warehouse.drop("2026-01-05.csv", rows(2))
     warehouse.drop("2026-01-06.csv", rows(1))
     files = scan(warehouse.landing).files_of(LOG)
@@ -362,7 +362,7 @@ def failing_at(call: int):
     [(1, 1), (2, 1), (1, 30), (2, 30), (1, 1000)],
     ids=["the first of many", "one of many", "the first of two", "the last of two", "the only one"],
 )
-def test_a_load_that_breaks_off_leaves_what_was_there_and_nothing_aside(warehouse, monkeypatch, call, batch_rows):
+def test_a_failed_load_leaves_the_old_rows_and_no_temporary_files(warehouse, monkeypatch, call, batch_rows):
     monkeypatch.setattr(lines, "BLOCK_BYTES", 300)
     warehouse.drop("2026-01-05.csv", rows(2))
     warehouse.load()
@@ -380,7 +380,7 @@ def rejecting_rows_twice(log, text, faults):
     return ValidationResult(judgement.rows, pl.concat([judgement.reasons, judgement.reasons]))
 
 
-def test_rows_that_do_not_add_up_stop_the_load_and_leave_what_was_there(warehouse):
+def test_rows_that_do_not_add_up_stop_the_load_and_leave_the_old_rows(warehouse):
     warehouse.drop("2026-01-05.csv", rows(2))
     warehouse.load()
     warehouse.drop("2026-01-05.csv", rows(5) + BAD)
@@ -390,14 +390,14 @@ def test_rows_that_do_not_add_up_stop_the_load_and_leave_what_was_there(warehous
     assert list(warehouse.load()) == ["2026-01-05.csv"]
 
 
-def test_rows_that_do_not_add_up_are_not_left_aside(warehouse):
+def test_rows_that_do_not_add_up_leave_no_temporary_files(warehouse):
     warehouse.drop("2026-01-05.csv", rows(5) + BAD)
     with pytest.raises(ReconciliationError):
         warehouse.load(validate=rejecting_rows_twice)
     assert warehouse.left_aside() == []
 
 
-def test_parquet_values_that_cannot_be_shown_cost_one_row_and_no_load(warehouse):
+def test_an_unprintable_parquet_value_rejects_only_its_row(warehouse):
     _, offsets, data = pa.array([b"k\xff", b"k1", b"k2"]).buffers()
     contacts = pa.StringArray.from_buffers(3, offsets, data)
     moments = pa.array([1767616200_000000, 2**62, 1767616200_000000], pa.timestamp("us"))
@@ -409,7 +409,7 @@ def test_parquet_values_that_cannot_be_shown_cost_one_row_and_no_load(warehouse)
 
 
 @pytest.mark.parametrize("day", ["0000-01-01", "0000-12-31", "2026-02-30"])
-def test_a_day_that_there_was_not_costs_one_row_and_no_load(warehouse, day):
+def test_a_date_that_does_not_exist_rejects_only_its_row(warehouse, day):
     content = f"rate_date,currency,rate\n{day},EUR,1.1\n2026-01-01,EUR,1.1\n".encode()
     warehouse.drop("2026-01-05.csv", content, Log.EXCHANGE_RATES)
     (loaded,) = warehouse.load(log=Log.EXCHANGE_RATES).values()
@@ -419,7 +419,7 @@ def test_a_day_that_there_was_not_costs_one_row_and_no_load(warehouse, day):
 # The published quarantine
 
 
-def test_the_published_quarantine_tells_every_rejected_row_and_refused_file(warehouse):
+def test_the_published_quarantine_has_every_rejected_row_and_refused_file(warehouse):
     warehouse.drop("2026-01-05.csv", HEADER + b" k1 ,,\xc3\xa9\n" + row(2) + b"k3,\xff\n,yesterday,\n")
     warehouse.drop("2026-01-06.jsonl", b'{"unsubscribed_at": "2026-01-05T12:00"}\n')
     warehouse.drop("2026-01-05.csv", b"x\n", Log.CLICKS)
@@ -454,7 +454,7 @@ def test_the_published_quarantine_tells_every_rejected_row_and_refused_file(ware
     }
 
 
-def test_the_published_quarantine_is_there_when_nothing_is_in_it(warehouse):
+def test_an_empty_quarantine_is_published(warehouse):
     published.publish_quarantine(warehouse.paths, [], mask_phone_numbers=False)
     assert warehouse.published(
         "select (select count(*) from rejected_rows), (select count(*) from rejected_files)"
@@ -462,7 +462,7 @@ def test_the_published_quarantine_is_there_when_nothing_is_in_it(warehouse):
     assert warehouse.left_aside() == []
 
 
-def test_a_raw_row_is_cut_at_64_kibibytes_between_letters(warehouse):
+def test_a_raw_row_is_truncated_at_64_kibibytes_between_characters(warehouse):
     bad_rows = [f"k,,{letter * letters}" for letter in "xé日😀" for letters in (16_000, 20_000, 70_000, 200_000)]
     warehouse.drop("2026-01-05.csv", HEADER + "\n".join(bad_rows).encode())
     warehouse.load()
@@ -472,7 +472,7 @@ def test_a_raw_row_is_cut_at_64_kibibytes_between_letters(warehouse):
         assert len(kept.encode()) == size if size <= 65536 else 65532 < len(kept.encode()) <= 65536
 
 
-def test_a_data_folder_of_any_name_will_do(tmp_path):
+def test_a_data_folder_may_have_any_name(tmp_path):
     warehouse = AppContext(tmp_path)
     warehouse.paths = replace(warehouse.paths, data=tmp_path / "it's [a] *folder*, log=x")
     warehouse.ledger = Ledger(warehouse.paths.ledger)
@@ -495,7 +495,7 @@ def test_a_data_folder_of_any_name_will_do(tmp_path):
         "2026-01-05.%s{}.csv",
     ],
 )
-def test_a_log_file_of_any_name_will_do(warehouse, name):
+def test_a_log_file_may_have_any_name(warehouse, name):
     warehouse.drop(name, rows(1) + BAD)
     assert list(warehouse.load()) == [name]
     assert warehouse.contacts(name) == ["k1"]
@@ -503,7 +503,7 @@ def test_a_log_file_of_any_name_will_do(warehouse, name):
     assert warehouse.published("select source_file, log_date from rejected_rows") == [(name, date(2026, 1, 5))]
 
 
-def test_more_small_files_than_a_process_may_hold_open_share_a_batch(warehouse):
+def test_a_batch_takes_more_files_than_a_process_may_keep_open(warehouse):
     for number in range(300):
         warehouse.drop(f"2026-01-05/part-{number}.csv", HEADER + row(number) + BAD)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
