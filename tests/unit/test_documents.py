@@ -1,6 +1,7 @@
 """Generated pages are up to date, links work, and every code of the runbook has a page."""
 
 import re
+import tomllib
 from collections.abc import Callable
 
 import pytest
@@ -55,6 +56,14 @@ def test_paths_in_the_guides_exist() -> None:
         for path in re.findall(r"`([a-z_.]+/[\w./-]+)`", (PROJECT / guide).read_text(encoding="utf-8")):
             if not path.startswith((".venv/", "data/", "published/")):
                 assert (PROJECT / path).exists(), f"{guide}: {path}"
+
+
+def test_the_architecture_shows_the_rooms_of_the_warehouse_from_top_to_ground() -> None:
+    page = (PROJECT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    tree = page.partition("\nwarehouse/ ")[2].partition("\nmodels/ ")[0]
+    rules = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+    (floors,) = [rule["layers"] for rule in rules if rule.get("containers") == ["warehouse"]]
+    assert re.findall(r"^  (\w+)(?:/|\.py) ", tree, flags=re.MULTILINE) == floors
 
 
 def _anchors(text: str) -> set[str]:
