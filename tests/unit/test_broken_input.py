@@ -4,7 +4,7 @@ Each case is a real file in a real landing zone, taken by the real load beside a
 Row 1, and the last row where there are others, are good.
 
 Not here: what a value must be (`test_admission`), every way to break a line (`test_csv_reader`, `test_jsonl_reader`),
-files that are no plain files or change while they are read (`test_odd_files`).
+files that are no plain files or change while they are read (`test_unreadable_files`).
 """
 
 import datetime as dt
@@ -22,7 +22,7 @@ import pytest
 
 from models.text_types import ID, TIMESTAMP
 from quality.admission import validate
-from tests.unit.test_loading import AppContext
+from tests.unit.test_load import AppContext
 from warehouse.ingest.readers import lines
 
 HEADER = b"contact_id,unsubscribed_at,source\n"

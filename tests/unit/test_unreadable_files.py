@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from quality.admission import validate
-from tests.unit.test_loading import HEADER, AppContext, row, rows
+from tests.unit.test_load import HEADER, AppContext, row, rows
 from warehouse.ingest.readers import lines, parquet_files
 from warehouse.landing.scan import scan
 

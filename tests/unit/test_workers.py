@@ -125,9 +125,7 @@ def test_an_erased_contact_gets_the_same_token_in_every_worker(tmp_path: Path, l
     assert ledger.is_erasing(), "the number may stand elsewhere"
 
 
-def test_two_loads_never_share_a_temporary_file(
-    tmp_path: Path, landing: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_loads_never_share_a_temporary_file(tmp_path: Path, landing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[StagedBatch] = []
 
     def killed(job: StagingJob, files: list[LandingFile], *_: int) -> Iterator[StagedBatch]:
