@@ -272,13 +272,13 @@ def test_suppressed_numbers_are_listed_although_they_were_published_masked(
     assert suppressed[True][0].rows[0][0].startswith("+")
 
 
-def test_an_unknown_id_is_refused_with_the_quarantined_rows_that_mention_it(refreshed_wide: RefreshedWarehouse) -> None:
+def test_an_unknown_id_is_refused_with_the_quarantined_rows_that_contain_it(refreshed_wide: RefreshedWarehouse) -> None:
     with duckdb.connect() as connection:
         explain = explainer(refreshed_wide.warehouse, connection)
         for kind in ("message", "order", "campaign", "contact"):
             with pytest.raises(UnknownId, match="is in the lake; logs are loaded until 2026"):
                 explain.explain(kind, "' or true --")
-        with pytest.raises(UnknownId, match="rows in quarantine mention it, the first in"):
+        with pytest.raises(UnknownId, match="rows in quarantine contain it, the first in"):
             explain.explain("order", "20")
 
 

@@ -32,18 +32,18 @@ def explain_campaign(evidence: Evidence, explanation: Explanation) -> bool:
     if figures:
         explanation.conclusion = figures[0]
     elif has_edits or evidence.records("from clicks where campaign_id = $key limit 1", key):
-        explanation.rules.append("It is not in the sends log: it has no row in campaign_metrics")
+        explanation.rules.append("The campaign is not in the sends log: it has no row in campaign_metrics")
     else:
         return False
     if has_edits:
         explanation.rules.append("Name, type and editor: " + evidence.kept_row(Log.CAMPAIGNS))
     denominator = evidence.settings.conversion_rate_denominator
     explanation.rules += [
-        "Messages count once by message_id; a contact counts as delivered if any message was, else by the last one sent",
+        "Messages count once by message_id; a contact counts as delivered if any message was delivered, else by its last message",
         f"click_to_delivered_rate = unique_clickers / total_delivered; conversion_rate = direct_orders / {denominator}",
-        f"Orders: those of its clickers within {evidence.settings.conversion_window_hours} hours; revenue in"
+        f"Orders: those of its clickers in the {evidence.settings.conversion_window_hours} hours after a click; revenue in"
         f" {evidence.settings.reporting_currency}",
-        "Unsubscribes: contacts to whom it was the last message sent before they unsubscribed",
+        "Unsubscribes: contacts whose last message before they unsubscribed was of this campaign",
     ]
     for title, relation, columns in (
         (

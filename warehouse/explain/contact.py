@@ -64,8 +64,8 @@ def explain_contact(evidence: Evidence, explanation: Explanation) -> bool:
         )
         if has_suppressed:
             explanation.rules.append(
-                f"A number is suppressed after {evidence.settings.hard_bounces_to_suppress} hard bounces in a row, whatever"
-                " contact they were sent to; pending messages do not interrupt a run"
+                f"A number is suppressed after {evidence.settings.hard_bounces_to_suppress} hard bounces in a row, of all"
+                " contacts with the number; pending messages do not interrupt a run"
             )
     return True
 

@@ -90,7 +90,7 @@ class Evidence:
         if files:
             self.add_list(
                 explanation,
-                "Rows in quarantine that mention it: they count nowhere",
+                "Rows in quarantine that contain the id: they count in no figure",
                 f"from (select * from read_parquet([{', '.join(literal(file) for file in files)}],"
                 " hive_partitioning = true, hive_types = {'log_date': date}, filename = true)"
                 " where contains(raw_row, $key)) order by log_date, source_file, row_number",

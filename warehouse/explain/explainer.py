@@ -69,10 +69,10 @@ class Explainer:
         kind, key, data_until = explanation.kind, explanation.key, explanation.basis.data_until
         message = f"No {kind} {key!r} is in the lake; logs are loaded until {data_until}."
         if not explanation.listings:
-            return f"{message} No row in quarantine mentions it either. Ids are case-sensitive."
+            return f"{message} No row in quarantine contains it either. Ids are case-sensitive."
         (quarantined,) = explanation.listings
         log, source_file, row_number, reasons = quarantined.rows[0]
         return (
-            f"{message} {quarantined.total} rows in quarantine mention it, the first in {log}/{source_file}, row"
+            f"{message} {quarantined.total} rows in quarantine contain it, the first in {log}/{source_file}, row"
             f" {row_number}: {reasons}"
         )

@@ -54,14 +54,16 @@ def explain_message(evidence: Evidence, explanation: Explanation) -> bool:
     )
     if not has_rows:
         if has_receipts:
-            explanation.rules.append("It is not in the sends log: its receipts wait until it is (unmatched_events)")
+            explanation.rules.append(
+                "The message is not in the sends log: its receipts count in unmatched_events until it is"
+            )
             return True
         return False
     explanation.rules.append(evidence.kept_row(Log.SENDS))
     (message,) = evidence.records("from messages")
     if not message["is_sent"]:
         explanation.conclusion = {name: message[name] for name in ("campaign_id", "contact_id", "skip_reason")}
-        explanation.rules.append("It was skipped: it counts in the skipped report (skip_reasons) and nowhere else")
+        explanation.rules.append("The message was skipped: it counts in skip_reasons only")
         evidence.add_published(explanation, "skip_reasons", "message_id")
         return True
     names = ("campaign_id", "contact_id", "delivery_status", "status_at", "provider", "provider_status", "error_code")
@@ -84,14 +86,14 @@ def explain_message(evidence: Evidence, explanation: Explanation) -> bool:
 def _deciding_receipt(evidence: Evidence) -> str:
     receipts = evidence.records(_RECEIPTS)
     if not receipts or not receipts[0]["is_deciding"]:
-        return "No receipt counts: none came, or none that the vocabulary knows. Pending, since it was sent"
+        return "No receipt decides: none came, or the vocabulary maps none of them. The message is pending since it was sent"
     deciding, others = receipts[0], receipts[1:]
     if deciding["delivery_status"] == DeliveryStatus.DELIVERED:
-        rule = "It was delivered: the earliest delivered receipt decides, whatever came after it"
+        rule = "The message was delivered: the earliest delivered receipt decides, whatever came later"
     elif deciding["delivery_status"] == DeliveryStatus.PENDING:
         rule = "No final receipt came: the latest pending one decides"
     else:
-        rule = "It was never delivered: the latest final receipt decides"
+        rule = "The message was never delivered: the latest final receipt decides"
     moment = (_rank_of_status(deciding["delivery_status"]), deciding["occurred_at"])
     if any((_rank_of_status(other["delivery_status"]), other["occurred_at"]) == moment for other in others):
         rule += (

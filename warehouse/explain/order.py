@@ -33,7 +33,7 @@ def explain_order(evidence: Evidence, explanation: Explanation) -> bool:
             "direct_campaign": None,
             "assisted_campaigns": [],
         }
-        explanation.rules.append("It is cancelled: it counts nowhere")
+        explanation.rules.append("The order is cancelled: it counts in no figure")
         return True
     (order,) = orders
     explanation.rules.append(_revenue_rule(evidence, order))
@@ -45,10 +45,10 @@ def explain_order(evidence: Evidence, explanation: Explanation) -> bool:
     }
     hours = evidence.settings.conversion_window_hours
     explanation.rules.append(
-        f"Direct is the campaign of the contact's last click in the {hours} hours up to the order (ties: the greatest"
-        " click_id); each other campaign clicked in that time is assisted"
+        f"The campaign of the contact's last click in the {hours} hours before the order is direct (of several clicks at one"
+        " moment, the one with the greatest click_id); every other campaign clicked in that window is assisted"
         if credited
-        else f"The contact clicked on no campaign in the {hours} hours up to the order: no campaign led to it"
+        else f"The contact clicked on no campaign in the {hours} hours before the order: no campaign is credited"
     )
     clicks_in_window = (
         "(select count(*) from clicks where clicks.contact_id = credited.contact_id"
@@ -75,11 +75,11 @@ def _revenue_rule(evidence: Evidence, order: dict[str, Any]) -> str:
     revenue = f"Revenue: {order['total']} - {order['refunded_amount']} {order['currency']}"
     reporting_currency = evidence.settings.reporting_currency
     if order["currency"] == reporting_currency:
-        return f"{revenue}, which is the reporting currency"
+        return f"{revenue}, the reporting currency"
     if order["exchange_rate"] is None:
         return (
             f"{revenue}: no rate of {order['currency']} to {reporting_currency} on or before"
-            f" {order['ordered_at']:%Y-%m-%d}; it counts as an order, its revenue nowhere (unconverted_orders)"
+            f" {order['ordered_at']:%Y-%m-%d}; the order counts, its revenue does not (unconverted_orders)"
         )
     return (
         f"{revenue}, times {order['exchange_rate']}, the rate of {order['exchange_rate_date']} ({order['rate_file']},"
