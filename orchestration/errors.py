@@ -24,7 +24,7 @@ from warehouse.export.exports import ExportRefused
 from warehouse.ingest.workers import WorkerDied
 from warehouse.lake.integrity import LakeDamaged
 from warehouse.ledger.store import LedgerIsNewer
-from warehouse.privacy.keyed_hash import KeyMissing
+from warehouse.privacy import KeyMissing
 from warehouse.storage import ObjectStoreFailed, is_object
 from warehouse.storage.object_store import ObjectChanged
 from warehouse.transform.build import CandidateDamaged

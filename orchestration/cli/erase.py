@@ -10,7 +10,7 @@ from orchestration import stages
 from orchestration.cli.common import USAGE_ERROR, fail, open_context, utf_8, writer_lock
 from orchestration.cli.output.console import console
 from warehouse.erasure import SPREADSHEETS
-from warehouse.privacy.keyed_hash import KeyMissing
+from warehouse.privacy import KeyMissing
 from warehouse.transform import spark
 
 MAX_FILES = 20

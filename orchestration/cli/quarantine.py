@@ -10,8 +10,7 @@ from models.masking import sanitize
 from orchestration.cli.common import FAILED, USAGE_ERROR, fail, find_files, open_context
 from orchestration.cli.output import quarantine as quarantine_output
 from orchestration.cli.output.console import console
-from warehouse.quarantine.export import NotExportable
-from warehouse.quarantine.export import export as export_for_repair
+from warehouse.quarantine import NotExportable, export_for_repair
 from warehouse.storage import is_object
 
 app = typer.Typer(name="quarantine", no_args_is_help=True, help="List rejected rows, and export them for repair.")

@@ -31,7 +31,7 @@ from warehouse.config.settings import load_settings
 from warehouse.lake.tables import lake_preview
 from warehouse.landing import completeness
 from warehouse.ledger import LoadedFile
-from warehouse.quarantine.summary import Reason, reasons_of
+from warehouse.quarantine import Reason, most_frequent_reasons
 
 MAX_DATES_REPORTED = 100
 """An event takes 30 to 50 ms on SQLite. If a refresh loads more dates than this, it reports their sums, and the sensor
@@ -111,7 +111,7 @@ def _log_facts(opened: AppContext, log: Log, recorded: list[LoadedFile]) -> dict
         metadata.ROW_COUNT: metadata.lake_rows(recorded),
         "ignored_names": _names(ignored),
         "quarantine_reasons": dg.MetadataValue.md(
-            _reasons_table(reasons_of(opened.paths.quarantine, recorded, MAX_REASONS_SHOWN))
+            _reasons_table(most_frequent_reasons(opened.paths.quarantine, recorded, MAX_REASONS_SHOWN))
         ),
         "preview": dg.MetadataValue.md(lake_preview(opened.paths, log)),
         "lake": dg.MetadataValue.path(str(opened.paths.lake / log)),

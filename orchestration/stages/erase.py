@@ -8,8 +8,7 @@ from orchestration.stages.context import AppContext, log
 from orchestration.stages.quarantine import publish_quarantine
 from warehouse.erasure import erase_contacts, source_files_of_erased_rows
 from warehouse.lake import tables as lake_tables
-from warehouse.privacy.keyed_hash import load_keyed_hash
-from warehouse.privacy.tombstones import CONTACT, ErasureIndex, contact_token, erasure_index
+from warehouse.privacy import CONTACT, ErasureIndex, contact_token, load_erasure_index, load_keyed_hash
 from warehouse.publish import replace_uploaded_files
 from warehouse.transform import spark
 
@@ -50,7 +49,7 @@ def finish_erasures(context: AppContext) -> Erasure | None:
         return None
     with context.paths.writer_lock():
         started = time.perf_counter()
-        erased = erasure_index(context.settings, context.paths, context.ledger)
+        erased = load_erasure_index(context.settings, context.paths, context.ledger)
         assert erased is not None  # an erasure is recorded
         rewritten = erase_contacts(context.settings, context.paths, context.ledger, erased)
         spark.discard_builds(context.settings, context.paths)

@@ -23,7 +23,7 @@ from warehouse.lake import tables as lake_tables
 from warehouse.lake.integrity import DamagedFile, LakeDamaged
 from warehouse.landing.scan import LandingFile
 from warehouse.ledger import LoadedFile
-from warehouse.privacy.tombstones import erasure_index
+from warehouse.privacy import load_erasure_index
 
 
 @mask_phone_numbers_in_errors
@@ -55,7 +55,7 @@ def load_changed(
         if dates is None:
             files = context.ledger.pending_files(files, verify=verify)
         files, lost = _with_damaged(context, files, damaged, in_landing)
-        erased = erasure_index(context.settings, context.paths, context.ledger)
+        erased = load_erasure_index(context.settings, context.paths, context.ledger)
         job = StagingJob(context.paths, validate, erased)
         loaded = load(job, context.ledger, files, workers=context.settings.load_workers)
         if verify:

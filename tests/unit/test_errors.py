@@ -14,7 +14,7 @@ from warehouse.export.exports import ExportRefused
 from warehouse.ingest.workers import WorkerDied
 from warehouse.lake.integrity import LakeDamaged
 from warehouse.ledger.store import LedgerIsNewer
-from warehouse.privacy.keyed_hash import KeyMissing
+from warehouse.privacy import KeyMissing
 from warehouse.storage import ObjectStoreFailed
 from warehouse.transform.build import CandidateDamaged
 from warehouse.transform.dbt_runner import BuildFailed

@@ -21,7 +21,7 @@ from warehouse.ingest.readers.records import ReconciliationError
 from warehouse.ingest.staging import StagingJob
 from warehouse.landing.scan import scan
 from warehouse.ledger import Ledger, LoadedFile
-from warehouse.quarantine import published
+from warehouse.quarantine import write_published_quarantine
 
 HEADER = b"contact_id,unsubscribed_at,source\n"
 LOG = Log.UNSUBSCRIBES
@@ -72,7 +72,7 @@ class AppContext:
 
     def quarantine(self) -> list[tuple[str, int, str]]:
         """File, row number and raw row of what is in the published quarantine."""
-        published.publish_quarantine(self.paths, [], mask_phone_numbers=False)
+        write_published_quarantine(self.paths, [], mask_phone_numbers=False)
         return self.published("select source_file, row_number, raw_row from rejected_rows order by all")
 
     def published(self, query: str) -> list[tuple]:
@@ -424,11 +424,8 @@ def test_the_published_quarantine_has_every_rejected_row_and_refused_file(wareho
     warehouse.drop("2026-01-06.jsonl", b'{"unsubscribed_at": "2026-01-05T12:00"}\n')
     warehouse.drop("2026-01-05.csv", b"x\n", Log.CLICKS)
     warehouse.load()
-    refused = [
-        {"log": file.log, "log_date": file.log_date, "source_file": file.source_file, "reason": file.refusal}
-        for file in warehouse.load(log=Log.CLICKS).values()
-    ]
-    published.publish_quarantine(warehouse.paths, refused, mask_phone_numbers=False)
+    refused = list(warehouse.load(log=Log.CLICKS).values())
+    write_published_quarantine(warehouse.paths, refused, mask_phone_numbers=False)
     found = warehouse.published("from rejected_rows order by all")
     reasons = {(source_file, number): reasons for _, _, source_file, number, reasons, _ in found}
     assert [(*row[:4], row[5]) for row in found] == [
@@ -455,7 +452,7 @@ def test_the_published_quarantine_has_every_rejected_row_and_refused_file(wareho
 
 
 def test_an_empty_quarantine_is_published(warehouse):
-    published.publish_quarantine(warehouse.paths, [], mask_phone_numbers=False)
+    write_published_quarantine(warehouse.paths, [], mask_phone_numbers=False)
     assert warehouse.published(
         "select (select count(*) from rejected_rows), (select count(*) from rejected_files)"
     ) == [(0, 0)]
@@ -478,7 +475,7 @@ def test_a_data_folder_may_have_any_name(tmp_path):
     warehouse.ledger = Ledger(warehouse.paths.ledger)
     warehouse.drop("2026-01-05.csv", rows(1) + BAD)
     warehouse.load()
-    published.publish_quarantine(warehouse.paths, [], mask_phone_numbers=False)
+    write_published_quarantine(warehouse.paths, [], mask_phone_numbers=False)
     with duckdb.connect() as connection:
         path = str(warehouse.paths.published_quarantine).replace("'", "''")
         connection.execute(f"attach '{path}' as published (read_only)")
@@ -499,7 +496,7 @@ def test_a_log_file_may_have_any_name(warehouse, name):
     warehouse.drop(name, rows(1) + BAD)
     assert list(warehouse.load()) == [name]
     assert warehouse.contacts(name) == ["k1"]
-    published.publish_quarantine(warehouse.paths, [], mask_phone_numbers=False)
+    write_published_quarantine(warehouse.paths, [], mask_phone_numbers=False)
     assert warehouse.published("select source_file, log_date from rejected_rows") == [(name, date(2026, 1, 5))]
 
 

@@ -19,8 +19,16 @@ from warehouse.config.settings import Settings
 from warehouse.duckdb_tools.preview import preview_rows
 from warehouse.erasure.exports import csv_layout
 from warehouse.ledger import Ledger
-from warehouse.privacy.keyed_hash import KeyedHash, KeyMissing, load_keyed_hash
-from warehouse.privacy.tombstones import CONTACT, ErasureIndex, contact_token, erasure_index, number_token
+from warehouse.privacy import (
+    CONTACT,
+    ErasureIndex,
+    KeyedHash,
+    KeyMissing,
+    contact_token,
+    load_erasure_index,
+    load_keyed_hash,
+)
+from warehouse.privacy.tombstones import number_token
 
 KEY = bytes(range(32))
 
@@ -41,9 +49,9 @@ def erased(settings: Settings, paths: DataPaths) -> ErasureIndex:
     ledger = Ledger(paths.ledger)
     hashes = load_keyed_hash(settings, paths, ledger)
     ledger.record_erasure("", hashes.of("p-1, the first"), contact_token())
-    found = erasure_index(settings, paths, ledger)
-    found.find_numbers("p-1, the first", [hashes.of("+447700900123")])
-    found.take_found()
+    found = load_erasure_index(settings, paths, ledger)
+    found.add_numbers("p-1, the first", [hashes.of("+447700900123")])
+    found.take_new_numbers()
     return found
 
 
@@ -111,7 +119,7 @@ def test_the_hash_is_hmac_in_python_and_in_sql() -> None:
     hashes = KeyedHash(KEY)
     expected = hmac.new(KEY, "+447700900123é".encode(), "sha256").hexdigest()
     with duckdb.connect() as connection:
-        hashes.show(connection)
+        hashes.create_macro(connection)
         (in_sql,) = connection.execute("select keyed_hash(?)", ["+447700900123é"]).fetchone()
     assert hashes.of("+447700900123é") == in_sql == expected
 
@@ -122,7 +130,7 @@ def test_a_key_is_made_once_for_its_owner_and_never_replaced(settings: Settings,
     assert paths.hash_key.stat().st_mode & 0o777 == 0o600
     assert load_keyed_hash(settings, paths, ledger).of("x") == made
     key = paths.hash_key.read_text()
-    for spoilt, words in ((None, "not there"), ("00" * 32, "not the key"), ("zz", "32 bytes"), ("é", "32 bytes")):
+    for spoilt, words in ((None, "does not exist"), ("00" * 32, "not the key"), ("zz", "32 bytes"), ("é", "32 bytes")):
         paths.hash_key.unlink(missing_ok=True)
         if spoilt is not None:
             paths.hash_key.write_text(spoilt, encoding="utf-8")
@@ -143,7 +151,7 @@ def test_tokens_are_valid_and_random() -> None:
 
 
 def test_where_nobody_was_erased_nothing_is_remembered(settings: Settings, paths: DataPaths) -> None:
-    assert erasure_index(settings, paths, Ledger(paths.ledger)) is None
+    assert load_erasure_index(settings, paths, Ledger(paths.ledger)) is None
     assert not paths.hash_key.exists()
 
 
@@ -156,30 +164,30 @@ def test_rows_are_read_with_tokens_and_without_free_text(erased: ErasureIndex) -
         }
     )
     token = erased.tokens(CONTACT, ["p-1, the first"])["p-1, the first"]
-    (number,) = erased.hashed("number").values()
-    read = erased.rows(Log.UNSUBSCRIBES, rows)
+    (number,) = erased.tokens_by_hash("number").values()
+    read = erased.erase_rows(Log.UNSUBSCRIBES, rows)
     assert read["contact_id"].to_list() == [token, "other", token, "other"]
     assert read["mobile_number"].to_list() == [number, number, None, "+447700900999"]
     assert read["source"].to_list() == [None, "link", None, None]
-    assert erased.rows(Log.UNSUBSCRIBES, read).equals(read), "a token is read as itself"
+    assert erased.erase_rows(Log.UNSUBSCRIBES, read).equals(read), "a token is read as itself"
 
 
 def test_a_number_that_the_contact_was_not_known_to_have_is_erased_too(erased: ErasureIndex) -> None:
     rows = pl.DataFrame({"contact_id": ["p-1, the first", "other"], "mobile_number": ["+447700900777"] * 2})
-    read = erased.rows(Log.SENDS, rows)
+    read = erased.erase_rows(Log.SENDS, rows)
     assert read["mobile_number"].n_unique() == 1
     assert read["mobile_number"][0].startswith("+999")
-    assert len(erased.hashed("number")) == 2
-    (found,) = erased.take_found()
-    assert (found.token, found.hash in erased.hashed("number")) == (read["mobile_number"][0], True)
-    assert erased.take_found() == [], "noted once"
+    assert len(erased.tokens_by_hash("number")) == 2
+    (found,) = erased.take_new_numbers()
+    assert (found.token, found.hash in erased.tokens_by_hash("number")) == (read["mobile_number"][0], True)
+    assert erased.take_new_numbers() == [], "noted once"
 
 
 def test_two_copies_find_the_same_token_for_a_number_and_two_loads_do_not(erased: ErasureIndex) -> None:
     rows = pl.DataFrame({"contact_id": ["p-1, the first"], "mobile_number": ["+447700900777"]})
     copies = [pickle.loads(pickle.dumps(erased)) for _ in range(2)]
     another = ErasureIndex(erased.hashes, erased._erased.values())
-    tokens = [copy.rows(Log.SENDS, rows)["mobile_number"][0] for copy in (*copies, another)]
+    tokens = [copy.erase_rows(Log.SENDS, rows)["mobile_number"][0] for copy in (*copies, another)]
     assert tokens[0] == tokens[1] != tokens[2]
 
 
@@ -195,19 +203,19 @@ def test_two_copies_find_the_same_token_for_a_number_and_two_loads_do_not(erased
     ],
 )
 def test_a_rejected_row_that_names_somebody_is_blanked(erased: ErasureIndex, raw: str) -> None:
-    assert erased.raw_row(raw) == "erased"
+    assert erased.erase_raw_row(raw) == "erased"
 
 
 @pytest.mark.parametrize(
     "raw", ["p-1,2026", '{"contact_id": "p-12"}', "+4477009001234", "[" * 100_000, "", '{"a": [1, {}]}']
 )
 def test_other_rejected_rows_stay(erased: ErasureIndex, raw: str) -> None:
-    assert erased.raw_row(raw) == raw
+    assert erased.erase_raw_row(raw) == raw
 
 
 def test_texts_are_read_by_the_word(erased: ErasureIndex) -> None:
-    assert "+447700900123" not in erased.text("failed for '+447700900123'.")
-    assert erased.text("5 rows of +447700900999.") == "5 rows of +447700900999."
+    assert "+447700900123" not in erased.erase_text("failed for '+447700900123'.")
+    assert erased.erase_text("5 rows of +447700900999.") == "5 rows of +447700900999."
 
 
 @pytest.mark.parametrize(

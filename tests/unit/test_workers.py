@@ -25,8 +25,7 @@ from warehouse.ingest.staging import StagedBatch, StagingJob
 from warehouse.lake import tables as lake_tables
 from warehouse.landing.scan import LandingFile, scan
 from warehouse.ledger import Ledger
-from warehouse.privacy.keyed_hash import load_keyed_hash
-from warehouse.privacy.tombstones import contact_token, erasure_index
+from warehouse.privacy import contact_token, load_erasure_index, load_keyed_hash
 
 LOG = Log.UNSUBSCRIBES
 DAYS = range(1, 13)
@@ -114,7 +113,7 @@ def test_an_erased_contact_gets_the_same_token_in_every_worker(tmp_path: Path, l
     for day in DAYS:
         drop(landing, day, content(day, "erased", NUMBER))
     (folder := tmp_path / "met").mkdir()
-    erased = erasure_index(settings, paths, ledger)
+    erased = load_erasure_index(settings, paths, ledger)
     job = StagingJob(paths, meeting(folder, 2), erased)
     load(job, ledger, scan(landing).files_of(LOG), workers=2, bytes_per_worker=LITTLE)
     assert len(met(folder)) == 2

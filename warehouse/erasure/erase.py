@@ -57,7 +57,7 @@ def erase_contacts(settings: Settings, paths: DataPaths, ledger: Ledger, erasure
     with duckdb.connect() as connection:
         apply_limits(connection, settings)
         enable_s3(connection, paths.lake)
-        erasure_index.hashes.show(connection)
+        erasure_index.hashes.create_macro(connection)
         replacer = TokenReplacer(connection, erasure_index)
         builds = _published_builds(paths)
         _record_numbers(paths, ledger, builds, replacer)
@@ -70,7 +70,7 @@ def erase_contacts(settings: Settings, paths: DataPaths, ledger: Ledger, erasure
             "audit pages": sum(_erase_page(paths, page, erasure_index) for page in sorted(paths.audits.glob("*.html"))),
         }
     _delete_candidate(settings, paths, ledger)
-    ledger.rewrite_texts(erasure_index.text)
+    ledger.rewrite_texts(erasure_index.erase_text)
     return rewritten
 
 
@@ -95,7 +95,7 @@ def _record_numbers(paths: DataPaths, ledger: Ledger, builds: list[list[Path]], 
                     relation, NUMBER_HASH if NUMBER_HASH in columns else "keyed_hash(mobile_number)"
                 )
         replacer.connection.execute("detach kept")
-    ledger.record_erased_numbers(replacer.index.take_found())
+    ledger.record_erased_numbers(replacer.index.take_new_numbers())
 
 
 # --- lake and quarantine
@@ -117,13 +117,13 @@ def _erase_log(paths: DataPaths, ledger: Ledger, log: Log, replacer: TokenReplac
     ).fetchall()
     for (name,) in names:
         file = paths.lake / log / "/".join(name.split("/")[-2:])
-        _rewrite(paths, ledger, file, schema, lambda rows: replacer.index.rows(log, rows))
+        _rewrite(paths, ledger, file, schema, lambda rows: replacer.index.erase_rows(log, rows))
     return len(names)
 
 
 def _erase_quarantine(paths: DataPaths, ledger: Ledger, erasure_index: ErasureIndex) -> int:
     def erase_rows(rows: pl.DataFrame) -> pl.DataFrame:
-        raw_rows = [erasure_index.raw_row(row) for row in rows["raw_row"]]
+        raw_rows = [erasure_index.erase_raw_row(row) for row in rows["raw_row"]]
         return rows.with_columns(pl.Series("raw_row", raw_rows, dtype=pl.String))
 
     files = [
@@ -256,7 +256,7 @@ def _erase_build(names: list[Path], replacer: TokenReplacer) -> int:
 
 def _erase_page(paths: DataPaths, page: Path, erasure_index: ErasureIndex) -> int:
     before = page.read_text(encoding="utf-8")
-    after = erasure_index.text(before)
+    after = erasure_index.erase_text(before)
     if after == before:
         return 0
     temp_path = paths.temp_path(page)

@@ -34,7 +34,7 @@ class TokenReplacer:
         kinds = {"contact_id": CONTACT, NUMBER_HASH if NUMBER_HASH in columns else "mobile_number": NUMBER}
         erased: ErasedValues = {}
         for column in kinds.keys() & columns:
-            tokens = self.index.hashed(kinds[column])
+            tokens = self.index.tokens_by_hash(kinds[column])
             hash_of_value = "value" if column == NUMBER_HASH else f"keyed_hash({unescaped})"
             rows = self.connection.execute(
                 f"with cells as (select distinct {column} as value from {relation} where {column} is not null),"
@@ -74,7 +74,7 @@ class TokenReplacer:
             f" where mobile_number is not null and contact_id in ({sql_list(contacts)})"
         ).fetchall()
         for contact_id, hash_ in rows:
-            self.index.find_numbers(contact_id, [hash_])
+            self.index.add_numbers(contact_id, [hash_])
 
 
 def sql_list(values: Iterable[str]) -> str:

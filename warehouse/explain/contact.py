@@ -76,7 +76,7 @@ def _suppressed_numbers(evidence: Evidence) -> str:
     columns = evidence.records("select column_name from (describe published.marts.suppressed_numbers)")
     if NUMBER_HASH not in {column["column_name"] for column in columns}:
         return f"from published.marts.suppressed_numbers where mobile_number in ({numbers})"
-    load_keyed_hash(evidence.settings, evidence.paths, evidence.ledger).show(evidence.connection)
+    load_keyed_hash(evidence.settings, evidence.paths, evidence.ledger).create_macro(evidence.connection)
     return (
         "select suppressed.* replace (numbers.mobile_number as mobile_number)"
         f" from published.marts.suppressed_numbers as suppressed join ({numbers}) as numbers"

@@ -20,12 +20,12 @@ import pyarrow as pa
 from models.enums import Log
 from models.logs import COLUMNS, EVENT_TIME
 from models.masking import sanitize
-from warehouse.foundation import DataPaths, FileStat, hash_of
+from warehouse.foundation import DataPaths, Erased, FileStat, hash_of
 from warehouse.foundation import LandingFile as LandingFile
 from warehouse.ingest.readers import open_records
 from warehouse.ingest.readers.records import Layout, ReconciliationError, Records, RefusedFile, UnreadableValue
 from warehouse.lake import tables as lake_tables
-from warehouse.privacy import Erased, ErasureIndex
+from warehouse.privacy import ErasureIndex
 
 ROWS_PER_BATCH = 250_000
 REASONS = pa.large_list(pa.large_string())
@@ -173,7 +173,7 @@ class _Stager:
                 start += records.text.height
             validated = self._job.validate(log, pl.concat([records.text for _, records in pending]), faults)
             erased = self._job.erased
-            rows = erased.rows(log, validated.rows) if erased else validated.rows
+            rows = erased.erase_rows(log, validated.rows) if erased else validated.rows
             start = 0
             for opened, records in pending:
                 self._route(opened, records, rows, validated.reasons, start)
@@ -237,7 +237,7 @@ class _Stager:
         )
 
     def _batch(self, files: list[StagedFile]) -> StagedBatch:
-        return StagedBatch(files, self._job.erased.take_found() if self._job.erased else [])
+        return StagedBatch(files, self._job.erased.take_new_numbers() if self._job.erased else [])
 
 
 class _VanishedFile(Exception):
@@ -288,7 +288,7 @@ def _rejected_rows(
             "row_number": numbers,
             # Through Arrow: polars would create a series of some kilobytes for each list.
             "reasons": pl.Series(pa.array(reasons + [list(broken.reasons) for broken in records.broken], REASONS)),
-            "raw_row": [lake_tables.cut_raw_row(erased.raw_row(row) if erased else row) for row in raw],
+            "raw_row": [lake_tables.cut_raw_row(erased.erase_raw_row(row) if erased else row) for row in raw],
         },
         schema=lake_tables.QUARANTINE_SCHEMA,
     ).sort("row_number")

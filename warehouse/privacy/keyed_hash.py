@@ -1,10 +1,10 @@
-"""The keyed hash: what stands for a contact or a number where it must be recognised again, but not be read.
+"""The keyed hash: it stands for a contact or a phone number that must be recognised, but not read.
 
-HMAC-SHA-256 under a key of 32 random bytes, made on first need and kept in a file of its own. Without the key nobody can
-tell a number from its hash by trying all numbers. Whoever loses the key can no longer recognise what was hashed under it:
-so a key that is not the one used before is an error, never a reason to make another.
+HMAC-SHA-256 under a key of 32 random bytes. The key is created when it is first needed and is in a file of its own. Without
+the key, nobody can find the number of a hash by trying all numbers. With another key, hashes from before would not be
+recognised: a key other than the recorded one is an error, and is never replaced by a new one.
 
-Not here: what is hashed (`warehouse.publish.publication`, `warehouse.erasure`).
+Not here: what is hashed (`warehouse.publish.masking`, `warehouse.privacy.tombstones`).
 """
 
 import hmac
@@ -17,28 +17,30 @@ import duckdb
 from warehouse.foundation import DataPaths, Ledger, Settings, atomic_replace
 
 KEY_BYTES = 32
-_BLOCK_BYTES = 64  # of SHA-256
-_OWN_HASH = b"sendmart key"
+_SHA256_BLOCK_BYTES = 64
+_FINGERPRINT_TEXT = b"sendmart key"
 
 
 class KeyMissing(OSError):
-    """The key is not there, or is another than the one that was used before."""
+    """The key does not exist, or is not the one that was used before."""
 
 
 class KeyedHash:
-    """Hashes texts under a key; the same in Python and in SQL."""
+    """Hashes texts under a key. Python and SQL give the same hashes."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
 
     def of(self, text: str) -> str:
-        """64 hexadecimal digits."""
+        """The hash of a text: 64 hexadecimal digits."""
         return hmac.digest(self._key, text.encode(), "sha256").hex()
 
-    def show(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Gives a connection the function `keyed_hash(text)`."""
-        inner, outer = (bytes(byte ^ pad for byte in self._key.ljust(_BLOCK_BYTES, b"\0")) for pad in (0x36, 0x5C))
-        # The key is no data: digits and letters from a to f.
+    def create_macro(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Creates the temporary macro `keyed_hash(text)`."""
+        inner, outer = (
+            bytes(byte ^ pad for byte in self._key.ljust(_SHA256_BLOCK_BYTES, b"\0")) for pad in (0x36, 0x5C)
+        )
+        # The text of the statement holds hexadecimal digits only.
         connection.execute(
             "create or replace temporary macro keyed_hash(value) as"
             f" sha256(unhex('{outer.hex()}') || unhex(sha256(unhex('{inner.hex()}') || encode(value))))"
@@ -46,51 +48,48 @@ class KeyedHash:
 
 
 def load_keyed_hash(settings: Settings, paths: DataPaths, ledger: Ledger) -> KeyedHash:
-    """The keyed hash of a data folder; its key is made where none was ever used.
+    """The keyed hash of a data folder. Creates the key if none was used before, and records its fingerprint.
 
     Raises:
-        KeyMissing: the key that was used before is not there.
+        KeyMissing: the key that was used before does not exist, or the file holds another one.
     """
     file = settings.hash_key_file or paths.hash_key
-    used = ledger.hash_key()
-    key = _read(file)
-    if key is None and used is None:
-        key = _made(file)
+    recorded = ledger.hash_key()
+    key = _read_key(file)
+    if key is None and recorded is None:
+        key = _create_key(file)
     if key is None:
         raise KeyMissing(
-            f"{file}: the key of the keyed hashes is not there: put it back from its backup (docs/privacy.md)"
+            f"{file}: the key of the keyed hashes does not exist: restore it from a backup (docs/privacy.md)"
         )
-    own = hmac.digest(key, _OWN_HASH, "sha256").hex()
-    if used is None:
-        ledger.record_hash_key(own)
-    elif used != own:
-        raise KeyMissing(f"{file}: not the key that was used before: put that back from its backup (docs/privacy.md)")
+    fingerprint = hmac.digest(key, _FINGERPRINT_TEXT, "sha256").hex()
+    if recorded is None:
+        ledger.record_hash_key(fingerprint)
+    elif recorded != fingerprint:
+        raise KeyMissing(f"{file}: not the key that was used before: restore that key from a backup (docs/privacy.md)")
     return KeyedHash(key)
 
 
-def _read(file: Path) -> bytes | None:
+def _read_key(file: Path) -> bytes | None:
     try:
-        text = file.read_text(encoding="ascii").strip()
+        key = bytes.fromhex(file.read_text(encoding="ascii").strip())
     except FileNotFoundError:
         return None
-    except UnicodeDecodeError:
-        text = ""
-    try:
-        key = bytes.fromhex(text)
-    except ValueError:
+    except ValueError:  # not ASCII, or not hexadecimal
         key = b""
     if len(key) != KEY_BYTES:
         raise KeyMissing(f"{file}: must hold {KEY_BYTES} bytes as hexadecimal digits")
     return key
 
 
-def _made(file: Path) -> bytes:
+def _create_key(file: Path) -> bytes:
     key = secrets.token_bytes(KEY_BYTES)
     file.parent.mkdir(parents=True, exist_ok=True)
     temp_path = file.with_name(f".{file.name}.tmp")
     temp_path.unlink(missing_ok=True)
-    # Nobody else's, whatever is set for other files.
-    with os.fdopen(os.open(temp_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as written:
-        written.write(key.hex() + "\n")
+    # Only its owner reads the key, whatever SENDMART_UMASK says.
+    descriptor = os.open(temp_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as key_file:
+        key_file.write(key.hex() + "\n")
     atomic_replace(temp_path, file)
     return key

@@ -1,10 +1,12 @@
-"""What is remembered of the erased: keyed hashes and the tokens in their place. Rows are read so, whenever they come.
+"""Tombstones of erased contacts: keyed hashes, and the tokens that replace the erased values in every row.
 
-A token of a contact is `erased-` and random digits, one of a number a valid number of country code 999, which belongs to
-nobody. Neither can be worked out from what it stands for, and every figure counts them like any other. The ledger is not
-written here: whoever finds numbers notes them (`take_found`), before rows with their tokens are put in place.
+The token of a contact is `erased-` and random digits. The token of a number is a valid number of the unassigned country code
+999. Neither can be computed from the erased value, and figures count both like any other value.
 
-Not here: going through what lies on disk (`warehouse.erasure.erase`).
+This module does not write the ledger. The caller records newly found numbers (`take_new_numbers`) before it stores rows with
+their tokens.
+
+Not here: erasing values from existing files (`warehouse.erasure`).
 """
 
 import csv
@@ -18,23 +20,26 @@ import polars as pl
 
 from models.enums import Log
 from models.rejections import ERASED_RAW_ROW
-from warehouse.foundation import DataPaths, Ledger, Settings
-from warehouse.foundation import Erased as Erased
+from warehouse.foundation import DataPaths, Erased, Ledger, Settings
 from warehouse.privacy.keyed_hash import KeyedHash, load_keyed_hash
 
 CONTACT, NUMBER = "contact", "number"
+"""The kinds of erased values."""
 
 FREE_TEXT: dict[Log, tuple[str, ...]] = {
     Log.CLICKS: ("url", "user_agent"),
     Log.UNSUBSCRIBES: ("source",),
 }
-"""What a contact's row may say of a person in words; no figure is made from it."""
+"""The columns that may describe a person in free text. They become null in the rows of an erased contact; no figure uses
+them.
+"""
 
-_NUMBER_DIGITS = 12  # after +999: 15 in all, the most that a number has
+_NUMBER_TOKEN_DIGITS = 12
+"""With +999, 15 digits: the longest phone number."""
 _NUMBER = re.compile(r"\+[0-9]{7,15}")
 _WORD = re.compile(r"""[^\s"'<>;,:(){}\[\]|=&\\]+""")
 _SHORTEST_WORD = 5
-"""Shorter words of a text are left: `5` in `5 rows` is nobody."""
+"""Shorter words in a text are not looked up: the `5` in `5 rows` is not a contact id."""
 
 
 def contact_token() -> str:
@@ -42,47 +47,47 @@ def contact_token() -> str:
 
 
 def number_token(number_hash: str, secret: bytes) -> str:
-    digits = int.from_bytes(hmac.digest(secret, number_hash.encode(), "sha256")) % 10**_NUMBER_DIGITS
-    return f"+999{digits:0{_NUMBER_DIGITS}}"
+    digits = int.from_bytes(hmac.digest(secret, number_hash.encode(), "sha256")) % 10**_NUMBER_TOKEN_DIGITS
+    return f"+999{digits:0{_NUMBER_TOKEN_DIGITS}}"
 
 
 class ErasureIndex:
-    """What was erased, by keyed hash. Of a copy, in another process, the tokens of what it finds are the same."""
+    """The erased values by keyed hash. A copy in another process gives the same tokens to the numbers that it finds."""
 
     def __init__(self, hashes: KeyedHash, erased: Iterable[Erased]) -> None:
         self.hashes = hashes
-        self._erased = {(one.kind, one.hash): one for one in erased}
-        self._found: list[Erased] = []
-        # Thrown away with this: nobody works a token out again.
+        self._erased = {(tombstone.kind, tombstone.hash): tombstone for tombstone in erased}
+        self._new_numbers: list[Erased] = []
+        # The secret is never stored: a token cannot be computed again.
         self._secret = secrets.token_bytes(32)
 
-    def hashed(self, kind: str) -> dict[str, str]:
-        """By keyed hash, the tokens of all contacts, or all numbers."""
-        return {hash: one.token for (of_kind, hash), one in self._erased.items() if of_kind == kind}
+    def tokens_by_hash(self, kind: str) -> dict[str, str]:
+        """The tokens of all erased contacts, or of all erased numbers, by keyed hash."""
+        return {hash_: tombstone.token for (of_kind, hash_), tombstone in self._erased.items() if of_kind == kind}
 
     def tokens(self, kind: str, values: Iterable[str | None]) -> dict[str, str]:
-        """Of these values, those that were erased, with their tokens."""
-        hashed = ((value, (kind, self.hashes.of(value))) for value in values if value is not None)
-        return {value: self._erased[key].token for value, key in hashed if key in self._erased}
+        """The tokens of those values that are erased."""
+        keys = ((value, (kind, self.hashes.of(value))) for value in values if value is not None)
+        return {value: self._erased[key].token for value, key in keys if key in self._erased}
 
-    def find_numbers(self, contact_id: str, number_hashes: Iterable[str]) -> None:
-        """Takes numbers of an erased contact for erased from now on."""
+    def add_numbers(self, contact_id: str, number_hashes: Iterable[str]) -> None:
+        """Erases numbers of an erased contact, too."""
         erasure_id = self._erased[CONTACT, self.hashes.of(contact_id)].erasure_id
-        for hash in number_hashes:
-            if (NUMBER, hash) not in self._erased:
-                found = Erased(NUMBER, hash, number_token(hash, self._secret), erasure_id)
-                self._erased[NUMBER, hash] = found
-                self._found.append(found)
+        for hash_ in number_hashes:
+            if (NUMBER, hash_) not in self._erased:
+                tombstone = Erased(NUMBER, hash_, number_token(hash_, self._secret), erasure_id)
+                self._erased[NUMBER, hash_] = tombstone
+                self._new_numbers.append(tombstone)
 
-    def take_found(self) -> list[Erased]:
-        """The numbers found since this was last asked, for the ledger: they may stand elsewhere, too."""
-        found, self._found = self._found, []
-        return found
+    def take_new_numbers(self) -> list[Erased]:
+        """The numbers that were added since the last call, for the ledger. Other rows may contain them, too."""
+        new_numbers, self._new_numbers = self._new_numbers, []
+        return new_numbers
 
-    def rows(self, log: Log, rows: pl.DataFrame) -> pl.DataFrame:
-        """Rows of a log, as typed by its contract, with tokens for what was erased and without its free text.
+    def erase_rows(self, log: Log, rows: pl.DataFrame) -> pl.DataFrame:
+        """Rows of a log, typed by its contract, with tokens for erased values and without the free text of erased contacts.
 
-        A number that an erased contact was not known to have is taken for erased.
+        An unknown number of an erased contact is erased from now on.
         """
         if "contact_id" not in rows.columns:
             return rows
@@ -91,56 +96,56 @@ class ErasureIndex:
         changes = [pl.col("contact_id").replace(contacts)] if contacts else []
         if "mobile_number" in rows.columns:
             if contacts:
-                of_erased = rows.filter(is_erased).select("contact_id", "mobile_number").unique().drop_nulls()
-                for contact_id, number in of_erased.iter_rows():
-                    self.find_numbers(contact_id, [self.hashes.of(number)])
+                pairs = rows.filter(is_erased).select("contact_id", "mobile_number").unique().drop_nulls()
+                for contact_id, number in pairs.iter_rows():
+                    self.add_numbers(contact_id, [self.hashes.of(number)])
             numbers = self.tokens(NUMBER, rows["mobile_number"].unique())
             changes += [pl.col("mobile_number").replace(numbers)] if numbers else []
         if contacts:
             changes += [pl.when(~is_erased).then(pl.col(name)).alias(name) for name in FREE_TEXT.get(log, ())]
         return rows.with_columns(changes) if changes else rows
 
-    def raw_row(self, raw: str) -> str:
-        """A row that was rejected, as it came; `erased` where it names a contact or a number that was."""
-        values = set(_values(raw))
+    def erase_raw_row(self, raw_row: str) -> str:
+        """A rejected row as it arrived, or `erased` if it names an erased contact or number."""
+        values = set(_possible_values(raw_row))
         is_erased = any((kind, self.hashes.of(value)) in self._erased for value in values for kind in (CONTACT, NUMBER))
-        return ERASED_RAW_ROW if is_erased else raw
+        return ERASED_RAW_ROW if is_erased else raw_row
 
-    def text(self, text: str) -> str:
-        """A text in words, with tokens for what was erased."""
+    def erase_text(self, text: str) -> str:
+        """A text with tokens for erased values that are words of it."""
 
-        def read(found: re.Match[str]) -> str:
-            word = found.group().rstrip(".")
+        def replace(match: re.Match[str]) -> str:
+            word = match.group().rstrip(".")
             if len(word) < _SHORTEST_WORD:
-                return found.group()
+                return match.group()
             token = self.tokens(CONTACT, [word]).get(word) or self.tokens(NUMBER, [word]).get(word)
-            return found.group().replace(word, token) if token else found.group()
+            return match.group().replace(word, token) if token else match.group()
 
-        return _WORD.sub(read, text)
+        return _WORD.sub(replace, text)
 
 
-def _values(raw: str) -> Iterator[str]:
-    """Whatever may be a value in a row as it came, which may be broken: words, cells, the values of an object."""
-    yield from _WORD.findall(raw)
-    yield from _NUMBER.findall(raw)
+def _possible_values(raw_row: str) -> Iterator[str]:
+    """Everything that may be a value in a row as it arrived, which may be broken: words, numbers, cells, JSON values."""
+    yield from _WORD.findall(raw_row)
+    yield from _NUMBER.findall(raw_row)
     try:
-        for cells in csv.reader(raw.splitlines()):
+        for cells in csv.reader(raw_row.splitlines()):
             yield from (cell.strip() for cell in cells)
     except csv.Error:
-        pass  # a cell beyond what the csv module takes: no id is so long
+        pass  # a cell longer than the csv module's limit: no id is that long
     try:
-        told = json.loads(raw)
+        record = json.loads(raw_row)
     except (ValueError, RecursionError):
         return
-    if isinstance(told, dict):
-        yield from (str(value).strip() for value in told.values())
+    if isinstance(record, dict):
+        yield from (str(value).strip() for value in record.values())
 
 
-def erasure_index(settings: Settings, paths: DataPaths, ledger: Ledger) -> ErasureIndex | None:
-    """What was erased; None where nothing ever was.
+def load_erasure_index(settings: Settings, paths: DataPaths, ledger: Ledger) -> ErasureIndex | None:
+    """The erased values in the ledger. None if nothing was ever erased.
 
     Raises:
-        KeyMissing: without the key nobody can be recognised.
+        KeyMissing: without the key, no erased value can be recognised.
     """
     erased = ledger.erased()
     return ErasureIndex(load_keyed_hash(settings, paths, ledger), erased) if erased else None

@@ -112,7 +112,7 @@ def _write_published_file(
     with duckdb.connect() as connection:
         apply_limits(connection, settings)
         if settings.mask_phone_numbers:
-            load_keyed_hash(settings, paths, ledger).show(connection)
+            load_keyed_hash(settings, paths, ledger).create_macro(connection)
         write_tables(
             connection,
             paths.candidate,

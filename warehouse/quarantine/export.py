@@ -1,19 +1,19 @@
-"""The way back for rows in quarantine: log files that a person mends and drops again.
+"""Export of rejected rows for repair: log files that a person fixes and drops again.
 
-Two shapes. **Whole** (the default): all rows of the file, good and bad, in their order, under the file's own name. Mended
-and dropped in its place, it replaces what the file gave, and the file's quarantine is empty. **Rows alone**: the bad rows
-as a further part of the same log date. Dropped beside the file, it adds the mended rows; what was found in the file itself
-stands until a person accepts it, for its good rows count.
+There are two forms. A **whole** export (the default) has all rows of the file, accepted and rejected, in their order, under
+the name of the file. Fixed and dropped in place of the original, it replaces its rows and empties its quarantine. A
+**rows-only** export has the rejected rows, as a further file of the same log date. Dropped beside the original, it adds the
+fixed rows. The problems of the original stand until a person accepts them, because its accepted rows count.
 
-A file whose content still lies in the landing zone is copied byte for byte. Otherwise its rows are put together from lake
-and quarantine: bad rows as they came, good ones as they were understood (values trimmed, unknown columns empty). Rows that
-came from Parquet are written as JSON lines, whole ones with an empty file under the name of the original, which takes its
-rows back.
+If the landing zone still has the content of the file, a whole export is a byte-for-byte copy. Otherwise it is put together
+from lake and quarantine: rejected rows as they arrived, accepted rows as typed by the contract (values trimmed, unknown
+columns empty). Rows from Parquet become JSON lines; beside a whole one, an empty file with the name of the original replaces
+the rows of the original.
 
-Nothing of an export that is dropped unmended is admitted that was not before: bytes that were not UTF-8 are put back as
-they were, and of a row that the quarantine holds only the beginning nothing is written.
+An export that is dropped without a fix admits nothing that was rejected before: bytes that were not UTF-8 are restored, and
+a row that the quarantine holds in part is left out.
 
-Not here: how files are read (`warehouse.ingest.readers`), what is in quarantine in sum (`warehouse.quarantine.summary`).
+Not here: how files are read (`warehouse.ingest.readers`), counts of rejected rows (`warehouse.quarantine.summary`).
 """
 
 import csv
@@ -27,7 +27,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from heapq import merge
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import duckdb
 
@@ -42,24 +42,37 @@ from warehouse.foundation import (
     atomic_replace,
     enable_s3,
     exists,
+    fetch_value,
     literal,
 )
 from warehouse.lake import tables as lake_tables
 
-ROWS_AT_A_TIME = 10_000
-_NOT_UTF8 = NOT_UTF8.partition(": ")[2]
+ROWS_PER_BATCH = 10_000
+
+NumberedRows = Iterator[tuple[int, bytes]]
+"""Rows as lines of a log file, each with its row number in the original file."""
+
+_NOT_UTF8_RULE = NOT_UTF8.partition(": ")[2]
+
+_IS_INCOMPLETE = (
+    f"(strlen(raw_row) > {lake_tables.RAW_ROW_BYTES - 4} or list_contains(reasons, {literal(TOO_LONG)})"
+    f" or raw_row = {literal(ERASED_RAW_ROW)})"
+)
+"""Rows that the quarantine does not hold in full: cut, or erased. A row is cut at the limit, or up to three bytes before it if
+a character would be split.
+"""
 
 
 class NotExportable(Exception):
-    """Of this file no export can be made; the message says why, and what else to do."""
+    """The file cannot be exported. The message gives the reason and the next step."""
 
 
 @dataclass(frozen=True)
 class RepairFile:
-    """An export: the files that were written, and what a person has to know.
+    """An export for repair.
 
-    `rows` are all that it holds, `rejected` those of them to be mended; `left_out` are rows of which the quarantine holds
-    only the beginning, or nothing since they were erased.
+    `rows` is the number of rows in it, `rejected` the number of those to be fixed. `left_out` rows are not in it, because the
+    quarantine holds only the beginning of them, or they were erased. `is_copy`: it is a copy of the original.
     """
 
     files: tuple[Path, ...]
@@ -69,115 +82,98 @@ class RepairFile:
     is_copy: bool = False
 
 
-def export(
+def export_for_repair(
     settings: Settings, paths: DataPaths, file: LoadedFile, folder: Path, *, rows_only: bool = False
 ) -> RepairFile:
-    """Writes a file's rows for a person to mend, to `<folder>/<log>/…`, which is laid out as a landing zone.
+    """Writes the rows of a file to `<folder>/<log>/…`, laid out as a landing zone.
 
     Raises:
-        NotExportable: nothing of the file is in quarantine, or an export would lose or invent rows.
-        FileExistsError: there is such an export already; it may have been mended.
+        NotExportable: no row of the file is in quarantine, or an export would lose rows.
+        FileExistsError: there is an export already. It may have been fixed.
     """
     if file.refusal:
         raise NotExportable(
-            "it was refused whole: no row of it is in quarantine. Mend the file itself and drop it again"
+            "the file was refused: no row of it is in quarantine. Fix the file itself and drop it again"
         )
     if not file.rejected:
-        raise NotExportable("no row of it is in quarantine")
-    original = LandingFile(file.log, file.log_date, file.source_file, settings.landing / file.log / file.source_file)
-    kind = _kind(file.source_file)
-    if not rows_only and kind != "parquet" and _still_lies(original, file):
-        path = folder / file.log / file.source_file
-        with _aside(path) as temp_path, paths.local_copy(original.path) as lying, lying.open("rb") as source:
-            shutil.copyfileobj(source, temp_path)
-        return RepairFile((path,), file.records, file.rejected, 0, is_copy=True)
-    header = _header(paths, file) if kind == "csv" else None
-    if kind == "csv" and header is None:
+        raise NotExportable("no row of the file is in quarantine")
+    file_type = _file_type(file.source_file)
+    if not rows_only and file_type != "parquet" and (copied := _copy_original(settings, paths, file, folder)):
+        return RepairFile((copied,), file.records, file.rejected, 0, is_copy=True)
+    header = lake_tables.header_of(lake_tables.path_of(paths.quarantine, file)) if file_type == "csv" else None
+    if file_type == "csv" and header is None:
         raise NotExportable(
-            "its header line is not known any more. Drop the original again, as it was, and refresh first"
+            "the header line of the file is unknown. Drop the original again, unchanged, and refresh first"
         )
     with duckdb.connect() as connection:
         apply_limits(connection, settings)
-        cut = _count_cut(connection, paths, file)
+        rejected_sql = _rejected_sql(paths, file)
+        incomplete = int(fetch_value(connection, f"select count(*) from {rejected_sql} where {_IS_INCOMPLETE}"))
+        rejected_rows = _rejected_rows(connection, rejected_sql, is_json=file_type == "parquet")
+        rejected = file.rejected - incomplete
+        extension = "csv" if file_type == "csv" else "jsonl"
+        new_name = f"{file.log_date}.mended-{lake_tables.file_name(file.source_file)}.{extension}"
         if rows_only:
-            extension = "csv" if kind == "csv" else "jsonl"
-            name = f"{file.log_date}.mended-{lake_tables.file_name(file.source_file)}.{extension}"
-            rows = _bad_rows(connection, paths, file, kind)
-        else:
-            if cut:
-                raise NotExportable(
-                    f"of {cut} rows the quarantine holds only the beginning, or nothing where they were erased: only the"
-                    " original file has them whole. Mend that, or export the other rows with --rows-only"
-                )
-            name = file.source_file
-            if kind == "parquet":
-                name = f"{file.log_date}.mended-{lake_tables.file_name(file.source_file)}.jsonl"
-            good = _good_rows(connection, paths, file, header)
-            rows = merge(good, _bad_rows(connection, paths, file, kind), key=lambda row: row[0])
-        rejected = file.rejected - cut
-        count = rejected if rows_only else file.records
-        places = [folder / file.log / name]
-        _write(places[0], header, (line for _, line in rows), count)
-        if kind == "parquet" and not rows_only:
-            places.append(folder / file.log / file.source_file)
-            _write(places[1], None, (), 0)
-    return RepairFile(tuple(places), count, rejected, cut)
+            path = folder / file.log / new_name
+            _write(path, header, rejected_rows, rejected)
+            return RepairFile((path,), rejected, rejected, incomplete)
+        if incomplete:
+            raise NotExportable(
+                f"the quarantine does not hold {incomplete} rows in full, because they were too long or were erased. Fix the"
+                " original file, or export the other rows with --rows-only"
+            )
+        accepted_rows = _accepted_rows(connection, paths, file, header)
+        path = folder / file.log / (new_name if file_type == "parquet" else file.source_file)
+        _write(path, header, merge(accepted_rows, rejected_rows, key=lambda row: row[0]), file.records)
+    files = [path]
+    if file_type == "parquet":
+        files.append(folder / file.log / file.source_file)
+        _write(files[1], None, iter(()), 0)
+    return RepairFile(tuple(files), file.records, rejected, 0)
 
 
-def _kind(name: str) -> str:
+def _file_type(name: str) -> str:
     return name.removesuffix(".gz").rpartition(".")[2]
 
 
-def _still_lies(original: LandingFile, file: LoadedFile) -> bool:
+def _copy_original(settings: Settings, paths: DataPaths, file: LoadedFile, folder: Path) -> Path | None:
+    """Copies the file from the landing zone. None if it is not there any more, or has other content."""
+    path = settings.landing / file.log / file.source_file
+    original = LandingFile(file.log, file.log_date, file.source_file, path)
     try:
-        return original.sha256() == file.sha256
+        if original.sha256() != file.sha256:
+            return None
     except OSError:
-        return False
+        return None
+    copy = folder / file.log / file.source_file
+    with _new_file(copy) as target, paths.local_copy(path) as local, local.open("rb") as source:
+        shutil.copyfileobj(source, target)
+    return copy
 
 
-def _header(paths: DataPaths, file: LoadedFile) -> list[str] | None:
-    return lake_tables.header_of(lake_tables.path_of(paths.quarantine, file))
-
-
-def _quarantined(paths: DataPaths, file: LoadedFile) -> str:
+def _rejected_sql(paths: DataPaths, file: LoadedFile) -> str:
     path = lake_tables.path_of(paths.quarantine, file)
     return f"read_parquet({literal(path)}, hive_partitioning = false)"
 
 
-_IS_CUT = (
-    f"(strlen(raw_row) > {lake_tables.RAW_ROW_BYTES - 4} or list_contains(reasons, {literal(TOO_LONG)})"
-    f" or raw_row = {literal(ERASED_RAW_ROW)})"
-)
-"""Of a row that was erased nothing is left. Cutting takes a row to the limit, less a letter that would have been cut in two:
-at most three bytes.
-"""
-
-
-def _count_cut(connection: duckdb.DuckDBPyConnection, paths: DataPaths, file: LoadedFile) -> int:
-    (cut,) = connection.execute(f"select count(*) from {_quarantined(paths, file)} where {_IS_CUT}").fetchone()
-    return cut
-
-
-def _bad_rows(
-    connection: duckdb.DuckDBPyConnection, paths: DataPaths, file: LoadedFile, kind: str
-) -> Iterator[tuple[int, bytes]]:
-    """Rows in quarantine by their number, as the bytes that came."""
+def _rejected_rows(connection: duckdb.DuckDBPyConnection, rejected_sql: str, *, is_json: bool) -> NumberedRows:
+    """The complete rejected rows, as the bytes that arrived."""
     cursor = connection.cursor().execute(
-        f"select row_number, raw_row, reasons from {_quarantined(paths, file)} where not {_IS_CUT} order by row_number"
+        f"select row_number, raw_row, reasons from {rejected_sql} where not {_IS_INCOMPLETE} order by row_number"
     )
-    # In JSON, made of a value that was not UTF-8, the backslash itself is escaped.
-    escaped = re.compile(rb"\\\\x([89a-f][0-9a-f])" if kind == "parquet" else rb"\\x([89a-f][0-9a-f])")
-    for number, raw, reasons in _fetched(cursor):
-        data = raw.encode()
-        if any(reason.endswith(_NOT_UTF8) for reason in reasons):
-            data = escaped.sub(lambda found: bytes.fromhex(found[1].decode()), data)
-        yield number, data
+    # In a JSON line, which was made from a value that was not UTF-8, the backslash itself is escaped.
+    escaped_byte = re.compile(rb"\\\\x([89a-f][0-9a-f])" if is_json else rb"\\x([89a-f][0-9a-f])")
+    for number, raw_row, reasons in _fetch_in_batches(cursor):
+        line = raw_row.encode()
+        if any(reason.endswith(_NOT_UTF8_RULE) for reason in reasons):
+            line = escaped_byte.sub(lambda match: bytes.fromhex(match[1].decode()), line)
+        yield number, line
 
 
-def _good_rows(
+def _accepted_rows(
     connection: duckdb.DuckDBPyConnection, paths: DataPaths, file: LoadedFile, header: list[str] | None
-) -> Iterator[tuple[int, bytes]]:
-    """Rows in the lake by their number in the file, written as lines of it; of a file without a header, as JSON."""
+) -> NumberedRows:
+    """The rows in the lake, as CSV lines under the header, or as JSON lines if there is none."""
     path = lake_tables.path_of(paths.lake, file)
     if not exists(path):
         return
@@ -187,19 +183,17 @@ def _good_rows(
     cursor = connection.cursor().execute(
         f"select row_number, {values} from read_parquet({literal(path)}, hive_partitioning = false) order by row_number"
     )
-    for number, *row in _fetched(cursor):
-        values_of = dict(zip(names, row, strict=True))
+    for number, *row in _fetch_in_batches(cursor):
+        record = dict(zip(names, row, strict=True))
         if header is None:
-            line = json.dumps(
-                {name: value for name, value in values_of.items() if value is not None}, ensure_ascii=False
-            )
+            line = json.dumps({name: value for name, value in record.items() if value is not None}, ensure_ascii=False)
         else:
-            line = _csv_line([values_of.get(name) or "" for name in header])
+            line = _csv_line([record.get(name) or "" for name in header])
         yield number, line.encode()
 
 
-def _fetched(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple]:
-    while rows := cursor.fetchmany(ROWS_AT_A_TIME):
+def _fetch_in_batches(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
+    while rows := cursor.fetchmany(ROWS_PER_BATCH):
         yield from rows
 
 
@@ -209,33 +203,39 @@ def _csv_line(fields: list[str]) -> str:
     return text.getvalue()
 
 
-def _write(path: Path, header: list[str] | None, lines: Iterable[bytes], expected: int) -> None:
-    """Writes a log file of so many records, compressed as its name says."""
+def _write(path: Path, header: list[str] | None, rows: Iterable[tuple[int, bytes]], expected: int) -> None:
+    """Writes a log file, compressed if its name ends with `.gz`.
+
+    Raises:
+        NotExportable: there are not as many rows as `expected`.
+    """
     count = 0
-    with _aside(path) as temp_path, _compressed(path, temp_path) as file:
+    with _new_file(path) as target, _compressed(path, target) as file:
         if header:
             file.write(_csv_line(header).encode() + b"\n")
-        for line in lines:
+        for _, line in rows:
             file.write(line + b"\n")
             count += 1
         if count != expected:
-            raise NotExportable(f"{count} rows were found of {expected}: lake and quarantine are changing. Try again")
+            raise NotExportable(
+                f"lake and quarantine hold {count} rows instead of {expected}: they are changing. Try again"
+            )
 
 
 @contextmanager
-def _compressed(path: Path, temp_path: BinaryIO) -> Iterator[BinaryIO]:
+def _compressed(path: Path, target: BinaryIO) -> Iterator[Any]:
     if not path.name.endswith(".gz"):
-        yield temp_path
+        yield target
         return
-    with gzip.GzipFile(filename="", fileobj=temp_path, mode="wb") as file:
+    with gzip.GzipFile(filename="", fileobj=target, mode="wb") as file:
         yield file
 
 
 @contextmanager
-def _aside(path: Path) -> Iterator[BinaryIO]:
-    """A file to write that is put in place when it is whole; one that is there already is never replaced."""
+def _new_file(path: Path) -> Iterator[BinaryIO]:
+    """A file to write, which gets its name when it is complete. Never replaces an existing file."""
     if path.exists():
-        raise FileExistsError(f"{path} is there already; move it away, or export to another folder")
+        raise FileExistsError(f"{path} already exists; move it away, or export to another folder")
     path.parent.mkdir(parents=True, exist_ok=True)
     temp_path = path.with_name(f".{path.name[:200]}.tmp")
     try:

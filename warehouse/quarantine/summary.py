@@ -1,8 +1,8 @@
-"""What is in quarantine, in sum: by file or by log, which reasons, how often, and where the first such row is.
+"""Counts of rejected rows: the most frequent reasons by file or log, and the first row with each.
 
-Counts and places alone: a row itself is somebody's data.
+A summary holds counts, file names and row numbers. It holds no row, because a row is personal data.
 
-Not here: how rows get there (`warehouse.ingest.load`), the way back (`warehouse.quarantine.export`).
+Not here: how rows get into quarantine (`warehouse.ingest.load`), their export for repair (`warehouse.quarantine.repair`).
 """
 
 from collections.abc import Iterable
@@ -25,7 +25,7 @@ class QuarantinedFile(lake_tables.LogFile, Protocol):
 
 @dataclass(frozen=True)
 class Reason:
-    """A reason, the number of rows that have it, and the first of them: file and row number."""
+    """A reason, the number of rows that have it, and the file and row number of the first of them."""
 
     reason: str
     rows: int
@@ -34,22 +34,26 @@ class Reason:
 
 
 def reasons_by_file(
-    quarantine: Path, files: Iterable[QuarantinedFile], most: int
+    quarantine: Path, files: Iterable[QuarantinedFile], limit: int
 ) -> dict[tuple[Log, str], tuple[Reason, ...]]:
-    """By log and file, its most frequent reasons, at most so many. A row may have several."""
-    found: dict[tuple[Log, str], list[Reason]] = {}
-    for log, of_log in _by_log(files).items():
-        for reason in _reasons(quarantine, of_log, "source_file", most):
-            found.setdefault((log, reason.source_file), []).append(reason)
-    return {key: tuple(reasons) for key, reasons in found.items()}
+    """The most frequent reasons of each file, at most `limit`, by log and file name. A row can have several reasons."""
+    reasons: dict[tuple[Log, str], list[Reason]] = {}
+    for log, log_files in _files_by_log(files).items():
+        for reason in _count_reasons(quarantine, log_files, "source_file", limit):
+            reasons.setdefault((log, reason.source_file), []).append(reason)
+    return {key: tuple(of_file) for key, of_file in reasons.items()}
 
 
-def reasons_of(quarantine: Path, files: Iterable[QuarantinedFile], most: int) -> list[Reason]:
-    """The most frequent reasons over some files of one log, at most so many."""
-    return [reason for of_log in _by_log(files).values() for reason in _reasons(quarantine, of_log, "true", most)]
+def most_frequent_reasons(quarantine: Path, files: Iterable[QuarantinedFile], limit: int) -> list[Reason]:
+    """The most frequent reasons over all files of a log, at most `limit`."""
+    return [
+        reason
+        for log_files in _files_by_log(files).values()
+        for reason in _count_reasons(quarantine, log_files, "true", limit)
+    ]
 
 
-def _by_log(files: Iterable[QuarantinedFile]) -> dict[Log, list[QuarantinedFile]]:
+def _files_by_log(files: Iterable[QuarantinedFile]) -> dict[Log, list[QuarantinedFile]]:
     by_log: dict[Log, list[QuarantinedFile]] = {}
     for file in files:
         if file.rejected:
@@ -57,22 +61,24 @@ def _by_log(files: Iterable[QuarantinedFile]) -> dict[Log, list[QuarantinedFile]
     return by_log
 
 
-def _reasons(quarantine: Path, files: list[QuarantinedFile], by: str, most: int) -> list[Reason]:
+def _count_reasons(quarantine: Path, files: list[QuarantinedFile], group: str, limit: int) -> list[Reason]:
+    """The most frequent reasons in each group, which is an SQL expression over the rows."""
     paths = [lake_tables.path_of(quarantine, file) for file in files]
     existing = [str(path) for path in paths if path.exists()]
     if not existing:
         return []
     with duckdb.connect() as connection:
         rows = connection.execute(
-            "with told as ("
+            "with reasons as ("
             "  select source_file, row_number, unnest(reasons) as reason"
             " from read_parquet($files, hive_partitioning = false)"
             "), counted as ("
-            f"  select reason, count(*) as rows, min({{'file': source_file, 'row': row_number}}) as first, {by} as told_of"
-            "  from told group by reason, told_of"
+            "  select reason, count(*) as rows, min({'file': source_file, 'row': row_number}) as first,"
+            f" {group} as reason_group"
+            "  from reasons group by reason, reason_group"
             ") select reason, rows, first.file, first.row from counted"
-            " qualify row_number() over (partition by told_of order by rows desc, reason) <= $most"
-            " order by told_of, rows desc, reason",
-            {"files": existing, "most": most},
+            " qualify row_number() over (partition by reason_group order by rows desc, reason) <= $limit"
+            " order by reason_group, rows desc, reason",
+            {"files": existing, "limit": limit},
         ).fetchall()
     return [Reason(*row) for row in rows]

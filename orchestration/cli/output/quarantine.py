@@ -10,8 +10,7 @@ from models.enums import Log
 from orchestration.cli.output.console import printable
 from orchestration.stages import AppContext
 from warehouse.ledger import LoadedFile
-from warehouse.quarantine.export import RepairFile
-from warehouse.quarantine.summary import Reason, reasons_by_file
+from warehouse.quarantine import Reason, RepairFile, reasons_by_file
 from warehouse.storage import AnyPath
 
 FILES_IN_STATUS, REASONS_IN_STATUS, ACCEPTANCES_IN_STATUS = 5, 2, 5

@@ -1,4 +1,4 @@
-"""The way back: rows in quarantine exported, mended and dropped again, in every format; files refused; acceptances."""
+"""Export for repair: rejected rows exported, fixed and dropped again, in every format; refused files; acceptances."""
 
 import gzip
 import shlex
@@ -19,8 +19,7 @@ from tests.running import environment_of, sendmart
 from warehouse.config.settings import Settings
 from warehouse.lake.tables import RAW_ROW_BYTES
 from warehouse.ledger import LoadedFile
-from warehouse.quarantine import export as mending
-from warehouse.quarantine.export import NotExportable, RepairFile
+from warehouse.quarantine import NotExportable, RepairFile, export_for_repair
 
 HEADER = "campaign,ordered_at, order_id ,contact_id,total,currency,status,updated_at"
 GOOD = 'x,2026-01-05T10:00:00Z,o1,"k, 1",10.50,USD,placed,2026-01-05T10:00:00Z'
@@ -49,7 +48,7 @@ class Zone:
     """A landing zone of orders and what was loaded from it."""
 
     def __init__(self, folder: Path) -> None:
-        self.landing, self.to = folder / "landing", folder / "mending"
+        self.landing, self.to = folder / "landing", folder / "repair"
         self.warehouse = AppContext.of(Settings(landing=self.landing, data=folder / "data"))
 
     def drop(self, name: str, content: bytes) -> Path:
@@ -65,7 +64,7 @@ class Zone:
         return next(file for file in self.warehouse.ledger.files() if file.source_file == name)
 
     def export(self, name: str, **how: bool) -> RepairFile:
-        return mending.export(self.warehouse.settings, self.warehouse.paths, self.file(name), self.to, **how)
+        return export_for_repair(self.warehouse.settings, self.warehouse.paths, self.file(name), self.to, **how)
 
     def drop_mended(self, written: RepairFile, mend) -> None:
         """Mends what was exported, and drops it where it was laid out for."""
@@ -120,7 +119,7 @@ FORMATS = {
 
 @pytest.mark.parametrize("is_tidied", [False, True], ids=["the file is there", "the file has gone"])
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_file_exported_whole_mended_and_dropped_again_empties_its_quarantine(zone, tmp_path, name, is_tidied):
+def test_a_whole_export_that_is_fixed_and_dropped_empties_the_quarantine_of_the_file(zone, tmp_path, name, is_tidied):
     dropped = zone.drop(name, FORMATS[name](tmp_path))
     zone.load()
     before, bad = zone.rows(), zone.in_quarantine()
@@ -143,7 +142,7 @@ def test_a_file_exported_whole_mended_and_dropped_again_empties_its_quarantine(z
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_bad_rows_alone_are_a_further_part_and_the_file_stands_until_it_is_accepted(zone, tmp_path, name):
+def test_a_rows_only_export_is_a_further_part_and_the_file_is_held_until_it_is_accepted(zone, tmp_path, name):
     zone.drop(name, FORMATS[name](tmp_path))
     zone.load()
     before, bad = zone.rows(), zone.in_quarantine()
@@ -159,7 +158,7 @@ def test_bad_rows_alone_are_a_further_part_and_the_file_stands_until_it_is_accep
 
 
 @pytest.mark.parametrize("rows_only", [False, True])
-def test_bytes_that_were_not_utf_8_are_put_back_and_never_admitted_as_text(zone, rows_only):
+def test_bytes_that_were_not_utf_8_are_restored_and_never_admitted_as_text(zone, rows_only):
     latin = GOOD.replace("k, 1", "Andr\u00e9").replace("o1", "o9").encode("latin-1")
     zone.drop("2026-01-05.csv", CSV + latin + b"\n")
     zone.load()
@@ -171,31 +170,31 @@ def test_bytes_that_were_not_utf_8_are_put_back_and_never_admitted_as_text(zone,
     assert zone.rows() == before
 
 
-def test_a_row_of_which_only_the_beginning_is_known_is_never_exported_as_if_it_were_whole(zone):
+def test_a_row_that_the_quarantine_holds_in_part_is_never_exported(zone):
     long = BAD.replace("y,", "y" * RAW_ROW_BYTES + ",", 1)
     zone.drop("2026-01-05.csv", "\n".join([HEADER, GOOD, BAD, long, ""]).encode())
     zone.load()
     (zone.landing / "orders" / "2026-01-05.csv").unlink()
-    with pytest.raises(NotExportable, match="1 rows the quarantine holds only the beginning"):
+    with pytest.raises(NotExportable, match="does not hold 1 rows in full"):
         zone.export("2026-01-05.csv")
     written = zone.export("2026-01-05.csv", rows_only=True)
     assert (written.rows, written.left_out) == (1, 1)
     assert written.files[0].read_text().splitlines() == [HEADER.replace(" order_id ", "order_id"), BAD]
 
 
-def test_a_row_that_was_erased_is_in_no_export(zone):
+def test_an_erased_row_is_in_no_export(zone):
     zone.drop("2026-01-05.csv", CSV)
     zone.load()
     stages.erase_contact(zone.warehouse, "k2", "asked for")
     (zone.landing / "orders" / "2026-01-05.csv").unlink()
-    with pytest.raises(NotExportable, match="they were erased"):
+    with pytest.raises(NotExportable, match="were erased"):
         zone.export("2026-01-05.csv")
     written = zone.export("2026-01-05.csv", rows_only=True)
     assert (written.rows, written.left_out) == (1, 1)
     assert written.files[0].read_text().splitlines() == [HEADER.replace(" order_id ", "order_id"), BROKEN]
 
 
-def test_an_export_never_replaces_one_that_may_have_been_mended_and_leaves_nothing_half_done(zone):
+def test_an_export_never_replaces_an_existing_one_and_leaves_no_temporary_file(zone):
     zone.drop("2026-01-05.csv", CSV)
     zone.load()
     zone.export("2026-01-05.csv").files[0].write_text("mended")
@@ -211,7 +210,7 @@ def test_a_name_that_holds_a_number_is_printed_masked_and_understood_as_it_was_p
     asked = ("quarantine", "export", "orders", "2026-01-05/+44…23; `touch x`.csv", "--to", str(zone.to), "--rows-only")
     exported, again = sendmart(variables, *asked), sendmart(variables, *asked)
     assert (exported.returncode, again.returncode) == (0, 1), exported.stderr
-    assert "is there already" in again.stderr
+    assert "already exists" in again.stderr
     erased = sendmart(variables, "erase", "--contact", "k2")
     assert "  orders/2026-01-05/+44…23; `touch x`.csv" in erased.stdout.splitlines()
     assert "+447700900123" not in exported.stdout + again.stderr + erased.stdout
@@ -220,13 +219,13 @@ def test_a_name_that_holds_a_number_is_printed_masked_and_understood_as_it_was_p
     assert command[:3] == ["sendmart", "accept", "orders/2026-01-05/+44…23; `touch x`.csv"]
 
 
-def test_a_file_refused_is_taken_as_soon_as_it_is_whole(zone):
+def test_a_refused_file_is_loaded_once_it_is_fixed(zone):
     whole = gzip.compress(CSV)
     zone.drop("2026-01-05.csv.gz", whole[:-9])
     zone.load()
     assert "gzip" in zone.file("2026-01-05.csv.gz").refusal
     assert zone.is_held_back()
-    with pytest.raises(NotExportable, match="refused whole"):
+    with pytest.raises(NotExportable, match="was refused"):
         zone.export("2026-01-05.csv.gz")
     zone.drop("2026-01-05.csv.gz", gzip.compress(mend(CSV)))
     zone.load()
