@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,9 @@ from orchestration.cli.reference import cli_page
 from warehouse.config.settings import PREFIX, PROJECT, RENAMED_SETTINGS, Settings
 from warehouse.config.settings_docs import SECTIONS, env_example, settings_page
 from warehouse.export import CAMPAIGN_REPORT_COLUMNS
+
+SUFFIXES = (".py", ".sql", ".yml", ".yaml", ".csv", ".md", ".sh")
+"""Of files that documents name by their path in the project."""
 
 
 def test_the_data_dictionary_is_that_of_the_contracts() -> None:
@@ -41,8 +45,12 @@ def test_every_command_states_its_exit_codes() -> None:
     assert len(re.findall(r"^Exit code", cli_page(), flags=re.MULTILINE)) == len(re.findall(r"^## ", cli_page(), re.M))
 
 
+def _documents() -> list[Path]:
+    return [*PROJECT.glob("*.md"), *(PROJECT / "docs").rglob("*.md"), *PROJECT.glob("*/README.md")]
+
+
 def test_links_in_the_documents_lead_to_files_and_headings_that_exist() -> None:
-    for document in [*PROJECT.glob("*.md"), *(PROJECT / "docs").rglob("*.md"), *PROJECT.glob("*/README.md")]:
+    for document in _documents():
         for link in re.findall(r"\]\(([^):]+)\)", document.read_text(encoding="utf-8")):
             path, _, heading = link.partition("#")
             target = document.parent / path if path else document
@@ -51,11 +59,12 @@ def test_links_in_the_documents_lead_to_files_and_headings_that_exist() -> None:
                 assert heading in _anchors(target.read_text(encoding="utf-8")), f"{document.name}: {link}"
 
 
-def test_paths_in_the_guides_exist() -> None:
-    for guide in ("README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/glossary.md", "docs/upgrading.md"):
-        for path in re.findall(r"`([a-z_.]+/[\w./-]+)`", (PROJECT / guide).read_text(encoding="utf-8")):
-            if not path.startswith((".venv/", "data/", "published/")):
-                assert (PROJECT / path).exists(), f"{guide}: {path}"
+def test_paths_in_the_documents_exist() -> None:
+    for document in _documents():
+        for path in re.findall(r"`([a-z_.]+/[\w./-]+)`", document.read_text(encoding="utf-8")):
+            is_of_project = (PROJECT / path.partition("/")[0]).is_dir() and not path.startswith((".venv/", "data/"))
+            if is_of_project and (path.endswith("/") or Path(path).suffix in SUFFIXES):
+                assert (PROJECT / path).exists(), f"{document.name}: {path}"
 
 
 def test_the_architecture_shows_the_rooms_of_the_warehouse_from_top_to_ground() -> None:
