@@ -35,50 +35,53 @@ CHECKS = {
 """The check of each result of the audit, by the result's name: on the page of its mart, named for its kind."""
 
 
-@dg.multi_asset(
-    name="audit__candidate_audit",
-    specs=[
-        dg.AssetSpec(
-            AUDIT,
-            deps=MARTS.values(),
-            group_name="audit",
-            owners=OWNERS,
-            kinds={"pandera", "greatexpectations"},
-            tags=metadata.tags("audit", ()),
-            code_version=metadata.code_version(quality.audit, models.marts),
-            description="Checks the candidate's marts against their contracts (pandera) and the usual ranges of their"
-            " metrics (Great Expectations), and writes the audit page. Each result is a check of its mart. A broken"
-            " contract holds the build back; an unusual metric is a warning.",
-        )
-    ],
-    check_specs=list(CHECKS.values()),
-    can_subset=True,
-    pool=POOL,
-    **CHECKS_OF_OTHER_ASSETS,
-)
-@retry_transient
-def candidate_audit(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> Iterator[Any]:
-    opened = warehouse.open()
-    results = stages.audit_candidate(opened)
-    if AUDIT in context.selected_asset_keys:
-        failed = [result.name for result in results if not result.passed]
-        candidate = opened.ledger.candidate()
-        assert candidate is not None  # audit_candidate raises BuildFailed without one
-        facts: dict[str, Any] = {
-            "build_id": candidate.build_id,
-            "checks": len(results),
-            "checks_failed": len(failed),
-            "failed": ", ".join(failed) or "none",
-        }
-        if page := stages.audit_page_of(opened):
-            facts["page"] = dg.MetadataValue.path(str(page))
-        yield dg.MaterializeResult(asset_key=AUDIT, metadata=facts)
-    for result in results:
-        check_key = CHECKS[result.name].key
-        if check_key in context.selected_asset_check_keys:
-            yield metadata.check_result(check_key, result)
+def _audit_asset() -> dg.AssetsDefinition:
+    @dg.multi_asset(
+        name="audit__candidate_audit",
+        specs=[
+            dg.AssetSpec(
+                AUDIT,
+                deps=MARTS.values(),
+                group_name="audit",
+                owners=OWNERS,
+                kinds={"pandera", "greatexpectations"},
+                tags=metadata.tags("audit", ()),
+                code_version=metadata.code_version(quality.audit, models.marts),
+                description="Checks the candidate's marts against their contracts (pandera) and the usual ranges of their"
+                " metrics (Great Expectations), and writes the audit page. Each result is a check of its mart. A broken"
+                " contract holds the build back; an unusual metric is a warning.",
+            )
+        ],
+        check_specs=list(CHECKS.values()),
+        can_subset=True,
+        pool=POOL,
+        **CHECKS_OF_OTHER_ASSETS,
+    )
+    @retry_transient
+    def candidate_audit(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> Iterator[Any]:
+        opened = warehouse.open()
+        results = stages.audit_candidate(opened)
+        if AUDIT in context.selected_asset_keys:
+            failed = [result.name for result in results if not result.passed]
+            candidate = opened.ledger.candidate()
+            assert candidate is not None  # audit_candidate raises BuildFailed without one
+            facts: dict[str, Any] = {
+                "build_id": candidate.build_id,
+                "checks": len(results),
+                "checks_failed": len(failed),
+                "failed": ", ".join(failed) or "none",
+            }
+            if page := stages.audit_page_of(opened):
+                facts["page"] = dg.MetadataValue.path(str(page))
+            yield dg.MaterializeResult(asset_key=AUDIT, metadata=facts)
+        for result in results:
+            check_key = CHECKS[result.name].key
+            if check_key in context.selected_asset_check_keys:
+                yield metadata.check_result(check_key, result)
+
+    return candidate_audit
 
 
 @dg.definitions
 def audit() -> dg.Definitions:
-    return dg.Definitions(assets=[candidate_audit])
+    return dg.Definitions(assets=[_audit_asset()])

@@ -160,8 +160,8 @@ def definitions() -> dg.Definitions:
         logs.logs(),
         exports.exports(),
         freshness.freshness(),
+        publication.publication(),
         dg.Definitions(
-            assets=[publication.published_marts],
             schedules=[dg.ScheduleDefinition(name="nightly", job=refresh_job, cron_schedule="30 3 * * *")],
             resources={"warehouse": WarehouseResource()},
         ),
