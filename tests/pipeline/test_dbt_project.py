@@ -27,7 +27,7 @@ def test_a_full_rebuild_includes_the_models_that_read_its_changes(
     warehouse = refreshed_small.warehouse
     with environment(refreshed_small.environment):
         manifest = dbt_manifest(warehouse.settings, warehouse.paths)
-    fingerprints = ModelFingerprints.of(manifest, warehouse.settings, "")
+    fingerprints = ModelFingerprints.of(manifest, warehouse.settings.figure_settings(), "")
     for table, asking in {
         "int_messages_resolved": {"int_receipts_unmapped", "int_receipts_unmatched", "delivery_status", "skip_reasons"},
         "int_campaign_sends_aggregated": {"delivery_status", "int_campaign_contacts_aggregated"},
