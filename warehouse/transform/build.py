@@ -209,14 +209,14 @@ def _models_in_full(
     if not (built_from and paths.build.exists() and paths.candidate.exists()):
         log.info("there is no earlier build: everything is built in full")
         return set(fingerprints.relations)
-    if reason := identity_mismatch(paths, ledger):
-        log.warning("%s: everything is built in full", reason)
-        return set(fingerprints.relations)
     if not change_feed.are_complete(paths, changes):
         log.warning("replaced rows of the lake are missing from %s: everything is built in full", paths.changes)
         return set(fingerprints.relations)
     if removed := built_from.keys() - fingerprints.by_name.keys():
         log.info("removed: %s; everything is built in full", _listed(removed))
+        return set(fingerprints.relations)
+    if reason := identity_mismatch(paths, ledger):
+        log.warning("%s: everything is built in full", reason)
         return set(fingerprints.relations)
     changed = fingerprints.changed_since(built_from)
     in_full = fingerprints.downstream_of(changed)
