@@ -17,6 +17,7 @@ from warehouse.publish import (
     DiffSummary,
     KeptBuilds,
     SparkTables,
+    open_builds,
     publish,
     published_build,
     recover_publication,
@@ -66,13 +67,8 @@ def _diff_summary(context: AppContext) -> DiffSummary | None:
     if published is None or candidate is None or published.build_id == candidate.build_id:
         return None
     try:
-        return summarize(
-            context.settings,
-            published.build_id,
-            context.paths.published_marts,
-            context.paths.candidate,
-            candidate.data_until,
-        )
+        with open_builds(context.settings, context.paths.published_marts, context.paths.candidate) as connection:
+            return summarize(connection, published.build_id, candidate.data_until)
     except duckdb.Error as error:
         log.warning("cannot compare the candidate with build %s: %s", published.build_id, error)
         return None

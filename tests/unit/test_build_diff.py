@@ -10,7 +10,16 @@ import pytest
 from models.marts import DBT_MARTS, SCHEMA, columns
 from tests.running import write_row_digests
 from warehouse.config.settings import load_settings
-from warehouse.publish import BuildDiff, DiffSummary, MartChange, MetricChange, compare, diff_summary, summarize
+from warehouse.publish import (
+    BuildDiff,
+    DiffSummary,
+    MartChange,
+    MetricChange,
+    compare,
+    diff_summary,
+    open_builds,
+    summarize,
+)
 
 LONG_AGO, LATELY, DATA_UNTIL = datetime(2026, 1, 2, 12), datetime(2026, 1, 14, 12), date(2026, 1, 15)
 NUMBER = "+447700900123"
@@ -77,7 +86,8 @@ def summary_of(tmp_path: Path, bare_environment, monkeypatch):
             marts_file(tmp_path / f"{name}.duckdb", {"campaign_metrics": rows})
             for name, rows in (("before", before), ("after", after))
         ]
-        return summarize(load_settings(), "b1", *files, data_until)
+        with open_builds(load_settings(), *files) as connection:
+            return summarize(connection, "b1", data_until)
 
     return summary_of
 

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,23 +49,23 @@ def test_the_first_refresh_moves_the_published_file_and_removes_the_old_one(buil
 
 @pytest.mark.parametrize(
     ("step", "call"),
-    [("atomic_replace", 1), ("pointer.write_pointer", 1), *(("remove", call) for call in range(1, 5))],
+    [("replace_with_link", 1), ("write_pointer", 1), *(("unlink", call) for call in range(1, 7))],
 )
 def test_a_move_that_is_interrupted_before_any_step_is_completed_by_the_next(
     builds: Builds, monkeypatch: pytest.MonkeyPatch, step: str, call: int
 ) -> None:
-    owner, name = (pointer, "write_pointer") if step == "pointer.write_pointer" else (upgrade, step)
-    real, calls = getattr(owner, name), 0
+    owner = {"replace_with_link": upgrade, "write_pointer": pointer, "unlink": Path}[step]
+    real, calls = getattr(owner, step), 0
 
-    def interrupted(*arguments: object) -> None:
+    def interrupted(*arguments: Any, **options: Any) -> None:
         nonlocal calls
         calls += 1
         if calls == call:
             raise KeyboardInterrupt
-        real(*arguments)
+        real(*arguments, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(owner, name, interrupted)
+        patch.setattr(owner, step, interrupted)
         with pytest.raises(KeyboardInterrupt):
             recover_publication(builds.paths, builds.ledger)
     assert builds.paths.published.joinpath(_announced_file(builds)).exists()

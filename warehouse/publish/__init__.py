@@ -4,7 +4,7 @@ Not here: whether a build may be published (`quality.gate`), exports of it (`war
 """
 
 from warehouse.publish.audit_pages import page_path, prune_pages, write_page
-from warehouse.publish.build_diff import BuildDiff, MartChange, MetricChange, compare
+from warehouse.publish.build_diff import BuildDiff, MartChange, MetricChange, compare, open_builds
 from warehouse.publish.build_info import BuildInfo, read_build_info
 from warehouse.publish.diff_summary import DiffSummary, format_change, format_number, summarize
 from warehouse.publish.kept_builds import BuildNotFound, KeptBuilds
@@ -35,6 +35,7 @@ __all__ = [
     "format_number",
     "is_masked",
     "is_published",
+    "open_builds",
     "page_path",
     "prune_pages",
     "publish",

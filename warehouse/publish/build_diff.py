@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 from models.marts import DBT_MARTS, SCHEMA, columns
-from warehouse.foundation import SessionLimits, apply_limits, fetch_row, fetch_value, literal
+from warehouse.foundation import SessionLimits, apply_limits, fetch_row, fetch_value, literal, preview_rows
 from warehouse.publish.row_digests import row_digests_sql
 
 CAMPAIGN_MARTS = ("campaign_metrics", "campaign_overview")
@@ -81,7 +81,7 @@ def compare(
 
     `metric_changes` holds the `campaigns` with the largest changes (None: all campaigns), or one campaign.
     """
-    with attached(limits, earlier, later) as connection:
+    with open_builds(limits, earlier, later) as connection:
         create_metric_changes(connection, CAMPAIGN_MARTS)
         return BuildDiff(
             tuple(_mart_change(connection, mart) for mart in DBT_MARTS),
@@ -93,7 +93,7 @@ def compare(
 
 
 @contextmanager
-def attached(limits: SessionLimits, earlier: Path, later: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def open_builds(limits: SessionLimits, earlier: Path, later: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with both builds attached, read-only, as `earlier` and `later`."""
     with duckdb.connect() as connection:
         apply_limits(connection, limits)
@@ -165,6 +165,25 @@ def create_metric_changes(connection: duckdb.DuckDBPyConnection, marts: tuple[st
 
 def count_changed_campaigns(connection: duckdb.DuckDBPyConnection) -> int:
     return int(fetch_value(connection, "select count(distinct campaign_id) from metric_changes"))
+
+
+def metric_totals(connection: duckdb.DuckDBPyConnection, mart: str) -> dict[str, tuple[Decimal, Decimal]]:
+    """The sums of the shared metrics over all campaigns, before and after, by metric."""
+    metrics = shared_metrics(connection, mart)
+    sums = ", ".join(f"coalesce(sum({metric}), 0)::decimal(38,2)" for metric in metrics)
+    before, after = (
+        fetch_row(connection, f"select {sums} from {database}.{SCHEMA}.{mart}") for database in (EARLIER, LATER)
+    )
+    return dict(zip(metrics, zip(before, after, strict=True), strict=True))
+
+
+def preview_metric_changes(connection: duckdb.DuckDBPyConnection) -> str:
+    """The largest metric changes as a Markdown table."""
+    return preview_rows(
+        connection,
+        "(select campaign_id, campaign_name, metric, value_before as before, value_after as after"
+        f" from metric_changes {LARGEST_FIRST})",
+    )
 
 
 def campaigns_only_in(connection: duckdb.DuckDBPyConnection, database: str, other: str) -> tuple[str, ...]:

@@ -7,23 +7,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import duckdb
 
-from models.marts import SCHEMA
-from warehouse.foundation import SessionLimits, fetch_row, preview_rows
 from warehouse.publish.build_diff import (
     CAMPAIGN_MARTS,
     EARLIER,
     LARGEST_FIRST,
     LATER,
     MetricChange,
-    attached,
     campaigns_only_in,
     count_changed_campaigns,
     create_metric_changes,
-    shared_metrics,
+    metric_totals,
+    preview_metric_changes,
 )
 
 SETTLED_AFTER = timedelta(days=7)
@@ -67,29 +64,26 @@ class DiffSummary:
         return f"since build {self.since}: {', '.join(parts)}, {self.changed_campaigns:,} campaigns changed"
 
 
-def summarize(limits: SessionLimits, since: str, earlier: Path, later: Path, data_until: date | None) -> DiffSummary:
-    """Compares a build file with the earlier build `since`. `data_until` is the end of the data of the later build.
+def summarize(connection: duckdb.DuckDBPyConnection, since: str, data_until: date | None) -> DiffSummary:
+    """Compares two builds that `warehouse.publish.open_builds` has attached.
+
+    `since` is the id of the earlier build, `data_until` the end of the data of the later one.
 
     Raises:
         duckdb.Error: a file is damaged, or has no `campaign_metrics`.
     """
-    with attached(limits, earlier, later) as connection:
-        create_metric_changes(connection, CAMPAIGN_MARTS[:1])
-        totals = _totals(connection)
-        removed = campaigns_only_in(connection, EARLIER, LATER)
-        return DiffSummary(
-            since,
-            len(campaigns_only_in(connection, LATER, EARLIER)),
-            len(removed),
-            count_changed_campaigns(connection),
-            totals,
-            (*_warnings_of_totals(totals, removed), *_warnings_of_campaigns(connection, data_until)),
-            preview_rows(
-                connection,
-                "(select campaign_id, campaign_name, metric, value_before as before, value_after as after"
-                f" from metric_changes {LARGEST_FIRST})",
-            ),
-        )
+    create_metric_changes(connection, CAMPAIGN_MARTS[:1])
+    totals = metric_totals(connection, "campaign_metrics")
+    removed = campaigns_only_in(connection, EARLIER, LATER)
+    return DiffSummary(
+        since,
+        len(campaigns_only_in(connection, LATER, EARLIER)),
+        len(removed),
+        count_changed_campaigns(connection),
+        totals,
+        (*_warnings_of_totals(totals, removed), *_warnings_of_campaigns(connection, data_until)),
+        preview_metric_changes(connection),
+    )
 
 
 def format_number(value: Decimal) -> str:
@@ -106,16 +100,6 @@ def format_change(before: Decimal, after: Decimal) -> str:
 
 def _format_both(before: Decimal, after: Decimal) -> str:
     return f"{format_number(before)} → {format_number(after)} ({format_change(before, after)})"
-
-
-def _totals(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[Decimal, Decimal]]:
-    metrics = shared_metrics(connection, "campaign_metrics")
-    sums = ", ".join(f"coalesce(sum({metric}), 0)::decimal(38,2)" for metric in metrics)
-    before, after = (
-        fetch_row(connection, f"select {sums} from {database}.{SCHEMA}.campaign_metrics")
-        for database in (EARLIER, LATER)
-    )
-    return dict(zip(metrics, zip(before, after, strict=True), strict=True))
 
 
 def _warnings_of_totals(totals: dict[str, tuple[Decimal, Decimal]], removed: tuple[str, ...]) -> Iterator[str]:

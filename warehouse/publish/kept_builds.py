@@ -79,9 +79,7 @@ class KeptBuilds:
     def keep(self, file: Path, build_id: str) -> None:
         """Keeps a published file."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        temp_path = self.folder / f".{build_id}.tmp"
-        link_or_copy(file, temp_path)
-        atomic_replace(temp_path, self.path_of(build_id))
+        replace_with_link(file, self.path_of(build_id))
 
     def prune(self, keep: int) -> list[str]:
         """Deletes all but the last `keep` builds, damaged files, and temporary files. Returns the deleted names."""
@@ -97,6 +95,15 @@ class KeptBuilds:
         for file in deleted:
             file.unlink()
         return [file.name for file in deleted]
+
+
+def replace_with_link(file: Path, path: Path) -> None:
+    """Replaces `path` by a second name of a file, in one step."""
+    temp_path = path.with_name(f".{path.stem}.tmp")
+    link_or_copy(file, temp_path)
+    atomic_replace(temp_path, path)
+    # If both names were of the same file, the rename did nothing.
+    temp_path.unlink(missing_ok=True)
 
 
 def link_or_copy(file: Path, to: Path) -> None:

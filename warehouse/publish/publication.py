@@ -155,7 +155,7 @@ def recover_publication(paths: DataPaths, ledger: Ledger) -> None:
 
     Moves the published file of release 0.2 first.
     """
-    move_published_file(paths)
+    move_published_file(paths.published_marts_of_0_2, paths.new_published_marts, lambda: pointer.write_pointer(paths))
     published, last = published_build(paths), ledger.last_publication()
     if published is None:
         return
