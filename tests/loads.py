@@ -1,8 +1,8 @@
-"""Loads by several processes, for tests: judges that can be sent to them, and all that a load leaves.
+"""Loads by several processes, for tests: validators that can be sent to workers, and the result of a load.
 
-A judge that a test makes up would not get there: these are functions of a module, with what they need put in.
+A validator that is defined in a test could not be pickled: these are functions of a module with bound arguments.
 
-Not here: what must be true (`tests/unit/test_workers.py`, `tests/fault/test_workers_killed.py`).
+Not here: the tests (`tests/unit/test_workers.py`, `tests/fault/test_workers_killed.py`).
 """
 
 import os
@@ -26,10 +26,10 @@ from warehouse.landing.scan import LandingFile, scan
 from warehouse.ledger import Ledger, LoadedFile
 
 LITTLE = 80_000
-"""So many bytes are worth a loader in these tests: two small files."""
+"""Bytes per worker in these tests: two small files."""
 
 THREE_FILES_A_TASK = {"bytes_per_worker": 400_000, "batch_rows": 1}
-"""And each of them a batch: a loader that comes to its second has written the first aside."""
+"""Each file is a batch: a worker that reads its second file has staged the first."""
 
 PATIENCE_SECONDS = 120
 
@@ -37,7 +37,7 @@ PATIENCE_SECONDS = 120
 def load_log(
     landing: Path, data: Path, log: Log, workers: int, validate: Validator = validate, **options: int
 ) -> list[LoadedFile]:
-    """Loads what is new of a log."""
+    """Loads the pending files of a log."""
     return load_files(
         data, Ledger(DataPaths(data).ledger).pending_files(scan(landing).files_of(log)), workers, validate, **options
     )
@@ -58,8 +58,8 @@ def load_files(
 
 
 def left_by(data: Path) -> dict[str, Any]:
-    """Everything that loads left in a data folder, but the moments at which they did, and their order."""
-    from tests.fault.zones import contents_of  # imports much, and loaders import this module
+    """The content of a data folder after loads, without times and ids."""
+    from tests.fault.zones import contents_of  # imports many modules, and workers import this one
 
     paths = DataPaths(data)
     return {
@@ -83,32 +83,32 @@ def _rows(ledger: Path, table: str) -> list[str]:
     return sorted(repr({name: value for name, value in row.items() if name not in _MOMENTS}) for row in rows)
 
 
-# --- judges
+# --- validators
 
 
 def meeting(folder: Path, several: int = 2) -> Validator:
-    """A judge that says who judges, and goes on when so many processes have come to it."""
+    """A validator that records its process, and continues when this many processes have called it."""
     return partial(_meeting, folder, several)
 
 
 _batches = count()
-"""In a loader, those that came to be judged."""
+"""In a worker, the batches that were validated."""
 
 
 def waiting(folder: Path) -> Validator:
-    """A judge that says who judges, once it has judged something, and then never comes to an end."""
+    """A validator that validates one batch, then records its process and blocks."""
     return partial(_waiting, folder)
 
 
 def met(folder: Path) -> set[int]:
-    """The processes that have come to judge."""
+    """The processes that have called the validator."""
     return {int(file.name) for file in folder.glob("*")}
 
 
 def wait_for(folder: Path, several: int) -> set[int]:
     give_up_at = time.monotonic() + PATIENCE_SECONDS
     while len(met(folder)) < several:
-        assert time.monotonic() < give_up_at, f"only {met(folder)} came to judge"
+        assert time.monotonic() < give_up_at, f"only {met(folder)} called the validator"
         time.sleep(0.02)
     return met(folder)
 
@@ -128,7 +128,7 @@ def _waiting(folder: Path, log: Log, text: pl.DataFrame, faults: Any) -> Validat
 
 
 def dying_of(contact_id: str) -> Validator:
-    """A judge whose process is killed when a row of this contact comes."""
+    """A validator whose process is killed at a row of this contact."""
     return partial(_dying_of, contact_id)
 
 
@@ -139,7 +139,7 @@ def _dying_of(contact_id: str, log: Log, text: pl.DataFrame, faults: Any) -> Val
 
 
 def failing_of(contact_id: str, error: Exception) -> Validator:
-    """A judge that fails when a row of this contact comes."""
+    """A validator that fails at a row of this contact."""
     return partial(_failing_of, contact_id, error)
 
 
@@ -150,7 +150,7 @@ def _failing_of(contact_id: str, error: Exception, log: Log, text: pl.DataFrame,
 
 
 def acting(changes: dict[str, tuple[Path, bytes | None]]) -> Validator:
-    """A judge during whose work on a row of a contact a file gets other content, or is gone."""
+    """A validator that replaces or deletes a file at a row of a contact."""
     return partial(_acting, changes)
 
 
@@ -167,11 +167,11 @@ def _acting(
 
 
 def rejecting_twice(contact_id: str) -> Validator:
-    """A judge that loses count where a row of this contact comes."""
+    """A validator that reports rejected rows twice at a row of this contact."""
     return partial(_rejecting_twice, contact_id)
 
 
 def _rejecting_twice(contact_id: str, log: Log, text: pl.DataFrame, faults: Any) -> ValidationResult:
-    judgement = validate(log, text, faults)
+    validated = validate(log, text, faults)
     times = 2 if contact_id in text["contact_id"] else 1
-    return ValidationResult(judgement.rows, pl.concat([judgement.reasons] * times))
+    return ValidationResult(validated.rows, pl.concat([validated.reasons] * times))

@@ -1,8 +1,8 @@
-"""A second, deliberately slow and simple statement of what the warehouse must hold, to test the pipeline against.
+"""The oracle: an independent, slow and simple implementation of the warehouse, to compare the pipeline with.
 
-`admission` reads a landing zone into typed rows and rejected ones, `marts` works out every mart from those rows,
-`compare` sets two versions of a mart side by side, and `landing_zones` makes up landing zones worth testing with.
+`admission` reads a landing zone into accepted and rejected rows, `marts` computes every mart from those rows, `compare` compares
+two versions of a mart, and `landing_zones` generates landing zones for tests.
 
-Plain Python throughout; pyarrow only reads and writes Parquet. Nothing here imports the pipeline, and the pipeline
-imports nothing from here. Where the contract leaves a question open, the comment at the choice begins with "Silent:".
+It is plain Python; pyarrow only reads and writes Parquet. It does not import the pipeline, nor the pipeline it. Where the
+contract leaves a question open, the comment at the choice begins with "Silent:".
 """

@@ -1,7 +1,9 @@
-"""A landing zone, read into typed rows, rejected rows and refused files.
+"""Admission in the oracle: a landing zone becomes accepted rows, rejected rows and refused files.
 
-Which files count, what a file gives, and the rules that concern a whole row are here. Single values are in `values`,
-the formats in `records`. Rows that repeat one another all pass: which of them is kept is for `marts` to say.
+Here are the names of log files, the result of a file, and the rules for whole rows. Repeated rows are all accepted; `marts`
+decides which of them is kept.
+
+Not here: single values (`values`), the file formats (`records`).
 """
 
 import re
@@ -20,7 +22,7 @@ FILE_NAME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:\.[^/]+?|/[^/]+?)?\.(?:c
 
 @dataclass(frozen=True)
 class Rejected:
-    """A row in quarantine. `columns` are those whose faults must be among the reasons; none for a broken line."""
+    """A rejected row. `columns` must be named by its reasons; a broken line has none."""
 
     log: str
     log_date: date
@@ -42,7 +44,7 @@ class RefusedFile:
 
 @dataclass
 class FileGave:
-    """All that one file, known by its log and path, contributes."""
+    """The rows of one file."""
 
     log: str
     log_date: date
@@ -77,7 +79,7 @@ class Admitted:
 
 
 def read_landing(folder: Path, earlier: Admitted | None = None) -> Admitted:
-    """What the warehouse holds once `folder` has been loaded, on top of what it held `earlier`.
+    """The content of the warehouse after `folder` was loaded into a warehouse with the content `earlier`.
 
     A file that is there replaces what it gave before, whole, be it that it is refused now; one that has gone keeps
     its rows.
@@ -97,7 +99,7 @@ def read_landing(folder: Path, earlier: Admitted | None = None) -> Admitted:
 
 
 def _is_being_written(path: Path) -> bool:
-    """Silent: folders so named. What is under them is left alone like a file so named."""
+    """Silent: folders with such a name. The files in them are ignored, like a file with such a name."""
     return path.name.endswith((".tmp", ".part")) or any(name.startswith((".", "_")) for name in path.parts)
 
 
@@ -146,7 +148,7 @@ def read_log_file(log: str, log_date: date, source_file: str, content: bytes) ->
 
 
 def _check_columns(log: str, columns: list[str]) -> None:
-    """Silent: a header alone that lacks a required column. It is refused too: somebody should look at it."""
+    """Silent: a header without rows that lacks a required column. Such a file is refused as well."""
     twice = sorted({name for name in columns if columns.count(name) > 1})
     if twice:
         raise Refused(f"columns given twice: {', '.join(twice)}")
@@ -156,7 +158,7 @@ def _check_columns(log: str, columns: list[str]) -> None:
 
 
 def read_row(log: str, record: Record) -> tuple[dict, list[tuple[str, str]]]:
-    """The typed values of a record and every fault, each with its column."""
+    """The typed values of a record, and the columns with faults."""
     if record.broken is not None:
         return {}, []
     # Silent: whether a key twice is a fault where it is no column. It is, as a column twice is in CSV.
@@ -190,7 +192,7 @@ def _trimmed_cell(cell: Cell) -> Cell:
 
 
 def _with_default(log: str, column: str, cell: Cell) -> Cell:
-    """The two nulls that stand for a value."""
+    """The two nulls that have a default."""
     if cell is None and (log, column) == ("receipts", "provider"):
         return "smpp"
     if cell is None and (log, column) == ("orders", "refunded_amount"):

@@ -1,6 +1,6 @@
-"""Two versions of a mart, set side by side: reading expected marts, levelling values, telling the differences.
+"""Comparison of two versions of a mart: reading expected marts, normalising values, describing differences.
 
-What a mart should hold is not known here.
+Not here: the expected content of a mart (`marts`).
 """
 
 import csv
@@ -41,7 +41,7 @@ COUNTS = {
 
 
 def level(column: str, value: object) -> object:
-    """A value in the one form in which it compares, whichever of text, float, Decimal and so on it came as."""
+    """A value in a normal form for comparison, whether it was text, float, Decimal or another type."""
     if value is None:
         return None
     if column.endswith("_at"):
@@ -74,7 +74,7 @@ def read_mart(path: Path) -> list[dict]:
 def differences(
     expected: list[dict], actual: Iterable[dict], columns: Iterable[str] | None = None, most: int = 20
 ) -> list[str]:
-    """What has to change for `actual` to hold the expected rows, no more and no less, whatever their order.
+    """The differences between `actual` and the expected rows, regardless of order.
 
     Columns are those of the expected rows unless given; further columns of the actual rows are free. At most `most`
     rows of a kind are told one by one.
@@ -121,7 +121,7 @@ REJECTED_KEY = ("log", "log_date", "source_file", "row_number")
 
 
 def rejected_rows(rejected: Iterable[Rejected]) -> list[dict]:
-    """Rejected rows in the form of an expected `rejected_rows.csv`."""
+    """Rejected rows in the format of an expected `rejected_rows.csv`."""
     return [
         {column: getattr(row, column) for column in REJECTED_KEY} | {"reason_columns": " ".join(sorted(row.columns))}
         for row in rejected
@@ -129,7 +129,7 @@ def rejected_rows(rejected: Iterable[Rejected]) -> list[dict]:
 
 
 def rejected_differences(expected: list[dict], actual: Iterable[dict]) -> list[str]:
-    """Rejected rows must agree on which rows they are; `reason_columns` of the actual may name more columns."""
+    """Compares rejected rows; the actual `reason_columns` may name further columns."""
     actual = list(actual)
     messages = differences(expected, actual, REJECTED_KEY)
     reasons = {_levelled(row, list(REJECTED_KEY)): set((row["reason_columns"] or "").split()) for row in actual}

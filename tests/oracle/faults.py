@@ -1,6 +1,6 @@
-"""Rows and lines that break each rule of the contract, once and in good company.
+"""Rows and lines that break each rule of the contract.
 
-Every bad row is a good one but for the fault.
+Every bad row is a good row with one fault or a few.
 """
 
 import random
@@ -52,7 +52,7 @@ BAD_CURRENCIES = ("US", "USDT", "U$D", "ÜSD", "840", "U D")
 
 
 def bad_texts(column: Column) -> list[str]:
-    """Texts that break the column's rule."""
+    """Texts that break the rule of a column."""
     texts = {
         "timestamp": BAD_TIMESTAMPS,
         "date": BAD_DATES,
@@ -80,7 +80,7 @@ def bad_texts(column: Column) -> list[str]:
 
 
 def plain_row(log: str, name: str) -> dict:
-    """A row without fault, whose every id begins with `name`."""
+    """A good row whose ids all begin with `name`."""
     moment = datetime(2026, 1, 6, 12)
     rows = {
         "campaigns": {"campaign_id": name, "campaign_name": name, "campaign_type": "SMS", "modified_by": "ops"},
@@ -105,7 +105,7 @@ def plain_row(log: str, name: str) -> dict:
 
 
 def bad_rows(rng: random.Random, log: str) -> list[dict]:
-    """For each column and each way in which it can be at fault a row, and a few with several faults."""
+    """A row for each way in which each column can be wrong, and a few rows with several faults."""
     rows = []
 
     def add(**faults: object) -> None:
@@ -128,7 +128,7 @@ def bad_rows(rng: random.Random, log: str) -> list[dict]:
 
 
 def bad_json_lines(rng: random.Random, log: str) -> list[Line]:
-    """Lines that are no JSON object, and objects with what is no text, by turns on every column."""
+    """Lines that are no JSON object, and objects with a value that is not text, for every column in turn."""
 
     def pairs() -> list[tuple[str, str]]:
         """Without the unknown columns that `json_pairs` may add."""
@@ -162,7 +162,7 @@ def bad_json_lines(rng: random.Random, log: str) -> list[Line]:
 
 
 def bad_csv_lines(rng: random.Random, log: str, columns: list[str]) -> list[Line]:
-    """Lines that are no record of these columns. Some of the quotes left open may be closed by what follows."""
+    """Lines that are no record of these columns. Some unclosed quotes may be closed by later lines."""
 
     row = plain_row(log, "badcsv")
     good = ",".join("" if row.get(column) is None else str(row[column]) for column in columns).encode()
@@ -181,7 +181,7 @@ def bad_csv_lines(rng: random.Random, log: str, columns: list[str]) -> list[Line
 
 
 def long_lines(log: str, columns: list[str] | None) -> list[Line]:
-    """A line beyond 1 MiB: of CSV where columns are given, else of JSON."""
+    """A line of more than 1 MiB: CSV if columns are given, else JSON."""
     filler = b"x" * (1024 * 1024 + 1)
     if columns is None:
         return [Line(b'{"extra": "' + filler + b'"}')]

@@ -1,7 +1,8 @@
-"""Made-up landing zones, small and nasty, the same for the same seed.
+"""Generated landing zones, small and full of edge cases; the same seed gives the same zone.
 
-Here rows are spread over files, with everything else that a folder may hold. What happened is in `stories`, how it is
-spelt in `renderings`, what breaks the rules in `faults`.
+Here rows are distributed over files, with everything else that a folder may hold.
+
+Not here: the events (`stories`), the notations of values (`renderings`), rows that break the rules (`faults`).
 """
 
 import gzip
@@ -71,7 +72,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _paths(rng: random.Random, log: str) -> list[str]:
-    """Files of every extension and name form, over nine days, some days left out."""
+    """Files of every extension and form of name, over nine days with gaps."""
     paths: list[str] = []
     extensions: list[str] = []
     for index in range(rng.randint(7, 13)):
@@ -126,7 +127,7 @@ def _file(
 
 
 def _bystanders(rng: random.Random, folder: Path, log: str) -> None:
-    """Files that hold no rows, files that are still being written, and names that do not fit."""
+    """Files without rows, files that are still being written, and names that are no log file's."""
     day = FIRST_DAY + timedelta(days=rng.randint(0, 8))
     header = ",".join(LOGS[log])
     good = csv_bytes(random.Random(0), log, [bad.plain_row(log, "bystander")], list(LOGS[log]))
@@ -152,7 +153,7 @@ def _bystanders(rng: random.Random, folder: Path, log: str) -> None:
 
 
 def _refused_files(rng: random.Random, folder: Path, log: str) -> None:
-    """Files refused whole, though each holds a row that would show if it were taken."""
+    """Files that are refused, each with a row that would show up if it were loaded."""
     day = FIRST_DAY + timedelta(days=rng.randint(0, 8))
     columns = list(LOGS[log])
     required = rng.choice([name for name, column in LOGS[log].items() if column.required])

@@ -1,6 +1,6 @@
-"""The columns of the seven raw logs and the plain rule of each: data only.
+"""The columns of the seven raw logs, and the rule of each: data only.
 
-How a text is held to a rule is in `values`; rules that look at two columns of a row are in `admission`.
+Not here: how a text is checked (`values`), rules on two columns of a row (`admission`).
 """
 
 from dataclasses import dataclass

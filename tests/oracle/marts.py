@@ -1,6 +1,6 @@
-"""Every mart, worked out from typed rows, with the rules for repeated rows, statuses and attribution.
+"""The marts of the oracle, computed from typed rows, with the rules for repeated rows, statuses and attribution.
 
-`build_info` is left out: it tells of the build, not of the rows. How rows come to be typed is in `admission`.
+Not here: `build_info`, which describes the build and not the rows; typing of rows (`admission`).
 """
 
 import csv
@@ -26,7 +26,7 @@ WEIGHT = {"soft_bounce": 1, "hard_bounce": 2, "deleted": 3}
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings that alter figures."""
+    """The settings that affect metrics."""
 
     reporting_currency: str = "USD"
     conversion_window_hours: int = 120
@@ -54,7 +54,7 @@ def load_vocabulary(path: Path = VOCABULARY_FILE) -> Vocabulary:
 
 
 def rank(value: object) -> tuple:
-    """A key that orders values of one column: null the least, strings by their UTF-8 bytes."""
+    """A sort key for the values of a column: null is the least, strings are ordered by their UTF-8 bytes."""
     if value is None:
         return (0,)
     return (1, value.encode("utf-8") if isinstance(value, str) else value)
@@ -89,7 +89,7 @@ KEYS = {
 
 
 def _kept(log: str, rows: list[dict]) -> dict:
-    """The one row kept of several with one key: by the log's own criteria in turn, then by the other columns."""
+    """The row that is kept of those with the same key: by the criteria of the log, then by the other columns."""
 
     def only(best, value) -> None:
         nonlocal rows
@@ -127,7 +127,7 @@ def deduplicated(log: str, rows: list[dict], settings: Settings) -> list[dict]:
 
 
 def status_of_receipt(receipt: dict, vocabulary: Vocabulary) -> str | None:
-    """What the vocabulary makes of a receipt; None where it does not know it."""
+    """The status of a receipt by the vocabulary; None if it is not in it."""
     provider, status = ascii_upper(receipt["provider"]), ascii_upper(receipt["provider_status"])
     if receipt["error_code"] is not None:
         exact = vocabulary.get((provider, status, ascii_upper(receipt["error_code"])))
@@ -137,7 +137,7 @@ def status_of_receipt(receipt: dict, vocabulary: Vocabulary) -> str | None:
 
 
 def message_status(receipts: list[dict]) -> tuple[str, dict | None]:
-    """The status of a message and the receipt that decides it; each receipt bears its own `status`, known ones only."""
+    """The status of a message, and the receipt that decides it. Each receipt has its `status`; only known ones are given."""
     delivered = [receipt for receipt in receipts if receipt["status"] == "delivered"]
     if delivered:
         earliest = min(receipt["occurred_at"] for receipt in delivered)
@@ -168,7 +168,7 @@ def with_status(sent: list[dict], receipts: list[dict]) -> list[dict]:
 
 
 def deciding_message(messages: list[dict]) -> dict:
-    """Of a campaign's messages to one contact, the one that gives the contact's status."""
+    """The message that decides the status of a contact, of the campaign's messages to it."""
     delivered = [message for message in messages if message["status"] == "delivered"]
     if delivered:
         return least(delivered, "status_at", "message_id")
@@ -192,7 +192,7 @@ def fitting(amount: Decimal) -> Decimal:
 
 
 def revenue_of(order: dict, rates: list[dict], settings: Settings) -> Decimal | None:
-    """Total less refund in the reporting currency, None without a rate on or before the order's day."""
+    """The total minus the refund in the reporting currency; None without a rate on or before the day of the order."""
     amount = EXACT.subtract(order["total"], order["refunded_amount"])
     if order["currency"] != settings.reporting_currency:
         usable = [
@@ -211,7 +211,7 @@ def revenue_of(order: dict, rates: list[dict], settings: Settings) -> Decimal | 
 
 
 def attribute_order(order: dict, clicks: list[dict], settings: Settings) -> list[tuple[str, dict]]:
-    """The campaigns credited with an order, each as (attribution, the contact's last click on it in the window).
+    """The campaigns credited with an order: for each, the attribution and the contact's last click on it in the window.
 
     `clicks` are those of the order's contact.
     """
@@ -228,13 +228,13 @@ def attribute_order(order: dict, clicks: list[dict], settings: Settings) -> list
 
 
 def attribute_unsubscribe(unsubscribe: dict, sent: list[dict]) -> dict | None:
-    """The last message sent to the contact at or before; `sent` are the messages sent to that contact."""
+    """The last message sent to the contact at or before the unsubscribe; `sent` is all messages to the contact."""
     before = [message for message in sent if message["sent_at"] <= unsubscribe["unsubscribed_at"]]
     return greatest(before, "sent_at", "message_id") if before else None
 
 
 def suppressing_message(messages: list[dict], settings: Settings) -> dict | None:
-    """The message that completes a number's first long enough run of hard bounces."""
+    """The message that completes the first run of hard bounces that is long enough to suppress a number."""
     run = 0
     for message in sorted(messages, key=lambda message: (rank(message["sent_at"]), rank(message["message_id"]))):
         if message["status"] == "pending":
@@ -255,7 +255,7 @@ def rate(numerator: int, denominator: int) -> float | None:
 def compute(
     rows: dict[str, list[dict]], settings: Settings | None = None, vocabulary: Vocabulary | None = None
 ) -> dict[str, list[dict]]:
-    """All marts but `build_info`, from admitted rows that may repeat one another."""
+    """All marts except `build_info`, from accepted rows, which may be repeated."""
     settings = settings or Settings()
     vocabulary = load_vocabulary() if vocabulary is None else vocabulary
     facts = _Facts({log: deduplicated(log, rows.get(log, []), settings) for log in LOGS}, settings, vocabulary)
@@ -276,7 +276,7 @@ def compute(
 
 
 class _Facts:
-    """Deduplicated rows with what follows from them, and one method for each mart."""
+    """Deduplicated rows and values derived from them, with a method for each mart."""
 
     def __init__(self, kept: dict[str, list[dict]], settings: Settings, vocabulary: Vocabulary):
         self.settings = settings
@@ -506,5 +506,5 @@ def _unmatched(log: str, kind: str, moments: list[datetime]) -> dict:
 
 
 def data_until(rows: dict[str, list[dict]]) -> date | None:
-    """The latest log date of which there are rows."""
+    """The latest log date with rows."""
     return max((row["log_date"] for of_log in rows.values() for row in of_log), default=None)

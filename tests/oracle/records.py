@@ -1,6 +1,8 @@
-"""A file's bytes, taken apart into records of texts: CSV, JSON lines and Parquet.
+"""The file formats in the oracle: the bytes of a CSV, JSON Lines or Parquet file become records of texts.
 
-Broken lines come out as broken records. What the texts mean, and whether a row is any good, is not decided here.
+Broken lines become broken records.
+
+Not here: the rules for texts and rows (`values`, `admission`).
 """
 
 import gzip
@@ -25,12 +27,12 @@ MOST_BYTES = 1024 * 1024
 
 
 class Refused(Exception):
-    """A file of which nothing is taken; the message says why."""
+    """A refused file; the message gives the reason."""
 
 
 @dataclass(frozen=True)
 class Unfit:
-    """A value that is there but is no text and no number."""
+    """A value that is neither text nor a number."""
 
     reason: str
 
@@ -50,7 +52,7 @@ class Record:
 
 @dataclass
 class Reading:
-    """The columns that a file names (None where it names none of its own) and its records."""
+    """The columns of a file, None if the format has no list of columns, and its records."""
 
     columns: list[str] | None
     records: list[Record]
@@ -79,7 +81,7 @@ def _decompressed(content: bytes) -> bytes:
 
 
 def _lines(content: bytes) -> list[bytes]:
-    """The lines without their ends, LF or CRLF. What follows the last end is a line only if there is something."""
+    """The lines without their line ends, LF or CRLF. Text after the last line end is a line if it is not empty."""
     # Silent: a mark before JSON lines. It is skipped there too.
     content = content.removeprefix(BYTE_ORDER_MARK)
     lines = content.split(b"\n")
@@ -102,18 +104,18 @@ def _as_it_came(line: bytes) -> str:
 
 
 class BrokenLine(Exception):
-    """Text that is no record, whatever follows it."""
+    """Text that is no record, whatever comes after it."""
 
 
 class OpenQuote(BrokenLine):
-    """Text that ends within a quoted field: the lines after it may yet make it a record."""
+    """Text that ends within a quoted field: later lines may complete the record."""
 
 
 # CSV
 
 
 def fields_of(text: str) -> list[str]:
-    """The fields of exactly one record, strictly."""
+    """The fields of exactly one record, parsed strictly."""
     fields: list[str] = []
     position = 0
     while True:
@@ -136,7 +138,7 @@ def fields_of(text: str) -> list[str]:
 
 
 def _quoted_field(text: str, position: int) -> tuple[str, int]:
-    """The value of a field whose opening quote is just before `position`, and the place after its closing quote."""
+    """The value of a field whose opening quote is just before `position`, and the position after its closing quote."""
     value = ""
     while True:
         quote = text.find('"', position)
@@ -162,7 +164,7 @@ def _strict(run: bytes) -> list[str]:
 
 
 def record_at(lines: list[bytes], start: int, width: int | None) -> tuple[list[str], int]:
-    """The fields of the shortest run from `start` that is one record of `width` fields, and its number of lines."""
+    """The fields of the shortest run of lines from `start` that is a record of `width` fields, and its number of lines."""
     for count in range(1, min(MOST_LINES, len(lines) - start) + 1):
         run = _without_carriage_return(b"\n".join(lines[start : start + count]))
         try:
@@ -217,7 +219,7 @@ def read_csv(content: bytes) -> Reading:
 
 
 class _Object(list):
-    """A JSON object as its pairs, so that a key given twice is still seen."""
+    """A JSON object as a list of pairs, which keeps repeated keys."""
 
 
 def _no_such_constant(name: str) -> None:
@@ -347,7 +349,7 @@ def _utf8_text(value: bytes) -> Cell:
 
 
 def _timestamp_text(value: int, per_second: int) -> Cell:
-    """Silent: digits beyond the microsecond are kept, so that they are a fault and not cut off unseen."""
+    """Silent: digits beyond the microsecond are kept, so that the row is rejected instead of silently cut."""
     seconds, rest = divmod(value, per_second)
     try:
         text = (datetime(1970, 1, 1) + timedelta(seconds=seconds)).isoformat(" ")
@@ -365,9 +367,9 @@ def _date_text(days: int) -> Cell:
 
 
 def float_text(value: float, code: str = "d") -> str:
-    """The fewest digits that give back the value at its own width, integral values without a point.
+    """The shortest digits that give the same value in its own type, integral values without a point.
 
-    Silent: very small and very large values. They are written out, without an exponent.
+    Silent: very small and very large values have no exponent.
     """
     if not math.isfinite(value):
         return str(value)

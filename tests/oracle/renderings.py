@@ -1,6 +1,6 @@
-"""Rows spelt out as the bytes of a file: every way of writing a value down that the contract allows.
+"""Rows as the bytes of a file, in every notation of a value that the contract allows.
 
-Only spellings on which the contract speaks are used, so that whoever keeps to it agrees on what is meant.
+Only notations that the contract defines are used, so that every correct reader gets the same values.
 """
 
 import gzip
@@ -35,14 +35,14 @@ OFFSETS = (
 
 @dataclass(frozen=True)
 class AsIs:
-    """A text to write as it is, good or bad."""
+    """A text that is written unchanged, good or bad."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Line:
-    """A whole line, or several, to write as they are in place of a row."""
+    """One or more lines that are written unchanged in place of a row."""
 
     content: bytes
 
@@ -56,7 +56,7 @@ def render(rng: random.Random, extension: str, log: str, rows: list[dict | Line]
 
 
 def compressed(rng: random.Random, content: bytes) -> bytes:
-    """At times as two members, one after the other, which is valid gzip."""
+    """Sometimes as two members in sequence, which is valid gzip."""
     if rng.random() < 0.2:
         middle = len(content) // 2
         return gzip.compress(content[:middle], mtime=0) + gzip.compress(content[middle:], mtime=0)
@@ -110,7 +110,7 @@ def value_text(rng: random.Random, log: str, column: str, value: object) -> str:
 
 
 def _text(rng: random.Random, log: str, column: str, value: object) -> str:
-    """Null comes as nothing or as white space."""
+    """Null is written as an empty text or as white space."""
     if isinstance(value, AsIs):
         return value.text
     if value is None:
@@ -119,7 +119,7 @@ def _text(rng: random.Random, log: str, column: str, value: object) -> str:
 
 
 def _columns_used(rng: random.Random, log: str, rows: list[dict]) -> list[str]:
-    """All columns, at times without those that are never filled and may be missing, and in any order."""
+    """All columns in random order, sometimes without optional columns that are always null."""
     columns = [
         name
         for name, column in LOGS[log].items()
@@ -163,7 +163,7 @@ def csv_bytes(rng: random.Random, log: str, rows: list[dict | Line], columns: li
 
 
 def _joined(rng: random.Random, records: list[bytes]) -> bytes:
-    """With the line ends of one system or of both, blank lines here and there, and the last end at times left off."""
+    """With line ends of one kind or both, some blank lines, and sometimes without the last line end."""
     ends = rng.choice(([b"\n"], [b"\r\n"], [b"\n"], [b"\r\n"], [b"\n", b"\r\n"]))
     content = b""
     for record in records:
@@ -179,7 +179,7 @@ def _joined(rng: random.Random, records: list[bytes]) -> bytes:
 
 
 def json_value(rng: random.Random, log: str, column: str, value: object) -> str:
-    """A JSON literal; numbers bare or in quotes."""
+    """A JSON literal; numbers with or without quotes."""
     if isinstance(value, AsIs):
         return json.dumps(value.text, ensure_ascii=rng.random() < 0.5)
     if value is None:
@@ -241,7 +241,7 @@ def parquet_file(rng: random.Random, columns: list[str], arrays: list[pa.Array])
 
 
 def _parquet_column(rng: random.Random, log: str, column: str, values: list) -> pa.Array:
-    """A column of the type that its values call for, or of text; always of text where a value has to stay as it is."""
+    """A column of the type of its values, or of text; always of text if a value must be written unchanged."""
     filled = [value for value in values if value is not None]
     kind = LOGS[log][column].kind
     typed = filled and not any(isinstance(value, AsIs) for value in filled) and rng.random() < 0.8
@@ -264,7 +264,7 @@ def _parquet_column(rng: random.Random, log: str, column: str, values: list) -> 
 
 
 def _empty_column(rng: random.Random, kind: str, length: int) -> pa.Array:
-    """Nulls of some type; in optional text columns one row at times holds what is no text."""
+    """Nulls of some type; in optional text columns, one row sometimes has a value that is not text."""
     if kind == "string" and length and rng.random() < 0.3:
         at = rng.randrange(length)
         value, data_type = rng.choice(((True, pa.bool_()), ([], pa.list_(pa.string())), ({"a": 1}, None)))

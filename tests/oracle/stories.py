@@ -1,7 +1,8 @@
-"""Made-up happenings, as typed rows of the seven logs: campaigns sent, delivered or not, clicked, bought from.
+"""Generated events, as typed rows of the seven logs: campaigns that are sent, delivered or not, clicked, and lead to orders.
 
-Every story is drawn so that ties, window edges and rows that contradict one another are common. How rows are spelt
-and in which files they stand is in `renderings` and `landing_zones`; rows that break a rule are in `faults`.
+Ties, window edges and contradicting rows are frequent in every story.
+
+Not here: notations and files (`renderings`, `landing_zones`), rows that break a rule (`faults`).
 """
 
 import csv
@@ -52,7 +53,7 @@ def _vocabulary_lines() -> list[dict]:
 
 
 def tell(rng: random.Random, stories: int) -> Rows:
-    """The rows of so many stories, in no particular order, with repeats and contradictions."""
+    """The rows of this many stories in random order, with repeated and contradicting rows."""
     rows: Rows = {log: [] for log in LOGS}
     vocabulary = _vocabulary_lines()
     for number in range(stories):
@@ -67,7 +68,7 @@ def tell(rng: random.Random, stories: int) -> Rows:
 
 
 class Story:
-    """A few contacts, a few campaigns, and what passed between them. Ids bear the story's number."""
+    """A few contacts and campaigns, and their events. Ids contain the number of the story."""
 
     def __init__(self, rng: random.Random, number: int, rows: Rows, vocabulary: list[dict]):
         self.rng = rng
@@ -98,7 +99,7 @@ class Story:
             self._unsubscribe()
 
     def _moment(self) -> datetime:
-        """Mostly one of a few, so that events coincide."""
+        """Usually one of a few times, so that events coincide."""
         moment = START + timedelta(days=self.rng.randint(0, 9), hours=self.rng.choice((0, 6, 12, 18)))
         if self.rng.random() < 0.25:
             moment += timedelta(seconds=self.rng.randint(0, 86399))
@@ -107,7 +108,7 @@ class Story:
         return moment
 
     def _number_of(self, contact_id: str) -> str:
-        """Contacts may share a number, and change it now and then."""
+        """Contacts may share a number, and sometimes change it."""
         last = contact_id.rpartition("-")[2]
         if self.rng.random() < 0.15:
             last = "9"
@@ -170,7 +171,7 @@ class Story:
             message |= {"mobile_number": mobile_number, "skip_reason": self.rng.choice(SKIP_REASONS)}
 
     def _twins(self) -> None:
-        """Two messages of a campaign to a contact, sent in one moment and heard of in one moment, in two statuses."""
+        """Two messages of a campaign to a contact with the same times of sending and receipt, and two statuses."""
         campaign_id, contact_id, sent_at = self.rng.choice(self.campaigns), self.contacts[-1], self._moment()
         statuses = self.rng.choice((("delivered", "delivered"), ("hard_bounce", "soft_bounce"), ("deleted", "pending")))
         for status in statuses:
@@ -190,7 +191,7 @@ class Story:
             self._receipt(message["message_id"], occurred_at, self.rng.choice((None, None, *STATUS_OF.values())))
 
     def _receipt(self, message_id: str, occurred_at: datetime, status: str | None = None) -> None:
-        """A receipt of the status wanted, else whatever comes, unknown ones included."""
+        """A receipt with this status, or a random one, which may be unknown."""
         lines = [line for line in self.vocabulary if status in (None, line["delivery_status"])]
         line = self.rng.choice(lines)
         respelt = self.rng.choice((str, str, str.upper, str.lower, str.title))
@@ -231,7 +232,7 @@ class Story:
         )
 
     def _clicks_and_order(self) -> None:
-        """Clicks set about an order's moment and the start of its window, to the microsecond."""
+        """Clicks around the time of an order and the start of its window, to the microsecond."""
         contact_id, ordered_at = self.rng.choice(self.contacts), self._moment()
         campaigns = [*self.campaigns, f"never{self.number}"]
         distances = (
@@ -278,7 +279,7 @@ class Story:
 
 
 def _exchange_rates(rng: random.Random, rows: Rows) -> None:
-    """Days with gaps, other bases, and rates such as 0.5 that put whole amounts on the half cent. JPY has none."""
+    """Days with gaps, other base currencies, and rates such as 0.5 that give half cents. JPY has no rate."""
     for currency in ("EUR", "GBP", "CHF", "USD"):
         # Some orders come before the first rate.
         for day in sorted(rng.sample(range(-3, 14), 7)) if currency != "CHF" else (4, 8):
@@ -297,7 +298,7 @@ def _exchange_rates(rng: random.Random, rows: Rows) -> None:
 
 
 def _edges(rows: Rows) -> None:
-    """Values at the very ends of what the rules allow, on contacts of their own."""
+    """Values at the limits of the rules, with contacts of their own."""
     first, last = datetime(1990, 1, 1), datetime(2099, 12, 31, 23, 59, 59, 999999)
     campaign = {
         "campaign_id": "edge" + "😀" * 124,
@@ -345,7 +346,7 @@ def _edges(rows: Rows) -> None:
 
 
 def _contradict(rng: random.Random, log: str, rows: list[dict]) -> None:
-    """Adds rows that share the key of others and differ in one or two of the columns that decide which is kept."""
+    """Adds rows with the key of another row that differ in one or two of the columns that decide which is kept."""
     for row in list(rows):
         if rng.random() < 0.15 and not str(next(iter(row.values()))).startswith("edge"):
             other = dict(row)
@@ -355,7 +356,7 @@ def _contradict(rng: random.Random, log: str, rows: list[dict]) -> None:
 
 
 def _change(rng: random.Random, log: str, row: dict, another: dict) -> None:
-    """One change that leaves the row in order."""
+    """A change after which the row is still good."""
     moments = {"campaigns": "modified_at", "sends": "sent_at", "clicks": "clicked_at", "orders": "updated_at"}
     columns = {
         "campaigns": ("campaign_name", "campaign_type", "body", "media_url", "sender", "max_segments", "modified_by"),

@@ -1,4 +1,7 @@
-"""One value's text, trimmed and held to its column's rule. Nothing here knows of rows, files or formats."""
+"""Single values in the oracle: trimming a text, and checking it by the rule of its column.
+
+Not here: rows (`admission`), files and formats (`records`).
+"""
 
 import re
 from datetime import date, datetime, timedelta
@@ -28,14 +31,14 @@ class Fault(Exception):
 
 
 def trimmed(text: str | None) -> str | None:
-    """The text without ASCII white space around it; nothing left is null."""
+    """The text without surrounding ASCII white space; None if nothing is left."""
     if text is None:
         return None
     return text.strip(WHITE_SPACE) or None
 
 
 def ascii_upper(text: str) -> str:
-    """Upper case of ASCII letters alone: str.upper turns the long s (U+017F) into an S."""
+    """The text with ASCII letters in upper case; str.upper would turn the long s (U+017F) into an S."""
     return "".join(chr(ord(letter) - 32) if "a" <= letter <= "z" else letter for letter in text)
 
 
@@ -62,7 +65,7 @@ def timestamp(text: str) -> datetime:
 
 
 def calendar_date(text: str) -> date:
-    """Any real day: the range of years is stated for timestamps only."""
+    """Any date that exists: only timestamps have a range of years."""
     match = DATE.fullmatch(text)
     if match is None:
         raise Fault("not a date")
@@ -100,7 +103,11 @@ def decimal(text: str, digits: tuple[int, int]) -> Decimal:
 
 
 def typed(column: Column, text: str) -> object:
-    """The value that a trimmed, non-empty text stands for; Fault where it breaks the column's rule."""
+    """The value of a trimmed, non-empty text.
+
+    Raises:
+        Fault: the text breaks the rule of the column.
+    """
     if "\0" in text:
         # Raw NULs break a line; one that comes by a JSON escape or in Parquet breaks its value.
         raise Fault("holds a NUL")

@@ -1,7 +1,7 @@
-"""Loading: in whatever order and in however many goes files come, the lake holds the same rows, once; and whatever bytes
-a file is of, it is refused with a reason, or each of its records is in lake or quarantine.
+"""Properties of the load: the order and the number of loads do not change the lake; a file of random bytes is refused with a
+reason, or each of its records is in lake or quarantine.
 
-`--hypothesis-profile=torture` tries far more of them.
+`--hypothesis-profile=torture` tries many more examples.
 """
 
 import gzip
@@ -34,7 +34,7 @@ FEW = tried(8, suppress_health_check=list(HealthCheck))
 
 
 def _take(landing: Path, paths: DataPaths, batch_rows: int) -> int:
-    """Takes what is new or changed, as a refresh does; gives how many files that were."""
+    """Loads the pending files, as a refresh does; returns their number."""
     ledger = Ledger(paths.ledger)
     lake_tables.ensure_lake(paths)
     zone = scan(landing)
@@ -90,7 +90,7 @@ def test_loading_twice_equals_loading_once(seed: int) -> None:
         assert _contents(paths.lake) == before
 
 
-# Any bytes
+# Random bytes
 
 ODD_BYTES = st.sampled_from(
     [b'"', b"\n", b"\r", b"\r\n", b"\0", b",", b"\xef\xbb\xbf", b"\xff", b"{", b"}", b"\\", b"\x1f\x8b"]
@@ -98,7 +98,7 @@ ODD_BYTES = st.sampled_from(
 
 
 def _whole(extension: str) -> bytes:
-    """A good file of that kind, with a bad row and a value over two lines in it."""
+    """A valid file with this extension, with a bad row and a value with a line break."""
     if extension == "parquet":
         buffer = io.BytesIO()
         columns = {"contact_id": ["k1", None, "k3"], "unsubscribed_at": [datetime(2026, 1, 5)] * 3, "source": ["a"] * 3}
@@ -114,7 +114,7 @@ def _whole(extension: str) -> bytes:
 
 @st.composite
 def _damaged(draw: st.DrawFn, content: bytes) -> bytes:
-    """A content with a few things done to it."""
+    """The content after a few random changes."""
     for _ in range(draw(st.integers(0, 4))):
         places = st.integers(0, len(content))
         one, two, three = sorted((draw(places), draw(places), draw(places)))
@@ -136,7 +136,7 @@ def _damaged(draw: st.DrawFn, content: bytes) -> bytes:
 
 @st.composite
 def _files(draw: st.DrawFn) -> tuple[str, bytes]:
-    """An extension, and bytes that may be anything under it; of zipped files, damaged within or without."""
+    """An extension, and random bytes under it; compressed files are damaged before or after compression."""
     extension = draw(st.sampled_from(EXTENSIONS))
     if draw(st.integers(0, 9)) == 0:
         return extension, draw(st.binary(max_size=200))

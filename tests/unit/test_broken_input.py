@@ -1,10 +1,10 @@
-"""Every kind of broken input, in every format: exactly which rows load, which are quarantined and why, which files are refused.
+"""Broken input of every kind and format: the rows that load, the rows that are rejected and why, the files that are refused.
 
-Each case is a real file in a real landing zone, taken by the real load beside a good file, which loads whatever the case.
-Row 1, and the last row where there are others, are good.
+Each case is a file in a landing zone, loaded with a good file, whose rows load in every case. Row 1 is good, and so is the last
+row if there are others.
 
-Not here: what a value must be (`test_admission`), every way to break a line (`test_csv_reader`, `test_jsonl_reader`),
-files that are no plain files or change while they are read (`test_unreadable_files`).
+Not here: the rules for values (`test_admission`), every way to break a line (`test_csv_reader`, `test_jsonl_reader`), special
+files and files that change while they are read (`test_unreadable_files`).
 """
 
 import datetime as dt
@@ -22,7 +22,7 @@ import pytest
 
 from models.text_types import ID, TIMESTAMP
 from quality.admission import validate
-from tests.unit.test_load import AppContext
+from tests.unit.test_load import LoadFolder
 from warehouse.ingest.readers import lines
 
 HEADER = b"contact_id,unsubscribed_at,source\n"
@@ -41,7 +41,7 @@ MOMENT = dt.datetime(2026, 1, 5, 12)
 
 @dataclass(frozen=True)
 class Case:
-    """A file, and what it gives: contacts by row number; raw row and reasons by row number; what its refusal says."""
+    """A file with the expected contacts by row number, raw rows and reasons by row number, and the text of its refusal."""
 
     content: bytes
     accepted: dict[int, str] = field(default_factory=dict)
@@ -51,11 +51,11 @@ class Case:
 
 
 @pytest.fixture
-def warehouse(tmp_path) -> AppContext:
-    return AppContext(tmp_path)
+def warehouse(tmp_path) -> LoadFolder:
+    return LoadFolder(tmp_path)
 
 
-def check(warehouse: AppContext, name: str, case: Case) -> None:
+def check(warehouse: LoadFolder, name: str, case: Case) -> None:
     warehouse.drop(name, case.content)
     warehouse.drop("2026-01-06.csv", HEADER + b"good,2026-01-06T12:00,\n")
     loaded = warehouse.load(batch_rows=250_000)
@@ -74,7 +74,7 @@ def check(warehouse: AppContext, name: str, case: Case) -> None:
     assert accepted(warehouse, name) == case.accepted
 
 
-def accepted(warehouse: AppContext, name: str) -> dict[int, str]:
+def accepted(warehouse: LoadFolder, name: str) -> dict[int, str]:
     """Contacts in the lake by row number."""
     rows = {}
     for file in warehouse.paths.lake.glob("unsubscribes/log_date=*/*.parquet"):

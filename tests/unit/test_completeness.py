@@ -1,4 +1,4 @@
-"""Which log-days are missing, since when they are due, and how long they are waited for."""
+"""Completeness of the landing zone: missing log days, when they are due, and how long they count as late."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone

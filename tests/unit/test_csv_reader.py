@@ -1,7 +1,8 @@
-"""CSV files, whole and broken: which records come out, which lines are broken and why, which files are refused.
+"""The CSV reader: the records and broken lines that it returns, and the files that it refuses.
 
-Every content is read at one go and in blocks of a few bytes, so that records lie across blocks. What a value must be is
-not asked here.
+Every content is read in one block and in blocks of a few bytes, so that records cross block boundaries.
+
+Not here: the rules for values (`test_text_types`, `test_admission`).
 """
 
 import gzip
@@ -24,7 +25,7 @@ MARK = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True)
 class Broken:
-    """A broken line: what its one reason must say, and the line as it came."""
+    """A broken line: the text that its only reason must contain, and the original line."""
 
     why: str
     raw: str
@@ -134,7 +135,7 @@ def test_every_record_and_every_broken_line_is_returned_once(read_file, content,
 
 
 def test_block_boundaries_do_not_change_the_result(read_file):
-    """Every boundary, in a file that has a bit of everything."""
+    """Every boundary, in a file with records and broken lines of many kinds."""
     content = 'a,b\r\n1,"x\n""y"\r\n\n2,"é\n3,4\n\n"5,\n6"\n7,8"\n9,😀'.encode() + b'\n\xff,1\n0,""\n'
     whole = read_file("f.csv", content, LAYOUT)
     assert (len(whole.rows), len(whole.broken)) == (4, 5)
@@ -159,7 +160,7 @@ def test_a_record_has_at_most_a_hundred_lines(read_file, lines_in_all, is_record
     if is_record:
         assert reading.rows == {1: ("1", value), 2: ("3", "4")}
     else:
-        # The line that opens the quote, the lines within, the line that closes it: each by itself.
+        # The line with the opening quote, the lines after it, the line with the closing quote: each is a broken line.
         assert reading.rows == {lines_in_all + 1: ("3", "4")}
         assert len(reading.broken) == lines_in_all
 
@@ -335,7 +336,7 @@ def test_a_damaged_gzip_file_is_refused(read_file, content, block_bytes):
         read_file("f.csv.gz", content, LAYOUT, block_bytes)
 
 
-# Any bytes
+# Random bytes
 
 PIECES = st.sampled_from(
     [
@@ -354,7 +355,7 @@ FUZZ = settings(
 
 
 def _without_cr(value: str | None) -> str | None:
-    """A value without CRs at its end: the parser may leave them out, and they are trimmed in any case."""
+    """A value without trailing CRs: the parser may drop them, and they are trimmed later in any case."""
     return (value or "").rstrip("\r") or None
 
 
@@ -411,7 +412,7 @@ def test_random_files_are_read_or_refused_like_the_oracle(read_file, start, cont
     block=st.integers(1, 40),
 )
 def test_overlong_lines_and_records_are_detected_at_any_block_boundary(read_file, content, block):
-    """With the size of a record cut down to 24 bytes, 4 lines, so that both are often passed."""
+    """The limits are lowered to 24 bytes and 4 lines, so that random content often exceeds them."""
     content = b"a,b\n" + content
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lines, "MAX_RECORD_BYTES", 24)
@@ -422,7 +423,7 @@ def test_overlong_lines_and_records_are_detected_at_any_block_boundary(read_file
         expected = oracle.read_csv(content)
         for block_bytes in (None, block):
             reading = read_file("f.csv", content, LAYOUT, block_bytes)
-            # Of an overlong line only the beginning need be kept.
+            # Only the beginning of an overlong line is kept.
             for record in expected.records:
                 if record.broken and len(record.raw) > 24:
                     assert reading.broken_raw.pop(record.number)[:1] == record.raw[:1]

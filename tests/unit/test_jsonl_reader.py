@@ -1,6 +1,7 @@
-"""JSONL files, whole and broken: which objects come out as which text, which lines are broken, which values are at fault.
+"""The JSON Lines reader: the texts, broken lines and unreadable values that it returns.
 
-What a value must be is not asked here. Damaged gzip is told by what reads lines: see the tests of CSV files.
+Not here: the rules for values (`test_text_types`, `test_admission`), damaged gzip files, which the common line reader refuses
+(`test_csv_reader`).
 """
 
 import gzip
@@ -187,7 +188,7 @@ def test_every_line_of_a_utf_16_file_is_broken(read_file):
 @pytest.mark.parametrize("opening, closing", [(b"[", b"]"), (b'{"x": ', b"}")], ids=["arrays", "objects"])
 @pytest.mark.parametrize("text", [b'"x"', b'"\\u0041"'], ids=["plain", "with an escape"])
 def test_a_deeply_nested_line_rejects_only_itself(read_file, text, opening, closing, depth):
-    """Whether it is read, or is too deep to be: what must not happen is that the load breaks off."""
+    """The line may be read or be too deep to be read, but the load must go on."""
     line = b'{"a": ' + text + b', "x": ' + opening * depth + b"1" + closing * depth + b"}"
     reading = read_file("f.jsonl", b'{"a": 1}\n' + line + b'\n{"a": 3}\n', LAYOUT)
     assert reading.count == 3
@@ -195,7 +196,7 @@ def test_a_deeply_nested_line_rejects_only_itself(read_file, text, opening, clos
 
 
 def test_a_line_with_thousands_of_repeated_keys_is_read(read_file):
-    """About 0.2 MB: quick where each key is looked at once, seconds (minutes, for 1 MiB) where each is looked for in all."""
+    """About 0.2 MB, which would take seconds (1 MiB minutes) if each key were compared with all others."""
     keys = [f'"k{number}":1' for number in range(20_000)]
     started = time.process_time()
     reading = read_file("f.jsonl", ("{" + ",".join([*keys, '"k1":1', '"a":1']) + "}").encode(), LAYOUT)
@@ -258,7 +259,7 @@ def test_block_boundaries_do_not_change_the_result(read_file):
         assert read_file("f.jsonl", content, LAYOUT, block_bytes) == whole, block_bytes
 
 
-# Any bytes
+# Random bytes
 
 LITERALS = st.recursive(
     st.one_of(
@@ -349,7 +350,7 @@ def test_random_lines_are_read_like_the_oracle(read_file, content, mark, end, bl
     block=st.integers(1, 40),
 )
 def test_overlong_lines_are_detected_at_any_block_boundary(read_file, content, block):
-    """With the size of a line cut down to 12 bytes, so that it is often passed."""
+    """The limit is lowered to 12 bytes, so that random lines often exceed it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lines, "MAX_RECORD_BYTES", 12)
         patch.setattr(jsonl_files, "MAX_RECORD_BYTES", 12)

@@ -1,4 +1,4 @@
-"""The landing zone: which names are log files, which are reported, and which files must be taken (again)."""
+"""The landing zone: which names are log files, which are ignored, and which files are pending."""
 
 import os
 import sqlite3
@@ -126,7 +126,7 @@ def test_a_missing_or_empty_landing_zone_has_no_files(tmp_path):
         assert (scan(landing).files, scan(landing).ignored) == ((), ())
 
 
-# Which files must be taken
+# Pending files
 
 
 @pytest.fixture
@@ -134,22 +134,24 @@ def ledger(tmp_path) -> Ledger:
     return Ledger(tmp_path / "data" / "ledger.sqlite")
 
 
-def landed(tmp_path: Path, content: bytes = b"x", hours_ago: float = 1, name: str = "2026-01-05.csv") -> LandingFile:
-    """A file that was modified so long ago."""
+def landing_file(
+    tmp_path: Path, content: bytes = b"x", hours_ago: float = 1, name: str = "2026-01-05.csv"
+) -> LandingFile:
+    """A log file with this content that was modified this long ago."""
     drop(tmp_path / "landing", f"sends/{name}", content=content)
-    age(tmp_path / "landing" / "sends" / name, hours_ago)
+    set_age(tmp_path / "landing" / "sends" / name, hours_ago)
     (file,) = [file for file in scan(tmp_path / "landing").files if file.source_file == name]
     return file
 
 
-def age(path: Path, hours_ago: float) -> None:
+def set_age(path: Path, hours_ago: float) -> None:
     modified = time.time_ns() - int(hours_ago * HOUR_NS)
     os.utime(path, ns=(modified, modified))
 
 
-def note(ledger: Ledger, file: LandingFile, sha256: str | None = None, stat: FileStat | None = None) -> None:
-    """Notes a file as taken, with its hash or another."""
-    taken = LoadedFile(
+def record_load(ledger: Ledger, file: LandingFile, sha256: str | None = None, stat: FileStat | None = None) -> None:
+    """Records a file as loaded, with its own hash or another one."""
+    loaded = LoadedFile(
         log=file.log,
         source_file=file.source_file,
         log_date=file.log_date,
@@ -163,70 +165,70 @@ def note(ledger: Ledger, file: LandingFile, sha256: str | None = None, stat: Fil
         unknown_columns=(),
         loaded_at=datetime(2026, 1, 6, tzinfo=UTC),
     )
-    ledger.record_files([(taken, stat or file.stat())])
+    ledger.record_files([(loaded, stat or file.stat())])
 
 
-def noted_mtime(tmp_path: Path) -> int:
+def recorded_mtime(tmp_path: Path) -> int:
     with sqlite3.connect(tmp_path / "data" / "ledger.sqlite") as connection:
         return connection.execute("select mtime_ns from files").fetchone()[0]
 
 
 def test_a_file_that_was_never_loaded_is_pending(tmp_path, ledger):
-    file = landed(tmp_path)
+    file = landing_file(tmp_path)
     assert ledger.pending_files([file]) == [file]
-    note(ledger, file)
-    other = landed(tmp_path, name="2026-01-06.csv")
+    record_load(ledger, file)
+    other = landing_file(tmp_path, name="2026-01-06.csv")
     assert ledger.pending_files([file, other]) == [other]
 
 
 def test_files_of_the_same_name_in_two_logs_are_two_files(tmp_path, ledger):
-    file = landed(tmp_path)
-    note(ledger, file)
+    file = landing_file(tmp_path)
+    record_load(ledger, file)
     drop(tmp_path / "landing", "clicks/2026-01-05.csv")
     assert [file.log for file in ledger.pending_files(scan(tmp_path / "landing").files)] == [Log.CLICKS]
 
 
 def test_a_file_with_the_recorded_stat_is_not_read(tmp_path, ledger):
-    """Noted with a hash that is not its own: who read it would find it changed."""
-    file = landed(tmp_path)
-    note(ledger, file, sha256="another")
+    """It is recorded with a wrong hash: if it were read, it would be pending."""
+    file = landing_file(tmp_path)
+    record_load(ledger, file, sha256="another")
     assert ledger.pending_files([file]) == []
 
 
 def test_a_file_loaded_right_after_its_modification_is_read_again(tmp_path, ledger):
-    file = landed(tmp_path, hours_ago=0)
-    note(ledger, file, sha256="another")
+    file = landing_file(tmp_path, hours_ago=0)
+    record_load(ledger, file, sha256="another")
     assert ledger.pending_files([file]) == [file]
 
 
 def test_a_file_modified_in_the_future_is_read_each_time(tmp_path, ledger):
-    file = landed(tmp_path, hours_ago=-1)
-    note(ledger, file, sha256="another")
+    file = landing_file(tmp_path, hours_ago=-1)
+    record_load(ledger, file, sha256="another")
     assert ledger.pending_files([file]) == [file]
 
 
 def test_a_fresh_file_with_the_same_content_is_trusted_later(tmp_path, ledger):
-    file = landed(tmp_path, hours_ago=0)
-    note(ledger, file)
+    file = landing_file(tmp_path, hours_ago=0)
+    record_load(ledger, file)
     assert ledger.pending_files([file]) == []
-    age(file.path, hours_ago=1)
+    set_age(file.path, hours_ago=1)
     assert ledger.pending_files([file]) == []
-    assert noted_mtime(tmp_path) == file.path.stat().st_mtime_ns
+    assert recorded_mtime(tmp_path) == file.path.stat().st_mtime_ns
 
 
 @pytest.mark.parametrize("content", [b"y", b"xy", b""], ids=["same size", "larger", "empty"])
 @pytest.mark.parametrize("hours_ago", [0, 1, 48])
 def test_a_file_with_other_content_is_pending(tmp_path, ledger, content, hours_ago):
-    file = landed(tmp_path, b"x")
-    note(ledger, file)
+    file = landing_file(tmp_path, b"x")
+    record_load(ledger, file)
     file.path.write_bytes(content)
-    age(file.path, hours_ago)
+    set_age(file.path, hours_ago)
     assert ledger.pending_files([file]) == [file]
 
 
 def test_a_file_replaced_with_the_same_size_and_times_is_pending(tmp_path, ledger):
-    file = landed(tmp_path, b"x")
-    note(ledger, file)
+    file = landing_file(tmp_path, b"x")
+    record_load(ledger, file)
     modified = file.path.stat().st_mtime_ns
     replacement = tmp_path / "replacement"
     replacement.write_bytes(b"y")
@@ -237,35 +239,35 @@ def test_a_file_replaced_with_the_same_size_and_times_is_pending(tmp_path, ledge
 
 
 def test_a_touched_file_is_not_pending_and_its_new_stat_is_recorded(tmp_path, ledger):
-    file = landed(tmp_path, hours_ago=2)
-    note(ledger, file)
-    age(file.path, hours_ago=1)
-    assert noted_mtime(tmp_path) != file.path.stat().st_mtime_ns
+    file = landing_file(tmp_path, hours_ago=2)
+    record_load(ledger, file)
+    set_age(file.path, hours_ago=1)
+    assert recorded_mtime(tmp_path) != file.path.stat().st_mtime_ns
     assert ledger.pending_files([file]) == []
-    assert noted_mtime(tmp_path) == file.path.stat().st_mtime_ns
+    assert recorded_mtime(tmp_path) == file.path.stat().st_mtime_ns
 
 
 @pytest.mark.parametrize("differing", ["size", "mtime_ns", "ctime_ns", "inode"])
 def test_any_difference_in_the_stat_makes_the_file_be_read(tmp_path, ledger, differing):
-    file = landed(tmp_path)
-    noted = vars(file.stat()) | {differing: getattr(file.stat(), differing) - 10**10}
-    note(ledger, file, sha256="another", stat=FileStat(**noted))
+    file = landing_file(tmp_path)
+    recorded = vars(file.stat()) | {differing: getattr(file.stat(), differing) - 10**10}
+    record_load(ledger, file, sha256="another", stat=FileStat(**recorded))
     assert ledger.pending_files([file]) == [file]
 
 
 def test_verify_reads_every_file_and_finds_a_change_that_no_stat_shows(tmp_path, ledger):
-    same, changed = landed(tmp_path), landed(tmp_path, name="2026-01-06.csv")
-    note(ledger, same)
-    note(ledger, changed, sha256="of what was there before, under the same stamp")
+    same, changed = landing_file(tmp_path), landing_file(tmp_path, name="2026-01-06.csv")
+    record_load(ledger, same)
+    record_load(ledger, changed, sha256="the previous content with the same stat")
     assert ledger.pending_files([same, changed]) == []
     assert ledger.pending_files([same, changed], verify=True) == [changed]
 
 
 def test_a_file_that_disappeared_after_the_scan_is_not_pending(tmp_path, ledger):
-    gone, new = landed(tmp_path), landed(tmp_path, name="2026-01-06.csv")
+    gone, new = landing_file(tmp_path), landing_file(tmp_path, name="2026-01-06.csv")
     gone.path.unlink()
     assert ledger.pending_files([gone, new]) == [new]
     drop(tmp_path / "landing", "sends/2026-01-05.csv")
-    note(ledger, gone)
+    record_load(ledger, gone)
     gone.path.unlink()
     assert ledger.pending_files([gone, new], verify=True) == [new]

@@ -1,4 +1,4 @@
-"""Loading, from files in a landing zone to rows in lake and quarantine: nothing lost, nothing twice, nothing by halves."""
+"""The load, from files in a landing zone to rows in lake and quarantine: no row is lost, doubled or half loaded."""
 
 import gzip
 import resource
@@ -38,8 +38,8 @@ def rows(count: int, source: str = "link") -> bytes:
 BAD = b"k9,yesterday,link\n"
 
 
-class AppContext:
-    """A landing zone, and a data folder that it is loaded into."""
+class LoadFolder:
+    """A landing zone, and the data folder that its files are loaded into."""
 
     def __init__(self, folder: Path) -> None:
         self.landing = folder / "landing"
@@ -58,11 +58,11 @@ class AppContext:
         return {file.source_file: file for file in load(job, self.ledger, files)}
 
     def contacts(self, source_file: str | None = None) -> list[str]:
-        """Who is in the lake, in the order of file and row."""
-        found = [self._read(file) for file in sorted(self.paths.lake.glob("*/log_date=*/*.parquet"))]
-        if not found:
+        """The contacts of the rows in the lake, in the order of file and row."""
+        frames = [self._read(file) for file in sorted(self.paths.lake.glob("*/log_date=*/*.parquet"))]
+        if not frames:
             return []
-        frame = pl.concat(found).sort("source_file", "row_number")
+        frame = pl.concat(frames).sort("source_file", "row_number")
         if source_file:
             frame = frame.filter(pl.col("source_file") == source_file)
         return frame["contact_id"].to_list()
@@ -71,7 +71,7 @@ class AppContext:
         return pl.read_parquet(file, hive_partitioning=False)
 
     def quarantine(self) -> list[tuple[str, int, str]]:
-        """File, row number and raw row of what is in the published quarantine."""
+        """File, row number and raw row of every row in the published quarantine."""
         write_published_quarantine(self.paths, [], mask_phone_numbers=False)
         return self.published("select source_file, row_number, raw_row from rejected_rows order by all")
 
@@ -81,13 +81,13 @@ class AppContext:
             connection.execute("use published")
             return connection.execute(query).fetchall()
 
-    def left_aside(self) -> list[str]:
+    def temp_files(self) -> list[str]:
         return [path.name for path in self.paths.data.rglob("*") if ".tmp" in path.name]
 
 
 @pytest.fixture
-def warehouse(tmp_path) -> AppContext:
-    return AppContext(tmp_path)
+def warehouse(tmp_path) -> LoadFolder:
+    return LoadFolder(tmp_path)
 
 
 def test_accepted_rows_are_typed_and_have_file_and_row_number(warehouse):
@@ -131,11 +131,11 @@ def test_the_ledger_records_the_result_of_a_load(warehouse):
         "2026-01-05.csv", b"contact_id,unsubscribed_at,x,y\nk1,2026-01-03T12:00,,\nk2,2026-01-09T12:00,,\n"
     )
     loaded = warehouse.load()
-    (noted,) = warehouse.ledger.files()
-    assert {noted.source_file: noted} == loaded
-    assert noted.unknown_columns == ("x", "y")
-    assert (noted.first_event, noted.last_event) == ("2026-01-03 12:00:00", "2026-01-09 12:00:00")
-    assert noted.sha256 == scan(path.parents[1]).files[0].sha256()
+    (recorded,) = warehouse.ledger.files()
+    assert {recorded.source_file: recorded} == loaded
+    assert recorded.unknown_columns == ("x", "y")
+    assert (recorded.first_event, recorded.last_event) == ("2026-01-03 12:00:00", "2026-01-09 12:00:00")
+    assert recorded.sha256 == scan(path.parents[1]).files[0].sha256()
 
 
 # Replacement
@@ -207,7 +207,7 @@ def test_a_file_found_damaged_after_many_batches_loads_no_row(warehouse, monkeyp
     assert "gzip" in loaded["2026-01-05.csv.gz"].refusal
     assert (loaded["2026-01-05.csv.gz"].records, loaded["2026-01-06.csv"].records) == (0, 2)
     assert warehouse.contacts() == ["k1", "k2"]
-    assert warehouse.left_aside() == []
+    assert warehouse.temp_files() == []
     warehouse.drop("2026-01-05.csv.gz", whole)
     assert warehouse.load(batch_rows=5)["2026-01-05.csv.gz"].accepted == 200
 
@@ -273,7 +273,7 @@ def test_the_batch_size_does_not_change_the_result(warehouse, monkeypatch, block
         *(("2026-01-05.0.csv", number) for number in (21, 22)),
         *(("2026-01-05.2.csv", 1), ("2026-01-05.3.csv", 1), ("2026-01-05.5.jsonl", 2), ("2026-01-05.5.jsonl", 3)),
     ]
-    assert warehouse.left_aside() == []
+    assert warehouse.temp_files() == []
 
 
 def test_small_files_are_validated_together_and_a_large_one_in_parts(warehouse, monkeypatch):
@@ -309,16 +309,16 @@ def test_an_unreadable_value_rejects_only_its_row_in_a_shared_batch(warehouse):
 # Files that change while they are read
 
 
-def while_judging(act):
-    """A judge during whose work something happens, once."""
-    left = [act]
+def acting_once(act):
+    """A validator that performs an action during its first call."""
+    actions = [act]
 
-    def judging(log, text, faults):
-        if left:
-            left.pop()()
+    def acting(log, text, faults):
+        if actions:
+            actions.pop()()
         return validate(log, text, faults)
 
-    return judging
+    return acting
 
 
 def test_a_file_replaced_while_it_is_refused_keeps_its_rows(warehouse, monkeypatch):
@@ -328,7 +328,7 @@ def test_a_file_replaced_while_it_is_refused_keeps_its_rows(warehouse, monkeypat
     whole = gzip.compress(rows(100))
     path = warehouse.drop("2026-01-05.csv.gz", whole[:-20])
     replacement = warehouse.drop(".2026-01-05.csv.gz", whole)
-    assert warehouse.load(batch_rows=1, validate=while_judging(lambda: replacement.replace(path))) == {}
+    assert warehouse.load(batch_rows=1, validate=acting_once(lambda: replacement.replace(path))) == {}
     assert warehouse.contacts() == ["k1", "k2"]
     assert warehouse.load()["2026-01-05.csv.gz"].accepted == 100
 
@@ -370,14 +370,14 @@ def test_a_failed_load_leaves_the_old_rows_and_no_temporary_files(warehouse, mon
     with pytest.raises(RuntimeError):
         warehouse.load(batch_rows, validate=failing_at(call))
     assert warehouse.contacts() == ["k1", "k2"]
-    assert warehouse.left_aside() == []
+    assert warehouse.temp_files() == []
     (loaded,) = warehouse.load(batch_rows).values()
     assert (loaded.accepted, loaded.rejected) == (25, 25)
 
 
 def rejecting_rows_twice(log, text, faults):
-    judgement = validate(log, text, faults)
-    return ValidationResult(judgement.rows, pl.concat([judgement.reasons, judgement.reasons]))
+    validated = validate(log, text, faults)
+    return ValidationResult(validated.rows, pl.concat([validated.reasons, validated.reasons]))
 
 
 def test_rows_that_do_not_add_up_stop_the_load_and_leave_the_old_rows(warehouse):
@@ -394,7 +394,7 @@ def test_rows_that_do_not_add_up_leave_no_temporary_files(warehouse):
     warehouse.drop("2026-01-05.csv", rows(5) + BAD)
     with pytest.raises(ReconciliationError):
         warehouse.load(validate=rejecting_rows_twice)
-    assert warehouse.left_aside() == []
+    assert warehouse.temp_files() == []
 
 
 def test_an_unprintable_parquet_value_rejects_only_its_row(warehouse):
@@ -456,7 +456,7 @@ def test_an_empty_quarantine_is_published(warehouse):
     assert warehouse.published(
         "select (select count(*) from rejected_rows), (select count(*) from rejected_files)"
     ) == [(0, 0)]
-    assert warehouse.left_aside() == []
+    assert warehouse.temp_files() == []
 
 
 def test_a_raw_row_is_truncated_at_64_kibibytes_between_characters(warehouse):
@@ -470,7 +470,7 @@ def test_a_raw_row_is_truncated_at_64_kibibytes_between_characters(warehouse):
 
 
 def test_a_data_folder_may_have_any_name(tmp_path):
-    warehouse = AppContext(tmp_path)
+    warehouse = LoadFolder(tmp_path)
     warehouse.paths = replace(warehouse.paths, data=tmp_path / "it's [a] *folder*, log=x")
     warehouse.ledger = Ledger(warehouse.paths.ledger)
     warehouse.drop("2026-01-05.csv", rows(1) + BAD)

@@ -1,6 +1,6 @@
-"""Parquet files: the canonical text of every type, values that have none, files that are not whole.
+"""The Parquet reader: the canonical text of every type, values without text, incomplete files.
 
-What a value must be is not asked here: see the tests of text types and of admission.
+Not here: the rules for values (`test_text_types`, `test_admission`).
 """
 
 import datetime as dt
@@ -24,7 +24,7 @@ ONE = Layout(("a",), ())
 LAYOUT = Layout(("a", "b"), ("a", "b"))
 MOMENT = dt.datetime(2026, 1, 5, 12, 30)
 MICROSECONDS = 1767616200_000000
-"""That moment, since 1970."""
+"""The same time, since 1970."""
 
 
 def parquet(columns, **options) -> bytes:
@@ -34,7 +34,7 @@ def parquet(columns, **options) -> bytes:
 
 
 def unchecked_text(values: list[bytes]) -> pa.Array:
-    """A column of text that holds bytes as they are: Parquet does not see to it that text is UTF-8."""
+    """A text column with arbitrary bytes: Parquet does not check that text is UTF-8."""
     _, offsets, data = pa.array(values, pa.binary()).buffers()
     return pa.StringArray.from_buffers(len(values), offsets, data)
 
@@ -90,7 +90,7 @@ def test_a_value_is_its_canonical_text(read_file, array, texts):
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 @pytest.mark.parametrize("zone", [None, "UTC", "Europe/Berlin", "America/New_York", "+00:00", "+02:00", "-05:30"])
 def test_a_timestamp_is_iso_8601_in_utc_if_it_has_a_zone(read_file, zone, unit):
-    """The moment is the same whatever the zone: zones only say how it is shown."""
+    """A time zone does not change the time, only how it is displayed."""
     per_second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[unit]
     array = pa.array([MICROSECONDS * per_second // 10**6, None], pa.int64()).view(pa.timestamp(unit, zone))
     reading = read_file("f.parquet", parquet({"a": array}), ONE)
@@ -103,7 +103,7 @@ def test_a_timestamp_is_iso_8601_in_utc_if_it_has_a_zone(read_file, zone, unit):
     [(500_000_000, ".5"), (1_000, ".000001"), (123_456_000, ".123456"), (1, ".000000001"), (123_456_780, ".12345678")],
 )
 def test_a_timestamp_has_the_digits_of_a_second_that_it_needs(read_file, nanoseconds, fraction):
-    """Those beyond the microsecond are kept, for the rule to refuse them: they are not cut off unseen."""
+    """Digits beyond the microsecond are kept, so that the rule rejects them instead of a silent cut."""
     array = pa.array([MICROSECONDS * 1000 + nanoseconds], pa.timestamp("ns"))
     assert read_file("f.parquet", parquet({"a": array}), ONE).rows == {1: (f"2026-01-05T12:30:00{fraction}",)}
 
@@ -120,7 +120,7 @@ FAR_OFF = {
 
 @pytest.mark.parametrize("array", FAR_OFF.values(), ids=FAR_OFF)
 def test_a_time_outside_the_calendar_affects_no_other_row(read_file, array):
-    """It comes out as some text or fault for the rules to refuse, and as something to look at in quarantine."""
+    """It becomes a text or an unreadable value that the rules reject, and is readable in quarantine."""
     array = pa.chunked_array([array, pa.array([None], array.type)]).combine_chunks()
     reading = read_file("f.parquet", parquet({"a": array, "b": ["x", "y"]}), LAYOUT)
     assert [values[1] for values in reading.rows.values()] == ["x", "y"]
@@ -208,11 +208,11 @@ def test_files_written_by_polars_are_read(read_file):
     assert json.loads(reading.raw[2]) == {"a": None, "b": "z"}
 
 
-# Files that are not whole
+# Incomplete files
 
 WHOLE = parquet({"a": list(range(1000)), "b": [f"value {number}" for number in range(1000)]}, compression="none")
 FOOTER = int.from_bytes(WHOLE[-8:-4], "little")
-"""How many bytes of it say what is where."""
+"""The size of its footer in bytes."""
 
 
 def twice() -> bytes:
@@ -248,7 +248,7 @@ def test_an_incomplete_file_is_refused_with_the_reason(read_file, content, says)
 
 @pytest.mark.parametrize("mask", [0b00000010, 0b10000000])
 def test_a_file_with_a_changed_byte_is_read_or_refused(read_file, mask):
-    """Be it in the rows or in what says how many there are and where: the file is at fault, not the load."""
+    """The changed byte may be in the rows or in the footer: the file is refused, and the load goes on."""
     columns = {"a": [f"value {number}" for number in range(20)], "b": [MOMENT] * 20}
     content = parquet(columns, compression="none", use_dictionary=False)
     broke_off = {}
@@ -269,7 +269,7 @@ def test_an_empty_file_and_one_without_rows_have_no_rows(read_file):
     assert read_file("f.parquet", parquet({"a": nothing, "b": nothing}), LAYOUT).count == 0
 
 
-# Any values
+# Random values
 
 
 def arrays(values, kind):
@@ -303,7 +303,7 @@ def test_random_values_are_read_like_the_oracle(read_file, array):
     reading = read_file("f.parquet", content, ONE)
     at_fault = {number for number, cell in enumerate(cells, 1) if isinstance(cell, oracle.Unfit)}
     assert {number for number, _, _ in reading.faults} == at_fault
-    # How a moment and a zero are best written the contract leaves open: with T or a space, with its sign or without.
+    # The contract does not say whether a time has a T or a space, or whether a zero keeps its sign.
     alike = {"-0": "0"} if pa.types.is_floating(array.type) else {}
     found = [text for (text,) in reading.rows.values()]
     if pa.types.is_timestamp(array.type):

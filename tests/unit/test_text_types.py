@@ -1,4 +1,4 @@
-"""How text is read as each type: what is taken and as what, what is refused, and that neighbours do not matter."""
+"""The text types: the texts that each accepts with their values, the texts that it rejects, in batches of any composition."""
 
 import random
 from datetime import date, datetime
@@ -132,7 +132,7 @@ REFUSED = [
     *(
         (TIMESTAMP, text)
         for text in (
-            # No real instant.
+            # Times that do not exist.
             *(
                 "2026-02-30T00:00",
                 "2026-02-29T00:00:00Z",
@@ -148,7 +148,7 @@ REFUSED = [
                 "2026-01-05T12:00:60",
             ),
             *("2026-02-30T00:00:00.5", "2026-06-30T23:59:60Z", "0000-01-01T00:00:00"),
-            # Not so written.
+            # Other notations.
             *("2026-01-05", "2026-01-05T", "2026-01-05T12", "2026-01-05T12Z", "2026-01-05T1200", "20260105T120000Z"),
             *("2026-1-5T12:00", "2026-01-05T1:00", "2026-01-05t12:00:00", "2026-01-05T12:00:00z", "2026-01-05  12:00"),
             *("2026-01-05T12:00:00.", "2026-01-05T12:00:00.Z", "2026-01-05T12:00.5", "2026-01-05T12:00:00,5"),
@@ -199,7 +199,7 @@ REFUSED = [
         (CURRENCY, text)
         for text in ("US", "USDT", "U$D", "840", "U D", "ÜSD", "ÉUR", "ſek", "ＵＳＤ", "USD\n", "EUR,USD", "\u212azt")
     ),
-    # The long s and the like are an S or K to whoever upper-cases beyond ASCII.
+    # Unicode upper-casing would turn the long s and the Kelvin sign into S and K.
     *(
         (CAMPAIGN_TYPE, text)
         for text in ("FAX", "ſms", "ſMS", "smſ", "SMS MMS", "SM", "SMSS", "MSS", "ＳＭＳ", "sms\n")
@@ -233,7 +233,7 @@ def test_text_that_breaks_the_rule_is_null(text_type, text):
 )
 @pytest.mark.parametrize("seed", range(3))
 def test_a_value_is_parsed_the_same_in_any_batch(text_type, seed):
-    """Readers take short cuts for batches that are all alike: a mixed batch takes none of them."""
+    """The parsers have fast paths for uniform batches, which a mixed batch does not take."""
     batch = [(text, value) for of_type, text, value in TAKEN if of_type == text_type]
     batch += [(text, None) for of_type, text in REFUSED if of_type == text_type and not text.startswith("0000")]
     batch += [(None, None)] * 3
@@ -263,7 +263,7 @@ def test_white_space_within_a_value_is_kept():
     assert trimmed(pl.Series([" a \t b ", "a\nb"])).to_list() == ["a \t b", "a\nb"]
 
 
-# The same texts, read here and by an independent statement of the rules.
+# Comparison with an independent implementation of the rules
 
 YEARS = ("0001", "1989", "1990", "2024", "2026", "2099", "2100", "9999")
 DAYS = st.builds("{}-{:02}-{:02}".format, st.sampled_from(YEARS), st.integers(0, 13), st.integers(0, 32))

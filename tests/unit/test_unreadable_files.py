@@ -1,6 +1,6 @@
-"""What is no plain file under a log file's name, what cannot be read, and what changes while it is read.
+"""Special files under the name of a log file, files that cannot be read, and files that change while they are read.
 
-Not here: what is in a file (`test_broken_input`).
+Not here: the content of files (`test_broken_input`).
 """
 
 import gzip
@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from quality.admission import validate
-from tests.unit.test_load import HEADER, AppContext, row, rows
+from tests.unit.test_load import HEADER, LoadFolder, row, rows
 from warehouse.ingest.readers import lines, parquet_files
 from warehouse.landing.scan import scan
 
@@ -24,15 +24,15 @@ NOBODY = 65534
 
 
 @pytest.fixture
-def warehouse(tmp_path) -> AppContext:
-    return AppContext(tmp_path)
+def warehouse(tmp_path) -> LoadFolder:
+    return LoadFolder(tmp_path)
 
 
-# What is no plain file
+# Special files
 
 
 def test_a_special_file_is_reported_and_never_opened(warehouse):
-    """A pipe that is opened for reading waits for ever."""
+    """Opening a pipe for reading would block."""
     good = warehouse.drop("2026-01-01.csv", rows(1))
     folder = good.parent
     os.mkfifo(folder / "2026-01-02.csv")
@@ -55,24 +55,24 @@ def test_links_to_files_and_folders_are_followed(warehouse, tmp_path):
     assert sorted(warehouse.load()) == ["2026-01-01.csv", "2026-01-02.csv", "2026-01-03/a.csv"]
 
 
-# What cannot be read
+# Files that cannot be read
 
 
 @pytest.fixture
-def unprivileged() -> Iterator[AppContext]:
+def unprivileged() -> Iterator[LoadFolder]:
     """A warehouse of a user whom the system does forbid things: root becomes somebody else for as long."""
     folder = Path(tempfile.mkdtemp())
     is_root = os.geteuid() == 0
     try:
-        AppContext(folder / "warm").drop("2026-01-01.csv", rows(1))
-        AppContext(folder / "warm").load()  # what is imported late may not be readable to others
+        LoadFolder(folder / "warm").drop("2026-01-01.csv", rows(1))
+        LoadFolder(folder / "warm").load()  # what is imported late may not be readable to others
         if is_root:
             os.chown(folder, NOBODY, NOBODY)
             try:
                 os.seteuid(NOBODY)
             except PermissionError as error:
                 pytest.skip(f"root may read everything, and may not become another user here: {error}")
-        yield AppContext(folder / "own")
+        yield LoadFolder(folder / "own")
     finally:
         if is_root:
             os.seteuid(0)
@@ -125,7 +125,7 @@ def test_a_read_error_within_a_file_refuses_it_until_the_next_refresh(warehouse,
 
 
 def test_a_write_error_is_not_attributed_to_the_log_file(warehouse):
-    """The data folder went, not the log file: that must stop the load, or the file would pass for one that vanished."""
+    """The data folder is gone, not the log file: the load must stop, or the file would count as one that disappeared."""
     warehouse.drop("2026-01-05.csv", rows(3))
 
     def failing(log, text, faults):
@@ -135,7 +135,7 @@ def test_a_write_error_is_not_attributed_to_the_log_file(warehouse):
         warehouse.load(batch_rows=1, validate=failing)
 
 
-# What changes while it is read
+# Files that change while they are read
 
 COUNT = 2000
 
@@ -195,7 +195,7 @@ def test_a_file_that_changes_between_batches_keeps_its_rows_until_the_next_load(
     assert warehouse.load(batch_rows=300, validate=changing) == {}
     assert len(batches) >= 2
     assert warehouse.contacts() == ["k1", "k2", "k3"]
-    assert (warehouse.quarantine(), warehouse.left_aside()) == ([], [])
+    assert (warehouse.quarantine(), warehouse.temp_files()) == ([], [])
     if path.exists():
         write(path, COUNT)
     assert [file.accepted for file in warehouse.load().values()] == [COUNT] * path.exists()

@@ -1,6 +1,6 @@
-"""Several loaders at once give what one gives: the same files, the same notes, the same errors.
+"""Worker processes: a load by several gives the same files, records and errors as a load by one process.
 
-Not here: loaders that are killed, and those that load (`tests/fault/test_workers_killed.py`).
+Not here: killed workers and killed loads (`tests/fault/test_workers_killed.py`).
 """
 
 import os
@@ -40,7 +40,7 @@ def content(day: int, contact: str | None = None, number: str = "") -> bytes:
 
 @pytest.fixture
 def landing(tmp_path: Path) -> Path:
-    """Twelve files of a log, one a day; of each, three rows of the contact `k<day>` and one to be rejected."""
+    """Twelve files of a log, one per day, each with three rows of the contact `k<day>` and one bad row."""
     for day in DAYS:
         drop(tmp_path / "landing", day, content(day))
     return tmp_path / "landing"
@@ -55,7 +55,7 @@ def log_file(landing: Path, day: int) -> Path:
     return landing / LOG / f"2026-01-{day:02}.csv"
 
 
-# --- the same
+# --- the same results
 
 
 def test_two_workers_load_a_faulty_landing_zone_like_one_process(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_two_workers_load_a_faulty_landing_zone_like_one_process(tmp_path: Path)
 
 def test_two_workers_run_in_parallel_beside_the_loading_process(tmp_path: Path, landing: Path) -> None:
     (folder := tmp_path / "met").mkdir()
-    # Each waits in its first batch for the other: one after the other, they would never come to an end.
+    # Each waits in its first batch for the other, so the load ends only if both run at the same time.
     assert len(load_log(landing, tmp_path / "data", LOG, 2, meeting(folder, 2))) == len(DAYS)
     assert len(met(folder)) == 2
     assert os.getpid() not in met(folder)
@@ -167,7 +167,7 @@ def test_an_error_of_a_worker_is_raised_masked_with_its_traceback(tmp_path: Path
     assert left_by(data)["aside"] == []
 
 
-# --- who takes what
+# --- tasks
 
 
 def files_of(sizes: list[int]) -> list[LandingFile]:
