@@ -22,26 +22,14 @@ import pyarrow.parquet as pq
 from models.enums import Log
 from models.marts import NUMBER_HASH
 from models.rejections import ERASED_RAW_ROW
+from warehouse.config import DataPaths, Settings
+from warehouse.duckdb_tools import Column, apply_limits, columns_of, copy_with_changes, enable_s3, list_tables, literal
 from warehouse.erasure.exports import delete_spreadsheets, erase_csv_exports
 from warehouse.erasure.tokens import TokenReplacer, sql_list
-from warehouse.foundation import (
-    AnyPath,
-    Column,
-    DataPaths,
-    Ledger,
-    Settings,
-    apply_limits,
-    atomic_replace,
-    columns_of,
-    copy_with_changes,
-    enable_s3,
-    is_object,
-    list_tables,
-    literal,
-    remove,
-)
 from warehouse.lake import tables as lake_tables
+from warehouse.ledger import Ledger
 from warehouse.privacy import CONTACT, NUMBER, ErasureIndex
+from warehouse.storage import AnyPath, atomic_replace, is_object, remove
 
 SPREADSHEETS = "spreadsheets (deleted)"
 

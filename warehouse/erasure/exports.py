@@ -12,9 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from models.marts import NUMBER_HASH, columns, published_columns
+from warehouse.config import DataPaths
+from warehouse.duckdb_tools import literal
 from warehouse.erasure.tokens import TokenReplacer
 from warehouse.export import FORMULA_START, ON_REQUEST, FileFormat, export_time
-from warehouse.foundation import AnyPath, DataPaths, atomic_replace, exists, hash_of, literal, names_in, remove
+from warehouse.storage import AnyPath, atomic_replace, exists, hash_of, names_in, remove
 
 _CONTACT_REPORTS = [report for report in ON_REQUEST if "contact_id" in {column.name for column in columns(report)}]
 _CSV_NAME = re.compile(r"[^./][^/]*\.csv")

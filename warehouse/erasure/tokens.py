@@ -10,7 +10,7 @@ import duckdb
 
 from models.marts import NUMBER_HASH
 from models.masking import masked_number
-from warehouse.foundation import literal
+from warehouse.duckdb_tools import literal
 from warehouse.privacy import CONTACT, NUMBER, ErasureIndex
 
 ErasedValues = dict[str, dict[str, str]]

@@ -11,9 +11,11 @@ import duckdb
 
 from models.enums import Log
 from models.masking import MASKED_COLUMNS, masked_number
+from warehouse.config import DataPaths, Settings
+from warehouse.duckdb_tools import literal
 from warehouse.explain.explanation import Explanation, Listing, UnknownId
 from warehouse.explain.id_build import IdBuild
-from warehouse.foundation import DataPaths, Ledger, Settings, literal
+from warehouse.ledger import Ledger
 
 MAX_ROWS = 10
 """The rows of a list that are shown; the others are counted."""

@@ -21,8 +21,9 @@ from typing import Any
 import duckdb
 
 from models.enums import Log
+from warehouse.config import DataPaths, Settings
+from warehouse.duckdb_tools import apply_limits, enable_s3
 from warehouse.explain.deduplication import Deduplication
-from warehouse.foundation import DataPaths, Settings, apply_limits, enable_s3
 from warehouse.transform.compiled_sql import CompiledModel, full_build_sql
 
 _TARGET = "campaign_overview"

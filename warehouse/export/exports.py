@@ -23,25 +23,15 @@ from pathlib import Path
 import duckdb
 
 from models.marts import SCHEMA
+from warehouse.config import DataPaths, Settings
+from warehouse.duckdb_tools import apply_limits, literal
 from warehouse.export import xlsx
 from warehouse.export.changed_campaigns import Scope, next_scope, read_digests
 from warehouse.export.file_names import FileFormat, export_time, next_export_name
 from warehouse.export.report_sql import ReportQuery, has_phone_numbers
-from warehouse.foundation import (
-    AnyPath,
-    DataPaths,
-    Ledger,
-    Settings,
-    apply_limits,
-    atomic_replace,
-    hash_of,
-    is_object,
-    literal,
-    names_in,
-    now,
-    remove,
-)
+from warehouse.ledger import Ledger, now
 from warehouse.publish import is_masked, row_digests_sql
+from warehouse.storage import AnyPath, atomic_replace, hash_of, is_object, names_in, remove
 
 REPORTS = ("campaign_metrics", "campaign_overview", "delivery_status", "skip_reasons", "attributed_unsubscribes")
 """The scheduled reports: exported after each publication."""

@@ -12,7 +12,7 @@ import duckdb
 
 from models.marts import NUMBER, SCHEMA, MartColumn, published_columns, published_key
 from models.masking import WORDS_COLUMNS
-from warehouse.foundation import holds_rows, literal, masked_words
+from warehouse.duckdb_tools import holds_rows, literal, masked_words
 
 NO_CAMPAIGN = ""
 """The campaign id of rows without a campaign, in exports and the ledger. A real id has at least one character."""

@@ -12,10 +12,11 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
-from warehouse.foundation import LandingFile, Ledger, LoadedFile, now
 from warehouse.ingest.staging import StagedBatch, StagedFile, StagingJob
 from warehouse.ingest.workers import BYTES_PER_WORKER, stage_files
 from warehouse.lake import change_feed
+from warehouse.landing import LandingFile
+from warehouse.ledger import Ledger, LoadedFile, now
 
 COMMIT_THREADS = 16
 

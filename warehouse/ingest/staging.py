@@ -20,12 +20,14 @@ import pyarrow as pa
 from models.enums import Log
 from models.logs import COLUMNS, EVENT_TIME
 from models.masking import sanitize
-from warehouse.foundation import DataPaths, Erased, FileStat, hash_of
-from warehouse.foundation import LandingFile as LandingFile
+from warehouse.config import DataPaths
 from warehouse.ingest.readers import open_records
 from warehouse.ingest.readers.records import Layout, ReconciliationError, Records, RefusedFile, UnreadableValue
 from warehouse.lake import tables as lake_tables
+from warehouse.landing import LandingFile as LandingFile
+from warehouse.ledger import Erased
 from warehouse.privacy import ErasureIndex
+from warehouse.storage import FileStat, hash_of
 
 ROWS_PER_BATCH = 250_000
 REASONS = pa.large_list(pa.large_string())

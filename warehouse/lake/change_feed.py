@@ -21,20 +21,11 @@ import duckdb
 
 from models.enums import Log
 from models.logs import COLUMNS
-from warehouse.foundation import (
-    AnyPath,
-    Change,
-    Checksum,
-    DataPaths,
-    Ledger,
-    enable_s3,
-    is_object,
-    literal,
-    remove,
-    sync_file,
-    sync_folder,
-)
+from warehouse.config import DataPaths
+from warehouse.duckdb_tools import enable_s3, literal
 from warehouse.lake import tables as lake_tables
+from warehouse.ledger import Change, Ledger
+from warehouse.storage import AnyPath, Checksum, is_object, remove, sync_file, sync_folder
 
 SCHEMA = "changes"
 

@@ -19,18 +19,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from models.enums import Log
-from warehouse.foundation import (
-    IN_FLIGHT,
-    AnyPath,
-    Checksum,
-    DataPaths,
-    Ledger,
-    LoadedFile,
-    is_object,
-    list_objects,
-    remove,
-)
+from warehouse.config import DataPaths
 from warehouse.lake import tables as lake_tables
+from warehouse.ledger import IN_FLIGHT, Ledger, LoadedFile
+from warehouse.storage import AnyPath, Checksum, is_object, list_objects, remove
 
 log = logging.getLogger("sendmart")
 

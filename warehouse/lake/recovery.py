@@ -20,21 +20,11 @@ import pyarrow.parquet as pq
 
 from models.enums import Log
 from models.logs import EVENT_TIME
-from warehouse.foundation import (
-    IN_FLIGHT,
-    UNKNOWN_SHA256,
-    AnyPath,
-    Checksum,
-    DataPaths,
-    FileStat,
-    Ledger,
-    LoadedFile,
-    names_in,
-    now,
-    remove,
-)
+from warehouse.config import DataPaths
 from warehouse.lake import tables as lake_tables
 from warehouse.lake.integrity import DamagedFile, LakeDamaged
+from warehouse.ledger import IN_FLIGHT, UNKNOWN_SHA256, Ledger, LoadedFile, now
+from warehouse.storage import AnyPath, Checksum, FileStat, names_in, remove
 
 log = logging.getLogger("sendmart")
 

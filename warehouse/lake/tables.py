@@ -25,18 +25,9 @@ import pyarrow.parquet as pq
 
 from models.enums import Log
 from models.logs import COLUMNS, EVENT_TIME
-from warehouse.foundation import (
-    AnyPath,
-    Checksum,
-    DataPaths,
-    atomic_replace,
-    enable_s3,
-    is_object,
-    literal,
-    names_in,
-    preview_rows,
-    remove,
-)
+from warehouse.config import DataPaths
+from warehouse.duckdb_tools import enable_s3, literal, preview_rows
+from warehouse.storage import AnyPath, Checksum, atomic_replace, is_object, names_in, remove
 
 ROW_GROUP_ROWS = 122_880
 """DuckDB reads one row group per thread; this is its own default size."""

@@ -14,7 +14,9 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.foundation import DataPaths, Ledger, Settings, atomic_replace
+from warehouse.config import DataPaths, Settings
+from warehouse.ledger import Ledger
+from warehouse.storage import atomic_replace
 
 KEY_BYTES = 32
 _SHA256_BLOCK_BYTES = 64

@@ -20,7 +20,8 @@ import polars as pl
 
 from models.enums import Log
 from models.rejections import ERASED_RAW_ROW
-from warehouse.foundation import DataPaths, Erased, Ledger, Settings
+from warehouse.config import DataPaths, Settings
+from warehouse.ledger import Erased, Ledger
 from warehouse.privacy.keyed_hash import KeyedHash, load_keyed_hash
 
 CONTACT, NUMBER = "contact", "number"

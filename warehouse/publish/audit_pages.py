@@ -6,7 +6,7 @@ Not here: what a page shows (`quality.audit.html_report`).
 from collections.abc import Collection
 from pathlib import Path
 
-from warehouse.foundation import atomic_replace, sync_folder
+from warehouse.storage import atomic_replace, sync_folder
 
 OTHER_PAGES_KEPT = 10
 """The number of pages that are kept of builds that are not kept, such as builds that were held back."""

@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 from models.marts import DBT_MARTS, SCHEMA, columns
-from warehouse.foundation import SessionLimits, apply_limits, fetch_row, fetch_value, literal, preview_rows
+from warehouse.duckdb_tools import SessionLimits, apply_limits, fetch_row, fetch_value, literal, preview_rows
 from warehouse.publish.row_digests import row_digests_sql
 
 CAMPAIGN_MARTS = ("campaign_metrics", "campaign_overview")

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import duckdb
 
 from models.marts import MARTS, SCHEMA, columns, description, published_columns
-from warehouse.foundation import fetch_row, holds_rows, literal
+from warehouse.duckdb_tools import fetch_row, holds_rows, literal
 
 
 class BuildInfo(NamedTuple):

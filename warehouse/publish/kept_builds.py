@@ -12,7 +12,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from warehouse.foundation import Ledger, Publication, atomic_replace, corruption_reason
+from warehouse.duckdb_tools import corruption_reason
+from warehouse.ledger import Ledger, Publication
+from warehouse.storage import atomic_replace
 
 log = logging.getLogger("sendmart.publication")
 

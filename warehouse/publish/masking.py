@@ -13,7 +13,7 @@ import duckdb
 
 from models.marts import NUMBER, NUMBER_HASH, SCHEMA, columns
 from models.masking import WORDS_COLUMNS
-from warehouse.foundation import Column, copy_with_changes, literal, masked_words
+from warehouse.duckdb_tools import Column, copy_with_changes, literal, masked_words
 
 
 def is_masked(connection: duckdb.DuckDBPyConnection, database: str) -> bool:

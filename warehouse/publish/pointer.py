@@ -14,8 +14,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from warehouse.foundation import AnyPath, Checksum, DataPaths, atomic_replace, list_objects, read_object, remove, upload
+from warehouse.config import DataPaths
 from warehouse.publish.build_info import read_build_info
+from warehouse.storage import AnyPath, Checksum, atomic_replace, list_objects, read_object, remove, upload
 
 _HASH_DIGITS = 12
 

@@ -18,24 +18,16 @@ from typing import Protocol
 
 import duckdb
 
-from warehouse.foundation import (
-    Build,
-    DataPaths,
-    Ledger,
-    Settings,
-    apply_limits,
-    atomic_replace,
-    corruption_reason,
-    literal,
-    now,
-    remove,
-)
+from warehouse.config import DataPaths, Settings
+from warehouse.duckdb_tools import apply_limits, corruption_reason, literal
+from warehouse.ledger import Build, Ledger, now
 from warehouse.privacy import load_keyed_hash
 from warehouse.publish import pointer
 from warehouse.publish.build_info import BuildInfo, read_build_info, write_build_info, write_comments
 from warehouse.publish.kept_builds import BuildNotFound, KeptBuilds, link_or_copy
 from warehouse.publish.masking import is_file_masked, write_tables
 from warehouse.publish.upgrade import move_published_file
+from warehouse.storage import atomic_replace, remove
 
 log = logging.getLogger("sendmart.publication")
 

@@ -33,19 +33,12 @@ import duckdb
 
 from models.logs import COLUMNS
 from models.rejections import ERASED_RAW_ROW, NOT_UTF8, TOO_LONG
-from warehouse.foundation import (
-    DataPaths,
-    LandingFile,
-    LoadedFile,
-    Settings,
-    apply_limits,
-    atomic_replace,
-    enable_s3,
-    exists,
-    fetch_value,
-    literal,
-)
+from warehouse.config import DataPaths, Settings
+from warehouse.duckdb_tools import apply_limits, enable_s3, fetch_value, literal
 from warehouse.lake import tables as lake_tables
+from warehouse.landing import LandingFile
+from warehouse.ledger import LoadedFile
+from warehouse.storage import atomic_replace, exists
 
 ROWS_PER_BATCH = 10_000
 

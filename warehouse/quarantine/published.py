@@ -9,7 +9,10 @@ from collections.abc import Iterable
 
 import duckdb
 
-from warehouse.foundation import DataPaths, LoadedFile, atomic_replace, literal, masked_words
+from warehouse.config import DataPaths
+from warehouse.duckdb_tools import literal, masked_words
+from warehouse.ledger import LoadedFile
+from warehouse.storage import atomic_replace
 
 LAYOUT = "main"
 """The schema of the tables. Release 0.2 used another: a file with another layout is written again."""

@@ -19,20 +19,11 @@ import duckdb
 
 from models.check_results import CheckResult, Rule
 from models.masking import masking_logger
-from warehouse.foundation import (
-    Build,
-    Change,
-    DataPaths,
-    Ledger,
-    Settings,
-    corruption_reason,
-    is_corruption_error,
-    literal,
-    now,
-    remove,
-    sendmart_version,
-)
+from warehouse.config import DataPaths, Settings, sendmart_version
+from warehouse.duckdb_tools import corruption_reason, is_corruption_error, literal
 from warehouse.lake import change_feed
+from warehouse.ledger import Build, Change, Ledger, now
+from warehouse.storage import remove
 from warehouse.transform import check_scope, spark
 from warehouse.transform.build_identity import identity_mismatch, write_identity
 from warehouse.transform.column_lineage import record_column_lineage

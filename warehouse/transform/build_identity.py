@@ -10,7 +10,9 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.foundation import Build, DataPaths, Ledger, literal
+from warehouse.config import DataPaths
+from warehouse.duckdb_tools import literal
+from warehouse.ledger import Build, Ledger
 
 SCHEMA, TABLE = "internal", "build_identity"
 

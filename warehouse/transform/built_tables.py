@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import duckdb
 
-from warehouse.foundation import DataPaths, fetch_value, literal, preview_rows
+from warehouse.config import DataPaths
+from warehouse.duckdb_tools import fetch_value, literal, preview_rows
 from warehouse.lake import change_feed
 from warehouse.transform import check_scope, spark
 from warehouse.transform.dbt_runner import BUILD_DATABASE, CANDIDATE_DATABASE

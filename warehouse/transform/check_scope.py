@@ -15,7 +15,8 @@ from typing import Any
 import duckdb
 
 from models.enums import Log
-from warehouse.foundation import DataPaths, enable_s3, fetch_value, literal
+from warehouse.config import DataPaths
+from warehouse.duckdb_tools import enable_s3, fetch_value, literal
 from warehouse.transform.dbt_runner import BUILD_DATABASE, CANDIDATE_DATABASE
 
 SCHEMA = "checked"

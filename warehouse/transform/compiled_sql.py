@@ -16,7 +16,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from warehouse.foundation import DataPaths, Engine, Settings, atomic_replace, literal
+from warehouse.config import DataPaths, Engine, Settings
+from warehouse.duckdb_tools import literal
+from warehouse.storage import atomic_replace
 from warehouse.transform.dbt_runner import DBT_PROJECT, BuildFailed, first_line, project_digest, run_dbt
 
 _THIS_RUN = "this_run"

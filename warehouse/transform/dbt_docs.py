@@ -9,7 +9,8 @@ import json
 from pathlib import Path
 
 from models.masking import masking_logger
-from warehouse.foundation import DataPaths, Engine, Settings, atomic_replace, remove
+from warehouse.config import DataPaths, Engine, Settings
+from warehouse.storage import atomic_replace, remove
 from warehouse.transform.dbt_runner import dbt_manifest, first_line, run_dbt
 
 _CHARSET = '<meta charset="utf-8">'

@@ -9,7 +9,8 @@ from typing import Any
 import duckdb
 from dbt.adapters.duckdb.plugins import BasePlugin
 
-from warehouse.foundation import SCHEME, enable_s3, path_of
+from warehouse.duckdb_tools import enable_s3
+from warehouse.storage import SCHEME, path_of
 
 
 class Plugin(BasePlugin):

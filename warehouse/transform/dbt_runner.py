@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from models.masking import masked, masking_logger
-from warehouse.foundation import DBT_PREFIX, PROJECT, DataPaths, Settings, remove
+from warehouse.config import DBT_PREFIX, PROJECT, DataPaths, Settings
+from warehouse.storage import remove
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest

@@ -6,7 +6,8 @@ Not here: Spark's catalogue (`session` runs the macros that change it).
 import re
 from pathlib import Path
 
-from warehouse.foundation import DataPaths, atomic_replace
+from warehouse.config import DataPaths
+from warehouse.storage import atomic_replace
 
 _BUILD_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}")
 

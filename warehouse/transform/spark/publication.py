@@ -10,7 +10,8 @@ from pathlib import Path
 import duckdb
 
 from models.marts import SCHEMA
-from warehouse.foundation import DataPaths, Settings, literal
+from warehouse.config import DataPaths, Settings
+from warehouse.duckdb_tools import literal
 from warehouse.transform.spark.folders import build_ids, erasure_marker, marts_folder, record_published, table_names
 from warehouse.transform.spark.session import run_macro
 from warehouse.transform.spark.tables import drop_build

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from warehouse.foundation import DBT_PREFIX, DataPaths, Engine, Settings
+from warehouse.config import DBT_PREFIX, DataPaths, Engine, Settings
 from warehouse.transform.dbt_runner import run_dbt
 from warehouse.transform.spark.folders import folder_of_build
 

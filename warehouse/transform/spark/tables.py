@@ -8,7 +8,9 @@ from typing import Any
 
 import duckdb
 
-from warehouse.foundation import DataPaths, Ledger, Settings, literal
+from warehouse.config import DataPaths, Settings
+from warehouse.duckdb_tools import literal
+from warehouse.ledger import Ledger
 from warehouse.transform.dbt_runner import BUILD_DATABASE, CANDIDATE_DATABASE, dbt_manifest
 from warehouse.transform.spark.folders import (
     build_ids,
