@@ -100,17 +100,17 @@ class Published:
             if release != "0.1":
                 write_row_digests(connection, "published", release, HEADERS)
 
-    def export(self, *reports: str, mode: str = "spreadsheet", **asked):
+    def export(self, *reports: str, mode: str = "spreadsheet", **options):
         self._monkeypatch.setenv("SENDMART_EXPORT_CSV_MODE", mode)
-        return export(load_settings(), self.paths, self.ledger, reports or REPORTS, **asked)
+        return export(load_settings(), self.paths, self.ledger, reports or REPORTS, **options)
 
     def on_request(self, report: str, campaign: str | None = None, file_format: FileFormat = FileFormat.CSV) -> Path:
-        (told,) = self.export(report, campaign=campaign, file_format=file_format)
-        return self.paths.exports / report / told.file
+        (written,) = self.export(report, campaign=campaign, file_format=file_format)
+        return self.paths.exports / report / written.file
 
     def csv(self, report: str, mode: str = "spreadsheet") -> bytes:
-        (told,) = self.export(report, mode=mode, all_campaigns=True)
-        return (self.paths.exports / report / told.file).read_bytes()
+        (written,) = self.export(report, mode=mode, all_campaigns=True)
+        return (self.paths.exports / report / written.file).read_bytes()
 
     def lines(self, report: str, mode: str = "spreadsheet") -> list[str]:
         """The lines after the header."""
@@ -146,7 +146,7 @@ CAMPAIGN = {
 }
 
 
-def test_the_campaign_table_stands_in_the_order_of_the_report(published):
+def test_the_campaign_table_has_the_columns_of_the_report_in_order(published):
     published.publish(campaign_metrics=[CAMPAIGN])
     assert published.lines("campaign_metrics", "raw") == [
         "2026-01-05T12:00:00Z,January sale,0.25,0.3333333333333333,1,2,ana,12.50,1234567.00,3,4,5,6,SMS,7,8,c1"
@@ -158,7 +158,7 @@ def test_the_campaign_table_stands_in_the_order_of_the_report(published):
 
 @pytest.mark.parametrize("mode", ["spreadsheet", "raw"])
 @pytest.mark.parametrize("report", REPORTS)
-def test_the_header_is_that_of_the_report_even_without_rows(published, report, mode):
+def test_a_report_without_rows_has_its_header(published, report, mode):
     published.publish()
     content = published.csv(report, mode)
     assert list(csv.reader(io.StringIO(content.decode("utf-8"), newline=""))) == [HEADERS[report]]
@@ -205,8 +205,8 @@ def test_timestamps_are_iso_8601_in_utc(published, monkeypatch, mode):
     published.publish(
         campaign_metrics=[{"campaign_id": f"c{at}", "last_sent_at": moment} for at, moment in enumerate(MOMENTS)]
     )
-    found = [line.split(",")[0] for line in published.lines("campaign_metrics", mode)]
-    assert found == list(MOMENTS.values())
+    actual = [line.split(",")[0] for line in published.lines("campaign_metrics", mode)]
+    assert actual == list(MOMENTS.values())
 
 
 @pytest.mark.parametrize("mode", ["spreadsheet", "raw"])
@@ -234,28 +234,28 @@ def skipped(texts: list[str]) -> list[dict]:
     return [{"message_id": f"m{at:03}", "campaign_name": text} for at, text in enumerate(texts)]
 
 
-def test_no_text_can_be_taken_for_a_formula_and_all_text_is_quoted(published):
+def test_text_that_looks_like_a_formula_is_escaped_and_all_text_is_quoted(published):
     published.publish(skip_reasons=skipped(FORMULAS + HARMLESS))
     shown = [f"'{text}" for text in FORMULAS] + HARMLESS
     rows = [
         f'"x",{quoted(text)},"x","m{at:03}","x","x","x",2026-01-05T12:00:00Z\n'.encode()
         for at, text in enumerate(shown)
     ]
-    _, _, found = published.csv("skip_reasons").partition(b"\n")
-    assert found == b"".join(rows)
+    _, _, actual = published.csv("skip_reasons").partition(b"\n")
+    assert actual == b"".join(rows)
 
 
 @pytest.mark.parametrize("report", REPORTS)
-def test_this_holds_in_every_text_column_of_every_report_and_in_no_other(published, report):
+def test_formulas_are_escaped_in_every_text_column_of_every_report_and_in_no_other(published, report):
     types = {column.name: column.sql_type for column in columns(report)}
     starts = ["\t", "\n", "\r", "+", "-", "=", "@"]  # as they sort
     published.publish(
         **{
             report: [
                 {
-                    name: f"{start}1" if of_type == "varchar" else -1
-                    for name, of_type in types.items()
-                    if of_type != "timestamp"
+                    name: f"{start}1" if sql_type == "varchar" else -1
+                    for name, sql_type in types.items()
+                    if sql_type != "timestamp"
                 }
                 for start in starts
             ]
@@ -271,7 +271,7 @@ def test_this_holds_in_every_text_column_of_every_report_and_in_no_other(publish
                 assert Decimal(cell) == -1, label
 
 
-def test_raw_mode_gives_values_as_they_are(published):
+def test_raw_mode_writes_values_unchanged(published):
     texts = [*FORMULAS, *HARMLESS, "a,b", 'a"b', "a\nb", "a\rb", "a\r\nb", " a ", '"', "a;b", "a\tb"]
     published.publish(skip_reasons=skipped(texts))
     content = published.csv("skip_reasons", "raw").decode("utf-8")
@@ -281,7 +281,7 @@ def test_raw_mode_gives_values_as_they_are(published):
 
 
 @pytest.mark.parametrize("mode", ["spreadsheet", "raw"])
-def test_rows_are_sorted_by_key_as_bytes_not_as_words(published, mode):
+def test_rows_are_sorted_by_the_bytes_of_their_key(published, mode):
     keys = [("b", "2"), ("a", "10"), ("a", "9"), ("B", "1"), ("é", "1"), ("=b", "1"), ("a", "A"), ("z", "1")]
     published.publish(delivery_status=[{"campaign_id": campaign, "contact_id": contact} for campaign, contact in keys])
     rows = [next(csv.reader([line])) for line in published.lines("delivery_status", mode)]
@@ -293,27 +293,27 @@ def test_unsubscribes_are_sorted_by_contact_and_time(published):
     moments = [NOON + timedelta(hours=hours) for hours in (5, 1, 3)]
     rows = [{"contact_id": contact, "unsubscribed_at": moment} for moment in moments for contact in ("k2", "k1")]
     published.publish(attributed_unsubscribes=rows)
-    found = [line.split(",")[:2] for line in published.lines("attributed_unsubscribes", "raw")]
-    assert found == [[contact, f"2026-01-05T{hour}:00:00Z"] for contact in ("k1", "k2") for hour in (13, 15, 17)]
+    actual = [line.split(",")[:2] for line in published.lines("attributed_unsubscribes", "raw")]
+    assert actual == [[contact, f"2026-01-05T{hour}:00:00Z"] for contact in ("k1", "k2") for hour in (13, 15, 17)]
 
 
 # Files
 
 
-def test_an_export_is_named_after_its_moment_and_described_beside_it(published):
+def test_an_export_is_named_after_its_time_and_has_a_description(published):
     published.publish("build 7", skip_reasons=[{"message_id": "m1"}, {"message_id": "m2"}])
     before = datetime.now(UTC).replace(microsecond=0)
     exports = published.export()
     after = datetime.now(UTC)
-    assert [told.report for told in exports] == list(REPORTS)
-    for told in exports:
-        path = published.paths.exports / told.report / told.file
-        moment = datetime.strptime(told.file, f"{told.report}_%Y%m%dT%H%M%SZ.csv").replace(tzinfo=UTC)
+    assert [written.report for written in exports] == list(REPORTS)
+    for written in exports:
+        path = published.paths.exports / written.report / written.file
+        moment = datetime.strptime(written.file, f"{written.report}_%Y%m%dT%H%M%SZ.csv").replace(tzinfo=UTC)
         assert before <= moment <= after
         described = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        assert described["report"] == told.report
+        assert described["report"] == written.report
         assert described["build_id"] == "build 7"
-        assert described["rows"] == (2 if told.report == "skip_reasons" else 0)
+        assert described["rows"] == (2 if written.report == "skip_reasons" else 0)
         assert described["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
         assert sorted(file.suffix for file in path.parent.iterdir()) == [".csv", ".json"]
     assert published.ledger.exported_reports("build 7") == set(REPORTS)
@@ -321,12 +321,12 @@ def test_an_export_is_named_after_its_moment_and_described_beside_it(published):
 
 def test_exports_within_a_second_do_not_overwrite_one_another(published):
     published.publish()
-    files = {told.file for _ in range(3) for told in published.export("skip_reasons", all_campaigns=True)}
+    files = {written.file for _ in range(3) for written in published.export("skip_reasons", all_campaigns=True)}
     assert len(files) == 3
     assert len(list((published.paths.exports / "skip_reasons").iterdir())) == 6
 
 
-def test_an_export_leaves_the_published_marts_as_they_were(published):
+def test_an_export_does_not_change_the_published_file(published):
     published.publish(skip_reasons=[{}])
     before = published.paths.published_marts.read_bytes()
     published.export()
@@ -334,13 +334,13 @@ def test_an_export_leaves_the_published_marts_as_they_were(published):
     assert [file.name for file in published.paths.published_marts.parent.iterdir()] == ["sendmart.duckdb"]
 
 
-def test_without_published_marts_there_is_nothing_to_export(published):
+def test_an_export_without_a_published_build_is_refused(published):
     with pytest.raises(NothingPublished):
         published.export()
     assert not published.paths.exports.exists()
 
 
-def test_a_data_folder_of_any_name_will_do(tmp_path, bare_environment, monkeypatch):
+def test_the_data_folder_can_have_any_name(tmp_path, bare_environment, monkeypatch):
     published = Published(tmp_path / "it's; a 'folder'", monkeypatch)
     published.publish(skip_reasons=[{}])
     assert len(published.lines("skip_reasons")) == 1
@@ -384,7 +384,7 @@ def paths(tmp_path) -> DataPaths:
         (timedelta(days=-400), False),
     ],
 )
-def test_what_is_older_than_the_retention_by_its_name_is_pruned(paths, report, extension, age, is_pruned):
+def test_exports_older_than_the_retention_by_their_name_are_pruned(paths, report, extension, age, is_pruned):
     name = f"{report}/{stamped(report, AT - age, extension)}"
     path = export_file(paths, name)
     os.utime(path, (0, 0))  # what the file system says of its age does not matter
@@ -392,7 +392,7 @@ def test_what_is_older_than_the_retention_by_its_name_is_pruned(paths, report, e
     assert path.exists() is not is_pruned
 
 
-def test_the_retention_is_the_one_given(paths):
+def test_pruning_follows_the_given_retention(paths):
     names = [f"skip_reasons/{stamped('skip_reasons', AT - timedelta(days=days))}" for days in (1, 3, 8)]
     for name in names:
         export_file(paths, name)
@@ -434,7 +434,7 @@ FOREIGN = [
 
 
 @pytest.mark.parametrize("name", FOREIGN)
-def test_whatever_an_export_would_not_be_called_stays(paths, name):
+def test_files_with_other_names_are_not_pruned(paths, name):
     old = "skip_reasons/skip_reasons_20200101T000000Z.csv"
     export_file(paths, old)
     export_file(paths, name)
@@ -442,7 +442,7 @@ def test_whatever_an_export_would_not_be_called_stays(paths, name):
     assert remaining(paths) == {name}
 
 
-def test_what_is_no_regular_file_stays(paths, tmp_path):
+def test_only_regular_files_are_pruned(paths, tmp_path):
     folder = paths.exports / "skip_reasons"
     kept = export_file(paths, "kept.csv")
     (folder / "skip_reasons_20200101T000000Z.csv").mkdir(parents=True)
@@ -454,7 +454,7 @@ def test_what_is_no_regular_file_stays(paths, tmp_path):
     assert kept.exists()
 
 
-def test_a_folder_of_a_report_that_is_a_link_is_left_alone(paths, tmp_path):
+def test_a_report_folder_that_is_a_link_is_not_pruned(paths, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "skip_reasons_20200101T000000Z.csv").write_bytes(b"x")
@@ -465,17 +465,17 @@ def test_a_folder_of_a_report_that_is_a_link_is_left_alone(paths, tmp_path):
     assert len(list(elsewhere.iterdir())) == 1
 
 
-def test_without_exports_there_is_nothing_to_prune(paths):
+def test_pruning_without_exports_does_nothing(paths):
     assert prune(paths, 30, AT) == []
     assert prune(paths, 30) == []
 
 
-def test_pruning_by_the_clock_spares_what_was_just_exported(published):
+def test_a_new_export_is_not_pruned(published):
     published.publish()
-    (told,) = published.export("skip_reasons")
+    (written,) = published.export("skip_reasons")
     old = export_file(published.paths, "skip_reasons/skip_reasons_20200101T000000Z.csv")
     assert prune(published.paths, 1) == [f"skip_reasons/{old.name}"]
-    assert (published.paths.exports / "skip_reasons" / told.file).exists()
+    assert (published.paths.exports / "skip_reasons" / written.file).exists()
 
 
 class TestContactReports:
@@ -490,14 +490,14 @@ class TestContactReports:
         ]
 
     def exported(self, published: Published, **options: bool) -> tuple[set[tuple[str, str]], dict]:
-        (told,) = published.export("delivery_status", mode="raw", **options)
-        path = published.paths.exports / "delivery_status" / told.file
+        (written,) = published.export("delivery_status", mode="raw", **options)
+        path = published.paths.exports / "delivery_status" / written.file
         rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
         described = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         assert described["rows"] == len(rows)
         return {(row["campaign_id"], row["contact_id"]) for row in rows}, described
 
-    def test_the_first_holds_every_campaign_and_the_next_those_that_changed_whole(self, published):
+    def test_the_first_export_holds_every_campaign_and_the_next_all_rows_of_changed_campaigns(self, published):
         published.publish("b1", delivery_status=self.contacts(c1_a="pending", c1_b="delivered", c2_a="pending"))
         rows, first = self.exported(published)
         assert rows == {("c1", "a"), ("c1", "b"), ("c2", "a")}
@@ -507,7 +507,7 @@ class TestContactReports:
         assert rows == {("c1", "a"), ("c1", "b")}
         assert (second["campaigns"], second["changed_since"]) == (["c1"], first["file"])
 
-    def test_what_changed_and_changed_back_between_two_exports_did_not_change(self, published):
+    def test_a_campaign_that_changed_and_changed_back_between_exports_is_unchanged(self, published):
         published.publish("b1", delivery_status=self.contacts(c1_a="pending"))
         self.exported(published)
         published.publish("b2", delivery_status=self.contacts(c1_a="delivered"))
@@ -516,13 +516,13 @@ class TestContactReports:
             Unchanged("delivery_status", since=self._only_file(published))
         ]
 
-    def test_in_another_mode_every_campaign_is_written_anew(self, published):
+    def test_in_another_mode_every_campaign_is_exported_again(self, published):
         published.publish("b1", delivery_status=self.contacts(c1_a="pending", c2_a="pending"))
         published.export("delivery_status", mode="spreadsheet")
         rows, described = self.exported(published)
         assert (rows, described["campaigns"]) == ({("c1", "a"), ("c2", "a")}, ["c1", "c2"])
 
-    def test_where_nothing_changed_no_file_is_written_and_the_build_counts_as_exported(self, published):
+    def test_without_changes_no_file_is_written_and_the_build_counts_as_exported(self, published):
         published.publish("b1", delivery_status=self.contacts(c1_a="pending"))
         self.exported(published)
         published.publish("b2", delivery_status=self.contacts(c1_a="pending"))
@@ -534,20 +534,20 @@ class TestContactReports:
         rows, described = self.exported(published, all_campaigns=True)
         assert (rows, described["campaigns"]) == ({("c1", "a")}, "all")
 
-    def test_a_campaign_whose_rows_have_gone_is_named(self, published):
+    def test_a_campaign_whose_rows_were_removed_is_listed(self, published):
         published.publish("b1", delivery_status=self.contacts(c1_a="pending", c2_a="pending"))
         self.exported(published)
         published.publish("b2", delivery_status=self.contacts(c2_a="pending"))
         rows, described = self.exported(published)
         assert (rows, described["campaigns"]) == (set(), ["c1"])
 
-    def test_unsubscribes_of_no_campaign_change_like_those_of_one(self, published):
+    def test_unsubscribes_without_a_campaign_are_exported_when_they_change(self, published):
         nobody, somebody = {"contact_id": "k1", "campaign_id": None}, {"contact_id": "k2", "campaign_id": "c1"}
         published.publish("b1", attributed_unsubscribes=[somebody])
         published.export("attributed_unsubscribes")
         published.publish("b2", attributed_unsubscribes=[somebody, nobody])
-        (told,) = published.export("attributed_unsubscribes")
-        assert (told.rows, told.campaigns) == (1, [""])
+        (written,) = published.export("attributed_unsubscribes")
+        assert (written.rows, written.campaigns) == (1, [""])
 
     def test_a_build_of_release_0_2_is_compared_by_its_own_row_digests(self, published):
         published.publish("b1", release="0.2", delivery_status=self.contacts(c1_a="pending", c2_a="pending"))
@@ -559,7 +559,7 @@ class TestContactReports:
         rows, described = self.exported(published)
         assert (rows, described["campaigns"]) == ({("c2", "a")}, ["c2"]), "after a rollback"
 
-    def test_a_build_of_a_version_without_digests_is_exported_whole(self, published):
+    def test_a_build_without_row_digests_is_exported_with_every_campaign(self, published):
         published.publish("b1", delivery_status=self.contacts(c1_a="pending"))
         self.exported(published)
         published.publish("b2", release="0.1", delivery_status=self.contacts(c1_a="pending"))
@@ -572,7 +572,7 @@ class TestContactReports:
         return file.name
 
 
-def test_copies_that_were_asked_for_are_pruned_like_the_others(published):
+def test_copies_on_request_are_pruned_like_other_exports(published):
     published.publish(campaign_metrics=[CAMPAIGN], skip_reasons=[{"campaign_id": "c1"}])
     written = [published.on_request("skip_reasons", "c1", of) for of in FileFormat]
     names = sorted(f"skip_reasons/{file.stem}.{of}" for file in written for of in (file.suffix[1:], "json"))
@@ -599,14 +599,14 @@ HOSTILE_IDS = [
 
 
 @pytest.mark.parametrize("report", ON_REQUEST)
-def test_every_report_that_can_be_asked_for_has_its_rows_by_campaign(published, report):
+def test_every_report_on_request_can_be_exported_for_one_campaign(published, report):
     rows = [CAMPAIGN | {"campaign_id": campaign} for campaign in ("c1", "c2")]
     mart = [{"campaign_id": campaign} for campaign in ("c1", "c2")]
     published.publish(**{"campaign_metrics": rows, report: rows if report == "campaign_metrics" else mart})
     file = published.on_request(report, "c2")
-    header, *found = csv.reader(io.StringIO(file.read_text(encoding="utf-8"), newline=""))
+    header, *actual = csv.reader(io.StringIO(file.read_text(encoding="utf-8"), newline=""))
     assert header == HEADERS[report]
-    assert [row[header.index("Campaign ID" if report == "campaign_metrics" else "campaign_id")] for row in found] == [
+    assert [row[header.index("Campaign ID" if report == "campaign_metrics" else "campaign_id")] for row in actual] == [
         "c2"
     ]
     described = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
@@ -614,9 +614,9 @@ def test_every_report_that_can_be_asked_for_has_its_rows_by_campaign(published, 
 
 
 @pytest.mark.parametrize("campaign", HOSTILE_IDS)
-def test_the_name_of_an_export_of_one_campaign_holds_nothing_of_its_id_but_a_hash(published, campaign):
-    known = [CAMPAIGN | {"campaign_id": one} for one in (campaign, "other")]
-    published.publish(campaign_metrics=known, skip_reasons=[{"campaign_id": one["campaign_id"]} for one in known])
+def test_an_export_of_one_campaign_is_named_after_the_hash_of_its_id(published, campaign):
+    known = [CAMPAIGN | {"campaign_id": campaign_id} for campaign_id in (campaign, "other")]
+    published.publish(campaign_metrics=known, skip_reasons=[{"campaign_id": row["campaign_id"]} for row in known])
     for of in FileFormat:
         file = published.on_request("skip_reasons", campaign, of)
         digest = hashlib.sha256(campaign.encode()).hexdigest()[:12]
@@ -628,7 +628,7 @@ def test_the_name_of_an_export_of_one_campaign_holds_nothing_of_its_id_but_a_has
         assert described["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def test_files_of_one_moment_do_not_share_a_description(published):
+def test_exports_of_the_same_second_have_their_own_descriptions(published):
     published.publish(campaign_metrics=[CAMPAIGN], skip_reasons=[{"campaign_id": "c1"}])
     files = [published.on_request("skip_reasons", "c1", of) for of in (*FileFormat, *FileFormat)]
     assert len({file.with_suffix("") for file in files}) == 4
@@ -637,7 +637,7 @@ def test_files_of_one_moment_do_not_share_a_description(published):
 
 
 @pytest.mark.parametrize("campaign", ["nobody's", "", "C1", "c1 "])
-def test_a_campaign_that_nobody_knows_is_refused_and_nothing_is_written(published, campaign):
+def test_an_unknown_campaign_is_refused_and_nothing_is_written(published, campaign):
     published.publish(campaign_metrics=[CAMPAIGN])
     with pytest.raises(ExportRefused, match="knows no campaign"):
         published.on_request("skip_reasons", campaign)
@@ -650,7 +650,7 @@ def test_a_campaign_without_rows_in_a_report_is_exported_without_rows(published,
     assert len(published.on_request("skip_reasons", "made only").read_text().splitlines()) == 1
 
 
-def test_what_was_asked_for_changes_nothing_in_what_the_scheduled_exports_hold(published):
+def test_copies_on_request_do_not_change_the_next_scheduled_export(published):
     rows = [{"campaign_id": campaign, "message_id": campaign} for campaign in ("c1", "c2")]
     known = [CAMPAIGN | {"campaign_id": campaign} for campaign in ("c1", "c2")]
     published.publish("b1", campaign_metrics=known, skip_reasons=rows)
@@ -674,7 +674,7 @@ def sheet_of(file: Path):
         return openpyxl.load_workbook(opened).active
 
 
-def test_a_spreadsheet_holds_text_as_text_numbers_as_numbers_and_moments_as_dates(published):
+def test_a_spreadsheet_holds_text_numbers_and_dates_by_their_types(published):
     published.publish(campaign_metrics=[CAMPAIGN, CAMPAIGN | {"campaign_id": "c2", "campaign_name": None}])
     sheet = sheet_of(published.on_request("campaign_metrics", None, FileFormat.XLSX))
     header, first, second = sheet.iter_rows()
@@ -691,7 +691,7 @@ def test_a_spreadsheet_holds_text_as_text_numbers_as_numbers_and_moments_as_date
 
 
 @pytest.mark.parametrize("mode", ["spreadsheet", "raw"])
-def test_no_text_of_a_spreadsheet_is_a_formula_a_link_or_a_number(published, mode):
+def test_text_in_a_spreadsheet_is_never_a_formula_a_link_or_a_number(published, mode):
     texts = [
         *FORMULAS, *HARMLESS, "=cmd()", "{=1}", "http://x.example", "mailto:a@b", "007", "1e5", "+447700900123", "TRUE",
         " a ", "a\nb", "a\r\nb", "<b>&amp;", "<r><t>x</t></r>", "<r>", "_x0041_", "\x01", "\x1f", "\ufffe", "a" * 32_767, "😀",
@@ -710,19 +710,19 @@ def spelled_out(text: str) -> str:
     return re.sub(r"_x([0-9A-F]{4})_", lambda sign: chr(int(sign[1], 16)), text)
 
 
-def test_a_text_too_long_for_a_cell_ends_where_the_cell_does(published):
+def test_text_too_long_for_a_cell_is_cut(published):
     published.publish(skip_reasons=skipped(["a" * 40_000]))
     sheet = sheet_of(published.on_request("skip_reasons", None, FileFormat.XLSX))
     assert sheet["B2"].value == "a" * 32_767
 
 
-def test_a_report_without_rows_is_a_sheet_with_a_header(published):
+def test_a_spreadsheet_without_rows_has_a_header(published):
     published.publish()
     sheet = sheet_of(published.on_request("delivery_status", None, FileFormat.XLSX))
     assert [[cell.value for cell in row] for row in sheet.iter_rows()] == [HEADERS["delivery_status"]]
 
 
-def test_more_rows_than_a_sheet_holds_are_refused_in_plain_words(published, monkeypatch):
+def test_more_rows_than_a_sheet_holds_are_refused(published, monkeypatch):
     published.publish(campaign_metrics=[CAMPAIGN], skip_reasons=[{"campaign_id": "c1"}, {"campaign_id": "c2"}])
     monkeypatch.setattr(xlsx, "MOST_ROWS", 1)
     with pytest.raises(ExportRefused, match=r"has 2 rows.*ask for one campaign, or for CSV"):
@@ -731,7 +731,7 @@ def test_more_rows_than_a_sheet_holds_are_refused_in_plain_words(published, monk
     assert sheet_of(published.on_request("skip_reasons", "c1", FileFormat.XLSX)).max_row == 2
 
 
-def test_what_was_written_on_the_way_to_a_spreadsheet_is_gone(published):
+def test_writing_a_spreadsheet_leaves_no_temporary_file(published):
     published.publish(skip_reasons=[{}])
     file = published.on_request("skip_reasons", None, FileFormat.XLSX)
     assert list(published.paths.transfers.iterdir()) == []
@@ -763,7 +763,7 @@ def test_a_copy_with_masked_phone_numbers_says_so_in_its_description(published, 
             assert any("+44…23" in cell for cell in cells) is masks
 
 
-def test_a_report_without_phone_numbers_says_nothing_of_them(published):
+def test_the_description_of_a_report_without_phone_numbers_does_not_mention_them(published):
     published.publish(campaign_metrics=[CAMPAIGN])
     (written,) = published.export("campaign_metrics")
     assert written.phone_numbers is None

@@ -1,4 +1,4 @@
-"""Published builds that are kept: which, the way back to them, and what a person says of one."""
+"""Kept builds, rollbacks, overrides of the release gate, and interrupted publications."""
 
 import os
 import re
@@ -59,7 +59,7 @@ class Builds:
         return [publication.build_id for publication in self._kept_builds.publications()]
 
     @property
-    def before(self) -> str | None:
+    def previous(self) -> str | None:
         return self._kept_builds.previous()
 
     @property
@@ -79,7 +79,7 @@ def builds(tmp_path: Path, bare_environment) -> Builds:
     return Builds(tmp_path / "data")
 
 
-def test_there_is_no_way_back_to_whole_numbers_where_they_are_to_be_masked(builds: Builds, monkeypatch) -> None:
+def test_a_build_with_whole_numbers_is_not_rolled_back_to_if_numbers_are_masked(builds: Builds, monkeypatch) -> None:
     builds.publish(A, B)
     monkeypatch.setenv("SENDMART_MASK_PHONE_NUMBERS", "true")
     with pytest.raises(BuildNotFound, match="whole numbers"):
@@ -90,29 +90,29 @@ def test_there_is_no_way_back_to_whole_numbers_where_they_are_to_be_masked(build
     assert builds.published == C
 
 
-def test_there_is_no_way_back_to_a_damaged_build_and_the_next_publication_drops_it(builds: Builds) -> None:
+def test_a_damaged_build_is_not_rolled_back_to_and_the_next_publication_deletes_it(builds: Builds) -> None:
     builds.publish(A, B, C)
     builds.file(B).write_bytes(b"no build")
     with pytest.raises(BuildNotFound, match="damaged"):
         builds.rollback(B)
-    assert (builds.published, builds.before) == (C, A)
+    assert (builds.published, builds.previous) == (C, A)
     builds.publish(D)
     assert builds.kept == [A, C, D]
 
 
 @pytest.mark.parametrize("is_damaged", [False, True])
-def test_what_was_published_is_called_untouched_only_where_it_can_be_read(builds: Builds, is_damaged: bool) -> None:
+def test_the_published_build_is_called_untouched_only_if_it_can_be_read(builds: Builds, is_damaged: bool) -> None:
     builds.publish(A)
     if is_damaged:
         builds.paths.published_marts.write_bytes(b"no build")
     warehouse = AppContext(load_settings(), builds.paths, builds.ledger)
-    with console.capture() as told:
+    with console.capture() as printed:
         refresh_output.print_outcome(warehouse, Refresh(now(), now(), "held back", "check-failed: x"))
-    assert ("untouched" in told.get()) != is_damaged
-    assert ("cannot be read" in told.get()) == is_damaged
+    assert ("untouched" in printed.get()) != is_damaged
+    assert ("cannot be read" in printed.get()) == is_damaged
 
 
-def test_the_last_so_many_are_kept_and_the_current_one_is_the_published_file(builds: Builds, monkeypatch) -> None:
+def test_the_last_builds_are_kept_and_the_current_one_is_the_published_file(builds: Builds, monkeypatch) -> None:
     monkeypatch.setenv("SENDMART_BUILD_RETENTION", "2")
     builds.publish(A, B)
     assert builds.kept == [A, B]
@@ -125,7 +125,7 @@ def test_the_last_so_many_are_kept_and_the_current_one_is_the_published_file(bui
     assert builds.kept == [D]
 
 
-def test_nothing_but_builds_is_pruned(builds: Builds) -> None:
+def test_only_builds_are_pruned(builds: Builds) -> None:
     builds.publish(A)
     for name in ("notes.txt", "mine.duckdb", f".{B}.tmp", f"{C}.duckdb", f"{A}.duckdb.wal"):
         (builds.paths.kept_builds / name).touch()
@@ -134,7 +134,7 @@ def test_nothing_but_builds_is_pruned(builds: Builds) -> None:
     assert left == {"notes.txt", "mine.duckdb", f"{A}.duckdb", f"{D}.duckdb"}
 
 
-def test_what_a_version_published_that_kept_none_is_kept_too(builds: Builds) -> None:
+def test_a_build_of_a_release_that_kept_none_is_kept(builds: Builds) -> None:
     builds.publish(A)
     builds.file(A).unlink()
     builds.publish(B)
@@ -152,12 +152,12 @@ def test_without_hard_links_builds_are_copied(builds: Builds, monkeypatch) -> No
     assert not builds.file(A).samefile(builds.paths.published_marts)
 
 
-def test_going_back_is_a_publication_and_takes_readers_to_the_earlier_build(builds: Builds) -> None:
+def test_a_rollback_is_a_publication_of_the_earlier_build(builds: Builds) -> None:
     builds.publish(A, B)
     (builds.paths.published_marts.with_name("sendmart.duckdb.wal")).write_bytes(b"of a reader who wrote")
     builds.rollback(A)
     assert (builds.published, builds.kept) == (A, [B, A])
-    assert [(one.build_id, one.rolled_back_from) for one in builds.ledger.publications()] == [
+    assert [(publication.build_id, publication.rolled_back_from) for publication in builds.ledger.publications()] == [
         *((A, None), (B, None), (A, B)),
     ]
     assert builds.ledger.last_publication()[0] == A
@@ -167,36 +167,39 @@ def test_going_back_is_a_publication_and_takes_readers_to_the_earlier_build(buil
 
 
 @pytest.mark.parametrize("build_id", ["nonsense", "../marts", C, B])
-def test_there_is_no_going_back_to_what_is_not_kept_or_is_published(builds: Builds, build_id: str) -> None:
+def test_a_rollback_to_an_unknown_or_to_the_published_build_is_refused(builds: Builds, build_id: str) -> None:
     builds.publish(A, B)
     with pytest.raises(BuildNotFound):
         builds.rollback(build_id)
     assert (builds.published, len(builds.ledger.publications())) == (B, 2)
 
 
-def test_the_way_back_leads_past_what_somebody_went_back_from(builds: Builds) -> None:
-    assert builds.before is None
+def test_a_rollback_skips_builds_that_were_rolled_back_from(builds: Builds) -> None:
+    assert builds.previous is None
     builds.publish(A)
-    assert builds.before is None
+    assert builds.previous is None
     builds.publish(B, C)
-    assert builds.before == B
+    assert builds.previous == B
     builds.rollback(B)
-    assert builds.before == A, "not forward to C"
+    assert builds.previous == A, "not forward to C"
     builds.rollback(A)
-    assert builds.before is None
+    assert builds.previous is None
     builds.publish(D)
-    assert builds.before == A, "B and C were gone back from"
+    assert builds.previous == A, "B and C were rolled back from"
     builds.file(A).unlink()
-    assert builds.before is None
+    assert builds.previous is None
 
 
-def test_a_ledger_that_a_kill_left_behind_learns_what_is_published(builds: Builds, monkeypatch) -> None:
+def test_after_a_kill_the_ledger_follows_the_published_file(builds: Builds, monkeypatch) -> None:
     builds.publish(A)
     with monkeypatch.context() as killed:
         killed.setattr(Ledger, "record_publication", lambda *_args, **_named: None)
         builds.publish(B)
     recover_publication(builds.paths, builds.ledger)
-    assert [(one.build_id, one.rolled_back_from) for one in builds.ledger.publications()] == [(A, None), (B, None)]
+    assert [(publication.build_id, publication.rolled_back_from) for publication in builds.ledger.publications()] == [
+        (A, None),
+        (B, None),
+    ]
     with monkeypatch.context() as killed:
         killed.setattr(Ledger, "record_publication", lambda *_args, **_named: None)
         builds.publish(B)
@@ -207,10 +210,10 @@ def test_a_ledger_that_a_kill_left_behind_learns_what_is_published(builds: Build
         assert builds.ledger.last_publication()[0] == builds.published == A
 
 
-# What a person says of a build
+# Withdrawals and overrides
 
 
-def test_a_build_gone_back_from_is_withdrawn_until_it_is_published_again(builds: Builds) -> None:
+def test_a_build_that_was_rolled_back_from_is_withdrawn_until_it_is_published_again(builds: Builds) -> None:
     builds.publish(A, B)
     assert builds.ledger.withdrawal(B) is None
     builds.rollback(A)
@@ -220,7 +223,7 @@ def test_a_build_gone_back_from_is_withdrawn_until_it_is_published_again(builds:
     assert builds.ledger.withdrawal(B) is None
 
 
-def test_a_build_made_of_the_same_is_withdrawn_too_and_one_of_other_files_is_not(builds: Builds) -> None:
+def test_a_build_with_the_same_inputs_is_withdrawn_too_and_one_with_others_is_not(builds: Builds) -> None:
     builds.publish(A, B)
     builds.rollback(A)
     builds.make(C, inputs=B)
@@ -228,13 +231,13 @@ def test_a_build_made_of_the_same_is_withdrawn_too_and_one_of_other_files_is_not
     assert builds.ledger.withdrawal(C).rolled_back_from == B
     assert builds.ledger.withdrawal(D) is None
     builds.rollback(B)
-    assert builds.ledger.withdrawal(C) is None, "what it is made of is published"
+    assert builds.ledger.withdrawal(C) is None, "a build with its inputs is published"
 
 
-def test_an_override_belongs_to_one_build_and_analysts_read_why(builds: Builds) -> None:
+def test_an_override_is_for_one_build_and_its_reason_is_published(builds: Builds) -> None:
     builds.ledger.override(A, "a known gap", ["file-refused: x"])
     builds.ledger.override(A, "and another", ["check-failed: y"])
-    assert [(one.reason, one.overridden) for one in builds.ledger.overrides(A)] == [
+    assert [(override.reason, override.overridden) for override in builds.ledger.overrides(A)] == [
         ("a known gap", ("file-refused: x",)),
         ("and another", ("check-failed: y",)),
     ]
@@ -245,10 +248,10 @@ def test_an_override_belongs_to_one_build_and_analysts_read_why(builds: Builds) 
             assert connection.execute("select override_reason from marts.build_info").fetchone() == (reason,)
 
 
-# What is exported
+# Exports
 
 
-def test_a_build_that_was_gone_back_to_is_exported_again_if_another_was_in_between(tmp_path: Path) -> None:
+def test_a_build_is_exported_again_after_a_rollback_if_another_was_exported_in_between(tmp_path: Path) -> None:
     ledger, at = Ledger(tmp_path / "ledger.sqlite"), datetime(2026, 1, 5, tzinfo=UTC)
     ledger.record_export("campaign_metrics", "1.csv", A, at, {})
     ledger.record_unchanged("skip_reasons", A)
@@ -260,10 +263,10 @@ def test_a_build_that_was_gone_back_to_is_exported_again_if_another_was_in_betwe
     assert ledger.exported_reports(A) == {"skip_reasons"}
 
 
-# Ledgers of before
+# Ledgers of earlier releases
 
 
-def test_a_ledger_of_a_version_that_published_each_build_once_goes_on(tmp_path: Path) -> None:
+def test_a_ledger_that_could_publish_a_build_only_once_is_migrated(tmp_path: Path) -> None:
     file, at = tmp_path / "ledger.sqlite", datetime(2026, 1, 5, tzinfo=UTC)
     with sqlite3.connect(file) as connection:
         connection.execute("create table publications (build_id text primary key, published_at text not null)")
@@ -276,7 +279,7 @@ def test_a_ledger_of_a_version_that_published_each_build_once_goes_on(tmp_path: 
     assert Ledger(file).last_publication() == (B, at)
 
 
-def test_names_of_builds_are_those_that_are_pruned() -> None:
+def test_the_name_of_a_new_build_can_be_pruned() -> None:
     from warehouse.transform.build import _new_build_id
 
     assert re.fullmatch(MANAGED_NAMES, f"{_new_build_id()}.duckdb")

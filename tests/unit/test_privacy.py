@@ -49,10 +49,10 @@ def erased(settings: Settings, paths: DataPaths) -> ErasureIndex:
     ledger = Ledger(paths.ledger)
     hashes = load_keyed_hash(settings, paths, ledger)
     ledger.record_erasure("", hashes.of("p-1, the first"), contact_token())
-    found = load_erasure_index(settings, paths, ledger)
-    found.add_numbers("p-1, the first", [hashes.of("+447700900123")])
-    found.take_new_numbers()
-    return found
+    index = load_erasure_index(settings, paths, ledger)
+    index.add_numbers("p-1, the first", [hashes.of("+447700900123")])
+    index.take_new_numbers()
+    return index
 
 
 # --- masking
@@ -69,19 +69,19 @@ def erased(settings: Settings, paths: DataPaths) -> ErasureIndex:
         ("build 20261124T223021Z-0ff1b0: 1234567890 rows, +5% off, +123456", None),
     ],
 )
-def test_numbers_are_masked_and_nothing_else_is(text: str, expected: str | None) -> None:
+def test_phone_numbers_are_masked_and_other_text_is_unchanged(text: str, expected: str | None) -> None:
     assert masked(text) == (text if expected is None else expected)
 
 
-def test_a_text_too_short_to_be_a_number_is_not_shown_by_half() -> None:
+def test_a_short_number_is_masked_completely() -> None:
     assert masked_number("+44") == "…"
 
 
-def test_control_characters_are_spelled_out() -> None:
+def test_control_characters_are_escaped() -> None:
     assert sanitize("\x1b[31mred\r\u202e") == "\\x1b[31mred\\r\\u202e"
 
 
-def test_a_log_hears_masked_numbers_in_words_arguments_and_traces(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_log_masks_numbers_in_messages_arguments_and_traces(caplog: pytest.LogCaptureFixture) -> None:
     logger = masking_logger("sendmart.of_this_test")
     assert masking_logger("sendmart.of_this_test") is logger
     assert len(logger.filters) == 1
@@ -95,7 +95,7 @@ def test_a_log_hears_masked_numbers_in_words_arguments_and_traces(caplog: pytest
     assert "7009" not in shown
 
 
-def test_an_error_s_words_are_masked_and_those_of_what_led_to_it() -> None:
+def test_the_message_of_an_error_and_of_its_cause_are_masked() -> None:
     with pytest.raises(RuntimeError) as caught:
         try:
             duckdb.execute("select cast('+447700900123x' as integer)")
@@ -106,7 +106,7 @@ def test_an_error_s_words_are_masked_and_those_of_what_led_to_it() -> None:
     assert "'+44…23x'" in str(caught.value.__cause__)
 
 
-def test_a_preview_shows_no_contact_and_no_number() -> None:
+def test_a_preview_hides_contacts_and_masks_numbers() -> None:
     with duckdb.connect() as connection:
         connection.execute("create table t as select 'p1' as contact_id, '+447700900123' as mobile_number, 'c|1' as c")
         assert preview_rows(connection, "t").splitlines()[2] == "| … | +44…23 | c\\|1 |"
@@ -115,7 +115,7 @@ def test_a_preview_shows_no_contact_and_no_number() -> None:
 # --- keyed hash
 
 
-def test_the_hash_is_hmac_in_python_and_in_sql() -> None:
+def test_python_and_sql_give_the_same_hmac() -> None:
     hashes = KeyedHash(KEY)
     expected = hmac.new(KEY, "+447700900123é".encode(), "sha256").hexdigest()
     with duckdb.connect() as connection:
@@ -124,7 +124,7 @@ def test_the_hash_is_hmac_in_python_and_in_sql() -> None:
     assert hashes.of("+447700900123é") == in_sql == expected
 
 
-def test_a_key_is_made_once_for_its_owner_and_never_replaced(settings: Settings, paths: DataPaths) -> None:
+def test_the_key_is_created_once_and_never_replaced(settings: Settings, paths: DataPaths) -> None:
     ledger = Ledger(paths.ledger)
     made = load_keyed_hash(settings, paths, ledger).of("x")
     assert paths.hash_key.stat().st_mode & 0o777 == 0o600
@@ -140,7 +140,7 @@ def test_a_key_is_made_once_for_its_owner_and_never_replaced(settings: Settings,
     assert load_keyed_hash(settings, paths, ledger).of("x") == made
 
 
-# --- what is remembered
+# --- tombstones
 
 
 def test_tokens_are_valid_and_random() -> None:
@@ -150,12 +150,12 @@ def test_tokens_are_valid_and_random() -> None:
     assert len({contact_token() for _ in range(100)}) == 100
 
 
-def test_where_nobody_was_erased_nothing_is_remembered(settings: Settings, paths: DataPaths) -> None:
+def test_without_an_erasure_there_is_no_index_and_no_key(settings: Settings, paths: DataPaths) -> None:
     assert load_erasure_index(settings, paths, Ledger(paths.ledger)) is None
     assert not paths.hash_key.exists()
 
 
-def test_rows_are_read_with_tokens_and_without_free_text(erased: ErasureIndex) -> None:
+def test_rows_get_tokens_and_lose_their_free_text(erased: ErasureIndex) -> None:
     rows = pl.DataFrame(
         {
             "contact_id": ["p-1, the first", "other", "p-1, the first", "other"],
@@ -172,18 +172,18 @@ def test_rows_are_read_with_tokens_and_without_free_text(erased: ErasureIndex) -
     assert erased.erase_rows(Log.UNSUBSCRIBES, read).equals(read), "a token is read as itself"
 
 
-def test_a_number_that_the_contact_was_not_known_to_have_is_erased_too(erased: ErasureIndex) -> None:
+def test_an_unknown_number_of_an_erased_contact_is_erased_too(erased: ErasureIndex) -> None:
     rows = pl.DataFrame({"contact_id": ["p-1, the first", "other"], "mobile_number": ["+447700900777"] * 2})
     read = erased.erase_rows(Log.SENDS, rows)
     assert read["mobile_number"].n_unique() == 1
     assert read["mobile_number"][0].startswith("+999")
     assert len(erased.tokens_by_hash("number")) == 2
-    (found,) = erased.take_new_numbers()
-    assert (found.token, found.hash in erased.tokens_by_hash("number")) == (read["mobile_number"][0], True)
+    (tombstone,) = erased.take_new_numbers()
+    assert (tombstone.token, tombstone.hash in erased.tokens_by_hash("number")) == (read["mobile_number"][0], True)
     assert erased.take_new_numbers() == [], "noted once"
 
 
-def test_two_copies_find_the_same_token_for_a_number_and_two_loads_do_not(erased: ErasureIndex) -> None:
+def test_copies_of_an_index_give_the_same_token_to_a_number_and_another_index_does_not(erased: ErasureIndex) -> None:
     rows = pl.DataFrame({"contact_id": ["p-1, the first"], "mobile_number": ["+447700900777"]})
     copies = [pickle.loads(pickle.dumps(erased)) for _ in range(2)]
     another = ErasureIndex(erased.hashes, erased._erased.values())
@@ -202,7 +202,7 @@ def test_two_copies_find_the_same_token_for_a_number_and_two_loads_do_not(erased
         'x,"+447700900123',
     ],
 )
-def test_a_rejected_row_that_names_somebody_is_blanked(erased: ErasureIndex, raw: str) -> None:
+def test_a_rejected_row_that_names_an_erased_contact_is_erased(erased: ErasureIndex, raw: str) -> None:
     assert erased.erase_raw_row(raw) == "erased"
 
 
@@ -213,7 +213,7 @@ def test_other_rejected_rows_stay(erased: ErasureIndex, raw: str) -> None:
     assert erased.erase_raw_row(raw) == raw
 
 
-def test_texts_are_read_by_the_word(erased: ErasureIndex) -> None:
+def test_erased_words_of_a_text_are_replaced(erased: ErasureIndex) -> None:
     assert "+447700900123" not in erased.erase_text("failed for '+447700900123'.")
     assert erased.erase_text("5 rows of +447700900999.") == "5 rows of +447700900999."
 
@@ -226,7 +226,9 @@ def test_texts_are_read_by_the_word(erased: ErasureIndex) -> None:
         ("", True),
     ],
 )
-def test_how_an_export_was_written_is_seen_in_its_first_row(tmp_path: Path, record: str, is_spreadsheet: bool) -> None:
+def test_the_mode_of_an_export_is_recognised_by_its_first_row(
+    tmp_path: Path, record: str, is_spreadsheet: bool
+) -> None:
     header = "campaign_id,contact_id,mobile_number,delivery_status,messages_sent,message_id,last_sent_at,status_at"
     file = tmp_path / "delivery_status" / "x.csv"
     file.parent.mkdir()
@@ -240,7 +242,7 @@ def test_how_an_export_was_written_is_seen_in_its_first_row(tmp_path: Path, reco
 # --- who may read
 
 
-def test_an_old_data_folder_is_closed_and_its_landing_zone_left(settings: Settings, paths: DataPaths) -> None:
+def test_an_old_data_folder_is_closed_and_its_landing_zone_is_not_changed(settings: Settings, paths: DataPaths) -> None:
     within = settings.model_copy(update={"landing": settings.data / "landing"})
     for path in (paths.lake / "sends", paths.data / "landing"):
         path.mkdir(parents=True)
@@ -256,7 +258,7 @@ def test_an_old_data_folder_is_closed_and_its_landing_zone_left(settings: Settin
     assert paths.data.stat().st_mode & 0o777 == 0o700
 
 
-def test_what_is_written_follows_the_setting(settings: Settings, tmp_path: Path) -> None:
+def test_new_files_follow_the_umask_setting(settings: Settings, tmp_path: Path) -> None:
     before = os.umask(0o022)
     try:
         for umask, mode in (("077", 0o600), ("027", 0o640)):
@@ -268,6 +270,6 @@ def test_what_is_written_follows_the_setting(settings: Settings, tmp_path: Path)
 
 
 @pytest.mark.parametrize("value", ["022", "0", "77", "078", "007x", "026"])
-def test_no_mask_leaves_others_anything(value: str, bare_environment: Path) -> None:
+def test_a_umask_that_gives_others_a_permission_is_refused(value: str, bare_environment: Path) -> None:
     with pytest.raises(ValueError, match="octal mask"):
         Settings(umask=value)

@@ -63,18 +63,18 @@ class Zone:
     def file(self, name: str) -> LoadedFile:
         return next(file for file in self.warehouse.ledger.files() if file.source_file == name)
 
-    def export(self, name: str, **how: bool) -> RepairFile:
-        return export_for_repair(self.warehouse.settings, self.warehouse.paths, self.file(name), self.to, **how)
+    def export(self, name: str, **options: bool) -> RepairFile:
+        return export_for_repair(self.warehouse.settings, self.warehouse.paths, self.file(name), self.to, **options)
 
-    def drop_mended(self, written: RepairFile, mend) -> None:
-        """Mends what was exported, and drops it where it was laid out for."""
+    def drop_fixed(self, written: RepairFile, fix) -> None:
+        """Fixes an export and drops it into the landing zone."""
         for path in written.files:
             data = path.read_bytes()
             is_gzip = path.name.endswith(".gz")
-            mended = mend(gzip.decompress(data) if is_gzip else data)
+            fixed = fix(gzip.decompress(data) if is_gzip else data)
             target = self.landing / path.relative_to(self.to)
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(gzip.compress(mended) if is_gzip else mended)
+            target.write_bytes(gzip.compress(fixed) if is_gzip else fixed)
         self.load()
 
     def rows(self) -> list[tuple]:
@@ -94,7 +94,7 @@ def zone(tmp_path: Path, bare_environment) -> Zone:
     return Zone(tmp_path)
 
 
-def mend(data: bytes) -> bytes:
+def fix(data: bytes) -> bytes:
     return data.replace(b"1e3", b"1000").replace(b'"k4,1', b"k4,1").replace(b'05T10:00:00Z"\n', b'05T10:00:00Z"}\n')
 
 
@@ -117,7 +117,7 @@ FORMATS = {
 }
 
 
-@pytest.mark.parametrize("is_tidied", [False, True], ids=["the file is there", "the file has gone"])
+@pytest.mark.parametrize("is_tidied", [False, True], ids=["in the landing zone", "deleted"])
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_whole_export_that_is_fixed_and_dropped_empties_the_quarantine_of_the_file(zone, tmp_path, name, is_tidied):
     dropped = zone.drop(name, FORMATS[name](tmp_path))
@@ -128,9 +128,11 @@ def test_a_whole_export_that_is_fixed_and_dropped_empties_the_quarantine_of_the_
         dropped.unlink()
     written = zone.export(name)
     assert (written.rows, written.rejected, written.left_out) == (len(before) + bad, bad, 0)
-    zone.drop_mended(written, lambda data: data)
-    assert (zone.rows(), zone.in_quarantine()) == (before, bad), "unmended, nothing is admitted that was not before"
-    zone.drop_mended(written, mend)
+    zone.drop_fixed(written, lambda data: data)
+    assert (zone.rows(), zone.in_quarantine()) == (before, bad), (
+        "without a fix, nothing is admitted that was rejected before"
+    )
+    zone.drop_fixed(written, fix)
     assert zone.in_quarantine() == 0
     after = zone.rows()
     assert [row for row in after if row[0] in ("o1", "o3")] == before
@@ -148,12 +150,12 @@ def test_a_rows_only_export_is_a_further_part_and_the_file_is_held_until_it_is_a
     before, bad = zone.rows(), zone.in_quarantine()
     written = zone.export(name, rows_only=True)
     assert (written.rows, written.rejected, len(written.files)) == (bad, bad, 1)
-    zone.drop_mended(written, mend)
+    zone.drop_fixed(written, fix)
     assert len(zone.rows()) == len(before) + bad
     part = zone.file(written.files[0].name)
     assert (part.log_date, part.accepted, part.rejected) == (zone.file(name).log_date, bad, 0)
-    assert (zone.in_quarantine(), zone.is_held_back()) == (bad, True), "the file itself still says what it said"
-    zone.warehouse.ledger.accept(Log.ORDERS, name, zone.file(name).sha256, "mended beside it")
+    assert (zone.in_quarantine(), zone.is_held_back()) == (bad, True), "the problems of the file itself stand"
+    zone.warehouse.ledger.accept(Log.ORDERS, name, zone.file(name).sha256, "fixed in another file")
     assert not zone.is_held_back()
 
 
@@ -166,7 +168,7 @@ def test_bytes_that_were_not_utf_8_are_restored_and_never_admitted_as_text(zone,
     before = zone.rows()
     written = zone.export("2026-01-05.csv", rows_only=rows_only)
     assert latin in written.files[0].read_bytes().splitlines()
-    zone.drop_mended(written, lambda data: data)
+    zone.drop_fixed(written, lambda data: data)
     assert zone.rows() == before
 
 
@@ -185,7 +187,7 @@ def test_a_row_that_the_quarantine_holds_in_part_is_never_exported(zone):
 def test_an_erased_row_is_in_no_export(zone):
     zone.drop("2026-01-05.csv", CSV)
     zone.load()
-    stages.erase_contact(zone.warehouse, "k2", "asked for")
+    stages.erase_contact(zone.warehouse, "k2", "request 7")
     (zone.landing / "orders" / "2026-01-05.csv").unlink()
     with pytest.raises(NotExportable, match="were erased"):
         zone.export("2026-01-05.csv")
@@ -197,25 +199,33 @@ def test_an_erased_row_is_in_no_export(zone):
 def test_an_export_never_replaces_an_existing_one_and_leaves_no_temporary_file(zone):
     zone.drop("2026-01-05.csv", CSV)
     zone.load()
-    zone.export("2026-01-05.csv").files[0].write_text("mended")
+    zone.export("2026-01-05.csv").files[0].write_text("fixed")
     with pytest.raises(FileExistsError):
         zone.export("2026-01-05.csv")
-    assert [path.read_text() for path in zone.to.rglob("*") if path.is_file()] == ["mended"]
+    assert [path.read_text() for path in zone.to.rglob("*") if path.is_file()] == ["fixed"]
 
 
-def test_a_name_that_holds_a_number_is_printed_masked_and_understood_as_it_was_printed(zone, tmp_path):
+def test_a_file_name_with_a_number_is_printed_masked_and_accepted_as_printed(zone, tmp_path):
     zone.drop("2026-01-05/+447700900123; `touch x`.csv", CSV)
     zone.load()
     variables = environment_of(tmp_path / "data", zone.landing)
-    asked = ("quarantine", "export", "orders", "2026-01-05/+44…23; `touch x`.csv", "--to", str(zone.to), "--rows-only")
-    exported, again = sendmart(variables, *asked), sendmart(variables, *asked)
+    arguments = (
+        "quarantine",
+        "export",
+        "orders",
+        "2026-01-05/+44…23; `touch x`.csv",
+        "--to",
+        str(zone.to),
+        "--rows-only",
+    )
+    exported, again = sendmart(variables, *arguments), sendmart(variables, *arguments)
     assert (exported.returncode, again.returncode) == (0, 1), exported.stderr
     assert "already exists" in again.stderr
     erased = sendmart(variables, "erase", "--contact", "k2")
     assert "  orders/2026-01-05/+44…23; `touch x`.csv" in erased.stdout.splitlines()
     assert "+447700900123" not in exported.stdout + again.stderr + erased.stdout
-    told = next(line for line in exported.stdout.splitlines() if "sendmart accept" in line)
-    command = shlex.split(told[told.index("sendmart accept") : told.index("; sendmart refresh")])
+    line = next(line for line in exported.stdout.splitlines() if "sendmart accept" in line)
+    command = shlex.split(line[line.index("sendmart accept") : line.index("; sendmart refresh")])
     assert command[:3] == ["sendmart", "accept", "orders/2026-01-05/+44…23; `touch x`.csv"]
 
 
@@ -227,12 +237,12 @@ def test_a_refused_file_is_loaded_once_it_is_fixed(zone):
     assert zone.is_held_back()
     with pytest.raises(NotExportable, match="was refused"):
         zone.export("2026-01-05.csv.gz")
-    zone.drop("2026-01-05.csv.gz", gzip.compress(mend(CSV)))
+    zone.drop("2026-01-05.csv.gz", gzip.compress(fix(CSV)))
     zone.load()
     assert (zone.file("2026-01-05.csv.gz").refusal, len(zone.rows()), zone.is_held_back()) == (None, 4, False)
 
 
-def test_what_was_accepted_is_bound_to_that_content_of_that_file_and_recorded_with_its_reason(zone):
+def test_an_acceptance_is_for_one_content_of_a_file_and_has_its_reason(zone):
     ledger = zone.warehouse.ledger
     for name in ("2026-01-05.csv", "2026-01-06.csv"):
         zone.drop(name, CSV)
@@ -241,8 +251,8 @@ def test_what_was_accepted_is_bound_to_that_content_of_that_file_and_recorded_wi
     assert [file.is_accepted for file in ledger.files()] == [True, False], (
         "the same content elsewhere is another matter"
     )
-    (told,) = ledger.acceptances()
-    assert (told.log, told.source_file, told.reason, told.is_in_force) == (
+    (acceptance,) = ledger.acceptances()
+    assert (acceptance.log, acceptance.source_file, acceptance.reason, acceptance.is_in_force) == (
         Log.ORDERS, "2026-01-05.csv", "a test of\nthe shop", True,
     )  # fmt: skip
     zone.drop("2026-01-05.csv", CSV + BAD.encode() + b"\n")
