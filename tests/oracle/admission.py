@@ -81,8 +81,7 @@ class Admitted:
 def read_landing(folder: Path, earlier: Admitted | None = None) -> Admitted:
     """The content of the warehouse after `folder` was loaded into a warehouse with the content `earlier`.
 
-    A file that is there replaces what it gave before, whole, be it that it is refused now; one that has gone keeps
-    its rows.
+    A file replaces all rows of its previous version, also if it is refused now; a file that is gone keeps its rows.
     """
     files = dict(earlier.files) if earlier else {}
     ignored = []

@@ -392,13 +392,13 @@ def test_an_unreadable_skip_reason_makes_segments_optional():
 
 
 def test_faults_from_the_reader_and_from_the_contract_are_both_reasons():
-    fault = Unread(1, "url", "stands twice in the JSON object")
+    fault = Unread(1, "url", "occurs twice in the JSON object")
     result = validated(Log.CLICKS, GOOD[Log.CLICKS], GOOD[Log.CLICKS] | {"click_id": None}, unreadable=[fault])
     assert reasons(result) == {1: ["click_id: is required", fault.reason]}
 
 
 def test_an_unreadable_value_of_an_unknown_column_is_a_reason():
-    fault = Unread(0, "extra", "stands twice in the JSON object")
+    fault = Unread(0, "extra", "occurs twice in the JSON object")
     assert reasons(validated(Log.CLICKS, GOOD[Log.CLICKS], unreadable=[fault])) == {0: [fault.reason]}
 
 

@@ -220,7 +220,7 @@ JSONL = {
     "an array as a value": value("source", '["link"]', no_text("source", "an array")),
     "an object as a value": value("contact_id", '{"id": "k2"}', no_text("contact_id", "an object")),
     "an object under an unknown key": value("meta", '{"a": [{"b": null}]}', unknown=("meta",)),
-    "a key twice": value("contact_id", '"k2", "contact_id": "k2"', "contact_id: stands twice in the JSON object"),
+    "a key twice": value("contact_id", '"k2", "contact_id": "k2"', "contact_id: occurs twice in the JSON object"),
     "a missing key": Case(
         objects(b'{"contact_id": "k2"}'), {1: "k1", 3: "kz"},
         {2: ('{"contact_id": "k2"}', ["unsubscribed_at: is required"])},

@@ -96,7 +96,7 @@ class _JsonlReader:
         if len(row) != len(pairs):
             times = Counter(key for key, _ in pairs)
             for key in sorted(key for key, count in times.items() if count > 1):
-                batch.faults.append(UnreadableValue(index, key, "stands twice in the JSON object"))
+                batch.faults.append(UnreadableValue(index, key, "occurs twice in the JSON object"))
         if not row.keys() <= self._known:
             batch.unknown |= row.keys() - self._known
         for column, value in row.items():
