@@ -109,6 +109,7 @@ def _print_checks(context: AppContext) -> None:
         return
     failed = [check for check in context.ledger.checks(candidate.build_id) if not check.passed]
     for check in failed:
-        console.print(f"{'failed' if check.is_blocking else 'warning'} {check.name}: {check.detail}")
+        detail = check.detail.replace("\n", "\n  ")
+        console.print(f"{'failed' if check.is_blocking else 'warning'} {check.name}: {detail}")
     if not failed:
         console.print(f"Checks of build {candidate.build_id}: all passed")
