@@ -8,8 +8,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from warehouse.config.paths import AnyPath, DataPaths, is_object
+from warehouse.config.paths import DataPaths
 from warehouse.config.settings import Settings
+from warehouse.storage import AnyPath, is_object
 
 
 def apply_umask(settings: Settings) -> None:

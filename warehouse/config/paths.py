@@ -14,14 +14,12 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from warehouse.storage import SCHEME, AnyPath, atomic_replace, fetch, is_object, names_in, path_of
+from warehouse.storage import AnyPath, atomic_replace, fetch, is_object, names_in
 
 if TYPE_CHECKING:
     from cloudpathlib import S3Path
 
     from warehouse.config.settings import Settings
-
-__all__ = ["SCHEME", "AnyPath", "DataPaths", "is_object", "path_of"]
 
 
 @dataclass(frozen=True)

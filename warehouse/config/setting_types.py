@@ -14,7 +14,7 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from models.enums import Log
-from warehouse.config.paths import SCHEME, AnyPath, path_of
+from warehouse.storage import SCHEME, AnyPath, path_of
 
 PROJECT = Path(__file__).resolve().parents[2]
 """The folder of the checkout. Relative paths in settings start here, wherever a command is run."""

@@ -26,7 +26,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.enums import ConversionRateDenominator, Log
 from models.masking import masking_logger
-from warehouse.config.paths import is_object
 from warehouse.config.setting_types import PROJECT as PROJECT
 from warehouse.config.setting_types import (
     AlertUrls,
@@ -45,6 +44,7 @@ from warehouse.config.setting_types import (
     Umask,
     WritableFolder,
 )
+from warehouse.storage import is_object
 
 PREFIX = "SENDMART_"
 DOTENV = PROJECT / ".env"

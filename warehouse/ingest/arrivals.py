@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import PurePath
-from typing import Protocol
 
 from models.enums import Log
 from models.masking import sanitize
+from warehouse.landing import LandingFile
+from warehouse.ledger import Change, RecordedStat, Refresh
 
 PATIENCE_SECONDS = 15 * 60
 """The longest time that complete files wait for files that still change; then only the days of the latter wait."""
@@ -26,61 +27,6 @@ LAKE = "the lake"
 """The name of the arrival that stands for loaded rows that no build has used."""
 
 LogDay = tuple[Log, date]
-
-
-class Stat(Protocol):
-    """The stat of a file (`warehouse.storage.FileStat`)."""
-
-    @property
-    def hash_placeholder(self) -> str: ...
-
-
-class DroppedFile(Protocol):
-    """A log file in the landing zone (`warehouse.landing.LandingFile`)."""
-
-    @property
-    def log(self) -> Log: ...
-
-    @property
-    def log_date(self) -> date: ...
-
-    @property
-    def source_file(self) -> str: ...
-
-    def stat(self) -> Stat: ...
-
-
-class RecordedFile(Protocol):
-    """The ledger's record of a log file (`Ledger.recorded_stats`)."""
-
-    @property
-    def log_date(self) -> date: ...
-
-    @property
-    def stat(self) -> Stat: ...
-
-    @property
-    def is_in_flight(self) -> bool: ...
-
-
-class OpenChange(Protocol):
-    """A change of the lake that no build has used (`Ledger.open_changes`)."""
-
-    @property
-    def log(self) -> Log: ...
-
-    @property
-    def path(self) -> str: ...
-
-
-class LastRefresh(Protocol):
-    """The last refresh (`Ledger.last_refresh`)."""
-
-    @property
-    def outcome(self) -> str: ...
-
-    @property
-    def finished_at(self) -> datetime: ...
 
 
 @dataclass(frozen=True)
@@ -101,7 +47,7 @@ class Arrivals:
     gone: tuple[str, ...] = ()
 
 
-def find_arrivals(files: Iterable[DroppedFile], recorded: Mapping[tuple[Log, str], RecordedFile]) -> Arrivals:
+def find_arrivals(files: Iterable[LandingFile], recorded: Mapping[tuple[Log, str], RecordedStat]) -> Arrivals:
     """Compares the files in the landing zone with the ledger's records, by log and file name.
 
     A loaded file that is gone changes nothing: the lake keeps its rows. A file that disappeared during its load is pending,
@@ -129,7 +75,7 @@ def find_arrivals(files: Iterable[DroppedFile], recorded: Mapping[tuple[Log, str
 
 
 def unbuilt_changes(
-    changes: Iterable[OpenChange], last_change: tuple[int, datetime] | None, last_refresh: LastRefresh | None
+    changes: Iterable[Change], last_change: tuple[int, datetime] | None, last_refresh: Refresh | None
 ) -> Arrival | None:
     """The lake as an arrival, if it has changed since the last build, as after the load of a single date.
 

@@ -24,7 +24,7 @@ from warehouse.config import DataPaths
 from warehouse.ingest.readers import open_records
 from warehouse.ingest.readers.records import Layout, ReconciliationError, Records, RefusedFile, UnreadableValue
 from warehouse.lake import tables as lake_tables
-from warehouse.landing import LandingFile as LandingFile
+from warehouse.landing import LandingFile
 from warehouse.ledger import Erased
 from warehouse.privacy import ErasureIndex
 from warehouse.storage import FileStat, hash_of

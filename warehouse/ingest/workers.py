@@ -20,7 +20,8 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 
 from models.masking import mask_phone_numbers_in_errors
-from warehouse.ingest.staging import LandingFile, StagedBatch, StagingJob
+from warehouse.ingest.staging import StagedBatch, StagingJob
+from warehouse.landing import LandingFile
 
 BYTES_PER_WORKER = 32 << 20
 """The amount of compressed log files for which one worker is started: they take three seconds of CPU, and a worker takes one

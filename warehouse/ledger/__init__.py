@@ -14,7 +14,7 @@ from warehouse.ledger.alerts import Alert
 from warehouse.ledger.builds import BUILDS_WITH_FIGURES, Build
 from warehouse.ledger.change_feed import Change
 from warehouse.ledger.erasures import Erased
-from warehouse.ledger.files import IN_FLIGHT, UNKNOWN_SHA256, Acceptance, LoadedFile
+from warehouse.ledger.files import IN_FLIGHT, UNKNOWN_SHA256, Acceptance, LoadedFile, RecordedStat
 from warehouse.ledger.publications import Override, Publication
 from warehouse.ledger.runs import Refresh
 from warehouse.ledger.store import now
@@ -32,6 +32,7 @@ __all__ = [
     "LoadedFile",
     "Override",
     "Publication",
+    "RecordedStat",
     "Refresh",
     "now",
 ]
