@@ -8,6 +8,7 @@ import sqlite3
 import duckdb
 from rich.table import Table
 
+from models.error_codes import Code
 from models.masking import sanitize
 from orchestration.cli.output.console import console, short_path
 from orchestration.stages import AppContext, RefreshPlan, audit_page_of
@@ -88,10 +89,15 @@ def _print_failure(context: AppContext, refresh: Refresh) -> None:
     if len(lines) > MAX_LINES:
         console.print(f"  … and {len(lines) - MAX_LINES} more: sendmart status")
     if is_held_back:
+        has_bad_files = any(line.startswith((Code.FILE_REFUSED, Code.ROWS_REJECTED)) for line in lines)
         console.print(
-            "Next: fix these files and drop them again, or accept them: sendmart accept FILE --reason …; then: sendmart"
-            f" refresh. Rows in quarantine: {short_path(context.paths.published_quarantine)}. Candidate:"
-            f" {short_path(context.paths.candidate)}"
+            "Next: fix these files and drop them again, or accept them: sendmart accept FILE --reason …; then: sendmart refresh"
+            if has_bad_files
+            else "Next: fix the problems above, then: sendmart refresh; or publish anyway: sendmart publish --override …"
+        )
+        console.print(
+            f"Rows in quarantine: {short_path(context.paths.published_quarantine)}."
+            f" Candidate: {short_path(context.paths.candidate)}"
         )
         print_audit_page(context)
     else:
