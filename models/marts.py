@@ -29,12 +29,12 @@ def _column(description: str, *, nullable: bool, label: str | None = None, **che
 
 
 def always(description: str, label: str | None = None, **checks: Any) -> Any:
-    """A column that every row fills; `label` is its header in the campaign report."""
+    """A column that is never null; `label` is its header in the campaign report."""
     return _column(description, nullable=False, label=label, **checks)
 
 
 def maybe(description: str, label: str | None = None, **checks: Any) -> Any:
-    """A column that may be null, its description says when."""
+    """A column that may be null; its description says when."""
     return _column(description, nullable=True, label=label, **checks)
 
 
@@ -43,7 +43,7 @@ def count(description: str, label: str | None = None) -> Any:
 
 
 class MartContract(pa.DataFrameModel):
-    """What all marts share: exactly these columns, in this order, with these types."""
+    """The rule of all marts: exactly these columns, in this order, with these types."""
 
     class Config:
         strict = True
@@ -109,7 +109,7 @@ class CampaignOverview(MartContract):
 
 
 class DeliveryStatuses(MartContract):
-    """Where each contact of a campaign stands. Grain: one row per campaign and contact sent to."""
+    """The delivery status of each contact of a campaign. Grain: one row per campaign and contact sent to."""
 
     campaign_id: pl.String = always("The campaign.")
     contact_id: pl.String = always("The contact.")
@@ -143,7 +143,7 @@ class SkipReasons(MartContract):
 
 
 class AttributedUnsubscribes(MartContract):
-    """Unsubscribes and the campaign behind them. Grain: one row per unsubscribe."""
+    """Unsubscribes and the campaigns that they are attributed to. Grain: one row per unsubscribe."""
 
     contact_id: pl.String = always("The contact who opted out.")
     unsubscribed_at: Timestamp = always("When.")
@@ -184,7 +184,7 @@ class SuppressedNumbers(MartContract):
 
 
 class CampaignDetails(MartContract):
-    """What a report needs to show a message itself. Grain: one row per campaign of the campaigns log."""
+    """The latest version of each campaign, with its message text. Grain: one row per campaign of the campaigns log."""
 
     campaign_id: pl.String = always("The campaign.")
     campaign_name: pl.String = always("Its name after the last edit.")
@@ -209,7 +209,7 @@ class UnconvertedOrders(MartContract):
 
 
 class UnmappedReceipts(MartContract):
-    """Receipts in words that the provider vocabularies do not know: they change no status.
+    """Receipts that are not in the provider vocabularies and so change no status.
 
     Grain: one row per provider, provider status and error code.
     """
@@ -224,7 +224,7 @@ class UnmappedReceipts(MartContract):
 
 
 class UnmatchedEvents(MartContract):
-    """Events that wait for what they belong to. Grain: one row per log and kind, with 0 events where there is none."""
+    """Events without a message or campaign in the sends log. Grain: one row per log and kind, with 0 events where there is none."""
 
     log: pl.String = always("The log.", isin=[Log.RECEIPTS, Log.CLICKS, Log.UNSUBSCRIBES])
     kind: pl.String = always(
@@ -247,16 +247,14 @@ class CampaignClicksHourly(MartContract):
 
 
 class BuildInfo(MartContract):
-    """How fresh the figures are, and under which choices they were made. Grain: one row in all."""
+    """The published build, its freshness and its settings. Grain: one row."""
 
     build_id: pl.String = always("The build.")
     published_at: Timestamp = always("When it was published.")
     data_until: pl.Date = maybe("The latest log date in the lake; null with no data.")
     version: pl.String = always("The version of Sendmart.")
     settings: pl.String = always("The settings in force, as JSON.")
-    override_reason: pl.String = maybe(
-        "Why a person published it over what held it back; null where nothing did: the gate let it pass."
-    )
+    override_reason: pl.String = maybe("The reason for overriding the release gate; null if the gate passed.")
 
 
 @dataclass(frozen=True)
@@ -289,7 +287,7 @@ MARTS: dict[str, Mart] = {**DBT_MARTS, "build_info": Mart(BuildInfo, key=("build
 
 @dataclass(frozen=True)
 class MartColumn:
-    """One column of a mart, for those who need no pandera: DDL, dbt, the data dictionary."""
+    """A column of a mart, without pandera: for DDL, dbt and the data dictionary."""
 
     name: str
     sql_type: str

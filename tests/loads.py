@@ -65,7 +65,7 @@ def left_by(data: Path) -> dict[str, Any]:
     return {
         "lake": contents_of(paths.lake),
         "quarantine": contents_of(paths.quarantine),
-        "aside": sorted(file.name for file in data.rglob("*.tmp")),
+        "temp_files": sorted(file.name for file in data.rglob("*.tmp")),
         **{
             table: _rows(paths.ledger, table)
             for table in ("files", "lake_contents", "changes", "erasures", "erased", "acceptances")

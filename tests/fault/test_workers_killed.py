@@ -78,7 +78,7 @@ def expected(tmp_path: Path, landing: Path) -> dict[str, object]:
 
 def files_and_rows(data: Path) -> dict[str, object]:
     left = left_by(data)
-    return {part: left[part] for part in ("lake", "quarantine", "files", "lake_contents", "aside")}
+    return {part: left[part] for part in ("lake", "quarantine", "files", "lake_contents", "temp_files")}
 
 
 def repeat(landing: Path, data: Path) -> None:
@@ -131,10 +131,10 @@ def test_workers_end_with_the_process_that_loads(
     assert (left["lake"], left["quarantine"]) == (before["lake"], before["quarantine"])
     if by == signal.SIGINT:
         assert said.count("KeyboardInterrupt") == 1, said
-        assert left["aside"] == []
+        assert left["temp_files"] == []
     else:
         assert "Traceback" not in said
-        assert left["aside"], "something was being written"
+        assert left["temp_files"], "something was being written"
     repeat(landing, data)
     assert files_and_rows(data) == expected
 
@@ -146,7 +146,7 @@ def test_a_killed_worker_fails_the_load_with_the_next_step(
     with pytest.raises(WorkerDied) as died:
         load_log(landing, data, LOG, 2, dying_of("k9"), **THREE_FILES_A_TASK)
     left = left_by(data)
-    assert left["aside"] == []
+    assert left["temp_files"] == []
     new = {file for file, content in left["lake"].items() if before[file] != content}
     assert not any(f"log_date=2026-01-{day}" in file for file in new for day in ("07", "08", "09")), "of one task"
     assert new <= expected["lake"].keys()

@@ -36,6 +36,6 @@ def test_two_workers_give_the_same_lake_and_marts_as_one_process(
         stages.build_candidate(warehouse)
     assert tasks, "some logs have enough files"
     assert all(count == 2 <= tasks_of_load for count, tasks_of_load in tasks)
-    for part in ("lake", "quarantine", "files", "lake_contents", "aside"):
+    for part in ("lake", "quarantine", "files", "lake_contents", "temp_files"):
         assert left[part] == expected[part]
     assert marts_of(warehouse.paths.candidate) == marts_of(refreshed_case.warehouse.paths.published_marts)

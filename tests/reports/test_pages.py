@@ -378,7 +378,7 @@ def test_a_new_build_is_shown_at_the_next_request_and_a_missing_one_gives_a_plai
 ) -> None:
     def publish(build_id: str) -> None:
         paths.published_marts.parent.mkdir(exist_ok=True)
-        temp_path = paths.published_marts.with_name("aside")
+        temp_path = paths.published_marts.with_name("copy.duckdb")
         shutil.copyfile(refreshed_sample.warehouse.paths.published_marts, temp_path)
         with duckdb.connect() as connection:
             connection.execute(f"attach '{temp_path}' as published")

@@ -80,7 +80,7 @@ def test_rows_of_the_lake_are_read_exactly(log: Log, spark: Cluster, tmp_path: P
     rows = rows.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in schema.items() if name not in rows)
     path = partition(tmp_path, log, "2026-01-09") / "file.parquet"
     path.parent.mkdir(parents=True)
-    writer = RowWriter(path, tmp_path / "aside", schema, EVENT_TIME[log])
+    writer = RowWriter(path, tmp_path / "temporary.parquet", schema, EVENT_TIME[log])
     writer.write(rows)
     writer.finish().commit()
     with spark.connect(AS_THE_MODELS_WANT_IT) as cursor:

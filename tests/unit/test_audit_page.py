@@ -14,7 +14,7 @@ from quality.audit.html_report import AuditedBuild, audit_page
 from quality.audit.metrics import BuildFacts
 from tests.unit.valid_marts import SCHEMA, candidate, valid_marts
 from warehouse.config.paths import DataPaths
-from warehouse.ledger import BUILDS_WITH_FIGURES, Build, Ledger
+from warehouse.ledger import BUILDS_WITH_METRICS, Build, Ledger
 from warehouse.publish import KeptBuilds, audit_pages
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -150,8 +150,8 @@ def test_metrics_of_published_builds_are_read_in_the_order_of_publication(tmp_pa
 
 
 def test_metrics_of_old_builds_are_deleted(tmp_path, monkeypatch):
-    assert BUILDS_WITH_FIGURES >= 400
-    monkeypatch.setattr("warehouse.ledger.builds.BUILDS_WITH_FIGURES", 2)
+    assert BUILDS_WITH_METRICS >= 400
+    monkeypatch.setattr("warehouse.ledger.builds.BUILDS_WITH_METRICS", 2)
     ledger = Ledger(tmp_path / "ledger.sqlite")
     for number in range(4):
         ledger.record_candidate(build(number), [], {}, None)

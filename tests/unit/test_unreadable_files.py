@@ -89,7 +89,7 @@ def test_a_file_without_permission_is_refused_and_loaded_once_it_is_readable(unp
     assert loaded["2026-01-06.csv"].accepted == 2
     assert loaded[name].refusal == "cannot be read: Permission denied; each refresh tries again"
     assert [file.source_file for file in warehouse.ledger.files() if file.refusal] == [name]
-    # There is nothing new in it, and nothing to build, as long as it stays so: looked at again it is, each time.
+    # Each refresh tries to read it again, but there is nothing new to load.
     assert warehouse.load() == {}
     path.chmod(0o644)
     assert warehouse.load()[name].refusal is None

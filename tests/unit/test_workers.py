@@ -72,7 +72,7 @@ def test_two_workers_load_a_faulty_landing_zone_like_one_process(tmp_path: Path)
     assert [part for part in one if one[part] != two[part]] == []
     assert all(one[part] for part in ("lake", "quarantine", "files", "lake_contents", "changes"))
     assert any("refusal': None" not in file for file in one["files"])
-    assert one["aside"] == []
+    assert one["temp_files"] == []
 
 
 def test_two_workers_run_in_parallel_beside_the_loading_process(tmp_path: Path, landing: Path) -> None:
@@ -100,7 +100,7 @@ def test_files_that_change_or_disappear_during_the_load_keep_their_rows(
     after = left_by(data)
     same = {name.split("/")[1] for name in before["lake"] if before["lake"][name] == after["lake"][name]}
     assert same == {"log_date=2026-01-01", "log_date=2026-01-02", "log_date=2026-01-03"}
-    assert after["aside"] == []
+    assert after["temp_files"] == []
 
 
 def test_an_erased_contact_gets_the_same_token_in_every_worker(tmp_path: Path, landing: Path) -> None:
@@ -150,7 +150,7 @@ def test_rows_that_do_not_add_up_stop_the_load(tmp_path: Path, landing: Path, se
         load_log(landing, data, LOG, several, rejecting_twice("k12"))
     left = left_by(data)
     assert not any("2026-01-12" in name for name in left["lake"])
-    assert left["aside"] == []
+    assert left["temp_files"] == []
     assert len(left["files"]) == len(left["lake"])
     load_log(landing, data, LOG, several)
     assert len(left_by(data)["files"]) == len(DAYS)
@@ -164,7 +164,7 @@ def test_an_error_of_a_worker_is_raised_masked_with_its_traceback(tmp_path: Path
     assert str(caught.value) == "cannot take +44…23"
     assert "_failing_of" in told, "where it failed"
     assert NUMBER not in told
-    assert left_by(data)["aside"] == []
+    assert left_by(data)["temp_files"] == []
 
 
 # --- tasks

@@ -11,7 +11,7 @@ import sqlite3
 
 from warehouse.ledger import alerts, builds, change_feed, erasures, exports, files, publications, runs
 from warehouse.ledger.alerts import Alert
-from warehouse.ledger.builds import BUILDS_WITH_FIGURES, Build
+from warehouse.ledger.builds import BUILDS_WITH_METRICS, Build
 from warehouse.ledger.change_feed import Change
 from warehouse.ledger.erasures import Erased
 from warehouse.ledger.files import IN_FLIGHT, UNKNOWN_SHA256, Acceptance, LoadedFile, RecordedStat
@@ -20,7 +20,7 @@ from warehouse.ledger.runs import Refresh
 from warehouse.ledger.store import now
 
 __all__ = [
-    "BUILDS_WITH_FIGURES",
+    "BUILDS_WITH_METRICS",
     "IN_FLIGHT",
     "UNKNOWN_SHA256",
     "Acceptance",

@@ -13,7 +13,7 @@ from models.check_results import CheckResult
 from warehouse.ledger.change_feed import Change
 from warehouse.ledger.store import Store, now
 
-BUILDS_WITH_FIGURES = 400
+BUILDS_WITH_METRICS = 400
 """The number of latest builds whose metrics are kept."""
 
 SCHEMA = """
@@ -120,7 +120,7 @@ class Builds(Store):
             return [CheckResult(r["name"], bool(r["is_blocking"]), bool(r["passed"]), r["detail"]) for r in rows]
 
     def record_metrics(self, build_id: str, metrics: Metrics) -> None:
-        """Notes the figures of a build, in place of those noted before; those of builds long past go."""
+        """Records the metrics of a build in place of earlier ones, and deletes those of old builds."""
         with self._transaction() as connection:
             connection.execute("delete from figures where build_id = ?", (build_id,))
             connection.executemany(
@@ -129,11 +129,11 @@ class Builds(Store):
             )
             connection.execute(
                 "delete from figures where build_id not in (select build_id from builds order by rowid desc limit ?)",
-                (BUILDS_WITH_FIGURES,),
+                (BUILDS_WITH_METRICS,),
             )
 
     def published_metrics(self) -> list[BuildMetrics]:
-        """The figures of the builds that were published, in that order; not of those that a person went back from."""
+        """The metrics of the published builds in order of publication, without builds that were rolled back from."""
         with self._transaction() as connection:
             rows = connection.execute(
                 "select publications.build_id, data_until, mart, name, value from publications"
@@ -144,9 +144,9 @@ class Builds(Store):
         builds: dict[str, tuple[date | None, dict[str, dict[str, float]]]] = {}
         for row in rows:
             until = date.fromisoformat(row["data_until"]) if row["data_until"] else None
-            _, figures = builds.setdefault(row["build_id"], (until, {}))
-            figures.setdefault(row["mart"], {})[row["name"]] = row["value"]
-        return [BuildMetrics(build_id, until, figures) for build_id, (until, figures) in builds.items()]
+            _, metrics = builds.setdefault(row["build_id"], (until, {}))
+            metrics.setdefault(row["mart"], {})[row["name"]] = row["value"]
+        return [BuildMetrics(build_id, until, metrics) for build_id, (until, metrics) in builds.items()]
 
 
 def _build(row: sqlite3.Row) -> Build:

@@ -27,7 +27,7 @@ _UNIT_TESTS = "\nunit_tests:\n"
 _LAKE_COLUMNS = (
     ("log_date", "date", "Day on which the row was written to the log (UTC), from the folder's name."),
     ("source_file", "string", "The file it came from, relative to the log's folder in the landing zone."),
-    ("row_number", "bigint", "Its place among the records of that file, from 1."),
+    ("row_number", "bigint", "Its position among the records of that file, from 1."),
 )
 """The name, type and description of the columns that the lake adds to a log."""
 
