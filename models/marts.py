@@ -224,7 +224,10 @@ class UnmappedReceipts(MartContract):
 
 
 class UnmatchedEvents(MartContract):
-    """Events without a message or campaign in the sends log. Grain: one row per log and kind, with 0 events where there is none."""
+    """Events without a message or campaign in the sends log.
+
+    Grain: one row per log and kind, with 0 events where there is none.
+    """
 
     log: pl.String = always("The log.", isin=[Log.RECEIPTS, Log.CLICKS, Log.UNSUBSCRIBES])
     kind: pl.String = always(
