@@ -69,9 +69,21 @@
     ).rows[0][0] -%}
     {%- do run_query("create table if not exists internal.dev_lake (state string)") -%}
     {%- set built_from = run_query("select state from internal.dev_lake").rows | map(attribute=0) | list -%}
-    {%- if invocation_args_dict.which == "test" and not built_from -%}
-        {{ exceptions.raise_compiler_error("The target dev holds no models yet. Run `dbt build` first.") }}
-    {%- endif -%}
+    {%- for id in selected_resources if id in graph.nodes -%}
+        {%- for parent in graph.nodes[id].depends_on.nodes if parent.startswith("model.") and parent not in selected_resources -%}
+            {%- set model = graph.nodes[parent] -%}
+            {%- set relation = api.Relation.create(
+                database=model.database, schema=model.schema, identifier=model.alias
+            ) -%}
+            {%- if load_cached_relation(relation) is none -%}
+                {{
+                    exceptions.raise_compiler_error(
+                        "The target dev does not hold " ~ model.alias ~ " yet. Run `dbt build` first."
+                    )
+                }}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endfor -%}
     {#- `dbt run` does not load seeds. -#}
     {%- for seed in graph.nodes.values() | selectattr('resource_type', 'equalto', 'seed') if invocation_args_dict.which == 'run' -%}
         {%- do run_query("create schema if not exists " ~ seed.schema) -%}
