@@ -32,7 +32,6 @@ from tests.loads import LITTLE, meeting, met
 from tests.running import CASES, RefreshedWarehouse, environment
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import PREFIX, load_settings
-from warehouse.duckdb_tools import s3
 from warehouse.duckdb_tools.s3 import enable_s3
 from warehouse.explain import Explainer, open_evidence
 from warehouse.export import FileFormat
@@ -44,7 +43,7 @@ from warehouse.landing import scan as landing_scan
 from warehouse.ledger import Ledger
 from warehouse.publish import KeptBuilds, pointer, publish, read_build_info
 from warehouse.storage import object_store
-from warehouse.storage.object_store import ObjectStoreFailed, path_of
+from warehouse.storage.object_store import ObjectStoreFailed, StoreAccess, path_of, store_access
 from warehouse.transform import build
 
 BUCKET = "warehouse"
@@ -491,16 +490,15 @@ def test_duckdb_gets_the_credentials_that_boto3_finds(monkeypatch: pytest.Monkey
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "https://store.example:9000")
-    told = s3._secret(path_of("s3://bucket/prefix"))
-    assert told == {
-        "key_id": "an-id",
-        "secret": "a-secret",
-        "session_token": "of-a-session",
-        "region": "eu-west-1",
-        "endpoint": "store.example:9000",
-        "url_style": "path",
-        "use_ssl": "true",
-    }
+    assert store_access(path_of("s3://bucket/prefix")) == StoreAccess(
+        key_id="an-id",
+        secret="a-secret",
+        session_token="of-a-session",
+        region="eu-west-1",
+        endpoint="store.example:9000",
+        is_path_style=True,
+        uses_tls=True,
+    )
     monkeypatch.delenv("AWS_ENDPOINT_URL")
-    told = s3._secret(path_of("s3://bucket/prefix"))
-    assert (told["endpoint"], told["url_style"]) == ("s3.eu-west-1.amazonaws.com", "vhost")
+    access = store_access(path_of("s3://bucket/prefix"))
+    assert (access.endpoint, access.is_path_style) == ("s3.eu-west-1.amazonaws.com", False)
