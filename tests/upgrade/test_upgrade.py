@@ -270,13 +270,14 @@ def test_the_tables_of_a_0_2_build_are_read_in_the_schemas_of_0_2(
         assert erased not in {row["contact_id"] for row in mart_rows(file, "delivery_status")}
     stages.rollback_build(context, new_build)
 
-    # The next night goes on from the build of this release, and its ledger from that of 0.2.
-    (landing / "unsubscribes" / "2026-01-25.csv").write_text(
-        "contact_id,unsubscribed_at\nsomebody-new,2026-01-25T08:00:00Z\n", encoding="utf-8"
-    )
-    for outcome in ("published", "nothing new"):
+    # The second night is incremental, with the ledger of 0.2.
+    for day in (25, 26):
+        (landing / "unsubscribes" / f"2026-01-{day}.csv").write_text(
+            f"contact_id,unsubscribed_at\nnew-{day},2026-01-{day}T08:00:00Z\n", encoding="utf-8"
+        )
         again = refresh_in_process(data, landing, max_rejected_share="1")
-        assert again.outcome == outcome, again.message
+        assert again.outcome == "published", again.message
+    assert context.ledger.previous_build_of(_published(context)) is not None
 
 
 def _published(context: AppContext) -> str:
