@@ -154,7 +154,7 @@ def test_no_phone_number_is_printed_recorded_or_published(hostile: Hostile) -> N
     texts = {"printed": printed} | {
         str(file): file.read_bytes().decode("latin-1") for file in [*recorded, *published] if file.is_file()
     }
-    for name in ("marts", "quarantine"):
+    for name in ("sendmart", "quarantine"):
         texts[name] = _rows_of(hostile.data / "published" / f"{name}.duckdb")
     # A campaign's name is published as it is: it is no contact's number.
     seen = {(path, number) for path, text in texts.items() for number in numbers if number in text}

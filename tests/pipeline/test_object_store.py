@@ -34,7 +34,7 @@ from warehouse.config.paths import DataPaths
 from warehouse.config.settings import PREFIX, load_settings
 from warehouse.duckdb_tools.s3 import enable_s3
 from warehouse.explain import Explainer, open_evidence
-from warehouse.export import FileFormat
+from warehouse.export import REPORTS, FileFormat, missing, prune
 from warehouse.ingest.load import load
 from warehouse.ingest.staging import StagingJob
 from warehouse.lake import integrity, recovery
@@ -88,7 +88,7 @@ def warehouse(store: Any) -> AppContext:
         stages.load_changed(warehouse, log)
     candidate, _ = stages.build_candidate(warehouse)
     stages.publish_candidate(warehouse, candidate)
-    stages.export_reports(warehouse, stages.exports.REPORTS)
+    stages.export_reports(warehouse, REPORTS)
     return warehouse
 
 
@@ -149,7 +149,7 @@ def test_exports_in_the_store_equal_those_on_disk(
     store: Any, warehouse: AppContext, refreshed_small: RefreshedWarehouse
 ) -> None:
     on_disk = refreshed_small.warehouse.paths.exports
-    for report in stages.exports.REPORTS:
+    for report in REPORTS:
         (csv, described) = _objects(store, f"exports/{report}/")
         (same, *_) = sorted((on_disk / report).glob("*.csv"))
         assert _read(store, csv) == same.read_bytes()
@@ -325,7 +325,7 @@ def test_only_exports_older_than_the_retention_are_deleted(store: Any, warehouse
     before = set(_objects(store, "exports/"))
     for key in others + old:
         store.put_object(Bucket=BUCKET, Key=key, Body=b"")
-    assert stages.exports.prune(warehouse.paths, 30) == [key.removeprefix("exports/") for key in old]
+    assert prune(warehouse.paths, 30) == [key.removeprefix("exports/") for key in old]
     assert set(_objects(store, "exports/")) == before | set(others)
     for key in others:
         store.delete_object(Bucket=BUCKET, Key=key)
@@ -341,7 +341,7 @@ def test_a_requested_copy_is_stored_and_pruned_after_the_retention(store: Any, w
     old = [of.replace(told.exported_at[:4], "2020") for of in (key, described)]
     for one, other in zip((key, described), old, strict=True):
         store.copy_object(Bucket=BUCKET, Key=other, CopySource={"Bucket": BUCKET, "Key": one})
-    assert stages.exports.prune(warehouse.paths, 30) == sorted(of.removeprefix("exports/") for of in old)
+    assert prune(warehouse.paths, 30) == sorted(of.removeprefix("exports/") for of in old)
     assert set(_objects(store, "exports/")) == {*before, key, described}
     assert list(warehouse.paths.transfers.iterdir()) == []
     for one in (key, described):
@@ -349,11 +349,11 @@ def test_a_requested_copy_is_stored_and_pruned_after_the_retention(store: Any, w
 
 
 def test_a_deleted_export_is_noticed(store: Any, warehouse: AppContext) -> None:
-    assert stages.exports.missing(warehouse.settings, warehouse.paths, warehouse.ledger, "skip_reasons") == []
+    assert missing(warehouse.settings, warehouse.paths, warehouse.ledger, "skip_reasons") == []
     (csv, _) = _objects(store, "exports/skip_reasons/")
     held = _read(store, csv)
     store.delete_object(Bucket=BUCKET, Key=csv)
-    (gone,) = stages.exports.missing(warehouse.settings, warehouse.paths, warehouse.ledger, "skip_reasons")
+    (gone,) = missing(warehouse.settings, warehouse.paths, warehouse.ledger, "skip_reasons")
     assert csv.endswith(gone)
     store.put_object(Bucket=BUCKET, Key=csv, Body=held)
 
