@@ -44,7 +44,6 @@ from warehouse.ledger import Ledger
 from warehouse.publish import KeptBuilds, pointer, publish, read_build_info
 from warehouse.storage import object_store
 from warehouse.storage.object_store import ObjectStoreFailed, StoreAccess, path_of, store_access
-from warehouse.transform import build
 
 BUCKET = "warehouse"
 LANDING = CASES / "small" / "landing"
@@ -269,7 +268,7 @@ def test_an_incremental_build_in_the_store_equals_a_full_build(
     (tmp_path / "full").mkdir()
     paths = replace(warehouse.paths, data=tmp_path / "full")
     full = AppContext(warehouse.settings, paths, type(warehouse.ledger)(paths.ledger))
-    build.run_models(full.settings, full.paths, full.ledger)
+    stages.build_candidate(full)
     with duckdb.connect() as connection:
         for name, file in (
             ("incremental", incremental), ("complete", paths.candidate), ("before", warehouse.paths.published_marts)
