@@ -35,7 +35,7 @@ DAYS = range(1, 29)
 LOAD = """
 import sys
 from pathlib import Path
-from models.vocabulary import Log
+from models.enums import Log
 from tests.loads import THREE_FILES_A_TASK, load_log, waiting
 
 if __name__ == "__main__":
