@@ -143,9 +143,9 @@ def run_dbt(
     try:
         with _environment({**dbt_environment(settings, paths), **(environment or {})}):
             outcome = _run(command, dbt_arguments(settings, paths))
-            # Without `on-run-start`, which dbt reports as a node.
-            results = getattr(outcome, "results", ())
-            return [result for result in results if result.node.resource_type != "operation"]
+            # Without hooks and macros, which dbt reports as operations; the result of a macro has no node.
+            nodes = [result for result in getattr(outcome, "results", ()) if hasattr(result, "node")]
+            return [result for result in nodes if result.node.resource_type != "operation"]
     finally:
         # Nobody reads it, and it quotes values from the engine's error messages.
         remove(paths.dbt_target / "run_results.json")
