@@ -2,7 +2,7 @@
 
 It runs on the libraries that are installed now, under its own version number.
 
-Not here: what is measured of it (`fixed`), what its data must become (`tests/upgrade`).
+Not here: the measurements (`fixed`), the upgrade of its data (`tests/upgrade`).
 """
 
 import subprocess

@@ -1,6 +1,6 @@
 """Measures a process from outside: wall time, CPU time, and the memory of it and everything that it starts.
 
-Not here: what is run (`stage`), what is made of the figures (`harness`, `report`).
+Not here: the measured steps (`stage`), the tables of results (`harness`, `report`).
 """
 
 import json

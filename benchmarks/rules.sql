@@ -99,7 +99,7 @@ create temp macro words_of(written) as table
         strength::usmallint as word
     from ordered;
 
--- A receipt as one number, of which the greatest decides: first its class (delivered, other final, pending), then its time
+-- A receipt as one number. The greatest number decides. It holds first the class (delivered, other final, pending), then its time
 -- (the earliest delivered, the latest of the others, in 52 bits of microseconds), then its strength in nine bits. Null if
 -- the vocabulary has no row for it.
 create temp macro deciding(delivery_status, occurred_at, strength) as

@@ -354,4 +354,4 @@ def description(mart: str) -> str:
 
 
 CONTACT_REPORTS = ("delivery_status", "skip_reasons", "attributed_unsubscribes")
-"""The scheduled reports of which an export holds what changed."""
+"""The scheduled reports whose exports hold changed campaigns only."""

@@ -21,7 +21,7 @@
 
 
 {#
-    The delivery status of each message, from its send and its receipts: common table expressions, of which the last is
+    The delivery status of each message, from its send and its receipts. The last of these common table expressions is
     `messages_resolved`. The caller defines two before them: `sends`, one row per message, and `receipts` (message_id,
     delivery_status, occurred_at, tie_rank), any number of rows per message, duplicates included.
 #}

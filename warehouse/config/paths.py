@@ -230,7 +230,7 @@ class DataPaths:
 
     @contextmanager
     def writer_lock(self, timeout: float = -1) -> Iterator[None]:
-        """Holds the writer lock of the data folder, of which there is one; reentrant within a process.
+        """Holds the one writer lock of the data folder. Reentrant within a process.
 
         Raises:
             filelock.Timeout: another process held the lock for `timeout` seconds (-1 waits without limit).

@@ -12,7 +12,7 @@ Relations on the connection, where `<log>` is the name of a log:
 - `messages`, `orders`, `clicks`, `credited_clicks`, `unsubscribes`: rows of the models, each with the file and row that it
   came from.
 
-Not here: the rules (`dbt_project/`), what is shown of the rows (`warehouse.explain.explainer`).
+Not here: the rules (`dbt_project/`), the explanation made from the rows (`warehouse.explain.explainer`).
 """
 
 from collections.abc import Mapping

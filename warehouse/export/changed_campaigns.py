@@ -1,7 +1,7 @@
 """Which campaigns a scheduled export of a contact-level report holds: all, or those that changed since the last export.
 
 A report with one row per contact grows with the history, and a night changes few of its rows. So the first export of
-such a report holds every campaign. Each later export holds all rows of the campaigns of which any row changed. The
+such a report holds every campaign. Each later export holds all rows of the changed campaigns. The
 published build has a digest of the rows of each campaign (`dbt_project/models/intermediate/row_digests`); the ledger has
 the digests of the last export. It does not matter how many builds lie between the two, nor how they were built.
 

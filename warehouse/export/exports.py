@@ -57,7 +57,7 @@ class ExportRefused(Exception):
 class Export:
     """An export, as its `.json` describes it.
 
-    `campaigns` is `all`, or lists the campaigns that the file holds: each one of which a row was added, changed or removed
+    `campaigns` is `all`, or lists the campaigns in the file: those with a row that was added, changed or removed
     since the export `changed_since`. The file holds all rows of such a campaign; "" stands for rows without a campaign.
     `phone_numbers` is `whole` or `masked`, or None for a report without them.
     """

@@ -32,7 +32,7 @@ def write_identity(paths: DataPaths, build: Build) -> None:
 def identity_mismatch(paths: DataPaths, ledger: Ledger) -> str | None:
     """Why the files are not those of the ledger's last build, in one line; None if they are.
 
-    A file that cannot be opened is passed over: whoever reads it next says why.
+    A file that cannot be opened is skipped: the next step that reads it reports the reason.
     """
     last_build = ledger.last_build()
     if last_build is None:

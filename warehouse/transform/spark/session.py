@@ -1,4 +1,4 @@
-"""How dbt reaches Spark: a session in this process or a cluster's Thrift server, and the tables of which build.
+"""How dbt reaches Spark: a session in this process, or a cluster's Thrift server; and the schemas of one build.
 
 Not here: which commands a build or a publication runs (`tables`, `publication`).
 """
