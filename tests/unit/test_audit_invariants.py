@@ -569,6 +569,8 @@ def test_a_row_that_breaks_a_rule_is_found(
 
 
 def test_there_is_a_fault_for_every_invariant_and_every_problem() -> None:
+    without_fault = sorted(SINGULAR_TESTS.keys() - {test for test, *_ in FAULTS})
+    assert not without_fault, f"FAULTS in this module needs a fault that these dbt tests find: {without_fault}"
     assert {test for test, *_ in FAULTS} == SINGULAR_TESTS.keys()
     assert {(mart, expression) for mart, _, expression in ROW_FAULTS} >= set(expression_tests())
     for name, sql in SINGULAR_TESTS.items():
