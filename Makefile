@@ -53,7 +53,7 @@ test-spark: install-spark
 	$(BIN)/python -m pytest tests/spark
 
 # Long campaigns, apart from the suite: ten times the examples of the properties, others each time; the tests marked
-# `torture`; landing zones of an odd shape at a tenth of their size. What it took last is in benchmarks/README.md.
+# `torture`; landing zones of an odd shape at a tenth of their size. The last run times are in benchmarks/README.md.
 torture: install
 	$(BIN)/python -m pytest tests/property --hypothesis-profile=torture --durations=5
 	$(BIN)/python -m pytest -m torture --durations=0
@@ -91,7 +91,7 @@ docs: install
 dbt-docs: install
 	@$(BIN)/sendmart dbt-docs
 
-# After a change of dependencies in pyproject.toml; needs uv. Spark goes on top of what everybody has: in the same versions.
+# After a change of dependencies in pyproject.toml; needs uv. Spark's lock adds to the first one and keeps its versions.
 LOCK := uv pip compile --universal --generate-hashes --no-emit-index-url --no-strip-extras --python-version 3.11 \
   --custom-compile-command "make lock" --quiet pyproject.toml
 lock:

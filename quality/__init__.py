@@ -1,4 +1,4 @@
-"""Contracts and expectations at work: admission of rows, audit of a build, and the release gate.
+"""How contracts and expectations are enforced: admission of rows, audit of a build, release gate.
 
 Functions take frames and facts and return results. No file of the warehouse is read or written here.
 

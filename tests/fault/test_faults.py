@@ -267,7 +267,7 @@ def test_a_damaged_build_file_is_reported_and_rebuilt_from_the_lake(
 
 
 def test_a_truncated_dbt_manifest_is_written_again(zone: Zone, published: Outcome) -> None:
-    """The build was whole before: what it must be held to is read by whoever judges it next."""
+    """dbt's manifest is truncated after a whole build: the release gate reads the expected checks from a new one."""
     zone.restore("published")
     verdict = stages.evaluate_gate(zone.warehouse())
     _cut(zone.warehouse().paths.dbt_target / "manifest.json")

@@ -1,4 +1,4 @@
-"""What is broken off is told, and is made good by the next refresh: kills in every stage, folders that cannot be written."""
+"""Interrupted refreshes are reported and completed by the next refresh: kills in every stage, folders without permission."""
 
 import os
 import shutil
