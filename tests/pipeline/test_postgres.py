@@ -58,7 +58,7 @@ def test_moving_dagster_to_postgresql_keeps_the_figures(
         assert {run.status for run in instance.get_runs()} == {dg.DagsterRunStatus.SUCCESS}
         assert instance.get_latest_materialization_event(dg.AssetKey(["published", "marts"]))
     assert _sorted_marts(moved) == marts
-    assert _runs_in_the_database() == 2
+    assert _runs_in_the_database() == 3, "the load, the refresh and its pruning"
 
 
 def _sorted_marts(warehouse: AppContext) -> dict[str, list[str]]:

@@ -19,7 +19,7 @@ def test_the_command_prints_its_address_serves_and_ends_with_ctrl_c(tmp_path: Pa
     with subprocess.Popen(command, env=clean_environment(variables), cwd=PROJECT, stdout=subprocess.PIPE) as running:
         try:
             lines = [running.stdout.readline().decode() for _ in range(2)]
-            assert "Nothing has been published yet" in lines[0]
+            assert "No build has been published yet" in lines[0]
             assert lines[1].startswith(f"Reports: http://127.0.0.1:{port} ")
             response = httpx.get(f"http://127.0.0.1:{port}/", timeout=60)
             assert (response.status_code, "Nothing has been published yet" in response.text) == (503, True)
