@@ -4,7 +4,7 @@ A contract is checked on a data frame that has two columns for each column of th
 the original text under `written(column)`. A value that could not be parsed is null in the first and not in the second, which
 tells "unreadable" from "missing". The rules that a row breaks are its reasons in quarantine, in the words of `error` here.
 
-`COLUMNS` gives the rest of the project what it needs of a contract without pandera: types, required columns, defaults.
+`COLUMNS` lists the types, required columns and defaults of each contract. Its users need no pandera.
 
 Not here: reading files (`warehouse.ingest`), running the checks (`quality.admission`).
 """
@@ -243,7 +243,7 @@ EVENT_TIME: dict[Log, str] = {
 """The column with the time of a row's event, by which the rows in the lake are ordered."""
 
 if _incomplete := [log for log in Log if log not in CONTRACTS or log not in EVENT_TIME]:
-    raise NotImplementedError(
+    raise LookupError(
         f"models/logs.py: CONTRACTS and EVENT_TIME need an entry for {', '.join(_incomplete)};"
         " CONTRIBUTING.md lists the files of a new log"
     )
