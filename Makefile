@@ -83,7 +83,7 @@ benchmark: install
 # What is made from the contracts and the settings.
 docs: install
 	$(BIN)/python -m models.data_dictionary > docs/data-dictionary.md
-	$(BIN)/python -m warehouse.transform.dbt_properties
+	$(BIN)/python -m scripts.dbt_properties
 	$(BIN)/python -m warehouse.config.settings_docs
 	$(BIN)/python -m orchestration.cli.reference
 

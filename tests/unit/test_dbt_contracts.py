@@ -17,7 +17,7 @@ from models import marts
 from models.enums import DeliveryStatus, Log
 from models.logs import COLUMNS, CONTRACTS
 from models.marts import CONTACT_REPORTS
-from warehouse.transform.dbt_properties import dbt_type, mart_properties, staging_properties, stale_files
+from scripts.dbt_properties import dbt_type, mart_properties, staging_properties, stale_files
 
 DBT_PROJECT = Path(__file__).parents[2] / "dbt_project"
 MODELS = DBT_PROJECT / "models"

@@ -209,6 +209,17 @@ def test_data_tests_have_short_names_that_read_as_sentences(project: Project) ->
     assert [name for name in names if name.startswith(tuple(f"{kind}_" for kind in kinds))] == []
 
 
+def test_every_singular_test_has_an_entry_in_invariants_yml(project: Project) -> None:
+    """The entry is the description of the check: without one, the audit shows the name of the file."""
+    singular = [test for test in project.tests if not test.get("test_metadata")]
+    assert len(singular) >= 20
+    entry = "sendmart://tests/invariants.yml"
+    check(
+        "every singular test has an entry in invariants.yml",
+        (test["name"] for test in singular if not test["description"] or test.get("patch_path") != entry),
+    )
+
+
 def test_everything_is_described(project: Project) -> None:
     nodes = {**project.models, **project.sources}
     check("models and sources are described", (short(name) for name, node in nodes.items() if not node["description"]))
