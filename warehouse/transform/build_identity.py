@@ -37,25 +37,22 @@ def identity_mismatch(paths: DataPaths, ledger: Ledger) -> str | None:
     last_build = ledger.last_build()
     if last_build is None:
         return "the ledger has no build"
-    for file in (paths.build, paths.candidate):
-        try:
-            identity = _read_identity(file)
-        except duckdb.Error:
-            continue
-        if identity is None:
-            return f"{file} has changed since build {last_build.build_id}: another dbt run has written to it"
-        if identity != (last_build.build_id, last_build.inputs):
-            return f"{file} holds build {identity[0]}, and the last build is {last_build.build_id}"
+    with duckdb.connect() as connection:
+        for file in (paths.build, paths.candidate):
+            try:
+                identity = _read_identity(connection, file)
+            except duckdb.Error:
+                continue
+            if identity is None:
+                return f"{file} has changed since build {last_build.build_id}: another dbt run has written to it"
+            if identity != (last_build.build_id, last_build.inputs):
+                return f"{file} holds build {identity[0]}, and the last build is {last_build.build_id}"
     return None
 
 
-def _read_identity(file: Path) -> tuple[str, str] | None:
-    with duckdb.connect() as connection:
-        connection.execute(f"attach {literal(file)} as build (read_only)")
-        table_exists = connection.execute(
-            "select 1 from duckdb_tables() where (database_name, schema_name, table_name) = (?, ?, ?)",
-            ["build", SCHEMA, TABLE],
-        ).fetchone()
-        if not table_exists:
-            return None
+def _read_identity(connection: duckdb.DuckDBPyConnection, file: Path) -> tuple[str, str] | None:
+    connection.execute(f"attach or replace {literal(file)} as build (read_only)")
+    try:
         return connection.execute(f"select build_id, inputs from build.{SCHEMA}.{TABLE}").fetchone()
+    except duckdb.CatalogException:  # the table does not exist
+        return None
