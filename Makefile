@@ -84,8 +84,8 @@ benchmark: install
 docs: install
 	$(BIN)/python -m models.data_dictionary > docs/data-dictionary.md
 	$(BIN)/python -m scripts.dbt_properties
-	$(BIN)/python -m warehouse.config.settings_docs
-	$(BIN)/python -m orchestration.cli.reference
+	$(BIN)/python -m scripts.settings_docs
+	$(BIN)/python -m scripts.cli_reference
 
 # dbt's docs site, lineage and exposures included, as one page: data/dbt-docs.html
 dbt-docs: install

@@ -8,25 +8,29 @@ Not here: what the parts are used for (`run_launcher`, `defs/`, `tests/pipeline`
 
 from typing import Any
 
-from dagster._core.definitions.run_request import InstigatorType
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
-from dagster._core.errors import DagsterUserCodeUnreachableError
-from dagster._core.execution.plan.objects import StepFailureData
-from dagster._core.instance.ref import InstanceRef
-from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
-from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteInstigatorOrigin, RemoteRepositoryOrigin
-from dagster._core.scheduler.instigation import (
-    InstigatorState,
-    InstigatorStatus,
-    ScheduleInstigatorData,
-    TickData,
-    TickStatus,
+from dagster._core.definitions.run_request import InstigatorType as InstigatorType
+from dagster._core.definitions.unresolved_asset_job_definition import (
+    UnresolvedAssetJobDefinition as UnresolvedAssetJobDefinition,
 )
-from dagster._grpc.client import DagsterGrpcClient
-from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
-from dagster._serdes import ConfigurableClassData
-from dagster._utils.schedules import schedule_execution_time_iterator
-from dagster_shared.error import SerializableErrorInfo
+from dagster._core.errors import DagsterUserCodeUnreachableError as DagsterUserCodeUnreachableError
+from dagster._core.execution.plan.objects import StepFailureData as StepFailureData
+from dagster._core.instance.ref import InstanceRef as InstanceRef
+from dagster._core.launcher import CheckRunHealthResult as CheckRunHealthResult
+from dagster._core.launcher import WorkerStatus as WorkerStatus
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin as RegisteredCodeLocationOrigin
+from dagster._core.remote_origin import RemoteInstigatorOrigin as RemoteInstigatorOrigin
+from dagster._core.remote_origin import RemoteRepositoryOrigin as RemoteRepositoryOrigin
+from dagster._core.scheduler.instigation import InstigatorState as InstigatorState
+from dagster._core.scheduler.instigation import InstigatorStatus as InstigatorStatus
+from dagster._core.scheduler.instigation import ScheduleInstigatorData as ScheduleInstigatorData
+from dagster._core.scheduler.instigation import TickData as TickData
+from dagster._core.scheduler.instigation import TickStatus as TickStatus
+from dagster._grpc.client import DagsterGrpcClient as DagsterGrpcClient
+from dagster._grpc.types import CanCancelExecutionRequest as CanCancelExecutionRequest
+from dagster._grpc.types import CanCancelExecutionResult as CanCancelExecutionResult
+from dagster._serdes import ConfigurableClassData as ConfigurableClassData
+from dagster._utils.schedules import schedule_execution_time_iterator as schedule_execution_time_iterator
+from dagster_shared.error import SerializableErrorInfo as SerializableErrorInfo
 
 CHECKED_WITH = "1.13"
 """The release of Dagster that the names below were checked against."""
@@ -38,30 +42,3 @@ Dagster; `tests/pipeline/test_dg.py` starts `dg dev`."""
 CHECKS_OF_OTHER_ASSETS: dict[str, Any] = {"allow_arbitrary_check_specs": True}
 """A parameter of `@dg.multi_asset` that its signature does not show: the step may report checks of assets that it does not
 make. dagster-dbt uses it for tests of sources."""
-
-__all__ = [
-    "CHECKED_WITH",
-    "CHECKS_OF_OTHER_ASSETS",
-    "TMP_DAGSTER_HOME_PREFIX",
-    "CanCancelExecutionRequest",
-    "CanCancelExecutionResult",
-    "CheckRunHealthResult",
-    "ConfigurableClassData",
-    "DagsterGrpcClient",
-    "DagsterUserCodeUnreachableError",
-    "InstanceRef",
-    "InstigatorState",
-    "InstigatorStatus",
-    "InstigatorType",
-    "RegisteredCodeLocationOrigin",
-    "RemoteInstigatorOrigin",
-    "RemoteRepositoryOrigin",
-    "ScheduleInstigatorData",
-    "SerializableErrorInfo",
-    "StepFailureData",
-    "TickData",
-    "TickStatus",
-    "UnresolvedAssetJobDefinition",
-    "WorkerStatus",
-    "schedule_execution_time_iterator",
-]

@@ -266,7 +266,7 @@ def test_an_incremental_build_in_the_store_equals_a_full_build(
     incremental.write_bytes(warehouse.paths.candidate.read_bytes())
     assert warehouse.ledger.previous_build_of(next_night[1]) == next_night[0]
     (tmp_path / "full").mkdir()
-    paths = replace(warehouse.paths, data=tmp_path / "full")
+    paths = DataPaths.of(warehouse.settings.model_copy(update={"data": tmp_path / "full"}))
     full = AppContext(warehouse.settings, paths, type(warehouse.ledger)(paths.ledger))
     stages.build_candidate(full)
     with duckdb.connect() as connection:

@@ -11,9 +11,9 @@ from models.data_dictionary import data_dictionary
 from models.error_codes import Code
 from models.marts import columns
 from orchestration.cli.main import app
-from orchestration.cli.reference import cli_page
+from scripts.cli_reference import cli_page
+from scripts.settings_docs import SECTIONS, env_example, settings_page
 from warehouse.config.settings import PREFIX, PROJECT, RENAMED_SETTINGS, Settings
-from warehouse.config.settings_docs import SECTIONS, env_example, settings_page
 from warehouse.export import CAMPAIGN_REPORT_COLUMNS
 
 SUFFIXES = (".py", ".sql", ".yml", ".yaml", ".csv", ".md", ".sh")

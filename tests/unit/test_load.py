@@ -2,7 +2,6 @@
 
 import gzip
 import resource
-from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -471,7 +470,7 @@ def test_a_raw_row_is_truncated_at_64_kibibytes_between_characters(warehouse):
 
 def test_a_data_folder_may_have_any_name(tmp_path):
     warehouse = LoadFolder(tmp_path)
-    warehouse.paths = replace(warehouse.paths, data=tmp_path / "it's [a] *folder*, log=x")
+    warehouse.paths = DataPaths(tmp_path / "it's [a] *folder*, log=x")
     warehouse.ledger = Ledger(warehouse.paths.ledger)
     warehouse.drop("2026-01-05.csv", rows(1) + BAD)
     warehouse.load()

@@ -6,8 +6,13 @@ before it replaces another.
 Not here: what lies under the paths; each room knows its own files.
 """
 
+from importlib.metadata import version
+
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import DBT_PREFIX, PROJECT, Engine, Settings
-from warehouse.config.version import sendmart_version
 
 __all__ = ["DBT_PREFIX", "PROJECT", "DataPaths", "Engine", "Settings", "sendmart_version"]
+
+
+def sendmart_version() -> str:
+    return version("sendmart")

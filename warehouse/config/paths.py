@@ -8,7 +8,6 @@ Not here: the content of the files; each room knows its own.
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,98 +21,69 @@ if TYPE_CHECKING:
     from warehouse.config.settings import Settings
 
 
-@dataclass(frozen=True)
 class DataPaths:
     """The layout of the data folder; an `_override` is a folder or prefix elsewhere that a setting names."""
 
-    data: Path
-    lake_override: AnyPath | None = None
-    published_override: AnyPath | None = None
-    exports_override: AnyPath | None = None
+    def __init__(
+        self,
+        data: Path,
+        lake_override: AnyPath | None = None,
+        published_override: AnyPath | None = None,
+        exports_override: AnyPath | None = None,
+    ) -> None:
+        self.data = data
+        self.ledger = data / "ledger.sqlite"
+        self.lock = data / ".writer.lock"
+        self.dagster_home = data / "dagster"
+        # The key of the keyed hashes, unless SENDMART_HASH_KEY_FILE names another file.
+        self.hash_key = data / "hash.key"
+
+        self.lake: AnyPath = lake_override or data / "lake"
+        # Rejected rows as Parquet, in the layout of the lake.
+        self.quarantine = data / "quarantine"
+        # The previous versions of replaced lake files, kept until a build has used the change.
+        self.changes = data / "changes"
+
+        self.warehouse = data / "warehouse"
+        # The candidate: staging and intermediate models, and the marts, which are audited and then published.
+        self.build = self.warehouse / "build.duckdb"
+        self.candidate = self.warehouse / "candidate.duckdb"
+        # The folder that Spark writes to, if it is the engine; a cluster's workers must reach it under the same path.
+        self.spark = self.warehouse / "spark"
+        self.spark_builds = self.spark / "builds"
+        # The file that names the build in Spark's published schema.
+        self.spark_published = self.spark / "published"
+        self.dbt_target = self.warehouse / "dbt"
+        self.column_lineage = self.dbt_target / "column_lineage.json"
+        self.compiled_sql = self.dbt_target / "compiled_sql.json"
+        # The databases of dbt at the prompt (`dbt_project/profiles.yml`).
+        self.dbt_dev = data / "dev"
+        # Temporary files of uploads to an object store and downloads from it.
+        self.transfers = self.warehouse / "transfers"
+
+        # The prefix of the published copies in an object store; None if the published folder is on disk only.
+        self.published_store: S3Path | None = None
+        self.published = data / "published"
+        if published_override is not None:
+            if is_object(published_override):
+                self.published_store = published_override
+            else:
+                self.published = published_override
+        # DuckDB names the catalogue after the file: no schema in it has this name.
+        self.new_published_marts = self.published / "sendmart.duckdb"
+        self.published_marts_of_0_2 = self.published / "marts.duckdb"
+        # The JSON file that names the published build and its file.
+        self.current = self.published / "current.json"
+        # The kept builds, the published one included, for rollback: `<build id>.duckdb`.
+        self.kept_builds = self.published / "builds"
+        self.published_quarantine = self.published / "quarantine.duckdb"
+        # The audit pages, one per build.
+        self.audits = self.published / "audits"
+        self.exports: AnyPath = exports_override or data / "exports"
 
     @classmethod
     def of(cls, settings: "Settings") -> "DataPaths":
         return cls(settings.data, settings.lake, settings.published, settings.exports)
-
-    @property
-    def ledger(self) -> Path:
-        return self.data / "ledger.sqlite"
-
-    @property
-    def lake(self) -> AnyPath:
-        return self.data / "lake" if self.lake_override is None else self.lake_override
-
-    @property
-    def quarantine(self) -> Path:
-        """Rejected rows as Parquet, in the layout of the lake."""
-        return self.data / "quarantine"
-
-    @property
-    def changes(self) -> Path:
-        """The previous versions of replaced lake files, kept until a build has used the change."""
-        return self.data / "changes"
-
-    @property
-    def warehouse(self) -> Path:
-        return self.data / "warehouse"
-
-    @property
-    def build(self) -> Path:
-        """The candidate's DuckDB file with staging and intermediate models."""
-        return self.warehouse / "build.duckdb"
-
-    @property
-    def candidate(self) -> Path:
-        """The candidate's DuckDB file with the marts: audited, then published if the release gate passes."""
-        return self.warehouse / "candidate.duckdb"
-
-    @property
-    def spark(self) -> Path:
-        """The folder that Spark writes to, if it is the engine; a cluster's workers must reach it under the same path."""
-        return self.warehouse / "spark"
-
-    @property
-    def spark_builds(self) -> Path:
-        return self.spark / "builds"
-
-    @property
-    def spark_published(self) -> Path:
-        """The file that names the build in Spark's published schema."""
-        return self.spark / "published"
-
-    @property
-    def dbt_dev(self) -> Path:
-        """The databases of dbt at the prompt (`dbt_project/profiles.yml`)."""
-        return self.data / "dev"
-
-    @property
-    def dbt_target(self) -> Path:
-        return self.warehouse / "dbt"
-
-    @property
-    def column_lineage(self) -> Path:
-        return self.dbt_target / "column_lineage.json"
-
-    @property
-    def compiled_sql(self) -> Path:
-        return self.dbt_target / "compiled_sql.json"
-
-    @property
-    def transfers(self) -> Path:
-        """Temporary files of uploads to an object store and downloads from it."""
-        return self.warehouse / "transfers"
-
-    @property
-    def published(self) -> Path:
-        """The published folder on disk; if the setting names an object store, files are copied there."""
-        override = self.published_override
-        return self.data / "published" if override is None or is_object(override) else override
-
-    @property
-    def published_store(self) -> "S3Path | None":
-        """The prefix of the published copies in an object store; None if the published folder is on disk only."""
-        override = self.published_override
-        return override if override is not None and is_object(override) else None
 
     @property
     def published_marts(self) -> Path:
@@ -124,51 +94,6 @@ class DataPaths:
         file, old = self.new_published_marts, self.published_marts_of_0_2
         return old if not file.exists() and old.exists() else file
 
-    @property
-    def new_published_marts(self) -> Path:
-        """DuckDB names the catalogue after the file: no schema in it has this name."""
-        return self.published / "sendmart.duckdb"
-
-    @property
-    def published_marts_of_0_2(self) -> Path:
-        return self.published / "marts.duckdb"
-
-    @property
-    def current(self) -> Path:
-        """The JSON file that names the published build and its file."""
-        return self.published / "current.json"
-
-    @property
-    def kept_builds(self) -> Path:
-        """The kept builds, the published one included, for rollback: `<build id>.duckdb`."""
-        return self.published / "builds"
-
-    @property
-    def published_quarantine(self) -> Path:
-        return self.published / "quarantine.duckdb"
-
-    @property
-    def audits(self) -> Path:
-        """The audit pages, one per build."""
-        return self.published / "audits"
-
-    @property
-    def exports(self) -> AnyPath:
-        return self.data / "exports" if self.exports_override is None else self.exports_override
-
-    @property
-    def dagster_home(self) -> Path:
-        return self.data / "dagster"
-
-    @property
-    def hash_key(self) -> Path:
-        """The key of the keyed hashes, unless SENDMART_HASH_KEY_FILE names another file."""
-        return self.data / "hash.key"
-
-    @property
-    def lock(self) -> Path:
-        return self.data / ".writer.lock"
-
     def has_lake(self) -> bool:
         return bool(names_in(self.lake)) if is_object(self.lake) else self.lake.is_dir()
 
@@ -177,10 +102,8 @@ class DataPaths:
         where the lake is.
         """
         for name, root in (("lake", self.lake), ("quarantine", self.quarantine)):
-            if is_object(path) and is_object(root) and path.is_relative_to(root):
-                return Path(name, path.relative_to(root))
-            if not is_object(path) and not is_object(root) and path.is_relative_to(root):
-                return Path(name, path.relative_to(root))
+            if str(path).startswith(f"{root}/"):
+                return Path(name, str(path).removeprefix(f"{root}/"))
         raise ValueError(f"{path} is neither in the lake nor in the quarantine")
 
     def path_from_key(self, key: Path) -> AnyPath:
