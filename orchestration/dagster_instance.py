@@ -3,10 +3,11 @@
 `dagster dev` and `dg dev`, typed in the project's folder without DAGSTER_HOME, read `dagster.yaml` there, which names the
 class below, and take a temporary folder for the history. The class replaces it with the data folder's.
 
-Not here: the folder of the history (`run_refresh.dagster_home`), the limits of runs (`dagster.yaml`), `sendmart dev`
-(`cli/dev.py`).
+Not here: the folder of the history (`run_refresh.dagster_home`), its databases (`dagster_storage`), the limits of runs
+(`dagster.yaml`), `sendmart dev` (`cli/dev.py`).
 """
 
+import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,4 +36,7 @@ class ProjectInstance(dg.DagsterInstance):
         if Path(base_dir).name.startswith(TMP_DAGSTER_HOME_PREFIX):
             base_dir = str(dagster_home(AppContext.of(load_settings())))
             log.info("Sendmart keeps its history in %s, not in the temporary directory.", base_dir)
-        return InstanceRef.config_defaults(base_dir)
+        storage = ConfigurableClassData(
+            "orchestration.dagster_storage", "SqliteStorage", json.dumps({"base_dir": base_dir})
+        )
+        return {**InstanceRef.config_defaults(base_dir), "storage": storage}

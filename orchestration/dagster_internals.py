@@ -25,6 +25,9 @@ from dagster._core.scheduler.instigation import InstigatorStatus as InstigatorSt
 from dagster._core.scheduler.instigation import ScheduleInstigatorData as ScheduleInstigatorData
 from dagster._core.scheduler.instigation import TickData as TickData
 from dagster._core.scheduler.instigation import TickStatus as TickStatus
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage as SqliteEventLogStorage
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS as SQLITE_BUSY_TIMEOUT_SECONDS
+from dagster._core.storage.sqlite_storage import DagsterSqliteStorage as DagsterSqliteStorage
 from dagster._grpc.client import DagsterGrpcClient as DagsterGrpcClient
 from dagster._grpc.types import CanCancelExecutionRequest as CanCancelExecutionRequest
 from dagster._grpc.types import CanCancelExecutionResult as CanCancelExecutionResult

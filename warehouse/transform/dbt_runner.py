@@ -10,6 +10,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,10 +77,18 @@ def _digest_of_parsed(paths: DataPaths) -> Path:
 def _parsed(paths: DataPaths, digest: str) -> dict[str, Any] | None:
     """The manifest on disk; None if it is missing, is of another project, or is incomplete after a kill or a full disk."""
     try:
-        manifest: dict[str, Any] = json.loads(_manifest(paths).read_bytes())
+        stat = _manifest(paths).stat()
+        manifest = _read_manifest(_manifest(paths), stat.st_mtime_ns, stat.st_size)
         return manifest if _digest_of_parsed(paths).read_text() == digest else None
     except (OSError, ValueError):
         return None
+
+
+@lru_cache(maxsize=1)
+def _read_manifest(file: Path, mtime_ns: int, size: int) -> dict[str, Any]:
+    """A manifest of a modification time and size. A refresh needs it five times, and reads it once."""
+    manifest: dict[str, Any] = json.loads(file.read_bytes())
+    return manifest
 
 
 def _check_seeds() -> None:
@@ -161,19 +170,30 @@ def _run(command: list[str], arguments: list[str]) -> Any:
     Raises:
         BuildFailed: dbt could not start (a faulty project, a locked file), or an operation (a macro) failed.
     """
-    if command[0] in ("parse", "docs"):
+    if command[0] == "parse":
+        return _parse_project(arguments)
+    if command[0] == "docs":
         return _invoke([*command, *arguments], None)
     # The manifest on disk is the one of `parse`; run_results.json would quote values.
     return _invoke([*command, *arguments, "--no-write-json"], _parsed_project(arguments))
 
 
 def _parsed_project(arguments: list[str]) -> "Manifest":
-    global _last_parsed
-    variables = {name: value for name, value in os.environ.items() if name.startswith(DBT_PREFIX)}
-    key = json.dumps([arguments, sorted(variables.items()), project_digest()])
-    if _last_parsed is None or _last_parsed[0] != key:
-        _last_parsed = key, _invoke(["parse", *arguments, "--no-write-json"], None)
+    if _last_parsed is None or _last_parsed[0] != _parse_inputs(arguments):
+        return _parse_project(arguments, "--no-write-json")
     return _last_parsed[1]
+
+
+def _parse_project(arguments: list[str], *options: str) -> "Manifest":
+    global _last_parsed
+    manifest: Manifest = _invoke(["parse", *arguments, *options], None)
+    _last_parsed = _parse_inputs(arguments), manifest
+    return manifest
+
+
+def _parse_inputs(arguments: list[str]) -> str:
+    variables = {name: value for name, value in os.environ.items() if name.startswith(DBT_PREFIX)}
+    return json.dumps([arguments, sorted(variables.items()), project_digest()])
 
 
 def _invoke(arguments: list[str], manifest: "Manifest | None") -> Any:
