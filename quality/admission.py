@@ -14,7 +14,7 @@ import polars as pl
 from pandera.errors import SchemaErrors
 
 from models.enums import Log
-from models.logs import COLUMNS, CONTRACTS, LogColumn, written
+from models.logs import COLUMNS, CONTRACTS, written
 from models.text_types import trimmed
 
 _NO_TEXT = "no text"
@@ -73,68 +73,48 @@ def validate(log: Log, text: pl.DataFrame, unreadable: Sequence[UnreadableValue]
         # The file holds a value, though not text: for the contract it is unreadable, not missing.
         as_written.append((value.scatter(indices, _NO_TEXT) if indices else value).alias(written(column.name)))
     frame = pl.DataFrame(typed + as_written)
+    cases = pl.DataFrame(schema={"index": pl.Int64, "column": pl.String, "check": pl.String})
     try:
         CONTRACTS[log].validate(frame, lazy=True)
-        broken_rules = []
     except SchemaErrors as errors:
-        broken_rules = [_broken_rules(log, errors)]
-    return ValidationResult(frame.select(series.name for series in typed), _reasons(log, broken_rules, unreadable))
-
-
-def _broken_rules(log: Log, errors: SchemaErrors) -> pl.DataFrame:
-    """Which rows break which rules: columns `index`, `column`, `rule`."""
-    cases: pl.DataFrame = errors.failure_cases
+        cases = errors.failure_cases
     if cases["index"].has_nulls():
         first = cases.filter(pl.col("index").is_null()).row(0, named=True)
         raise AdmissionError(f"{log}: check {first['check']} of {first['column']} raised: {first['failure_case']}")
-    return cases.select(pl.col("index").cast(pl.Int64), "column", rule=pl.col("check"))
+    return ValidationResult(frame.select(series.name for series in typed), _reasons(log, cases, unreadable))
 
 
-def _reasons(log: Log, broken_rules: list[pl.DataFrame], unreadable: Sequence[UnreadableValue]) -> pl.DataFrame:
-    columns = {column.name: column for column in COLUMNS[log]}
-    reported_by_reader = pl.DataFrame(
-        [(fault.index, fault.column, fault.rule) for fault in unreadable],
-        schema={"index": pl.Int64, "column": pl.String, "rule": pl.String},
+def _reasons(log: Log, cases: pl.DataFrame, unreadable: Sequence[UnreadableValue]) -> pl.DataFrame:
+    """The reasons by row, in words. `cases` are pandera's: which rows break which checks.
+
+    An unreadable value is null for the contract. It gives one reason: that of the file's reader, else that it is unreadable.
+    """
+    columns, column, rank = COLUMNS[log], pl.col("column"), pl.col("rank")
+    from_reader = pl.DataFrame(
+        [(fault.index, fault.column, fault.rule, 0) for fault in unreadable],
+        schema={"index": pl.Int64, "column": pl.String, "rule": pl.String, "rank": pl.Int64},
         orient="row",
     )
-    faults = pl.concat([reported_by_reader, *broken_rules])
-    if faults.is_empty():
-        return pl.DataFrame(schema={"index": pl.Int64, "reasons": pl.List(pl.String)})
-    # An unreadable value is null for the contract: it is not reported as missing, too. Where the reader of the file
-    # reported the value, only the reader's rule is kept.
-    is_missing, is_unreadable = pl.col("rule") == "not_nullable", pl.col("rule") == "readable"
-    cell = ["index", "column"]
-    unreadable_cells = faults.filter(is_unreadable).select(cell)
-    reported_cells = reported_by_reader.select(cell)
-    kept = pl.concat(
-        [
-            faults.filter(~is_missing & ~is_unreadable),
-            faults.filter(is_missing).join(pl.concat([unreadable_cells, reported_cells]), on=cell, how="anti"),
-            faults.filter(is_unreadable).join(reported_cells, on=cell, how="anti"),
-        ]
+    ranks = pl.col("check").replace_strict({"readable": 1, "not_nullable": 2}, default=None, return_dtype=pl.Int64)
+    from_contract = cases.select(pl.col("index").cast(pl.Int64), "column", rule="check", rank=ranks)
+    rules = {each.name: each.read_as.rule for each in columns}
+    in_words = (
+        pl.when(rank == 1)
+        .then(column.replace_strict(rules, default=None, return_dtype=pl.String))
+        .when(rank == 2)
+        .then(pl.lit("is required"))
+        .otherwise(pl.col("rule"))
     )
-    positions = {name: position for position, name in enumerate(columns)}
+    positions = {each.name: position for position, each in enumerate(columns)}
     return (
-        kept.with_columns(
-            reason=pl.concat_str("column", pl.lit(": "), _rule_text(columns)),
-            position=pl.col("column").replace_strict(positions, default=-1),
+        pl.concat([from_reader, from_contract])
+        .filter(rank.is_null() | (rank == rank.min().over("index", "column")))
+        .with_columns(
+            reason=pl.concat_str("column", pl.lit(": "), in_words),
+            position=column.replace_strict(positions, default=-1),
         )
         .unique(["index", "reason"])
         .sort("index", "position", "reason")
         .group_by("index", maintain_order=True)
         .agg(reasons=pl.col("reason"))
-    )
-
-
-def _rule_text(columns: dict[str, LogColumn]) -> pl.Expr:
-    """The rule in words."""
-    unreadable_rule = pl.col("column").replace_strict(
-        {name: column.read_as.rule for name, column in columns.items()}, default=None, return_dtype=pl.String
-    )
-    return (
-        pl.when(pl.col("rule") == "not_nullable")
-        .then(pl.lit("is required"))
-        .when(pl.col("rule") == "readable")
-        .then(unreadable_rule)
-        .otherwise(pl.col("rule"))
     )

@@ -91,13 +91,11 @@ class _Step:
 
 
 @dataclass(frozen=True)
-class Total:
-    """A total since the first log. It shrinks only if rows are removed; the share `min_share` of it must remain."""
+class _Current:
+    """A metric as it is at a log date."""
 
     metric: str
     description: str
-    min_share: float = 0.99
-    enough: int = ENOUGH
 
     @property
     def name(self) -> str:
@@ -108,11 +106,17 @@ class Total:
 
 
 @dataclass(frozen=True)
-class Volume:
+class Total(_Current):
+    """A total since the first log. It shrinks only if rows are removed; the share `min_share` of it must remain."""
+
+    min_share: float = 0.99
+    enough: int = ENOUGH
+
+
+@dataclass(frozen=True)
+class Volume(_Current):
     """The increase of a metric per day, or, with `is_daily`, a metric that is the count of one day."""
 
-    metric: str
-    description: str
     is_daily: bool = False
 
     @property
@@ -121,7 +125,7 @@ class Volume:
 
     def value(self, step: _Step) -> float | None:
         if self.is_daily:
-            return step.current.get(self.metric)
+            return super().value(step)
         increase = step.increase(self.metric)
         return None if increase is None else increase / step.days
 
@@ -142,6 +146,18 @@ class Volume:
             upper = max(upper, median(same_weekday) * _MOST_VOLUME)
         # Nothing at all is outside the range wherever there always was something.
         return (max(lower, 1.0) if min(values) >= 1 else lower), upper
+
+
+@dataclass(frozen=True)
+class Lag(_Current):
+    """The days by which a log or the data is behind."""
+
+    margin: float = 2.5
+
+    def range(self, step: _Step, history: _History) -> _Range:
+        values = sorted(value for _, value in history)
+        # A lag that happened once is not usual: the greatest so far is left out.
+        return None, max(median(values) + self.margin, values[-2] + 0.5)
 
 
 @dataclass(frozen=True)
@@ -201,28 +217,7 @@ class Ratio:
         return math.exp(middle - width), math.exp(middle + width)
 
 
-@dataclass(frozen=True)
-class Lag:
-    """The days by which a log or the data is behind."""
-
-    metric: str
-    description: str
-    margin: float = 2.5
-
-    @property
-    def name(self) -> str:
-        return self.metric
-
-    def value(self, step: _Step) -> float | None:
-        return step.current.get(self.metric)
-
-    def range(self, step: _Step, history: _History) -> _Range:
-        values = sorted(value for _, value in history)
-        # A lag that happened once is not usual: the greatest so far is left out.
-        return None, max(median(values) + self.margin, values[-2] + 0.5)
-
-
-Comparison = Total | Volume | Share | Ratio | Lag
+Comparison = Total | Volume | Lag | Share | Ratio
 
 COMPARISONS: dict[str, tuple[Comparison, ...]] = {
     "campaign_metrics": (
@@ -328,8 +323,19 @@ def compare(mart: str, candidate: BuildMetrics, published: Sequence[BuildMetrics
     if not steps:
         return []
     *earlier_steps, step = steps
+    # One for each provider, so that a provider whose receipts stop is named.
+    of_providers = [
+        Ratio(
+            metric,
+            "contacts",
+            f"provider {metric[len(PROVIDER_PREFIX) :]} sends as many receipts as before",
+            factor=2.5,
+        )
+        for metric in step.current
+        if metric.startswith(PROVIDER_PREFIX)
+    ]
     compared = []
-    for comparison in (*COMPARISONS.get(mart, ()), *_provider_comparisons(mart, step.current)):
+    for comparison in (*COMPARISONS.get(mart, ()), *of_providers):
         value = comparison.value(step)
         if value is None:
             continue
@@ -338,14 +344,6 @@ def compare(mart: str, candidate: BuildMetrics, published: Sequence[BuildMetrics
         lower, upper = _range(comparison, mart, step, history, others)
         compared.append(ComparedMetric(comparison.name, comparison.description, value, lower, upper, history))
     return compared
-
-
-def _provider_comparisons(mart: str, metrics: Mapping[str, float]) -> Iterator[Comparison]:
-    """A comparison for each provider, so that a provider whose receipts stop is named."""
-    for metric in metrics if mart == "delivery_status" else ():
-        if metric.startswith(PROVIDER_PREFIX):
-            provider = metric.removeprefix(PROVIDER_PREFIX)
-            yield Ratio(metric, "contacts", f"provider {provider} sends as many receipts as before", factor=2.5)
 
 
 def _steps(mart: str, candidate: BuildMetrics, published: Sequence[BuildMetrics]) -> Iterator[_Step]:

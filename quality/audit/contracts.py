@@ -7,8 +7,7 @@ Not here: the contracts (`models.marts`), rules between columns, rows and marts 
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from types import MappingProxyType
 
 import duckdb
@@ -23,14 +22,6 @@ BATCH_ROWS = 500_000
 
 _ROW_NUMBER = "rowid"
 """DuckDB's row number: it identifies a row in a query and holds no personal data."""
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """The rows of a mart to check: a relation, and an SQL expression for the row number. A view has no `rowid` column."""
-
-    relation: str
-    number: str
 
 
 class _ContractError(Exception):
@@ -56,8 +47,7 @@ def check_contracts(
         try:
             # Each mart has its own cursor, so that an error on one does not affect the next.
             with connection.cursor() as cursor:
-                checked_rows = _Rows(rows[mart], row_number) if mart in rows else _all_rows(cursor, schema, mart)
-                rules = _check(cursor, schema, mart, checked_rows)
+                rules = _check(cursor, schema, mart, (rows[mart], row_number) if mart in rows else None)
         # Any error means that the mart was not checked. (A panic of polars is not an Exception.)
         except (Exception, pl.exceptions.PanicException) as error:
             message = f"could not be checked: {error_text(error)}"
@@ -69,24 +59,28 @@ def check_contracts(
     return results
 
 
-def _all_rows(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str) -> _Rows:
+def _check(
+    cursor: duckdb.DuckDBPyConnection, schema: str, mart: str, changed_rows: tuple[str, str] | None
+) -> list[Rule]:
+    """The rules of a mart. `changed_rows`: the relation with the rows to check, and its column with their row number."""
+    message = _wrong_columns(cursor, schema, mart)
+    rules = [Rule("the columns have the names, types and order of the contract", passed=not message, message=message)]
+    if message:  # row rules and keys assume the columns and types of the contract
+        return rules
+    relation, row_number = changed_rows or (f"{schema}.{mart}", _row_number_in(cursor, schema, mart))
+    return [
+        *rules,
+        _check_rows(cursor, schema, mart, relation, row_number),
+        _check_keys(cursor, schema, mart, relation),
+    ]
+
+
+def _row_number_in(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str) -> str:
+    """The expression of a row's number. A view has no `rowid` column."""
     is_view = cursor.execute(
         "select 1 from duckdb_views() where database_name || '.' || schema_name = ? and view_name = ?", [schema, mart]
     ).fetchone()
-    return _Rows(f"{schema}.{mart}", "row_number() over ()" if is_view else _ROW_NUMBER)
-
-
-def _check(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str, rows: _Rows) -> list[Rule]:
-    columns_rule = _check_columns(cursor, schema, mart)
-    if not columns_rule.passed:
-        # Row rules and keys assume the columns and types of the contract.
-        return [columns_rule]
-    return [columns_rule, _check_rows(cursor, schema, mart, rows), _check_keys(cursor, schema, mart, rows)]
-
-
-def _check_columns(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str) -> Rule:
-    message = _wrong_columns(cursor, schema, mart)
-    return Rule("the columns have the names, types and order of the contract", passed=not message, message=message)
+    return "row_number() over ()" if is_view else _ROW_NUMBER
 
 
 def _wrong_columns(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str) -> str:
@@ -108,13 +102,15 @@ def _wrong_columns(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str) ->
     return f"{'; '.join(problems)}; query: describe {in_candidate(schema, mart)}" if problems else ""
 
 
-def _check_rows(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str, rows: _Rows) -> Rule:
+def _check_rows(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str, relation: str, row_number: str) -> Rule:
     contract, key = DBT_MARTS[mart].contract.to_schema(), DBT_MARTS[mart].key
     rows_by_rule: Counter[str] = Counter()
     checked = failing = 0
     examples: list[dict[str, object]] = []
     description = "every row keeps the rules of the contract"
-    for batch in _batches(cursor, mart, rows):
+    names = ", ".join(column.name for column in columns(mart))
+    cursor.execute(f"select {names}, {row_number} as {_ROW_NUMBER} from {relation}")
+    for batch in map(pl.DataFrame, cursor.to_arrow_reader(BATCH_ROWS)):
         checked += len(batch)
         try:
             contract.validate(batch.drop(_ROW_NUMBER), lazy=True)
@@ -128,7 +124,7 @@ def _check_rows(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str, rows:
         return Rule(description, passed=True, checked_rows=checked, failing_rows=0)
     broken_rules = ", ".join(f"{rule} ({count})" for rule, count in sorted(rows_by_rule.items()))
     numbers = ", ".join(str(row.pop(_ROW_NUMBER)) for row in examples)
-    where = f" where {_ROW_NUMBER} in ({numbers})" if rows.number.isidentifier() else ""
+    where = f" where {_ROW_NUMBER} in ({numbers})" if row_number.isidentifier() else ""
     message = (
         f"{failing} rows break rules: {broken_rules}; {name_rows(examples, failing)}; "
         f"query: select * from {in_candidate(schema, mart)}{where}"
@@ -138,13 +134,6 @@ def _check_rows(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str, rows:
 
 def _keys(rows: list[dict[str, object]]) -> tuple[dict[str, str], ...]:
     return tuple({column: format_value(column, value) for column, value in row.items()} for row in rows)
-
-
-def _batches(cursor: duckdb.DuckDBPyConnection, mart: str, rows: _Rows) -> Iterator[pl.DataFrame]:
-    names = ", ".join(column.name for column in columns(mart))
-    cursor.execute(f"select {names}, {rows.number} as {_ROW_NUMBER} from {rows.relation}")
-    for batch in cursor.to_arrow_reader(BATCH_ROWS):
-        yield pl.DataFrame(batch)
 
 
 def _rules_by_row(errors: SchemaErrors) -> pl.DataFrame:
@@ -161,20 +150,18 @@ def _rules_by_row(errors: SchemaErrors) -> pl.DataFrame:
     return cases.select("index", rule=pl.concat_str("column", pl.lit(": "), rule)).unique()
 
 
-def _check_keys(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str, rows: _Rows) -> Rule:
+def _check_keys(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str, relation: str) -> Rule:
     key = DBT_MARTS[mart].key
     listed = ", ".join(key)
     description = f"no two rows have the same {listed}"
-    repeated_hashes = f"select hash({listed}) from {rows.relation} group by 1 having count(*) > 1"
+    repeated_hashes = f"select hash({listed}) from {relation} group by 1 having count(*) > 1"
     if cursor.execute(f"{repeated_hashes} limit 1").fetchone() is None:
         return Rule(description, passed=True)
     repeated = (
-        f"select {listed}, count(*) from {rows.relation} "
+        f"select {listed}, count(*) as count from {relation} "
         f"where hash({listed}) in ({repeated_hashes}) group by all having count(*) > 1"
     )
-    ((keys, failing),) = cursor.execute(
-        f"select count(*), sum(count) from ({repeated}) as repeated({listed}, count)"
-    ).fetchall()
+    ((keys, failing),) = cursor.execute(f"select count(*), sum(count) from ({repeated})").fetchall()
     if not keys:
         return Rule(description, passed=True)
     first_keys = cursor.execute(f"{repeated} order by all limit {MOST_NAMED}").fetchall()

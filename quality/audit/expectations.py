@@ -139,23 +139,16 @@ def _validate(source: "PandasDatasource", suite: "ExpectationSuite", metrics: Ma
 def _rule(result: "ExpectationValidationResult") -> Rule:
     config = result.expectation_config
     assert config is not None  # always set on results of a suite
-    return Rule(
-        description=config.description or config.type,
-        passed=bool(result.success),
-        message="" if result.success else _failure(result, config.description or config.type, config.kwargs),
-        checked_rows=result.result.get("element_count"),
-        failing_rows=result.result.get("unexpected_count"),
-    )
-
-
-def _failure(result: "ExpectationValidationResult", description: str, kwargs: Mapping[str, Any]) -> str:
-    metric = kwargs["column"]
+    description, message = config.description or config.type, ""
     if "unexpected_count" not in result.result:
-        return f"{description}: {metric} could not be checked: {_exception_text(result.exception_info)}"
-    value = result.result["partial_unexpected_list"][0]
-    return (
-        f"not met: {description}: {metric} is {value:.12g}, {_range(kwargs.get('min_value'), kwargs.get('max_value'))}"
-    )
+        exceptions = _exception_texts(result.exception_info)
+        message = f"{description}: {config.kwargs['column']} could not be checked: {exceptions}"
+    elif not result.success:
+        value = result.result["partial_unexpected_list"][0]
+        usual_range = _range(config.kwargs.get("min_value"), config.kwargs.get("max_value"))
+        message = f"not met: {description}: {config.kwargs['column']} is {value:.12g}, {usual_range}"
+    counts = result.result.get("element_count"), result.result.get("unexpected_count")
+    return Rule(description, bool(result.success), message, *counts)
 
 
 def _range(lower: float | None, upper: float | None) -> str:
@@ -164,7 +157,7 @@ def _range(lower: float | None, upper: float | None) -> str:
     return f"usually at least {lower:g}" + ("" if upper is None else f" and at most {upper:g}")
 
 
-def _exception_text(info: Mapping[str, Any]) -> str:
-    """The message of an exception: `info` holds it directly, or by metric of Great Expectations."""
+def _exception_texts(info: Mapping[str, Any]) -> str:
+    """The messages of exceptions: `info` holds one directly, or by metric of Great Expectations."""
     exceptions = [info] if "exception_message" in info else list(info.values())
     return "; ".join(dict.fromkeys(error_text(str(each["exception_message"])) for each in exceptions))

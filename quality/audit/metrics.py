@@ -16,7 +16,7 @@ import duckdb
 
 from models.enums import Log
 from quality.audit.formatting import error_text, format_value
-from quality.audit.metrics_sql import AGGREGATES, METRICS, PROVIDERS
+from quality.audit.metrics_sql import AGGREGATES, MACROS, METRICS, PROVIDERS
 
 PROVIDER_PREFIX = "contacts decided by "
 """The metric of a provider is called by this and the provider's name."""
@@ -52,7 +52,7 @@ LOGS_OF_MART = {
 
 
 def create_aggregates(cursor: duckdb.DuckDBPyConnection, schema: str, data_until: date | None) -> list[str]:
-    """Creates the temporary tables that the metric queries read.
+    """Creates the temporary macros and tables that the metric queries read.
 
     Args:
         cursor: sees the marts; the tables go when it is closed.
@@ -63,6 +63,7 @@ def create_aggregates(cursor: duckdb.DuckDBPyConnection, schema: str, data_until
         One message for each table that could not be created. Queries that need the table fail.
     """
     errors = []
+    cursor.execute(MACROS)
     cursor.execute("create temporary table audited_build (data_until date)")
     cursor.execute("insert into audited_build values (?)", [data_until])
     for name, query in AGGREGATES.items():
@@ -89,7 +90,7 @@ def compute_metrics(
         (row,) = cursor.execute(METRICS[mart].format(marts=schema)).fetchall()
         metrics |= zip((column[0] for column in cursor.description or ()), row, strict=True)
     if mart == "delivery_status":
-        providers = cursor.execute(PROVIDERS).fetchall()
+        providers = cursor.execute(PROVIDERS.format(marts=schema)).fetchall()
         metrics |= {f"{PROVIDER_PREFIX}{format_value('provider', name)}": contacts for name, contacts in providers}
     return {
         name: None if value is None or not math.isfinite(value) else float(value) for name, value in metrics.items()

@@ -1,6 +1,7 @@
 """The SQL of a build's metrics: aggregates of the large marts, and for each mart a query that gives one row of metrics.
 
-A share of a small number is noise: it is null unless the whole is large enough.
+A share of a small number is noise: it is null unless the whole is large enough. `count_if` is used in shares alone: it is
+null where there is no row.
 
 Not here: running the queries (`quality.audit.metrics`), the ranges that metrics are expected in (`quality.audit.suites`,
 `quality.audit.anomalies`).
@@ -11,6 +12,13 @@ ENOUGH = 100
 
 ENOUGH_CAMPAIGNS = 20
 """The fewest campaigns that a share is taken of."""
+
+MACROS = f"""
+    create temporary macro share(part, whole) as
+        case when whole >= {ENOUGH} then cast(part as double) / whole end;
+    create temporary macro share_of_campaigns(part, campaigns) as
+        case when campaigns >= {ENOUGH_CAMPAIGNS} then cast(part as double) / campaigns end;
+"""
 
 AGGREGATES = {
     # The end of the "lately" windows: a message with a wrong clock, sent far in the future, does not move it.
@@ -29,315 +37,211 @@ AGGREGATES = {
             delivery_status,
             count(*) as contacts,
             cast(sum(messages_sent) as bigint) as messages,
-            count(*) filter (where last_sent_at < settled_before) as settled,
-            count(*) filter (where last_sent_at < settled_before and provider is null) as settled_without_receipt,
-            count(*) filter (where last_sent_at between settled_before - interval 2 days and settled_before)
-                as settled_lately,
-            count(*) filter (where last_sent_at > settled_before + interval 2 days) as sent_lately
+            count_if(last_sent_at < settled_before) as settled,
+            count_if(last_sent_at < settled_before and provider is null) as settled_without_receipt,
+            count_if(last_sent_at between settled_before - interval 2 days and settled_before) as settled_lately,
+            count_if(last_sent_at > settled_before + interval 2 days) as sent_lately
         from {marts}.delivery_status
         cross join (select until - interval 3 days as settled_before from audit_window) as settling
         group by campaign_id, delivery_status
     """,
-    "receipt_counts": """
-        select provider, count(*) as contacts
-        from {marts}.delivery_status
-        where provider is not null
-        group by provider
-    """,
 }
-"""Temporary tables that several metric queries read, by name; over `{marts}` and the table `audited_build`."""
+"""Temporary tables that metric queries read, by name; over `{marts}` and the table `audited_build`."""
 
-MOST_PROVIDERS = 20
-
-PROVIDERS = f"""
-    select lower(provider), sum(contacts)
-    from receipt_counts
+PROVIDERS = """
+    select lower(provider), count(*)
+    from {marts}.delivery_status
+    where provider is not null
     group by 1
     order by 2 desc, 1
-    limit {MOST_PROVIDERS}
+    limit 20
 """
 """The providers whose receipts decide the status of most contacts, each with the number of contacts."""
 
-
-def _share(part: str, whole: str, enough: int = ENOUGH) -> str:
-    """A share as SQL: null if the whole is less than `enough`."""
-    return f"case when {whole} >= {enough} then cast({part} as double) / {whole} end"
-
-
 METRICS = {
-    "campaign_metrics": f"""
-        with metrics as (
-            select
-                count(*) as campaigns,
-                count(*) filter (where campaign_name is null) as unnamed,
-                count(*) filter (where click_to_delivered_rate > 1) as clicked_beyond_delivered,
-                count(*) filter (where conversion_rate > 1) as converting_beyond_1,
-                coalesce(sum(total_sent), 0) as messages,
-                coalesce(sum(total_delivered), 0) as delivered,
-                coalesce(sum(total_segments), 0) as segments,
-                coalesce(sum(unique_clickers), 0) as clickers,
-                coalesce(sum(direct_orders), 0) as direct_orders,
-                coalesce(sum(total_clicks), 0) as clicks,
-                max(last_sent_at) as last_sent_at
-            from {{marts}}.campaign_metrics
-        ),
-        lately as (
-            select count(*) as campaigns, count(*) filter (where campaign_name is null) as unnamed
-            from {{marts}}.campaign_metrics
-            cross join audit_window
-            where last_sent_at between until - interval 7 days and until
-        )
+    "campaign_metrics": """
         select
-            metrics.campaigns,
-            messages as messages_sent,
-            metrics.clicks,
-            datediff('day', last_sent_at, data_until) as last_sent_days_behind,
-            {_share("metrics.unnamed", "metrics.campaigns", ENOUGH_CAMPAIGNS)} as unnamed_campaigns_share,
-            {_share("lately.unnamed", "lately.campaigns", ENOUGH_CAMPAIGNS)} as unnamed_campaigns_lately_share,
-            {_share("clicked_beyond_delivered", "metrics.campaigns", ENOUGH_CAMPAIGNS)}
+            count(*) as campaigns,
+            coalesce(sum(total_sent), 0) as messages_sent,
+            coalesce(sum(total_clicks), 0) as clicks,
+            datediff('day', max(last_sent_at), any_value(data_until)) as last_sent_days_behind,
+            share_of_campaigns(count_if(campaign_name is null), campaigns) as unnamed_campaigns_share,
+            share_of_campaigns(count_if(is_sent_lately and campaign_name is null), count_if(is_sent_lately))
+                as unnamed_campaigns_lately_share,
+            share_of_campaigns(count_if(click_to_delivered_rate > 1), campaigns)
                 as campaigns_clicked_beyond_delivered_share,
-            {_share("converting_beyond_1", "metrics.campaigns", ENOUGH_CAMPAIGNS)}
-                as campaigns_converting_beyond_1_share,
-            {_share("delivered", "messages")} as delivered_share,
-            {_share("segments", "messages")} as segments_per_message,
-            {_share("clickers", "delivered")} as clickers_per_delivered,
-            {_share("direct_orders", "clickers")} as direct_orders_per_clicker
-        from metrics
-        cross join lately
-        cross join audit_window
-    """,
-    "campaign_overview": f"""
-        with overview as (
-            select
-                coalesce(sum(unique_sends), 0) as contacts,
-                sum(soft_bounces) as soft_bounces,
-                sum(hard_bounces) as hard_bounces,
-                sum(deleted) as deleted,
-                sum(unsubscribes) as unsubscribes
-            from {{marts}}.campaign_overview
+            share_of_campaigns(count_if(conversion_rate > 1), campaigns) as campaigns_converting_beyond_1_share,
+            share(sum(total_delivered), messages_sent) as delivered_share,
+            share(sum(total_segments), messages_sent) as segments_per_message,
+            share(sum(unique_clickers), sum(total_delivered)) as clickers_per_delivered,
+            share(sum(direct_orders), sum(unique_clickers)) as direct_orders_per_clicker
+        from (
+            select *, last_sent_at between until - interval 7 days and until as is_sent_lately
+            from {marts}.campaign_metrics
+            cross join audit_window
         )
-        select
-            contacts,
-            hard_bounces,
-            unsubscribes,
-            {_share("soft_bounces", "contacts")} as soft_bounce_share,
-            {_share("hard_bounces", "contacts")} as hard_bounce_share,
-            {_share("deleted", "contacts")} as deleted_share,
-            {_share("unsubscribes", "contacts")} as unsubscribe_share
-        from overview
     """,
-    "delivery_status": f"""
-        with statuses as (
+    "campaign_overview": """
+        select
+            coalesce(sum(unique_sends), 0) as contacts,
+            sum(hard_bounces) as hard_bounces,
+            sum(unsubscribes) as unsubscribes,
+            share(sum(soft_bounces), contacts) as soft_bounce_share,
+            share(sum(hard_bounces), contacts) as hard_bounce_share,
+            share(sum(deleted), contacts) as deleted_share,
+            share(sum(unsubscribes), contacts) as unsubscribe_share
+        from {marts}.campaign_overview
+    """,
+    "delivery_status": """
+        select
+            coalesce(sum(contacts), 0) as contacts,
+            share(sum(messages), sum(contacts)) as messages_per_contact,
+            share(sum(settled * is_pending), sum(settled)) as pending_after_three_days_share,
+            share(sum(settled_without_receipt), sum(settled)) as without_receipt_after_three_days_share,
+            coalesce(sum(settled_lately), 0) as settled_lately,
+            coalesce(sum(sent_lately), 0) as sent_lately,
+            share(sum(settled_lately * is_pending), sum(settled_lately)) as pending_after_three_days_lately_share,
+            share(sum(settled_lately * is_expired), sum(settled_lately)) as expired_after_three_days_lately_share,
+            share(sum(sent_lately * is_delivered), sum(sent_lately)) as delivered_lately_share
+        from (
             select
-                coalesce(sum(contacts), 0) as contacts,
-                sum(messages) as messages,
-                coalesce(sum(settled), 0) as settled,
-                sum(settled) filter (where delivery_status = 'pending') as settled_pending,
-                sum(settled_without_receipt) as settled_without_receipt,
-                coalesce(sum(settled_lately), 0) as settled_lately,
-                sum(settled_lately) filter (where delivery_status = 'pending') as settled_lately_pending,
-                sum(settled_lately) filter (where delivery_status = 'soft_bounce') as settled_lately_expired,
-                coalesce(sum(sent_lately), 0) as sent_lately,
-                sum(sent_lately) filter (where delivery_status = 'delivered') as sent_lately_delivered
+                *,
+                cast(delivery_status = 'pending' as bigint) as is_pending,
+                cast(delivery_status = 'soft_bounce' as bigint) as is_expired,
+                cast(delivery_status = 'delivered' as bigint) as is_delivered
             from status_counts
         )
-        select
-            contacts,
-            {_share("messages", "contacts")} as messages_per_contact,
-            {_share("coalesce(settled_pending, 0)", "settled")} as pending_after_three_days_share,
-            {_share("settled_without_receipt", "settled")} as without_receipt_after_three_days_share,
-            settled_lately,
-            sent_lately,
-            {_share("coalesce(settled_lately_pending, 0)", "settled_lately")} as pending_after_three_days_lately_share,
-            {_share("coalesce(settled_lately_expired, 0)", "settled_lately")}
-                as expired_after_three_days_lately_share,
-            {_share("coalesce(sent_lately_delivered, 0)", "sent_lately")} as delivered_lately_share
-        from statuses
     """,
-    "skip_reasons": f"""
-        with skipped as (
+    "skip_reasons": """
+        select
+            skipped_messages,
+            skipped_messages + sent as messages,
+            share(skipped_messages, messages) as skipped_share,
+            share(failed, messages) as failed_hypersonalization_share,
+            share_of_campaigns(campaigns_skipped, campaigns) as campaigns_wholly_skipped_share
+        from (
             select
-                count(*) as messages,
+                count(*) as skipped_messages,
                 count(*) filter (where skip_reason = 'FailedHypersonalization') as failed
-            from {{marts}}.skip_reasons
-        ),
-        metrics as (
+            from {marts}.skip_reasons
+        )
+        cross join (
             select
                 count(*) as campaigns,
-                count(*) filter (where total_sent = 0) as campaigns_skipped,
+                count_if(total_sent = 0) as campaigns_skipped,
                 coalesce(sum(total_sent), 0) as sent
-            from {{marts}}.campaign_metrics
+            from {marts}.campaign_metrics
         )
-        select
-            skipped.messages as skipped_messages,
-            skipped.messages + sent as messages,
-            {_share("skipped.messages", "(skipped.messages + sent)")} as skipped_share,
-            {_share("failed", "(skipped.messages + sent)")} as failed_hypersonalization_share,
-            {_share("campaigns_skipped", "campaigns", ENOUGH_CAMPAIGNS)} as campaigns_wholly_skipped_share
-        from skipped
-        cross join metrics
     """,
-    "attributed_unsubscribes": f"""
-        with unsubscribes as (
-            select
-                count(*) as unsubscribes,
-                count(*) filter (where campaign_id is null) as unattributed,
-                count(*) filter (where source is null) as without_source
-            from {{marts}}.attributed_unsubscribes
-        )
+    "attributed_unsubscribes": """
         select
-            unsubscribes,
-            {_share("unattributed", "unsubscribes")} as unattributed_share,
-            {_share("without_source", "unsubscribes")} as without_source_share
-        from unsubscribes
+            count(*) as unsubscribes,
+            share(count_if(campaign_id is null), unsubscribes) as unattributed_share,
+            share(count_if(source is null), unsubscribes) as without_source_share
+        from {marts}.attributed_unsubscribes
     """,
     # A wrong exchange rate shows as two very different rates of a currency. Small amounts are left out: their rates are
     # mostly rounding.
-    "attributed_orders": f"""
-        with orders as (
-            select
-                count(*) filter (where attribution = 'direct') as direct,
-                count(*) filter (where attribution = 'assisted') as assisted,
-                count(*) filter (where attribution = 'direct' and total > 0) as paid,
-                count(*) filter (where attribution = 'direct' and total > 0 and refunded_amount = total) as refunded,
-                count(*) filter (where attribution = 'direct' and metrics.campaign_id is null) as never_sent,
-                count(*) filter (where attribution = 'direct' and attributed.revenue is null) as without_revenue,
-                coalesce(sum(attributed.revenue) filter (where attribution = 'direct'), 0) as revenue
-            from {{marts}}.attributed_orders as attributed
-            left join {{marts}}.campaign_metrics as metrics using (campaign_id)
+    "attributed_orders": """
+        with direct_orders as (
+            select attributed.*, metrics.campaign_id is null as is_never_sent
+            from {marts}.attributed_orders as attributed
+            left join {marts}.campaign_metrics as metrics using (campaign_id)
+            where attribution = 'direct'
         ),
         rates as (
             select currency, cast(revenue as double) / cast(total - refunded_amount as double) as rate
-            from {{marts}}.attributed_orders
-            where attribution = 'direct' and total - refunded_amount >= 10 and revenue >= 10
+            from direct_orders
+            where total - refunded_amount >= 10 and revenue >= 10
         ),
         spreads as (
-            select max(spread) as widest
-            from (select max(rate) / min(rate) as spread from rates group by currency)
-        ),
-        clicks as (
-            select coalesce(sum(total_clicks), 0) as clicks from {{marts}}.campaign_metrics
+            select max(rate) / min(rate) as spread from rates group by currency
         )
         select
-            direct as orders,
-            revenue,
-            without_revenue,
-            clicks,
-            {_share("assisted", "direct")} as assists_per_order,
-            {_share("refunded", "paid")} as refunded_in_full_share,
-            {_share("never_sent", "direct")} as campaign_never_sent_share,
-            widest as widest_spread_of_a_currency
-        from orders
-        cross join spreads
-        cross join clicks
+            count(*) as orders,
+            coalesce(sum(direct_orders.revenue), 0) as revenue,
+            count(*) filter (where direct_orders.revenue is null) as without_revenue,
+            (select coalesce(sum(total_clicks), 0) from {marts}.campaign_metrics) as clicks,
+            share((select count_if(attribution = 'assisted') from {marts}.attributed_orders), orders)
+                as assists_per_order,
+            share(count_if(total > 0 and refunded_amount = total), count_if(total > 0)) as refunded_in_full_share,
+            share(count_if(is_never_sent), orders) as campaign_never_sent_share,
+            (select max(spread) from spreads) as widest_spread_of_a_currency
+        from direct_orders
     """,
-    "suppressed_numbers": f"""
-        with suppressed as (
-            select count(*) as numbers from {{marts}}.suppressed_numbers
-        ),
-        overview as (
-            select coalesce(sum(hard_bounces), 0) as hard_bounces, coalesce(sum(unique_sends), 0) as contacts
-            from {{marts}}.campaign_overview
-        )
+    "suppressed_numbers": """
         select
             numbers,
             contacts,
-            {_share("numbers", "contacts")} as suppressed_per_contact,
-            {_share("numbers", "hard_bounces")} as suppressed_per_hard_bounce
-        from suppressed
-        cross join overview
-    """,
-    "campaigns": f"""
-        with campaigns as (
-            select
-                count(*) as campaigns,
-                count(*) filter (where trim(coalesce(body, '')) = '' and media_url is null) as empty,
-                count(*) filter (where campaign_type = 'MMS') as mms,
-                count(*) filter (where campaign_type = 'MMS' and media_url is null) as mms_without_picture,
-                count(distinct campaign_name) as names
-            from {{marts}}.campaigns
+            share(numbers, contacts) as suppressed_per_contact,
+            share(numbers, bounces) as suppressed_per_hard_bounce
+        from (select count(*) as numbers from {marts}.suppressed_numbers)
+        cross join (
+            select coalesce(sum(unique_sends), 0) as contacts, coalesce(sum(hard_bounces), 0) as bounces
+            from {marts}.campaign_overview
         )
-        select
-            campaigns,
-            {_share("empty", "campaigns", ENOUGH_CAMPAIGNS)} as without_content_share,
-            {_share("mms_without_picture", "mms", ENOUGH_CAMPAIGNS)} as mms_without_picture_share,
-            {_share("names", "campaigns", ENOUGH_CAMPAIGNS)} as names_per_campaign
-        from campaigns
     """,
-    "unconverted_orders": f"""
-        with unconverted as (
-            select count(*) as orders, count(distinct currency) as currencies from {{marts}}.unconverted_orders
-        ),
-        attributed as (
-            select count(*) as orders, count(*) filter (where revenue is null) as without_revenue
-            from {{marts}}.attributed_orders
+    "campaigns": """
+        select
+            count(*) as campaigns,
+            share_of_campaigns(count_if(trim(coalesce(body, '')) = '' and media_url is null), campaigns)
+                as without_content_share,
+            share_of_campaigns(
+                count_if(campaign_type = 'MMS' and media_url is null), count_if(campaign_type = 'MMS')
+            ) as mms_without_picture_share,
+            share_of_campaigns(count(distinct campaign_name), campaigns) as names_per_campaign
+        from {marts}.campaigns as campaign
+    """,
+    "unconverted_orders": """
+        select orders, currencies, share(without_revenue, direct_orders) as of_attributed_orders_share
+        from (select count(*) as orders, count(distinct currency) as currencies from {marts}.unconverted_orders)
+        cross join (
+            select count(*) as direct_orders, count_if(revenue is null) as without_revenue
+            from {marts}.attributed_orders
             where attribution = 'direct'
         )
-        select
-            unconverted.orders,
-            unconverted.currencies,
-            {_share("attributed.without_revenue", "attributed.orders")} as of_attributed_orders_share
-        from unconverted
-        cross join attributed
     """,
-    "unmapped_receipts": f"""
-        with unmapped as (
+    "unmapped_receipts": """
+        select kinds, receipts, messages, messages_sent, share(messages, messages_sent) as messages_share
+        from (
             select
                 count(*) as kinds,
-                coalesce(sum(receipts), 0) as receipts,
-                coalesce(sum(messages), 0) as messages
-            from {{marts}}.unmapped_receipts
-        ),
-        metrics as (
-            select coalesce(sum(total_sent), 0) as sent from {{marts}}.campaign_metrics
+                coalesce(sum(unmapped.receipts), 0) as receipts,
+                coalesce(sum(unmapped.messages), 0) as messages
+            from {marts}.unmapped_receipts as unmapped
         )
+        cross join (select coalesce(sum(total_sent), 0) as messages_sent from {marts}.campaign_metrics)
+    """,
+    "unmatched_events": """
         select
             kinds,
             receipts,
-            messages,
-            sent as messages_sent,
-            {_share("messages", "sent")} as messages_share
-        from unmapped
-        cross join metrics
-    """,
-    "unmatched_events": f"""
-        with events as (
+            clicks,
+            clicks + matched_clicks as clicks_of_all,
+            messages_sent,
+            share(receipts, messages_sent) as receipts_per_message,
+            share(clicks, clicks_of_all) as clicks_share,
+            share(unsubscribes, (select count(*) from {marts}.attributed_unsubscribes)) as unsubscribes_share
+        from (
             select
                 count(*) as kinds,
                 coalesce(sum(events) filter (where log = 'receipts'), 0) as receipts,
                 coalesce(sum(events) filter (where log = 'clicks'), 0) as clicks,
                 coalesce(sum(events) filter (where log = 'unsubscribes'), 0) as unsubscribes
-            from {{marts}}.unmatched_events
-        ),
-        metrics as (
+            from {marts}.unmatched_events
+        )
+        cross join (
             select
-                coalesce(sum(total_sent), 0) as sent,
-                coalesce(sum(total_clicks) filter (where total_sent > 0), 0) as clicks
-            from {{marts}}.campaign_metrics
-        ),
-        attributed as (
-            select count(*) as unsubscribes from {{marts}}.attributed_unsubscribes
+                coalesce(sum(total_sent), 0) as messages_sent,
+                coalesce(sum(total_clicks) filter (where total_sent > 0), 0) as matched_clicks
+            from {marts}.campaign_metrics
         )
-        select
-            events.kinds,
-            events.receipts,
-            events.clicks,
-            events.clicks + metrics.clicks as clicks_of_all,
-            metrics.sent as messages_sent,
-            {_share("events.receipts", "metrics.sent")} as receipts_per_message,
-            {_share("events.clicks", "(events.clicks + metrics.clicks)")} as clicks_share,
-            {_share("events.unsubscribes", "attributed.unsubscribes")} as unsubscribes_share
-        from events
-        cross join metrics
-        cross join attributed
     """,
-    "campaign_clicks_hourly": f"""
-        with hours as (
-            select coalesce(sum(clicks), 0) as clicks, max(clicks) as clicks_of_busiest_hour
-            from {{marts}}.campaign_clicks_hourly
-        )
-        select clicks, {_share("clicks_of_busiest_hour", "clicks")} as busiest_hour_share
-        from hours
+    "campaign_clicks_hourly": """
+        select
+            coalesce(sum(hourly.clicks), 0) as clicks,
+            share(max(hourly.clicks), sum(hourly.clicks)) as busiest_hour_share
+        from {marts}.campaign_clicks_hourly as hourly
     """,
 }
 """By mart, the query of its metrics, over `{marts}`: one row. A mart may have no entry."""

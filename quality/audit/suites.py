@@ -22,11 +22,7 @@ def _usually(
     metric: str, description: str, *, at_least: float | None = None, at_most: float | None = None
 ) -> ExpectColumnValuesToBeBetween:
     return ExpectColumnValuesToBeBetween(
-        column=metric,
-        min_value=at_least,
-        max_value=at_most,
-        description=description,
-        severity=FailureSeverity.WARNING,
+        column=metric, min_value=at_least, max_value=at_most, description=description, severity=FailureSeverity.WARNING
     )
 
 
@@ -96,9 +92,7 @@ VOLUMES = {
         _usually("clicks_share", "most clicks are on a campaign that was sent", at_most=0.05),
         _usually("unsubscribes_share", "most unsubscribes follow a message", at_most=0.2),
     ],
-    "campaign_clicks_hourly": [
-        _usually("busiest_hour_share", "clicks are spread over many hours", at_most=0.5),
-    ],
+    "campaign_clicks_hourly": [_usually("busiest_hour_share", "clicks are spread over many hours", at_most=0.5)],
 }
 
 
