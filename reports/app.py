@@ -6,7 +6,7 @@ Not here: the queries of a page (`campaign_table`, `campaign`, `export_requests`
 server (`orchestration.cli.reports`).
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing
 from functools import partial
 from http import HTTPStatus
@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, quote
 import duckdb
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.convertors import Convertor, register_url_convertor
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -30,11 +30,11 @@ from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 from starlette.types import ASGIApp
 
-from models.marts import published_columns
+from models.marts import MartColumn, published_columns
 from models.masking import mask_error, masked_number, masking_logger
 from reports import campaign, campaign_table, charts, export_requests, formatting, freshness, security
-from reports.csv_download import Selection, read_file, write_csv
-from reports.database import NothingPublished, Published, PublishedDatabase
+from reports.csv_download import read_file, write_csv
+from reports.database import NothingPublished, Published, PublishedDatabase, Selection
 from reports.message_preview import message_preview
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import Settings
@@ -52,13 +52,10 @@ MEDIA_TYPES = {
 log = masking_logger("sendmart.reports")
 
 
-class AnyText(Convertor[str]):
+class AnyText(StringConvertor):
     """A part of a path with any characters that an id may have, slashes and line breaks included."""
 
     regex = r"[\s\S]*"
-
-    def convert(self, value: str) -> str:
-        return value
 
     def to_string(self, value: str) -> str:
         return value
@@ -72,7 +69,7 @@ class ReportPages:
 
     def __init__(self, settings: Settings, paths: DataPaths, request_export: export_requests.RequestExport) -> None:
         self.settings, self.paths = settings, paths
-        self.zone = settings.time_zone
+        self.zone, self.masks = settings.time_zone, not settings.reports_show_phone_numbers
         self.database = PublishedDatabase(settings, paths)
         self.requests = export_requests.ExportRequests(request_export)
         self.templates = Jinja2Templates(directory=HERE / "templates")
@@ -149,25 +146,12 @@ class ReportPages:
                 table=campaign_table.table(published, query, self.zone),
                 columns=campaign_table.COLUMNS,
                 charted=campaign_table.CHARTED,
-                sums=campaign_table.SUMS,
             )
         if "columns" in request.query_params:
             response.set_cookie(
                 COLUMNS_COOKIE, ".".join(query.columns), max_age=31_536_000, httponly=True, samesite="strict"
             )
         return response
-
-    def table_csv(self, request: Request) -> Response:
-        query = self._table_query(request)
-        where, parameters = campaign_table.condition(query, self.zone)
-        selection = Selection(
-            "campaign_metrics",
-            [(campaign_table.COLUMNS[name], campaign_table.COLUMNS[name].label or name) for name in query.columns],
-            where,
-            campaign_table.order(query),
-            parameters,
-        )
-        return self._csv("campaigns", lambda _: selection)
 
     def campaign_page(self, request: Request) -> Response:
         # Browsers resolve a path of dots: an id of dots is in the query string.
@@ -178,6 +162,8 @@ class ReportPages:
             if report is None:
                 raise HTTPException(404, "The published build has no campaign with this ID.")
             shows_numbers = self._shows_numbers(published)
+            contacts = campaign.contacts(query, shows_numbers=shows_numbers)
+            # Without a search, the tile of the tab has the number of contacts.
             count = report.overview[query.selected_tab.tile] if report.overview else 0
             return self._page(
                 request,
@@ -188,36 +174,14 @@ class ReportPages:
                 message=message_preview(report.details) if report.details else None,
                 tiles=campaign.TILES,
                 tabs=campaign.TABS,
-                contacts=campaign.contacts(published, query, count, shows_numbers=shows_numbers),
-                contact_columns=self._contact_columns(published),
+                contacts=published.page(contacts, query.page, None if query.search else count),
+                contact_columns=_contact_columns(published),
                 headings=campaign.CONTACT_HEADINGS,
                 reasons=campaign.skip_reasons(published, campaign_id),
-                skipped=campaign.skipped(published, query),
+                skipped=published.page(campaign.skipped(query), query.skipped_page),
                 over_time=campaign.over_time(published, campaign_id, self.settings.report_timezone),
                 shows_numbers=shows_numbers,
             )
-
-    def contacts_csv(self, request: Request) -> Response:
-        query = campaign.CampaignQuery.of(request.query_params.get("campaign", ""), request.query_params)
-
-        def selection(published: Published) -> Selection:
-            where, parameters = campaign.contacts_condition(query, shows_numbers=self._shows_numbers(published))
-            return Selection(
-                "delivery_status", _all_columns("delivery_status", published), where, "contact_id", parameters
-            )
-
-        return self._csv(f"contacts_{query.tab}", selection)
-
-    def skipped_csv(self, request: Request) -> Response:
-        query = campaign.CampaignQuery.of(request.query_params.get("campaign", ""), request.query_params)
-        where, parameters = campaign.skipped_condition(query)
-        order = "contact_id, message_id"
-        return self._csv(
-            "skipped",
-            lambda published: Selection(
-                "skip_reasons", _all_columns("skip_reasons", published), where, order, parameters
-            ),
-        )
 
     def exports_page(self, request: Request) -> Response:
         try:
@@ -231,7 +195,6 @@ class ReportPages:
         # Read before the files, so that the file of a finished request is listed.
         has_pending, requests = self.requests.has_pending, [(each, each.state) for each in self.requests.latest]
         files = export_requests.exported_files(self.paths, self.settings.export_retention_days)
-        masks = not self.settings.reports_show_phone_numbers
         return self._page(
             request,
             "exports.html",
@@ -240,8 +203,42 @@ class ReportPages:
             names=export_requests.campaign_names(published, files) if published else {},
             has_pending=has_pending,
             requests=requests,
-            masks=masks,
+            masks=self.masks,
         )
+
+    # --- files
+
+    def table_csv(self, request: Request) -> Response:
+        selection = campaign_table.selected(self._table_query(request), self.zone)
+        return self._csv("campaigns", lambda _: selection)
+
+    def contacts_csv(self, request: Request) -> Response:
+        query = campaign.CampaignQuery.of(request.query_params.get("campaign", ""), request.query_params)
+        return self._csv(
+            f"contacts_{query.tab}",
+            lambda published: campaign.contacts(query, shows_numbers=self._shows_numbers(published)),
+        )
+
+    def skipped_csv(self, request: Request) -> Response:
+        query = campaign.CampaignQuery.of(request.query_params.get("campaign", ""), request.query_params)
+        return self._csv("skipped", lambda _: campaign.skipped(query))
+
+    def _csv(self, name: str, select: Callable[[Published], Selection]) -> Response:
+        blocks = write_csv(self.database.open(), select, self.settings.export_csv_mode, masks=self.masks)
+        return _file_response(blocks, f"{name}.csv")
+
+    def download(self, request: Request) -> Response:
+        name = request.path_params["report"], request.path_params["file"]
+        files = export_requests.exported_files(self.paths, self.settings.export_retention_days)
+        # Found by comparison with the existing exports: no part of the request becomes a path.
+        export = next((export for export in files if (export.report, export.file) == name), None)
+        if export is None:
+            raise HTTPException(404, "This export does not exist, or it was deleted.")
+        if self.masks and export.is_spreadsheet_with_whole_numbers:
+            raise HTTPException(
+                404, "This spreadsheet holds whole phone numbers, which are masked here. Request it again on this page."
+            )
+        return _file_response(read_file(self.paths.local_copy(export.path), masks=self.masks), export.file)
 
     async def request_export(self, request: Request) -> Response:
         form = await _form(request)
@@ -257,21 +254,6 @@ class ReportPages:
         await run_in_threadpool(self.requests.submit, report, campaign, FileFormat(file_format))
         return RedirectResponse("/exports", status_code=303)
 
-    def download(self, request: Request) -> Response:
-        name = request.path_params["report"], request.path_params["file"]
-        files = export_requests.exported_files(self.paths, self.settings.export_retention_days)
-        # Found by comparison with the existing exports: no part of the request becomes a path.
-        export = next((export for export in files if (export.report, export.file) == name), None)
-        if export is None:
-            raise HTTPException(404, "This export does not exist, or it was deleted.")
-        masks = not self.settings.reports_show_phone_numbers
-        if masks and export.is_spreadsheet_with_whole_numbers:
-            raise HTTPException(
-                404, "This spreadsheet holds whole phone numbers, which are masked here. Request it again on this page."
-            )
-        blocks = read_file(self.paths.local_copy(export.path), masks=masks)
-        return _file_response(chain([next(blocks, b"")], blocks), export.file)
-
     # --- errors
 
     def nothing_published(self, request: Request, error: Exception) -> Response:
@@ -279,22 +261,23 @@ class ReportPages:
 
     def http_error(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # the type that the handler is registered for
-        status = HTTPStatus(error.status_code)
-        message = error.detail
-        if message == status.phrase:  # the library's own text
-            message = "This page does not exist." if status == HTTPStatus.NOT_FOUND else "This request is not allowed."
-        title = "Not found" if status == HTTPStatus.NOT_FOUND else "Not possible"
-        return self._page(request, "error.html", None, status=status, title=title, message=message)
+        is_missing, message = error.status_code == HTTPStatus.NOT_FOUND, error.detail
+        if message == HTTPStatus(error.status_code).phrase:  # the library's own text
+            message = "This page does not exist." if is_missing else "This request is not allowed."
+        return self._error(request, error.status_code, "Not found" if is_missing else "Not possible", message)
 
     def database_error(self, request: Request, error: Exception) -> Response:
         mask_error(error)
         log.error("a page could not be rendered: %s", error)
         message = "The published figures cannot be read at the moment. The server's log has the cause."
-        return self._page(request, "error.html", None, status=500, title="Cannot be read", message=message)
+        return self._error(request, 500, "Cannot be read", message)
 
     def unexpected_error(self, request: Request, error: Exception) -> Response:
-        message = "Something went wrong. The server's log has the cause."
-        return self._page(request, "error.html", None, status=500, title="Something went wrong", message=message)
+        title = "Something went wrong"
+        return self._error(request, 500, title, f"{title}. The server's log has the cause.")
+
+    def _error(self, request: Request, status: int, title: str, message: str) -> Response:
+        return self._page(request, "error.html", None, status, title=title, message=message)
 
     # --- helpers
 
@@ -314,35 +297,22 @@ class ReportPages:
 
     def _shows_numbers(self, published: Published) -> bool:
         """Whether mobile numbers are shown unmasked, so that a part of a number may find a contact."""
-        return self.settings.reports_show_phone_numbers and not published.is_masked
+        return not self.masks and not published.is_masked
 
     def _phone_number(self, number: str) -> str:
-        return number if self.settings.reports_show_phone_numbers or "…" in number else masked_number(number)
-
-    def _contact_columns(self, published: Published) -> list[Any]:
-        by_name = {
-            column.name: column for column in published_columns("delivery_status", is_masked=published.is_masked)
-        }
-        return [by_name[name] for name in campaign.contact_columns(published)]
-
-    def _csv(self, name: str, selection: Any) -> Response:
-        blocks = write_csv(
-            self.database.open(),
-            selection,
-            self.settings.export_csv_mode,
-            masks=not self.settings.reports_show_phone_numbers,
-        )
-        # Waits for the first block, so that an early error gives an error page, not a broken file.
-        return _file_response(chain([next(blocks, b"")], blocks), f"{name}.csv")
+        return masked_number(number) if self.masks and "…" not in number else number
 
 
-def _all_columns(mart: str, published: Published) -> list[Any]:
-    return [(column, column.name) for column in published_columns(mart, is_masked=published.is_masked)]
+def _contact_columns(published: Published) -> list[MartColumn]:
+    by_name = {column.name: column for column in published_columns("delivery_status", is_masked=published.is_masked)}
+    return [by_name[name] for name in campaign.CONTACT_HEADINGS if name in by_name]
 
 
 def _file_response(blocks: Iterator[bytes], file: str) -> Response:
     headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(file)}"}
-    return StreamingResponse(blocks, media_type=MEDIA_TYPES[FileFormat(file.rpartition(".")[2])], headers=headers)
+    # Waits for the first block, so that an early error gives an error page, not a broken file.
+    all_blocks = chain([next(blocks, b"")], blocks)
+    return StreamingResponse(all_blocks, media_type=MEDIA_TYPES[FileFormat(file.rpartition(".")[2])], headers=headers)
 
 
 async def _form(request: Request) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The report of a campaign: its tiles, its contacts by delivery status, skipped contacts, clicks and orders over time.
 
-The database pages, counts and searches the contacts: a page holds at most `PAGE_SIZE` of them.
+The database pages, counts and searches the contacts.
 
 Not here: the HTML (`reports/templates`), masking numbers in a page (`reports.app`), the message (`reports.message_preview`).
 """
@@ -8,19 +8,17 @@ Not here: the HTML (`reports/templates`), masking numbers in a page (`reports.ap
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 from models.enums import DeliveryStatus, SkipReason
 from models.marts import NUMBER, NUMBER_HASH
-from reports.campaign_table import whole_number
-from reports.database import DATABASE, MARTS, Published, Row
+from reports.campaign_table import link, one_of, page_number
+from reports.database import DATABASE, MARTS, Published, Row, Selection
+from warehouse.duckdb_tools import fetch_row
 
-PAGE_SIZE = 50
 
-
-@dataclass(frozen=True)
-class Tab:
+class Tab(NamedTuple):
     """A tab of the delivery details: the contacts of one status."""
 
     status: DeliveryStatus
@@ -80,14 +78,13 @@ class CampaignQuery:
 
     @classmethod
     def of(cls, campaign_id: str, parameters: Mapping[str, str]) -> "CampaignQuery":
-        tab, reason = parameters.get("tab", ""), parameters.get("reason", "")
         return cls(
             campaign_id,
-            tab=DeliveryStatus(tab) if tab in list(DeliveryStatus) else cls.tab,
+            tab=DeliveryStatus(one_of(list(DeliveryStatus), parameters.get("tab"), cls.tab)),
             search=parameters.get("search", "").strip(),
-            page=whole_number(parameters.get("page", ""), 1),
-            skip_reason=reason if reason in list(SkipReason) else "",
-            skipped_page=whole_number(parameters.get("skipped", ""), 1),
+            page=page_number(parameters.get("page", "")),
+            skip_reason=one_of(list(SkipReason), parameters.get("reason"), ""),
+            skipped_page=page_number(parameters.get("skipped", "")),
         )
 
     @property
@@ -97,19 +94,15 @@ class CampaignQuery:
     def link(self, path: str | None = None, **changes: Any) -> str:
         """The link for this query with changes. Without a `path`, it leads to the campaign's page."""
         query = replace(self, **changes)
-        parameters = {
-            "tab": query.tab if query.tab != CampaignQuery.tab else "",
-            "search": query.search,
-            "page": str(query.page) if query.page > 1 else "",
-            "reason": query.skip_reason,
-            "skipped": str(query.skipped_page) if query.skipped_page > 1 else "",
-        }
-        if path is None:
-            path = campaign_path(query.campaign_id)
-        else:
-            parameters = {"campaign": query.campaign_id, **parameters}
-        encoded = urlencode({name: value for name, value in parameters.items() if value})
-        return path + ("&" if "?" in path else "?") * bool(encoded) + encoded
+        parameters = [
+            ("campaign", query.campaign_id if path else None),
+            ("tab", query.tab if query.tab != CampaignQuery.tab else None),
+            ("search", query.search),
+            ("page", query.page if query.page > 1 else None),
+            ("reason", query.skip_reason),
+            ("skipped", query.skipped_page if query.skipped_page > 1 else None),
+        ]
+        return link(path or campaign_path(query.campaign_id), parameters)
 
 
 def campaign_path(campaign_id: str) -> str:
@@ -117,24 +110,6 @@ def campaign_path(campaign_id: str) -> str:
     if set(campaign_id) <= {"."}:
         return f"/campaigns/?{urlencode({'id': campaign_id})}"
     return f"/campaigns/{quote(campaign_id, safe='')}"
-
-
-@dataclass(frozen=True)
-class Page:
-    """A page of rows: its number, the number of pages, and the `count` of all rows."""
-
-    rows: list[Row]
-    count: int
-    number: int
-    pages: int
-
-    @property
-    def first(self) -> int:
-        return (self.number - 1) * PAGE_SIZE + 1
-
-    @property
-    def last(self) -> int:
-        return self.first + len(self.rows) - 1
 
 
 @dataclass(frozen=True)
@@ -167,19 +142,12 @@ def find_campaign(published: Published, campaign_id: str) -> Campaign | None:
 # --- contacts
 
 
-def contacts_condition(query: CampaignQuery, *, shows_numbers: bool) -> tuple[str, dict[str, Any]]:
-    """The contacts of a tab that match the search, as an SQL condition and its parameters."""
-    parameters = {"campaign_id": query.campaign_id, "status": str(query.tab)}
-    search, search_parameters = _search(query.search, shows_numbers=shows_numbers)
-    return f"where campaign_id = $campaign_id and delivery_status = $status{search}", parameters | search_parameters
-
-
-def skipped_condition(query: CampaignQuery) -> tuple[str, dict[str, Any]]:
-    """The skipped messages of the selected reason, or of all, as an SQL condition and its parameters."""
-    parameters = {"campaign_id": query.campaign_id}
-    if not query.skip_reason:
-        return "where campaign_id = $campaign_id", parameters
-    return "where campaign_id = $campaign_id and skip_reason = $reason", parameters | {"reason": query.skip_reason}
+def contacts(query: CampaignQuery, *, shows_numbers: bool) -> Selection:
+    """The contacts of a tab that match the search, ordered by id."""
+    where = "where campaign_id = $campaign_id and delivery_status = $status"
+    search, parameters = _search(query.search, shows_numbers=shows_numbers)
+    parameters |= {"campaign_id": query.campaign_id, "status": str(query.tab)}
+    return Selection("delivery_status", where + search, parameters, (("contact_id", False),))
 
 
 def _search(text: str, *, shows_numbers: bool) -> tuple[str, dict[str, Any]]:
@@ -190,52 +158,19 @@ def _search(text: str, *, shows_numbers: bool) -> tuple[str, dict[str, Any]]:
     if not text:
         return "", {}
     digits = "".join(character for character in text if character.isdecimal())
-    number = f"+{digits.removeprefix('00')}" if digits else ""
-    by_number = f"contains({NUMBER}, $digits)" if shows_numbers and len(digits) >= 3 else f"{NUMBER} = $number"
-    parameter = {"digits": digits} if "$digits" in by_number else {"number": number}
-    return f" and (contains(lower(contact_id), lower($search)) or {by_number})", {"search": text, **parameter}
+    if shows_numbers and len(digits) >= 3:
+        by_number, value = f"contains({NUMBER}, $number)", digits
+    else:
+        by_number, value = f"{NUMBER} = $number", f"+{digits.removeprefix('00')}" if digits else ""
+    return f" and (contains(lower(contact_id), lower($search)) or {by_number})", {"search": text, "number": value}
 
 
-def contacts(published: Published, query: CampaignQuery, count: int, *, shows_numbers: bool) -> Page:
-    """A page of the contacts of a tab, ordered by id. `count` is the number of contacts on the tab, without a search."""
-    where, parameters = contacts_condition(query, shows_numbers=shows_numbers)
-    return _page(
-        published, "delivery_status", "contact_id", where, parameters, query.page, None if query.search else count
-    )
-
-
-def skipped(published: Published, query: CampaignQuery) -> Page:
-    """A page of the skipped messages, ordered by contact."""
-    where, parameters = skipped_condition(query)
-    return _page(published, "skip_reasons", "contact_id, message_id", where, parameters, query.skipped_page, None)
-
-
-def _page(
-    published: Published,
-    mart: str,
-    key: str,
-    where: str,
-    parameters: dict[str, Any],
-    number: int,
-    count: int | None,
-) -> Page:
-    if count is None:
-        count = published.value(f"select count(*) from {MARTS}.{mart} {where}", parameters)
-    pages = max(1, -(-count // PAGE_SIZE))
-    number = min(number, pages)
-    before = (number - 1) * PAGE_SIZE
-    shown = min(PAGE_SIZE, count - before)
-    # Sorted from the nearer end, so that the last page costs as much as the first.
-    from_the_end = before > count / 2
-    skip = count - before - shown if from_the_end else before
-    ordered = ", ".join(f"{name} {'desc' if from_the_end else 'asc'}" for name in key.split(", "))
-    page = f"from {MARTS}.{mart} {where} order by {ordered} limit $shown offset $skip"
-    # If possible, only the keys are sorted; the other columns are read for the rows of the page alone.
-    rows = (
-        f"from {MARTS}.{mart} where rowid in (select rowid {page})" if published.holds_rows(mart) else f"from ({page})"
-    )
-    page_rows = published.rows(f"select * {rows} order by {key}", {**parameters, "shown": shown, "skip": skip})
-    return Page(page_rows, count, number, pages)
+def skipped(query: CampaignQuery) -> Selection:
+    """The skipped messages of the selected reason, or of all, ordered by contact."""
+    where, parameters = "where campaign_id = $campaign_id", {"campaign_id": query.campaign_id}
+    if query.skip_reason:
+        where, parameters = f"{where} and skip_reason = $reason", parameters | {"reason": query.skip_reason}
+    return Selection("skip_reasons", where, parameters, (("contact_id", False), ("message_id", False)))
 
 
 def skip_reasons(published: Published, campaign_id: str) -> list[Row]:
@@ -251,8 +186,7 @@ def skip_reasons(published: Published, campaign_id: str) -> list[Row]:
 # --- over time
 
 
-@dataclass(frozen=True)
-class Series:
+class Series(NamedTuple):
     """One line of a chart: a count for each hour, day or month."""
 
     label: str
@@ -286,10 +220,9 @@ _HOURLY_CLICKS = (("marts", "campaign_clicks_hourly"), ("timelines", "campaign_c
 def over_time(published: Published, campaign_id: str, zone: str) -> OverTime | None:
     """Clicks and orders from the first to the last; None if there are none. Days begin at midnight in `zone`."""
     events = (
-        "select 'direct' as kind, ordered_at as moment, 1 as number from {orders} where attribution = 'direct'"
-        " and campaign_id = $campaign_id union all select 'assisted', ordered_at, 1 from {orders}"
-        " where attribution = 'assisted' and campaign_id = $campaign_id"
-    ).format(orders=f"{MARTS}.attributed_orders")
+        f"select attribution as kind, ordered_at as moment, 1 as number from {MARTS}.attributed_orders"
+        " where campaign_id = $campaign_id"
+    )
     hourly_clicks = next((".".join(table) for table in _HOURLY_CLICKS if published.has(*table)), None)
     if hourly_clicks:  # builds of release 0.1 have none
         events += (
@@ -298,36 +231,20 @@ def over_time(published: Published, campaign_id: str, zone: str) -> OverTime | N
         )
     local = f"select kind, timezone($zone, timezone('UTC', moment)) as moment, number from ({events})"
     parameters = {"campaign_id": campaign_id, "zone": zone}
-    ((first, last),) = published.connection.execute(
-        f"select min(moment), max(moment) from ({local})", parameters
-    ).fetchall()
+    first, last = fetch_row(published.connection, f"select min(moment), max(moment) from ({local})", parameters)
     if first is None:
         return None
     by = next((by for by, longest in _STEPS if last - first < longest), "month")
-    counts = {
-        (row["kind"], row["start"]): row["number"]
-        for row in published.rows(
-            f"select kind, date_trunc('{by}', moment)::timestamp as start, sum(number)::bigint as number from ({local})"
-            " group by kind, start",
-            parameters,
-        )
-    }
-    moments = [min(start for _, start in counts)]
-    while moments[-1] < max(start for _, start in counts):
-        moments.append(_after(moments[-1], by))
-
-    def series(label: str, kind: str) -> Series:
-        return Series(label, kind, [counts.get((kind, moment), 0) for moment in moments])
-
-    return OverTime(
-        by, moments, [series("Clicks", "clicks")], [series("Direct", "direct"), series("Assisted", "assisted")]
+    kinds = {"clicks": "Clicks", "direct": "Direct", "assisted": "Assisted"}
+    counts = ", ".join(f"coalesce(sum(number) filter (kind = '{kind}'), 0)::bigint as {kind}" for kind in kinds)
+    rows = published.rows(
+        f"select start, {counts} from ({local})"
+        f" right join generate_series(date_trunc('{by}', $first)::timestamp, $last, interval 1 {by}) as steps(start)"
+        f" on date_trunc('{by}', moment) = start group by start order by start",
+        {**parameters, "first": first, "last": last},
     )
-
-
-def _after(moment: datetime, by: str) -> datetime:
-    if by == "month":
-        return moment.replace(year=moment.year + moment.month // 12, month=moment.month % 12 + 1)
-    return moment + (timedelta(hours=1) if by == "hour" else timedelta(days=1))
+    lines = [Series(label, kind, [row[kind] for row in rows]) for kind, label in kinds.items()]
+    return OverTime(by, [row["start"] for row in rows], lines[:1], lines[1:])
 
 
 CONTACT_HEADINGS = {
@@ -341,8 +258,4 @@ CONTACT_HEADINGS = {
     "provider_status": "Provider's status",
     "error_code": "Error code",
 }
-
-
-def contact_columns(published: Published) -> list[str]:
-    """The columns of a contact on a tab, in order."""
-    return [name for name in CONTACT_HEADINGS if name != NUMBER_HASH or published.is_masked]
+"""The columns of a contact on a tab, in order; the hash is in builds with masked numbers alone."""

@@ -8,7 +8,8 @@ Not here: colours and texts (`reports/static`, `reports/templates`).
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from itertools import accumulate
+from typing import NamedTuple
 
 WIDTH, HEIGHT = 640, 150
 """The drawing area of a chart over time; axis labels are outside it."""
@@ -16,8 +17,7 @@ WIDTH, HEIGHT = 640, 150
 MOST_LABELS = 6
 
 
-@dataclass(frozen=True)
-class Bar:
+class Bar(NamedTuple):
     """A rectangle; `x` and `y` are its top left corner."""
 
     x: float
@@ -29,12 +29,9 @@ class Bar:
 def shares(values: Sequence[float | int | None], width: float = 100) -> list[Bar]:
     """Parts of a whole, side by side over the width; without any width if the whole is 0."""
     whole = float(sum(value or 0 for value in values))
-    bars, x = [], 0.0
-    for value in values:
-        part = width * float(value or 0) / whole if whole else 0.0
-        bars.append(Bar(round(x, 3), 0, round(part, 3), 1))
-        x += part
-    return bars
+    widths = [width * float(value or 0) / whole if whole else 0.0 for value in values]
+    starts = accumulate(widths, initial=0.0)
+    return [Bar(round(start, 3), 0, round(part, 3), 1) for start, part in zip(starts, widths, strict=False)]
 
 
 def lengths(values: Sequence[float | int | None], width: float = 100) -> list[float]:
@@ -51,8 +48,7 @@ def ticks(highest: float, about: int = 4) -> list[int]:
     return [step * number for number in range(math.ceil(max(highest, 1) / step) + 1)]
 
 
-@dataclass(frozen=True)
-class Stacked:
+class Stacked(NamedTuple):
     """Stacked columns over time; `series[0]` is at the bottom. `ticks` are heights and their values."""
 
     series: list[list[Bar]]
@@ -70,22 +66,14 @@ def stacked(series: Sequence[Sequence[int]]) -> Stacked:
     below = [0.0] * number
     drawn = []
     for values in series:
-        bars = []
-        for index, value in enumerate(values):
-            height = HEIGHT * value / top
-            below[index] += height
-            bars.append(
-                Bar(
-                    round(index * slot + gap / 2, 2),
-                    round(HEIGHT - below[index], 2),
-                    round(slot - gap, 2),
-                    round(height, 2),
-                )
-            )
-        drawn.append(bars)
-    every = math.ceil(number / MOST_LABELS)
-    return Stacked(
-        drawn,
-        [(round(HEIGHT - HEIGHT * mark / top, 2), mark) for mark in marks],
-        [(round((index + 0.5) * slot, 2), index) for index in range(0, number, every)],
-    )
+        heights = [HEIGHT * value / top for value in values]
+        below = [lower + height for lower, height in zip(below, heights, strict=True)]
+        drawn.append(
+            [
+                Bar(round(at * slot + gap / 2, 2), round(HEIGHT - below[at], 2), round(slot - gap, 2), round(height, 2))
+                for at, height in enumerate(heights)
+            ]
+        )
+    heights_of_marks = [(round(HEIGHT - HEIGHT * mark / top, 2), mark) for mark in marks]
+    labelled = [(round((at + 0.5) * slot, 2), at) for at in range(0, number, math.ceil(number / MOST_LABELS))]
+    return Stacked(drawn, heights_of_marks, labelled)

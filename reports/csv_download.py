@@ -11,69 +11,48 @@ Not here: the queries of the pages (`reports.campaign`, `reports.campaign_table`
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from models.marts import NUMBER, MartColumn
+from models.marts import published_columns
 from models.masking import WORDS_COLUMNS, masked, masked_number
-from reports.database import MARTS, Published
-from warehouse.export import FileFormat, cell_sql
+from reports.database import MARTS, Published, Selection
+from warehouse.export import FileFormat, copy_to_csv_sql
 
 _BLOCK = 1 << 18
 _NUMBER_CELL = re.compile(rb"""((?:^|,)"?'?)(\+[1-9][0-9]{6,14})(?="?(?:,|\r?\n|$))""", re.MULTILINE)
 
 
-@dataclass(frozen=True)
-class Selection:
-    """The rows of a CSV: a mart, its columns with their headers, an SQL condition with parameters, and an order."""
-
-    mart: str
-    columns: Sequence[tuple[MartColumn, str]]
-    where: str
-    order: str
-    parameters: dict[str, Any]
-
-
 def write_csv(
-    database: AbstractContextManager[Published], selection: Callable[[Published], Selection], mode: str, *, masks: bool
+    database: AbstractContextManager[Published], select: Callable[[Published], Selection], mode: str, *, masks: bool
 ) -> Iterator[bytes]:
     """The CSV in blocks of bytes. The build stays open until the last block; closing the iterator cancels the query.
 
     Args:
         database: opens the published build.
-        selection: the rows to write.
-        mode: `spreadsheet` protects text from being read as a formula, `plain` writes it as it is.
+        select: gives the rows to write.
+        mode: `spreadsheet` protects text from being read as a formula, `raw` writes it as it is.
         masks: whether mobile numbers are masked.
 
     Raises:
         duckdb.Error: the query failed, possibly after some blocks: the response must then end without its end mark.
     """
     with database as published:
-        statement, parameters = _statement(selection(published), mode, masks=masks and not published.is_masked)
-        yield from _written(published.connection, statement, parameters)
-
-
-def _statement(selection: Selection, mode: str, *, masks: bool) -> tuple[str, dict[str, Any]]:
-    cells = ", ".join(
-        f'{cell_sql(column, mode, masks_phone_numbers=masks and column.name == NUMBER)} as "{header}"'
-        for column, header in selection.columns
-    )
-    texts = ", ".join(f'"{header}"' for column, header in selection.columns if column.sql_type == "varchar")
-    quoting = f", force_quote ({texts})" if mode == "spreadsheet" and texts else ""
-    # The order is by columns of the mart, not by the written cells.
-    rows = f"select * from {MARTS}.{selection.mart} {selection.where}"
-    order = ", ".join(f"mart.{key}" for key in selection.order.split(", "))
-    return (
-        f"copy (select {cells} from ({rows}) as mart order by {order})"
-        f" to '/dev/fd/{{pipe}}' (format csv, header, delimiter ',', quote '\"', escape '\"', nullstr '', use_tmp_file false"
-        f"{quoting})",
-        selection.parameters,
-    )
+        selection = select(published)
+        all_columns = published_columns(selection.mart, is_masked=published.is_masked)
+        statement = copy_to_csv_sql(
+            selection.columns or [(column, column.name) for column in all_columns],
+            f"from {MARTS}.{selection.mart} as mart {selection.where}",
+            selection.order_sql(),
+            "/dev/fd/{pipe}",
+            mode,
+            masks_phone_numbers=masks and not published.is_masked,
+        )
+        yield from _written(published.connection, statement, selection.parameters)
 
 
 def _written(connection: duckdb.DuckDBPyConnection, statement: str, parameters: dict[str, Any]) -> Iterator[bytes]:
@@ -83,7 +62,7 @@ def _written(connection: duckdb.DuckDBPyConnection, statement: str, parameters: 
 
     def write() -> None:
         try:
-            connection.execute(statement.format(pipe=writing), parameters)
+            connection.execute(statement.replace("{pipe}", str(writing)), parameters)
         except BaseException as error:
             failed.append(error)
         finally:
@@ -106,23 +85,16 @@ def read_file(local_copy: AbstractContextManager[Path], *, masks: bool) -> Itera
     """An export in blocks of bytes. With `masks`, phone numbers in a CSV are masked: cells that are a number, and numbers
     in free text. The caller refuses a spreadsheet with whole numbers.
     """
-    with local_copy as path:
-        yield from _bytes_of(path, masks=masks and path.suffix != f".{FileFormat.XLSX}")
-
-
-def _bytes_of(path: Path, *, masks: bool) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        if not masks:
-            while block := file.read(_BLOCK):
-                yield block
-            return
-        header = file.readline()
-        yield header
-        has_words = not WORDS_COLUMNS.isdisjoint(header.decode().replace('"', "").strip().split(","))
+    with local_copy as path, path.open("rb") as file:
+        masks_cells, has_words = masks and path.suffix != f".{FileFormat.XLSX}", False
+        if masks_cells:
+            header = file.readline()
+            has_words = not WORDS_COLUMNS.isdisjoint(header.decode().replace('"', "").strip().split(","))
+            yield header
         while block := file.read(_BLOCK):
-            # Up to the end of a line, so that no cell is split.
-            block += file.readline()
-            block = _NUMBER_CELL.sub(_masked_cell, block)
+            if masks_cells:
+                # Up to the end of a line, so that no cell is split.
+                block = _NUMBER_CELL.sub(_masked_cell, block + file.readline())
             yield masked(block.decode()).encode() if has_words else block
 
 

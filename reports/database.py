@@ -1,10 +1,10 @@
-"""Opens the published build for each request, always the current one.
+"""Opens the published build for each request, always the current one, and reads pages of rows from it.
 
 Publishing renames a new file over the old one. An open connection keeps reading the file that it opened. Each request
 therefore compares the file's identity (inode, time, size), which takes microseconds, and opens the file only if it changed,
 which takes 20 ms and loses DuckDB's cache.
 
-Not here: the queries of the pages (`reports.campaign`, `reports.campaign_table`).
+Not here: which rows a page shows (`reports.campaign`, `reports.campaign_table`).
 """
 
 import json
@@ -17,22 +17,61 @@ from typing import Any
 
 import duckdb
 
-from models.marts import SCHEMA
+from models.marts import SCHEMA, MartColumn
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import Settings
-from warehouse.duckdb_tools.health import holds_rows
-from warehouse.duckdb_tools.session import apply_limits
-from warehouse.duckdb_tools.sql import literal
+from warehouse.duckdb_tools import apply_limits, fetch_value, holds_rows, literal
 from warehouse.publish import is_masked
 
 DATABASE = "published"
 MARTS = f"{DATABASE}.{SCHEMA}"
+PAGE_SIZE = 50
 
 Row = dict[str, Any]
 
 
 class NothingPublished(Exception):
     """No build has been published yet."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Rows of a mart: an SQL condition with its parameters, and the columns of their order, each with `True` if descending.
+
+    `columns` are those of a CSV, each with its header; None stands for all columns of the mart.
+    """
+
+    mart: str
+    where: str
+    parameters: dict[str, Any]
+    order: tuple[tuple[str, bool], ...]
+    columns: Sequence[tuple[MartColumn, str]] | None = None
+
+    def order_sql(self, *, is_reversed: bool = False) -> str:
+        """The `order by` expressions over `mart`. Nulls come last in both directions of a column."""
+        nulls = "first" if is_reversed else "last"
+        return ", ".join(
+            f"mart.{name} {'asc' if descending is is_reversed else 'desc'} nulls {nulls}"
+            for name, descending in self.order
+        )
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of rows: its number, the number of pages, and the `count` of all rows."""
+
+    rows: list[Row]
+    count: int
+    number: int
+    pages: int
+
+    @property
+    def first(self) -> int:
+        return (self.number - 1) * PAGE_SIZE + 1
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.rows) - 1
 
 
 @dataclass
@@ -51,19 +90,30 @@ class Published:
         """The first row of a query, or None."""
         return next(iter(self.rows(query, parameters)), None)
 
-    def value(self, query: str, parameters: dict[str, Any] | None = None) -> Any:
-        """The value of a query that gives one row of one column."""
-        ((value,),) = self.connection.execute(query, parameters or {}).fetchall()
-        return value
+    def page(self, selection: Selection, number: int, count: int | None = None) -> Page:
+        """A page of the selected rows, the last one if there are fewer. `count` is the number of rows, if it is known."""
+        mart = f"from {MARTS}.{selection.mart} as mart"
+        if count is None:
+            count = int(fetch_value(self.connection, f"select count(*) {mart} {selection.where}", selection.parameters))
+        pages = max(1, -(-count // PAGE_SIZE))
+        number = min(number, pages)
+        before = (number - 1) * PAGE_SIZE
+        shown = min(PAGE_SIZE, count - before)
+        # Sorted from the nearer end, so that the last page costs as much as the first.
+        is_reversed = before > count / 2
+        skip = count - before - shown if is_reversed else before
+        order = selection.order_sql(is_reversed=is_reversed)
+        page = f"{mart} {selection.where} order by {order} limit $shown offset $skip"
+        # If possible, only the keys are sorted; the other columns are read for the rows of the page alone.
+        holds_its_rows = holds_rows(self.connection, DATABASE, SCHEMA, selection.mart)
+        rows = f"{mart} where rowid in (select rowid {page})" if holds_its_rows else f"from (select * {page}) as mart"
+        parameters = {**selection.parameters, "shown": shown, "skip": skip}
+        return Page(self.rows(f"select * {rows} order by {selection.order_sql()}", parameters), count, number, pages)
 
     def has(self, schema: str, table: str) -> bool:
         """Whether the build has a table. A build of an earlier release may lack it."""
         query = "select 1 from duckdb_columns() where (database_name, schema_name, table_name) = ($database, $schema, $table)"
         return self.row(query, {"database": DATABASE, "schema": schema, "table": table}) is not None
-
-    def holds_rows(self, mart: str) -> bool:
-        """Whether the rows of a mart are in the published file, not in files that it only refers to."""
-        return holds_rows(self.connection, DATABASE, SCHEMA, mart)
 
     @cached_property
     def info(self) -> Row:
@@ -83,27 +133,13 @@ class Published:
         return is_masked(self.connection, DATABASE)
 
 
-class _Opened:
-    """A build in a DuckDB instance of its own, shared by the requests that began while it was published."""
-
-    def __init__(self, settings: Settings, paths: DataPaths) -> None:
-        self.connection = duckdb.connect()
-        try:
-            apply_limits(self.connection, settings)
-            self.connection.execute(f"attach {literal(paths.published_marts)} as {DATABASE} (read_only)")
-        except BaseException:
-            self.connection.close()
-            raise
-
-
 class PublishedDatabase:
     """Opens the published build once for all requests, and again when another build is published."""
 
     def __init__(self, settings: Settings, paths: DataPaths) -> None:
-        self._settings, self._paths = settings, paths
-        self._lock = threading.Lock()
-        self._identity: Sequence[int] | None = None
-        self._opened: _Opened | None = None
+        self._settings, self._paths, self._lock = settings, paths, threading.Lock()
+        self._identity: Sequence[int] = ()
+        self._connection: duckdb.DuckDBPyConnection | None = None
 
     @contextmanager
     def open(self) -> Iterator[Published]:
@@ -112,26 +148,22 @@ class PublishedDatabase:
         Raises:
             NothingPublished: no build has been published.
         """
-        cursor = self._current().connection.cursor()
-        try:
+        with self._current().cursor() as cursor:
             yield Published(cursor)
-        finally:
-            cursor.close()
 
-    def _current(self) -> _Opened:
+    def _current(self) -> duckdb.DuckDBPyConnection:
         with self._lock:
             # Read before the file is opened: a build that is published in between is opened again at the next request.
-            identity = self._file_identity()
-            if identity != self._identity or self._opened is None:
+            try:
+                stat = self._paths.published_marts.stat()
+            except FileNotFoundError as error:
+                self._connection = None
+                raise NothingPublished("nothing has been published yet") from error
+            identity = (stat.st_dev, stat.st_ino, stat.st_mtime_ns, stat.st_size)
+            if self._connection is None or identity != self._identity:
+                connection = duckdb.connect()
+                apply_limits(connection, self._settings)
+                connection.execute(f"attach {literal(self._paths.published_marts)} as {DATABASE} (read_only)")
                 # The old connection is not closed here: requests may still read it. It goes with the last of them.
-                self._opened = _Opened(self._settings, self._paths)
-                self._identity = identity
-            return self._opened
-
-    def _file_identity(self) -> Sequence[int]:
-        try:
-            stat = self._paths.published_marts.stat()
-        except FileNotFoundError as error:
-            self._identity, self._opened = None, None
-            raise NothingPublished("nothing has been published yet") from error
-        return (stat.st_dev, stat.st_ino, stat.st_mtime_ns, stat.st_size)
+                self._connection, self._identity = connection, identity
+            return self._connection

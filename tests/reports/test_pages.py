@@ -80,7 +80,7 @@ def test_the_table_shows_every_campaign_with_its_figures(site: Site) -> None:
 def test_a_page_of_the_table_shows_its_range_of_campaigns(sample: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     number = len(mart_rows(sample.paths.published_marts, "campaign_metrics"))
     assert "; here" not in sample.get("/?search=nothing").text
-    monkeypatch.setattr("reports.campaign_table.PAGE_SIZE", number - 1)
+    monkeypatch.setattr("reports.database.PAGE_SIZE", number - 1)
     assert f"{number} campaigns; here 1 to {number - 1}." in sample.get("/").text
     assert f"{number} campaigns; here {number} to {number}." in sample.get("/?page=9").text
 
@@ -602,7 +602,7 @@ def test_a_foreign_host_name_that_resolves_to_this_machine_opens_no_page(sample:
 def test_an_unexpected_error_gives_a_plain_message_with_the_same_headers(
     refreshed_sample: RefreshedWarehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reports.campaign_table.PAGE_SIZE", 0)  # a division by it
+    monkeypatch.setattr("reports.database.PAGE_SIZE", 0)  # a division by it
     with serving(refreshed_sample.warehouse) as site:
         response = site.get("/")
         assert (response.status_code, "Something went wrong." in response.text) == (500, True)

@@ -16,8 +16,7 @@ from reports import formatting
 from reports.campaign import campaign_path
 from reports.charts import HEIGHT, lengths, shares, stacked, ticks
 from reports.csv_download import _NUMBER_CELL, _masked_cell, _written
-from reports.message_preview import message_preview
-from reports.sms_segments import count_segments
+from reports.message_preview import count_segments, message_preview
 
 # --- segments
 

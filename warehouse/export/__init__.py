@@ -15,7 +15,13 @@ from warehouse.export.exports import (
     prune,
 )
 from warehouse.export.file_names import FileFormat, campaign_hash, export_time
-from warehouse.export.report_sql import CAMPAIGN_REPORT_COLUMNS, FORMULA_START, cell_sql, has_phone_numbers
+from warehouse.export.report_sql import (
+    CAMPAIGN_REPORT_COLUMNS,
+    FORMULA_START,
+    copy_to_csv_sql,
+    csv_options,
+    has_phone_numbers,
+)
 
 __all__ = [
     "CAMPAIGN_REPORT_COLUMNS",
@@ -28,7 +34,8 @@ __all__ = [
     "NothingPublished",
     "Unchanged",
     "campaign_hash",
-    "cell_sql",
+    "copy_to_csv_sql",
+    "csv_options",
     "export",
     "export_time",
     "has_phone_numbers",

@@ -178,9 +178,8 @@ class _Exporter:
         path = folder / f"{name}.{file_format}"
         temp_path = self.paths.temp_path(folder / f"{report}.{file_format}")
         temp_path.parent.mkdir(parents=True, exist_ok=True)
-        query = ReportQuery(
-            self.connection, _PUBLISHED, report, scope.changed, self.build_is_masked, masks_phone_numbers
-        )
+        masks = masks_phone_numbers and not self.build_is_masked
+        query = ReportQuery(self.connection, _PUBLISHED, report, scope.changed, self.build_is_masked, masks)
         if file_format is FileFormat.XLSX:
             rows = self._write_spreadsheet(query, temp_path)
         else:

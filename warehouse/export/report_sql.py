@@ -5,6 +5,7 @@ In spreadsheet mode no text cell can be taken for a formula. The type of the col
 Not here: writing files (`warehouse.export.exports`, `warehouse.export.xlsx`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import duckdb
 
 from models.marts import NUMBER, SCHEMA, MartColumn, published_columns, published_key
 from models.masking import WORDS_COLUMNS
-from warehouse.duckdb_tools import holds_rows, literal, masked_words
+from warehouse.duckdb_tools import fetch_value, holds_rows, literal, masked_words
 
 NO_CAMPAIGN = ""
 """The campaign id of rows without a campaign, in exports and the ledger. A real id has at least one character."""
@@ -53,12 +54,40 @@ def has_phone_numbers(report: str) -> bool:
     )
 
 
+def copy_to_csv_sql(
+    columns: Sequence[tuple[MartColumn, str]],
+    rows_sql: str,
+    order_sql: str,
+    file: Path | str,
+    mode: str,
+    *,
+    masks_phone_numbers: bool,
+) -> str:
+    """The statement that writes a CSV. `rows_sql` gives the rows as `mart`; the order is by their values, not by the cells."""
+    cells = ", ".join(
+        f'{cell_sql(column, mode, masks_phone_numbers=masks_phone_numbers)} as "{header}"' for column, header in columns
+    )
+    texts = [header for column, header in columns if column.sql_type == "varchar" and mode == "spreadsheet"]
+    return (
+        f"copy (select {cells} {rows_sql} order by {order_sql}) to {literal(file)}"
+        f" ({csv_options(texts)}, use_tmp_file false)"
+    )
+
+
+def csv_options(quoted: Sequence[str]) -> str:
+    """DuckDB's options of a CSV export. Cells under the `quoted` headers are always in quotes."""
+    quoting = ", ".join(f'"{header}"' for header in quoted)
+    return "format csv, header, delimiter ',', quote '\"', escape '\"', nullstr ''" + (
+        f", force_quote ({quoting})" if quoted else ""
+    )
+
+
 @dataclass(frozen=True)
 class ReportQuery:
     """A report of the published build that is attached as `database`.
 
     `campaigns`: the campaigns to export; None exports all. `build_is_masked`: whether the build itself has masked
-    phone numbers, and their hashes beside them.
+    phone numbers, and their hashes beside them. `masks_phone_numbers`: whether they are masked here.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -76,30 +105,22 @@ class ReportQuery:
         return [(column, name) for name, column in by_name.items()]
 
     def row_count(self) -> int:
-        return int(self.connection.sql(f"select count(*) {self._from_sql()}").fetchall()[0][0])
+        return int(fetch_value(self.connection, f"select count(*) {self._from_sql()}"))
 
     def execute(self) -> duckdb.DuckDBPyConnection:
         """The rows as values, in the order of the key."""
         cells = ", ".join(
-            value_sql(column, masks_phone_numbers=self.masks_phone_numbers and not self.build_is_masked)
-            for column, _ in self.columns()
+            value_sql(column, masks_phone_numbers=self.masks_phone_numbers) for column, _ in self.columns()
         )
         return self.connection.execute(f"select {cells} {self._from_sql()} order by {self._order_sql()}")
 
     def copy_to_csv(self, file: Path, mode: str) -> int:
         """Writes the rows to a CSV file. Returns their number."""
-        masks = self.masks_phone_numbers and not self.build_is_masked
-        columns = self.columns()
-        cells = ", ".join(
-            f'{cell_sql(column, mode, masks_phone_numbers=masks)} as "{header}"' for column, header in columns
+        rows, order = self._from_sql(), self._order_sql()
+        statement = copy_to_csv_sql(
+            self.columns(), rows, order, file, mode, masks_phone_numbers=self.masks_phone_numbers
         )
-        texts = ", ".join(f'"{header}"' for column, header in columns if column.sql_type == "varchar")
-        quoting = f", force_quote ({texts})" if mode == "spreadsheet" else ""
-        copied = self.connection.execute(
-            f"copy (select {cells} {self._from_sql()} order by {self._order_sql()})"
-            f" to {literal(file)} (format csv, header, delimiter ',', quote '\"', escape '\"', nullstr ''{quoting})"
-        )
-        return int(copied.fetchall()[0][0])
+        return int(fetch_value(self.connection, statement))
 
     def _from_sql(self) -> str:
         """The rows as `mart`: all, or those of the campaigns to export."""
