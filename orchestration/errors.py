@@ -20,7 +20,7 @@ from models.masking import masked
 from orchestration.stages import AppContext
 from warehouse.config.settings import SettingsError
 from warehouse.duckdb_tools import is_corruption_error
-from warehouse.export.exports import ExportRefused
+from warehouse.export import ExportRefused
 from warehouse.ingest.workers import WorkerDied
 from warehouse.lake.integrity import LakeDamaged
 from warehouse.ledger.store import LedgerIsNewer

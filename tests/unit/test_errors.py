@@ -10,7 +10,7 @@ from models.error_codes import Code
 from orchestration.errors import Failure, failure_of
 from orchestration.stages import AppContext
 from warehouse.config.settings import SettingsError, load_settings
-from warehouse.export.exports import ExportRefused
+from warehouse.export import ExportRefused
 from warehouse.ingest.workers import WorkerDied
 from warehouse.lake.integrity import LakeDamaged
 from warehouse.ledger.store import LedgerIsNewer

@@ -7,7 +7,6 @@ from warehouse.export.exports import (
     ON_REQUEST,
     REPORTS,
     Export,
-    ExportRefused,
     NothingPublished,
     Unchanged,
     export,
@@ -18,6 +17,7 @@ from warehouse.export.file_names import FileFormat, campaign_hash, export_time
 from warehouse.export.report_sql import (
     CAMPAIGN_REPORT_COLUMNS,
     FORMULA_START,
+    ExportRefused,
     copy_to_csv_sql,
     csv_options,
     has_phone_numbers,

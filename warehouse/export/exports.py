@@ -3,13 +3,17 @@
 An export is `exports/<report>/<report>_<YYYYMMDDTHHMMSSZ>.csv`, with a `.json` of the same name that describes it. UTF-8,
 LF, rows sorted by key, null empty, timestamps in ISO 8601 with `Z`.
 
+A report with one row per contact grows with the history, and a night changes few of its rows. So the first scheduled export
+of such a report holds every campaign. Each later one holds all rows of the changed campaigns. The published build has a digest
+of the rows of each campaign (`dbt_project/models/intermediate/row_digests`); the ledger has the digests of the last export. It
+does not matter how many builds lie between the two, nor how they were built.
+
 An export of one campaign, a spreadsheet (`.xlsx`), and any export of a report that is not scheduled is a copy on request.
 It is in the same folder and is pruned with the others. The ledger does not record it, so it does not change what the next
 scheduled export holds.
 
-Not here: which campaigns a scheduled export holds (`warehouse.export.changed_campaigns`), the rows and cells
-(`warehouse.export.report_sql`), how a spreadsheet is written (`warehouse.export.xlsx`), when exports run
-(`orchestration/`), the meaning of the columns (`models.marts`).
+Not here: the rows and cells (`warehouse.export.report_sql`), how a spreadsheet is written (`warehouse.export.xlsx`), when
+exports run (`orchestration/`), the meaning of the columns (`models.marts`).
 """
 
 import json
@@ -18,20 +22,18 @@ import stat
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import duckdb
 
 from models.marts import SCHEMA
 from warehouse.config import DataPaths, Settings
-from warehouse.duckdb_tools import apply_limits, literal
+from warehouse.duckdb_tools import apply_limits, fetch_value, literal
 from warehouse.export import xlsx
-from warehouse.export.changed_campaigns import Scope, next_scope, read_digests
 from warehouse.export.file_names import FileFormat, export_time, next_export_name
-from warehouse.export.report_sql import ReportQuery, has_phone_numbers
+from warehouse.export.report_sql import NO_CAMPAIGN, ExportRefused, ReportQuery, has_phone_numbers
 from warehouse.ledger import Ledger, now
 from warehouse.publish import is_masked, row_digests_sql
-from warehouse.storage import AnyPath, atomic_replace, hash_of, is_object, names_in, remove
+from warehouse.storage import atomic_replace, hash_of, is_object, names_in, remove
 
 REPORTS = ("campaign_metrics", "campaign_overview", "delivery_status", "skip_reasons", "attributed_unsubscribes")
 """The scheduled reports: exported after each publication."""
@@ -40,17 +42,12 @@ ON_REQUEST = (*REPORTS, "attributed_orders")
 """The reports that can be requested. Each has the column `campaign_id`."""
 
 _PUBLISHED = "published"
-_ROWS_PER_BATCH = 10_000
 
 log = logging.getLogger("sendmart")
 
 
 class NothingPublished(Exception):
     """There is no published build to export from."""
-
-
-class ExportRefused(Exception):
-    """The request cannot be exported. The message gives the reason."""
 
 
 @dataclass(frozen=True)
@@ -110,16 +107,14 @@ def export(
         if campaign is not None and not _has_campaign(connection, campaign):
             raise ExportRefused(f"the published build knows no campaign {campaign!r}")
         exporter = _Exporter(settings, paths, connection)
-        results: list[Export | Unchanged] = []
-        for report in reports:
-            if campaign is not None or file_format is not FileFormat.CSV or report not in REPORTS:
-                scope = Scope(None if campaign is None else [campaign], None, {})
-                results.append(
-                    exporter.write(report, scope, file_format, campaign, masks_phone_numbers=masks_phone_numbers)[0]
-                )
-            else:
-                results.append(_export_scheduled(exporter, ledger, report, all_campaigns=all_campaigns))
-        return results
+        is_copy = campaign is not None or file_format is not FileFormat.CSV
+        campaigns = None if campaign is None else [campaign]
+        return [
+            exporter.write(report, campaigns, None, file_format, campaign, masks=masks_phone_numbers)
+            if is_copy or report not in REPORTS
+            else exporter.write_scheduled(report, ledger, all_campaigns=all_campaigns)
+            for report in reports
+        ]
 
 
 def _has_campaign(connection: duckdb.DuckDBPyConnection, campaign: str) -> bool:
@@ -131,60 +126,78 @@ def _has_campaign(connection: duckdb.DuckDBPyConnection, campaign: str) -> bool:
     return bool(connection.execute(f"{matches} limit 1", {"campaign": campaign}).fetchone())
 
 
-def _export_scheduled(exporter: "_Exporter", ledger: Ledger, report: str, *, all_campaigns: bool) -> Export | Unchanged:
-    """Exports the changed campaigns of a report, and records the export in the ledger."""
-    settings, paths, connection = exporter.settings, exporter.paths, exporter.connection
-    if lost := missing(settings, paths, ledger, report):
-        log.warning("%s/%s was deleted: the next export holds every campaign", report, lost[0])
-        ledger.forget_exports(report)
-    mode = settings.export_csv_mode + ("+masked" if exporter.build_is_masked else "")
-    digests_sql = row_digests_sql(connection, _PUBLISHED, report)
-    digests = None if digests_sql is None else read_digests(connection, digests_sql, mode)
-    last_export = ledger.last_export(report)
-    scope = next_scope(digests, ledger.exported_campaigns(report), last_export, all_campaigns=all_campaigns)
-    if scope.is_empty and scope.since is not None:
-        ledger.record_unchanged(report, exporter.build_id)
-        return Unchanged(report, scope.since)
-    written, exported_at = exporter.write(report, scope)
-    ledger.record_export(report, written.file, exporter.build_id, exported_at, scope.digests)
-    return written
-
-
 class _Exporter:
     """Writes exports of the build that is attached as `published`."""
 
     def __init__(self, settings: Settings, paths: DataPaths, connection: duckdb.DuckDBPyConnection) -> None:
         self.settings, self.paths, self.connection = settings, paths, connection
-        build_info = connection.execute(f"select build_id from {_PUBLISHED}.{SCHEMA}.build_info")
-        self.build_id = str(build_info.fetchall()[0][0])
+        self.build_id = str(fetch_value(connection, f"select build_id from {_PUBLISHED}.{SCHEMA}.build_info"))
         self.build_is_masked = is_masked(connection, _PUBLISHED)
+
+    def write_scheduled(self, report: str, ledger: Ledger, *, all_campaigns: bool) -> Export | Unchanged:
+        """Exports the changed campaigns of a report, and records the export in the ledger."""
+        if lost := missing(self.settings, self.paths, ledger, report):
+            log.warning("%s/%s was deleted: the next export holds every campaign", report, lost[0])
+            ledger.forget_exports(report)
+        digests, since = self._row_digests(report), ledger.last_export(report)
+        changed = None
+        if all_campaigns or digests is None or since is None:
+            since = None
+        else:
+            exported = ledger.exported_campaigns(report)
+            campaigns = digests.keys() | exported.keys()
+            changed = sorted(name for name in campaigns if digests.get(name) != exported.get(name))
+            if not changed:
+                ledger.record_unchanged(report, self.build_id)
+                return Unchanged(report, since)
+        written = self.write(report, changed, since)
+        exported_at = datetime.fromisoformat(written.exported_at)
+        ledger.record_export(report, written.file, self.build_id, exported_at, digests or {})
+        return written
+
+    def _row_digests(self, report: str) -> dict[str, str] | None:
+        """The digests of the build by campaign; None if the report has none. Rows that are written in another mode differ."""
+        digests_sql = row_digests_sql(self.connection, _PUBLISHED, report)
+        if digests_sql is None:
+            return None
+        mode = self.settings.export_csv_mode + ("+masked" if self.build_is_masked else "")
+        digests = self.connection.execute(
+            f"select coalesce(campaign_id, $no_campaign), concat_ws(':', $mode, row_count, digest) from ({digests_sql})",
+            {"no_campaign": NO_CAMPAIGN, "mode": mode},
+        )
+        return dict(digests.fetchall())
 
     def write(
         self,
         report: str,
-        scope: Scope,
+        campaigns: list[str] | None,
+        since: str | None,
         file_format: FileFormat = FileFormat.CSV,
         campaign: str | None = None,
         *,
-        masks_phone_numbers: bool = False,
-    ) -> tuple[Export, datetime]:
-        """Writes an export and its `.json`. Returns the description and the time of the export (UTC)."""
+        masks: bool = False,
+    ) -> Export:
+        """Writes an export and its `.json`.
+
+        `campaigns` are those to export, None for all. They changed since the file `since`, or are the one `campaign` requested.
+        """
         folder = self.paths.exports / report
         earliest = now().replace(microsecond=0)
         # Exports are read in the order of their names: an export is never named before the last, even if the clock jumped.
-        if scope.since and (last := export_time(report, scope.since)):
+        if since and (last := export_time(report, since)):
             earliest = max(earliest, last + timedelta(seconds=1))
         name, exported_at = next_export_name(report, campaign, earliest, set(names_in(folder)))
         path = folder / f"{name}.{file_format}"
         temp_path = self.paths.temp_path(folder / f"{report}.{file_format}")
         temp_path.parent.mkdir(parents=True, exist_ok=True)
-        masks = masks_phone_numbers and not self.build_is_masked
-        query = ReportQuery(self.connection, _PUBLISHED, report, scope.changed, self.build_is_masked, masks)
-        if file_format is FileFormat.XLSX:
-            rows = self._write_spreadsheet(query, temp_path)
-        else:
+        query = ReportQuery(
+            self.connection, _PUBLISHED, report, campaigns, self.build_is_masked, masks and not self.build_is_masked
+        )
+        if file_format is FileFormat.CSV:
             rows = query.copy_to_csv(temp_path, self.settings.export_csv_mode)
-        phone_numbers = "masked" if masks_phone_numbers or self.build_is_masked else "whole"
+        else:
+            rows = xlsx.write(query, temp_path, self.paths.transfers)
+        phone_numbers = "masked" if masks or self.build_is_masked else "whole"
         description = Export(
             report=report,
             file=path.name,
@@ -192,8 +205,8 @@ class _Exporter:
             exported_at=exported_at.isoformat().replace("+00:00", "Z"),
             rows=rows,
             sha256=hash_of(temp_path),
-            campaigns="all" if scope.changed is None else scope.changed,
-            changed_since=scope.since,
+            campaigns="all" if campaigns is None else campaigns,
+            changed_since=since,
             phone_numbers=phone_numbers if has_phone_numbers(report) else None,
         )
         temp_json = self.paths.temp_path(folder / f"{report}.json")
@@ -201,18 +214,7 @@ class _Exporter:
         # The description first: an export that exists has a description.
         atomic_replace(temp_json, path.with_suffix(".json"))
         atomic_replace(temp_path, path)
-        return description, exported_at
-
-    def _write_spreadsheet(self, query: ReportQuery, temp_path: Path) -> int:
-        row_count = query.row_count()
-        if row_count > xlsx.MOST_ROWS:
-            raise ExportRefused(
-                f"{query.report} has {row_count:,} rows, and a spreadsheet holds {xlsx.MOST_ROWS:,} beside its header:"
-                " ask for one campaign, or for CSV"
-            )
-        cursor = query.execute()
-        batches = iter(lambda: cursor.fetchmany(_ROWS_PER_BATCH), [])
-        return xlsx.write((row for batch in batches for row in batch), query.columns(), temp_path, self.paths.transfers)
+        return description
 
 
 def missing(settings: Settings, paths: DataPaths, ledger: Ledger, report: str) -> list[str]:
@@ -241,12 +243,8 @@ def prune(paths: DataPaths, retention_days: int, at: datetime | None = None) -> 
         if not is_object(folder) and (folder.is_symlink() or not folder.is_dir()):
             continue
         for name in names_in(folder):
-            exported_at = export_time(report, name)
-            if exported_at and exported_at < oldest_kept and _is_regular_file(folder / name):
-                remove(folder / name)
+            path, exported_at = folder / name, export_time(report, name)
+            if exported_at and exported_at < oldest_kept and (is_object(path) or stat.S_ISREG(path.lstat().st_mode)):
+                remove(path)
                 deleted.append(f"{report}/{name}")
     return deleted
-
-
-def _is_regular_file(path: AnyPath) -> bool:
-    return is_object(path) or stat.S_ISREG(path.lstat().st_mode)

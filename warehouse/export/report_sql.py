@@ -82,6 +82,10 @@ def csv_options(quoted: Sequence[str]) -> str:
     )
 
 
+class ExportRefused(Exception):
+    """The request cannot be exported. The message gives the reason."""
+
+
 @dataclass(frozen=True)
 class ReportQuery:
     """A report of the published build that is attached as `database`.

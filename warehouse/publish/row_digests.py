@@ -1,7 +1,7 @@
 """Where a published build keeps the row digests of the contact-level reports: one digest per campaign.
 
 Not here: how they are computed (`dbt_project/models/intermediate/row_digests`), what an export does with them
-(`warehouse.export.changed_campaigns`).
+(`warehouse.export.exports`).
 """
 
 import duckdb
