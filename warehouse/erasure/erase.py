@@ -10,7 +10,8 @@ the quarantine (`warehouse.quarantine.published`), the builds of Spark (`warehou
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from glob import escape
 from pathlib import Path
@@ -20,7 +21,6 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from models.enums import Log
-from models.marts import NUMBER_HASH
 from models.rejections import ERASED_RAW_ROW
 from warehouse.config import DataPaths, Settings
 from warehouse.duckdb_tools import Column, apply_limits, columns_of, copy_with_changes, enable_s3, list_tables, literal
@@ -73,16 +73,11 @@ def _delete_temp_files(paths: DataPaths) -> None:
 def _record_numbers(paths: DataPaths, ledger: Ledger, builds: list[list[Path]], replacer: TokenReplacer) -> None:
     """Records the numbers of erased contacts, before the rows that name them are rewritten."""
     for log in _LOGS:
-        if "mobile_number" in lake_tables.lake_schema(log):
-            replacer.record_numbers(_lake_relation(paths, log), "keyed_hash(mobile_number)")
+        replacer.record_numbers(_lake_relation(paths, log), lake_tables.lake_schema(log))
     for names in builds:
-        replacer.connection.execute(f"attach {literal(names[0])} as kept (read_only)")
-        for relation, columns in _build_relations(replacer.connection):
-            if {"contact_id", "mobile_number"} <= set(columns):
-                replacer.record_numbers(
-                    relation, NUMBER_HASH if NUMBER_HASH in columns else "keyed_hash(mobile_number)"
-                )
-        replacer.connection.execute("detach kept")
+        with _attached(replacer.connection, names[0]) as relations:
+            for relation, columns in relations.items():
+                replacer.record_numbers(relation, columns)
     ledger.record_erased_numbers(replacer.index.take_new_numbers())
 
 
@@ -100,13 +95,12 @@ def _erase_log(paths: DataPaths, ledger: Ledger, log: Log, replacer: TokenReplac
     if not erased:
         return 0
     condition = " or ".join(f"{column} in ({sql_list(values)})" for column, values in erased.items())
-    names = replacer.connection.execute(
-        f"select distinct filename from {relation} where {condition} order by 1"
-    ).fetchall()
-    for (name,) in names:
+    names = replacer.connection.execute(f"select distinct filename from {relation} where {condition} order by 1")
+    files = names.fetchall()
+    for (name,) in files:
         file = paths.lake / log / "/".join(name.split("/")[-2:])
         _rewrite(paths, ledger, file, schema, lambda rows: replacer.index.erase_rows(log, rows))
-    return len(names)
+    return len(files)
 
 
 def _erase_quarantine(paths: DataPaths, ledger: Ledger, erasure_index: ErasureIndex) -> int:
@@ -114,14 +108,16 @@ def _erase_quarantine(paths: DataPaths, ledger: Ledger, erasure_index: ErasureIn
         raw_rows = [erasure_index.erase_raw_row(row) for row in rows["raw_row"]]
         return rows.with_columns(pl.Series("raw_row", raw_rows, dtype=pl.String))
 
-    files = [
-        file
-        for file in sorted(paths.quarantine.glob("*/log_date=*/*.parquet"))
-        if any(not erase_rows(rows).equals(rows) for rows in _batches(file))
-    ]
-    for file in files:
-        _rewrite(paths, ledger, file, lake_tables.QUARANTINE_SCHEMA, erase_rows)
-    return len(files)
+    count = 0
+    for file in _quarantine_files(paths):
+        if any(not erase_rows(rows).equals(rows) for rows in _batches(file)):
+            _rewrite(paths, ledger, file, lake_tables.QUARANTINE_SCHEMA, erase_rows)
+            count += 1
+    return count
+
+
+def _quarantine_files(paths: DataPaths) -> list[Path]:
+    return sorted(paths.quarantine.glob("*/log_date=*/*.parquet"))
 
 
 def _batches(file: Path) -> Iterable[pl.DataFrame]:
@@ -168,7 +164,7 @@ def source_files_of_erased_rows(paths: DataPaths, ledger: Ledger) -> list[str]:
                 f"select distinct source_file from {_lake_relation(paths, log)} where {condition}"
             )
             names |= {f"{log}/{source_file}" for (source_file,) in rows.fetchall()}
-    for file in paths.quarantine.glob("*/log_date=*/*.parquet"):
+    for file in _quarantine_files(paths):
         for batch in _batches(file):
             erased_rows = batch.filter(pl.col("raw_row") == ERASED_RAW_ROW)
             names |= {f"{file.parent.parent.name}/{source_file}" for source_file in erased_rows["source_file"].unique()}
@@ -203,21 +199,24 @@ def _published_builds(paths: DataPaths) -> list[list[Path]]:
     return list(by_inode.values())
 
 
-def _build_relations(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, list[str]]]:
-    """The tables of the build that is attached as `kept`, with their columns."""
-    return [
-        (f'kept."{schema}"."{table}"', [column.name for column in columns_of(connection, "kept", schema, table)])
-        for schema, table, _ in list_tables(connection, "kept")
-    ]
+@contextmanager
+def _attached(connection: duckdb.DuckDBPyConnection, build: Path) -> Iterator[dict[str, list[str]]]:
+    """Attaches a build as `kept`. Gives the columns of its tables."""
+    connection.execute(f"attach {literal(build)} as kept (read_only)")
+    try:
+        yield {
+            f'kept."{schema}"."{table}"': [column.name for column in columns_of(connection, "kept", schema, table)]
+            for schema, table, _ in list_tables(connection, "kept")
+        }
+    finally:
+        connection.execute("detach kept")
 
 
 def _erase_build(names: list[Path], replacer: TokenReplacer) -> int:
-    connection, temp_path = replacer.connection, names[0].with_name(f".{names[0].name}.tmp")
-    connection.execute(f"attach {literal(names[0])} as kept (read_only)")
-    try:
+    temp_path = names[0].with_name(f".{names[0].name}.tmp")
+    with _attached(replacer.connection, names[0]) as relations:
         expressions = {
-            relation: replacer.replacements(replacer.find(relation, columns))
-            for relation, columns in _build_relations(connection)
+            relation: replacer.replacements(replacer.find(relation, columns)) for relation, columns in relations.items()
         }
         if not any(expressions.values()):
             return 0
@@ -226,9 +225,7 @@ def _erase_build(names: list[Path], replacer: TokenReplacer) -> int:
             values = expressions[f'kept."{schema}"."{table}"']
             return [replace(column, value=values.get(column.name, column.value)) for column in columns]
 
-        copy_with_changes(connection, "kept", temp_path, erase_columns)
-    finally:
-        connection.execute("detach kept")
+        copy_with_changes(replacer.connection, "kept", temp_path, erase_columns)
     remove(names[0].with_name(f"{names[0].name}.wal"))
     atomic_replace(temp_path, names[0])
     for name in names[1:]:

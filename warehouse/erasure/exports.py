@@ -15,37 +15,32 @@ from models.marts import NUMBER_HASH, columns, published_columns
 from warehouse.config import DataPaths
 from warehouse.duckdb_tools import literal
 from warehouse.erasure.tokens import TokenReplacer
-from warehouse.export import FORMULA_START, ON_REQUEST, FileFormat, export_time
+from warehouse.export import FORMULA_START, ON_REQUEST, FileFormat, csv_options, export_time
 from warehouse.storage import AnyPath, atomic_replace, exists, hash_of, names_in, remove
 
 _CONTACT_REPORTS = [report for report in ON_REQUEST if "contact_id" in {column.name for column in columns(report)}]
-_CSV_NAME = re.compile(r"[^./][^/]*\.csv")
 _CELL = re.compile(r'("(?:[^"]|"")*"|[^,\n]*)[,\n]')
 _FIRST_RECORD_CHARACTERS = 1 << 20
 
 
 def erase_csv_exports(paths: DataPaths, replacer: TokenReplacer) -> int:
     """Replaces erased values in the CSV exports. Returns the number of files that were written again."""
-    return sum(_erase_csv(paths, path, replacer) for path in _csv_exports(paths))
+    csv_files = [path for path in _files(paths, FileFormat.CSV) if not path.name.startswith(".")]
+    return sum(_erase_csv(paths, path, replacer) for path in csv_files)
 
 
 def delete_spreadsheets(paths: DataPaths) -> int:
     """Deletes the spreadsheets of contact-level reports, with their descriptions. Returns their number."""
-    spreadsheets = [
-        paths.exports / report / name
-        for report in _CONTACT_REPORTS
-        for name in names_in(paths.exports / report)
-        if name.endswith(f".{FileFormat.XLSX}") and export_time(report, name)
-    ]
+    spreadsheets = [path for path in _files(paths, FileFormat.XLSX) if export_time(path.parent.name, path.name)]
     for path in spreadsheets:
         remove(path)
         remove(path.with_suffix(".json"))
     return len(spreadsheets)
 
 
-def _csv_exports(paths: DataPaths) -> list[AnyPath]:
+def _files(paths: DataPaths, file_format: FileFormat) -> list[AnyPath]:
     folders = [paths.exports / report for report in _CONTACT_REPORTS]
-    return [folder / name for folder in folders for name in names_in(folder) if _CSV_NAME.fullmatch(name)]
+    return [folder / name for folder in folders for name in names_in(folder) if name.endswith(f".{file_format}")]
 
 
 def _erase_csv(paths: DataPaths, path: AnyPath, replacer: TokenReplacer) -> bool:
@@ -65,12 +60,9 @@ def _erase_csv(paths: DataPaths, path: AnyPath, replacer: TokenReplacer) -> bool
             return False
         expressions = replacer.replacements(erased, lambda number: f"'{number}" if is_quoted else number)
         cells = ", ".join(f"{expressions.get(name, name)} as {name}" for name in header)
-        quoting = f", force_quote ({', '.join(_text_columns(report, header))})" if is_quoted else ""
+        options = csv_options(_text_columns(report, header) if is_quoted else ())
         temp_path = paths.temp_path(path)
-        replacer.connection.execute(
-            f"copy (select {cells} from {relation}) to {literal(temp_path)}"
-            f" (format csv, header, delimiter ',', quote '\"', escape '\"', nullstr ''{quoting})"
-        )
+        replacer.connection.execute(f"copy (select {cells} from {relation}) to {literal(temp_path)} ({options})")
     description_path = path.with_suffix(".json")
     if exists(description_path):
         with paths.local_copy(description_path) as file:

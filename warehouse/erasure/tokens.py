@@ -66,14 +66,17 @@ class TokenReplacer:
             expressions[NUMBER_HASH] = _case(NUMBER_HASH, NUMBER_HASH, token_hashes)
         return expressions
 
-    def record_numbers(self, relation: str, number_hash: str) -> None:
-        """Adds the numbers of erased contacts in a relation to the index. `number_hash` is the expression of their hash."""
+    def record_numbers(self, relation: str, columns: Iterable[str]) -> None:
+        """Adds the numbers of erased contacts in a relation with these columns to the index."""
+        if not {"contact_id", "mobile_number"} <= set(columns):
+            return
+        number_hash = NUMBER_HASH if NUMBER_HASH in columns else "keyed_hash(mobile_number)"
         contacts = self.find(relation, ["contact_id"]).get("contact_id", {})
         rows = self.connection.execute(
             f"select distinct contact_id, {number_hash} from {relation}"
             f" where mobile_number is not null and contact_id in ({sql_list(contacts)})"
-        ).fetchall()
-        for contact_id, hash_ in rows:
+        )
+        for contact_id, hash_ in rows.fetchall():
             self.index.add_numbers(contact_id, [hash_])
 
 
