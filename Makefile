@@ -63,7 +63,7 @@ lint: install types
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/lint-imports
-	@$(BIN)/sqlfmt --check --quiet dbt_project
+	@$(BIN)/sqlfmt --check --quiet dbt_project quality
 
 types: install
 	@$(BIN)/mypy

@@ -38,14 +38,15 @@ def tags(layer: str, column_names: Iterable[str]) -> dict[str, str]:
 
 
 def code_version(*modules: ModuleType) -> str:
-    """A fingerprint of the source of modules and packages. If it differs from that of the last materialization, Dagster
-    shows that the code has changed.
+    """A fingerprint of the source of modules and packages, with their queries and templates. If it differs from that of the
+    last materialization, Dagster shows that the code has changed.
     """
     digest = hashlib.sha256()
     for module in modules:
         file = Path(inspect.getfile(module))
-        for source in sorted(file.parent.rglob("*.py")) if file.name == "__init__.py" else [file]:
-            digest.update(source.read_bytes())
+        for source in sorted(file.parent.rglob("*")) if file.name == "__init__.py" else [file]:
+            if source.suffix in (".py", ".sql", ".html"):
+                digest.update(source.read_bytes())
     return digest.hexdigest()[:16]
 
 

@@ -22,8 +22,7 @@ from itertools import pairwise
 from statistics import median
 
 from models.build_metrics import BuildMetrics
-from quality.audit.metrics import PROVIDER_PREFIX
-from quality.audit.metrics_sql import ENOUGH
+from quality.audit.metrics import ENOUGH, PROVIDER_PREFIX
 
 RECENT = 28
 """How many earlier log dates make a range: four of each day of the week."""

@@ -66,7 +66,7 @@ def check_expectations(
             aggregate_errors = create_aggregates(cursor, schema, facts.data_until)
             for mart in DBT_MARTS:
                 try:
-                    row = compute_metrics(cursor, schema, mart, facts)
+                    row = compute_metrics(cursor, mart, facts)
                     metrics[mart] = {name: value for name, value in row.items() if value is not None}
                     compared[mart] = compare(mart, BuildMetrics(facts.build_id, facts.data_until, metrics), published)
                     values = {metric.name: metric.value for metric in compared[mart]}

@@ -3,20 +3,41 @@
 No metric is about a single contact. The ledger keeps the metrics of each build, and later builds are compared with them.
 How fresh the logs are comes from facts that the caller passes: no mart holds it.
 
-Not here: the SQL (`quality.audit.metrics_sql`), the ranges that metrics are expected in (`quality.audit.suites`,
-`quality.audit.anomalies`).
+The query `metric_queries/<mart>.sql` gives one row of metrics; a mart may have no query. A share of a small number is noise:
+the macros `share` and `share_of_campaigns` give null unless the whole is large enough. `count_if` is used in shares alone: it
+is null where there is no row.
+
+Not here: the ranges that metrics are expected in (`quality.audit.suites`, `quality.audit.anomalies`).
 """
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from pathlib import Path
 
 import duckdb
 
 from models.enums import Log
 from quality.audit.formatting import error_text, format_value
-from quality.audit.metrics_sql import AGGREGATES, MACROS, METRICS, PROVIDERS
+
+ENOUGH = 100
+"""The fewest messages, contacts, clicks, orders or events that a share is taken of."""
+
+ENOUGH_CAMPAIGNS = 20
+"""The fewest campaigns that a share is taken of."""
+
+_MACROS = f"""
+    create temporary macro share(part, whole) as
+        case when whole >= {ENOUGH} then cast(part as double) / whole end;
+    create temporary macro share_of_campaigns(part, campaigns) as
+        case when campaigns >= {ENOUGH_CAMPAIGNS} then cast(part as double) / campaigns end;
+"""
+
+_QUERIES = Path(__file__).parent / "metric_queries"
+
+_AGGREGATES = ("audit_window", "status_counts")
+"""The temporary tables that the queries read, in the order in which they are created from queries of their names."""
 
 PROVIDER_PREFIX = "contacts decided by "
 """The metric of a provider is called by this and the provider's name."""
@@ -52,7 +73,7 @@ LOGS_OF_MART = {
 
 
 def create_aggregates(cursor: duckdb.DuckDBPyConnection, schema: str, data_until: date | None) -> list[str]:
-    """Creates the temporary macros and tables that the metric queries read.
+    """Creates the temporary macros and tables that the metric queries read, and makes `schema` the default of the cursor.
 
     Args:
         cursor: sees the marts; the tables go when it is closed.
@@ -63,20 +84,22 @@ def create_aggregates(cursor: duckdb.DuckDBPyConnection, schema: str, data_until
         One message for each table that could not be created. Queries that need the table fail.
     """
     errors = []
-    cursor.execute(MACROS)
-    cursor.execute("create temporary table audited_build (data_until date)")
-    cursor.execute("insert into audited_build values (?)", [data_until])
-    for name, query in AGGREGATES.items():
+    cursor.execute(
+        f"use {schema}; {_MACROS} create temporary table audited_build as select $1::date as data_until", [data_until]
+    )
+    for name in _AGGREGATES:
         try:
-            cursor.execute(f"create temporary table {name} as {query.format(marts=schema)}")
+            cursor.execute(f"create temporary table {name} as {_query(name)}")
         except duckdb.Error as error:
             errors.append(f"{name}: {error_text(error)}")
     return errors
 
 
-def compute_metrics(
-    cursor: duckdb.DuckDBPyConnection, schema: str, mart: str, facts: BuildFacts
-) -> dict[str, float | None]:
+def _query(name: str) -> str:
+    return (_QUERIES / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def compute_metrics(cursor: duckdb.DuckDBPyConnection, mart: str, facts: BuildFacts) -> dict[str, float | None]:
     """The metrics of a mart by name; null where there is too little to take a share of.
 
     Args:
@@ -86,11 +109,11 @@ def compute_metrics(
         duckdb.Error: the mart, a column of it or an aggregate is missing.
     """
     metrics: dict[str, float | None] = {**freshness_metrics(mart, facts)}
-    if mart in METRICS:
-        (row,) = cursor.execute(METRICS[mart].format(marts=schema)).fetchall()
+    if (_QUERIES / f"{mart}.sql").exists():
+        (row,) = cursor.execute(_query(mart)).fetchall()
         metrics |= zip((column[0] for column in cursor.description or ()), row, strict=True)
     if mart == "delivery_status":
-        providers = cursor.execute(PROVIDERS.format(marts=schema)).fetchall()
+        providers = cursor.execute(_query("providers")).fetchall()
         metrics |= {f"{PROVIDER_PREFIX}{format_value('provider', name)}": contacts for name, contacts in providers}
     return {
         name: None if value is None or not math.isfinite(value) else float(value) for name, value in metrics.items()

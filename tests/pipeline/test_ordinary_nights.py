@@ -62,9 +62,7 @@ class Nights:
             assert create_aggregates(connection, SCHEMA, day) == []
             metrics = {
                 mart: {
-                    name: value
-                    for name, value in compute_metrics(connection, SCHEMA, mart, facts).items()
-                    if value is not None
+                    name: value for name, value in compute_metrics(connection, mart, facts).items() if value is not None
                 }
                 for mart in DBT_MARTS
             }

@@ -270,7 +270,7 @@ def test_every_comparison_is_of_a_computed_metric(mart):
     facts = BuildFacts("b", FIRST, datetime(2026, 1, 8, 3), dict.fromkeys(Log, LogFacts(FIRST, 1)))
     with candidate(valid_marts()) as connection:
         assert create_aggregates(connection, SCHEMA, FIRST) == []
-        computed = compute_metrics(connection, SCHEMA, mart, facts).keys()
+        computed = compute_metrics(connection, mart, facts).keys()
     for comparison in COMPARISONS[mart]:
         names = ("metric", "part", "whole", "share_of")
         assert {value for name in names if (value := getattr(comparison, name, None))} <= computed
