@@ -2,7 +2,7 @@
 
 A validator that is defined in a test could not be pickled: these are functions of a module with bound arguments.
 
-Not here: the tests (`tests/unit/test_workers.py`, `tests/fault/test_workers_killed.py`).
+Not here: the tests (`tests/pipeline/test_load_workers.py`, `tests/fault/test_workers_killed.py`).
 """
 
 import os

@@ -68,8 +68,7 @@ def check(warehouse: LoadFolder, name: str, case: Case) -> None:
     assert taken.unknown_columns == case.unknown
     assert (taken.accepted, taken.rejected) == (len(case.accepted), len(case.rejected))
     assert taken.records == taken.accepted + taken.rejected
-    warehouse.quarantine()
-    found = warehouse.published("select row_number, raw_row, reasons from rejected_rows order by all")
+    found = warehouse.quarantine("select row_number, raw_row, reasons from rejected_rows order by all")
     assert {number: (raw, reasons) for number, raw, reasons in found} == case.rejected
     assert accepted(warehouse, name) == case.accepted
 

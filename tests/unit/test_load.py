@@ -69,10 +69,12 @@ class LoadFolder:
     def _read(self, file: Path) -> pl.DataFrame:
         return pl.read_parquet(file, hive_partitioning=False)
 
-    def quarantine(self) -> list[tuple[str, int, str]]:
-        """File, row number and raw row of every row in the published quarantine."""
+    def quarantine(
+        self, query: str = "select source_file, row_number, raw_row from rejected_rows order by all"
+    ) -> list[tuple]:
+        """Publishes the quarantine and queries it: by default file, row number and raw row of every row."""
         write_published_quarantine(self.paths, [], mask_phone_numbers=False)
-        return self.published("select source_file, row_number, raw_row from rejected_rows order by all")
+        return self.published(query)
 
     def published(self, query: str) -> list[tuple]:
         with duckdb.connect() as connection:

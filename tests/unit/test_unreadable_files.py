@@ -137,13 +137,13 @@ def test_a_write_error_is_not_attributed_to_the_log_file(warehouse):
 
 # Files that change while they are read
 
-COUNT = 2000
+COUNT = 800
 
 
 def write_parquet(path: Path, count: int) -> None:
     contacts = [f"k{number}" for number in range(1, count + 1)]
     table = pa.table({"contact_id": contacts, "unsubscribed_at": [datetime(2026, 1, 5)] * count})
-    pq.write_table(table, path, row_group_size=100)
+    pq.write_table(table, path, row_group_size=40)
 
 
 def write(path: Path, count: int) -> None:
@@ -178,7 +178,7 @@ def test_a_file_that_changes_between_batches_keeps_its_rows_until_the_next_load(
     warehouse, monkeypatch, extension, change
 ):
     monkeypatch.setattr(lines, "BLOCK_BYTES", 500)
-    monkeypatch.setattr(parquet_files, "ROWS_PER_BATCH", 100)
+    monkeypatch.setattr(parquet_files, "ROWS_PER_BATCH", 40)
     name = f"2026-01-05.{extension}"
     path = warehouse.drop(name, b"")
     write(path, 3)
@@ -192,7 +192,7 @@ def test_a_file_that_changes_between_batches_keeps_its_rows_until_the_next_load(
             change(path)
         return validate(log, text, faults)
 
-    assert warehouse.load(batch_rows=300, validate=changing) == {}
+    assert warehouse.load(batch_rows=120, validate=changing) == {}
     assert len(batches) >= 2
     assert warehouse.contacts() == ["k1", "k2", "k3"]
     assert (warehouse.quarantine(), warehouse.temp_files()) == ([], [])

@@ -7,6 +7,7 @@ import logging
 import os
 import re
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import available_timezones
@@ -80,8 +81,13 @@ def _currency(value: str) -> str:
     return value.upper()
 
 
+@cache
+def _time_zones() -> set[str]:
+    return available_timezones() - {"localtime", "Factory", "posixrules"}
+
+
 def _time_zone(value: str) -> str:
-    if value not in available_timezones() - {"localtime", "Factory", "posixrules"}:
+    if value not in _time_zones():
         raise ValueError("must be a time zone of the IANA database, such as Europe/Berlin")
     return value
 

@@ -75,10 +75,13 @@ def test_two_workers_load_a_faulty_landing_zone_like_one_process(tmp_path: Path)
     assert one["temp_files"] == []
 
 
-def test_two_workers_run_in_parallel_beside_the_loading_process(tmp_path: Path, landing: Path) -> None:
+def test_two_workers_run_in_parallel_beside_the_loading_process_and_no_more_for_few_files(
+    tmp_path: Path, landing: Path
+) -> None:
     (folder := tmp_path / "met").mkdir()
+    worth = len(DAYS) // 2 * workers.BYTES_PER_FILE
     # Each waits in its first batch for the other, so the load ends only if both run at the same time.
-    assert len(load_log(landing, tmp_path / "data", LOG, 2, meeting(folder, 2))) == len(DAYS)
+    assert len(load_log(landing, tmp_path / "data", LOG, 5, meeting(folder, 2), bytes_per_worker=worth)) == len(DAYS)
     assert len(met(folder)) == 2
     assert os.getpid() not in met(folder)
 
@@ -152,7 +155,7 @@ def test_rows_that_do_not_add_up_stop_the_load(tmp_path: Path, landing: Path, se
     assert not any("2026-01-12" in name for name in left["lake"])
     assert left["temp_files"] == []
     assert len(left["files"]) == len(left["lake"])
-    load_log(landing, data, LOG, several)
+    load_log(landing, data, LOG, 1)
     assert len(left_by(data)["files"]) == len(DAYS)
 
 
@@ -197,10 +200,3 @@ def test_no_worker_starts_for_one_worker_few_bytes_or_one_file(
         log_file(landing, day).unlink()
     load_log(landing, tmp_path / "data", LOG, several, meeting(folder, 1), bytes_per_worker=worth)
     assert met(folder) == {os.getpid()}
-
-
-def test_the_number_of_workers_is_limited_by_the_amount_of_files(tmp_path: Path, landing: Path) -> None:
-    (folder := tmp_path / "met").mkdir()
-    worth = len(DAYS) // 2 * workers.BYTES_PER_FILE
-    load_log(landing, tmp_path / "data", LOG, 5, meeting(folder, 2), bytes_per_worker=worth)
-    assert len(met(folder)) == 2
