@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 SPARK_INSTALLED := $(VENV)/.installed-spark
 
+# Modules are compiled once, not in every process, even where the environment turns that off.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: install java install-spark refresh check test smoke test-spark torture lint types unit dev reports benchmark docs dbt-docs lock
 
 install: $(INSTALLED)
@@ -39,7 +42,7 @@ check: install
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint unit
 
 unit: install
-	@$(BIN)/python -m pytest tests/unit
+	@$(BIN)/python -m pytest tests/unit --numprocesses 2
 
 test: install lint
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
