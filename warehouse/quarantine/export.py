@@ -23,9 +23,10 @@ import json
 import re
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from heapq import merge
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -90,7 +91,7 @@ def export_for_repair(
         )
     if not file.rejected:
         raise NotExportable("no row of the file is in quarantine")
-    file_type = _file_type(file.source_file)
+    file_type = file.source_file.removesuffix(".gz").rpartition(".")[2]
     if not rows_only and file_type != "parquet" and (copied := _copy_original(settings, paths, file, folder)):
         return RepairFile((copied,), file.records, file.rejected, 0, is_copy=True)
     header = lake_tables.header_of(lake_tables.path_of(paths.quarantine, file)) if file_type == "csv" else None
@@ -98,43 +99,37 @@ def export_for_repair(
         raise NotExportable(
             "the header line of the file is unknown. Drop the original again, unchanged, and refresh first"
         )
+    rejected_sql = f"read_parquet({literal(lake_tables.path_of(paths.quarantine, file))}, hive_partitioning = false)"
+    extension = "csv" if file_type == "csv" else "jsonl"
+    new_file = folder / file.log / f"{file.log_date}.mended-{lake_tables.file_name(file.source_file)}.{extension}"
+    same_file = folder / file.log / file.source_file
     with duckdb.connect() as connection:
         apply_limits(connection, settings)
-        rejected_sql = _rejected_sql(paths, file)
         incomplete = int(fetch_value(connection, f"select count(*) from {rejected_sql} where {_IS_INCOMPLETE}"))
         rejected_rows = _rejected_rows(connection, rejected_sql, is_json=file_type == "parquet")
         rejected = file.rejected - incomplete
-        extension = "csv" if file_type == "csv" else "jsonl"
-        new_name = f"{file.log_date}.mended-{lake_tables.file_name(file.source_file)}.{extension}"
         if rows_only:
-            path = folder / file.log / new_name
-            _write(path, header, rejected_rows, rejected)
-            return RepairFile((path,), rejected, rejected, incomplete)
+            _write(new_file, header, rejected_rows, rejected)
+            return RepairFile((new_file,), rejected, rejected, incomplete)
         if incomplete:
             raise NotExportable(
                 f"the quarantine does not hold {incomplete} rows in full, because they were too long or were erased. Fix the"
                 " original file, or export the other rows with --rows-only"
             )
-        accepted_rows = _accepted_rows(connection, paths, file, header)
-        path = folder / file.log / (new_name if file_type == "parquet" else file.source_file)
-        _write(path, header, merge(accepted_rows, rejected_rows, key=lambda row: row[0]), file.records)
-    files = [path]
-    if file_type == "parquet":
-        files.append(folder / file.log / file.source_file)
-        _write(files[1], None, iter(()), 0)
-    return RepairFile(tuple(files), file.records, rejected, 0)
-
-
-def _file_type(name: str) -> str:
-    return name.removesuffix(".gz").rpartition(".")[2]
+        all_rows = merge(_accepted_rows(connection, paths, file, header), rejected_rows, key=itemgetter(0))
+        if file_type != "parquet":
+            _write(same_file, header, all_rows, file.records)
+            return RepairFile((same_file,), file.records, rejected, 0)
+        _write(new_file, None, all_rows, file.records)
+        _write(same_file, None, (), 0)
+        return RepairFile((new_file, same_file), file.records, rejected, 0)
 
 
 def _copy_original(settings: Settings, paths: DataPaths, file: LoadedFile, folder: Path) -> Path | None:
     """Copies the file from the landing zone. None if it is not there any more, or has other content."""
     path = settings.landing / file.log / file.source_file
-    original = LandingFile(file.log, file.log_date, file.source_file, path)
     try:
-        if original.sha256() != file.sha256:
+        if LandingFile(file.log, file.log_date, file.source_file, path).sha256() != file.sha256:
             return None
     except OSError:
         return None
@@ -142,11 +137,6 @@ def _copy_original(settings: Settings, paths: DataPaths, file: LoadedFile, folde
     with _new_file(copy) as target, paths.local_copy(path) as local, local.open("rb") as source:
         shutil.copyfileobj(source, target)
     return copy
-
-
-def _rejected_sql(paths: DataPaths, file: LoadedFile) -> str:
-    path = lake_tables.path_of(paths.quarantine, file)
-    return f"read_parquet({literal(path)}, hive_partitioning = false)"
 
 
 def _rejected_rows(connection: duckdb.DuckDBPyConnection, rejected_sql: str, *, is_json: bool) -> NumberedRows:
@@ -177,12 +167,11 @@ def _accepted_rows(
         f"select row_number, {values} from read_parquet({literal(path)}, hive_partitioning = false) order by row_number"
     )
     for number, *row in _fetch_in_batches(cursor):
-        record = dict(zip(names, row, strict=True))
+        record = {name: value for name, value in zip(names, row, strict=True) if value is not None}
         if header is None:
-            line = json.dumps({name: value for name, value in record.items() if value is not None}, ensure_ascii=False)
+            yield number, json.dumps(record, ensure_ascii=False).encode()
         else:
-            line = _csv_line([record.get(name) or "" for name in header])
-        yield number, line.encode()
+            yield number, _csv_line([record.get(name, "") for name in header])
 
 
 def _fetch_in_batches(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
@@ -190,10 +179,10 @@ def _fetch_in_batches(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, 
         yield from rows
 
 
-def _csv_line(fields: list[str]) -> str:
+def _csv_line(fields: list[str]) -> bytes:
     text = io.StringIO()
     csv.writer(text, lineterminator="").writerow(fields)
-    return text.getvalue()
+    return text.getvalue().encode()
 
 
 def _write(path: Path, header: list[str] | None, rows: Iterable[tuple[int, bytes]], expected: int) -> None:
@@ -203,25 +192,18 @@ def _write(path: Path, header: list[str] | None, rows: Iterable[tuple[int, bytes
         NotExportable: there are not as many rows as `expected`.
     """
     count = 0
-    with _new_file(path) as target, _compressed(path, target) as file:
-        if header:
-            file.write(_csv_line(header).encode() + b"\n")
-        for _, line in rows:
-            file.write(line + b"\n")
-            count += 1
+    with _new_file(path) as target:
+        is_gzip = path.name.endswith(".gz")
+        with gzip.GzipFile(filename="", fileobj=target, mode="wb") if is_gzip else nullcontext(target) as file:
+            if header:
+                file.write(_csv_line(header) + b"\n")
+            for _, line in rows:
+                file.write(line + b"\n")
+                count += 1
         if count != expected:
             raise NotExportable(
                 f"lake and quarantine hold {count} rows instead of {expected}: they are changing. Try again"
             )
-
-
-@contextmanager
-def _compressed(path: Path, target: BinaryIO) -> Iterator[Any]:
-    if not path.name.endswith(".gz"):
-        yield target
-        return
-    with gzip.GzipFile(filename="", fileobj=target, mode="wb") as file:
-        yield file
 
 
 @contextmanager

@@ -32,10 +32,11 @@ def write_published_quarantine(
     parquet_files = sorted(str(file) for file in paths.quarantine.glob("*/log_date=*/*.parquet"))
     refused = [(file.log, file.log_date, file.source_file, file.refusal) for file in files if file.refusal]
     with duckdb.connect() as connection:
-        connection.execute(f"attach {literal(temp_path)} as published")
         connection.execute(
-            "create table published.rejected_rows (log varchar, log_date date, source_file varchar,"
-            " row_number bigint, reasons varchar[], raw_row varchar)"
+            f"attach {literal(temp_path)} as published;"
+            " create table published.rejected_rows (log varchar, log_date date, source_file varchar,"
+            " row_number bigint, reasons varchar[], raw_row varchar);"
+            " create table published.rejected_files (log varchar, log_date date, source_file varchar, reason varchar)"
         )
         if parquet_files:
             connection.execute(
@@ -46,9 +47,6 @@ def write_published_quarantine(
                 " hive_types = {'log_date': 'date'})",
                 {"files": parquet_files},
             )
-        connection.execute(
-            "create table published.rejected_files (log varchar, log_date date, source_file varchar, reason varchar)"
-        )
         if refused:
             connection.executemany("insert into published.rejected_files values (?, ?, ?, ?)", refused)
         connection.execute("detach published")

@@ -2,11 +2,13 @@
 
 A summary holds counts, file names and row numbers. It holds no row, because a row is personal data.
 
-Not here: how rows get into quarantine (`warehouse.ingest.load`), their export for repair (`warehouse.quarantine.repair`).
+Not here: how rows get into quarantine (`warehouse.ingest.load`), their export for repair (`warehouse.quarantine.export`).
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
@@ -37,27 +39,25 @@ def reasons_by_file(
     quarantine: Path, files: Iterable[QuarantinedFile], limit: int
 ) -> dict[tuple[Log, str], tuple[Reason, ...]]:
     """The most frequent reasons of each file, at most `limit`, by log and file name. A row can have several reasons."""
-    reasons: dict[tuple[Log, str], list[Reason]] = {}
+    reasons: dict[tuple[Log, str], tuple[Reason, ...]] = {}
     for log, log_files in _files_by_log(files).items():
         for reason in _count_reasons(quarantine, log_files, "source_file", limit):
-            reasons.setdefault((log, reason.source_file), []).append(reason)
-    return {key: tuple(of_file) for key, of_file in reasons.items()}
+            key = log, reason.source_file
+            reasons[key] = (*reasons.get(key, ()), reason)
+    return reasons
 
 
 def most_frequent_reasons(quarantine: Path, files: Iterable[QuarantinedFile], limit: int) -> list[Reason]:
     """The most frequent reasons over all files of a log, at most `limit`."""
-    return [
-        reason
-        for log_files in _files_by_log(files).values()
-        for reason in _count_reasons(quarantine, log_files, "true", limit)
-    ]
+    counted = (_count_reasons(quarantine, log_files, "true", limit) for log_files in _files_by_log(files).values())
+    return list(chain.from_iterable(counted))
 
 
 def _files_by_log(files: Iterable[QuarantinedFile]) -> dict[Log, list[QuarantinedFile]]:
-    by_log: dict[Log, list[QuarantinedFile]] = {}
+    by_log: dict[Log, list[QuarantinedFile]] = defaultdict(list)
     for file in files:
         if file.rejected:
-            by_log.setdefault(file.log, []).append(file)
+            by_log[file.log].append(file)
     return by_log
 
 
