@@ -7,14 +7,13 @@ Not here: the rules (`models.logs`, `models.text_types`), reading files and writ
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
 
 import polars as pl
 from pandera.errors import SchemaErrors
 
 from models.enums import Log
 from models.logs import COLUMNS, CONTRACTS, written
+from models.rejections import UnreadableValue, ValidationResult
 from models.text_types import trimmed
 
 _NO_TEXT = "no text"
@@ -22,34 +21,6 @@ _NO_TEXT = "no text"
 
 class AdmissionError(Exception):
     """A contract could not be checked. The contract or the load is wrong, not a row: the load must stop."""
-
-
-class UnreadableValue(Protocol):
-    """A value that is not text in its file, such as a boolean in JSON. The reader of the file reports it.
-
-    `index` is the row's position in the batch; `rule` is the reason that the row is rejected with.
-    """
-
-    @property
-    def index(self) -> int: ...
-
-    @property
-    def column(self) -> str: ...
-
-    @property
-    def rule(self) -> str: ...
-
-
-@dataclass(frozen=True)
-class ValidationResult:
-    """A validated batch.
-
-    `rows` holds every row of the batch with the types of the contract, null where a value could not be read. `reasons` has
-    a row for each rejected row: `index` (its position in the batch) and `reasons` (a list of strings).
-    """
-
-    rows: pl.DataFrame
-    reasons: pl.DataFrame
 
 
 def validate(log: Log, text: pl.DataFrame, unreadable: Sequence[UnreadableValue] = ()) -> ValidationResult:

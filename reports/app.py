@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, quote
 import duckdb
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.convertors import StringConvertor, register_url_convertor
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -52,13 +52,10 @@ MEDIA_TYPES = {
 log = masking_logger("sendmart.reports")
 
 
-class AnyText(StringConvertor):
+class AnyText(PathConvertor):
     """A part of a path with any characters that an id may have, slashes and line breaks included."""
 
     regex = r"[\s\S]*"
-
-    def to_string(self, value: str) -> str:
-        return value
 
 
 register_url_convertor("any_text", AnyText())
@@ -75,22 +72,18 @@ class ReportPages:
         self.templates = Jinja2Templates(directory=HERE / "templates")
         environment = self.templates.env
         environment.trim_blocks = environment.lstrip_blocks = True
+        for formatter in (*formatting.PLAIN_FILTERS, campaign.campaign_path):
+            environment.filters[formatter.__name__] = formatter
         environment.filters |= {
-            "count": formatting.count,
-            "money": formatting.money,
-            "rate": formatting.rate,
-            "size": formatting.size,
             "moment": partial(formatting.moment, zone=self.zone),
             "cell": partial(formatting.cell, zone=self.zone),
-            "plain": formatting.plain,
-            "short": formatting.short,
-            "campaign_path": campaign.campaign_path,
             "phone_number": self._phone_number,
         }
         environment.globals |= {
             "zone": settings.report_timezone,
             "token": security.TOKEN,
             "charts": charts,
+            "masks": self.masks,
             "labels": export_requests.LABELS,
             "reports": ON_REQUEST,
         }
@@ -195,15 +188,9 @@ class ReportPages:
         # Read before the files, so that the file of a finished request is listed.
         has_pending, requests = self.requests.has_pending, [(each, each.state) for each in self.requests.latest]
         files = export_requests.exported_files(self.paths, self.settings.export_retention_days)
+        names = export_requests.campaign_names(published, files) if published else {}
         return self._page(
-            request,
-            "exports.html",
-            published,
-            files=files,
-            names=export_requests.campaign_names(published, files) if published else {},
-            has_pending=has_pending,
-            requests=requests,
-            masks=self.masks,
+            request, "exports.html", published, files=files, names=names, has_pending=has_pending, requests=requests
         )
 
     # --- files
@@ -284,12 +271,12 @@ class ReportPages:
     def _page(
         self, request: Request, template: str, published: Published | None, status: int = 200, **values: Any
     ) -> Response:
-        head = {
+        values |= {
             "published": published,
             "currency": published.settings["reporting_currency"] if published else self.settings.reporting_currency,
             "refresh": freshness.last_refresh(self.paths),
         }
-        return self.templates.TemplateResponse(request, template, {**head, **values}, status_code=status)
+        return self.templates.TemplateResponse(request, template, values, status_code=status)
 
     def _table_query(self, request: Request) -> campaign_table.TableQuery:
         columns = request.query_params.getlist("columns") or request.cookies.get(COLUMNS_COOKIE, "").split(".")

@@ -51,45 +51,46 @@ class ExportedFile:
     """
 
     report: str
-    file: str
+    path: AnyPath
     exported_at: datetime
     kept_until: datetime
     size: int
     rows: int | None
     campaigns: int | None
     campaign: str | None
-    path: AnyPath
     is_spreadsheet_with_whole_numbers: bool
+
+    @property
+    def file(self) -> str:
+        return self.path.name
 
 
 def exported_files(paths: DataPaths, retention_days: int) -> list[ExportedFile]:
     """The files in the export folders, the newest first. A file that is not named like an export is left out."""
     exports = []
     for report in ON_REQUEST:
-        folder = paths.exports / report
-        for name, size in _files_in(folder):
-            exported_at = export_time(report, name)
-            if exported_at and not name.endswith(".json"):
-                metadata = _read_metadata(folder / name)
-                listed_campaigns = metadata.get("campaigns")
-                campaigns = listed_campaigns if isinstance(listed_campaigns, list) else None
-                exports.append(
-                    ExportedFile(
-                        report,
-                        name,
-                        exported_at,
-                        exported_at + timedelta(days=retention_days),
-                        size,
-                        metadata.get("rows"),
-                        None if campaigns is None else len(campaigns),
-                        campaigns[0] if campaigns and not name.startswith(f"{report}_") else None,
-                        folder / name,
-                        # Release 0.2 wrote spreadsheets with whole numbers, and did not say so.
-                        name.endswith(f".{FileFormat.XLSX}")
-                        and has_phone_numbers(report)
-                        and metadata.get("phone_numbers") != "masked",
-                    )
+        for path, size in _files_in(paths.exports / report):
+            exported_at = export_time(report, path.name)
+            if exported_at is None or path.suffix == ".json":
+                continue
+            metadata = _read_metadata(path)
+            campaigns = metadata.get("campaigns") if isinstance(metadata.get("campaigns"), list) else None
+            is_of_one = bool(campaigns) and not path.name.startswith(f"{report}_")
+            # Release 0.2 wrote spreadsheets with whole numbers, and did not say so.
+            has_whole_numbers = has_phone_numbers(report) and metadata.get("phone_numbers") != "masked"
+            exports.append(
+                ExportedFile(
+                    report,
+                    path,
+                    exported_at,
+                    exported_at + timedelta(days=retention_days),
+                    size,
+                    metadata.get("rows"),
+                    campaigns=None if campaigns is None else len(campaigns),
+                    campaign=campaigns[0] if campaigns and is_of_one else None,
+                    is_spreadsheet_with_whole_numbers=path.suffix == f".{FileFormat.XLSX}" and has_whole_numbers,
                 )
+            )
     return sorted(exports, key=lambda export: (export.exported_at, export.file), reverse=True)
 
 
@@ -100,22 +101,20 @@ def campaign_names(published: Published, files: Iterable[ExportedFile]) -> dict[
     return {row["campaign_id"]: row["campaign_name"] for row in published.rows(query, {"campaigns": campaign_ids})}
 
 
-def _files_in(folder: AnyPath) -> list[tuple[str, int]]:
-    """The names and sizes of the files in a folder, or under a prefix."""
+def _files_in(folder: AnyPath) -> list[tuple[AnyPath, int]]:
+    """The files in a folder, or under a prefix, with their sizes."""
     if is_object(folder):
-        return [(name, info.size) for name, info in list_objects(folder).items()]
+        return [(folder / name, info.size) for name, info in list_objects(folder).items()]
     inside = folder.iterdir() if folder.is_dir() else ()
-    return [(path.name, path.stat().st_size) for path in inside if path.is_file() and not path.is_symlink()]
+    return [(path, path.stat().st_size) for path in inside if path.is_file() and not path.is_symlink()]
 
 
 @lru_cache(maxsize=10_000)
 def _read_metadata(path: AnyPath) -> dict[str, Any]:
     """The `.json` file beside an export. It is written before the export and never changes, so it may be cached."""
-    metadata_path = path.with_suffix(".json")
+    file = path.with_suffix(".json")
     try:
-        metadata: dict[str, Any] = json.loads(
-            read(metadata_path) if is_object(metadata_path) else metadata_path.read_bytes()
-        )
+        metadata: dict[str, Any] = json.loads(read(file) if is_object(file) else file.read_bytes())
     except (OSError, ValueError):
         return {}
     return metadata
@@ -128,8 +127,8 @@ class ExportRequest:
     report: str
     campaign: str | None
     file_format: FileFormat
-    requested_at: datetime = field(default_factory=now)
-    future: Future[str] | None = None
+    requested_at: datetime = field(default_factory=now, compare=False)
+    future: Future[str] | None = field(default=None, compare=False)
 
     @property
     def is_pending(self) -> bool:
@@ -155,13 +154,9 @@ class ExportRequests:
 
     def submit(self, report: str, campaign: str | None, file_format: FileFormat) -> None:
         """Requests the export of a report, of one campaign or of all, unless the same request is pending."""
-        if any(
-            (request.report, request.campaign, request.file_format) == (report, campaign, file_format)
-            for request in self._latest
-            if request.is_pending
-        ):
-            return
         request = ExportRequest(report, campaign, file_format)
+        if any(request == pending for pending in self._latest if pending.is_pending):
+            return
         request.future = self._worker.submit(self._write, report, campaign, file_format)
         self._latest.appendleft(request)
 

@@ -3,6 +3,7 @@
 Not here: how a CSV formats them (`warehouse.export`).
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -50,15 +51,10 @@ def moment(value: datetime | None, zone: ZoneInfo) -> str:
 
 def cell(value: Any, column: MartColumn, zone: ZoneInfo) -> str:
     """A value formatted by the type of its column."""
-    if value is None:
-        return NOTHING
-    if column.sql_type == "timestamp":
+    if value is None or column.sql_type == "timestamp":
         return moment(value, zone)
-    if column.sql_type.startswith("decimal"):
-        return money(value)
-    if column.sql_type == "double":
-        return rate(value)
-    return count(value) if column.sql_type == "bigint" else str(value)
+    formatters: dict[str, Callable[[Any], str]] = {"decimal(18,2)": money, "double": rate, "bigint": count}
+    return formatters.get(column.sql_type, str)(value)
 
 
 _FULL_FORMATS = {"hour": "%Y-%m-%d %H:00", "day": "%Y-%m-%d", "month": "%Y-%m"}
@@ -73,3 +69,7 @@ def plain(value: datetime, by: str) -> str:
 def short(value: datetime, by: str) -> str:
     """An hour, day or month in the short form of an axis."""
     return _AXIS_FORMATS[by].format(value)
+
+
+PLAIN_FILTERS = (count, money, rate, size, plain, short)
+"""The filters that need no time zone."""

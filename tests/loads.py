@@ -18,7 +18,8 @@ from typing import Any
 import polars as pl
 
 from models.enums import Log
-from quality.admission import ValidationResult, validate
+from models.rejections import ValidationResult
+from quality.admission import validate
 from warehouse.config.paths import DataPaths
 from warehouse.ingest.load import load
 from warehouse.ingest.staging import ROWS_PER_BATCH, StagingJob, Validator

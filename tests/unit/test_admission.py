@@ -12,7 +12,8 @@ from pandera.api.polars.types import PolarsData
 
 from models.enums import Log
 from models.logs import COLUMNS, CONTRACTS, EVENT_TIME, LogContract
-from quality.admission import AdmissionError, ValidationResult, validate
+from models.rejections import ValidationResult
+from quality.admission import AdmissionError, validate
 from tests.oracle import faults as oracle_faults
 from tests.oracle.admission import read_row
 from tests.oracle.logs import LOGS as ORACLE_LOGS

@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from models.enums import Log
-from quality.admission import ValidationResult, validate
+from models.rejections import ValidationResult
+from quality.admission import validate
 from warehouse.config.paths import DataPaths
 from warehouse.ingest.load import load
 from warehouse.ingest.readers import lines

@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Protocol, cast
+from typing import cast
 
 import polars as pl
 import pyarrow as pa
@@ -20,9 +20,10 @@ import pyarrow as pa
 from models.enums import Log
 from models.logs import COLUMNS, EVENT_TIME
 from models.masking import sanitize
+from models.rejections import UnreadableValue, ValidationResult
 from warehouse.config import DataPaths
 from warehouse.ingest.readers import open_records
-from warehouse.ingest.readers.records import Layout, ReconciliationError, Records, RefusedFile, UnreadableValue
+from warehouse.ingest.readers.records import Layout, ReconciliationError, Records, RefusedFile
 from warehouse.lake import tables as lake_tables
 from warehouse.landing import LandingFile
 from warehouse.ledger import Erased
@@ -31,16 +32,6 @@ from warehouse.storage import FileStat, hash_of
 
 ROWS_PER_BATCH = 250_000
 REASONS = pa.large_list(pa.large_string())
-
-
-class ValidationResult(Protocol):
-    """The validated rows of a batch with typed values, and for each rejected row its `index` and `reasons`."""
-
-    @property
-    def rows(self) -> pl.DataFrame: ...
-
-    @property
-    def reasons(self) -> pl.DataFrame: ...
 
 
 Validator = Callable[[Log, pl.DataFrame, Sequence[UnreadableValue]], ValidationResult]

@@ -10,19 +10,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Protocol
 
 import duckdb
 
 from models.enums import Log
 from warehouse.lake import tables as lake_tables
-
-
-class QuarantinedFile(lake_tables.LogFile, Protocol):
-    """A loaded log file (`warehouse.ledger.LoadedFile`)."""
-
-    @property
-    def rejected(self) -> int: ...
+from warehouse.ledger import LoadedFile
 
 
 @dataclass(frozen=True)
@@ -36,7 +29,7 @@ class Reason:
 
 
 def reasons_by_file(
-    quarantine: Path, files: Iterable[QuarantinedFile], limit: int
+    quarantine: Path, files: Iterable[LoadedFile], limit: int
 ) -> dict[tuple[Log, str], tuple[Reason, ...]]:
     """The most frequent reasons of each file, at most `limit`, by log and file name. A row can have several reasons."""
     reasons: dict[tuple[Log, str], tuple[Reason, ...]] = {}
@@ -47,21 +40,21 @@ def reasons_by_file(
     return reasons
 
 
-def most_frequent_reasons(quarantine: Path, files: Iterable[QuarantinedFile], limit: int) -> list[Reason]:
+def most_frequent_reasons(quarantine: Path, files: Iterable[LoadedFile], limit: int) -> list[Reason]:
     """The most frequent reasons over all files of a log, at most `limit`."""
     counted = (_count_reasons(quarantine, log_files, "true", limit) for log_files in _files_by_log(files).values())
     return list(chain.from_iterable(counted))
 
 
-def _files_by_log(files: Iterable[QuarantinedFile]) -> dict[Log, list[QuarantinedFile]]:
-    by_log: dict[Log, list[QuarantinedFile]] = defaultdict(list)
+def _files_by_log(files: Iterable[LoadedFile]) -> dict[Log, list[LoadedFile]]:
+    by_log: dict[Log, list[LoadedFile]] = defaultdict(list)
     for file in files:
         if file.rejected:
             by_log[file.log].append(file)
     return by_log
 
 
-def _count_reasons(quarantine: Path, files: list[QuarantinedFile], group: str, limit: int) -> list[Reason]:
+def _count_reasons(quarantine: Path, files: list[LoadedFile], group: str, limit: int) -> list[Reason]:
     """The most frequent reasons in each group, which is an SQL expression over the rows."""
     paths = [lake_tables.path_of(quarantine, file) for file in files]
     existing = [str(path) for path in paths if path.exists()]

@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from models.rejections import HAS_NUL, NOT_UTF8, TOO_LONG
+from models.rejections import HAS_NUL, NOT_UTF8, TOO_LONG, UnreadableValue
 from warehouse.ingest.readers.lines import Lines, OverlongLine
 from warehouse.ingest.readers.records import (
     MAX_RECORD_BYTES,
@@ -23,7 +23,6 @@ from warehouse.ingest.readers.records import (
     Layout,
     ReconciliationError,
     Records,
-    UnreadableValue,
     as_text,
     beginning_as_text,
 )

@@ -19,7 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from warehouse.ingest.readers.records import Layout, Records, RefusedFile, UnreadableValue, as_text
+from models.rejections import UnreadableValue
+from warehouse.ingest.readers.records import Layout, Records, RefusedFile, as_text
 
 ROWS_PER_BATCH = 100_000
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from models.rejections import UnreadableValue
+
 MAX_RECORD_BYTES = 1 << 20
 MAX_RECORD_LINES = 100
 
@@ -54,15 +56,6 @@ class BrokenRecord:
     row_number: int
     reasons: tuple[str, ...]
     raw: str
-
-
-@dataclass(frozen=True)
-class UnreadableValue:
-    """A value that is neither text nor a number. The reader reports it, since only it sees the types of the format."""
-
-    index: int
-    column: str
-    rule: str
 
 
 @dataclass
