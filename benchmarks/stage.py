@@ -42,7 +42,7 @@ def _refresh_stage(name: str) -> Callable[[], dict[str, Any]]:
         return {"failed": [result.name for result in stages.test_candidate(context).values() if not result.passed]}
 
     def audit() -> dict[str, Any]:
-        return {"failed": [result.name for result in stages.audit_candidate(context) if not result.passed]}
+        return {"failed": [result.name for result in stages.audit_candidate(context)[1] if not result.passed]}
 
     def publish() -> dict[str, Any]:
         gate_result = stages.evaluate_gate(context)

@@ -8,10 +8,10 @@ Not here: what holds a build back (`quality.gate`), how a failure is printed (`o
 
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, cast
 
 import duckdb
 
@@ -29,6 +29,9 @@ from warehouse.storage import ObjectStoreFailed, is_object
 from warehouse.storage.object_store import ObjectChanged
 from warehouse.transform.build import CandidateDamaged
 from warehouse.transform.dbt_runner import BuildFailed
+
+if TYPE_CHECKING:
+    from orchestration.dagster_internals import SerializableErrorInfo
 
 MAX_TEXT_CHARACTERS = 600
 
@@ -55,19 +58,6 @@ class Failure:
         return f"{self.code}: {self.description}. {self.next_step}. See {self.code.page}"
 
 
-class SerializedError(Protocol):
-    """An error as Dagster stores it."""
-
-    @property
-    def cls_name(self) -> str | None: ...
-    @property
-    def message(self) -> str: ...
-    @property
-    def cause(self) -> "SerializedError | None": ...
-    @property
-    def context(self) -> "SerializedError | None": ...
-
-
 @dataclass(frozen=True)
 class _Error:
     """One error of a chain: the name of its type, and its text on one line, phone numbers masked."""
@@ -75,10 +65,14 @@ class _Error:
     type_name: str
     text: str
 
+    @classmethod
+    def of(cls, type_name: str, text: str) -> "_Error":
+        return cls(type_name, " ".join(masked(text).split())[:MAX_TEXT_CHARACTERS])
+
 
 @dataclass(frozen=True)
 class _Rule:
-    """Applies to an error of one of these types, or with this pattern in its text, if `condition` holds.
+    """Applies to an error of one of these types, or with this pattern in its type or text, if `condition` holds.
 
     `message` and `next_step` are templates; `_values` says what they may name.
     """
@@ -87,61 +81,41 @@ class _Rule:
     message: str
     next_step: str
     types: tuple[type[BaseException], ...] = ()
-    pattern: str | None = None
-    condition: Callable[[_Error, AppContext], bool] = lambda error, context: True
+    pattern: str = "(?!)"
+    condition: Callable[[str, AppContext], bool] = lambda text, context: True
 
     def matches(self, error: _Error, context: AppContext) -> bool:
-        is_named = error.type_name in (kind.__name__ for kind in self.types) or (
-            self.pattern is not None and re.search(self.pattern, error.text) is not None
-        )
-        return is_named and self.condition(error, context)
+        is_named = error.type_name in (kind.__name__ for kind in self.types)
+        has_pattern = re.search(self.pattern, f"{error.type_name}: {error.text}")
+        return bool(is_named or has_pattern) and self.condition(error.text, context)
 
 
 def failure_of(error: BaseException, context: AppContext) -> Failure:
     """What an exception means."""
-    return _failure([_Error(type(link).__name__, _one_line(str(link))) for link in _chain(error)], context)
+    chain, link = [], cast("BaseException | None", error)
+    while link is not None:
+        chain.append(_Error.of(type(link).__name__, str(link)))
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+    return _failure(chain, context)
 
 
-def failure_of_step(step: str, error: SerializedError, context: AppContext) -> Failure:
+def failure_of_step(step: str, error: "SerializableErrorInfo", context: AppContext) -> Failure:
     """What the error of a failed Dagster step means."""
-    failure = _failure([_parsed(link) for link in _serialized_chain(error)], context)
+    chain, link = [], cast("SerializableErrorInfo | None", error)
+    while link is not None:
+        # Dagster begins the message with the name of the type, sometimes with its module.
+        prefix, _, rest = link.message.strip().partition(": ")
+        type_name = (link.cls_name or prefix).rpartition(".")[2]
+        chain.append(_Error.of(type_name, rest if prefix.rpartition(".")[2] == type_name else link.message))
+        link = link.cause or link.context
+    failure = _failure(chain, context)
     return replace(failure, description=f"{step}: {failure.description}")
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-
-
-def _serialized_chain(error: SerializedError | None) -> Iterator[SerializedError]:
-    while error is not None:
-        yield error
-        error = error.cause or error.context
-
-
-def _parsed(error: SerializedError) -> _Error:
-    text = _one_line(error.message)
-    # Dagster begins the message with the name of the type, sometimes with its module.
-    prefix, _, rest = text.partition(": ")
-    type_name = (error.cls_name or prefix).rpartition(".")[2]
-    return _Error(type_name, rest if prefix.rpartition(".")[2] == type_name else text)
-
-
-def _one_line(text: str) -> str:
-    return " ".join(masked(text).split())[:MAX_TEXT_CHARACTERS]
 
 
 def _failure(chain: list[_Error], context: AppContext) -> Failure:
     chain = [error for error in chain if error.type_name != _WORKER_TRACEBACK] or chain
-    for error in reversed(chain):
-        for rule in _RULES:
-            if rule.matches(error, context):
-                return _filled_in(rule, error, context)
-    return _filled_in(_UNEXPECTED, chain[-1], context)
-
-
-def _filled_in(rule: _Rule, error: _Error, context: AppContext) -> Failure:
+    candidates = ((rule, error) for error in reversed(chain) for rule in _RULES if rule.matches(error, context))
+    rule, error = next(candidates, (_UNEXPECTED, chain[-1]))
     values = _values(error, context)
     return Failure(rule.code, rule.message.format_map(values), rule.next_step.format_map(values))
 
@@ -160,12 +134,8 @@ def _values(error: _Error, context: AppContext) -> dict[str, object]:
         "path": path or f"a file in {settings.data}",
         "folder": _folder_with_setting(path or settings.data, context),
         "free": free,
-        "data": settings.data,
-        "landing": settings.landing,
-        "ledger": paths.ledger,
-        "build_folder": paths.warehouse,
-        "memory_limit": settings.memory_limit,
-        "load_workers": settings.load_workers,
+        "settings": settings,
+        "paths": paths,
     }
 
 
@@ -177,19 +147,11 @@ def _free_bytes(folder: Path) -> int:
 
 def _folder_with_setting(path: Path, context: AppContext) -> str:
     """The folder to look at: the setting's that the path lies in, with the setting's name; else the path's own."""
-    settings = context.settings
-    for name, folder in (
-        ("SENDMART_LANDING", settings.landing),
-        ("SENDMART_TEMP_DIRECTORY", settings.temp_directory),
-        ("SENDMART_DATA", settings.data),
-    ):
+    for name in ("landing", "temp_directory", "data"):
+        folder = getattr(context.settings, name)
         if folder is not None and not is_object(folder) and path.is_relative_to(folder):
-            return f"{folder} ({name})"
+            return f"{folder} (SENDMART_{name.upper()})"
     return str(path.parent)
-
-
-def _is_almost_full(error: _Error, context: AppContext) -> bool:
-    return _free_bytes(context.settings.data) < LITTLE_SPACE
 
 
 _DISK_FULL = (
@@ -200,9 +162,16 @@ _DISK_FULL = (
 
 _RULES = (
     _Rule(
+        Code.REFRESH_NOT_FINISHED,
+        "the run was interrupted",
+        "Run: sendmart refresh, which repeats unfinished steps",
+        pattern="^DagsterExecutionInterruptedError",
+    ),
+    _Rule(
         Code.LAKE_FILE_CORRUPT,
         "damaged, and its log file is no longer in the landing zone: {text}",
-        "Drop the log file into {landing} again, or restore the lake file from a backup of {data}; then: sendmart refresh",
+        "Drop the log file into {settings.landing} again, or restore the lake file from a backup of {settings.data}; then:"
+        " sendmart refresh",
         types=(LakeDamaged,),
     ),
     _Rule(Code.SETTING_INVALID, "{text}", "Correct the setting; then: sendmart refresh", types=(SettingsError,)),
@@ -230,7 +199,11 @@ _RULES = (
         pattern="Could not connect to any of|JAVA_GATEWAY_EXITED|TTransportException|"
         "Connection lost while polling|Another instance of Derby",
     ),
-    _Rule(*_DISK_FULL, pattern="disk I/O error", condition=_is_almost_full),
+    _Rule(
+        *_DISK_FULL,
+        pattern="disk I/O error",
+        condition=lambda text, context: _free_bytes(context.settings.data) < LITTLE_SPACE,
+    ),
     # Before every rule about builds: a model that fails on a full disk is a full disk.
     _Rule(
         *_DISK_FULL,
@@ -239,13 +212,13 @@ _RULES = (
     ),
     _Rule(
         Code.OUT_OF_MEMORY,
-        "{text}, probably by the kernel for lack of memory; SENDMART_LOAD_WORKERS is {load_workers}",
+        "{text}, probably by the kernel for lack of memory; SENDMART_LOAD_WORKERS is {settings.load_workers}",
         "Lower SENDMART_LOAD_WORKERS, each worker needs up to 1 GB; then: sendmart refresh, which loads the remaining files",
         types=(WorkerDied,),
     ),
     _Rule(
         Code.OUT_OF_MEMORY,
-        "out of memory; SENDMART_MEMORY_LIMIT is {memory_limit} ({text})",
+        "out of memory; SENDMART_MEMORY_LIMIT is {settings.memory_limit} ({text})",
         "Raise SENDMART_MEMORY_LIMIT if the machine has more memory, or lower SENDMART_THREADS; then: sendmart refresh",
         types=(MemoryError,),
         pattern="Out of Memory Error|could not allocate block|failed to allocate|realloc of size",
@@ -273,7 +246,7 @@ _RULES = (
     ),
     _Rule(
         Code.BUILD_FILE_CORRUPT,
-        "a file of the build in {build_folder} was damaged and is removed ({text})",
+        "a file of the build in {paths.warehouse} was damaged and is removed ({text})",
         "Run: sendmart refresh, which builds everything in full from the lake. If it happens again, check the disk",
         types=(CandidateDamaged,),
     ),
@@ -282,11 +255,11 @@ _RULES = (
         "{path} is damaged ({text})",
         "Run: sendmart refresh, which writes it again from the lake. If it happens again, check the disk",
         pattern=".",
-        condition=lambda error, context: is_corruption_error(error.text),
+        condition=lambda text, context: is_corruption_error(text),
     ),
     _Rule(
         Code.LEDGER_UNUSABLE,
-        "{ledger} cannot be read or written ({text})",
+        "{paths.ledger} cannot be read or written ({text})",
         "Restore it from a backup, or move it away as the page says; then: sendmart refresh",
         pattern="disk I/O error|file is not a database|database disk image is malformed",
     ),

@@ -8,7 +8,6 @@ import logging
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 log = masking_logger("sendmart")
 
 STARTED_BY = "sendmart/started_by"
-"""Tag of a run with what started it: `schedule`, `export_schedule`, `landing zone`, `manual_load`, `refresh`
+"""Tag of a run with what started it: `schedule`, `export_schedule`, `landing_zone`, `manual_load`, `refresh`
 (pruning after it), `command line`."""
 
 STARTED_BY_COMMAND = {STARTED_BY: "command line"}
@@ -94,18 +93,17 @@ def run_refresh(context: AppContext, plan: RefreshPlan, *, verify: bool = False,
 
 
 def refresh_outcome(
-    context: AppContext, started_at: datetime, failures: Iterable["DagsterEvent"], *, has_published: bool | None = None
+    context: AppContext, started_at: datetime, failures: list["DagsterEvent"], *, has_published: bool | None = None
 ) -> Refresh:
     """The outcome of a run of the refresh job: `published`, `nothing new`, `held back` or `failed`, with the reasons.
 
     `failures` are the events of failed steps. `has_published` says whether the run published; None: by the time of the last
     publication.
     """
-    failures = list(failures)
+    if has_published is None:
+        last = context.ledger.last_publication()
+        has_published = last is not None and last[1] >= started_at
     if not failures:
-        if has_published is None:
-            last = context.ledger.last_publication()
-            has_published = last is not None and last[1] >= started_at
         return Refresh(started_at, now(), "published" if has_published else "nothing new", "")
     if any((event.step_key or "").startswith("published__") for event in failures):
         gate_result = stages.evaluate_gate(context)

@@ -35,7 +35,8 @@ CHECKS = {
 """The check of each result of the audit, by the result's name: on the page of its mart, named for its kind."""
 
 
-def _audit_asset() -> dg.AssetsDefinition:
+@dg.definitions
+def audit() -> dg.Definitions:
     @dg.multi_asset(
         name="audit__candidate_audit",
         specs=[
@@ -60,11 +61,9 @@ def _audit_asset() -> dg.AssetsDefinition:
     @retry_transient
     def candidate_audit(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> Iterator[Any]:
         opened = warehouse.open()
-        results = stages.audit_candidate(opened)
+        candidate, results = stages.audit_candidate(opened)
         if AUDIT in context.selected_asset_keys:
             failed = [result.name for result in results if not result.passed]
-            candidate = opened.ledger.candidate()
-            assert candidate is not None  # audit_candidate raises BuildFailed without one
             facts: dict[str, Any] = {
                 "build_id": candidate.build_id,
                 "checks": len(results),
@@ -79,9 +78,4 @@ def _audit_asset() -> dg.AssetsDefinition:
             if check_key in context.selected_asset_check_keys:
                 yield metadata.check_result(check_key, result)
 
-    return candidate_audit
-
-
-@dg.definitions
-def audit() -> dg.Definitions:
-    return dg.Definitions(assets=[_audit_asset()])
+    return dg.Definitions(assets=[candidate_audit])

@@ -2,7 +2,7 @@
 
 Reports that are exported on request are in a group of their own, which no job runs.
 
-Not here: how an export is written (`warehouse.export.exports`), the deletion of old exports (`pruning`).
+Not here: how an export is written (`warehouse.export.exports`), their deletion (`jobs`).
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from orchestration import metadata, stages
 from orchestration.defs.publication import PUBLISHED_MARTS
 from orchestration.defs.shared import OWNERS, POOL, retry_transient
 from orchestration.resources import WarehouseResource
-from warehouse.export import ON_REQUEST, REPORTS, FileFormat, Unchanged
+from warehouse.export import ON_REQUEST, REPORTS, Export, FileFormat
 
 GROUP, GROUP_ON_REQUEST = "exports", "exports_on_request"
 
@@ -61,20 +61,18 @@ def _export_asset(report: str, code_version: str) -> dg.AssetsDefinition:
             campaign=config.campaign,
             file_format=FileFormat(config.format),
         ):
-            if isinstance(result, Unchanged):
-                yield dg.MaterializeResult(metadata={"holds": stages.describe_export(result)})
-                continue
-            path = opened.paths.exports / report / result.file
-            facts: dict[str, Any] = {
-                "holds": stages.describe_export(result),
-                "path": dg.MetadataValue.path(str(path)),
-                "bytes": path.stat().st_size,
-                metadata.ROW_COUNT: result.rows,
-                "sha256": result.sha256,
-                "build_id": result.build_id,
-            }
-            if result.changed_since is not None:
-                facts["campaigns"] = len(result.campaigns)
+            facts: dict[str, Any] = {"holds": stages.describe_export(result)}
+            if isinstance(result, Export):
+                path = opened.paths.exports / report / result.file
+                facts |= {
+                    "path": dg.MetadataValue.path(str(path)),
+                    "bytes": path.stat().st_size,
+                    metadata.ROW_COUNT: result.rows,
+                    "sha256": result.sha256,
+                    "build_id": result.build_id,
+                }
+                if result.changed_since is not None:
+                    facts["campaigns"] = len(result.campaigns)
             yield dg.MaterializeResult(metadata=facts)
 
     return export

@@ -31,8 +31,6 @@ SENSOR_FAILURES = 3
 WARN_AFTER, FAIL_AFTER = timedelta(hours=26), timedelta(hours=30)
 """Refreshes are a day apart. Two hours more can be a slow refresh; six hours more mean that one was missed."""
 
-HOUR = timedelta(hours=1)
-
 _FINISHED = [TickStatus.SUCCESS, TickStatus.SKIPPED, TickStatus.FAILURE]
 
 ON_TIME = {
@@ -44,21 +42,19 @@ ON_TIME = {
     for log in Log
 }
 
-
 CURRENT = {
     asset: dg.AssetCheckSpec(
         "current",
         asset=dg.AssetKey(asset.split("/")),
-        description=f"The last successful refresh is recent: warns after {WARN_AFTER / HOUR:.0f} hours, fails after"
-        f" {FAIL_AFTER / HOUR:.0f}.",
+        description="The last successful refresh is recent: warns after 26 hours, fails after 30.",
     )
     for asset in ("published/marts", *(f"exports/{report}" for report in REPORTS))
 }
 
 
-def _on_time(log: Log, late: Iterable[date]) -> dg.AssetCheckResult:
+def _on_time(log: Log, late: Iterable[date]) -> dg.AssetCheckEvaluation:
     days = list(late)
-    return dg.AssetCheckResult(
+    return dg.AssetCheckEvaluation(
         asset_key=ON_TIME[log].asset_key,
         check_name=ON_TIME[log].name,
         passed=not days,
@@ -67,24 +63,36 @@ def _on_time(log: Log, late: Iterable[date]) -> dg.AssetCheckResult:
     )
 
 
-def _current(asset: str, as_of: datetime) -> dg.AssetCheckResult:
+def _current(asset: str, as_of: datetime) -> dg.AssetCheckEvaluation:
     age = now() - as_of
-    return dg.AssetCheckResult(
+    return dg.AssetCheckEvaluation(
         asset_key=CURRENT[asset].asset_key,
         check_name=CURRENT[asset].name,
         passed=age < WARN_AFTER,
         severity=dg.AssetCheckSeverity.ERROR if age >= FAIL_AFTER else dg.AssetCheckSeverity.WARN,
-        metadata={"as_of": dg.MetadataValue.timestamp(as_of), "hours": round(age / HOUR, 1)},
+        metadata={"as_of": dg.MetadataValue.timestamp(as_of), "hours": round(age / timedelta(hours=1), 1)},
     )
+
+
+def _selected_results(
+    context: dg.AssetCheckExecutionContext, evaluations: Iterable[dg.AssetCheckEvaluation]
+) -> Iterator[dg.AssetCheckResult]:
+    for check in evaluations:
+        if check.asset_check_key in context.selected_asset_check_keys:
+            yield dg.AssetCheckResult(
+                asset_key=check.asset_key,
+                check_name=check.check_name,
+                passed=check.passed,
+                severity=check.severity,
+                metadata=check.metadata,
+            )
 
 
 @dg.multi_asset_check(specs=list(ON_TIME.values()), can_subset=True)
 def logs_on_time(context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource) -> Iterator[dg.AssetCheckResult]:
     """Names the days of each log that are due and have no file."""
     late = stages.late_days(warehouse.open())
-    for log, spec in ON_TIME.items():
-        if spec.key in context.selected_asset_check_keys:
-            yield _on_time(log, late.get(log, ()))
+    return _selected_results(context, (_on_time(log, late.get(log, ())) for log in Log))
 
 
 @dg.multi_asset_check(specs=list(CURRENT.values()), can_subset=True)
@@ -92,9 +100,8 @@ def figures_current(
     context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource
 ) -> Iterator[dg.AssetCheckResult]:
     """Reports when the published marts and the exports were last up to date."""
-    for asset, as_of in stages.freshness_times(warehouse.open()).items():
-        if CURRENT[asset].key in context.selected_asset_check_keys:
-            yield _current(asset, as_of)
+    as_of = stages.freshness_times(warehouse.open())
+    return _selected_results(context, (_current(asset, moment) for asset, moment in as_of.items()))
 
 
 @dg.sensor(
@@ -110,34 +117,19 @@ def freshness_sensor(context: dg.SensorEvaluationContext, warehouse: WarehouseRe
     stale = {asset: moment for asset, moment in as_of.items() if now() - moment >= FAIL_AFTER}
     notifications.notify_stale_figures(opened, stale)
     notifications.notify_triggers(opened, _failing(context))
-    results = [_on_time(log, late.get(log, ())) for log in Log]
-    results += [_current(asset, moment) for asset, moment in as_of.items()]
-    states = {_name(result): _state(result) for result in results}
+    checks = [_on_time(log, late.get(log, ())) for log in Log]
+    checks += [_current(asset, moment) for asset, moment in as_of.items()]
+    by_asset = {check.asset_key.to_user_string(): check for check in checks}
+    states = {asset: _state(check) for asset, check in by_asset.items()}
     # Only changes are recorded: other late days, or another colour of a check.
     before = json.loads(context.cursor or "{}")
-    changed = [result for result in results if states[_name(result)] != before.get(_name(result))]
-    return dg.SensorResult(asset_events=[_evaluation(result) for result in changed], cursor=json.dumps(states))
+    changed = [check for asset, check in by_asset.items() if states[asset] != before.get(asset)]
+    return dg.SensorResult(asset_events=changed, cursor=json.dumps(states))
 
 
-def _name(result: dg.AssetCheckResult) -> str:
-    assert result.asset_key is not None  # set by _on_time and _current
-    return result.asset_key.to_user_string()
-
-
-def _state(result: dg.AssetCheckResult) -> list[object]:
-    late = result.metadata.get("late")
-    return [result.passed, result.severity.value, late and late.value]
-
-
-def _evaluation(result: dg.AssetCheckResult) -> dg.AssetCheckEvaluation:
-    assert result.asset_key is not None and result.check_name is not None
-    return dg.AssetCheckEvaluation(
-        asset_key=result.asset_key,
-        check_name=result.check_name,
-        passed=result.passed,
-        severity=result.severity,
-        metadata=result.metadata,
-    )
+def _state(check: dg.AssetCheckEvaluation) -> list[object]:
+    late = check.metadata.get("late")
+    return [check.passed, check.severity.value, late and late.value]
 
 
 def _failing(context: dg.SensorEvaluationContext) -> Mapping[str, tuple[datetime, str]]:
@@ -147,21 +139,19 @@ def _failing(context: dg.SensorEvaluationContext) -> Mapping[str, tuple[datetime
     """
     repository = context.repository_def
     assert repository is not None  # Dagster's daemon always sets it
-    schedules = {schedule.name for schedule in repository.schedule_defs}
-    sensors = {sensor.name for sensor in repository.sensor_defs}
+    limits = {schedule.name: 1 for schedule in repository.schedule_defs}
+    limits |= {sensor.name: SENSOR_FAILURES for sensor in repository.sensor_defs}
     failing = {}
     for state in context.instance.all_instigator_state():
-        name = state.instigator_name
-        if not state.is_running or name not in schedules | sensors:
+        limit = limits.get(state.instigator_name)
+        if not state.is_running or limit is None:
             continue
-        in_a_row = 1 if name in schedules else SENSOR_FAILURES
         ticks = context.instance.get_ticks(
-            state.instigator_origin_id, state.selector_id, limit=in_a_row, statuses=_FINISHED
+            state.instigator_origin_id, state.selector_id, limit=limit, statuses=_FINISHED
         )
-        if len(ticks) == in_a_row and all(tick.status is TickStatus.FAILURE for tick in ticks):
-            error = ticks[0].error
-            message = " ".join(error.message.split()) if error else "failed"
-            failing[name] = (datetime.fromtimestamp(ticks[-1].timestamp, UTC), message)
+        if len(ticks) == limit and all(tick.status is TickStatus.FAILURE for tick in ticks):
+            message = " ".join(ticks[0].error.message.split()) if ticks[0].error else "failed"
+            failing[state.instigator_name] = (datetime.fromtimestamp(ticks[-1].timestamp, UTC), message)
     return failing
 
 

@@ -1,21 +1,27 @@
-"""Jobs of assets, and their schedules.
+"""The jobs and their schedules, and the sensor that prunes exports after a refresh.
 
 The schedules use the time zone SENDMART_REPORT_TIMEZONE. When clocks go forward, a time that does not exist becomes the
 first moment after the gap. When clocks go back, a time that occurs twice means its second occurrence. In both cases there is
 one run a day.
 
-Not here: what starts a refresh during the day (`landing_sensors`), the pruning of exports (`pruning`).
+Not here: what starts a refresh during the day (`landing_sensors`), which exports are pruned (`warehouse.export.exports`).
 """
 
 from typing import Any
 
 import dagster as dg
 
+from orchestration import stages
 from orchestration.dagster_internals import UnresolvedAssetJobDefinition
 from orchestration.defs.exports import GROUP, GROUP_ON_REQUEST
-from orchestration.run_refresh import STARTED_BY
+from orchestration.defs.shared import POOL, retry_transient
+from orchestration.resources import WarehouseResource
+from orchestration.run_refresh import STARTED_BY, STARTED_BY_COMMAND
 from warehouse.config.settings import load_settings
 from warehouse.export import REPORTS
+from warehouse.ledger import now
+
+MAX_FILES_SHOWN = 50
 
 refresh = dg.define_asset_job(
     "refresh",
@@ -32,50 +38,89 @@ csv_exports = dg.define_asset_job(
 )
 
 
-def daily(
-    name: str,
-    job: dg.JobDefinition | UnresolvedAssetJobDefinition,
-    time_of_day: str,
-    timezone: str,
-    *,
-    started_by: str,
-    description: str,
-    run_config: dict[str, Any] | None = None,
-) -> dg.ScheduleDefinition:
-    """A schedule that runs a job every day at a time (HH:MM) and is on from the start."""
-    hour, minute = time_of_day.split(":")
-    return dg.ScheduleDefinition(
-        name=name,
-        job=job,
-        cron_schedule=f"{int(minute)} {int(hour)} * * *",
-        execution_timezone=timezone,
-        run_config=run_config,
-        tags={STARTED_BY: started_by},
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description=description,
-    )
+@dg.op(
+    pool=POOL,
+    out=dg.Out(dg.Nothing),
+    description="Deletes exports older than SENDMART_EXPORT_RETENTION_DAYS, by the time in their file name.",
+)
+@retry_transient
+def delete_old_exports(context: dg.OpExecutionContext, warehouse: WarehouseResource) -> None:
+    deleted = stages.prune_exports(warehouse.open())
+    context.add_output_metadata({"deleted": len(deleted), "files": ", ".join(deleted[:MAX_FILES_SHOWN]) or "none"})
+
+
+@dg.job(
+    description="Deletes exports older than SENDMART_EXPORT_RETENTION_DAYS. Started by daily_pruning, and once a day by"
+    " prune_after_refresh. `sendmart refresh` runs it itself."
+)
+def prune_exports() -> None:
+    delete_old_exports()
+
+
+@dg.run_status_sensor(
+    run_status=dg.DagsterRunStatus.SUCCESS,
+    monitored_jobs=[refresh],
+    request_job=prune_exports,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Starts prune_exports after the first successful refresh of a day (UTC).",
+)
+def prune_after_refresh(context: dg.RunStatusSensorContext) -> dg.RunRequest | dg.SkipReason:
+    if STARTED_BY_COMMAND.items() <= context.dagster_run.tags.items():
+        return dg.SkipReason("`sendmart refresh` prunes by itself")
+    # Dagster starts one run for each key: a refresh each hour does not start a pruning run each hour.
+    return dg.RunRequest(run_key=now().date().isoformat(), tags={STARTED_BY: "refresh"})
 
 
 @dg.definitions
 def jobs() -> dg.Definitions:
     settings = load_settings()
+
+    def daily(
+        name: str,
+        job: dg.JobDefinition | UnresolvedAssetJobDefinition,
+        time_of_day: str,
+        started_by: str,
+        description: str,
+        run_config: dict[str, Any] | None = None,
+    ) -> dg.ScheduleDefinition:
+        hour, minute = time_of_day.split(":")
+        return dg.ScheduleDefinition(
+            name=name,
+            job=job,
+            cron_schedule=f"{int(minute)} {int(hour)} * * *",
+            execution_timezone=settings.report_timezone,
+            run_config=run_config,
+            tags={STARTED_BY: started_by},
+            default_status=dg.DefaultScheduleStatus.RUNNING,
+            description=description,
+        )
+
     nightly_refresh = daily(
         "nightly_refresh",
         refresh,
         settings.refresh_time,
-        settings.report_timezone,
-        started_by="schedule",
-        description="Every night at SENDMART_REFRESH_TIME: loads all files that are new or changed, on any date, and retries"
+        "schedule",
+        "Every night at SENDMART_REFRESH_TIME: loads all files that are new or changed, on any date, and retries"
         " what failed during the day. If there is nothing new, it changes nothing.",
     )
     daily_exports = daily(
         "daily_exports",
         csv_exports,
         settings.export_time,
-        settings.report_timezone,
-        started_by="export_schedule",
-        run_config={"ops": {f"exports__{report}": {"config": {"skip_if_exported": True}} for report in REPORTS}},
-        description="Every day at SENDMART_EXPORT_TIME: writes the exports of the published build that the refresh could"
-        " not write or that were deleted since.",
+        "export_schedule",
+        "Every day at SENDMART_EXPORT_TIME: writes the exports of the published build that the refresh could not write or"
+        " that were deleted since.",
+        {"ops": {f"exports__{report}": {"config": {"skip_if_exported": True}} for report in REPORTS}},
     )
-    return dg.Definitions(jobs=[refresh, csv_exports], schedules=[nightly_refresh, daily_exports])
+    daily_pruning = daily(
+        "daily_pruning",
+        prune_exports,
+        settings.export_time,
+        "export_schedule",
+        "Every day at SENDMART_EXPORT_TIME: deletes old exports.",
+    )
+    return dg.Definitions(
+        jobs=[refresh, csv_exports, prune_exports],
+        schedules=[nightly_refresh, daily_exports, daily_pruning],
+        sensors=[prune_after_refresh],
+    )

@@ -92,7 +92,7 @@ def _refresh_request(due: Sequence[Arrival]) -> dg.RunRequest:
             "ops": {f"logs__{log}": {"config": {"dates": [str(day) for day in dates.get(log, [])]}} for log in Log}
         },
         tags={
-            STARTED_BY: "landing zone" if files else "manual_load",
+            STARTED_BY: "landing_zone" if files else "manual_load",
             "sendmart/days": "; ".join(
                 f"{log} {completeness.format_ranges(days)}"
                 for log, days in _by_log(day for arrival in due for day in arrival.days).items()

@@ -22,7 +22,8 @@ PUBLISHED_MARTS = dg.AssetKey(["published", "marts"])
 MAX_PROBLEMS_SHOWN = 50
 
 
-def _published_asset() -> dg.AssetsDefinition:
+@dg.definitions
+def publication() -> dg.Definitions:
     @dg.asset(
         key=PUBLISHED_MARTS,
         deps=[AUDIT],
@@ -73,9 +74,4 @@ def _published_asset() -> dg.AssetsDefinition:
             facts["override_reason"] = opened.ledger.overrides(candidate.build_id)[-1].reason
         return dg.MaterializeResult(metadata=facts)
 
-    return published_marts
-
-
-@dg.definitions
-def publication() -> dg.Definitions:
-    return dg.Definitions(assets=[_published_asset()])
+    return dg.Definitions(assets=[published_marts])

@@ -1,5 +1,4 @@
-"""What the definitions share: owner and pool of the assets, facts about runs, the resource, the executor, and which errors
-are retried.
+"""What the definitions share: owner and pool of the assets, the resource, the executor, and which errors are retried.
 
 Runs are in process: a step takes milliseconds, whereas a process for each step would import everything again.
 
@@ -10,7 +9,6 @@ import faulthandler
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from functools import wraps
 from typing import Any
 
@@ -40,16 +38,15 @@ def retry_transient(compute: Callable[..., Any]) -> Callable[..., Any]:
     if inspect.isgeneratorfunction(compute):
 
         @wraps(compute)
-        def generator_step(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        def step(*args: Any, **kwargs: Any) -> Any:
             with _retry_requested(kwargs["warehouse"]):
                 yield from compute(*args, **kwargs)
+    else:
 
-        return generator_step
-
-    @wraps(compute)
-    def step(*args: Any, **kwargs: Any) -> Any:
-        with _retry_requested(kwargs["warehouse"]):
-            return compute(*args, **kwargs)
+        @wraps(compute)
+        def step(*args: Any, **kwargs: Any) -> Any:
+            with _retry_requested(kwargs["warehouse"]):
+                return compute(*args, **kwargs)
 
     return step
 
@@ -78,29 +75,6 @@ def in_process(context: dg.InitExecutorContext) -> dg.Executor:
     create_executor = dg.in_process_executor.executor_creation_fn
     assert create_executor is not None  # an executor without it cannot be selected
     return create_executor(context)
-
-
-def started_at(instance: dg.DagsterInstance, run: dg.DagsterRun) -> datetime:
-    """When a run started; if it never did, when it was created."""
-    record = instance.get_run_record_by_id(run.run_id)
-    assert record is not None  # sensors get runs from this instance
-    return datetime.fromtimestamp(record.start_time, UTC) if record.start_time else record.create_timestamp
-
-
-def failed_steps(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[dg.DagsterEvent]:
-    """The failures of a run's steps; none if the run was killed or timed out."""
-    entries = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
-    events = [entry.dagster_event for entry in entries if entry.dagster_event]
-    return [
-        event
-        for event in events
-        if (error := event.step_failure_data.error) is None or error.cls_name != "DagsterExecutionInterruptedError"
-    ]
-
-
-def will_be_retried(run: dg.DagsterRun) -> bool:
-    """Whether Dagster will start a failed run again."""
-    return run.tags.get("dagster/will_retry") == "true"
 
 
 @dg.definitions

@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import duckdb
 
@@ -24,11 +23,9 @@ from warehouse.duckdb_tools.session import apply_limits
 from warehouse.lake import change_feed
 from warehouse.ledger import Build, now
 from warehouse.publish import KeptBuilds, page_path, prune_pages, upload_files, write_page
-from warehouse.transform import build, built_tables, check_scope
+from warehouse.transform import build, check_scope
+from warehouse.transform.built_tables import CANDIDATE_SCHEMA, attach_candidate
 from warehouse.transform.dbt_runner import BuildFailed, dbt_manifest
-
-if TYPE_CHECKING:
-    from quality.audit.expectations import ExpectationResults
 
 
 @mask_phone_numbers_in_errors
@@ -36,18 +33,17 @@ def test_candidate(context: AppContext) -> dict[str, CheckResult]:
     """Runs the dbt tests on the candidate and records the results. Returns them by the unique ids of the tests."""
     with context.paths.writer_lock(), reading_candidate(context):
         started = time.perf_counter()
-        _choose_rows_to_check(context)
         candidate = _candidate_to_check(context)
+        _choose_rows_to_check(context, candidate)
         results = build.run_tests(context.settings, context.paths, candidate)
-        _record(context, results.values())
+        context.ledger.record_checks(candidate.build_id, results.values())
         _log_results("dbt tests", results.values(), started)
         return results
 
 
-def _choose_rows_to_check(context: AppContext) -> None:
+def _choose_rows_to_check(context: AppContext, candidate: Build) -> None:
     """Selects the rows that this build changed, if its predecessor passed every check; else all rows."""
-    candidate = context.ledger.candidate()
-    predecessor = context.ledger.previous_build_of(candidate.build_id) if candidate else None
+    predecessor = context.ledger.previous_build_of(candidate.build_id)
     if predecessor and gate.was_fully_checked(expected_checks_of(context), context.ledger.checks(predecessor)):
         manifest = dbt_manifest(context.settings, context.paths)
         rows = check_scope.copy_changed_rows(context.paths, manifest, change_feed.SCHEMA)
@@ -58,63 +54,43 @@ def _choose_rows_to_check(context: AppContext) -> None:
 
 
 @mask_phone_numbers_in_errors
-def audit_candidate(context: AppContext) -> list[CheckResult]:
+def audit_candidate(context: AppContext) -> tuple[Build, list[CheckResult]]:
     """Checks the candidate against the mart contracts and the expectations, records the results, writes the audit page."""
+    # pandera and Great Expectations take seconds to import.
     from quality.audit.contracts import check_contracts
     from quality.audit.expectations import check_expectations
 
+    ledger = context.ledger
     with context.paths.writer_lock(), reading_candidate(context), duckdb.connect() as connection:
+        candidate = _candidate_to_check(context)
         apply_limits(connection, context.settings)
-        built_tables.attach_candidate(connection, context.paths)
+        attach_candidate(connection, context.paths)
         changed_rows = check_scope.rows_to_check(connection, context.paths)
         started = time.perf_counter()
-        results = check_contracts(connection, built_tables.CANDIDATE_SCHEMA, changed_rows, check_scope.NUMBER_IN_MODEL)
+        results = check_contracts(connection, CANDIDATE_SCHEMA, changed_rows, check_scope.NUMBER_IN_MODEL)
         _log_results("contracts", results, started)
         started = time.perf_counter()
-        candidate = _candidate_to_check(context)
-        facts = _build_facts(context, candidate)
-        expectations = check_expectations(
-            connection, built_tables.CANDIDATE_SCHEMA, facts, context.ledger.published_metrics()
-        )
+        logs = {log: LogFacts(*facts) for log, facts in ledger.log_dates(candidate.data_until).items()}
+        facts = BuildFacts(candidate.build_id, candidate.data_until, now(), logs)
+        expectations = check_expectations(connection, CANDIDATE_SCHEMA, facts, ledger.published_metrics())
         _log_results("expectations", expectations.results, started)
         results += expectations.results
-        _record(context, results)
-        context.ledger.record_metrics(candidate.build_id, expectations.metrics)
-        _write_page(context, candidate, results, expectations)
-        return results
-
-
-def _build_facts(context: AppContext, candidate: Build) -> BuildFacts:
-    logs = context.ledger.log_dates(candidate.data_until)
-    return BuildFacts(
-        candidate.build_id,
-        candidate.data_until,
-        now(),
-        {log: LogFacts(latest, rows) for log, (latest, rows) in logs.items()},
-    )
-
-
-def _write_page(
-    context: AppContext, candidate: Build, audited: list[CheckResult], expectations: "ExpectationResults"
-) -> None:
-    names = {result.name for result in audited}
-    page = audit_page(
-        AuditedBuild(
-            candidate.build_id,
-            candidate.data_until,
-            now(),
-            sendmart_version(),
-            [str(problem) for problem in evaluate_gate(context).blocking_problems],
-        ),
-        [result for result in context.ledger.checks(candidate.build_id) if result.name not in names],
-        audited,
-        expectations.compared,
-        build.tested_models(context.settings, context.paths),
-    )
-    path = write_page(context.paths.audits, candidate.build_id, page)
-    prune_pages(context.paths.audits, KeptBuilds(context.paths.kept_builds, context.ledger).build_ids())
-    upload_files(context.paths, path)
-    log.info("audit page: %s", path)
+        ledger.record_checks(candidate.build_id, results)
+        ledger.record_metrics(candidate.build_id, expectations.metrics)
+        names = {result.name for result in results}
+        problems = [str(problem) for problem in evaluate_gate(context).blocking_problems]
+        page = audit_page(
+            AuditedBuild(candidate.build_id, candidate.data_until, now(), sendmart_version(), problems),
+            [result for result in ledger.checks(candidate.build_id) if result.name not in names],
+            results,
+            expectations.compared,
+            build.tested_models(context.settings, context.paths),
+        )
+        path = write_page(context.paths.audits, candidate.build_id, page)
+        prune_pages(context.paths.audits, KeptBuilds(context.paths.kept_builds, ledger).build_ids())
+        upload_files(context.paths, path)
+        log.info("audit page: %s", path)
+        return candidate, results
 
 
 def audit_page_of(context: AppContext) -> Path | None:
@@ -131,16 +107,11 @@ def _candidate_to_check(context: AppContext) -> Build:
     return candidate
 
 
-def _record(context: AppContext, results: Iterable[CheckResult]) -> None:
-    context.ledger.record_checks(_candidate_to_check(context).build_id, results)
-
-
 def _log_results(kind: str, results: Iterable[CheckResult], started: float) -> None:
     results = list(results)
     failed = [result for result in results if not result.passed]
-    log.info(
-        "%s: %d of %d passed in %.1f s", kind, len(results) - len(failed), len(results), time.perf_counter() - started
-    )
+    passed, seconds = len(results) - len(failed), time.perf_counter() - started
+    log.info("%s: %d of %d passed in %.1f s", kind, passed, len(results), seconds)
     for result in failed:
-        level = logging.ERROR if result.is_blocking else logging.WARNING
-        log.log(level, "%s %s: %s", "failed" if result.is_blocking else "warning", result.name, result.detail)
+        level, word = (logging.ERROR, "failed") if result.is_blocking else (logging.WARNING, "warning")
+        log.log(level, "%s %s: %s", word, result.name, result.detail)

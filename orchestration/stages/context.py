@@ -13,6 +13,11 @@ from warehouse.ledger import Ledger
 log = masking_logger("sendmart")
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: `1 row`, `2,000 rows`."""
+    return f"{number:,} {noun}" + "s" * (number != 1)
+
+
 @dataclass(frozen=True)
 class AppContext:
     """A data folder and its settings: what every stage works on."""

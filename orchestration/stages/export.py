@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from models.masking import mask_phone_numbers_in_errors
-from orchestration.stages.context import AppContext, log
+from orchestration.stages.context import AppContext, counted, log
 from warehouse.export import FileFormat, exports
 from warehouse.ledger import now
 
@@ -36,18 +36,12 @@ def export_reports(
     with context.paths.writer_lock():
         started = time.perf_counter()
         results = exports.export(
-            context.settings,
-            context.paths,
-            context.ledger,
-            reports,
-            all_campaigns=all_campaigns,
-            campaign=campaign,
-            file_format=file_format,
-            masks_phone_numbers=masks_phone_numbers,
-        )
+            context.settings, context.paths, context.ledger, reports, all_campaigns=all_campaigns, campaign=campaign,
+            file_format=file_format, masks_phone_numbers=masks_phone_numbers,
+        )  # fmt: skip
         for result in results:
             log.info("%s", describe_export(result))
-        log.info("exports: %d reports in %.1f s", len(results), time.perf_counter() - started)
+        log.info("exports: %s in %.1f s", counted(len(results), "report"), time.perf_counter() - started)
         return results
 
 
@@ -95,5 +89,6 @@ def prune_exports(context: AppContext) -> list[str]:
             )
             return []
         deleted = exports.prune(context.paths, days)
-        log.info("pruned %d export files older than %d days", len(deleted), days)
+        if deleted:
+            log.info("pruned %s older than %s", counted(len(deleted), "export file"), counted(days, "day"))
         return deleted

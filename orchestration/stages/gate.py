@@ -6,27 +6,27 @@ Not here: the rules of the gate (`quality.gate`).
 from orchestration.stages.context import AppContext
 from quality import gate
 from quality.audit import expected_checks
-from warehouse.ledger import Build, Override
+from warehouse.ledger import Build
 from warehouse.transform import build
 
 
 def evaluate_gate(context: AppContext) -> gate.GateResult:
     """Decides whether the candidate may be published, from the recorded check results and files."""
-    candidate = context.ledger.candidate()
-    recorded = context.ledger.checks(candidate.build_id) if candidate else []
+    ledger, settings = context.ledger, context.settings
+    candidate = ledger.candidate()
     return gate.evaluate_gate(
         expected_checks_of(context),
-        recorded,
-        context.ledger.files(),
-        context.settings.max_rejected_share,
-        context.settings.min_rejected_rows,
-        withdrawal=context.ledger.withdrawal(candidate.build_id) if candidate else None,
-        overridden={text for override in _overrides(context, candidate) for text in override.overridden},
+        ledger.checks(candidate.build_id) if candidate else [],
+        ledger.files(),
+        settings.max_rejected_share,
+        settings.min_rejected_rows,
+        withdrawal=ledger.withdrawal(candidate.build_id) if candidate else None,
+        overridden={
+            problem
+            for override in (ledger.overrides(candidate.build_id) if candidate else ())
+            for problem in override.overridden
+        },
     )
-
-
-def _overrides(context: AppContext, candidate: Build | None) -> list[Override]:
-    return context.ledger.overrides(candidate.build_id) if candidate else []
 
 
 def expected_checks_of(context: AppContext) -> set[str]:
@@ -37,6 +37,5 @@ def expected_checks_of(context: AppContext) -> set[str]:
 def override_gate(context: AppContext, candidate: Build, reason: str) -> None:
     """Records that a person publishes the candidate despite its current blocking problems."""
     with context.paths.writer_lock():
-        context.ledger.override(
-            candidate.build_id, reason, [str(problem) for problem in evaluate_gate(context).blocking_problems]
-        )
+        problems = [str(problem) for problem in evaluate_gate(context).blocking_problems]
+        context.ledger.override(candidate.build_id, reason, problems)

@@ -24,7 +24,7 @@ from orchestration.dagster_internals import (
     TickData,
     TickStatus,
 )
-from orchestration.defs import alert_sensors, exports, freshness, logs, publication, run_status_sensors
+from orchestration.defs import exports, freshness, logs, publication, run_status_sensors
 from orchestration.resources import WarehouseResource
 from orchestration.run_refresh import STARTED_BY_COMMAND
 from orchestration.stages import AppContext, freshness_times
@@ -90,7 +90,7 @@ def _evaluate_sensor(
     context = dg.build_run_status_sensor_context(
         sensor.name, event, instance, instance.get_run_by_id(run.run_id), resources={"warehouse": WarehouseResource()}
     )
-    sensor(context.for_run_failure() if sensor is alert_sensors.alert_on_run_failure else context)
+    sensor(context)
 
 
 @pytest.mark.parametrize("is_interrupted", [True, False])
@@ -119,11 +119,11 @@ def test_sensors_do_not_report_runs_that_dagster_retries_or_that_the_command_lin
 ) -> None:
     for sensor, job in (
         (run_status_sensors.record_refresh_failure, refresh_job),
-        (alert_sensors.alert_on_run_failure, exports_job),
+        (run_status_sensors.alert_on_run_failure, exports_job),
     ):
         _evaluate_sensor(sensor, instance, job, "killed", **{"dagster/will_retry": "true"})
         _evaluate_sensor(sensor, instance, job, "killed", **STARTED_BY_COMMAND)
-    _evaluate_sensor(alert_sensors.alert_on_run_failure, instance, refresh_job, "killed")
+    _evaluate_sensor(run_status_sensors.alert_on_run_failure, instance, refresh_job, "killed")
     assert receiver.titles == []
 
 
@@ -132,7 +132,7 @@ def test_exports_that_fail_and_recover_are_reported(
 ) -> None:
     for why in ("killed", None, None):
         _evaluate_sensor(
-            alert_sensors.alert_on_run_recovery if why is None else alert_sensors.alert_on_run_failure,
+            run_status_sensors.alert_on_run_recovery if why is None else run_status_sensors.alert_on_run_failure,
             instance,
             exports_job,
             why,
@@ -147,11 +147,11 @@ def test_a_reload_is_named_by_its_assets_and_dates() -> None:
     one_day = {"dagster/partition": "2026-01-06"}
     days = {"dagster/asset_partition_range_start": "2026-01-06", "dagster/asset_partition_range_end": "2026-01-07"}
     titles = [
-        alert_sensors.run_title(dg.DagsterRun("__ASSET_JOB", asset_selection=assets, tags=tags))
+        run_status_sensors.run_title(dg.DagsterRun("__ASSET_JOB", asset_selection=assets, tags=tags))
         for tags in (one_day, days)
     ]
     assert titles == ["logs/clicks, logs/sends of 2026-01-06", "logs/clicks, logs/sends of 2026-01-06 to 2026-01-07"]
-    assert alert_sensors.run_title(dg.DagsterRun("csv_exports")) == "csv_exports"
+    assert run_status_sensors.run_title(dg.DagsterRun("csv_exports")) == "csv_exports"
 
 
 @pytest.fixture(scope="module")

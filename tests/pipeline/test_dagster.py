@@ -11,7 +11,7 @@ from models.check_results import CheckResult, Rule
 from models.enums import Log
 from models.marts import DBT_MARTS
 from orchestration.defs.audit import CHECKS
-from orchestration.defs.pruning import prune_after_refresh, prune_exports
+from orchestration.defs.jobs import prune_after_refresh, prune_exports
 from orchestration.metadata import check_result
 from orchestration.run_refresh import STARTED_BY_COMMAND, dagster_home, run_refresh
 from orchestration.stages import AppContext, RefreshPlan, plan_refresh

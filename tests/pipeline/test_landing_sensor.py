@@ -121,7 +121,7 @@ def test_a_day_reloaded_by_hand_and_a_dropped_file_reach_the_marts_by_a_requeste
     assert all_marts(warehouse.paths.published_marts) != before
     assert "2026-01-15.csv" in sensor.tick().skip_message
     (request,) = sensor.tick().run_requests
-    assert request.tags["sendmart/started_by"] == "landing zone"
+    assert request.tags["sendmart/started_by"] == "landing_zone"
     assert request.tags["sendmart/days"] == "clicks 2026-01-15"
     assert request.run_config["ops"]["logs__clicks"]["config"]["dates"] == ["2026-01-15"]
     assert request.run_config["ops"]["logs__sends"]["config"]["dates"] == []

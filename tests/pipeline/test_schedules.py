@@ -9,7 +9,6 @@ import pytest
 
 from orchestration.dagster_internals import schedule_execution_time_iterator  # the daemon's own function
 from orchestration.defs.jobs import jobs
-from orchestration.defs.pruning import pruning
 from tests.running import environment
 
 CHANGES = {
@@ -20,7 +19,7 @@ CHANGES = {
 
 def schedules(**variables: str) -> dict[str, dg.ScheduleDefinition]:
     with environment({f"SENDMART_{name.upper()}": value for name, value in variables.items()}):
-        return {schedule.name: schedule for schedule in (*jobs().schedules, *pruning().schedules)}
+        return {schedule.name: schedule for schedule in jobs().schedules}
 
 
 def moments(schedule: dg.ScheduleDefinition, around: str) -> list[datetime]:
