@@ -51,7 +51,7 @@ def env_example() -> str:
     for name, field in Settings.model_fields.items():
         if name in SECTIONS:
             lines += [f"# --- {SECTIONS[name]}", ""]
-        lines += [f"# {field.description}", f"#{_variable(name)}={_default(field)}", ""]
+        lines += [f"# {_meaning(field)}", f"#{_variable(name)}={_default(field)}", ""]
     return "\n".join(lines)
 
 
@@ -62,7 +62,7 @@ def settings_page() -> str:
         if name in SECTIONS:
             lines += ["", f"## {SECTIONS[name]}", "", "| setting | default | meaning |", "|---|---|---|"]
         default = _default(field)
-        meaning = re.sub(r"docs/([\w-]+)\.md", r"[\1](\1.md)", field.description or "")
+        meaning = re.sub(r"docs/([\w-]+)\.md", r"[\1](\1.md)", _meaning(field))
         lines.append(f"| `{_variable(name)}` | {f'`{default}`' if default else ''} | {meaning} |")
     lines.append(_RENAMED)
     lines += [f"| `{old}` | `{new}` |" for old, new in RENAMED_SETTINGS.items()]
@@ -71,6 +71,10 @@ def settings_page() -> str:
 
 def _variable(name: str) -> str:
     return PREFIX + name.upper()
+
+
+def _meaning(field: FieldInfo) -> str:
+    return " ".join((field.description or "").split())
 
 
 def _default(field: FieldInfo) -> str:

@@ -163,6 +163,11 @@ def test_an_unknown_setting_is_reported_with_a_similar_name(bare_environment, mo
     assert "SENDMART_CONVERSION_WINDOW_HOURS" in line
 
 
+def test_an_unknown_setting_that_resembles_no_other_is_reported_without_a_suggestion(monkeypatch):
+    monkeypatch.setenv("SENDMART_NIHGT", "04:15")
+    assert problems() == ["SENDMART_NIHGT: no such setting"]
+
+
 def test_variables_without_the_prefix_are_ignored(bare_environment, monkeypatch):
     monkeypatch.setenv("SENDMART", "x")
     monkeypatch.setenv("LANDING", "x")
@@ -288,11 +293,14 @@ class TestRenamedSettings:
         assert caplog.messages == []
 
     @pytest.mark.parametrize(("old", "new"), RENAMED_SETTINGS.items())
-    def test_an_old_and_a_new_name_together_are_an_error(self, bare_environment, monkeypatch, old, new):
+    def test_an_old_and_a_new_name_together_are_an_error_without_a_warning(
+        self, bare_environment, monkeypatch, caplog, old, new
+    ):
         bare_environment.write_text(f"{new}={self.VALUES[list(RENAMED_SETTINGS).index(old)]}\n")
         monkeypatch.setenv(old, self.VALUES[list(RENAMED_SETTINGS).index(old)])
         (line,) = problems()
         assert line == f"{old}: is the old name of {new}, and both are set. Remove {old}"
+        assert caplog.messages == []
 
     def test_an_invalid_value_is_reported_under_the_name_that_was_typed(self, set_variables):
         set_variables({"SENDMART_NIGHT_AT": "3 am"})

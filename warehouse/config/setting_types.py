@@ -69,16 +69,15 @@ def _memory_limit(value: str) -> str:
     return value
 
 
-def _umask(value: str) -> str:
-    if not re.fullmatch(r"0?0[0-7][0-7]", value) or value[-1] != "7":
-        raise ValueError("must be an octal mask that gives other users no access, such as 077 or 027")
-    return value
+def _matching(pattern: str, what: str) -> AfterValidator:
+    """Accepts text that matches a pattern as a whole; `what` completes the message: it must be …"""
 
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(f"must be {what}")
+        return value
 
-def _currency(value: str) -> str:
-    if len(value) != 3 or not (value.isascii() and value.isalpha()):
-        raise ValueError("must be three ASCII letters, such as USD")
-    return value.upper()
+    return AfterValidator(check)
 
 
 @cache
@@ -109,19 +108,6 @@ def _alert_urls(value: SecretStr) -> SecretStr:
     return value
 
 
-def _time_of_day(value: str) -> str:
-    if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", value):
-        raise ValueError("must be a 24-hour time of day, such as 03:30")
-    return value
-
-
-def _host_and_port(value: str) -> str:
-    host, _, port = value.rpartition(":")
-    if not (re.fullmatch(r"[0-9A-Za-z.-]+", host) and re.fullmatch(r"[0-9]{1,5}", port)):
-        raise ValueError("must be host:port, such as spark.example.org:10000")
-    return value
-
-
 def _past_date(value: str | date) -> date:
     try:
         day = value if isinstance(value, date) else date.fromisoformat(value)
@@ -141,14 +127,14 @@ else:  # read from text; pydantic need not know the type of an object store's pa
 """A folder, or a prefix of an object store, `s3://bucket/prefix` (`warehouse.storage`)."""
 File = Annotated[Path, AfterValidator(_file)]
 MemoryLimit = Annotated[str, AfterValidator(_memory_limit)]
-Umask = Annotated[str, AfterValidator(_umask)]
-Currency = Annotated[str, AfterValidator(_currency)]
+Umask = Annotated[str, _matching("0?0[0-7]7", "an octal mask that gives other users no access, such as 077 or 027")]
+Currency = Annotated[str, _matching("[A-Za-z]{3}", "three ASCII letters, such as USD"), AfterValidator(str.upper)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 LogNames = Annotated[str, AfterValidator(_log_names)]
 """Names of logs, separated by commas; kept in the order of `Log`, each once."""
 AlertUrls = Annotated[SecretStr, AfterValidator(_alert_urls)]
-TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
-HostAndPort = Annotated[str, AfterValidator(_host_and_port)]
+TimeOfDay = Annotated[str, _matching(r"([01][0-9]|2[0-3]):[0-5][0-9]", "a 24-hour time of day, such as 03:30")]
+HostAndPort = Annotated[str, _matching(r"[0-9A-Za-z.-]+:[0-9]{1,5}", "host:port, such as spark.example.org:10000")]
 Host = Annotated[str, Field(pattern=r"^[0-9A-Za-z.:-]+$")]
 SparkSchema = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 PastDate = Annotated[date, BeforeValidator(_past_date)]

@@ -87,136 +87,96 @@ class Settings(BaseSettings):
     """The settings in force. The environment variable of a field is `SENDMART_` and its name in upper case."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True, validate_default=True
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        validate_default=True,
+        use_attribute_docstrings=True,
     )
 
-    landing: FolderOrPrefix = Field(
-        Path("data/landing"),
-        description="Landing zone: the folder where log files arrive, or s3://bucket/prefix (docs/object-stores.md)."
-        " Sendmart writes nothing there but sample logs.",
-    )
-    data: Folder = Field(
-        Path("data"),
-        description="Data folder: lake, quarantine, candidate, published marts and exports. Always a folder on a disk.",
-    )
-    lake: FolderOrPrefix | None = Field(
-        None, description="Folder of the lake, or s3://bucket/prefix. Default: in the data folder."
-    )
-    published: FolderOrPrefix | None = Field(
-        None, description="Folder of the published marts, or s3://bucket/prefix. Default: in the data folder."
-    )
-    exports: FolderOrPrefix | None = Field(
-        None, description="Folder of the exports, or s3://bucket/prefix. Default: in the data folder."
-    )
-    temp_directory: WritableFolder | None = Field(
-        None, description="DuckDB's spill directory. Default: in the data folder."
-    )
-    umask: Umask = Field(
-        "077", description="Permissions that written files lack. 077: the owner alone reads them; 027: the group, too."
-    )
+    landing: FolderOrPrefix = Path("data/landing")
+    """Landing zone: the folder where log files arrive, or s3://bucket/prefix (docs/object-stores.md). Sendmart writes
+    nothing there but sample logs."""
+    data: Folder = Path("data")
+    """Data folder: lake, quarantine, candidate, published marts and exports. Always a folder on a disk."""
+    lake: FolderOrPrefix | None = None
+    """Folder of the lake, or s3://bucket/prefix. Default: in the data folder."""
+    published: FolderOrPrefix | None = None
+    """Folder of the published marts, or s3://bucket/prefix. Default: in the data folder."""
+    exports: FolderOrPrefix | None = None
+    """Folder of the exports, or s3://bucket/prefix. Default: in the data folder."""
+    temp_directory: WritableFolder | None = None
+    """DuckDB's spill directory. Default: in the data folder."""
+    umask: Umask = "077"
+    """Permissions that written files lack. 077: the owner alone reads them; 027: the group, too."""
 
-    reporting_currency: Currency = Field("USD", description="Currency of every revenue figure.")
-    conversion_window_hours: int = Field(
-        120,
-        ge=1,
-        le=87_600,
-        description="Attribution window, in hours: an order that follows a click within it is credited to the campaign.",
-    )
-    conversion_rate_denominator: ConversionRateDenominator = Field(
-        ConversionRateDenominator.UNIQUE_CLICKERS,
-        description="Denominator of the conversion rate: unique_clickers, total_delivered or total_sent.",
-    )
-    hard_bounce_suppression: bool = Field(True, description="Suppress a number after consecutive hard bounces.")
-    hard_bounces_to_suppress: int = Field(
-        3, ge=1, le=1_000, description="Number of consecutive hard bounces that suppress a number."
-    )
-    report_timezone: TimeZone = Field(
-        "UTC", description="Time zone of days in reports and of the schedules. Stored timestamps are in UTC."
-    )
+    reporting_currency: Currency = "USD"
+    """Currency of every revenue figure."""
+    conversion_window_hours: int = Field(120, ge=1, le=87_600)
+    """Attribution window, in hours: an order that follows a click within it is credited to the campaign."""
+    conversion_rate_denominator: ConversionRateDenominator = ConversionRateDenominator.UNIQUE_CLICKERS
+    """Denominator of the conversion rate: unique_clickers, total_delivered or total_sent."""
+    hard_bounce_suppression: bool = True
+    """Suppress a number after consecutive hard bounces."""
+    hard_bounces_to_suppress: int = Field(3, ge=1, le=1_000)
+    """Number of consecutive hard bounces that suppress a number."""
+    report_timezone: TimeZone = "UTC"
+    """Time zone of days in reports and of the schedules. Stored timestamps are in UTC."""
 
-    daily_logs: LogNames = Field(
-        ",".join(Log), description="Logs that arrive every day, separated by commas. A missing day of these is late."
-    )
-    log_grace_hours: int = Field(
-        3, ge=0, le=240, description="Hours after the end of its day, in UTC, after which a missing log file is late."
-    )
-    first_log_date: PastDate = Field(
-        date(2020, 1, 1), description="First log date that Dagster shows. Files of earlier dates are loaded, too."
-    )
-    load_workers: int = Field(
-        1,
-        ge=1,
-        le=64,
-        description="Largest number of processes that stage log files at once (docs/operating.md). Each needs up to 1 GB.",
-    )
+    daily_logs: LogNames = ",".join(Log)
+    """Logs that arrive every day, separated by commas. A missing day of these is late."""
+    log_grace_hours: int = Field(3, ge=0, le=240)
+    """Hours after the end of its day, in UTC, after which a missing log file is late."""
+    first_log_date: PastDate = date(2020, 1, 1)
+    """First log date that Dagster shows. Files of earlier dates are loaded, too."""
+    load_workers: int = Field(1, ge=1, le=64)
+    """Largest number of processes that stage log files at once (docs/operating.md). Each needs up to 1 GB."""
 
-    engine: Engine = Field(
-        Engine.DUCKDB, description="Engine that builds the marts: duckdb, or spark (docs/scaling.md)."
-    )
-    memory_limit: MemoryLimit = Field(
-        "2500MB", description="DuckDB's memory limit. The rest of the process needs about 1 GB more."
-    )
-    threads: int = Field(
-        default_factory=lambda: os.cpu_count() or 1, ge=1, le=256, description="Threads of a build. Default: all cores."
-    )
-    spark_thrift: HostAndPort | None = Field(
-        None,
-        description="host:port of a Spark cluster's Thrift server. Default: Spark runs in the process of the refresh.",
-    )
-    spark_master: str | None = Field(
-        None,
-        description="Master of a Spark session in the process of the refresh. Default: local, with SENDMART_THREADS.",
-    )
-    spark_schema: SparkSchema = Field("marts", description="Schema of the published marts in Spark's catalogue.")
-    spark_export: bool = Field(
-        True,
-        description="Write the rows of a Spark build to the published DuckDB file. false: the file has views of Spark's"
-        " Parquet files.",
-    )
+    engine: Engine = Engine.DUCKDB
+    """Engine that builds the marts: duckdb, or spark (docs/scaling.md)."""
+    memory_limit: MemoryLimit = "2500MB"
+    """DuckDB's memory limit. The rest of the process needs about 1 GB more."""
+    threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256)
+    """Threads of a build. Default: all cores."""
+    spark_thrift: HostAndPort | None = None
+    """host:port of a Spark cluster's Thrift server. Default: Spark runs in the process of the refresh."""
+    spark_master: str | None = None
+    """Master of a Spark session in the process of the refresh. Default: local, with SENDMART_THREADS."""
+    spark_schema: SparkSchema = "marts"
+    """Schema of the published marts in Spark's catalogue."""
+    spark_export: bool = True
+    """Write the rows of a Spark build to the published DuckDB file. false: the file has views of Spark's Parquet
+    files."""
 
-    max_rejected_share: float = Field(
-        0.01,
-        ge=0,
-        le=1,
-        description="Largest share of rejected rows in a log-day. A larger share holds the build back.",
-    )
-    min_rejected_rows: int = Field(
-        10, ge=0, description="Fewer rejected rows in a log-day than this never hold a build back."
-    )
-    build_retention: int = Field(
-        7, ge=1, le=1_000, description="Number of published builds to keep for rollback, the current one included."
-    )
-    mask_phone_numbers: bool = Field(
-        False, description="Publish phone numbers masked, each with a keyed hash (docs/privacy.md)."
-    )
-    hash_key_file: File | None = Field(
-        None,
-        description="Key of the keyed hashes. Default: a file in the data folder. Back it up, apart from the data.",
-    )
-    export_retention_days: int = Field(30, ge=1, le=36_500, description="Days to keep exports.")
-    export_csv_mode: Literal["spreadsheet", "raw"] = Field(
-        "spreadsheet",
-        description="spreadsheet: text is quoted, and no text cell can be read as a formula. raw: values unchanged.",
-    )
+    max_rejected_share: float = Field(0.01, ge=0, le=1)
+    """Largest share of rejected rows in a log-day. A larger share holds the build back."""
+    min_rejected_rows: int = Field(10, ge=0)
+    """Fewer rejected rows in a log-day than this never hold a build back."""
+    build_retention: int = Field(7, ge=1, le=1_000)
+    """Number of published builds to keep for rollback, the current one included."""
+    mask_phone_numbers: bool = False
+    """Publish phone numbers masked, each with a keyed hash (docs/privacy.md)."""
+    hash_key_file: File | None = None
+    """Key of the keyed hashes. Default: a file in the data folder. Back it up, apart from the data."""
+    export_retention_days: int = Field(30, ge=1, le=36_500)
+    """Days to keep exports."""
+    export_csv_mode: Literal["spreadsheet", "raw"] = "spreadsheet"
+    """spreadsheet: text is quoted, and no text cell can be read as a formula. raw: values unchanged."""
 
-    refresh_time: TimeOfDay = Field("03:30", description="Start of the nightly refresh, in SENDMART_REPORT_TIMEZONE.")
-    export_time: TimeOfDay = Field(
-        "06:00",
-        description="Start of the daily export job, in SENDMART_REPORT_TIMEZONE. It writes missing exports and prunes old"
-        " ones.",
-    )
-    alerts: AlertUrls | None = Field(
-        None, description="Receivers of alerts: URLs of Slack, e-mail or webhooks (docs/alerts.md). A secret."
-    )
+    refresh_time: TimeOfDay = "03:30"
+    """Start of the nightly refresh, in SENDMART_REPORT_TIMEZONE."""
+    export_time: TimeOfDay = "06:00"
+    """Start of the daily export job, in SENDMART_REPORT_TIMEZONE. It writes missing exports and prunes old ones."""
+    alerts: AlertUrls | None = None
+    """Receivers of alerts: URLs of Slack, e-mail or webhooks (docs/alerts.md). A secret."""
 
-    reports_host: Host = Field(
-        "127.0.0.1",
-        description="Address of the report pages. Any other than loopback needs a login in front (docs/reports.md).",
-    )
-    reports_port: int = Field(8501, ge=1, le=65_535, description="Port of the report pages.")
-    reports_show_phone_numbers: bool = Field(
-        False, description="Show whole phone numbers on the report pages and in their downloads."
-    )
+    reports_host: Host = "127.0.0.1"
+    """Address of the report pages. Any other than loopback needs a login in front (docs/reports.md)."""
+    reports_port: int = Field(8501, ge=1, le=65_535)
+    """Port of the report pages."""
+    reports_show_phone_numbers: bool = False
+    """Show whole phone numbers on the report pages and in their downloads."""
 
     @model_validator(mode="after")
     def _prefixes_do_not_overlap(self) -> Self:
@@ -259,13 +219,11 @@ class Settings(BaseSettings):
 
     def figure_settings(self) -> dict[str, Any]:
         """The settings that change figures, by their names as dbt variables. They enter the fingerprint of a build."""
-        return {
-            "reporting_currency": self.reporting_currency,
-            "conversion_window_hours": self.conversion_window_hours,
-            "conversion_rate_denominator": str(self.conversion_rate_denominator),
-            "hard_bounce_suppression": self.hard_bounce_suppression,
-            "hard_bounces_to_suppress": self.hard_bounces_to_suppress,
-        }
+        names = {
+            "reporting_currency", "conversion_window_hours", "conversion_rate_denominator", "hard_bounce_suppression",
+            "hard_bounces_to_suppress",
+        }  # fmt: skip
+        return self.model_dump(mode="json", include=names)
 
     def as_json(self) -> str:
         """All settings but `NOT_FIGURE_RELEVANT`, for `build_info`."""
@@ -289,12 +247,11 @@ def load_settings(**overrides: str) -> Settings:
     # The environment comes last: it wins. An empty value is the default.
     values = {name: value for source in sources for name, value in source.items() if value}
     old_names = {new: old for old, new in RENAMED_SETTINGS.items() if old in values}
+    both = [new for new in old_names if new in values]
     problems += [
-        f"{old}: is the old name of {new}, and both are set. Remove {old}"
-        for new, old in old_names.items()
-        if new in values
+        f"{old_names[new]}: is the old name of {new}, and both are set. Remove {old_names[new]}" for new in both
     ]
-    if old_names:
+    if old_names and not both:
         _warn("; ".join(f"{old} is now {new}" for new, old in old_names.items()))
     renamed: dict[str, Any] = {_field(new): values[old] for new, old in old_names.items()}
     try:
@@ -320,9 +277,9 @@ def _is_known(variable: str) -> bool:
 
 
 def _unknown(variable: str) -> str:
-    known = [PREFIX + field.upper() for field in Settings.model_fields]
-    similar = difflib.get_close_matches(variable, known, n=1)
-    return f"{variable}: no such setting" + (f"; did you mean {similar[0]}?" if similar else "")
+    # Without the prefix, which makes any two names similar.
+    similar = difflib.get_close_matches(_field(variable), Settings.model_fields, n=1, cutoff=0.75)
+    return f"{variable}: no such setting" + (f"; did you mean {PREFIX}{similar[0].upper()}?" if similar else "")
 
 
 def _complaint(problem: Mapping[str, Any], old_names: Mapping[str, str]) -> str:
