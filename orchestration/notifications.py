@@ -61,7 +61,7 @@ P = ParamSpec("P")
 
 
 def _never_fails(notify: Callable[Concatenate[AppContext, P], None]) -> Callable[Concatenate[AppContext, P], None]:
-    """Does nothing if there are no receivers; logs a warning if an alert cannot be recorded or sent."""
+    """Sends the alerts that a function raises. Does nothing without receivers; logs a warning if it fails."""
 
     @wraps(notify)
     def wrapper(context: AppContext, /, *arguments: P.args, **options: P.kwargs) -> None:
@@ -69,6 +69,7 @@ def _never_fails(notify: Callable[Concatenate[AppContext, P], None]) -> Callable
             return
         try:
             notify(context, *arguments, **options)
+            _send_unsent(context)
         except Exception as error:
             # Only the type of the error: its text may hold a secret URL.
             log.warning("an alert could not be raised: %s", type(error).__name__)
@@ -77,34 +78,31 @@ def _never_fails(notify: Callable[Concatenate[AppContext, P], None]) -> Callable
 
 
 @_never_fails
+def send_unsent(context: AppContext) -> None:
+    """Sends the recorded alerts that were not sent."""
+
+
+@_never_fails
 def notify_refresh(context: AppContext, outcome: Refresh, run_id: str | None = None) -> None:
     """Alerts about a refresh that failed or was held back, and about the first success after one; then about late logs."""
-    _notify_outcome(context, outcome, run_id)
+    since = context.ledger.alarms("refresh").get("refresh")
+    refresh, occasion = f"The refresh of {_format(outcome.started_at)}", outcome.started_at.isoformat()
+    if outcome.outcome not in ("published", "nothing new"):
+        is_held_back = outcome.outcome == "held back"
+        title = Title.REFRESH_HELD_BACK if is_held_back else Title.REFRESH_FAILED
+        last = context.ledger.last_publication()
+        published = f" Build {last[0]} of {_format(last[1])} stays published." if last else ""
+        lines = [
+            f"{refresh} {'was held back' if is_held_back else 'failed'}.{published}",
+            *_since_and_run(since, run_id),
+        ]
+        lines += outcome.message.splitlines()
+        _raise(context, title, occasion, lines, "refresh", begins=["refresh"], since=outcome.started_at)
+    elif since:
+        text = f"{refresh} succeeded: {outcome.outcome}. Refreshes had been failing since {_format(since)}."
+        lines = [text, *_since_and_run(None, run_id)]
+        _raise(context, Title.REFRESH_RECOVERED, occasion, lines, "refresh", ends=["refresh"])
     notify_late_logs(context, late_days(context))
-
-
-def _notify_outcome(context: AppContext, outcome: Refresh, run_id: str | None) -> None:
-    kind = "refresh"
-    since = context.ledger.alarms(kind).get(kind)
-    refresh = f"The refresh of {_format(outcome.started_at)}"
-    occasion = outcome.started_at.isoformat()
-    if outcome.outcome in ("published", "nothing new"):
-        if since:
-            lines = [f"{refresh} succeeded: {outcome.outcome}. Refreshes had been failing since {_format(since)}."]
-            _raise(context, Title.REFRESH_RECOVERED, occasion, [*lines, *_run(run_id)], kind, ends=[kind])
-        return
-    is_held_back = outcome.outcome == "held back"
-    title = Title.REFRESH_HELD_BACK if is_held_back else Title.REFRESH_FAILED
-    lines = [f"{refresh} {'was held back' if is_held_back else 'failed'}.{_published(context)}", *_since(since)]
-    _raise(
-        context, title, occasion, [*lines, *_run(run_id), *outcome.message.splitlines()], kind,
-        begins=[kind], since=outcome.started_at,
-    )  # fmt: skip
-
-
-def _published(context: AppContext) -> str:
-    last = context.ledger.last_publication()
-    return f" Build {last[0]} of {_format(last[1])} stays published." if last else ""
 
 
 @_never_fails
@@ -113,19 +111,21 @@ def notify_run(context: AppContext, name: str, run_id: str, *, failure: str | No
 
     `failure` is the error, or None for a run that succeeded.
     """
-    kind = "run"
-    since = context.ledger.alarms(kind).get(name)
+    since = context.ledger.alarms("run").get(name)
     is_exports = name == "csv_exports"
-    if failure is None:
-        if since:
-            title = Title.EXPORTS_RECOVERED if is_exports else Title.RUN_RECOVERED
-            lines = [f"{name}: succeeded. It had been failing since {_format(since)}."]
-            _raise(context, title, run_id, [*lines, *_run(run_id)], kind, ends=[name])
-    else:
+    if failure is not None:
         title = Title.EXPORTS_FAILED if is_exports else Title.RUN_FAILED
-        lines = [f"{name}: failed at {_format(now())}.", *_since(since), *_run(run_id), *failure.splitlines()]
-        _raise(context, title, run_id, lines, kind, begins=[name], since=started_at)
-    send_unsent(context)
+        lines = [f"{name}: failed at {_format(now())}.", *_since_and_run(since, run_id), *failure.splitlines()]
+        _raise(context, title, run_id, lines, "run", begins=[name], since=started_at)
+    elif since:
+        title = Title.EXPORTS_RECOVERED if is_exports else Title.RUN_RECOVERED
+        text = f"{name}: succeeded. It had been failing since {_format(since)}."
+        _raise(context, title, run_id, [text, *_since_and_run(None, run_id)], "run", ends=[name])
+
+
+def _since_and_run(since: datetime | None, run_id: str | None) -> list[str]:
+    lines = [f"Failing since {_format(since)}."] if since else []
+    return [*lines, f"Dagster run {run_id}"] if run_id else lines
 
 
 @_never_fails
@@ -149,7 +149,6 @@ def notify_late_logs(context: AppContext, late: completeness.Days) -> None:
         lines += ["Still late:", *completeness.describe_days(late, expected)] if late else ["No other file is late."]
         subjects = _subjects(arrived)
         _raise(context, Title.LOGS_ARRIVED, ", ".join(subjects), lines, kind, ends=subjects)
-    send_unsent(context)
 
 
 def _days_of(alarms: Iterable[str]) -> completeness.Days:
@@ -195,28 +194,19 @@ def _notify_conditions(
 ) -> None:
     reported = context.ledger.alarms(kind)
     if new := [subject for subject in since if subject not in reported]:
-        occasion = ", ".join(f"{subject} {since[subject].isoformat()}" for subject in new)
-        _raise(context, begun, occasion, [*lines, *_last_refresh(context)], kind, begins=new)
+        last = context.ledger.last_refresh()
+        refresh = [f"Last refresh: {_format(last.started_at)}: {last.outcome}."] if last else []
+        _raise(context, begun, _occasion(new, since), [*lines, *refresh], kind, begins=new)
     if gone := [subject for subject in reported if subject not in since]:
-        occasion = ", ".join(f"{subject} {reported[subject].isoformat()}" for subject in gone)
         good_news = [
             f"{subject}: in order again. The problem began at {_format(reported[subject])}." for subject in gone
         ]
-        _raise(context, ended, occasion, [*good_news, *(["Still open:", *lines] if lines else [])], kind, ends=gone)
-    send_unsent(context)
+        still_open = ["Still open:", *lines] if lines else []
+        _raise(context, ended, _occasion(gone, reported), [*good_news, *still_open], kind, ends=gone)
 
 
-def _last_refresh(context: AppContext) -> list[str]:
-    last = context.ledger.last_refresh()
-    return [f"Last refresh: {_format(last.started_at)}: {last.outcome}."] if last else []
-
-
-def _since(since: datetime | None) -> list[str]:
-    return [f"Failing since {_format(since)}."] if since else []
-
-
-def _run(run_id: str | None) -> list[str]:
-    return [f"Dagster run {run_id}"] if run_id else []
+def _occasion(subjects: Iterable[str], since: Mapping[str, datetime]) -> str:
+    return ", ".join(f"{subject} {since[subject].isoformat()}" for subject in subjects)
 
 
 def _format(moment: datetime) -> str:
@@ -234,8 +224,7 @@ def _raise(
     ends: Iterable[str] = (),
     since: datetime | None = None,
 ) -> None:
-    body = _body(context.settings, lines)
-    alert = Alert(title, occasion, body)
+    alert = Alert(title, occasion, _body(context.settings, lines))
     context.ledger.raise_alert(alert, kind, begins=begins, ends=ends, since=since or now())
 
 
@@ -246,9 +235,8 @@ def _body(settings: Settings, lines: list[str]) -> str:
     return "\n".join([*(sanitize(line) for line in shown), f"On {socket.gethostname()}, data folder {settings.data}"])
 
 
-@_never_fails
-def send_unsent(context: AppContext) -> None:
-    """Sends the recorded alerts that were not sent. An alert that no receiver accepts is kept for the next time."""
+def _send_unsent(context: AppContext) -> None:
+    """An alert that no receiver accepts is kept for the next time."""
     unsent = context.ledger.unsent_alerts()
     if not unsent:
         return
