@@ -54,25 +54,23 @@ def check_result(key: dg.AssetCheckKey, result: CheckResult) -> dg.AssetCheckRes
     """A recorded result as the result of a Dagster check: what was found, how many rows were checked and failed, and keys of
     failing rows.
     """
-    severity = dg.AssetCheckSeverity.ERROR if result.is_blocking else dg.AssetCheckSeverity.WARN
     facts: dict[str, Any] = {"found": result.detail} if result.detail else {}
     for name in ("checked_rows", "failing_rows"):
-        counts = [count for rule in result.rules if (count := getattr(rule, name)) is not None]
-        if counts:
+        if counts := [count for rule in result.rules if (count := getattr(rule, name)) is not None]:
             facts[name] = max(counts)
-    failed = [rule for rule in result.rules if not rule.passed]
+    failed = [
+        {
+            "expected": rule.description,
+            "checked_rows": rule.checked_rows,
+            "failing_rows": rule.failing_rows,
+            "keys": [dict(keys) for keys in rule.example_keys],
+        }
+        for rule in result.rules
+        if not rule.passed
+    ]
     if failed:
-        facts["failed_rules"] = dg.MetadataValue.json(
-            [
-                {
-                    "expected": rule.description,
-                    "checked_rows": rule.checked_rows,
-                    "failing_rows": rule.failing_rows,
-                    "keys": [dict(keys) for keys in rule.example_keys],
-                }
-                for rule in failed
-            ]
-        )
+        facts["failed_rules"] = dg.MetadataValue.json(failed)
+    severity = dg.AssetCheckSeverity.ERROR if result.is_blocking else dg.AssetCheckSeverity.WARN
     return dg.AssetCheckResult(
         asset_key=key.asset_key, check_name=key.name, passed=result.passed, severity=severity, metadata=facts
     )
@@ -85,15 +83,16 @@ def log_schema(log: Log) -> dg.TableSchema:
     """The columns of a log in the lake, from its contract."""
     return dg.TableSchema(
         [
-            dg.TableColumn(
-                column.name,
-                sql_type(column.read_as.dtype),
-                column.description,
-                dg.TableColumnConstraints(nullable=not column.is_required),
-            )
+            _column(column.name, sql_type(column.read_as.dtype), column.description, nullable=not column.is_required)
             for column in COLUMNS[log]
         ]
     )
+
+
+def _column(
+    name: str, type_: str, description: str | None, *, nullable: bool = True, unique: bool = False
+) -> dg.TableColumn:
+    return dg.TableColumn(name, type_, description, dg.TableColumnConstraints(nullable=nullable, unique=unique))
 
 
 def load_facts(loaded: list[LoadedFile], sizes: Mapping[str, tuple[int, int]]) -> dict[str, Any]:
@@ -106,7 +105,8 @@ def load_facts(loaded: list[LoadedFile], sizes: Mapping[str, tuple[int, int]]) -
     records = sum(file.records for file in loaded)
     rejected = sum(file.rejected for file in loaded)
     unknown = sorted({name for file in loaded for name in file.unknown_columns})
-    metadata: dict[str, Any] = {
+    events = [event for file in loaded for event in (file.first_event, file.last_event) if event]
+    return {
         "files": len(loaded),
         "files_refused": sum(file.refusal is not None for file in loaded),
         "rows_in": records,
@@ -118,12 +118,8 @@ def load_facts(loaded: list[LoadedFile], sizes: Mapping[str, tuple[int, int]]) -
         "first_log_date": str(min(file.log_date for file in loaded)),
         "last_log_date": str(max(file.log_date for file in loaded)),
         "unknown_columns": ", ".join(unknown) or "none",
+        **({"first_event": _timestamp(min(events)), "last_event": _timestamp(max(events))} if events else {}),
     }
-    if firsts := [file.first_event for file in loaded if file.first_event]:
-        metadata["first_event"] = _timestamp(min(firsts))
-    if lasts := [file.last_event for file in loaded if file.last_event]:
-        metadata["last_event"] = _timestamp(max(lasts))
-    return metadata
 
 
 def lake_rows(recorded: Iterable[LoadedFile], day: date | None = None) -> int:
@@ -149,11 +145,11 @@ def model_schema(
         return mart_schema(node["name"])
     return dg.TableSchema(
         [
-            dg.TableColumn(
+            _column(
                 name,
                 (types or {}).get(name, column.get("data_type") or "?").lower(),
                 column.get("description") or None,
-                dg.TableColumnConstraints(unique=[name] == list(key)),
+                unique=[name] == list(key),
             )
             for name, column in node["columns"].items()
         ],
@@ -177,13 +173,8 @@ def mart_schema(mart: str) -> dg.TableSchema:
     key = MARTS[mart].key
     return dg.TableSchema(
         [
-            dg.TableColumn(
-                column.name,
-                column.sql_type,
-                column.description,
-                dg.TableColumnConstraints(nullable=column.nullable, unique=(column.name,) == key),
-            )
-            for column in columns(mart)
+            _column(c.name, c.sql_type, c.description, nullable=c.nullable, unique=(c.name,) == key)
+            for c in columns(mart)
         ],
         _key_constraint(key),
     )

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from orchestration.cli.common import FAILED, OK, USAGE_ERROR, fail, open_context, show_progress, writer_lock
-from orchestration.cli.output import builds as builds_output
 from orchestration.cli.output.console import console
 from orchestration.stages import evaluate_gate, export_missing, is_published, override_gate, publish_candidate
 from warehouse.publish import recover_publication
@@ -54,7 +53,8 @@ def publish(
             console.print(f"Nothing holds build {candidate.build_id} back.")
         else:
             console.print(f"Build {candidate.build_id} is held back:")
-            builds_output.print_blocking_problems(gate_result.blocking_problems)
+            for problem in gate_result.blocking_problems:
+                console.print(f"  {problem}")
         if dry_run:
             raise typer.Exit(OK if gate_result.may_publish else FAILED)
         if not gate_result.may_publish:

@@ -19,7 +19,6 @@ from orchestration.defs.shared import OWNERS, POOL, retry_transient
 from orchestration.resources import WarehouseResource
 from orchestration.stages import AppContext
 from warehouse.config.settings import load_settings
-from warehouse.ledger import Build
 from warehouse.transform.build import BuiltNode
 from warehouse.transform.built_tables import built_marts, built_tables
 from warehouse.transform.column_lineage import column_lineage
@@ -74,12 +73,12 @@ class Translator(DagsterDbtTranslator):
         }
 
 
-def _build_asset(manifest: dict[str, Any]) -> dg.AssetsDefinition:
+@dg.definitions
+def build() -> dg.Definitions:
+    context = AppContext.of(load_settings())
+    manifest = dbt_manifest(context.settings, context.paths)
     # The lake and the change feed of a log are two sources of dbt and one asset of Dagster.
     translator = Translator(settings=DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True))
-    models = {name: node for name, node in manifest["nodes"].items() if node["resource_type"] in ("model", "seed")}
-    keys = {name: translator.get_asset_key(node) for name, node in {**models, **manifest["sources"]}.items()}
-    unique_keys = metadata.unique_keys(manifest)
 
     @dbt_assets(manifest=manifest, name="build", dagster_dbt_translator=translator, pool=POOL)
     @retry_transient
@@ -96,7 +95,7 @@ def _build_asset(manifest: dict[str, Any]) -> dg.AssetsDefinition:
             return
         results = {result.name: result for result in stages.test_candidate(opened).values()}
         # After the tests, which count the rows that the build changed.
-        facts = _facts_by_asset(opened, candidate, nodes, models, keys, unique_keys)
+        facts = _facts_by_asset(opened, candidate.build_id, nodes, manifest, translator)
         # Dagster expects each asset after its upstream assets.
         for key in TopologicalSorter(context.assets_def.asset_deps).static_order():
             if key in context.selected_asset_keys & facts.keys():
@@ -105,23 +104,20 @@ def _build_asset(manifest: dict[str, Any]) -> dg.AssetsDefinition:
             if check_key.name in results:
                 yield metadata.check_result(check_key, results[check_key.name])
 
-    return dbt_build
+    return dg.Definitions(assets=[dbt_build])
 
 
 def _facts_by_asset(
-    context: AppContext,
-    candidate: Build,
-    nodes: list[BuiltNode],
-    models: Mapping[str, Mapping[str, Any]],
-    keys: Mapping[str, dg.AssetKey],
-    unique_keys: Mapping[str, list[str]],
+    context: AppContext, build_id: str, nodes: list[BuiltNode], manifest: Mapping[str, Any], translator: Translator
 ) -> dict[dg.AssetKey, dict[str, Any]]:
     """The metadata of each built model: columns and their lineage, row counts, seconds, and a few rows of the marts.
 
-    `nodes` are the models of this run; `models`, `keys` and `unique_keys` are by dbt's unique id.
+    `nodes` are the models of this run.
     """
-    marts = built_marts(context.paths)
-    tables = built_tables(context.paths)
+    models = {name: node for name, node in manifest["nodes"].items() if node["resource_type"] in ("model", "seed")}
+    keys = {name: translator.get_asset_key(node) for name, node in {**models, **manifest["sources"]}.items()}
+    unique_keys = metadata.unique_keys(manifest)
+    marts, tables = built_marts(context.paths), built_tables(context.paths)
     lineage = column_lineage(context.paths.column_lineage)
     seconds = {node.unique_id: node.seconds for node in nodes}
     facts_by_asset: dict[dg.AssetKey, dict[str, Any]] = {}
@@ -131,7 +127,7 @@ def _facts_by_asset(
         if table is None:
             continue
         facts = facts_by_asset[keys[name]] = {
-            "build_id": candidate.build_id,
+            "build_id": build_id,
             metadata.COLUMN_SCHEMA: metadata.model_schema(node, table.types, unique_keys.get(name, ())),
         }
         if table.rows is not None:
@@ -146,9 +142,3 @@ def _facts_by_asset(
         if node["name"] in marts:
             facts["preview"] = dg.MetadataValue.md(marts[node["name"]].preview)
     return facts_by_asset
-
-
-@dg.definitions
-def build() -> dg.Definitions:
-    context = AppContext.of(load_settings())
-    return dg.Definitions(assets=[_build_asset(dbt_manifest(context.settings, context.paths))])

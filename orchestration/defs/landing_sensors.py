@@ -22,7 +22,7 @@ from orchestration.resources import WarehouseResource
 from orchestration.run_refresh import STARTED_BY, STARTED_BY_COMMAND
 from orchestration.stages import AppContext
 from warehouse.ingest import arrivals
-from warehouse.ingest.arrivals import LAKE, Arrival, Arrivals, Evaluation, LogDay, SensorCursor
+from warehouse.ingest.arrivals import LAKE, Arrival, Arrivals, Evaluation, SensorCursor
 from warehouse.landing import completeness
 from warehouse.ledger import now
 
@@ -31,13 +31,7 @@ MAX_NAMES_SHOWN = 5
 MAX_DATES_PER_TICK = 200
 """They take about six seconds on SQLite; Dagster ends a tick after a minute."""
 
-UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
+UNFINISHED = [dg.DagsterRunStatus[name] for name in ("QUEUED", "NOT_STARTED", "STARTING", "STARTED", "CANCELING")]
 
 
 @dg.sensor(
@@ -53,10 +47,9 @@ def landing_zone(context: dg.SensorEvaluationContext, warehouse: WarehouseResour
     opened = warehouse.open()
     if writer := _current_writer(context.instance, opened):
         return dg.SkipReason(f"waiting for {writer}")
-    arrived = arrivals.find_arrivals(opened.scan_landing().files, opened.ledger.recorded_stats())
-    lake = arrivals.unbuilt_changes(
-        opened.ledger.open_changes(), opened.ledger.last_change(), opened.ledger.last_refresh()
-    )
+    ledger = opened.ledger
+    arrived = arrivals.find_arrivals(opened.scan_landing().files, ledger.recorded_stats())
+    lake = arrivals.unbuilt_changes(ledger.open_changes(), ledger.last_change(), ledger.last_refresh())
     evaluation = arrivals.evaluate(
         SensorCursor.of(context.cursor),
         Arrivals([*arrived.pending, *([lake] if lake else [])], arrived.loaded, arrived.gone),
@@ -85,24 +78,16 @@ def _current_writer(instance: dg.DagsterInstance, warehouse: AppContext) -> str 
 
 def _refresh_request(due: Sequence[Arrival]) -> dg.RunRequest:
     files = [arrival for arrival in due if arrival.name != LAKE]
-    dates = _by_log(day for file in files for day in file.days)
-    return dg.RunRequest(
-        run_key=arrivals.run_key(due),
-        run_config={
-            "ops": {f"logs__{log}": {"config": {"dates": [str(day) for day in dates.get(log, [])]}} for log in Log}
-        },
-        tags={
-            STARTED_BY: "landing_zone" if files else "manual_load",
-            "sendmart/days": "; ".join(
-                f"{log} {completeness.format_ranges(days)}"
-                for log, days in _by_log(day for arrival in due for day in arrival.days).items()
-            ),
-        },
-    )
+    dates = _by_log(files)
+    config = {f"logs__{log}": {"config": {"dates": [str(day) for day in dates.get(log, [])]}} for log in Log}
+    days = (f"{log} {completeness.format_ranges(days)}" for log, days in _by_log(due).items())
+    tags = {STARTED_BY: "landing_zone" if files else "manual_load", "sendmart/days": "; ".join(days)}
+    return dg.RunRequest(run_key=arrivals.run_key(due), run_config={"ops": config}, tags=tags)
 
 
-def _by_log(days: Iterable[LogDay]) -> dict[Log, list[date]]:
-    return {log: [day for _, day in of_log] for log, of_log in groupby(sorted(set(days)), key=lambda day: day[0])}
+def _by_log(due: Iterable[Arrival]) -> dict[Log, list[date]]:
+    days = sorted({day for arrival in due for day in arrival.days})
+    return {log: [day for _, day in of_log] for log, of_log in groupby(days, key=lambda day: day[0])}
 
 
 def _skip_message(arrived: Arrivals, evaluation: Evaluation) -> str:
@@ -111,18 +96,17 @@ def _skip_message(arrived: Arrivals, evaluation: Evaluation) -> str:
     if evaluation.changing:
         reasons.append(f"waiting until unchanged: {_names(arrival.name for arrival in evaluation.changing)}")
     if evaluation.already_requested:
+        names = _names(arrival.name for arrival in evaluation.already_requested)
         reasons.append(
-            f"requested before and not loaded: {_names(arrival.name for arrival in evaluation.already_requested)}; the last"
-            " refresh says why, nightly_refresh tries again"
+            f"requested before and not loaded: {names}; the last refresh says why, nightly_refresh tries again"
         )
     if evaluation.vanished:
         reasons.append(f"disappeared before it was loaded: {_names(evaluation.vanished)}")
     if not arrived.pending and not reasons:
         reasons.append(f"nothing new: {len(arrived.loaded)} files were loaded so far")
     if arrived.gone:
-        reasons.append(
-            f"loaded and removed from the landing zone, their rows stay in the lake: {len(arrived.gone)} files"
-        )
+        count = len(arrived.gone)
+        reasons.append(f"loaded and removed from the landing zone, their rows stay in the lake: {count} files")
     return "; ".join(reasons)
 
 
@@ -162,9 +146,8 @@ def _unreported_dates(
 ) -> Iterator[dg.AssetMaterialization]:
     reported = instance.get_materialized_partitions(asset_key(log))
     recorded = warehouse.ledger.files(log)
-    unreported = {
-        day: files for day, files in stages.group_by_date(recorded).items() if day.isoformat() not in reported
-    }
+    by_date = stages.group_by_date(recorded)
+    unreported = {day: files for day, files in by_date.items() if day.isoformat() not in reported}
     sizes = stages.file_sizes(warehouse, log, chain.from_iterable(unreported.values()))
     for day, files in unreported.items():
         yield materialization(log, day, files, recorded, sizes)

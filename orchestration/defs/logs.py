@@ -63,33 +63,24 @@ def materialization(
     files: Iterable[LoadedFile],
     recorded: Iterable[LoadedFile],
     sizes: Mapping[str, tuple[int, int]],
-    more: Mapping[str, Any] | None = None,
+    facts_of_log: Mapping[str, Any] | None = None,
 ) -> dg.AssetMaterialization:
     """The event that reports one loaded date of a log to Dagster.
 
-    Args:
-        log: the log.
-        day: its log date.
-        files: the files of the date that were loaded.
-        recorded: all files of the log in the ledger.
-        sizes: by file name, the bytes of the file and of its Parquet file in the lake.
-        more: further metadata.
+    `files` are the loaded files of the date, `recorded` all files of the log in the ledger. `sizes`: by file name, the bytes
+    of the file and of its Parquet file in the lake.
     """
     rows = {metadata.PARTITION_ROW_COUNT: metadata.lake_rows(recorded, day)}
-    return dg.AssetMaterialization(
-        asset_key(log),
-        partition=day.isoformat(),
-        metadata={**rows, **metadata.load_facts(list(files), sizes), **(more or {})},
-    )
+    facts = {**rows, **metadata.load_facts(list(files), sizes), **(facts_of_log or {})}
+    return dg.AssetMaterialization(asset_key(log), partition=day.isoformat(), metadata=facts)
 
 
 def _reasons_table(reasons: list[Reason]) -> str:
     """Why rows are in quarantine, as a Markdown table of counts and positions. The rows hold personal data: none is shown."""
     lines = ["| reason | rows | first in |", "| --- | --- | --- |"]
-    lines += [
-        f"| {reason.reason.replace('|', chr(92) + '|')} | {reason.rows} | {reason.source_file}, row {reason.row_number} |"
-        for reason in reasons
-    ]
+    for reason in reasons:
+        text = reason.reason.replace("|", r"\|")
+        lines.append(f"| {text} | {reason.rows} | {reason.source_file}, row {reason.row_number} |")
     return "\n".join(lines) if reasons else "none"
 
 
@@ -97,36 +88,17 @@ def _names(names: list[str]) -> str:
     return sanitize(", ".join(names[:MAX_NAMES_SHOWN])) or "none"
 
 
-def _selected_dates(context: dg.AssetExecutionContext) -> list[date] | None:
-    """The dates that the run materializes; None in an unpartitioned run."""
-    if not (context.has_partition_key or context.has_partition_key_range):
-        return None
-    return [date.fromisoformat(key) for key in context.partition_keys]
-
-
 def _log_facts(opened: AppContext, log: Log, recorded: list[LoadedFile]) -> dict[str, Any]:
     """The metadata of the whole log, as it is after a load."""
     ignored = [name for name in opened.scan_landing().ignored if name.startswith(f"{log}/")]
+    reasons = most_frequent_reasons(opened.paths.quarantine, recorded, MAX_REASONS_SHOWN)
     return {
         metadata.ROW_COUNT: metadata.lake_rows(recorded),
         "ignored_names": _names(ignored),
-        "quarantine_reasons": dg.MetadataValue.md(
-            _reasons_table(most_frequent_reasons(opened.paths.quarantine, recorded, MAX_REASONS_SHOWN))
-        ),
+        "quarantine_reasons": dg.MetadataValue.md(_reasons_table(reasons)),
         "preview": dg.MetadataValue.md(lake_preview(opened.paths, log)),
         "lake": dg.MetadataValue.path(str(opened.paths.lake / log)),
     }
-
-
-def _admitted(check: dg.AssetCheckSpec, recorded: list[LoadedFile]) -> dg.AssetCheckResult:
-    rejected = sum(file.rejected for file in recorded)
-    refused = [file.source_file for file in recorded if file.refusal]
-    return dg.AssetCheckResult(
-        check_name=check.name,
-        passed=not rejected and not refused,
-        severity=dg.AssetCheckSeverity.WARN,
-        metadata={"rows_quarantined": rejected, "files_refused": _names(refused)},
-    )
 
 
 def _log_asset(log: Log, log_dates: dg.PartitionsDefinition[str], code_version: str) -> dg.AssetsDefinition:
@@ -158,7 +130,8 @@ def _log_asset(log: Log, log_dates: dg.PartitionsDefinition[str], code_version: 
     @retry_transient
     def load(context: dg.AssetExecutionContext, config: LoadConfig, warehouse: WarehouseResource) -> Iterator[Any]:
         opened = warehouse.open()
-        dates = _selected_dates(context)
+        is_of_dates = context.has_partition_key or context.has_partition_key_range
+        dates = [date.fromisoformat(key) for key in context.partition_keys] if is_of_dates else None
         only_on = None if config.dates is None else [date.fromisoformat(day) for day in config.dates]
         started = time.perf_counter()
         loaded = stages.load_changed(opened, log, dates=dates, only_on=only_on, verify=config.verify)
@@ -175,7 +148,14 @@ def _log_asset(log: Log, log_dates: dg.PartitionsDefinition[str], code_version: 
             yield dg.MaterializeResult(metadata={**of_run, **metadata.load_facts(loaded, sizes), **facts})
         elif missing := [day for day in dates if day not in files_by_date]:
             context.log.warning("no file of %s in the landing zone for %s", log, completeness.format_ranges(missing))
-        yield _admitted(check, recorded)
+        rejected = sum(file.rejected for file in recorded)
+        refused = [file.source_file for file in recorded if file.refusal]
+        yield dg.AssetCheckResult(
+            check_name=check.name,
+            passed=not rejected and not refused,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"rows_quarantined": rejected, "files_refused": _names(refused)},
+        )
 
     return load
 

@@ -1,22 +1,15 @@
-"""Prints builds: what holds one back, which are kept, what changed between two.
+"""Prints which builds are kept, and what changed between two.
 
 Not here: the diff itself (`warehouse.publish.build_diff`), the end of a refresh (`orchestration.cli.output.refresh`).
 """
 
 from rich.table import Table
 
-from orchestration.cli.output.console import console, printable
+from orchestration.cli.output.console import console, printable, right_aligned
 from orchestration.stages import AppContext
-from quality.gate import BlockingProblem
 from warehouse.publish import BuildDiff, KeptBuilds, format_change, format_number
 
 MAX_CAMPAIGNS = 20
-
-
-def print_blocking_problems(problems: tuple[BlockingProblem, ...]) -> None:
-    """Prints why a build is held back."""
-    for problem in problems:
-        console.print(f"  {problem}")
 
 
 def print_kept_builds(context: AppContext) -> None:
@@ -30,45 +23,26 @@ def print_kept_builds(context: AppContext) -> None:
 
 def print_diff(diff: BuildDiff) -> None:
     """Prints what changed between two builds: by mart, then by campaign."""
-    _print_marts(diff)
+    numbers = right_aligned("Rows before", "Rows after", "Added", "Removed", "Changed")
+    table = Table("Mart", *numbers, "Columns", title="Marts", title_justify="left")
+    for mart in diff.marts:
+        rows = (mart.rows_before, mart.rows_after, mart.added, mart.removed, mart.changed)
+        columns = [f"+{name}" for name in mart.columns_added] + [f"-{name}" for name in mart.columns_removed]
+        columns += [f"{name}: type changed" for name in mart.columns_retyped]
+        table.add_row(mart.mart, *("?" if n is None else f"{n:,}" for n in rows), ", ".join(columns))
+    console.print(table)
     for kind, campaigns in (("New", diff.new_campaigns), ("Removed", diff.removed_campaigns)):
         if campaigns:
             more = f", … and {len(campaigns) - MAX_CAMPAIGNS:,} more" if len(campaigns) > MAX_CAMPAIGNS else ""
             shown = ", ".join(printable(campaign, "?") for campaign in campaigns[:MAX_CAMPAIGNS])
             console.print(f"{kind} campaigns: {len(campaigns):,}: {shown}{more}")
     console.print(f"Campaigns with changed figures: {diff.changed_campaigns:,}")
-    if diff.metric_changes:
-        _print_figures(diff)
-
-
-def _print_marts(diff: BuildDiff) -> None:
-    table = Table(title="Marts", title_justify="left")
-    table.add_column("Mart")
-    for header in ("Rows before", "Rows after", "Added", "Removed", "Changed"):
-        table.add_column(header, justify="right")
-    table.add_column("Columns")
-    for mart in diff.marts:
-        columns = [
-            *(f"+{name}" for name in mart.columns_added),
-            *(f"-{name}" for name in mart.columns_removed),
-            *(f"{name}: type changed" for name in mart.columns_retyped),
-        ]
-        table.add_row(
-            mart.mart,
-            f"{mart.rows_before:,}",
-            f"{mart.rows_after:,}",
-            *("?" if rows is None else f"{rows:,}" for rows in (mart.added, mart.removed, mart.changed)),
-            ", ".join(columns),
-        )
-    console.print(table)
-
-
-def _print_figures(diff: BuildDiff) -> None:
-    table = Table(title="Figures by campaign, largest changes first", title_justify="left")
-    for header in ("Campaign", "Name", "Figure"):
-        table.add_column(header)
-    for header in ("Before", "After", "Change"):
-        table.add_column(header, justify="right")
+    if not diff.metric_changes:
+        return
+    table = Table(
+        "Campaign", "Name", "Figure", *right_aligned("Before", "After", "Change"),
+        title="Figures by campaign, largest changes first", title_justify="left",
+    )  # fmt: skip
     for change in diff.metric_changes:
         table.add_row(
             printable(change.campaign_id, "?"),

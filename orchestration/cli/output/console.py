@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from rich.console import Console
+from rich.table import Column
 
 from models.masking import sanitize
 from warehouse.config import PROJECT
@@ -31,6 +32,11 @@ console = SanitizingConsole(
 def short_path(path: AnyPath) -> str:
     """A path as an operator in the project's folder types it."""
     return str(path).removeprefix(f"{PROJECT}/")
+
+
+def right_aligned(*headers: str) -> list[Column]:
+    """The columns of numbers of a table."""
+    return [Column(header, justify="right") for header in headers]
 
 
 def printable(text: str, replacement: str = " ") -> str:

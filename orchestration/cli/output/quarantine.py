@@ -9,8 +9,9 @@ from shlex import quote
 from models.enums import Log
 from orchestration.cli.output.console import printable
 from orchestration.stages import AppContext
+from orchestration.stages.context import counted
 from warehouse.ledger import LoadedFile
-from warehouse.quarantine import Reason, RepairFile, reasons_by_file
+from warehouse.quarantine import RepairFile, reasons_by_file
 from warehouse.storage import AnyPath
 
 FILES_IN_STATUS, REASONS_IN_STATUS, ACCEPTANCES_IN_STATUS = 5, 2, 5
@@ -36,36 +37,36 @@ def list_lines(context: AppContext, log: Log | None, max_files: int, max_reasons
     files = context.ledger.files(log)
     lines = _file_lines(context, files, max_files, max_reasons)
     refused = [file for file in files if file.refusal]
-    lines += [
-        f"refused{_accepted(file)}: {file.log}/{file.source_file}: {file.refusal}" for file in refused[:max_files]
-    ]
+    lines += [refused_line(file) for file in refused[:max_files]]
     if len(refused) > max_files:
-        lines.append(f"… and {len(refused) - max_files} more refused files")
+        lines.append(f"… and {counted(len(refused) - max_files, 'more refused file')}")
     return lines or ["The quarantine is empty, and no file is refused."]
 
 
-def _file_lines(context: AppContext, files: Iterable[LoadedFile], max_files: int, max_reasons: int) -> list[str]:
-    with_rows = sorted((file for file in files if file.rejected), key=lambda file: -file.rejected)
-    shown = with_rows[:max_files]
-    reasons = reasons_by_file(context.paths.quarantine, shown, max_reasons)
-    lines = []
-    for file in shown:
-        lines.append(
-            f"quarantine{_accepted(file)}: {file.log}/{file.source_file}: {file.rejected:,} of {file.records:,} rows"
-        )
-        lines += [f"  {_describe(reason)}" for reason in reasons.get((file.log, file.source_file), ())]
-    if len(with_rows) > max_files:
-        rows = sum(file.rejected for file in with_rows[max_files:])
-        lines.append(f"… and {rows:,} rows of {len(with_rows) - max_files} more files: sendmart quarantine list")
-    return lines
-
-
-def _describe(reason: Reason) -> str:
-    return f"{reason.rows:,} with {printable(reason.reason)} (first in row {reason.row_number})"
+def refused_line(file: LoadedFile) -> str:
+    """A refused file and the reason."""
+    return f"refused{_accepted(file)}: {file.log}/{file.source_file}: {file.refusal}"
 
 
 def _accepted(file: LoadedFile) -> str:
     return " (accepted)" if file.is_accepted else ""
+
+
+def _file_lines(context: AppContext, files: Iterable[LoadedFile], max_files: int, max_reasons: int) -> list[str]:
+    with_rows = sorted((file for file in files if file.rejected), key=lambda file: -file.rejected)
+    reasons = reasons_by_file(context.paths.quarantine, with_rows[:max_files], max_reasons)
+    lines = []
+    for file in with_rows[:max_files]:
+        rows = f"{file.rejected:,} of {counted(file.records, 'row')}"
+        lines.append(f"quarantine{_accepted(file)}: {file.log}/{file.source_file}: {rows}")
+        lines += [
+            f"  {reason.rows:,} with {printable(reason.reason)} (first in row {reason.row_number})"
+            for reason in reasons.get((file.log, file.source_file), ())
+        ]
+    if more := with_rows[max_files:]:
+        rows = counted(sum(file.rejected for file in more), "row")
+        lines.append(f"… and {rows} of {counted(len(more), 'more file')}: sendmart quarantine list")
+    return lines
 
 
 def repair_lines(landing: AnyPath, file: LoadedFile, written: RepairFile, *, rows_only: bool) -> list[str]:
@@ -73,7 +74,7 @@ def repair_lines(landing: AnyPath, file: LoadedFile, written: RepairFile, *, row
     name = f"{file.log}/{file.source_file}"
     source = "copied from the landing zone" if written.is_copy else "assembled from lake and quarantine"
     lines = [str(path) for path in written.files]
-    lines.append(f"  {name}: {written.rows:,} rows, {source}; {written.rejected:,} of them to fix")
+    lines.append(f"  {name}: {counted(written.rows, 'row')}, {source}; {written.rejected:,} of them to fix")
     if written.left_out:
         lines.append(
             f"  {written.left_out:,} rows were left out: the quarantine holds only their first 64 KiB, or they were erased"

@@ -10,8 +10,9 @@ from rich.table import Table
 
 from models.error_codes import Code
 from models.masking import sanitize
-from orchestration.cli.output.console import console, short_path
+from orchestration.cli.output.console import console, right_aligned, short_path
 from orchestration.stages import AppContext, RefreshPlan, audit_page_of
+from orchestration.stages.context import counted
 from warehouse.duckdb_tools import corruption_reason, literal
 from warehouse.ledger import Refresh
 from warehouse.storage import is_object
@@ -23,16 +24,17 @@ MAX_REFUSED_FILES = 5
 def print_landing(context: AppContext, plan: RefreshPlan) -> None:
     """Prints how many log files the landing zone holds, and which of them are new or changed."""
     zone = context.scan_landing()
-    console.print(f"Landing zone {short_path(context.settings.landing)}: {len(zone.files)} log files")
+    files = counted(len(zone.files), "log file")
+    console.print(f"Landing zone {short_path(context.settings.landing)}: {files}")
     if not zone.files:
         console.print("  No log files yet. Next: sendmart sample, or set SENDMART_LANDING to the folder of your logs")
     for name in zone.ignored[:MAX_LINES]:
         console.print(f"  ignored: {name}: not named like a log file, or not readable")
     if len(zone.ignored) > MAX_LINES:
         console.print(f"  … and {len(zone.ignored) - MAX_LINES} more ignored")
-    counts = {log: len(files) for log, files in plan.files.items() if files}
+    counts = [f"{log} {len(files)}" for log, files in plan.files.items() if files]
     if counts:
-        console.print("  new or changed: " + ", ".join(f"{log} {count}" for log, count in counts.items()))
+        console.print(f"  new or changed: {', '.join(counts)}")
 
 
 def print_plan(plan: RefreshPlan) -> None:
@@ -52,26 +54,35 @@ def print_plan(plan: RefreshPlan) -> None:
 
 def print_outcome(context: AppContext, refresh: Refresh) -> None:
     """Prints how a refresh ended and the next step: after a success, with the latest figures and where the files are."""
-    if refresh.outcome in ("published", "nothing new"):
-        _print_success(context, refresh)
-    else:
+    if refresh.outcome not in ("published", "nothing new"):
         _print_failure(context, refresh)
-
-
-def _print_success(context: AppContext, refresh: Refresh) -> None:
+        return
     files = context.ledger.files()
     rejected = sum(file.rejected for file in files)
     refused = [f"{file.log}/{file.source_file}" for file in files if file.refusal]
+    marts, landing = short_path(context.paths.published_marts), context.settings.landing
     _print_figures(context)
     if refresh.outcome == "nothing new":
         console.print("Up to date: no new files, nothing to build or publish.")
     if rejected:
-        console.print(f"In quarantine: {rejected:,} rows, see {short_path(context.paths.published_quarantine)}")
+        console.print(
+            f"In quarantine: {counted(rejected, 'row')}, see {short_path(context.paths.published_quarantine)}"
+        )
     if refused:
         more = ", …" if len(refused) > MAX_REFUSED_FILES else ""
         console.print(f"Refused files, accepted: {', '.join(refused[:MAX_REFUSED_FILES])}{more}")
-    _print_paths(context)
-    landing = context.settings.landing
+    last, candidate = context.ledger.last_publication(), context.ledger.candidate()
+    if last and candidate:
+        console.print(f"Build {last[0]}, published {last[1]:%Y-%m-%d %H:%M} UTC, data until {candidate.data_until}")
+    console.print(f"Published marts: {marts}")
+    if (store := context.paths.published_store) is not None:
+        console.print(f"  for readers:   {store / context.paths.current.name} names the file")
+    console.print(f"CSV exports:     {short_path(context.paths.exports)}/<report>/")
+    print_audit_page(context)
+    console.print("Next: .venv/bin/sendmart status, make dev, or query the marts: .venv/bin/python -c \\")
+    console.print(
+        f"  \"import duckdb; print(duckdb.connect('{marts}', read_only=True).sql('from marts.campaign_overview'))\""
+    )
     if not is_object(landing) and not landing.is_dir():
         console.print(
             f"NOTE: the landing zone {short_path(landing)} does not exist. Create it, or set SENDMART_LANDING"
@@ -95,10 +106,8 @@ def _print_failure(context: AppContext, refresh: Refresh) -> None:
             if has_bad_files
             else "Next: fix the problems above, then: sendmart refresh; or publish anyway: sendmart publish --override …"
         )
-        console.print(
-            f"Rows in quarantine: {short_path(context.paths.published_quarantine)}."
-            f" Candidate: {short_path(context.paths.candidate)}"
-        )
+        quarantine, candidate = short_path(context.paths.published_quarantine), short_path(context.paths.candidate)
+        console.print(f"Rows in quarantine: {quarantine}. Candidate: {candidate}")
         print_audit_page(context)
     else:
         console.print("Next: fix the cause, then: sendmart refresh. It resumes where this one stopped.")
@@ -128,36 +137,16 @@ def _print_figures(context: AppContext) -> None:
             " unique_clickers, direct_orders, revenue from p.marts.campaign_metrics"
             " order by last_sent_at desc nulls last, campaign_id limit 5"
         ).fetchall()
-    table = Table(title="campaign_metrics, the latest five", title_justify="left")
-    for header in ("Campaign name", "Type", "Last sent"):
-        table.add_column(header)
-    for header in ("Sent", "Delivered", "Clickers", "Orders", "Revenue"):
-        table.add_column(header, justify="right")
+    numbers = right_aligned("Sent", "Delivered", "Clickers", "Orders", "Revenue")
+    title = "campaign_metrics, the latest five"
+    table = Table("Campaign name", "Type", "Last sent", *numbers, title=title, title_justify="left")
     for row in rows:
         table.add_row(*("" if value is None else " ".join(sanitize(str(value)).split()) for value in row))
     console.print()
     console.print(table)
 
 
-def _print_paths(context: AppContext) -> None:
-    last = context.ledger.last_publication()
-    candidate = context.ledger.candidate()
-    if last and candidate:
-        console.print(f"Build {last[0]}, published {last[1]:%Y-%m-%d %H:%M} UTC, data until {candidate.data_until}")
-    marts = short_path(context.paths.published_marts)
-    console.print(f"Published marts: {marts}")
-    if (store := context.paths.published_store) is not None:
-        console.print(f"  for readers:   {store / context.paths.current.name} names the file")
-    console.print(f"CSV exports:     {short_path(context.paths.exports)}/<report>/")
-    print_audit_page(context)
-    console.print("Next: .venv/bin/sendmart status, make dev, or query the marts: .venv/bin/python -c \\")
-    console.print(
-        f"  \"import duckdb; print(duckdb.connect('{marts}', read_only=True).sql('from marts.campaign_overview'))\""
-    )
-
-
 def print_audit_page(context: AppContext) -> None:
     """Prints the path of the candidate's audit page, if there is one."""
-    page = audit_page_of(context)
-    if page:
+    if page := audit_page_of(context):
         console.print(f"Audit page: {short_path(page)}")

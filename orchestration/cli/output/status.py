@@ -10,7 +10,7 @@ from rich.table import Table
 
 from models.enums import Log
 from orchestration.cli.output import quarantine
-from orchestration.cli.output.console import console
+from orchestration.cli.output.console import console, right_aligned
 from orchestration.cli.output.refresh import print_audit_page
 from orchestration.stages import AppContext, missing_days
 from warehouse.duckdb_tools import corruption_reason, literal
@@ -20,33 +20,33 @@ from warehouse.ledger import LoadedFile
 
 def print_status(context: AppContext) -> None:
     """Prints the state of the warehouse."""
-    _print_last_refresh(context)
+    last = context.ledger.last_refresh()
+    if last is None:
+        console.print("Last refresh: none yet. Next: sendmart refresh")
+    else:
+        seconds = (last.finished_at - last.started_at).total_seconds()
+        console.print(f"Last refresh: {last.started_at:%Y-%m-%d %H:%M:%S} UTC, {seconds:.0f} s: {last.outcome}")
+        for line in last.message.splitlines():
+            console.print(f"  {line}")
     if context.settings.data.exists():
         console.print(f"Free disk space: {shutil.disk_usage(context.settings.data).free / 1e9:,.2f} GB")
     _print_published_build(context)
     files = context.ledger.files()
     _print_logs(files)
-    for file in files:
-        if file.refusal:
-            accepted = " (accepted)" if file.is_accepted else ""
-            console.print(f"refused{accepted}: {file.log}/{file.source_file}: {file.refusal}")
-    for line in quarantine.status_lines(context, files):
+    lines = [quarantine.refused_line(file) for file in files if file.refusal]
+    lines += quarantine.status_lines(context, files)
+    missing = completeness.describe_days(missing_days(context), context.settings.logs_expected_daily)
+    for line in [*lines, *(f"missing: {days}" for days in missing)]:
         console.print(line)
-    for line in completeness.describe_days(missing_days(context), context.settings.logs_expected_daily):
-        console.print(f"missing: {line}")
-    _print_checks(context)
+    candidate = context.ledger.candidate()
+    if candidate is not None:
+        failed = [check for check in context.ledger.checks(candidate.build_id) if not check.passed]
+        for check in failed:
+            detail = check.detail.replace("\n", "\n  ")
+            console.print(f"{'failed' if check.is_blocking else 'warning'} {check.name}: {detail}")
+        if not failed:
+            console.print(f"Checks of build {candidate.build_id}: all passed")
     print_audit_page(context)
-
-
-def _print_last_refresh(context: AppContext) -> None:
-    last = context.ledger.last_refresh()
-    if last is None:
-        console.print("Last refresh: none yet. Next: sendmart refresh")
-        return
-    seconds = (last.finished_at - last.started_at).total_seconds()
-    console.print(f"Last refresh: {last.started_at:%Y-%m-%d %H:%M:%S} UTC, {seconds:.0f} s: {last.outcome}")
-    for line in last.message.splitlines():
-        console.print(f"  {line}")
 
 
 def _print_published_build(context: AppContext) -> None:
@@ -62,54 +62,33 @@ def _print_published_build(context: AppContext) -> None:
             ((build_id, published_at, data_until, version),) = connection.execute(
                 "select build_id, published_at, data_until, version from p.marts.build_info"
             ).fetchall()
-        console.print(
-            f"Published build: {build_id}, {published_at:%Y-%m-%d %H:%M:%S} UTC, data until {data_until}, version {version}"
-        )
-        _print_rollback_and_overrides(context, build_id)
+        published = f"{published_at:%Y-%m-%d %H:%M:%S} UTC, data until {data_until}, version {version}"
+        console.print(f"Published build: {build_id}, {published}")
+        latest = context.ledger.publications()[-1]
+        if latest.rolled_back_from:
+            moment = f"{latest.published_at:%Y-%m-%d %H:%M:%S} UTC"
+            console.print(f"  rolled back at {moment} from build {latest.rolled_back_from}")
+        for override in context.ledger.overrides(build_id):
+            console.print(f"  overridden at {override.overridden_at:%Y-%m-%d %H:%M:%S} UTC: {override.reason}")
+            for problem in override.overridden:
+                console.print(f"    {problem}")
     else:
         console.print("Published build: none yet")
 
 
-def _print_rollback_and_overrides(context: AppContext, build_id: str) -> None:
-    for publication in context.ledger.publications()[-1:]:
-        if publication.rolled_back_from:
-            moment = f"{publication.published_at:%Y-%m-%d %H:%M:%S} UTC"
-            console.print(f"  rolled back at {moment} from build {publication.rolled_back_from}")
-    for override in context.ledger.overrides(build_id):
-        console.print(f"  overridden at {override.overridden_at:%Y-%m-%d %H:%M:%S} UTC: {override.reason}")
-        for problem in override.overridden:
-            console.print(f"    {problem}")
-
-
 def _print_logs(files: list[LoadedFile]) -> None:
-    table = Table(title="Logs", title_justify="left")
-    table.add_column("Log")
-    for header in ("Files", "Rows accepted", "Quarantined", "Files refused"):
-        table.add_column(header, justify="right")
-    for header in ("First log date", "Last log date"):
-        table.add_column(header)
+    numbers = right_aligned("Files", "Rows accepted", "Quarantined", "Files refused")
+    table = Table("Log", *numbers, "First log date", "Last log date", title="Logs", title_justify="left")
     for log in Log:
         log_files = [file for file in files if file.log == log]
-        dates = sorted(file.log_date for file in log_files)
+        dates = [file.log_date for file in log_files]
         table.add_row(
             log,
             str(len(log_files)),
             f"{sum(file.accepted for file in log_files):,}",
             f"{sum(file.rejected for file in log_files):,}",
             str(sum(file.refusal is not None for file in log_files)),
-            str(dates[0]) if dates else "",
-            str(dates[-1]) if dates else "",
+            str(min(dates, default="")),
+            str(max(dates, default="")),
         )
     console.print(table)
-
-
-def _print_checks(context: AppContext) -> None:
-    candidate = context.ledger.candidate()
-    if candidate is None:
-        return
-    failed = [check for check in context.ledger.checks(candidate.build_id) if not check.passed]
-    for check in failed:
-        detail = check.detail.replace("\n", "\n  ")
-        console.print(f"{'failed' if check.is_blocking else 'warning'} {check.name}: {detail}")
-    if not failed:
-        console.print(f"Checks of build {candidate.build_id}: all passed")
