@@ -92,7 +92,7 @@ def _selected_results(
 def logs_on_time(context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource) -> Iterator[dg.AssetCheckResult]:
     """Names the days of each log that are due and have no file."""
     late = stages.late_days(warehouse.open())
-    return _selected_results(context, (_on_time(log, late.get(log, ())) for log in Log))
+    yield from _selected_results(context, (_on_time(log, late.get(log, ())) for log in Log))
 
 
 @dg.multi_asset_check(specs=list(CURRENT.values()), can_subset=True)
@@ -101,7 +101,7 @@ def figures_current(
 ) -> Iterator[dg.AssetCheckResult]:
     """Reports when the published marts and the exports were last up to date."""
     as_of = stages.freshness_times(warehouse.open())
-    return _selected_results(context, (_current(asset, moment) for asset, moment in as_of.items()))
+    yield from _selected_results(context, (_current(asset, moment) for asset, moment in as_of.items()))
 
 
 @dg.sensor(

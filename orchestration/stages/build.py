@@ -44,21 +44,16 @@ def build_candidate(context: AppContext, *, full_refresh: bool = False) -> tuple
         return candidate, nodes
 
 
-def _verify_lake(context: AppContext) -> None:
-    """Compares every file of lake and quarantine with its checksum.
-
-    Raises:
-        LakeDamaged: at least one file is not the one that was written.
-    """
-    started = time.perf_counter()
-    if damaged := integrity.find_damaged(context.paths, context.ledger, verify_checksums=True):
-        raise LakeDamaged(damaged)
-    log.info("the checksums of the lake were verified in %.1f s", time.perf_counter() - started)
-
-
 def _run_models(context: AppContext, *, full_refresh: bool) -> tuple[Build, list[BuiltNode]]:
     """Builds. If a file turns out to be damaged, repairs what can be repaired, and builds once more."""
-    run = partial(build.run_models, context.settings, context.paths, context.ledger, partial(_verify_lake, context))
+
+    def verify_lake() -> None:
+        started = time.perf_counter()
+        if damaged := integrity.find_damaged(context.paths, context.ledger, verify_checksums=True):
+            raise LakeDamaged(damaged)
+        log.info("the checksums of the lake were verified in %.1f s", time.perf_counter() - started)
+
+    run = partial(build.run_models, context.settings, context.paths, context.ledger, verify_lake)
     try:
         return run(full_refresh=full_refresh)
     except LakeDamaged as error:

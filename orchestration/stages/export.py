@@ -6,6 +6,7 @@ Not here: the files themselves (`warehouse.export`).
 import time
 from collections.abc import Iterable
 from datetime import timedelta
+from functools import partial
 
 from models.masking import mask_phone_numbers_in_errors
 from orchestration.stages.context import AppContext, counted, log
@@ -61,11 +62,8 @@ def reports_to_export(context: AppContext) -> list[str]:
     if last is None:
         return []
     exported = context.ledger.exported_reports(last[0])
-    return [
-        report
-        for report in exports.REPORTS
-        if report not in exported or exports.missing(context.settings, context.paths, context.ledger, report)
-    ]
+    missing = partial(exports.missing, context.settings, context.paths, context.ledger)
+    return [report for report in exports.REPORTS if report not in exported or missing(report)]
 
 
 def export_missing(context: AppContext) -> None:

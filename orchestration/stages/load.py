@@ -20,8 +20,7 @@ from warehouse.ingest.load import load
 from warehouse.ingest.staging import StagingJob
 from warehouse.lake import integrity, recovery
 from warehouse.lake import tables as lake_tables
-from warehouse.lake.integrity import DamagedFile, LakeDamaged
-from warehouse.landing.scan import LandingFile
+from warehouse.lake.integrity import LakeDamaged
 from warehouse.ledger import LoadedFile
 from warehouse.privacy import load_erasure_index
 
@@ -42,24 +41,27 @@ def load_changed(
     Raises:
         LakeDamaged: rows are damaged, and their log file is no longer in the landing zone. The other files are loaded.
     """
-    with context.paths.writer_lock():
+    paths, ledger = context.paths, context.ledger
+    with paths.writer_lock():
         started = time.perf_counter()
-        file_modes.restrict_existing(context.settings, context.paths)
-        lake_tables.ensure_lake(context.paths)
+        file_modes.restrict_existing(context.settings, paths)
+        lake_tables.ensure_lake(paths)
         in_landing = context.scan_landing().files_of(log_name)
-        recovery.recover(context.paths, context.ledger, log_name, in_landing)
-        damaged = integrity.find_damaged(context.paths, context.ledger, log_name, verify_checksums=verify)
+        recovery.recover(paths, ledger, log_name, in_landing)
+        damaged = integrity.find_damaged(paths, ledger, log_name, verify_checksums=verify)
         selected_dates = only_on if dates is None else dates
         days = None if selected_dates is None else set(selected_dates)
         files = [file for file in in_landing if days is None or file.log_date in days]
         if dates is None:
-            files = context.ledger.pending_files(files, verify=verify)
-        files, lost = _with_damaged(context, files, damaged, in_landing)
-        erased = load_erasure_index(context.settings, context.paths, context.ledger)
-        job = StagingJob(context.paths, validate, erased)
-        loaded = load(job, context.ledger, files, workers=context.settings.load_workers)
+            files = ledger.pending_files(files, verify=verify)
+        by_name = {file.source_file: file for file in in_landing}
+        repairable = [file for file in damaged if file.source_file in by_name]
+        integrity.delete_damaged(paths, ledger, repairable)
+        files = sorted({*files, *(by_name[file.source_file] for file in repairable)})
+        erased = load_erasure_index(context.settings, paths, ledger)
+        loaded = load(StagingJob(paths, validate, erased), ledger, files, workers=context.settings.load_workers)
         if verify:
-            integrity.record_missing_checksums(context.paths, context.ledger, log_name)
+            integrity.record_missing_checksums(paths, ledger, log_name)
         publish_quarantine(context)
         accepted, rejected = sum(file.accepted for file in loaded), sum(file.rejected for file in loaded)
         refused = sum(file.refusal is not None for file in loaded)
@@ -74,20 +76,9 @@ def load_changed(
                 unknown = ", ".join(file.unknown_columns)
                 log.info("%s/%s: unknown columns ignored: %s", file.log, file.source_file, unknown)
         finish_erasures(context)
-        if lost:
+        if lost := [file for file in damaged if file.source_file not in by_name]:
             raise LakeDamaged(lost)
         return loaded
-
-
-def _with_damaged(
-    context: AppContext, files: list[LandingFile], damaged: list[DamagedFile], in_landing: list[LandingFile]
-) -> tuple[list[LandingFile], list[DamagedFile]]:
-    """The files to load, with those whose rows in the lake are damaged; and the damaged ones without a log file."""
-    by_name = {file.source_file: file for file in in_landing}
-    repairable = [file for file in damaged if file.source_file in by_name]
-    integrity.delete_damaged(context.paths, context.ledger, repairable)
-    to_load = sorted({*files, *(by_name[file.source_file] for file in repairable)})
-    return to_load, [file for file in damaged if file.source_file not in by_name]
 
 
 def file_sizes(context: AppContext, log_name: Log, loaded: Iterable[LoadedFile]) -> dict[str, tuple[int, int]]:

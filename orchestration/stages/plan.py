@@ -49,11 +49,9 @@ def plan_refresh(context: AppContext, *, verify: bool = False, full_refresh: boo
 
 def missing_days(context: AppContext) -> completeness.Days:
     """By log, the days that are due and have no file, neither in the landing zone nor in the lake."""
-    settings = context.settings
     files: list[completeness.DatedFile] = [*context.ledger.files(), *context.scan_landing().files]
-    return completeness.missing_days(
-        files, settings.logs_expected_daily, completeness.last_due_date(now(), settings.log_grace_hours)
-    )
+    last_due = completeness.last_due_date(now(), context.settings.log_grace_hours)
+    return completeness.missing_days(files, context.settings.logs_expected_daily, last_due)
 
 
 def late_days(context: AppContext) -> completeness.Days:
@@ -71,7 +69,5 @@ def freshness_times(context: AppContext) -> dict[str, datetime]:
         return {}
     fresh_at = max(published[1], last_success.started_at) if last_success else published[1]
     outdated = reports_to_export(context)
-    return {
-        "published/marts": fresh_at,
-        **{f"exports/{report}": published[1] if report in outdated else fresh_at for report in exports.REPORTS},
-    }
+    times = {f"exports/{report}": published[1] if report in outdated else fresh_at for report in exports.REPORTS}
+    return {"published/marts": fresh_at, **times}

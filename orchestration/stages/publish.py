@@ -30,9 +30,8 @@ from warehouse.transform import spark
 
 def is_published(context: AppContext, candidate: Build) -> bool:
     """Whether the candidate is published, as the settings ask for it."""
-    return is_build_published(
-        context.settings, context.paths, context.ledger, candidate, spark_tables=_spark_tables(context)
-    )
+    settings, paths, ledger = context.settings, context.paths, context.ledger
+    return is_build_published(settings, paths, ledger, candidate, spark_tables=_spark_tables(context))
 
 
 @mask_phone_numbers_in_errors
@@ -44,15 +43,11 @@ def publish_candidate(context: AppContext, candidate: Build) -> tuple[datetime, 
     with context.paths.writer_lock(), reading_candidate(context):
         started = time.perf_counter()
         recover_publication(context.paths, context.ledger)
-        summary = _diff_summary(context)
+        summary = _diff_summary(context, candidate)
         published_at = publish(
-            context.settings,
-            context.paths,
-            context.ledger,
-            candidate,
-            version=sendmart_version(),
-            spark_tables=_spark_tables(context),
-        )
+            context.settings, context.paths, context.ledger, candidate,
+            version=sendmart_version(), spark_tables=_spark_tables(context),
+        )  # fmt: skip
         log.info("published build %s in %.1f s", candidate.build_id, time.perf_counter() - started)
         if summary:
             log.info("%s", summary.describe())
@@ -61,10 +56,10 @@ def publish_candidate(context: AppContext, candidate: Build) -> tuple[datetime, 
         return published_at, summary
 
 
-def _diff_summary(context: AppContext) -> DiffSummary | None:
+def _diff_summary(context: AppContext, candidate: Build) -> DiffSummary | None:
     """What the candidate changes. A build that cannot be compared is published all the same."""
-    published, candidate = published_build(context.paths), context.ledger.candidate()
-    if published is None or candidate is None or published.build_id == candidate.build_id:
+    published = published_build(context.paths)
+    if published is None or published.build_id == candidate.build_id:
         return None
     try:
         with open_builds(context.settings, context.paths.published_marts, context.paths.candidate) as connection:
