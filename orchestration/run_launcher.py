@@ -31,10 +31,16 @@ class WatchedRunLauncher(DefaultRunLauncher):
         return True
 
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
+        from orchestration.resources import WarehouseResource
         from orchestration.run_refresh import STARTED_BY_COMMAND
 
         if STARTED_BY_COMMAND.items() <= run.tags.items():
-            return _health_of_command()
+            # `sendmart refresh` holds the writer's lock from before its run is created until after it has ended.
+            try:
+                with WarehouseResource().open().paths.writer_lock(timeout=0):
+                    return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "the process of the run is gone")
+            except Timeout:
+                return RUNNING
         # The client that Dagster uses to terminate the run: the run's tags hold the address of its code server.
         client: DagsterGrpcClient | None = self._get_grpc_client_for_termination(run.run_id)  # type: ignore[no-untyped-call]  # Dagster's method has no annotations
         if client is None:  # the run has no address, or has just finished
@@ -49,14 +55,3 @@ class WatchedRunLauncher(DefaultRunLauncher):
         if deserialize_value(answer, CanCancelExecutionResult).can_cancel:
             return RUNNING
         return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "the code server has no process for the run")
-
-
-def _health_of_command() -> CheckRunHealthResult:
-    """`sendmart refresh` holds the writer's lock from before its run is created until after it has ended."""
-    from orchestration.resources import WarehouseResource
-
-    try:
-        with WarehouseResource().open().paths.writer_lock(timeout=0):
-            return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "the process of the run is gone")
-    except Timeout:
-        return RUNNING

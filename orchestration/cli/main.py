@@ -8,28 +8,13 @@ Not here: the commands themselves (`orchestration.cli`).
 
 import sqlite3
 import sys
+from importlib import import_module
 
 import duckdb
 import typer
 
 from models.masking import mask_error
-from orchestration.cli import (
-    accept,
-    alert_test,
-    dbt_docs,
-    dev,
-    diff,
-    erase,
-    explain,
-    export,
-    publish,
-    quarantine,
-    refresh,
-    reports,
-    rollback,
-    sample,
-    status,
-)
+from orchestration.cli import quarantine
 from orchestration.cli.common import FAILED
 from warehouse.storage import ObjectStoreFailed
 
@@ -43,23 +28,11 @@ app = typer.Typer(
     " them. Settings are SENDMART_… variables of the environment or of .env: docs/settings.md.",
 )
 
-for command in (
-    refresh.refresh,
-    status.status,
-    accept.accept,
-    publish.publish,
-    rollback.rollback,
-    diff.diff,
-    explain.explain,
-    export.export,
-    erase.erase,
-    reports.reports,
-    alert_test.alert_test,
-    dev.dev,
-    dbt_docs.dbt_docs,
-    sample.sample,
-):
-    app.command()(command)
+for name in (
+    "refresh", "status", "accept", "publish", "rollback", "diff", "explain", "export", "erase", "reports", "alert_test",
+    "dev", "dbt_docs", "sample",
+):  # fmt: skip
+    app.command()(getattr(import_module(f"orchestration.cli.{name}"), name))
 app.add_typer(quarantine.app)
 
 

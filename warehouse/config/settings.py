@@ -26,24 +26,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.enums import ConversionRateDenominator, Log
 from models.masking import masking_logger
+from warehouse.config import setting_types as types
 from warehouse.config.setting_types import PROJECT as PROJECT
-from warehouse.config.setting_types import (
-    AlertUrls,
-    Currency,
-    File,
-    Folder,
-    FolderOrPrefix,
-    Host,
-    HostAndPort,
-    LogNames,
-    MemoryLimit,
-    PastDate,
-    SparkSchema,
-    TimeOfDay,
-    TimeZone,
-    Umask,
-    WritableFolder,
-)
 from warehouse.storage import is_object
 
 PREFIX = "SENDMART_"
@@ -95,23 +79,23 @@ class Settings(BaseSettings):
         use_attribute_docstrings=True,
     )
 
-    landing: FolderOrPrefix = Path("data/landing")
+    landing: types.FolderOrPrefix = Path("data/landing")
     """Landing zone: the folder where log files arrive, or s3://bucket/prefix (docs/object-stores.md). Sendmart writes
     nothing there but sample logs."""
-    data: Folder = Path("data")
+    data: types.Folder = Path("data")
     """Data folder: lake, quarantine, candidate, published marts and exports. Always a folder on a disk."""
-    lake: FolderOrPrefix | None = None
+    lake: types.FolderOrPrefix | None = None
     """Folder of the lake, or s3://bucket/prefix. Default: in the data folder."""
-    published: FolderOrPrefix | None = None
+    published: types.FolderOrPrefix | None = None
     """Folder of the published marts, or s3://bucket/prefix. Default: in the data folder."""
-    exports: FolderOrPrefix | None = None
+    exports: types.FolderOrPrefix | None = None
     """Folder of the exports, or s3://bucket/prefix. Default: in the data folder."""
-    temp_directory: WritableFolder | None = None
+    temp_directory: types.WritableFolder | None = None
     """DuckDB's spill directory. Default: in the data folder."""
-    umask: Umask = "077"
+    umask: types.Umask = "077"
     """Permissions that written files lack. 077: the owner alone reads them; 027: the group, too."""
 
-    reporting_currency: Currency = "USD"
+    reporting_currency: types.Currency = "USD"
     """Currency of every revenue figure."""
     conversion_window_hours: int = Field(120, ge=1, le=87_600)
     """Attribution window, in hours: an order that follows a click within it is credited to the campaign."""
@@ -121,29 +105,29 @@ class Settings(BaseSettings):
     """Suppress a number after consecutive hard bounces."""
     hard_bounces_to_suppress: int = Field(3, ge=1, le=1_000)
     """Number of consecutive hard bounces that suppress a number."""
-    report_timezone: TimeZone = "UTC"
+    report_timezone: types.TimeZone = "UTC"
     """Time zone of days in reports and of the schedules. Stored timestamps are in UTC."""
 
-    daily_logs: LogNames = ",".join(Log)
+    daily_logs: types.LogNames = ",".join(Log)
     """Logs that arrive every day, separated by commas. A missing day of these is late."""
     log_grace_hours: int = Field(3, ge=0, le=240)
     """Hours after the end of its day, in UTC, after which a missing log file is late."""
-    first_log_date: PastDate = date(2020, 1, 1)
+    first_log_date: types.PastDate = date(2020, 1, 1)
     """First log date that Dagster shows. Files of earlier dates are loaded, too."""
     load_workers: int = Field(1, ge=1, le=64)
     """Largest number of processes that stage log files at once (docs/operating.md). Each needs up to 1 GB."""
 
     engine: Engine = Engine.DUCKDB
     """Engine that builds the marts: duckdb, or spark (docs/scaling.md)."""
-    memory_limit: MemoryLimit = "2500MB"
+    memory_limit: types.MemoryLimit = "2500MB"
     """DuckDB's memory limit. The rest of the process needs about 1 GB more."""
     threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256)
     """Threads of a build. Default: all cores."""
-    spark_thrift: HostAndPort | None = None
+    spark_thrift: types.HostAndPort | None = None
     """host:port of a Spark cluster's Thrift server. Default: Spark runs in the process of the refresh."""
     spark_master: str | None = None
     """Master of a Spark session in the process of the refresh. Default: local, with SENDMART_THREADS."""
-    spark_schema: SparkSchema = "marts"
+    spark_schema: types.SparkSchema = "marts"
     """Schema of the published marts in Spark's catalogue."""
     spark_export: bool = True
     """Write the rows of a Spark build to the published DuckDB file. false: the file has views of Spark's Parquet
@@ -157,21 +141,21 @@ class Settings(BaseSettings):
     """Number of published builds to keep for rollback, the current one included."""
     mask_phone_numbers: bool = False
     """Publish phone numbers masked, each with a keyed hash (docs/privacy.md)."""
-    hash_key_file: File | None = None
+    hash_key_file: types.File | None = None
     """Key of the keyed hashes. Default: a file in the data folder. Back it up, apart from the data."""
     export_retention_days: int = Field(30, ge=1, le=36_500)
     """Days to keep exports."""
     export_csv_mode: Literal["spreadsheet", "raw"] = "spreadsheet"
     """spreadsheet: text is quoted, and no text cell can be read as a formula. raw: values unchanged."""
 
-    refresh_time: TimeOfDay = "03:30"
+    refresh_time: types.TimeOfDay = "03:30"
     """Start of the nightly refresh, in SENDMART_REPORT_TIMEZONE."""
-    export_time: TimeOfDay = "06:00"
+    export_time: types.TimeOfDay = "06:00"
     """Start of the daily export job, in SENDMART_REPORT_TIMEZONE. It writes missing exports and prunes old ones."""
-    alerts: AlertUrls | None = None
+    alerts: types.AlertUrls | None = None
     """Receivers of alerts: URLs of Slack, e-mail or webhooks (docs/alerts.md). A secret."""
 
-    reports_host: Host = "127.0.0.1"
+    reports_host: types.Host = "127.0.0.1"
     """Address of the report pages. Any other than loopback needs a login in front (docs/reports.md)."""
     reports_port: int = Field(8501, ge=1, le=65_535)
     """Port of the report pages."""
