@@ -69,17 +69,12 @@ def _never_fails(notify: Callable[Concatenate[AppContext, P], None]) -> Callable
             return
         try:
             notify(context, *arguments, **options)
-            _send_unsent(context)
+            send_unsent(context)
         except Exception as error:
             # Only the type of the error: its text may hold a secret URL.
             log.warning("an alert could not be raised: %s", type(error).__name__)
 
     return wrapper
-
-
-@_never_fails
-def send_unsent(context: AppContext) -> None:
-    """Sends the recorded alerts that were not sent."""
 
 
 @_never_fails
@@ -235,8 +230,8 @@ def _body(settings: Settings, lines: list[str]) -> str:
     return "\n".join([*(sanitize(line) for line in shown), f"On {socket.gethostname()}, data folder {settings.data}"])
 
 
-def _send_unsent(context: AppContext) -> None:
-    """An alert that no receiver accepts is kept for the next time."""
+def send_unsent(context: AppContext) -> None:
+    """Sends the recorded alerts that were not sent. An alert that no receiver accepts is kept for the next time."""
     unsent = context.ledger.unsent_alerts()
     if not unsent:
         return

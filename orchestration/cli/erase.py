@@ -8,7 +8,7 @@ import typer
 from models.text_types import ASCII_WHITE_SPACE, MAX_ID_CHARACTERS
 from orchestration import stages
 from orchestration.cli.common import USAGE_ERROR, fail, open_context, utf_8, writer_lock
-from orchestration.cli.output.console import console
+from orchestration.cli.output.console import console, print_lines
 from warehouse.erasure import SPREADSHEETS
 from warehouse.privacy import KeyMissing
 from warehouse.transform import spark
@@ -46,10 +46,7 @@ def erase(
         console.print("The contact is in no file. A keyed hash of its id is kept: rows that arrive later are erased.")
     if erasure.still_in_landing:
         console.print("Sendmart does not change the landing zone. These files still hold erased contacts:")
-        for name in erasure.still_in_landing[:MAX_FILES]:
-            console.print(f"  {name}")
-        if len(erasure.still_in_landing) > MAX_FILES:
-            console.print(f"  … and {len(erasure.still_in_landing) - MAX_FILES} more")
+        print_lines(erasure.still_in_landing, MAX_FILES)
     if spark.published_build_holds_erased(context.paths):
         console.print("Spark still shows the erased rows. The next published build removes them: refresh now.")
     console.print("Erase the contact from backups and other copies yourself. Next: sendmart refresh")

@@ -1,24 +1,14 @@
 """`sendmart explain`: show why a figure is what it is."""
 
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from orchestration.cli.common import fail, open_context, utf_8
 
 
-class Kind(StrEnum):
-    """What can be explained."""
-
-    CAMPAIGN = "campaign"
-    MESSAGE = "message"
-    ORDER = "order"
-    CONTACT = "contact"
-
-
 def explain(
-    kind: Annotated[Kind, typer.Argument(help="What the id belongs to.")],
+    kind: Annotated[Literal["campaign", "message", "order", "contact"], typer.Argument(help="What the id belongs to.")],
     key: Annotated[
         str,
         typer.Argument(metavar="ID", help="The id, as in the logs. Write -- before an id with a dash.", callback=utf_8),
@@ -41,7 +31,7 @@ def explain(
         try:
             evidence = open_evidence(context.settings, context.paths, context.ledger, connection)
             explainer = Explainer(evidence, lambda: is_built(context))
-            explanation = explainer.explain(kind.value, key)
+            explanation = explainer.explain(kind, key)
         except UnknownId as error:
             fail(str(error))
         print_explanation(explanation)

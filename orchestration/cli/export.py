@@ -38,11 +38,7 @@ def export(
     try:
         with writer_lock(context):
             exports = export_reports(
-                context,
-                reports or REPORTS,
-                all_campaigns=all_campaigns,
-                campaign=campaign,
-                file_format=file_format,
+                context, reports or REPORTS, all_campaigns=all_campaigns, campaign=campaign, file_format=file_format
             )
             prune_exports(context)
     except NothingPublished as error:

@@ -22,15 +22,12 @@ def application(context: AppContext) -> "ASGIApp":
     def export_now(report: str, campaign: str | None, file_format: FileFormat) -> str:
         # A person who clicks does not wait for a refresh: the page says that one is running.
         with context.paths.writer_lock(timeout=0):
+            # Phone numbers in a CSV file are masked when it is sent.
+            is_masked = file_format is FileFormat.XLSX and not context.settings.reports_show_phone_numbers
             exports = export_reports(
-                context,
-                [report],
-                all_campaigns=True,
-                campaign=campaign,
-                file_format=file_format,
-                # Phone numbers in a CSV file are masked when it is sent.
-                masks_phone_numbers=file_format is FileFormat.XLSX and not context.settings.reports_show_phone_numbers,
-            )
+                context, [report], all_campaigns=True, campaign=campaign, file_format=file_format,
+                masks_phone_numbers=is_masked,
+            )  # fmt: skip
         return "; ".join(map(describe_export, exports))
 
     return create_app(context.settings, context.paths, export_now)

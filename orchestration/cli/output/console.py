@@ -4,6 +4,7 @@ Not here: what is printed (the other modules of this folder).
 """
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
@@ -27,6 +28,14 @@ class SanitizingConsole(Console):
 console = SanitizingConsole(
     highlight=False, soft_wrap=True, markup=False, width=None if sys.stdout.isatty() else LOG_WIDTH
 )
+
+
+def print_lines(lines: Sequence[str], limit: int, more: str = "more") -> None:
+    """Prints lines indented; if there are more than `limit`, how many are left out."""
+    for line in lines[:limit]:
+        console.print(f"  {line}")
+    if len(lines) > limit:
+        console.print(f"  … and {len(lines) - limit} {more}")
 
 
 def short_path(path: AnyPath) -> str:

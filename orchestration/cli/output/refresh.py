@@ -10,7 +10,7 @@ from rich.table import Table
 
 from models.error_codes import Code
 from models.masking import sanitize
-from orchestration.cli.output.console import console, right_aligned, short_path
+from orchestration.cli.output.console import console, print_lines, right_aligned, short_path
 from orchestration.stages import AppContext, RefreshPlan, audit_page_of
 from orchestration.stages.context import counted
 from warehouse.duckdb_tools import corruption_reason, literal
@@ -28,10 +28,8 @@ def print_landing(context: AppContext, plan: RefreshPlan) -> None:
     console.print(f"Landing zone {short_path(context.settings.landing)}: {files}")
     if not zone.files:
         console.print("  No log files yet. Next: sendmart sample, or set SENDMART_LANDING to the folder of your logs")
-    for name in zone.ignored[:MAX_LINES]:
-        console.print(f"  ignored: {name}: not named like a log file, or not readable")
-    if len(zone.ignored) > MAX_LINES:
-        console.print(f"  … and {len(zone.ignored) - MAX_LINES} more ignored")
+    ignored = [f"ignored: {name}: not named like a log file, or not readable" for name in zone.ignored]
+    print_lines(ignored, MAX_LINES, "more ignored")
     counts = [f"{log} {len(files)}" for log, files in plan.files.items() if files]
     if counts:
         console.print(f"  new or changed: {', '.join(counts)}")
@@ -95,10 +93,7 @@ def _print_failure(context: AppContext, refresh: Refresh) -> None:
     summary = "HELD BACK: this build was not published." if is_held_back else "FAILED: the refresh did not finish."
     console.print(f"{summary} {_published_state(context, refresh)}")
     lines = refresh.message.splitlines()
-    for line in lines[:MAX_LINES]:
-        console.print(f"  {line}")
-    if len(lines) > MAX_LINES:
-        console.print(f"  … and {len(lines) - MAX_LINES} more: sendmart status")
+    print_lines(lines, MAX_LINES, "more: sendmart status")
     if is_held_back:
         has_bad_files = any(line.startswith((Code.FILE_REFUSED, Code.ROWS_REJECTED)) for line in lines)
         console.print(
