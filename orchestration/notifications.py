@@ -127,40 +127,37 @@ def _since_and_run(since: datetime | None, run_id: str | None) -> list[str]:
 def notify_late_logs(context: AppContext, late: completeness.Days) -> None:
     """Alerts about log days that have become late, once for each, and about late ones that have arrived."""
     kind = "late log"
-    expected = context.settings.logs_expected_daily
-    reported = _days_of(context.ledger.alarms(kind))
+
+    def described(subjects: Iterable[str]) -> list[str]:
+        return completeness.describe_days(_days_of(subjects), context.settings.logs_expected_daily)
+
+    reported = context.ledger.alarms(kind)
+    late_subjects = _subjects(late)
     # A day that is too old to be waited for has not arrived: no alert.
-    waited_for = completeness.late_days(reported, now())
-    context.ledger.end_alarms(kind, _subjects(_without(reported, waited_for)))
-    if new := _without(late, reported):
-        lines = ["Late log files:", *completeness.describe_days(new, expected)]
-        if before := _without(late, new):
-            lines += ["Still late:", *completeness.describe_days(before, expected)]
+    waited_for = _subjects(completeness.late_days(_days_of(reported), now()))
+    context.ledger.end_alarms(kind, [subject for subject in reported if subject not in waited_for])
+    if new := [subject for subject in late_subjects if subject not in reported]:
+        lines = ["Late log files:", *described(new)]
+        if before := [subject for subject in late_subjects if subject in reported]:
+            lines += ["Still late:", *described(before)]
         lines += ["The figures lack these days until the files arrive. See docs/alerts.md"]
-        subjects = _subjects(new)
-        _raise(context, Title.LATE_LOGS, ", ".join(subjects), lines, kind, begins=subjects)
-    if arrived := _without(waited_for, late):
-        lines = ["Late log files that have arrived:", *completeness.describe_days(arrived, expected)]
-        lines += ["Still late:", *completeness.describe_days(late, expected)] if late else ["No other file is late."]
-        subjects = _subjects(arrived)
-        _raise(context, Title.LOGS_ARRIVED, ", ".join(subjects), lines, kind, ends=subjects)
+        _raise(context, Title.LATE_LOGS, ", ".join(new), lines, kind, begins=new)
+    if arrived := [subject for subject in waited_for if subject not in late_subjects]:
+        lines = ["Late log files that have arrived:", *described(arrived)]
+        lines += ["Still late:", *described(late_subjects)] if late else ["No other file is late."]
+        _raise(context, Title.LOGS_ARRIVED, ", ".join(arrived), lines, kind, ends=arrived)
 
 
-def _days_of(alarms: Iterable[str]) -> completeness.Days:
+def _days_of(subjects: Iterable[str]) -> completeness.Days:
     days: completeness.Days = {}
-    for subject in alarms:
+    for subject in subjects:
         name, _, day = subject.partition(" ")
         days.setdefault(Log(name), []).append(date.fromisoformat(day))
     return days
 
 
-def _subjects(days: Mapping[Log, Iterable[date]]) -> list[str]:
+def _subjects(days: completeness.Days) -> list[str]:
     return [f"{name} {day}" for name, log_days in days.items() for day in log_days]
-
-
-def _without(days: completeness.Days, others: completeness.Days) -> completeness.Days:
-    remaining = {name: [day for day in log_days if day not in others.get(name, ())] for name, log_days in days.items()}
-    return {name: log_days for name, log_days in remaining.items() if log_days}
 
 
 @_never_fails

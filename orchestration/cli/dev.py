@@ -28,8 +28,15 @@ def dev(
     home = dagster_home(context)
     workspace = context.paths.dagster_home / "workspace.yaml"
     workspace.parent.mkdir(parents=True, exist_ok=True)
+    # The name is that of `pyproject.toml`: Dagster keeps the state of schedules and sensors under it.
+    code_location = {
+        "module_name": "orchestration.definitions",
+        "location_name": "sendmart",
+        "working_directory": str(PROJECT),
+        "executable_path": sys.executable,
+    }
     # JSON is YAML, and PyYAML need not be imported.
-    workspace.write_text(json.dumps({"load_from": [{"python_module": _code_location()}]}), encoding="utf-8")
+    workspace.write_text(json.dumps({"load_from": [{"python_module": code_location}]}), encoding="utf-8")
     program = str(Path(sys.executable).with_name("dg"))
     # Dagster warns about the project's dagster.yaml when it is started in the project's folder with a DAGSTER_HOME. Started
     # elsewhere, it does not read .env.
@@ -40,13 +47,3 @@ def dev(
         [program, "dev", "--workspace", str(workspace), *(["--port", str(port)] if port else [])],
         {**environment, "DAGSTER_HOME": str(home), "DAGSTER_DISABLE_TELEMETRY": "1"},
     )
-
-
-def _code_location() -> dict[str, str]:
-    """The name is that of `pyproject.toml`: Dagster keeps the state of schedules and sensors under it."""
-    return {
-        "module_name": "orchestration.definitions",
-        "location_name": "sendmart",
-        "working_directory": str(PROJECT),
-        "executable_path": sys.executable,
-    }

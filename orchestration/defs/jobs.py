@@ -96,29 +96,20 @@ def jobs() -> dg.Definitions:
         )
 
     nightly_refresh = daily(
-        "nightly_refresh",
-        refresh,
-        settings.refresh_time,
-        "schedule",
+        "nightly_refresh", refresh, settings.refresh_time, "schedule",
         "Every night at SENDMART_REFRESH_TIME: loads all files that are new or changed, on any date, and retries"
         " what failed during the day. If there is nothing new, it changes nothing.",
-    )
+    )  # fmt: skip
     daily_exports = daily(
-        "daily_exports",
-        csv_exports,
-        settings.export_time,
-        "export_schedule",
+        "daily_exports", csv_exports, settings.export_time, "export_schedule",
         "Every day at SENDMART_EXPORT_TIME: writes the exports of the published build that the refresh could not write or"
         " that were deleted since.",
         {"ops": {f"exports__{report}": {"config": {"skip_if_exported": True}} for report in REPORTS}},
-    )
+    )  # fmt: skip
     daily_pruning = daily(
-        "daily_pruning",
-        prune_exports,
-        settings.export_time,
-        "export_schedule",
+        "daily_pruning", prune_exports, settings.export_time, "export_schedule",
         "Every day at SENDMART_EXPORT_TIME: deletes old exports.",
-    )
+    )  # fmt: skip
     return dg.Definitions(
         jobs=[refresh, csv_exports, prune_exports],
         schedules=[nightly_refresh, daily_exports, daily_pruning],

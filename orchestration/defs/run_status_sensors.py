@@ -101,41 +101,32 @@ def _sensor(
     run_status: dg.DagsterRunStatus,
     description: str,
 ) -> dg.SensorDefinition:
-    sensor = dg.run_status_sensor(
+    return dg.run_status_sensor(
         run_status,
         name,
         monitored_jobs=[refresh] if react is _record else None,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=f"{description} Starts no run.",
-    )
-    return sensor(react)
+    )(react)
 
 
 record_refresh_success = _sensor(
-    "record_refresh_success",
-    _record,
-    SUCCESS,
+    "record_refresh_success", _record, SUCCESS,
     "Records, for `sendmart status`, that a refresh published a build or found nothing new. Sends an alert if it is the first"
     " success after a failure.",
-)
+)  # fmt: skip
 record_refresh_failure = _sensor(
-    "record_refresh_failure",
-    _record,
-    FAILURE,
+    "record_refresh_failure", _record, FAILURE,
     "Records, for `sendmart status`, that a refresh was held back or failed, and why. Sends an alert.",
-)
+)  # fmt: skip
 alert_on_run_failure = _sensor(
-    "alert_on_run_failure",
-    _alert,
-    FAILURE,
+    "alert_on_run_failure", _alert, FAILURE,
     "Sends an alert if a run other than a refresh failed, was killed or timed out.",
-)
+)  # fmt: skip
 alert_on_run_recovery = _sensor(
-    "alert_on_run_recovery",
-    _alert,
-    SUCCESS,
+    "alert_on_run_recovery", _alert, SUCCESS,
     "Sends an alert if a run other than a refresh succeeds for the first time after a failure.",
-)
+)  # fmt: skip
 
 
 @dg.definitions
