@@ -55,6 +55,23 @@ def test_refreshes_killed_in_every_stage_end_with_the_right_figures(tmp_path: Pa
     assert leftovers == []
 
 
+def test_a_refresh_that_is_interrupted_while_dbt_builds_says_so(tmp_path: Path) -> None:
+    variables = environment_of(tmp_path, CASES / "small" / "landing", max_rejected_share="1")
+    refresh = subprocess.Popen(
+        [SENDMART, "refresh"], env=clean_environment(variables), cwd=PROJECT, stdout=subprocess.PIPE, text=True
+    )
+    for line in refresh.stdout:
+        if "the checksums of the lake were verified" in line:
+            os.kill(refresh.pid, signal.SIGTERM)
+            break
+    printed = refresh.stdout.read()
+    refresh.stdout.close()
+    assert refresh.wait() == 1
+    assert "FAILED: the refresh did not finish. Nothing has been published yet." in printed
+    assert "refresh-not-finished: build: the run was interrupted. Run: sendmart refresh" in printed
+    assert "Traceback" not in printed
+
+
 @pytest.mark.parametrize("folder", ["lake"])
 def test_a_folder_without_write_permission_gives_one_clear_line(tmp_path: Path, folder: str) -> None:
     (tmp_path / folder).write_text("a file where a folder should be")

@@ -207,6 +207,8 @@ def _invoke(arguments: list[str], manifest: "Manifest | None") -> Any:
     finally:
         # Other connections open the files, and publication renames them.
         DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]  # dbt-duckdb does not type it
+    if outcome.exception is not None and not isinstance(outcome.exception, Exception):
+        raise outcome.exception  # dbt catches interrupts, too
     if outcome.exception is not None or outcome.result is None:
         raise BuildFailed(f"dbt {arguments[0]}: {first_line(str(outcome.exception))}")
     if errors:
