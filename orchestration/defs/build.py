@@ -126,19 +126,16 @@ def _facts_by_asset(
         table = tables.get(node["alias"])
         if table is None:
             continue
-        facts = facts_by_asset[keys[name]] = {
+        columns, mart = lineage.get(name) or None, marts.get(node["name"])
+        facts = {
             "build_id": build_id,
             metadata.COLUMN_SCHEMA: metadata.model_schema(node, table.types, unique_keys.get(name, ())),
+            metadata.ROW_COUNT: table.rows,
+            "rows_changed": table.changed_rows,
+            "seconds": seconds.get(name),
+            metadata.COLUMN_LINEAGE: columns and metadata.model_lineage(columns, keys),
+            "columns_from": columns and dg.MetadataValue.md(metadata.lineage_table(columns, keys)),
+            "preview": mart and dg.MetadataValue.md(mart.preview),
         }
-        if table.rows is not None:
-            facts[metadata.ROW_COUNT] = table.rows
-        if table.changed_rows is not None:
-            facts["rows_changed"] = table.changed_rows
-        if name in seconds:
-            facts["seconds"] = seconds[name]
-        if lineage.get(name):
-            facts[metadata.COLUMN_LINEAGE] = metadata.model_lineage(lineage[name], keys)
-            facts["columns_from"] = dg.MetadataValue.md(metadata.lineage_table(lineage[name], keys))
-        if node["name"] in marts:
-            facts["preview"] = dg.MetadataValue.md(marts[node["name"]].preview)
+        facts_by_asset[keys[name]] = {key: fact for key, fact in facts.items() if fact is not None}
     return facts_by_asset

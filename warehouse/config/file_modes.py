@@ -5,12 +5,11 @@ which belongs to the systems that deliver to it.
 """
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import Settings
-from warehouse.storage import AnyPath, is_object
+from warehouse.storage import is_object
 
 
 def apply_umask(settings: Settings) -> None:
@@ -26,30 +25,20 @@ def restrict_existing(settings: Settings, paths: DataPaths) -> None:
     costs nothing. Leaves the landing zone alone, wherever it is.
     """
     mask = int(settings.umask, 8)
+    landing = None if is_object(settings.landing) else settings.landing
     roots: list[Path] = sorted(paths.data.iterdir()) if paths.data.is_dir() else []
     roots += [
         folder for folder in (paths.lake, paths.published, paths.exports) if not is_object(folder) and folder.is_dir()
     ]
     for root in dict.fromkeys(roots):
-        if _contains(root, settings.landing):
-            continue
-        if _is_too_open(root, mask):
-            for path in _below(root):
-                _restrict(path, mask)
+        if _is_too_open(root, mask) and not (landing and landing.is_relative_to(root)):
+            for folder, _, files in os.walk(root, topdown=False):
+                for name in (*files, "."):
+                    _restrict(Path(folder) / name, mask)
             _restrict(root, mask)
     # Other systems deliver as other users: they must be able to pass through to a landing zone in the data folder.
-    passage = 0o011 if _contains(paths.data, settings.landing) else 0
+    passage = 0o011 if landing and landing.is_relative_to(paths.data) else 0
     _restrict(paths.data, mask & ~passage)
-
-
-def _contains(folder: Path, landing: AnyPath) -> bool:
-    return not is_object(landing) and landing.is_relative_to(folder)
-
-
-def _below(path: Path) -> Iterator[Path]:
-    for folder, _, files in os.walk(path, topdown=False):
-        yield from (Path(folder) / name for name in files)
-        yield Path(folder)
 
 
 def _is_too_open(path: Path, mask: int) -> bool:
