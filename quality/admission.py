@@ -24,11 +24,9 @@ class AdmissionError(Exception):
 
 
 def validate(log: Log, text: pl.DataFrame, unreadable: Sequence[UnreadableValue] = ()) -> ValidationResult:
-    """Validates a batch against the contract of its log.
+    """Validates a batch against the contract of its log. `text` has the log's columns as strings, in the contract's order.
 
-    Args:
-        text: the log's columns as strings, in the contract's order.
-        unreadable: values that are null in `text` because they are not text in the file.
+    `unreadable` are values that are null in `text` because they are not text in the file.
 
     Raises:
         AdmissionError: a check could not be evaluated, so that no row of the batch was validated.

@@ -91,29 +91,27 @@ def evaluate_gate(
     withdrawal: Withdrawal | None = None,
     overridden: Collection[str] = (),
 ) -> GateResult:
-    """Decides on a candidate.
+    """Decides on a candidate: its `expected_checks` by name, the results `recorded` for it, all `files` loaded or refused.
 
     Args:
-        expected_checks: the names of the checks that must have a result for this build.
-        recorded: the results recorded for this build.
-        files: every file that was loaded or refused.
         max_rejected_share: the share of a log-day's records (0 to 1) above which rows in quarantine block ...
         min_rejected_rows: ... if there are at least this many of them.
         withdrawal: the rollback from this build, or from one with the same inputs, if there was one.
         overridden: the texts of this build's problems that a person waived.
     """
     results = {result.name: result for result in recorded}
+    failed = [result for result in results.values() if not result.passed]
     files = list(files)
     problems = [
         *_refused_files(files),
         *_rejected_rows(files, max_rejected_share, min_rejected_rows),
         *_missing_checks(set(expected_checks) - set(results)),
-        *_failed_checks(result for result in results.values() if result.is_blocking and not result.passed),
+        *_failed_checks(result for result in failed if result.is_blocking),
         *_withdrawn(withdrawal),
     ]
     return GateResult(
         blocking_problems=tuple(problem for problem in problems if str(problem) not in overridden),
-        warnings=tuple(result for result in results.values() if not result.is_blocking and not result.passed),
+        warnings=tuple(result for result in failed if not result.is_blocking),
         overridden=tuple(problem for problem in problems if str(problem) in overridden),
     )
 

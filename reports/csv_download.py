@@ -32,11 +32,8 @@ def write_csv(
 ) -> Iterator[bytes]:
     """The CSV in blocks of bytes. The build stays open until the last block; closing the iterator cancels the query.
 
-    Args:
-        database: opens the published build.
-        select: gives the rows to write.
-        mode: `spreadsheet` protects text from being read as a formula, `raw` writes it as it is.
-        masks: whether mobile numbers are masked.
+    `mode`: `spreadsheet` protects text from being read as a formula, `raw` writes it as it is. `masks`: whether mobile
+    numbers are masked.
 
     Raises:
         duckdb.Error: the query failed, possibly after some blocks: the response must then end without its end mark.

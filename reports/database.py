@@ -143,11 +143,7 @@ class PublishedDatabase:
 
     @contextmanager
     def open(self) -> Iterator[Published]:
-        """The published build. It stays the same until the end of the request.
-
-        Raises:
-            NothingPublished: no build has been published.
-        """
+        """The published build. It stays the same until the end of the request. Raises `NothingPublished` if there is none."""
         with self._current().cursor() as cursor:
             yield Published(cursor)
 

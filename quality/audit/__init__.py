@@ -2,7 +2,8 @@
 
 `contracts` checks the rows of every mart against its pandera contract. `expectations` runs Great Expectations `suites` on
 the `metrics` of every mart: within fixed ranges, and within the ranges of earlier builds (`anomalies`). Both read the
-candidate and return check results. `formatting` words the failures and masks mobile numbers in them; `html_report` shows
+candidate and return check results: their `connection` sees the candidate and is left unchanged, their `schema` is that of the
+marts, such as `candidate.marts`. `formatting` words the failures and masks mobile numbers in them; `html_report` shows
 all results on one page.
 
 Not here: the contracts (`models.marts`), rules between columns, rows and marts (`dbt_project`), storing results

@@ -312,11 +312,8 @@ COMPARISONS: dict[str, tuple[Comparison, ...]] = {
 
 
 def compare(mart: str, candidate: BuildMetrics, published: Sequence[BuildMetrics]) -> list[ComparedMetric]:
-    """The metrics of a candidate's mart beside those of earlier builds.
-
-    Args:
-        published: published builds in the order of publication. If the candidate is one of them, it is left out.
-    """
+    """The metrics of a candidate's mart beside those of the `published` builds, which are in the order of publication."""
+    # The candidate may have been published before.
     others = [build for build in published if build.build_id != candidate.build_id]
     steps = list(_steps(mart, candidate, others))
     if not steps:

@@ -24,10 +24,6 @@ _ROW_NUMBER = "rowid"
 """DuckDB's row number: it identifies a row in a query and holds no personal data."""
 
 
-class _ContractError(Exception):
-    """A rule of the contract could not be evaluated, so that the mart was not checked."""
-
-
 def check_contracts(
     connection: duckdb.DuckDBPyConnection,
     schema: str,
@@ -36,11 +32,8 @@ def check_contracts(
 ) -> list[CheckResult]:
     """One blocking result per mart, `contract_<mart>`. A mart that cannot be read fails; no error is raised.
 
-    Args:
-        connection: sees the candidate; it is left unchanged.
-        schema: the schema of the marts, such as `candidate.marts`.
-        rows: by mart, a relation with the rows to check; of a mart without an entry, all rows are checked.
-        row_number: the column of such a relation that holds the `rowid` of the row in the mart.
+    `rows`: by mart, a relation with the rows to check; of a mart without an entry, all rows are checked. `row_number`: the
+    column of such a relation that holds the `rowid` of the row in the mart.
     """
     results = []
     for mart in DBT_MARTS:
@@ -137,15 +130,11 @@ def _keys(rows: list[dict[str, object]]) -> tuple[dict[str, str], ...]:
 
 
 def _rules_by_row(errors: SchemaErrors) -> pl.DataFrame:
-    """Which rules the rows of a batch break: columns `index` (of the row in the batch) and `rule`.
-
-    Raises:
-        _ContractError: a check failed as a whole, not on single rows.
-    """
+    """Which rules the rows of a batch break: columns `index` (of the row in the batch) and `rule`."""
     cases: pl.DataFrame = errors.failure_cases
     if cases["index"].has_nulls():
         first = cases.filter(pl.col("index").is_null()).row(0, named=True)
-        raise _ContractError(f"check {first['check']} of {first['column']} failed without naming a row")
+        raise RuntimeError(f"check {first['check']} of {first['column']} failed without naming a row")
     rule = pl.col("check").replace("not_nullable", "must not be null")
     return cases.select("index", rule=pl.concat_str("column", pl.lit(": "), rule)).unique()
 

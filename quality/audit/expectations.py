@@ -38,11 +38,7 @@ def check_expectations(
 ) -> ExpectationResults:
     """Two results per mart, `volumes_<mart>` and `history_<mart>`. Both only warn. No error is raised: it is a result.
 
-    Args:
-        connection: sees the candidate; it is left unchanged.
-        schema: the schema of the marts, such as `candidate.marts`.
-        facts: what the marts do not say of the build.
-        published: the metrics of published builds, in the order of publication.
+    `published` are the metrics of published builds, in the order of publication.
     """
     metrics: dict[str, dict[str, float]] = {}
     compared: dict[str, list[ComparedMetric]] = {}

@@ -49,13 +49,10 @@ def audit_page(
     compared: Mapping[str, Sequence[ComparedMetric]],
     tested_models: Mapping[str, str],
 ) -> str:
-    """The page as HTML.
+    """The page as HTML. `audited` are the results of contracts and expectations, called `<kind>_<mart>`.
 
-    Args:
-        dbt_tests: the results of the dbt tests on the build.
-        audited: the results of contracts and expectations, called `<kind>_<mart>`.
-        compared: by mart, its metrics beside earlier builds.
-        tested_models: by dbt test, the model that it tests; a test between models has no entry.
+    `compared`: by mart, its metrics beside earlier builds. `tested_models`: by dbt test, the model that it tests; a test
+    between models has no entry.
     """
     by_mart: dict[str, list[CheckResult]] = {mart: [] for mart in (*DBT_MARTS, _OTHER_TESTS)}
     for result in audited:

@@ -75,13 +75,8 @@ LOGS_OF_MART = {
 def create_aggregates(cursor: duckdb.DuckDBPyConnection, schema: str, data_until: date | None) -> list[str]:
     """Creates the temporary macros and tables that the metric queries read, and makes `schema` the default of the cursor.
 
-    Args:
-        cursor: sees the marts; the tables go when it is closed.
-        schema: the schema of the marts, such as `candidate.marts`.
-        data_until: the build's latest log date.
-
-    Returns:
-        One message for each table that could not be created. Queries that need the table fail.
+    They go when the cursor is closed. Returns one message for each table that could not be created. Queries that need the
+    table fail.
     """
     errors = []
     cursor.execute(
@@ -100,10 +95,7 @@ def _query(name: str) -> str:
 
 
 def compute_metrics(cursor: duckdb.DuckDBPyConnection, mart: str, facts: BuildFacts) -> dict[str, float | None]:
-    """The metrics of a mart by name; null where there is too little to take a share of.
-
-    Args:
-        cursor: the cursor on which `create_aggregates` ran.
+    """The metrics of a mart by name; null where there is too little to take a share of. `create_aggregates` ran on the cursor.
 
     Raises:
         duckdb.Error: the mart, a column of it or an aggregate is missing.

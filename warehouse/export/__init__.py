@@ -7,13 +7,15 @@ from warehouse.export.exports import (
     ON_REQUEST,
     REPORTS,
     Export,
+    FileFormat,
     NothingPublished,
     Unchanged,
+    campaign_hash,
     export,
+    export_time,
     missing,
     prune,
 )
-from warehouse.export.file_names import FileFormat, campaign_hash, export_time
 from warehouse.export.report_sql import (
     CAMPAIGN_REPORT_COLUMNS,
     FORMULA_START,

@@ -1,7 +1,7 @@
 """Exports of the published marts: written, described, and pruned after the retention.
 
-An export is `exports/<report>/<report>_<YYYYMMDDTHHMMSSZ>.csv`, with a `.json` of the same name that describes it. UTF-8,
-LF, rows sorted by key, null empty, timestamps in ISO 8601 with `Z`.
+An export is `exports/<report>/<report>_<YYYYMMDDTHHMMSSZ>.csv`, or `<report>-<campaign hash>_<time>.csv` for one campaign, with
+a `.json` of the same name that describes it. UTF-8, LF, rows sorted by key, null empty, timestamps in ISO 8601 with `Z`.
 
 A report with one row per contact grows with the history, and a night changes few of its rows. So the first scheduled export
 of such a report holds every campaign. Each later one holds all rows of the changed campaigns. The published build has a digest
@@ -16,12 +16,15 @@ Not here: the rows and cells (`warehouse.export.report_sql`), how a spreadsheet 
 exports run (`orchestration/`), the meaning of the columns (`models.marts`).
 """
 
+import hashlib
 import json
 import logging
+import re
 import stat
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 
 import duckdb
 
@@ -29,7 +32,6 @@ from models.marts import SCHEMA
 from warehouse.config import DataPaths, Settings
 from warehouse.duckdb_tools import apply_limits, fetch_value, literal
 from warehouse.export import xlsx
-from warehouse.export.file_names import FileFormat, export_time, next_export_name
 from warehouse.export.report_sql import NO_CAMPAIGN, ExportRefused, ReportQuery, has_phone_numbers
 from warehouse.ledger import Ledger, now
 from warehouse.publish import is_masked, row_digests_sql
@@ -42,8 +44,16 @@ ON_REQUEST = (*REPORTS, "attributed_orders")
 """The reports that can be requested. Each has the column `campaign_id`."""
 
 _PUBLISHED = "published"
+_TIME = "%Y%m%dT%H%M%SZ"
 
 log = logging.getLogger("sendmart")
+
+
+class FileFormat(StrEnum):
+    """The format of an export. The value is the extension of the file."""
+
+    CSV = "csv"
+    XLSX = "xlsx"
 
 
 class NothingPublished(Exception):
@@ -182,11 +192,11 @@ class _Exporter:
         `campaigns` are those to export, None for all. They changed since the file `since`, or are the one `campaign` requested.
         """
         folder = self.paths.exports / report
-        earliest = now().replace(microsecond=0)
+        earliest = now()
         # Exports are read in the order of their names: an export is never named before the last, even if the clock jumped.
         if since and (last := export_time(report, since)):
             earliest = max(earliest, last + timedelta(seconds=1))
-        name, exported_at = next_export_name(report, campaign, earliest, set(names_in(folder)))
+        name, exported_at = _next_name(report, campaign, earliest, set(names_in(folder)))
         path = folder / f"{name}.{file_format}"
         temp_path = self.paths.temp_path(folder / f"{report}.{file_format}")
         temp_path.parent.mkdir(parents=True, exist_ok=True)
@@ -248,3 +258,38 @@ def prune(paths: DataPaths, retention_days: int, at: datetime | None = None) -> 
                 remove(path)
                 deleted.append(f"{report}/{name}")
     return deleted
+
+
+def campaign_hash(campaign_id: str) -> str:
+    """Twelve hexadecimal digits for a campaign in a file name: an id may contain characters that a name cannot."""
+    return hashlib.sha256(campaign_id.encode()).hexdigest()[:12]
+
+
+def _next_name(
+    report: str, campaign_id: str | None, earliest: datetime, existing: Collection[str]
+) -> tuple[str, datetime]:
+    """The name of the next export without its extension, and its time: `earliest`, or the next free second.
+
+    `existing` are the names of the files in the folder. The name is free in every format, because one `.json` describes
+    one file.
+    """
+    stem = report if campaign_id is None else f"{report}-{campaign_hash(campaign_id)}"
+    exported_at = earliest.replace(microsecond=0)
+    while True:
+        name = f"{stem}_{exported_at.strftime(_TIME)}"
+        if not any(f"{name}.{extension}" in existing for extension in ("json", *FileFormat)):
+            return name, exported_at
+        exported_at += timedelta(seconds=1)
+
+
+def export_time(report: str, name: str) -> datetime | None:
+    """The time in the name of an export of a report, or of its `.json`. None for any other name."""
+    match = re.fullmatch(
+        rf"{re.escape(report)}(?:-[0-9a-f]{{12}})?_([0-9]{{8}}T[0-9]{{6}}Z)\.(?:json|{'|'.join(FileFormat)})", name
+    )
+    if not match:
+        return None
+    try:
+        return datetime.strptime(match[1], _TIME).replace(tzinfo=UTC)
+    except ValueError:
+        return None

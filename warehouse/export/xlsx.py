@@ -30,9 +30,7 @@ _NUMBER_FORMATS = {
 
 
 def write(query: ReportQuery, file: Path, scratch: Path) -> int:
-    """Writes the rows of a report under the headers of their columns. Returns the number of rows.
-
-    `scratch` is a folder for temporary files.
+    """Writes a report, with temporary files in the folder `scratch`. Returns the number of rows.
 
     Raises:
         ExportRefused: a sheet cannot hold the rows.

@@ -186,11 +186,7 @@ def _csv_line(fields: list[str]) -> bytes:
 
 
 def _write(path: Path, header: list[str] | None, rows: Iterable[tuple[int, bytes]], expected: int) -> None:
-    """Writes a log file, compressed if its name ends with `.gz`.
-
-    Raises:
-        NotExportable: there are not as many rows as `expected`.
-    """
+    """Writes a log file, compressed if its name ends with `.gz`. Refuses other than `expected` rows."""
     count = 0
     with _new_file(path) as target:
         is_gzip = path.name.endswith(".gz")
