@@ -105,8 +105,7 @@ def evaluate_gate(
     problems = [
         *_refused_files(files),
         *_rejected_rows(files, max_rejected_share, min_rejected_rows),
-        *_missing_checks(set(expected_checks) - set(results)),
-        *_failed_checks(result for result in failed if result.is_blocking),
+        *_checks(set(expected_checks) - set(results), (result for result in failed if result.is_blocking)),
         *_withdrawn(withdrawal),
     ]
     return GateResult(
@@ -155,7 +154,7 @@ def _rejected_rows(files: Iterable[FileFacts], max_share: float, min_rows: int) 
             )
 
 
-def _missing_checks(missing: set[str]) -> Iterable[BlockingProblem]:
+def _checks(missing: set[str], failed: Iterable[CheckResult]) -> Iterable[BlockingProblem]:
     if missing:
         shown = ", ".join(sorted(missing)[:5])
         yield BlockingProblem(
@@ -163,15 +162,9 @@ def _missing_checks(missing: set[str]) -> Iterable[BlockingProblem]:
             f"{len(missing)} checks did not run on this build ({shown}{', …' * (len(missing) > 5)})",
             "Run: sendmart refresh. If they are missing again, see the audit step in Dagster",
         )
-
-
-def _failed_checks(failed: Iterable[CheckResult]) -> Iterable[BlockingProblem]:
     for result in sorted(failed, key=lambda result: result.name):
-        yield BlockingProblem(
-            Code.CHECK_FAILED,
-            f"{result.name}: {result.detail or 'failed'}",
-            "The candidate's marts are in warehouse/candidate.duckdb",
-        )
+        description = f"{result.name}: {result.detail or 'failed'}"
+        yield BlockingProblem(Code.CHECK_FAILED, description, "The candidate's marts are in warehouse/candidate.duckdb")
 
 
 def _withdrawn(withdrawal: Withdrawal | None) -> Iterable[BlockingProblem]:

@@ -38,13 +38,9 @@ class Piece(NamedTuple):
 
 
 class Message(NamedTuple):
-    """A message. `media` is a link to another host: it is shown as text and never loaded."""
+    """The text of a message."""
 
-    sender: str | None
     pieces: list[Piece]
-    is_mms: bool
-    media: str | None
-    max_segments: int | None
     segments: Segments
 
     @property
@@ -56,9 +52,7 @@ def message_preview(details: Row) -> Message:
     """The message of a row of the mart `campaigns`."""
     body = (details["body"] or "").replace("\r\n", "\n")
     pieces = [Piece(text, is_liquid=bool(index % 2)) for index, text in enumerate(_LIQUID.split(body)) if text]
-    segments = count_segments("".join(piece.text for piece in pieces if not piece.is_liquid))
-    is_mms = details["campaign_type"] == "MMS"
-    return Message(details["sender"], pieces, is_mms, details["media_url"], details["max_segments"], segments)
+    return Message(pieces, count_segments("".join(piece.text for piece in pieces if not piece.is_liquid)))
 
 
 def count_segments(text: str) -> Segments:

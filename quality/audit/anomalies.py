@@ -16,7 +16,7 @@ Not here: the metrics (`quality.audit.metrics`), the expectations made of the ra
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import pairwise
 from statistics import median
@@ -80,13 +80,6 @@ class _Step:
         if self.previous is None or metric not in self.current or metric not in self.previous:
             return None
         return self.current[metric] - self.previous[metric]
-
-    def increase_per(self, part: str, whole: str, enough: int) -> float | None:
-        """The increase of `part` per increase of `whole`, if that is at least `enough`."""
-        part_increase, whole_increase = self.increase(part), self.increase(whole)
-        if part_increase is None or whole_increase is None or whole_increase < enough:
-            return None
-        return part_increase / whole_increase
 
 
 @dataclass(frozen=True)
@@ -160,26 +153,37 @@ class Lag(_Current):
 
 
 @dataclass(frozen=True)
-class Share:
-    """The increase of `part` as a share of the increase of `whole`.
-
-    Without a `whole`, `part` itself is a share of the last days, taken of the metric `share_of`. `side` is where it warns.
-    """
+class _Part:
+    """The increase of `part` per increase of `whole`, if that is at least `enough`."""
 
     part: str
     whole: str | None
     description: str
-    side: str
-    margin: float
-    enough: int = ENOUGH
-    share_of: str = ""
+    enough: int = field(default=ENOUGH, kw_only=True)
 
     @property
     def name(self) -> str:
         return f"{self.part}_added_per_{self.whole}_added" if self.whole else self.part
 
     def value(self, step: _Step) -> float | None:
-        return step.increase_per(self.part, self.whole, self.enough) if self.whole else step.current.get(self.part)
+        if self.whole is None:
+            return step.current.get(self.part)
+        part_increase, whole_increase = step.increase(self.part), step.increase(self.whole)
+        if part_increase is None or whole_increase is None or whole_increase < self.enough:
+            return None
+        return part_increase / whole_increase
+
+
+@dataclass(frozen=True)
+class Share(_Part):
+    """The increase of `part` as a share of the increase of `whole`.
+
+    Without a `whole`, `part` itself is a share of the last days, taken of the metric `share_of`. `side` is where it warns.
+    """
+
+    side: str
+    margin: float
+    share_of: str = ""
 
     def range(self, step: _Step, history: _History) -> _Range:
         middle, deviation = _middle_and_deviation([value for _, value in history])
@@ -191,21 +195,10 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Ratio:
-    """The increase of `part` per increase of `whole`, on a logarithmic scale: half as much is as far off as twice as much."""
+class Ratio(_Part):
+    """An increase per increase on a logarithmic scale: half as much is as far off as twice as much."""
 
-    part: str
-    whole: str
-    description: str
     factor: float
-    enough: int = ENOUGH
-
-    @property
-    def name(self) -> str:
-        return f"{self.part}_added_per_{self.whole}_added"
-
-    def value(self, step: _Step) -> float | None:
-        return step.increase_per(self.part, self.whole, self.enough)
 
     def range(self, step: _Step, history: _History) -> _Range:
         logarithms = [math.log(value) for _, value in history if value > 0]
