@@ -209,20 +209,21 @@ def test_erasing_twice_does_nothing(warehouse: AppContext, erasure: stages.Erasu
 
 
 @pytest.mark.parametrize(
-    "broken_off_at", ["_erase_log", "_erase_quarantine", "_erase_build", "erase_csv_exports", "delete_spreadsheets"]
+    "broken_off_at", ["erase_log", "erase_quarantine_file", "erase_build", "erase_csv_exports", "delete_spreadsheets"]
 )
 def test_an_interrupted_erasure_is_finished_by_the_next_refresh(
     broken_off_at: str, refreshed_wide: RefreshedWarehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copy = _copy(refreshed_wide, tmp_path)
     with monkeypatch.context() as patch:
-        done = getattr(erase, broken_off_at)
+        owner = erase._Eraser if hasattr(erase._Eraser, broken_off_at) else erase
+        done = getattr(owner, broken_off_at)
 
         def once_then_killed(*arguments):
             done(*arguments)
             raise KeyboardInterrupt
 
-        patch.setattr(erase, broken_off_at, once_then_killed)
+        patch.setattr(owner, broken_off_at, once_then_killed)
         with pytest.raises(KeyboardInterrupt):
             stages.erase_contact(copy, CONTACT, "")
     assert copy.ledger.is_erasing()

@@ -12,7 +12,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from glob import escape
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from warehouse.erasure.exports import delete_spreadsheets, erase_csv_exports
 from warehouse.erasure.tokens import TokenReplacer, sql_list
 from warehouse.lake import tables as lake_tables
 from warehouse.ledger import Ledger
-from warehouse.privacy import CONTACT, NUMBER, ErasureIndex
+from warehouse.privacy import ErasureIndex
 from warehouse.storage import AnyPath, atomic_replace, is_object, remove
 
 SPREADSHEETS = "spreadsheets (deleted)"
@@ -46,16 +46,16 @@ def erase_contacts(settings: Settings, paths: DataPaths, ledger: Ledger, erasure
         apply_limits(connection, settings)
         enable_s3(connection, paths.lake)
         erasure_index.hashes.create_macro(connection)
-        replacer = TokenReplacer(connection, erasure_index)
+        eraser = _Eraser(paths, ledger, erasure_index, TokenReplacer(connection, erasure_index))
         builds = _published_builds(paths)
-        _record_numbers(paths, ledger, builds, replacer)
+        eraser.record_numbers(builds)
         rewritten = {
-            "lake": sum(_erase_log(paths, ledger, log, replacer) for log in _LOGS),
-            "quarantine": _erase_quarantine(paths, ledger, erasure_index),
-            "published builds": sum(_erase_build(names, replacer) for names in builds),
-            "exports": erase_csv_exports(paths, replacer),
+            "lake": sum(map(eraser.erase_log, _LOGS)),
+            "quarantine": sum(map(eraser.erase_quarantine_file, _quarantine_files(paths))),
+            "published builds": sum(map(eraser.erase_build, builds)),
+            "exports": erase_csv_exports(paths, eraser.replacer),
             SPREADSHEETS: delete_spreadsheets(paths),
-            "audit pages": sum(_erase_page(paths, page, erasure_index) for page in sorted(paths.audits.glob("*.html"))),
+            "audit pages": sum(map(eraser.erase_page, sorted(paths.audits.glob("*.html")))),
         }
     _delete_candidate(settings, paths, ledger)
     ledger.rewrite_texts(erasure_index.erase_text)
@@ -68,110 +68,6 @@ def _delete_temp_files(paths: DataPaths) -> None:
     temp_files = [file for folder in folders if not is_object(folder) for file in folder.rglob(".*.tmp*")]
     for file in sorted([*temp_files, *paths.transfers.glob("*")]):
         remove(file)
-
-
-def _record_numbers(paths: DataPaths, ledger: Ledger, builds: list[list[Path]], replacer: TokenReplacer) -> None:
-    """Records the numbers of erased contacts, before the rows that name them are rewritten."""
-    for log in _LOGS:
-        replacer.record_numbers(_lake_relation(paths, log), lake_tables.lake_schema(log))
-    for names in builds:
-        with _attached(replacer.connection, names[0]) as relations:
-            for relation, columns in relations.items():
-                replacer.record_numbers(relation, columns)
-    ledger.record_erased_numbers(replacer.index.take_new_numbers())
-
-
-# --- lake and quarantine
-
-
-def _lake_relation(paths: DataPaths, log: Log) -> str:
-    files = f"{escape(str(paths.lake / log))}/*/*.parquet"
-    return f"read_parquet({literal(files)}, union_by_name = true, hive_partitioning = false, filename = true)"
-
-
-def _erase_log(paths: DataPaths, ledger: Ledger, log: Log, replacer: TokenReplacer) -> int:
-    relation, schema = _lake_relation(paths, log), lake_tables.lake_schema(log)
-    erased = replacer.find(relation, schema)
-    if not erased:
-        return 0
-    condition = " or ".join(f"{column} in ({sql_list(values)})" for column, values in erased.items())
-    names = replacer.connection.execute(f"select distinct filename from {relation} where {condition} order by 1")
-    files = names.fetchall()
-    for (name,) in files:
-        file = paths.lake / log / "/".join(name.split("/")[-2:])
-        _rewrite(paths, ledger, file, schema, lambda rows: replacer.index.erase_rows(log, rows))
-    return len(files)
-
-
-def _erase_quarantine(paths: DataPaths, ledger: Ledger, erasure_index: ErasureIndex) -> int:
-    def erase_rows(rows: pl.DataFrame) -> pl.DataFrame:
-        raw_rows = [erasure_index.erase_raw_row(row) for row in rows["raw_row"]]
-        return rows.with_columns(pl.Series("raw_row", raw_rows, dtype=pl.String))
-
-    count = 0
-    for file in _quarantine_files(paths):
-        if any(not erase_rows(rows).equals(rows) for rows in _batches(file)):
-            _rewrite(paths, ledger, file, lake_tables.QUARANTINE_SCHEMA, erase_rows)
-            count += 1
-    return count
-
-
-def _quarantine_files(paths: DataPaths) -> list[Path]:
-    return sorted(paths.quarantine.glob("*/log_date=*/*.parquet"))
-
-
-def _batches(file: Path) -> Iterable[pl.DataFrame]:
-    with pq.ParquetFile(file) as opened:
-        for batch in opened.iter_batches(batch_size=lake_tables.ROW_GROUP_ROWS):
-            yield pl.DataFrame(batch)
-
-
-def _rewrite(
-    paths: DataPaths,
-    ledger: Ledger,
-    path: AnyPath,
-    schema: dict[str, pl.DataType],
-    change: Callable[[pl.DataFrame], pl.DataFrame],
-) -> None:
-    """Writes a file of lake or quarantine again, with its rows in their order."""
-    writer = lake_tables.RowWriter(path, paths.temp_path(path), schema, None)
-    try:
-        with paths.local_copy(path) as file:
-            writer.header = lake_tables.header_of(file) or ()
-            for rows in _batches(file):
-                absent = [pl.lit(None, kind).alias(name) for name, kind in schema.items() if name not in rows.columns]
-                writer.write(change(rows.with_columns(absent)))
-    except BaseException:
-        writer.discard()
-        raise
-    # The checksum is forgotten first: after a kill in between, the file is compared with neither the old nor the new one.
-    ledger.forget_checksums([paths.key_of(path)])
-    ledger.record_checksums({paths.key_of(name): checksum for name, checksum in writer.finish().commit().items()})
-
-
-def source_files_of_erased_rows(paths: DataPaths, ledger: Ledger) -> list[str]:
-    """The log files, `<log>/<source_file>`, with erased rows in lake or quarantine. They may still be in the landing zone."""
-    lake_tables.ensure_lake(paths)
-    tokens = {kind: [erased.token for erased in ledger.erased() if erased.kind == kind] for kind in (CONTACT, NUMBER)}
-    names: set[str] = set()
-    with duckdb.connect() as connection:
-        enable_s3(connection, paths.lake)
-        for log in _LOGS:
-            condition = f"contact_id in ({sql_list(tokens[CONTACT])})"
-            if "mobile_number" in lake_tables.lake_schema(log):
-                condition += f" or mobile_number in ({sql_list(tokens[NUMBER])})"
-            rows = connection.execute(
-                f"select distinct source_file from {_lake_relation(paths, log)} where {condition}"
-            )
-            names |= {f"{log}/{source_file}" for (source_file,) in rows.fetchall()}
-    for file in _quarantine_files(paths):
-        for batch in _batches(file):
-            erased_rows = batch.filter(pl.col("raw_row") == ERASED_RAW_ROW)
-            names |= {f"{file.parent.parent.name}/{source_file}" for source_file in erased_rows["source_file"].unique()}
-    return sorted(names)
-
-
-# --- builds and pages
 
 
 def _delete_candidate(settings: Settings, paths: DataPaths, ledger: Ledger) -> None:
@@ -187,6 +83,42 @@ def _delete_candidate(settings: Settings, paths: DataPaths, ledger: Ledger) -> N
         remove(file)
     for folder in (settings.scratch, paths.transfers, paths.dbt_dev):
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def source_files_of_erased_rows(paths: DataPaths, ledger: Ledger) -> list[str]:
+    """The log files, `<log>/<source_file>`, with erased rows in lake or quarantine. They may still be in the landing zone."""
+    lake_tables.ensure_lake(paths)
+    tokens = sql_list(erased.token for erased in ledger.erased())
+    names: set[str] = set()
+    with duckdb.connect() as connection:
+        enable_s3(connection, paths.lake)
+        for log in _LOGS:
+            columns = [name for name in ("contact_id", "mobile_number") if name in lake_tables.lake_schema(log)]
+            condition = " or ".join(f"{column} in ({tokens})" for column in columns)
+            rows = connection.execute(
+                f"select distinct source_file from {_lake_relation(paths, log)} where {condition}"
+            )
+            names |= {f"{log}/{source_file}" for (source_file,) in rows.fetchall()}
+    for file in _quarantine_files(paths):
+        for batch in _batches(file):
+            erased_rows = batch.filter(pl.col("raw_row") == ERASED_RAW_ROW)
+            names |= {f"{file.parent.parent.name}/{source_file}" for source_file in erased_rows["source_file"].unique()}
+    return sorted(names)
+
+
+def _lake_relation(paths: DataPaths, log: Log) -> str:
+    files = f"{escape(str(paths.lake / log))}/*/*.parquet"
+    return f"read_parquet({literal(files)}, union_by_name = true, hive_partitioning = false, filename = true)"
+
+
+def _quarantine_files(paths: DataPaths) -> list[Path]:
+    return sorted(paths.quarantine.glob("*/log_date=*/*.parquet"))
+
+
+def _batches(file: Path) -> Iterable[pl.DataFrame]:
+    with pq.ParquetFile(file) as opened:
+        for batch in opened.iter_batches(batch_size=lake_tables.ROW_GROUP_ROWS):
+            yield pl.DataFrame(batch)
 
 
 def _published_builds(paths: DataPaths) -> list[list[Path]]:
@@ -212,39 +144,99 @@ def _attached(connection: duckdb.DuckDBPyConnection, build: Path) -> Iterator[di
         connection.execute("detach kept")
 
 
-def _erase_build(names: list[Path], replacer: TokenReplacer) -> int:
-    temp_path = names[0].with_name(f".{names[0].name}.tmp")
-    with _attached(replacer.connection, names[0]) as relations:
-        expressions = {
-            relation: replacer.replacements(replacer.find(relation, columns)) for relation, columns in relations.items()
-        }
-        if not any(expressions.values()):
+@dataclass(frozen=True)
+class _Eraser:
+    """Writes files with erased values again. Its methods return how many files they wrote again."""
+
+    paths: DataPaths
+    ledger: Ledger
+    index: ErasureIndex
+    replacer: TokenReplacer
+
+    def record_numbers(self, builds: list[list[Path]]) -> None:
+        """Records the numbers of erased contacts, before the rows that name them are rewritten."""
+        for log in _LOGS:
+            self.replacer.record_numbers(_lake_relation(self.paths, log), lake_tables.lake_schema(log))
+        for names in builds:
+            with _attached(self.replacer.connection, names[0]) as relations:
+                for relation, columns in relations.items():
+                    self.replacer.record_numbers(relation, columns)
+        self.ledger.record_erased_numbers(self.index.take_new_numbers())
+
+    def erase_log(self, log: Log) -> int:
+        relation, schema = _lake_relation(self.paths, log), lake_tables.lake_schema(log)
+        erased = self.replacer.find(relation, schema)
+        if not erased:
             return 0
+        condition = " or ".join(f"{column} in ({sql_list(values)})" for column, values in erased.items())
+        query = f"select distinct filename from {relation} where {condition} order by 1"
+        names = self.replacer.connection.execute(query).fetchall()
+        for (name,) in names:
+            file = self.paths.lake / log / "/".join(name.split("/")[-2:])
+            self._rewrite(file, schema, lambda rows: self.index.erase_rows(log, rows))
+        return len(names)
 
-        def erase_columns(schema: str, table: str, columns: Sequence[Column]) -> list[Column]:
-            values = expressions[f'kept."{schema}"."{table}"']
-            return [replace(column, value=values.get(column.name, column.value)) for column in columns]
+    def erase_quarantine_file(self, file: Path) -> int:
+        def erase_rows(rows: pl.DataFrame) -> pl.DataFrame:
+            raw_rows = [self.index.erase_raw_row(row) for row in rows["raw_row"]]
+            return rows.with_columns(pl.Series("raw_row", raw_rows, dtype=pl.String))
 
-        copy_with_changes(replacer.connection, "kept", temp_path, erase_columns)
-    remove(names[0].with_name(f"{names[0].name}.wal"))
-    atomic_replace(temp_path, names[0])
-    for name in names[1:]:
-        link = name.with_name(f".{name.name}.tmp")
-        link.unlink(missing_ok=True)
+        if all(erase_rows(rows).equals(rows) for rows in _batches(file)):
+            return 0
+        self._rewrite(file, lake_tables.QUARANTINE_SCHEMA, erase_rows)
+        return 1
+
+    def _rewrite(
+        self, path: AnyPath, schema: dict[str, pl.DataType], change: Callable[[pl.DataFrame], pl.DataFrame]
+    ) -> None:
+        """Writes a file of lake or quarantine again, with its rows in their order."""
+        writer = lake_tables.RowWriter(path, self.paths.temp_path(path), schema, None)
         try:
-            os.link(names[0], link)
-        except OSError:  # not every file system has hard links
-            shutil.copyfile(names[0], link)
-        atomic_replace(link, name)
-    return 1
+            with self.paths.local_copy(path) as file:
+                writer.header = lake_tables.header_of(file) or ()
+                for rows in _batches(file):
+                    absent = [
+                        pl.lit(None, kind).alias(name) for name, kind in schema.items() if name not in rows.columns
+                    ]
+                    writer.write(change(rows.with_columns(absent)))
+        except BaseException:
+            writer.discard()
+            raise
+        # The checksum is forgotten first: after a kill in between, the file is compared with neither the old nor the new.
+        key_of = self.paths.key_of
+        self.ledger.forget_checksums([key_of(path)])
+        self.ledger.record_checksums({key_of(name): checksum for name, checksum in writer.finish().commit().items()})
 
+    def erase_build(self, names: list[Path]) -> int:
+        connection, temp_path = self.replacer.connection, names[0].with_name(f".{names[0].name}.tmp")
+        with _attached(connection, names[0]) as relations:
+            erased = {relation: self.replacer.find(relation, columns) for relation, columns in relations.items()}
+            if not any(erased.values()):
+                return 0
 
-def _erase_page(paths: DataPaths, page: Path, erasure_index: ErasureIndex) -> int:
-    before = page.read_text(encoding="utf-8")
-    after = erasure_index.erase_text(before)
-    if after == before:
-        return 0
-    temp_path = paths.temp_path(page)
-    temp_path.write_text(after, encoding="utf-8")
-    atomic_replace(temp_path, page)
-    return 1
+            def erase_columns(schema: str, table: str, columns: Sequence[Column]) -> list[Column]:
+                values = self.replacer.replacements(erased[f'kept."{schema}"."{table}"'])
+                return [replace(column, value=values.get(column.name, column.value)) for column in columns]
+
+            copy_with_changes(connection, "kept", temp_path, erase_columns)
+        remove(names[0].with_name(f"{names[0].name}.wal"))
+        atomic_replace(temp_path, names[0])
+        for name in names[1:]:
+            link = name.with_name(f".{name.name}.tmp")
+            link.unlink(missing_ok=True)
+            try:
+                os.link(names[0], link)
+            except OSError:  # not every file system has hard links
+                shutil.copyfile(names[0], link)
+            atomic_replace(link, name)
+        return 1
+
+    def erase_page(self, page: Path) -> int:
+        before = page.read_text(encoding="utf-8")
+        after = self.index.erase_text(before)
+        if after == before:
+            return 0
+        temp_path = self.paths.temp_path(page)
+        temp_path.write_text(after, encoding="utf-8")
+        atomic_replace(temp_path, page)
+        return 1
