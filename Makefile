@@ -77,8 +77,7 @@ dev: install
 
 # The report pages on http://127.0.0.1:8501; where nothing has been published yet, a refresh comes first.
 reports: install
-	@[ -e "$${SENDMART_DATA:-data}/published/current.json" ] || $(MAKE) --no-print-directory refresh || true
-	@$(BIN)/sendmart reports
+	@$(BIN)/sendmart reports --refresh-first
 
 benchmark: install
 	$(BIN)/python -m benchmarks

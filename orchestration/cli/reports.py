@@ -2,12 +2,14 @@
 
 import socket
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from models.masking import masking_logger
 from orchestration.cli.common import fail, open_context, show_progress
+from orchestration.cli.refresh import refresh
+from orchestration.cli.sample import sample
 from orchestration.stages import AppContext, describe_export, export_reports
 from warehouse.export import FileFormat
 
@@ -33,7 +35,12 @@ def application(context: AppContext) -> "ASGIApp":
     return create_app(context.settings, context.paths, export_now)
 
 
-def reports() -> None:
+def reports(
+    refresh_first: Annotated[
+        bool,
+        typer.Option(help="If nothing has been published, refresh first, with sample logs if there are no others."),
+    ] = False,
+) -> None:
     """Serve the report pages. They follow the published build.
 
     The pages are for users of this machine. For others, put a web server with a login in front: docs/reports.md.
@@ -43,6 +50,10 @@ def reports() -> None:
     import uvicorn
 
     context = open_context()
+    if refresh_first and not context.paths.published_marts.exists():
+        with suppress(typer.Exit):  # the pages say what the refresh could not do
+            sample(first_run=True)
+            refresh()
     host, port = context.settings.reports_host, context.settings.reports_port
     show_progress()
     masking_logger("uvicorn.error")  # tracebacks quote values
