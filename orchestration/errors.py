@@ -1,7 +1,7 @@
 """What a failed refresh means: code, message and next step, from one table. Each code has a page in `docs/runbook`.
 
-DuckDB, SQLite, dbt and Dagster describe the same fault in their own words, and wrap each other's errors. So a rule names
-types of errors or patterns of their text, and the innermost error that a rule knows decides.
+DuckDB, SQLite, dbt and Dagster describe the same fault in their own words, and wrap each other's errors. So a rule is a
+pattern of an error's type and text, and the innermost error that a rule knows decides.
 
 Not here: what holds a build back (`quality.gate`), how a failure is printed (`orchestration.cli.output`).
 """
@@ -11,24 +11,13 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
-
-import duckdb
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from models.error_codes import Code
 from models.masking import masked
 from orchestration.stages import AppContext
-from warehouse.config.settings import SettingsError
 from warehouse.duckdb_tools import is_corruption_error
-from warehouse.export import ExportRefused
-from warehouse.ingest.workers import WorkerDied
-from warehouse.lake.integrity import LakeDamaged
-from warehouse.ledger.store import LedgerIsNewer
-from warehouse.privacy import KeyMissing
-from warehouse.storage import ObjectStoreFailed, is_object
-from warehouse.storage.object_store import ObjectChanged
-from warehouse.transform.build import CandidateDamaged
-from warehouse.transform.dbt_runner import BuildFailed
+from warehouse.storage import is_object
 
 if TYPE_CHECKING:
     from orchestration.dagster_internals import SerializableErrorInfo
@@ -58,8 +47,7 @@ class Failure:
         return f"{self.code}: {self.description}. {self.next_step}. See {self.code.page}"
 
 
-@dataclass(frozen=True)
-class _Error:
+class _Error(NamedTuple):
     """One error of a chain: the name of its type, and its text on one line, phone numbers masked."""
 
     type_name: str
@@ -70,24 +58,21 @@ class _Error:
         return cls(type_name, " ".join(masked(text).split())[:MAX_TEXT_CHARACTERS])
 
 
-@dataclass(frozen=True)
-class _Rule:
-    """Applies to an error of one of these types, or with this pattern in its type or text, if `condition` holds.
+class _Rule(NamedTuple):
+    """Applies to an error with this pattern in `<type>: <text>`, if `condition` holds.
 
     `message` and `next_step` are templates; `_values` says what they may name.
     """
 
+    pattern: str
     code: Code
     message: str
     next_step: str
-    types: tuple[type[BaseException], ...] = ()
-    pattern: str = "(?!)"
     condition: Callable[[str, AppContext], bool] = lambda text, context: True
 
     def matches(self, error: _Error, context: AppContext) -> bool:
-        is_named = error.type_name in (kind.__name__ for kind in self.types)
-        has_pattern = re.search(self.pattern, f"{error.type_name}: {error.text}")
-        return bool(is_named or has_pattern) and self.condition(error.text, context)
+        found = re.search(self.pattern, f"{error.type_name}: {error.text}")
+        return found is not None and self.condition(error.text, context)
 
 
 def failure_of(error: BaseException, context: AppContext) -> Failure:
@@ -162,117 +147,107 @@ _DISK_FULL = (
 
 _RULES = (
     _Rule(
+        "^DagsterExecutionInterruptedError:",
         Code.REFRESH_NOT_FINISHED,
         "the run was interrupted",
         "Run: sendmart refresh, which repeats unfinished steps",
-        pattern="^DagsterExecutionInterruptedError",
     ),
     _Rule(
+        "^LakeDamaged:",
         Code.LAKE_FILE_CORRUPT,
         "damaged, and its log file is no longer in the landing zone: {text}",
         "Drop the log file into {settings.landing} again, or restore the lake file from a backup of {settings.data}; then:"
         " sendmart refresh",
-        types=(LakeDamaged,),
     ),
-    _Rule(Code.SETTING_INVALID, "{text}", "Correct the setting; then: sendmart refresh", types=(SettingsError,)),
+    _Rule("^SettingsError:", Code.SETTING_INVALID, "{text}", "Correct the setting; then: sendmart refresh"),
+    _Rule("^KeyMissing:", Code.HASH_KEY_MISSING, "{text}", "Restore the key from its backup; then: sendmart refresh"),
+    _Rule("^ExportRefused:", Code.EXPORT_REFUSED, "{text}", "Request another export: see the page"),
     _Rule(
-        Code.HASH_KEY_MISSING, "{text}", "Restore the key from its backup; then: sendmart refresh", types=(KeyMissing,)
-    ),
-    _Rule(Code.EXPORT_REFUSED, "{text}", "Request another export: see the page", types=(ExportRefused,)),
-    _Rule(
+        "^LedgerIsNewer:",
         Code.LEDGER_NEWER,
         "a newer version of Sendmart wrote this data folder ({text})",
         "Install that version again, or restore a backup of the data folder that an older version wrote",
-        types=(LedgerIsNewer,),
     ),
     _Rule(
+        "^(ObjectStoreFailed|ObjectChanged|HTTPException):|HTTP Error:|reading 's3://",
         Code.OBJECT_STORE,
         "a request to an object store failed ({text})",
         "Check the bucket, the credentials and the endpoint; then: sendmart refresh",
-        types=(ObjectStoreFailed, ObjectChanged, duckdb.HTTPException),
-        pattern="HTTP Error:|reading 's3://",
     ),
     _Rule(
+        "Could not connect to any of|JAVA_GATEWAY_EXITED|TTransportException|Connection lost while polling|"
+        "Another instance of Derby",
         Code.SPARK_UNREACHABLE,
         "Spark cannot be reached or started ({text})",
         "Check the Thrift server, or Java; then: sendmart refresh",
-        pattern="Could not connect to any of|JAVA_GATEWAY_EXITED|TTransportException|"
-        "Connection lost while polling|Another instance of Derby",
     ),
-    _Rule(
-        *_DISK_FULL,
-        pattern="disk I/O error",
-        condition=lambda text, context: _free_bytes(context.settings.data) < LITTLE_SPACE,
-    ),
+    _Rule("disk I/O error", *_DISK_FULL, lambda text, context: _free_bytes(context.settings.data) < LITTLE_SPACE),
     # Before every rule about builds: a model that fails on a full disk is a full disk.
     _Rule(
+        "No space left on device|database or disk is full|Disk quota exceeded|File too large|max_temp_directory_size",
         *_DISK_FULL,
-        pattern="No space left on device|database or disk is full|Disk quota exceeded|File too large|"
-        "max_temp_directory_size",
     ),
     _Rule(
+        "^WorkerDied:",
         Code.OUT_OF_MEMORY,
         "{text}, probably by the kernel for lack of memory; SENDMART_LOAD_WORKERS is {settings.load_workers}",
         "Lower SENDMART_LOAD_WORKERS, each worker needs up to 1 GB; then: sendmart refresh, which loads the remaining files",
-        types=(WorkerDied,),
     ),
     _Rule(
+        "^MemoryError:|Out of Memory Error|could not allocate block|failed to allocate|realloc of size",
         Code.OUT_OF_MEMORY,
         "out of memory; SENDMART_MEMORY_LIMIT is {settings.memory_limit} ({text})",
         "Raise SENDMART_MEMORY_LIMIT if the machine has more memory, or lower SENDMART_THREADS; then: sendmart refresh",
-        types=(MemoryError,),
-        pattern="Out of Memory Error|could not allocate block|failed to allocate|realloc of size",
     ),
     _Rule(
+        "Could not set lock on file|database is locked",
         Code.FILE_LOCKED,
         "another program has {path} open ({text})",
         "Close it there, or open it read-only; then: sendmart refresh",
-        pattern="Could not set lock on file|database is locked",
     ),
     _Rule(
+        "^PermissionError:|Permission denied|Operation not permitted|Read-only file system|readonly database|"
+        "unable to open database file",
         Code.NO_PERMISSION,
         "this user cannot read or write {path}, or its disk is read-only ({text})",
         "Give the user that runs Sendmart read and write access to {folder}; then: sendmart refresh",
-        types=(PermissionError,),
-        pattern="Permission denied|Operation not permitted|Read-only file system|readonly database|"
-        "unable to open database file",
     ),
     _Rule(
+        "^(NotADirectoryError|IsADirectoryError|FileExistsError):|Not a directory|Is a directory",
         Code.PATH_UNUSABLE,
         "{path} is a file where a folder is expected, or a folder where a file is expected ({text})",
         "Move it away; then: sendmart refresh",
-        types=(NotADirectoryError, IsADirectoryError, FileExistsError),
-        pattern="Not a directory|Is a directory",
     ),
     _Rule(
+        "^CandidateDamaged:",
         Code.BUILD_FILE_CORRUPT,
         "a file of the build in {paths.warehouse} was damaged and is removed ({text})",
         "Run: sendmart refresh, which builds everything in full from the lake. If it happens again, check the disk",
-        types=(CandidateDamaged,),
     ),
     _Rule(
+        "",
         Code.BUILD_FILE_CORRUPT,
         "{path} is damaged ({text})",
         "Run: sendmart refresh, which writes it again from the lake. If it happens again, check the disk",
-        pattern=".",
-        condition=lambda text, context: is_corruption_error(text),
+        lambda text, context: is_corruption_error(text),
     ),
     _Rule(
+        "disk I/O error|file is not a database|database disk image is malformed",
         Code.LEDGER_UNUSABLE,
         "{paths.ledger} cannot be read or written ({text})",
         "Restore it from a backup, or move it away as the page says; then: sendmart refresh",
-        pattern="disk I/O error|file is not a database|database disk image is malformed",
     ),
     _Rule(
+        "^BuildFailed:",
         Code.MODEL_NOT_BUILT,
         "{text}",
         "Fix the model, the seed or the setting that is named; then: sendmart refresh",
-        types=(BuildFailed,),
     ),
 )
-"""In this order: the first rule that matches decides."""
+"""In this order: the first rule that matches decides. A type is named, not imported: the error of a failed step is text."""
 
 _UNEXPECTED = _Rule(
+    "",
     Code.UNEXPECTED,
     "{type}: {text}",
     "The published build is untouched. Run: sendmart refresh. If it fails again, keep the traceback above",
