@@ -81,11 +81,9 @@ def check_result(key: dg.AssetCheckKey, result: CheckResult) -> dg.AssetCheckRes
 
 def log_schema(log: Log) -> dg.TableSchema:
     """The columns of a log in the lake, from its contract."""
-    return dg.TableSchema(
-        [
-            _column(column.name, sql_type(column.read_as.dtype), column.description, nullable=not column.is_required)
-            for column in COLUMNS[log]
-        ]
+    return _schema(
+        _column(column.name, sql_type(column.read_as.dtype), column.description, nullable=not column.is_required)
+        for column in COLUMNS[log]
     )
 
 
@@ -93,6 +91,11 @@ def _column(
     name: str, type_: str, description: str | None, *, nullable: bool = True, unique: bool = False
 ) -> dg.TableColumn:
     return dg.TableColumn(name, type_, description, dg.TableColumnConstraints(nullable=nullable, unique=unique))
+
+
+def _schema(table_columns: Iterable[dg.TableColumn], key: Sequence[str] = ()) -> dg.TableSchema:
+    constraints = dg.TableConstraints([f"unique: {', '.join(key)}"]) if key else None
+    return dg.TableSchema(list(table_columns), constraints)
 
 
 def load_facts(loaded: list[LoadedFile], sizes: Mapping[str, tuple[int, int]]) -> dict[str, Any]:
@@ -143,18 +146,16 @@ def model_schema(
     """
     if node["name"] in MARTS and node["resource_type"] == "model":
         return mart_schema(node["name"])
-    return dg.TableSchema(
-        [
-            _column(
-                name,
-                (types or {}).get(name, column.get("data_type") or "?").lower(),
-                column.get("description") or None,
-                unique=[name] == list(key),
-            )
-            for name, column in node["columns"].items()
-        ],
-        _key_constraint(key),
+    columns_of_node = (
+        _column(
+            name,
+            (types or {}).get(name, column.get("data_type") or "?").lower(),
+            column.get("description") or None,
+            unique=[name] == list(key),
+        )
+        for name, column in node["columns"].items()
     )
+    return _schema(columns_of_node, key)
 
 
 def unique_keys(manifest: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -171,17 +172,10 @@ def unique_keys(manifest: Mapping[str, Any]) -> dict[str, list[str]]:
 def mart_schema(mart: str) -> dg.TableSchema:
     """The columns of a mart, from its contract."""
     key = MARTS[mart].key
-    return dg.TableSchema(
-        [
-            _column(c.name, c.sql_type, c.description, nullable=c.nullable, unique=(c.name,) == key)
-            for c in columns(mart)
-        ],
-        _key_constraint(key),
+    columns_of_mart = (
+        _column(c.name, c.sql_type, c.description, nullable=c.nullable, unique=(c.name,) == key) for c in columns(mart)
     )
-
-
-def _key_constraint(key: Sequence[str]) -> dg.TableConstraints | None:
-    return dg.TableConstraints([f"unique: {', '.join(key)}"]) if key else None
+    return _schema(columns_of_mart, key)
 
 
 def lineage_table(lineage: Lineage, keys: Mapping[str, dg.AssetKey]) -> str:
