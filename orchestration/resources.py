@@ -22,9 +22,5 @@ class WarehouseResource(dg.ConfigurableResource[Any]):
     )
 
     def open(self) -> AppContext:
-        """Reads the settings and opens the data folder.
-
-        Raises:
-            SettingsError: a setting is not valid.
-        """
+        """Reads the settings and opens the data folder. Raises SettingsError if a setting is invalid."""
         return AppContext.of(load_settings(**self.settings))
