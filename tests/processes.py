@@ -22,6 +22,7 @@ processes.set_forkserver_preload(
         "orchestration.cli.main",
         "orchestration.run_refresh",
         "orchestration.definitions",
+        "orchestration.dagster_storage",
         # What production code, pandera, Dagster and dbt import only when they need it, too.
         "pandera.strategies.base_strategies",
         "quality.audit.contracts",
@@ -36,6 +37,9 @@ processes.set_forkserver_preload(
         "dbt.cli.main",
         "dbt.task.build",
         "dbt.adapters.duckdb",
+        "dbt.adapters.duckdb.environments.local",
+        "sqlglot.dialects.duckdb",
+        "tests.preloaded",
     ]
 )
 

@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
@@ -154,14 +155,10 @@ def test_a_folder_without_permission_is_named_with_its_setting(tmp_path: Path, f
 def test_the_second_of_two_concurrent_refreshes_waits_and_says_so(tmp_path: Path) -> None:
     case = CASES / "small"
     variables = environment_of(tmp_path, case / "landing", max_rejected_share="1")
-    both = [
-        subprocess.Popen(
-            [SENDMART, "refresh"], env=clean_environment(variables), cwd=PROJECT, text=True, stdout=subprocess.PIPE
-        )
-        for _ in range(2)
-    ]
-    told = [process.communicate()[0] for process in both]
-    assert [process.returncode for process in both] == [0, 0], told
+    with ThreadPoolExecutor() as threads:
+        both = list(threads.map(lambda _: sendmart(variables, "refresh"), range(2)))
+    told = [run.stdout for run in both]
+    assert [run.returncode for run in both] == [0, 0], told
     assert sum("Another refresh is running on this data folder" in words for words in told) == 1
     assert sum("Up to date" in words for words in told) == 1
     from tests.oracle.compare import differences, read_mart

@@ -85,7 +85,7 @@ def repeat(landing: Path, data: Path) -> None:
     paths = DataPaths(data)
     ledger = Ledger(paths.ledger)
     recovery.recover(paths, ledger, LOG, scan(landing).files_of(LOG))
-    load_log(landing, data, LOG, 2)
+    load_log(landing, data, LOG, 1)
 
 
 def assert_gone(pids: set[int]) -> None:

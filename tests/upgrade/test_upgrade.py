@@ -7,6 +7,8 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,6 +98,21 @@ def _somebody_undisputed(paths: DataPaths) -> str:
     return min(sent_to - {contact for (contact,) in duckdb.sql(disputed).fetchall()})
 
 
+@contextmanager
+def _logged() -> Iterator[list[str]]:
+    """What a build logs."""
+    words: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: words.append(record.getMessage())
+    logger = logging.getLogger("sendmart.build")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield words
+    finally:
+        logger.removeHandler(handler)
+
+
 @pytest.fixture(scope="module")
 def upgraded(older: Path, refreshed_small: RefreshedWarehouse, tmp_path_factory: pytest.TempPathFactory) -> Upgraded:
     """Under the older version: somebody erased, everything loaded, a row in quarantine, a build published. Then this one."""
@@ -112,15 +129,8 @@ def upgraded(older: Path, refreshed_small: RefreshedWarehouse, tmp_path_factory:
     files, (build, _) = ledger.files(), ledger.last_publication()
     assert paths.published_marts.name == "marts.duckdb"
     assert mart_rows(paths.published_marts, "build_info")[0]["version"] == "0.1.0", "release 0.1 published it"
-    words: list[str] = []
-    handler = logging.Handler()
-    handler.emit = lambda record: words.append(record.getMessage())
-    logging.getLogger("sendmart.build").addHandler(handler)
-    logging.getLogger("sendmart.build").setLevel(logging.INFO)
-    try:
+    with _logged() as words:
         after = refresh_in_process(data, landing, max_rejected_share="1", kept_builds="5")
-    finally:
-        logging.getLogger("sendmart.build").removeHandler(handler)
     return Upgraded(erased, ledger_before, files, build, after, "\n".join(words))
 
 
@@ -203,54 +213,62 @@ def test_a_column_missing_in_an_older_lake_is_null(upgraded: Upgraded) -> None:
     assert plan_refresh(warehouse, verify=True).files[Log.SENDS] == [], "such a file is whole"
 
 
-def test_a_data_folder_of_0_2_is_read_before_the_first_refresh_which_moves_its_published_file(tmp_path: Path) -> None:
-    program, published = _program(LAST_OF_0_2, tmp_path / "program"), tmp_path / "data" / "published"
-    variables = environment_of(tmp_path / "data", tmp_path / "landing", max_rejected_share="1")
-    folder = tmp_path / "landing" / "campaigns"
-    folder.mkdir(parents=True)
-    header = "campaign_id,campaign_name,campaign_type,modified_by,modified_at\n"
-    rows = "c1,Spring,SMS,ann,2026-01-01T10:00:00Z\nc2,Summer,TELEX,ann,2026-01-01T10:00:00Z\n"
-    (folder / "2026-01-01.csv").write_text(header + rows)
-    _run_older(program, variables, "refresh")
-    assert {path.name for path in published.glob("*.duckdb")} == {"marts.duckdb", "quarantine.duckdb"}
+@dataclass(frozen=True)
+class UpgradedFrom02:
+    """A data folder of release 0.2, what commands said before the first refresh, and that refresh."""
 
-    (build,) = mart_rows(published / "marts.duckdb", "build_info")
-    status = sendmart(variables, "status")
-    assert (status.returncode, f"Published build: {build['build_id']}" in status.stdout) == (0, True)
-    export = sendmart(variables, "export", "campaign_metrics", "--format", "xlsx")
+    build_before: str
+    build_info_before: dict[str, object]
+    commands_before: list[subprocess.CompletedProcess[str]]
+    files_before: set[str]
+    after: RefreshedWarehouse
+    said: str
+
+
+@pytest.fixture(scope="module")
+def upgraded_from_0_2(tmp_path_factory: pytest.TempPathFactory) -> UpgradedFrom02:
+    folder = tmp_path_factory.mktemp("upgraded_from_0_2")
+    data, landing, published = folder / "data", folder / "landing", folder / "data" / "published"
+    shutil.copytree(CASES / "small" / "landing", landing)
+    variables = environment_of(data, landing, max_rejected_share="1")
+    _run_older(_program(LAST_OF_0_2, folder / "program"), variables, "refresh")
+    build = Ledger(DataPaths(data).ledger).last_publication()[0]
+    (info,) = mart_rows(published / "marts.duckdb", "build_info")
+    commands = (("status",), ("export", "campaign_metrics", "--format", "xlsx"))
+    before = [sendmart(variables, *arguments) for arguments in commands]
+    files = {path.name for path in published.glob("*.duckdb")}
+    with _logged() as words:
+        after = refresh_in_process(data, landing, max_rejected_share="1")
+    return UpgradedFrom02(build, info, before, files, after, "\n".join(words))
+
+
+def test_a_data_folder_of_0_2_is_read_before_the_first_refresh(upgraded_from_0_2: UpgradedFrom02) -> None:
+    status, export = upgraded_from_0_2.commands_before
+    assert (status.returncode, f"Published build: {upgraded_from_0_2.build_before}" in status.stdout) == (0, True)
     assert export.returncode == 0, export.stdout + export.stderr
-    assert (published / "marts.duckdb").exists(), "commands that read move nothing"
+    assert upgraded_from_0_2.files_before == {"marts.duckdb", "quarantine.duckdb"}, "commands that read move nothing"
 
-    refresh = sendmart(variables, "refresh")
-    assert refresh.returncode == 0, refresh.stdout + refresh.stderr
+
+def test_the_first_refresh_moves_the_published_file_of_0_2(upgraded_from_0_2: UpgradedFrom02) -> None:
+    after = upgraded_from_0_2.after
+    assert after.outcome == "published", after.message
+    assert "removed: " in upgraded_from_0_2.said and "; everything is built in full" in upgraded_from_0_2.said
+    published = after.warehouse.paths.published_marts.parent
     assert {path.name for path in published.glob("*.duckdb")} == {"sendmart.duckdb", "quarantine.duckdb"}
     with duckdb.connect(str(published / "sendmart.duckdb"), read_only=True) as connection:
         assert connection.sql("select version from marts.build_info").fetchall() == [(sendmart_version(),)]
+    rejected = sum(file.rejected for file in after.warehouse.ledger.files())
     with duckdb.connect(str(published / "quarantine.duckdb"), read_only=True) as connection:
-        assert connection.sql("select row_number from rejected_rows").fetchall() == [(2,)]
-    rollback = sendmart(variables, "rollback", build["build_id"])
-    assert rollback.returncode == 0, rollback.stdout + rollback.stderr
-    assert mart_rows(published / "sendmart.duckdb", "build_info") == [build]
+        assert connection.sql("select count(*) from rejected_rows").fetchall() == [(rejected,)]
+    assert rejected > 0
 
 
-def test_the_tables_of_a_0_2_build_are_read_in_the_schemas_of_0_2(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_tables_of_a_0_2_build_are_read_in_the_schemas_of_0_2(upgraded_from_0_2: UpgradedFrom02) -> None:
     """Its row digests and hourly clicks have other names: exports, diff, report pages, erasure and rollback read both."""
-    data, landing = tmp_path / "data", tmp_path / "landing"
-    shutil.copytree(CASES / "small" / "landing", landing)
-    variables = environment_of(data, landing, max_rejected_share="1")
-    _run_older(_program(LAST_OF_0_2, tmp_path / "program"), variables, "refresh")
-    old_build = Ledger(DataPaths(data).ledger).last_publication()[0]
-
-    with caplog.at_level(logging.INFO):
-        after = refresh_in_process(data, landing, max_rejected_share="1")
-    assert after.outcome == "published", after.message
-    assert "removed: " in caplog.text and "; everything is built in full" in caplog.text
-    (export,) = (data / "exports" / "delivery_status").glob("*.json")
+    old_build, context = upgraded_from_0_2.build_before, upgraded_from_0_2.after.warehouse
+    (export,) = (context.paths.exports / "delivery_status").glob("*.json")
     exported_by = json.loads(export.read_text(encoding="utf-8"))["build_id"]
     assert exported_by == old_build, "nothing has changed since the export of 0.2, so there is no other"
-    context = after.warehouse
     old_file, new_file = (context.paths.kept_builds / f"{build}.duckdb" for build in (old_build, _published(context)))
     changes = {change.mart: change for change in compare(context.settings, old_file, new_file).marts}
     assert (changes["delivery_status"].rows_after, changes["delivery_status"].is_empty) == (32, True)
@@ -259,23 +277,26 @@ def test_the_tables_of_a_0_2_build_are_read_in_the_schemas_of_0_2(
     clicked = mart_rows(new_file, "campaign_clicks_hourly")[0]["campaign_id"]
     charts = [_clicks_over_time(context, clicked)]
     new_build = _published(context)
-    stages.rollback_build(context, old_build)
+    rollback = sendmart(upgraded_from_0_2.after.environment, "rollback", old_build)
+    assert rollback.returncode == 0, rollback.stdout + rollback.stderr
+    assert mart_rows(context.paths.published_marts, "build_info") == [upgraded_from_0_2.build_info_before]
     charts.append(_clicks_over_time(context, clicked))
     assert charts[0] == charts[1] and sum(charts[0]) > 0
 
     erased = mart_rows(old_file, "delivery_status")[0]["contact_id"]
-    run = sendmart(variables, "erase", "--contact", erased)
+    run = sendmart(upgraded_from_0_2.after.environment, "erase", "--contact", erased)
     assert run.returncode == 0, run.stdout + run.stderr
     for file in (old_file, new_file):
         assert erased not in {row["contact_id"] for row in mart_rows(file, "delivery_status")}
     stages.rollback_build(context, new_build)
 
     # The second night is incremental, with the ledger of 0.2.
+    landing = upgraded_from_0_2.after.landing
     for day in (25, 26):
         (landing / "unsubscribes" / f"2026-01-{day}.csv").write_text(
             f"contact_id,unsubscribed_at\nnew-{day},2026-01-{day}T08:00:00Z\n", encoding="utf-8"
         )
-        again = refresh_in_process(data, landing, max_rejected_share="1")
+        again = refresh_in_process(context.paths.data, landing, max_rejected_share="1")
         assert again.outcome == "published", again.message
     assert context.ledger.previous_build_of(_published(context)) is not None
 
