@@ -3,7 +3,7 @@
 A number in international notation (`+44 7700 900123`, `00447700900123`) is shown by its country code and last two digits:
 `+44…23`. Digits alone are not masked, because an id or a count looks like a number without its plus.
 
-Not here: published marts with masked numbers (`warehouse.publish.masking`), erasure (`warehouse.erasure`).
+Not here: published marts with masked numbers (`warehouse.publish.published_file`), erasure (`warehouse.erasure`).
 """
 
 import logging

@@ -21,7 +21,7 @@ from models.marts import SCHEMA, MartColumn
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import Settings
 from warehouse.duckdb_tools import apply_limits, fetch_value, holds_rows, literal
-from warehouse.publish import is_masked
+from warehouse.publish.published_file import is_masked
 
 DATABASE = "published"
 MARTS = f"{DATABASE}.{SCHEMA}"

@@ -2,7 +2,7 @@
     `on-run-start`: dbt runs this before the models of `dbt build`, `run`, `test` and `seed`.
 
     A run that is not a refresh removes the build identity of the files that it opens. If these are the files of the refresh,
-    the next refresh then builds them in full (`warehouse/transform/build_identity.py`).
+    the next refresh then builds them in full (`warehouse/transform/candidate.py`).
 #}
 {% macro start_run() -%}
     {%- if execute and target.type == "duckdb" -%}

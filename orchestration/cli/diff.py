@@ -9,7 +9,8 @@ from orchestration.cli.common import USAGE_ERROR, fail, open_context
 from orchestration.cli.output import builds as builds_output
 from orchestration.cli.output.console import console
 from orchestration.stages import AppContext
-from warehouse.publish import BuildNotFound, KeptBuilds, compare
+from warehouse.publish.build_diff import compare
+from warehouse.publish.kept_builds import BuildNotFound, KeptBuilds
 
 
 def diff(

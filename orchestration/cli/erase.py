@@ -11,7 +11,7 @@ from orchestration.cli.common import USAGE_ERROR, fail, open_context, utf_8, wri
 from orchestration.cli.output.console import console, print_lines
 from warehouse.erasure import SPREADSHEETS
 from warehouse.privacy import KeyMissing
-from warehouse.transform import spark
+from warehouse.transform.spark.builds import published_build_holds_erased
 
 MAX_FILES = 20
 
@@ -47,6 +47,6 @@ def erase(
     if erasure.still_in_landing:
         console.print("Sendmart does not change the landing zone. These files still hold erased contacts:")
         print_lines(erasure.still_in_landing, MAX_FILES)
-    if spark.published_build_holds_erased(context.paths):
+    if published_build_holds_erased(context.paths):
         console.print("Spark still shows the erased rows. The next published build removes them: refresh now.")
     console.print("Erase the contact from backups and other copies yourself. Next: sendmart refresh")

@@ -24,13 +24,15 @@ def explain(
 
     from orchestration.cli.output.explanations import print_explanation
     from orchestration.stages.build import is_built
-    from warehouse.explain import Explainer, UnknownId, open_evidence
+    from warehouse.explain.explainer import Explainer
+    from warehouse.explain.explanation import UnknownId
 
     context = open_context()
     with duckdb.connect() as connection:
         try:
-            evidence = open_evidence(context.settings, context.paths, context.ledger, connection)
-            explainer = Explainer(evidence, lambda: is_built(context))
+            explainer = Explainer(
+                context.settings, context.paths, context.ledger, connection, lambda: is_built(context)
+            )
             explanation = explainer.explain(kind, key)
         except UnknownId as error:
             fail(str(error))

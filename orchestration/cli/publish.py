@@ -10,7 +10,7 @@ import typer
 from orchestration.cli.common import FAILED, OK, USAGE_ERROR, fail, open_context, show_progress, writer_lock
 from orchestration.cli.output.console import console
 from orchestration.stages import evaluate_gate, export_missing, is_published, override_gate, publish_candidate
-from warehouse.publish import recover_publication
+from warehouse.publish.publication import recover_publication
 
 
 def publish(

@@ -13,7 +13,7 @@ from orchestration.cli.output import refresh as refresh_output
 from orchestration.errors import failure_of
 from orchestration.stages import finish_erasures, plan_refresh, prune_exports, publish_quarantine
 from warehouse.ledger import Refresh, now
-from warehouse.publish import recover_publication
+from warehouse.publish.publication import recover_publication
 
 
 def refresh(

@@ -8,7 +8,7 @@ from orchestration.cli.common import FAILED, open_context, show_progress, writer
 from orchestration.cli.output import builds as builds_output
 from orchestration.cli.output.console import console
 from orchestration.stages import export_missing, rollback_build
-from warehouse.publish import BuildNotFound
+from warehouse.publish.kept_builds import BuildNotFound
 
 
 def rollback(

@@ -19,8 +19,7 @@ from orchestration.defs.shared import OWNERS, POOL, retry_transient
 from orchestration.resources import WarehouseResource
 from orchestration.stages import AppContext
 from warehouse.config.settings import load_settings
-from warehouse.transform.build import BuiltNode
-from warehouse.transform.built_tables import built_marts, built_tables
+from warehouse.transform.candidate import built_tables
 from warehouse.transform.column_lineage import column_lineage
 from warehouse.transform.dbt_runner import DBT_PROJECT, dbt_manifest
 from warehouse.transform.fingerprints import code_fingerprint
@@ -87,15 +86,15 @@ def build() -> dg.Definitions:
     ) -> Iterator[Any]:
         opened = warehouse.open()
         candidate = opened.ledger.candidate()
-        nodes: list[BuiltNode] = []
+        seconds: dict[str, float] = {}
         if candidate is None or config.full_refresh or not stages.is_built(opened):
-            candidate, nodes = stages.build_candidate(opened, full_refresh=config.full_refresh)
+            candidate, seconds = stages.build_candidate(opened, full_refresh=config.full_refresh)
         elif context.selected_asset_keys and stages.is_published(opened, candidate):
             context.log.info("nothing to build: the published build %s is up to date", candidate.build_id)
             return
         results = {result.name: result for result in stages.test_candidate(opened).values()}
         # After the tests, which count the rows that the build changed.
-        facts = _facts_by_asset(opened, candidate.build_id, nodes, manifest, translator)
+        facts = _facts_by_asset(opened, candidate.build_id, seconds, manifest, translator)
         # Dagster expects each asset after its upstream assets.
         for key in TopologicalSorter(context.assets_def.asset_deps).static_order():
             if key in context.selected_asset_keys & facts.keys():
@@ -108,25 +107,27 @@ def build() -> dg.Definitions:
 
 
 def _facts_by_asset(
-    context: AppContext, build_id: str, nodes: list[BuiltNode], manifest: Mapping[str, Any], translator: Translator
+    context: AppContext,
+    build_id: str,
+    seconds: Mapping[str, float],
+    manifest: Mapping[str, Any],
+    translator: Translator,
 ) -> dict[dg.AssetKey, dict[str, Any]]:
     """The metadata of each built model: columns and their lineage, row counts, seconds, and a few rows of the marts.
 
-    `nodes` are the models of this run.
+    `seconds` are by the unique ids of the models of this run.
     """
     models = {name: node for name, node in manifest["nodes"].items() if node["resource_type"] in ("model", "seed")}
     keys = {name: translator.get_asset_key(node) for name, node in {**models, **manifest["sources"]}.items()}
     unique_keys = metadata.unique_keys(manifest)
-    marts, tables = built_marts(context.paths), built_tables(context.paths)
-    lineage = column_lineage(context.paths.column_lineage)
-    seconds = {node.unique_id: node.seconds for node in nodes}
+    tables, lineage = built_tables(context.paths), column_lineage(context.paths)
     facts_by_asset: dict[dg.AssetKey, dict[str, Any]] = {}
     for name, node in models.items():
         # A build on Spark leaves no views in DuckDB and none of the models of one run.
         table = tables.get(node["alias"])
         if table is None:
             continue
-        columns, mart = lineage.get(name) or None, marts.get(node["name"])
+        columns = lineage.get(name) or None
         facts = {
             "build_id": build_id,
             metadata.COLUMN_SCHEMA: metadata.model_schema(node, table.types, unique_keys.get(name, ())),
@@ -135,7 +136,7 @@ def _facts_by_asset(
             "seconds": seconds.get(name),
             metadata.COLUMN_LINEAGE: columns and metadata.model_lineage(columns, keys),
             "columns_from": columns and dg.MetadataValue.md(metadata.lineage_table(columns, keys)),
-            "preview": mart and dg.MetadataValue.md(mart.preview),
+            "preview": table.preview and dg.MetadataValue.md(table.preview),
         }
         facts_by_asset[keys[name]] = {key: fact for key, fact in facts.items() if fact is not None}
     return facts_by_asset

@@ -8,8 +8,6 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-import duckdb
-
 from models.check_results import CheckResult
 from models.masking import mask_phone_numbers_in_errors
 from orchestration.stages.build import reading_candidate
@@ -19,12 +17,13 @@ from quality import gate
 from quality.audit.html_report import AuditedBuild, audit_page
 from quality.audit.metrics import BuildFacts, LogFacts
 from warehouse.config import sendmart_version
-from warehouse.duckdb_tools.session import apply_limits
-from warehouse.lake import change_feed
+from warehouse.duckdb_tools.session import apply_limits, attached
 from warehouse.ledger import Build, now
-from warehouse.publish import KeptBuilds, page_path, prune_pages, upload_files, write_page
+from warehouse.publish.audit_pages import page_path, prune_pages, write_page
+from warehouse.publish.kept_builds import KeptBuilds
+from warehouse.publish.pointer import upload_files
 from warehouse.transform import build, check_scope
-from warehouse.transform.built_tables import CANDIDATE_SCHEMA, attach_candidate
+from warehouse.transform.candidate import CANDIDATE_SCHEMA
 from warehouse.transform.dbt_runner import BuildFailed, dbt_manifest
 
 
@@ -46,7 +45,7 @@ def _choose_rows_to_check(context: AppContext, candidate: Build) -> None:
     predecessor = context.ledger.previous_build_of(candidate.build_id)
     if predecessor and gate.was_fully_checked(expected_checks_of(context), context.ledger.checks(predecessor)):
         manifest = dbt_manifest(context.settings, context.paths)
-        rows = check_scope.copy_changed_rows(context.paths, manifest, change_feed.SCHEMA)
+        rows = check_scope.copy_changed_rows(context.paths, manifest)
         log.info("checking the %d rows that this build changed; the others passed in earlier builds", rows)
     else:
         check_scope.check_all_rows(context.paths)
@@ -60,12 +59,15 @@ def audit_candidate(context: AppContext) -> tuple[Build, list[CheckResult]]:
     from quality.audit.contracts import check_contracts
     from quality.audit.expectations import check_expectations
 
-    ledger = context.ledger
-    with context.paths.writer_lock(), reading_candidate(context), duckdb.connect() as connection:
+    paths, ledger = context.paths, context.ledger
+    with (
+        paths.writer_lock(),
+        reading_candidate(context),
+        attached(candidate=paths.candidate, build=paths.build) as connection,
+    ):
         candidate = _candidate_to_check(context)
         apply_limits(connection, context.settings)
-        attach_candidate(connection, context.paths)
-        changed_rows = check_scope.rows_to_check(connection, context.paths)
+        changed_rows = check_scope.rows_to_check(connection)
         started = time.perf_counter()
         results = check_contracts(connection, CANDIDATE_SCHEMA, changed_rows, check_scope.NUMBER_IN_MODEL)
         _log_results("contracts", results, started)
@@ -86,8 +88,8 @@ def audit_candidate(context: AppContext) -> tuple[Build, list[CheckResult]]:
             expectations.compared,
             build.tested_models(context.settings, context.paths),
         )
-        path = write_page(context.paths.audits, candidate.build_id, page)
-        prune_pages(context.paths.audits, KeptBuilds(context.paths.kept_builds, ledger).build_ids())
+        path = write_page(context.paths, candidate.build_id, page)
+        prune_pages(context.paths, KeptBuilds(context.paths.kept_builds, ledger).build_ids())
         upload_files(context.paths, path)
         log.info("audit page: %s", path)
         return candidate, results
@@ -96,7 +98,7 @@ def audit_candidate(context: AppContext) -> tuple[Build, list[CheckResult]]:
 def audit_page_of(context: AppContext) -> Path | None:
     """The path of the candidate's audit page; None if there is none."""
     candidate = context.ledger.candidate()
-    path = candidate and page_path(context.paths.audits, candidate.build_id)
+    path = candidate and page_path(context.paths, candidate.build_id)
     return path if path and path.exists() else None
 
 

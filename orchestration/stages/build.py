@@ -11,14 +11,11 @@ from models.masking import mask_phone_numbers_in_errors
 from orchestration.stages.context import AppContext, log
 from orchestration.stages.load import load_changed
 from warehouse.duckdb_tools.health import is_corruption_error
-from warehouse.lake import integrity
 from warehouse.lake import tables as lake_tables
 from warehouse.lake.integrity import LakeDamaged
 from warehouse.ledger import Build
 from warehouse.transform import build
-from warehouse.transform.build import BuiltNode, CandidateDamaged
-from warehouse.transform.build_identity import identity_mismatch
-from warehouse.transform.built_tables import built_marts
+from warehouse.transform.candidate import CandidateDamaged, built_tables, identity_mismatch, remove_candidate
 
 
 def is_built(context: AppContext) -> bool:
@@ -27,8 +24,10 @@ def is_built(context: AppContext) -> bool:
 
 
 @mask_phone_numbers_in_errors
-def build_candidate(context: AppContext, *, full_refresh: bool = False) -> tuple[Build, list[BuiltNode]]:
+def build_candidate(context: AppContext, *, full_refresh: bool = False) -> tuple[Build, dict[str, float]]:
     """Brings the candidate up to date with the lake; with `full_refresh`, builds every model in full.
+
+    Returns the build, and the seconds that each model or seed took by its unique id.
 
     Raises:
         BuildFailed: dbt could not build a model.
@@ -37,23 +36,16 @@ def build_candidate(context: AppContext, *, full_refresh: bool = False) -> tuple
     with context.paths.writer_lock():
         started = time.perf_counter()
         lake_tables.ensure_lake(context.paths)
-        candidate, nodes = _run_models(context, full_refresh=full_refresh)
-        log.info("build %s: %d models in %.1f s", candidate.build_id, len(nodes), time.perf_counter() - started)
-        marts = built_marts(context.paths)
-        log.info("rows: %s", ", ".join(f"{name} {mart.rows:,}" for name, mart in marts.items()))
-        return candidate, nodes
+        candidate, seconds = _run_models(context, full_refresh=full_refresh)
+        log.info("build %s: %d models in %.1f s", candidate.build_id, len(seconds), time.perf_counter() - started)
+        marts = {name: table.rows for name, table in built_tables(context.paths).items() if table.preview}
+        log.info("rows: %s", ", ".join(f"{name} {marts[name]:,}" for name in sorted(marts)))
+        return candidate, seconds
 
 
-def _run_models(context: AppContext, *, full_refresh: bool) -> tuple[Build, list[BuiltNode]]:
+def _run_models(context: AppContext, *, full_refresh: bool) -> tuple[Build, dict[str, float]]:
     """Builds. If a file turns out to be damaged, repairs what can be repaired, and builds once more."""
-
-    def verify_lake() -> None:
-        started = time.perf_counter()
-        if damaged := integrity.find_damaged(context.paths, context.ledger, verify_checksums=True):
-            raise LakeDamaged(damaged)
-        log.info("the checksums of the lake were verified in %.1f s", time.perf_counter() - started)
-
-    run = partial(build.run_models, context.settings, context.paths, context.ledger, verify_lake)
+    run = partial(build.run_models, context.settings, context.paths, context.ledger)
     try:
         return run(full_refresh=full_refresh)
     except LakeDamaged as error:
@@ -64,7 +56,7 @@ def _run_models(context: AppContext, *, full_refresh: bool) -> tuple[Build, list
         if not is_corruption_error(str(error)):
             raise
         log.warning("%s: the candidate is deleted and built in full from the lake", error)
-        build.remove_candidate(context.paths, context.ledger)
+        remove_candidate(context.paths, context.ledger)
         return run(full_refresh=True)
 
 
@@ -78,11 +70,11 @@ def reading_candidate(context: AppContext) -> Iterator[None]:
     """
     try:
         if reason := identity_mismatch(context.paths, context.ledger):
-            build.remove_candidate(context.paths, context.ledger)
+            remove_candidate(context.paths, context.ledger)
             raise CandidateDamaged(reason)
         yield
     except (CandidateDamaged, duckdb.Error) as error:
         if not is_corruption_error(str(error)):
             raise
-        build.remove_candidate(context.paths, context.ledger)
+        remove_candidate(context.paths, context.ledger)
         raise CandidateDamaged(str(error)) from error

@@ -9,8 +9,8 @@ from orchestration.stages.quarantine import publish_quarantine
 from warehouse.erasure import erase_contacts, source_files_of_erased_rows
 from warehouse.lake import tables as lake_tables
 from warehouse.privacy import CONTACT, ErasureIndex, contact_token, load_erasure_index, load_keyed_hash
-from warehouse.publish import replace_uploaded_files
-from warehouse.transform import spark
+from warehouse.publish.publication import replace_uploaded_files
+from warehouse.transform.spark.builds import discard_builds
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def finish_erasures(context: AppContext) -> Erasure | None:
         erased = load_erasure_index(context.settings, context.paths, context.ledger)
         assert erased is not None  # an erasure is recorded
         rewritten = erase_contacts(context.settings, context.paths, context.ledger, erased)
-        spark.discard_builds(context.settings, context.paths)
+        discard_builds(context.settings, context.paths)
         context.ledger.record_published_quarantine("")
         publish_quarantine(context)
         replace_uploaded_files(context.paths)

@@ -1,37 +1,23 @@
 """The publication stage: the candidate is published, or an earlier build is published again."""
 
 import time
-from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import duckdb
 
 from models.masking import mask_phone_numbers_in_errors
 from orchestration.stages.build import reading_candidate
 from orchestration.stages.context import AppContext, log
-from warehouse.config import DataPaths, Settings, sendmart_version
 from warehouse.ledger import Build
-from warehouse.publish import (
-    BuildNotFound,
-    DiffSummary,
-    KeptBuilds,
-    SparkTables,
-    open_builds,
-    publish,
-    published_build,
-    recover_publication,
-    rollback,
-    summarize,
-)
-from warehouse.publish import is_published as is_build_published
-from warehouse.transform import spark
+from warehouse.publish.build_diff import DiffSummary, open_builds, summarize
+from warehouse.publish.kept_builds import BuildNotFound, KeptBuilds
+from warehouse.publish.publication import is_published as is_build_published
+from warehouse.publish.publication import publish, published_build, recover_publication, rollback
 
 
 def is_published(context: AppContext, candidate: Build) -> bool:
     """Whether the candidate is published, as the settings ask for it."""
-    settings, paths, ledger = context.settings, context.paths, context.ledger
-    return is_build_published(settings, paths, ledger, candidate, spark_tables=_spark_tables(context))
+    return is_build_published(context.settings, context.paths, context.ledger, candidate)
 
 
 @mask_phone_numbers_in_errors
@@ -44,10 +30,7 @@ def publish_candidate(context: AppContext, candidate: Build) -> tuple[datetime, 
         started = time.perf_counter()
         recover_publication(context.paths, context.ledger)
         summary = _diff_summary(context, candidate)
-        published_at = publish(
-            context.settings, context.paths, context.ledger, candidate,
-            version=sendmart_version(), spark_tables=_spark_tables(context),
-        )  # fmt: skip
+        published_at = publish(context.settings, context.paths, context.ledger, candidate)
         log.info("published build %s in %.1f s", candidate.build_id, time.perf_counter() - started)
         if summary:
             log.info("%s", summary.describe())
@@ -81,27 +64,6 @@ def rollback_build(context: AppContext, build_id: str | None = None) -> tuple[st
         last = context.ledger.last_publication()
         if target is None or last is None:
             raise BuildNotFound("no earlier build is kept that was not rolled back from")
-        rollback(context.settings, context.paths, context.ledger, target, spark_tables=_spark_tables(context))
+        rollback(context.settings, context.paths, context.ledger, target)
         log.info("rolled back from build %s to build %s", last[0], target)
         return last[0], target
-
-
-@dataclass(frozen=True)
-class _TablesInSpark:
-    """The tables of builds in Spark's catalogue."""
-
-    settings: Settings
-    paths: DataPaths
-
-    def publish(self, build_id: str, published: Path, *, is_masked: bool) -> None:
-        spark.publish_build(self.settings, self.paths, build_id, published, is_masked=is_masked)
-
-    def is_published(self, build_id: str) -> bool:
-        return spark.is_published(self.paths, build_id)
-
-    def has_marts(self, build_id: str) -> bool:
-        return spark.has_marts(self.paths, build_id)
-
-
-def _spark_tables(context: AppContext) -> SparkTables | None:
-    return _TablesInSpark(context.settings, context.paths) if spark.is_spark(context.settings) else None

@@ -5,7 +5,7 @@ Not here: which rows are rejected (`quality.admission`).
 
 from orchestration.stages.context import AppContext
 from warehouse.duckdb_tools import corruption_reason
-from warehouse.publish import upload_files
+from warehouse.publish.pointer import upload_files
 from warehouse.quarantine import LAYOUT, write_published_quarantine
 
 

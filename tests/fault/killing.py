@@ -103,13 +103,13 @@ IN_A_BUILD_OF_CHANGED_CODE = {
     "the tables of changed models are dropped": after("warehouse.transform.build._drop"),
 }
 IN_A_FULL_BUILD = {
-    "one of the two files is removed": after("warehouse.transform.build.remove", call=2),
-    "both files are removed": after("warehouse.transform.build.remove", call=4),
+    "one of the two files is removed": after("warehouse.transform.candidate.remove", call=2),
+    "both files are removed": after("warehouse.transform.candidate.remove", call=4),
     "both files are new and empty": after("warehouse.lake.change_feed.create_views"),
 }
 IN_A_PUBLICATION = {
-    "the candidate is copied": before("warehouse.publish.publication.write_build_info"),
-    "the copy says which build it is": after("warehouse.publish.publication.write_build_info"),
+    "the candidate is copied": before("warehouse.publish.published_file._write_build_info"),
+    "the copy says which build it is": after("warehouse.publish.published_file._write_build_info"),
     "the copy is about to be kept": before("warehouse.publish.kept_builds.atomic_replace"),
     "the copy is kept, and about to be swapped in": before("warehouse.publish.publication.atomic_replace"),
     "the copy is swapped in, and current.json names the one before": before("warehouse.publish.pointer.write_pointer"),

@@ -40,7 +40,8 @@ from tests.fault.zones import (
 from tests.running import exported_rows
 from warehouse.export import REPORTS
 from warehouse.lake import tables as lake_tables
-from warehouse.publish import KeptBuilds, recover_publication
+from warehouse.publish.kept_builds import KeptBuilds
+from warehouse.publish.publication import recover_publication
 
 # --- what there is to begin with
 

@@ -33,8 +33,7 @@ from tests.running import (
     refresh_in_process,
 )
 from warehouse.config.paths import DataPaths
-from warehouse.transform.build import CandidateDamaged
-from warehouse.transform.build_identity import identity_mismatch
+from warehouse.transform.candidate import CandidateDamaged, identity_mismatch
 from warehouse.transform.dbt_runner import DBT_PROJECT
 
 COMMANDS = (

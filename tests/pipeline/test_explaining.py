@@ -16,16 +16,8 @@ from orchestration.cli.output import explanations
 from orchestration.stages.build import is_built
 from tests.running import RefreshedWarehouse, sendmart
 from warehouse.config import DataPaths
-from warehouse.explain import (
-    MAX_ROWS,
-    Basis,
-    Explainer,
-    Explanation,
-    Listing,
-    UnknownId,
-    attach_published,
-    open_evidence,
-)
+from warehouse.explain.explainer import Explainer, attach_published
+from warehouse.explain.explanation import MAX_ROWS, Basis, Explanation, Listing, UnknownId
 from warehouse.explain.id_build import IdBuild
 from warehouse.transform.compiled_sql import full_build_sql
 
@@ -110,9 +102,7 @@ def test_sql_is_compiled_again_for_other_settings(refreshed_wide: RefreshedWareh
 
 
 def explainer(warehouse: stages.AppContext, connection: duckdb.DuckDBPyConnection) -> Explainer:
-    return Explainer(
-        open_evidence(warehouse.settings, warehouse.paths, warehouse.ledger, connection), lambda: is_built(warehouse)
-    )
+    return Explainer(warehouse.settings, warehouse.paths, warehouse.ledger, connection, lambda: is_built(warehouse))
 
 
 PUBLISHED_IDS = {

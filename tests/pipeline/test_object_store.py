@@ -33,7 +33,7 @@ from tests.running import CASES, RefreshedWarehouse, environment
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import PREFIX, load_settings
 from warehouse.duckdb_tools.s3 import enable_s3
-from warehouse.explain import Explainer, open_evidence
+from warehouse.explain.explainer import Explainer
 from warehouse.export import REPORTS, FileFormat, missing, prune
 from warehouse.ingest.load import load
 from warehouse.ingest.staging import StagingJob
@@ -41,7 +41,10 @@ from warehouse.lake import integrity, recovery
 from warehouse.lake import tables as lake_tables
 from warehouse.landing import scan as landing_scan
 from warehouse.ledger import Ledger
-from warehouse.publish import KeptBuilds, pointer, publish, read_build_info
+from warehouse.publish import pointer
+from warehouse.publish.kept_builds import KeptBuilds
+from warehouse.publish.publication import publish
+from warehouse.publish.published_file import read_build_info
 from warehouse.storage import object_store
 from warehouse.storage.object_store import ObjectStoreFailed, StoreAccess, path_of, store_access
 
@@ -204,8 +207,7 @@ def test_two_workers_load_the_same_objects_as_one(store: Any, warehouse: AppCont
 def test_figures_are_explained_from_the_store(warehouse: AppContext) -> None:
     with duckdb.connect() as connection:
         explainer = Explainer(
-            open_evidence(warehouse.settings, warehouse.paths, warehouse.ledger, connection),
-            lambda: is_built(warehouse),
+            warehouse.settings, warehouse.paths, warehouse.ledger, connection, lambda: is_built(warehouse)
         )
         (campaign,) = connection.execute("select campaign_id from published.marts.campaign_metrics limit 1").fetchone()
         told = explainer.explain("campaign", campaign)
@@ -292,7 +294,7 @@ def test_a_kill_before_current_json_keeps_the_old_build_until_the_next_refresh(
     monkeypatch.setattr(pointer, "_write", killed)
     candidate = warehouse.ledger.candidate()
     with pytest.raises(KeyboardInterrupt):
-        publish(warehouse.settings, warehouse.paths, warehouse.ledger, candidate, version="0.3.0")
+        publish(warehouse.settings, warehouse.paths, warehouse.ledger, candidate)
     assert [key for key in _objects(store, "published/builds/") if after in key], "the build is there already"
     assert _build_read(store, warehouse) == before
     assert plan_refresh(warehouse).must_publish

@@ -15,7 +15,8 @@ from quality.audit.metrics import BuildFacts
 from tests.unit.valid_marts import SCHEMA, candidate, valid_marts
 from warehouse.config.paths import DataPaths
 from warehouse.ledger import BUILDS_WITH_METRICS, Build, Ledger
-from warehouse.publish import KeptBuilds, audit_pages
+from warehouse.publish import audit_pages
+from warehouse.publish.kept_builds import KeptBuilds
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 SCRIPT = "<script>alert(1)</script>"
@@ -119,20 +120,20 @@ def test_pages_are_kept_as_long_as_their_builds(tmp_path):
     ledger = Ledger(paths.ledger)
     for number in range(20):
         ledger.record_candidate(build(number), [], {}, None)
-        audit_pages.write_page(paths.audits, build(number).build_id, "page")
+        audit_pages.write_page(paths, build(number).build_id, "page")
     ledger.record_publication(build(1).build_id, NOON)
     paths.kept_builds.mkdir(parents=True)
     (paths.kept_builds / f"{build(2).build_id}.duckdb").write_bytes(b"")
     leftover = paths.audits / ".left.html.tmp"
     leftover.write_text("half a page")
     kept_ids = KeptBuilds(paths.kept_builds, ledger).build_ids()
-    deleted = audit_pages.prune_pages(paths.audits, kept_ids)
+    deleted = audit_pages.prune_pages(paths, kept_ids)
     latest_others = range(19 - audit_pages.OTHER_PAGES_KEPT, 19)
     assert {page.stem for page in paths.audits.iterdir()} == {
         build(number).build_id for number in (1, 2, *latest_others, 19)
     }
     assert len(deleted) == 20 - 3 - audit_pages.OTHER_PAGES_KEPT
-    assert audit_pages.prune_pages(paths.audits, kept_ids) == []
+    assert audit_pages.prune_pages(paths, kept_ids) == []
 
 
 def test_metrics_of_published_builds_are_read_in_the_order_of_publication(tmp_path):

@@ -16,7 +16,7 @@ from warehouse.lake.integrity import LakeDamaged
 from warehouse.ledger.store import LedgerIsNewer
 from warehouse.privacy import KeyMissing
 from warehouse.storage import ObjectStoreFailed
-from warehouse.transform.build import CandidateDamaged
+from warehouse.transform.candidate import CandidateDamaged
 from warehouse.transform.dbt_runner import BuildFailed
 
 GATE_CODES = {Code.FILE_REFUSED, Code.ROWS_REJECTED, Code.CHECK_FAILED, Code.CHECK_MISSING, Code.BUILD_WITHDRAWN}

@@ -16,8 +16,8 @@ from orchestration.stages import AppContext
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import load_settings
 from warehouse.ledger import Build, Ledger, Publication, Refresh, now
-from warehouse.publish import BuildNotFound, KeptBuilds, publish, recover_publication, rollback
-from warehouse.publish.kept_builds import MANAGED_NAMES
+from warehouse.publish.kept_builds import MANAGED_NAMES, BuildNotFound, KeptBuilds
+from warehouse.publish.publication import publish, recover_publication, rollback
 
 A, B, C, D = (f"20260105T03300{number}Z-00000{number}" for number in range(1, 5))
 
@@ -49,7 +49,7 @@ class Builds:
 
     def publish(self, *build_ids: str) -> None:
         for build_id in build_ids:
-            publish(load_settings(), self.paths, self.ledger, self.make(build_id), version="0.3.0")
+            publish(load_settings(), self.paths, self.ledger, self.make(build_id))
 
     def rollback(self, build_id: str) -> None:
         rollback(load_settings(), self.paths, self.ledger, build_id)

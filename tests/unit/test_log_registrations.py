@@ -6,7 +6,6 @@ from models.enums import Log
 from tests.oracle.logs import LOGS
 from tests.unit.test_admission import CONTRACT, GOOD
 from warehouse.config import PROJECT
-from warehouse.explain.id_build import _KEY_COLUMNS
 
 DBT_PROJECT = PROJECT / "dbt_project"
 DEDUPLICATION = "dbt_project/macros/deduplication.sql"
@@ -23,7 +22,6 @@ def test_every_log_has_what_a_log_needs(log: Log) -> None:
         # Receipts are not deduplicated: each one can decide the status of its message.
         f"{DEDUPLICATION} has its rule": log is Log.RECEIPTS or f'"{log}": {{' in rules,
         "a model in dbt_project/models/this_run reads its changes": f'"{log}"' in feed,
-        "_KEY_COLUMNS in warehouse/explain/id_build.py has its key": log in _KEY_COLUMNS,
         "LOGS in tests/oracle/logs.py has its columns": log in LOGS,
         "CONTRACT in tests/unit/test_admission.py has its columns": log in CONTRACT,
         "GOOD in tests/unit/test_admission.py has a valid row": log in GOOD,

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tests.unit.test_kept_builds import A, B, Builds
-from warehouse.publish import pointer, published_build, recover_publication, upgrade
+from warehouse.publish import pointer, upgrade
+from warehouse.publish.publication import published_build, recover_publication
 
 
 @pytest.fixture

@@ -8,13 +8,14 @@ from warehouse.duckdb_tools.preview import preview_rows
 from warehouse.duckdb_tools.query import fetch_row, fetch_value
 from warehouse.duckdb_tools.rewrite import Column, columns_of, copy_with_changes, list_tables
 from warehouse.duckdb_tools.s3 import enable_s3
-from warehouse.duckdb_tools.session import SessionLimits, apply_limits
+from warehouse.duckdb_tools.session import SessionLimits, apply_limits, attached
 from warehouse.duckdb_tools.sql import literal, masked_words
 
 __all__ = [
     "Column",
     "SessionLimits",
     "apply_limits",
+    "attached",
     "columns_of",
     "copy_with_changes",
     "corruption_reason",

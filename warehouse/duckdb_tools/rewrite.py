@@ -2,7 +2,7 @@
 
 A file is copied and not updated, because DuckDB leaves the old values of an updated row in the file.
 
-Not here: which columns change (`warehouse.publish.masking`, `warehouse.erasure.erase`).
+Not here: which columns change (`warehouse.publish.published_file`, `warehouse.erasure.erase`).
 """
 
 from collections.abc import Callable, Sequence

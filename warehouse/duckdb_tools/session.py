@@ -1,8 +1,10 @@
-"""Limits of a DuckDB session outside dbt: memory, threads, spill directory.
+"""DuckDB sessions outside dbt: their attached files, and their limits (memory, threads, spill directory).
 
 dbt's profile sets the same limits (`warehouse.transform.dbt_runner`).
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -31,3 +33,12 @@ def apply_limits(connection: duckdb.DuckDBPyConnection, limits: SessionLimits) -
     limits.scratch.mkdir(parents=True, exist_ok=True)
     connection.execute(f"set memory_limit = {literal(limits.memory_limit)}; set threads = {limits.threads}")
     connection.execute(f"set temp_directory = {literal(limits.scratch)}")
+
+
+@contextmanager
+def attached(*, read_only: bool = True, **files: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A new session with these files attached; the keyword of a file is the name of its database."""
+    with duckdb.connect() as connection:
+        for database, file in files.items():
+            connection.execute(f"attach {literal(file)} as {database}{' (read_only)' if read_only else ''}")
+        yield connection

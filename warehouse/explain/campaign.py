@@ -4,10 +4,9 @@ Not here: how the figures are computed (`dbt_project/models/marts/`).
 """
 
 from models.enums import Log
-from warehouse.explain.evidence import CAME_IN, Evidence
-from warehouse.explain.explanation import Explanation
+from warehouse.explain.explanation import CAME_IN, Queries
 
-_CAMPAIGN_FIGURES = """
+_FIGURES = """
     select last_sent_at, total_sent,
         (select count(*) from messages where campaign_id = $key and not is_sent) as total_skipped,
         total_segments, total_delivered, metrics.campaign_name, campaign_type, last_modified_by, unique_sends,
@@ -18,59 +17,53 @@ _CAMPAIGN_FIGURES = """
     join candidate.marts.campaign_overview as overview using (campaign_id)
     where campaign_id = $key"""
 
+_COUNTS = (
+    (
+        "Messages by file",
+        "messages",
+        "source_file, count(*) filter (is_sent) as sent, count(*) filter (not is_sent) as skipped",
+    ),
+    ("Messages by status", "messages", "coalesce(delivery_status, skip_reason) as status, count(*) as messages"),
+    ("Contacts by status", "candidate.marts.delivery_status", "delivery_status, count(*) as contacts"),
+    ("Clicks by file", "clicks", "source_file, count(*) as clicks"),
+)
+"""The title, relation and columns of each list of counts."""
 
-def explain_campaign(evidence: Evidence, explanation: Explanation) -> bool:
-    """Fills an explanation; false if no row of the lake has the id."""
-    key = explanation.parameters
-    has_edits = evidence.add_list(
-        explanation,
-        "Edits in the campaigns log",
-        "from campaigns_rows order by row_rank",
-        f"campaign_name, campaign_type, modified_by, modified_at, {CAME_IN}",
-    )
-    figures = evidence.records(_CAMPAIGN_FIGURES, key)
-    if figures:
-        explanation.conclusion = figures[0]
-    elif has_edits or evidence.records("from clicks where campaign_id = $key limit 1", key):
-        explanation.rules.append("The campaign is not in the sends log: it has no row in campaign_metrics")
+
+def explain_campaign(queries: Queries) -> bool:
+    """Fills the explanation of the campaign; false if no row of the lake has the id."""
+    columns = f"campaign_name, campaign_type, modified_by, modified_at, {CAME_IN}"
+    has_edits = queries.add_list("Edits in the campaigns log", columns, "from campaigns_rows order by row_rank")
+    if figures := queries.records(_FIGURES):
+        (queries.explanation.conclusion,) = figures
+    elif has_edits or queries.records("from clicks where campaign_id = $key limit 1"):
+        queries.add_rules("The campaign is not in the sends log: it has no row in campaign_metrics")
     else:
         return False
     if has_edits:
-        explanation.rules.append("Name, type and editor: " + evidence.kept_row(Log.CAMPAIGNS))
-    denominator = evidence.settings.conversion_rate_denominator
-    explanation.rules += [
+        queries.add_rules("Name, type and editor: " + queries.kept_row(Log.CAMPAIGNS))
+    settings = queries.settings
+    queries.add_rules(
         "Messages count once by message_id; a contact counts as delivered if any message was delivered, else by its last message",
-        f"click_to_delivered_rate = unique_clickers / total_delivered; conversion_rate = direct_orders / {denominator}",
-        f"Orders: those of its clickers in the {evidence.settings.conversion_window_hours} hours after a click; revenue in"
-        f" {evidence.settings.reporting_currency}",
+        "click_to_delivered_rate = unique_clickers / total_delivered;"
+        f" conversion_rate = direct_orders / {settings.conversion_rate_denominator}",
+        f"Orders: those of its clickers in the {settings.conversion_window_hours} hours after a click; revenue in"
+        f" {settings.reporting_currency}",
         "Unsubscribes: contacts whose last message before they unsubscribed was of this campaign",
-    ]
-    for title, relation, columns in (
-        (
-            "Messages by file",
-            "messages",
-            "source_file, count(*) filter (is_sent) as sent, count(*) filter (not is_sent) as skipped",
-        ),
-        ("Messages by status", "messages", "coalesce(delivery_status, skip_reason) as status, count(*) as messages"),
-        ("Contacts by status", "candidate.marts.delivery_status", "delivery_status, count(*) as contacts"),
-        ("Clicks by file", "clicks", "source_file, count(*) as clicks"),
-    ):
+    )
+    for title, relation, columns in _COUNTS:
         groups = f"select {columns} from {relation} where campaign_id = $key group by all"
-        evidence.add_list(explanation, title, f"from ({groups}) order by all", "*", key)
-    evidence.add_list(
-        explanation,
+        queries.add_list(title, "*", f"from ({groups}) order by all")
+    queries.add_list(
         "Orders credited",
-        "from credited_clicks where campaign_id = $key order by ordered_at desc, order_id",
         "order_id, attribution, contact_id, ordered_at, clicked_at, click_id, revenue",
-        key,
+        "from credited_clicks where campaign_id = $key order by ordered_at desc, order_id",
     )
-    evidence.add_list(
-        explanation,
+    queries.add_list(
         "Unsubscribes attributed",
-        "from unsubscribes where campaign_id = $key order by unsubscribed_at desc, contact_id",
         f"contact_id, unsubscribed_at, message_id, sent_at, {CAME_IN}",
-        key,
+        "from unsubscribes where campaign_id = $key order by unsubscribed_at desc, contact_id",
     )
-    evidence.add_published(explanation, "campaign_metrics", "campaign_id")
-    evidence.add_published(explanation, "campaign_overview", "campaign_id")
+    queries.add_published("campaign_metrics", "campaign_id")
+    queries.add_published("campaign_overview", "campaign_id")
     return True

@@ -8,71 +8,93 @@ Not here: how rows become figures (`warehouse.explain.id_build`), how an explana
 """
 
 from collections.abc import Callable
+from functools import partial
 
+import duckdb
+
+from warehouse.config import DataPaths, Settings
+from warehouse.duckdb_tools import fetch_row, literal
 from warehouse.explain.campaign import explain_campaign
 from warehouse.explain.contact import explain_contact
-from warehouse.explain.evidence import Evidence
-from warehouse.explain.explanation import Basis, Explanation, UnknownId
+from warehouse.explain.explanation import Basis, Explanation, Queries, UnknownId
+from warehouse.explain.id_build import IdBuild
 from warehouse.explain.message import explain_message
 from warehouse.explain.order import explain_order
+from warehouse.ledger import Ledger
 
-_EXPLAIN = {
+_EXPLAIN: dict[str, Callable[[Queries], bool]] = {
     "campaign": explain_campaign,
     "message": explain_message,
     "order": explain_order,
     "contact": explain_contact,
 }
+"""By kind of id, the function that fills an explanation; it returns false if no row of the lake has the id."""
 
 
 class Explainer:
     """Explains one id at a time. It reads the lake, the quarantine and the published marts, and takes no lock."""
 
-    def __init__(self, evidence: Evidence, is_candidate_current: Callable[[], bool]) -> None:
-        """Explains ids from this evidence; `is_candidate_current` says whether lake, settings and models have not changed
-        since the candidate was built.
+    def __init__(
+        self,
+        settings: Settings,
+        paths: DataPaths,
+        ledger: Ledger,
+        connection: duckdb.DuckDBPyConnection,
+        is_candidate_current: Callable[[], bool],
+    ) -> None:
+        """Prepares a connection, which nothing else may use.
+
+        `is_candidate_current` says whether lake, settings and models have not changed since the candidate was built. Raises
+        UnknownId if nothing has been loaded yet, BuildFailed if dbt cannot compile the project.
         """
-        self._evidence = evidence
-        self._is_candidate_current = is_candidate_current
-        self.basis = self._basis()
+        if not paths.has_lake():
+            raise UnknownId("Nothing has been loaded yet")
+        has_published = paths.published_marts.exists()
+        if has_published:
+            attach_published(connection, paths)
+        self.basis = _basis(ledger, connection if has_published else None, is_candidate_current)
+        self._id_build = IdBuild(connection, settings, paths)
+        self._queries = partial(
+            Queries, settings, paths, ledger, connection, self._id_build.deduplication, has_published
+        )
 
     def explain(self, kind: str, key: str) -> Explanation:
-        """Explains a campaign, message, order or contact.
-
-        Raises:
-            UnknownId: no row of the lake has the id.
-        """
-        self._evidence.id_build.build(kind, "select $key::varchar", {"key": key})
+        """Explains a campaign, message, order or contact. Raises UnknownId if no row of the lake has the id."""
+        self._id_build.build(kind, "select $key::varchar", {"key": key})
         explanation = Explanation(kind, key, self.basis)
-        is_known = _EXPLAIN[kind](self._evidence, explanation)
-        self._evidence.add_quarantined(explanation)
+        queries = self._queries(explanation)
+        is_known = _EXPLAIN[kind](queries)
+        queries.add_quarantined()
         if not is_known:
-            raise UnknownId(self._unknown_id(explanation))
+            raise UnknownId(_unknown_id(explanation))
         return explanation
 
-    def _basis(self) -> Basis:
-        evidence, ledger = self._evidence, self._evidence.ledger
-        data_until = ledger.data_until()
-        if not evidence.has_published:
-            return Basis(None, None, False, data_until)
-        (info,) = evidence.records("select build_id, published_at from published.marts.build_info")
-        last, candidate = ledger.last_publication(), ledger.candidate()
-        is_current = (
-            last is not None
-            and candidate is not None
-            and info["build_id"] == last[0] == candidate.build_id
-            and self._is_candidate_current()
-        )
-        return Basis(info["build_id"], info["published_at"], is_current, data_until)
 
-    @staticmethod
-    def _unknown_id(explanation: Explanation) -> str:
-        kind, key, data_until = explanation.kind, explanation.key, explanation.basis.data_until
-        message = f"No {kind} {key!r} is in the lake; logs are loaded until {data_until}."
-        if not explanation.listings:
-            return f"{message} No row in quarantine contains it either. Ids are case-sensitive."
-        (quarantined,) = explanation.listings
-        log, source_file, row_number, reasons = quarantined.rows[0]
-        return (
-            f"{message} {quarantined.total} rows in quarantine contain it, the first in {log}/{source_file}, row"
-            f" {row_number}: {reasons}"
-        )
+def _basis(
+    ledger: Ledger, published: duckdb.DuckDBPyConnection | None, is_candidate_current: Callable[[], bool]
+) -> Basis:
+    data_until = ledger.data_until()
+    if published is None:
+        return Basis(None, None, False, data_until)
+    build_id, published_at = fetch_row(published, "select build_id, published_at from published.marts.build_info")
+    last, candidate = ledger.last_publication(), ledger.candidate()
+    is_candidate = last is not None and candidate is not None and build_id == last[0] == candidate.build_id
+    return Basis(build_id, published_at, is_candidate and is_candidate_current(), data_until)
+
+
+def attach_published(connection: duckdb.DuckDBPyConnection, paths: DataPaths) -> None:
+    """Gives a connection read access to the published marts, as `published.marts`."""
+    connection.execute(f"attach {literal(paths.published_marts)} as published (read_only)")
+
+
+def _unknown_id(explanation: Explanation) -> str:
+    kind, key, data_until = explanation.kind, explanation.key, explanation.basis.data_until
+    message = f"No {kind} {key!r} is in the lake; logs are loaded until {data_until}."
+    if not explanation.listings:
+        return f"{message} No row in quarantine contains it either. Ids are case-sensitive."
+    (quarantined,) = explanation.listings
+    log, source_file, row_number, reasons = quarantined.rows[0]
+    return (
+        f"{message} {quarantined.total} rows in quarantine contain it, the first in {log}/{source_file}, row"
+        f" {row_number}: {reasons}"
+    )

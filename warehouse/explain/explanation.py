@@ -1,11 +1,28 @@
-"""What an explanation consists of.
+"""An explanation, and the queries that fill it: on the build of the id, and on the published marts.
 
-Not here: how it is computed (`warehouse.explain.explainer`), how it is printed (`orchestration.cli.output.explanations`).
+Not here: what each kind of id is explained by (`campaign`, `message`, `order`, `contact`), how an explanation is printed
+(`orchestration.cli.output.explanations`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
+
+import duckdb
+
+from models.enums import Log
+from models.masking import MASKED_COLUMNS, masked_number
+from warehouse.config import DataPaths, Settings
+from warehouse.duckdb_tools import literal
+from warehouse.explain.id_build import Deduplication
+from warehouse.ledger import Ledger
+
+MAX_ROWS = 10
+"""The rows of a list that are shown; the others are counted."""
+
+CAME_IN = "source_file || ', row ' || row_number as came_in"
+"""The column that names the file and the row that a row came from."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +62,6 @@ class Explanation:
     published: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def parameters(self) -> dict[str, str]:
-        """The parameters of a query about the id: `$key`."""
-        return {"key": self.key}
-
-    @property
     def disagreements(self) -> dict[str, tuple[Any, Any]]:
         """The figures whose published value differs: the value now, the published value."""
         return {
@@ -61,3 +73,83 @@ class Explanation:
 
 class UnknownId(Exception):
     """No row of the lake has the id. The message names the quarantined rows that mention it."""
+
+
+@dataclass(frozen=True)
+class Queries:
+    """A connection with the build of the id and, if there is one, the published build as `published.marts`.
+
+    `$key` in a query is the id.
+    """
+
+    settings: Settings
+    paths: DataPaths
+    ledger: Ledger
+    connection: duckdb.DuckDBPyConnection
+    deduplication: Mapping[Log, Deduplication]
+    has_published: bool
+    explanation: Explanation
+
+    def _execute(self, query: str) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+        """The names of the columns, and the rows."""
+        cursor = self.connection.execute(query, {"key": self.explanation.key} if "$key" in query else {})
+        return tuple(column[0] for column in cursor.description), cursor.fetchall()
+
+    def records(self, query: str) -> list[dict[str, Any]]:
+        """The rows of a query, each by column name."""
+        names, rows = self._execute(query)
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def add_list(self, title: str, columns: str, query: str) -> bool:
+        """Adds the first rows of a query (`from … order by …`) to the explanation; false if it has none."""
+        _, ((total,),) = self._execute(f"select count(*) from (select 1 {query})")
+        if not total:
+            return False
+        names, rows = self._execute(f"select {columns} {query} limit {MAX_ROWS}")
+        shown = tuple(
+            tuple(
+                masked_number(value) if name in MASKED_COLUMNS and value else value
+                for name, value in zip(names, row, strict=True)
+            )
+            for row in rows
+        )
+        self.explanation.listings.append(Listing(title, names, shown, total))
+        return True
+
+    def add_rows_of_log(self, log: Log, columns: str) -> bool:
+        """Adds the rows of a log with the id, the kept one first."""
+        columns = f"if(row_rank = 1, 'kept', '') as kept, {columns}, {CAME_IN}"
+        return self.add_list(f"Rows of the {log} log", columns, f"from {log}_rows order by row_rank")
+
+    def add_rules(self, *rules: str) -> None:
+        self.explanation.rules.extend(rules)
+
+    def add_published(self, mart: str, key_column: str) -> bool:
+        """Adds the published values of the figures; false if the mart has no such row."""
+        rows = self.records(f"from published.marts.{mart} where {key_column} = $key") if self.has_published else []
+        figures = self.explanation.conclusion
+        for row in rows:
+            self.explanation.published |= {name: value for name, value in row.items() if name in figures}
+        return bool(rows)
+
+    def kept_row(self, log: Log) -> str:
+        """In words: which of the rows with the key is kept, and the rule that decided."""
+        kept, *others = self.records(
+            f"select sort_values, rows_of_key, source_file, row_number from {log}_rows order by row_rank limit 2"
+        )
+        location = f"row {kept['row_number']} of {log}/{kept['source_file']}"
+        if not others:
+            return f"its only row in the log is {location}"
+        rule = self.deduplication[log].deciding_term(kept["sort_values"], others[0]["sort_values"])
+        return f"of {kept['rows_of_key']} rows in the log, {location} is kept: {rule}"
+
+    def add_quarantined(self) -> None:
+        """Adds the rows in quarantine whose text contains the id."""
+        if files := sorted(self.paths.quarantine.glob("*/log_date=*/*.parquet")):
+            self.add_list(
+                "Rows in quarantine that contain the id: they count in no figure",
+                "split_part(filename, '/', -3) as log, source_file, row_number, array_to_string(reasons, '; ') as reasons",
+                f"from (select * from read_parquet([{', '.join(literal(file) for file in files)}],"
+                " hive_partitioning = true, hive_types = {'log_date': date}, filename = true)"
+                " where contains(raw_row, $key)) order by log_date, source_file, row_number",
+            )

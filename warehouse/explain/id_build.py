@@ -12,10 +12,14 @@ Relations on the connection, where `<log>` is the name of a log:
 - `messages`, `orders`, `clicks`, `credited_clicks`, `unsubscribes`: rows of the models, each with the file and row that it
   came from.
 
+Which of several rows with one key the models keep is dbt's rule (`dbt_project/macros/deduplication.sql`): models carry it
+in their meta, and `Deduplication` puts it into words.
+
 Not here: the rules (`dbt_project/`), the explanation made from the rows (`warehouse.explain.explainer`).
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import duckdb
@@ -23,29 +27,15 @@ import duckdb
 from models.enums import Log
 from warehouse.config import DataPaths, Settings
 from warehouse.duckdb_tools import apply_limits, enable_s3
-from warehouse.explain.deduplication import Deduplication
 from warehouse.transform.compiled_sql import CompiledModel, full_build_sql
 
 _TARGET = "campaign_overview"
 """The model that comes from all the models that an explanation reads."""
 
-_KEY_COLUMNS = {
-    Log.CAMPAIGNS: "campaign_id",
-    Log.SENDS: "message_id",
-    Log.RECEIPTS: "message_id",
-    Log.CLICKS: "click_id",
-    Log.ORDERS: "order_id",
-    Log.UNSUBSCRIBES: "contact_id",
-    Log.EXCHANGE_RATES: "currency",
-}
-
 _SENDS, _ORDERS, _UNSUBSCRIBES = (f"build.staging.stg_logs__{log}" for log in (Log.SENDS, Log.ORDERS, Log.UNSUBSCRIBES))
 _RATES = f"select currency from {_ORDERS}"
 _NEEDED: dict[str, dict[Log, str]] = {
-    "message": {
-        Log.SENDS: "select id from requested",
-        Log.RECEIPTS: "select id from requested",
-    },
+    "message": {Log.SENDS: "select id from requested", Log.RECEIPTS: "select id from requested"},
     "order": {
         Log.ORDERS: "select id from requested",
         Log.CLICKS: f"select click_id from lake_clicks where contact_id in (select contact_id from {_ORDERS})",
@@ -112,20 +102,64 @@ _VIEWS = {
             and rows.row_rank = 1""",
 }
 
+SAME = "the rows are the same in every column that the models read"
+
+_WORDS = {
+    "case when skip_reason is null then 0 else 1 end": "a sent row before a skipped one",
+    "case when status = 'cancelled' then 0 else 1 end": "cancelled before placed",
+}
+
+
+@dataclass(frozen=True)
+class Deduplication:
+    """The deduplication rule of a log: of the rows `where` with one key, the first by `order_by` is kept."""
+
+    key: list[str]
+    order_by: list[str]
+    where: str
+
+    def ranked_rows(self, relation: str) -> str:
+        """A query: the rows of a relation with `rows_of_key`, `row_rank` from 1, and `sort_values`, one text per term."""
+        sort_values = ", ".join(f"cast({_value(term)} as varchar)" for term in self.order_by)
+        key = ", ".join(self.key)
+        # Rows that are equal by the rule: the first of the first file.
+        return (
+            f"select *, [{sort_values}] as sort_values, count(*) over (partition by {key}) as rows_of_key,"
+            f" row_number() over (partition by {key} order by {', '.join(self.order_by)}, source_file, row_number)"
+            f" as row_rank from {relation} where {self.where}"
+        )
+
+    def deciding_term(self, kept: list[str | None], other: list[str | None]) -> str:
+        """In words, the first term of the rule in which two rows differ, given their `sort_values`."""
+        for term, kept_value, other_value in zip(self.order_by, kept, other, strict=True):
+            if kept_value != other_value:
+                return _words(term)
+        return SAME
+
+
+def _value(term: str) -> str:
+    return term.removesuffix(" nulls last").removesuffix(" desc")
+
+
+def _words(term: str) -> str:
+    value = _value(term)
+    is_descending = " desc" in term
+    if value.endswith("_at"):
+        return f"the {'latest' if is_descending else 'earliest'} {value}"
+    return _WORDS.get(value, f"the {'greatest' if is_descending else 'smallest'} {value}")
+
 
 class IdBuild:
     """Builds the models for the ids that a query gives; each build replaces the one before."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, settings: Settings, paths: DataPaths) -> None:
-        """Prepares a connection that has no database attached as `build` or `candidate`.
-
-        Raises:
-            BuildFailed: dbt cannot compile the project.
-        """
+        """Prepares a connection without databases `build` and `candidate`. Raises BuildFailed if dbt cannot compile."""
         self._connection = connection
         models = full_build_sql(settings, paths)
+        rules = {log: models[_model_of(log)].meta["deduplication"] for log in Log if log != Log.RECEIPTS}
         self.deduplication: dict[Log, Deduplication] = {
-            log: Deduplication.of(models[_model_of(log)].meta["deduplication"]) for log in Log if log != Log.RECEIPTS
+            log: Deduplication(rule["key"], rule["order_by"], rule.get("where") or "true")
+            for log, rule in rules.items()
         }
         apply_limits(connection, settings)
         enable_s3(connection, paths.lake)
@@ -140,22 +174,18 @@ class IdBuild:
     def build(self, kind: str, ids: str, parameters: Mapping[str, Any] | None = None) -> None:
         """Builds the models for ids of one kind (campaign, message, order or contact). `ids`: a query with one column."""
         self._connection.execute(f"create or replace temp table requested as from ({ids}) as ids(id)", parameters or {})
+        execute = self._connection.execute
         for log in Log:
-            self._connection.execute(
-                f"create or replace table build.staging.stg_logs__{log} as from lake_{log} limit 0"
-            )
+            execute(f"create or replace table build.staging.stg_logs__{log} as from lake_{log} limit 0")
         for log, keys in _NEEDED[kind].items():
-            self._connection.execute(
-                f"insert into build.staging.stg_logs__{log} from lake_{log} where {_KEY_COLUMNS[log]} in ({keys})"
-            )
+            key_column = "message_id" if log == Log.RECEIPTS else self.deduplication[log].key[0]
+            execute(f"insert into build.staging.stg_logs__{log} from lake_{log} where {key_column} in ({keys})")
         for model in self._models:
-            self._connection.execute(f"create or replace table {model.relation} as {model.sql}")
+            execute(f"create or replace table {model.relation} as {model.sql}")
         for log, rule in self.deduplication.items():
-            self._connection.execute(
-                f"create or replace temp table {log}_rows as {rule.ranked_rows(f'build.staging.stg_logs__{log}')}"
-            )
+            execute(f"create or replace temp table {log}_rows as {rule.ranked_rows(f'build.staging.stg_logs__{log}')}")
         for name, query in _VIEWS.items():
-            self._connection.execute(f"create or replace temp view {name} as {query}")
+            execute(f"create or replace temp view {name} as {query}")
 
 
 def _model_of(log: Log) -> str:

@@ -3,9 +3,11 @@
 Not here: how receipts decide (`dbt_project/macros/resolved_messages.sql`).
 """
 
+from datetime import datetime
+from typing import Any
+
 from models.enums import DeliveryStatus, Log
-from warehouse.explain.evidence import CAME_IN, Evidence
-from warehouse.explain.explanation import Explanation
+from warehouse.explain.explanation import Queries
 
 _RECEIPTS = """
     with receipts as (
@@ -31,71 +33,59 @@ _RECEIPTS = """
     order by is_deciding desc, occurred_at desc, provider, provider_status, error_code"""
 """The receipts of the messages, each once: the deciding one, then the others, the latest first."""
 
-_ROW_COLUMNS = (
-    "if(row_rank = 1, 'kept', '') as kept, "
-    f"campaign_id, contact_id, mobile_number, sent_at, segments, skip_reason, {CAME_IN}"
-)
+_FIGURES = ("campaign_id", "contact_id", "delivery_status", "status_at", "provider", "provider_status", "error_code")
 
 
-def explain_message(evidence: Evidence, explanation: Explanation) -> bool:
-    """Fills an explanation; false if no row of the lake has the id."""
-    has_rows = evidence.add_list(
-        explanation,
-        "Rows of the sends log",
-        "from sends_rows order by row_rank",
-        _ROW_COLUMNS,
+def explain_message(queries: Queries) -> bool:
+    """Fills the explanation of the message; false if no row of the lake has the id."""
+    explanation = queries.explanation
+    has_rows = queries.add_rows_of_log(
+        Log.SENDS, "campaign_id, contact_id, mobile_number, sent_at, segments, skip_reason"
     )
-    has_receipts = evidence.add_list(
-        explanation,
+    has_receipts = queries.add_list(
         "Receipts, the deciding one first, then the latest; repeated ones once",
-        f"from ({_RECEIPTS})",
         "provider, provider_status, error_code, occurred_at, delivery_status, vocabulary_row, copies,"
         " first_row.source_file || ', row ' || first_row.row_number as came_in",
+        f"from ({_RECEIPTS})",
     )
     if not has_rows:
         if has_receipts:
-            explanation.rules.append(
-                "The message is not in the sends log: its receipts count in unmatched_events until it is"
-            )
-            return True
-        return False
-    explanation.rules.append(evidence.kept_row(Log.SENDS))
-    (message,) = evidence.records("from messages")
+            queries.add_rules("The message is not in the sends log: its receipts count in unmatched_events until it is")
+        return has_receipts
+    queries.add_rules(queries.kept_row(Log.SENDS))
+    (message,) = queries.records("from messages")
     if not message["is_sent"]:
         explanation.conclusion = {name: message[name] for name in ("campaign_id", "contact_id", "skip_reason")}
-        explanation.rules.append("The message was skipped: it counts in skip_reasons only")
-        evidence.add_published(explanation, "skip_reasons", "message_id")
+        queries.add_rules("The message was skipped: it counts in skip_reasons only")
+        queries.add_published("skip_reasons", "message_id")
         return True
-    names = ("campaign_id", "contact_id", "delivery_status", "status_at", "provider", "provider_status", "error_code")
-    explanation.conclusion = {name: message[name] for name in names}
-    explanation.rules.append(_deciding_receipt(evidence))
-    if not evidence.add_published(explanation, "delivery_status", "message_id") and evidence.has_published:
-        deciding_messages = evidence.records(
+    explanation.conclusion = {name: message[name] for name in _FIGURES}
+    queries.add_rules(_deciding_receipt(queries.records(_RECEIPTS)))
+    if not queries.add_published("delivery_status", "message_id") and queries.has_published:
+        deciding_messages = queries.records(
             "select delivery_status, message_id from published.marts.delivery_status"
-            " where campaign_id = $campaign and contact_id = $contact",
-            {"campaign": message["campaign_id"], "contact": message["contact_id"]},
+            " semi join messages using (campaign_id, contact_id)"
         )
-        explanation.rules += [
-            f"The contact's status in the campaign, {row['delivery_status']}, is decided by another message:"
-            f" {row['message_id']}"
-            for row in deciding_messages
-        ]
+        queries.add_rules(
+            *(
+                f"The contact's status in the campaign, {row['delivery_status']}, is decided by another message:"
+                f" {row['message_id']}"
+                for row in deciding_messages
+            )
+        )
     return True
 
 
-def _deciding_receipt(evidence: Evidence) -> str:
-    receipts = evidence.records(_RECEIPTS)
+def _deciding_receipt(receipts: list[dict[str, Any]]) -> str:
+    """The rule that decided between the receipts, which are in the order of `_RECEIPTS`."""
     if not receipts or not receipts[0]["is_deciding"]:
         return "No receipt decides: none came, or the vocabulary maps none of them. The message is pending since it was sent"
     deciding, others = receipts[0], receipts[1:]
-    if deciding["delivery_status"] == DeliveryStatus.DELIVERED:
-        rule = "The message was delivered: the earliest delivered receipt decides, whatever came later"
-    elif deciding["delivery_status"] == DeliveryStatus.PENDING:
-        rule = "No final receipt came: the latest pending one decides"
-    else:
-        rule = "The message was never delivered: the latest final receipt decides"
-    moment = (_rank_of_status(deciding["delivery_status"]), deciding["occurred_at"])
-    if any((_rank_of_status(other["delivery_status"]), other["occurred_at"]) == moment for other in others):
+    rule = {
+        DeliveryStatus.DELIVERED: "The message was delivered: the earliest delivered receipt decides, whatever came later",
+        DeliveryStatus.PENDING: "No final receipt came: the latest pending one decides",
+    }.get(deciding["delivery_status"], "The message was never delivered: the latest final receipt decides")
+    if _moment(deciding) in map(_moment, others):
         rule += (
             "; of several at that moment, deleted before hard_bounce before soft_bounce, then the greatest provider,"
             " provider_status, error_code"
@@ -103,7 +93,8 @@ def _deciding_receipt(evidence: Evidence) -> str:
     return rule
 
 
-def _rank_of_status(status: str | None) -> str | None:
-    """Receipts whose statuses have the same rank are decided between by time."""
+def _moment(receipt: dict[str, Any]) -> tuple[str | None, datetime]:
+    """Between receipts whose statuses have the same rank, time decides: the rank, and the time."""
+    status = receipt["delivery_status"]
     is_single = status in (None, DeliveryStatus.DELIVERED, DeliveryStatus.PENDING)
-    return status if is_single else "final"
+    return status if is_single else "final", receipt["occurred_at"]

@@ -6,74 +6,52 @@ Not here: how orders are attributed (`dbt_project/models/intermediate/int_orders
 from typing import Any
 
 from models.enums import Log
-from warehouse.explain.evidence import CAME_IN, Evidence
-from warehouse.explain.explanation import Explanation
-
-_ROW_COLUMNS = (
-    "if(row_rank = 1, 'kept', '') as kept, "
-    f"contact_id, ordered_at, total, refunded_amount, currency, status, updated_at, {CAME_IN}"
-)
+from warehouse.explain.explanation import CAME_IN, Queries
 
 
-def explain_order(evidence: Evidence, explanation: Explanation) -> bool:
-    """Fills an explanation; false if no row of the lake has the id."""
-    if not evidence.add_list(
-        explanation,
-        "Rows of the orders log",
-        "from orders_rows order by row_rank",
-        _ROW_COLUMNS,
-    ):
+def explain_order(queries: Queries) -> bool:
+    """Fills the explanation of the order; false if no row of the lake has the id."""
+    explanation = queries.explanation
+    columns = "contact_id, ordered_at, total, refunded_amount, currency, status, updated_at"
+    if not queries.add_rows_of_log(Log.ORDERS, columns):
         return False
-    explanation.rules.append(evidence.kept_row(Log.ORDERS))
-    orders = evidence.records("from orders")
+    queries.add_rules(queries.kept_row(Log.ORDERS))
+    orders = queries.records("from orders")
     if not orders:
-        explanation.conclusion = {
-            "status": "cancelled",
-            "revenue": None,
-            "direct_campaign": None,
-            "assisted_campaigns": [],
-        }
-        explanation.rules.append("The order is cancelled: it counts in no figure")
+        explanation.conclusion = {"status": "cancelled", "revenue": None, **_credited_campaigns([])}
+        queries.add_rules("The order is cancelled: it counts in no figure")
         return True
     (order,) = orders
-    explanation.rules.append(_revenue_rule(evidence, order))
-    credited = evidence.records("from credited_clicks")
-    explanation.conclusion = {
-        "status": order["status"],
-        "revenue": order["revenue"],
-        **_credited_campaigns(credited),
-    }
-    hours = evidence.settings.conversion_window_hours
-    explanation.rules.append(
+    credited = queries.records("from credited_clicks")
+    explanation.conclusion = {"status": order["status"], "revenue": order["revenue"], **_credited_campaigns(credited)}
+    hours = queries.settings.conversion_window_hours
+    queries.add_rules(
+        _revenue_rule(order, queries.settings.reporting_currency),
         f"The campaign of the contact's last click in the {hours} hours before the order is direct (of several clicks at one"
         " moment, the one with the greatest click_id); every other campaign clicked in that window is assisted"
         if credited
-        else f"The contact clicked on no campaign in the {hours} hours before the order: no campaign is credited"
+        else f"The contact clicked on no campaign in the {hours} hours before the order: no campaign is credited",
     )
     clicks_in_window = (
         "(select count(*) from clicks where clicks.contact_id = credited.contact_id"
         " and clicks.campaign_id = credited.campaign_id and clicks.clicked_at between"
         f" credited.ordered_at - to_hours({hours}) and credited.ordered_at) as clicks"
     )
-    evidence.add_list(
-        explanation,
+    queries.add_list(
         "Campaigns credited, each by the contact's last click on it",
-        "from credited_clicks as credited order by attribution = 'assisted', clicked_at desc, campaign_id",
         f"campaign_id, attribution, clicked_at, click_id, {clicks_in_window}, {CAME_IN}",
+        "from credited_clicks as credited order by attribution = 'assisted', clicked_at desc, campaign_id",
     )
-    if evidence.has_published:
-        published = evidence.records(
-            "from published.marts.attributed_orders where order_id = $key", explanation.parameters
-        )
+    if queries.has_published:
+        published = queries.records("from published.marts.attributed_orders where order_id = $key")
         explanation.published = _credited_campaigns(published)
         if published:
             explanation.published["revenue"] = published[0]["revenue"]
     return True
 
 
-def _revenue_rule(evidence: Evidence, order: dict[str, Any]) -> str:
+def _revenue_rule(order: dict[str, Any], reporting_currency: str) -> str:
     revenue = f"Revenue: {order['total']} - {order['refunded_amount']} {order['currency']}"
-    reporting_currency = evidence.settings.reporting_currency
     if order["currency"] == reporting_currency:
         return f"{revenue}, the reporting currency"
     if order["exchange_rate"] is None:
@@ -89,8 +67,11 @@ def _revenue_rule(evidence: Evidence, order: dict[str, Any]) -> str:
 
 def _credited_campaigns(credited: list[dict[str, Any]]) -> dict[str, Any]:
     """The direct campaign and the assisted campaigns, given rows with `campaign_id` and `attribution`."""
-    direct = [row["campaign_id"] for row in credited if row["attribution"] == "direct"]
+    campaigns = {
+        kind: sorted(row["campaign_id"] for row in credited if row["attribution"] == kind)
+        for kind in ("direct", "assisted")
+    }
     return {
-        "direct_campaign": direct[0] if direct else None,
-        "assisted_campaigns": sorted(row["campaign_id"] for row in credited if row["attribution"] == "assisted"),
+        "direct_campaign": campaigns["direct"][0] if campaigns["direct"] else None,
+        "assisted_campaigns": campaigns["assisted"],
     }

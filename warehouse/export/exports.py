@@ -34,7 +34,7 @@ from warehouse.duckdb_tools import apply_limits, fetch_value, literal
 from warehouse.export import xlsx
 from warehouse.export.report_sql import NO_CAMPAIGN, ExportRefused, ReportQuery, has_phone_numbers
 from warehouse.ledger import Ledger, now
-from warehouse.publish import is_masked, row_digests_sql
+from warehouse.publish.published_file import is_masked, row_digests_sql
 from warehouse.storage import atomic_replace, hash_of, is_object, names_in, remove
 
 REPORTS = ("campaign_metrics", "campaign_overview", "delivery_status", "skip_reasons", "attributed_unsubscribes")

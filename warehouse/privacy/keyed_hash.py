@@ -4,7 +4,7 @@ HMAC-SHA-256 under a key of 32 random bytes. The key is created when it is first
 the key, nobody can find the number of a hash by trying all numbers. With another key, hashes from before would not be
 recognised: a key other than the recorded one is an error, and is never replaced by a new one.
 
-Not here: what is hashed (`warehouse.publish.masking`, `warehouse.privacy.tombstones`).
+Not here: what is hashed (`warehouse.publish.published_file`, `warehouse.privacy.tombstones`).
 """
 
 import hmac

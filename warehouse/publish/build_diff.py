@@ -1,27 +1,28 @@
-"""Differences between two builds: rows and columns of each mart, and the metrics of campaigns.
+"""Differences between two builds: rows and columns of each mart, the metrics of campaigns; and what a publication changes.
 
 DuckDB computes all of it. Of the contact-level marts, only the campaigns with another row digest are compared row by row.
+The summary of a publication reads `campaign_metrics` alone, and warns of unusual changes.
 
-Not here: the summary of a publication (`warehouse.publish.diff_summary`), which builds exist
-(`warehouse.publish.kept_builds`), how a diff is printed (`orchestration.cli.output.builds`).
+Not here: which builds exist (`warehouse.publish.kept_builds`), how a diff is printed (`orchestration.cli.output.builds`).
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from itertools import starmap
 from pathlib import Path
 
 import duckdb
 
 from models.marts import DBT_MARTS, SCHEMA, columns
-from warehouse.duckdb_tools import SessionLimits, apply_limits, fetch_row, fetch_value, literal, preview_rows
-from warehouse.publish.row_digests import row_digests_sql
+from warehouse.duckdb_tools import SessionLimits, apply_limits, attached, fetch_row, fetch_value, preview_rows
+from warehouse.publish.published_file import row_digests_sql
 
 CAMPAIGN_MARTS = ("campaign_metrics", "campaign_overview")
 
-EARLIER, LATER = "earlier", "later"
+EARLIER, LATER = BUILDS = ("earlier", "later")
 """The names of the two attached builds."""
 
 LARGEST_FIRST = (
@@ -29,6 +30,21 @@ LARGEST_FIRST = (
     " abs(value_after - value_before) desc, metric"
 )
 """The order of `metric_changes`."""
+
+SETTLED_AFTER = timedelta(days=7)
+"""A campaign is settled if its last message was sent longer than this before the end of the data."""
+SETTLED_METRICS = ("total_sent", "total_delivered", "revenue")
+"""The metrics of a settled campaign that should not change much."""
+LARGE_SHARE = Decimal("0.10")
+LARGE_AT_LEAST = 100
+"""A change of a settled metric is a warning if it is more than this share, and at least so many messages or units of
+currency.
+"""
+GROWING_TOTALS = ("total_sent", "total_delivered", "total_clicks")
+"""Logs are only added to: a smaller total of one of these metrics is a warning."""
+SHRUNK_REVENUE = Decimal("0.01")
+"""Refunds reduce revenue: total revenue that is smaller by more than this share is a warning."""
+WARNINGS_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -44,11 +60,6 @@ class MartChange:
     columns_added: tuple[str, ...]
     columns_removed: tuple[str, ...]
     columns_retyped: tuple[str, ...]
-
-    @property
-    def is_empty(self) -> bool:
-        rows = (self.added, self.removed, self.changed, self.rows_after - self.rows_before)
-        return not (any(rows) or self.columns_added or self.columns_removed or self.columns_retyped)
 
 
 @dataclass(frozen=True)
@@ -82,32 +93,30 @@ def compare(
     `metric_changes` holds the `campaigns` with the largest changes (None: all campaigns), or one campaign.
     """
     with open_builds(limits, earlier, later) as connection:
-        create_metric_changes(connection, CAMPAIGN_MARTS)
+        _create_metric_changes(connection, *CAMPAIGN_MARTS)
         return BuildDiff(
             tuple(_mart_change(connection, mart) for mart in DBT_MARTS),
-            campaigns_only_in(connection, LATER, EARLIER),
-            campaigns_only_in(connection, EARLIER, LATER),
-            count_changed_campaigns(connection),
-            _largest_metric_changes(connection, campaigns, campaign_id),
+            _campaigns_only_in(connection, LATER, EARLIER),
+            _campaigns_only_in(connection, EARLIER, LATER),
+            _count_changed_campaigns(connection),
+            tuple(_largest_metric_changes(connection, campaigns, campaign_id)),
         )
 
 
 @contextmanager
 def open_builds(limits: SessionLimits, earlier: Path, later: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with both builds attached, read-only, as `earlier` and `later`."""
-    with duckdb.connect() as connection:
+    with attached(earlier=earlier, later=later) as connection:
         apply_limits(connection, limits)
-        connection.execute(f"attach {literal(earlier)} as {EARLIER} (read_only)")
-        connection.execute(f"attach {literal(later)} as {LATER} (read_only)")
         yield connection
 
 
-def _column_types(connection: duckdb.DuckDBPyConnection, database: str, table: str) -> dict[str, str]:
+def _column_types(connection: duckdb.DuckDBPyConnection, database: str, mart: str) -> dict[str, str]:
     """The columns of a mart with their types. Empty if the build has no such mart."""
     types = connection.execute(
         "select column_name, data_type from duckdb_columns()"
-        " where database_name = ? and schema_name = ? and table_name = ? order by column_index",
-        [database, SCHEMA, table],
+        " where (database_name, schema_name, table_name) = (?, ?, ?) order by column_index",
+        [database, SCHEMA, mart],
     )
     return dict(types.fetchall())
 
@@ -115,78 +124,38 @@ def _column_types(connection: duckdb.DuckDBPyConnection, database: str, table: s
 # --- metrics of campaigns
 
 
-def shared_metrics(connection: duckdb.DuckDBPyConnection, mart: str) -> list[str]:
+def _shared_metrics(connection: duckdb.DuckDBPyConnection, mart: str) -> list[str]:
     """The counts and amounts of a campaign mart that both builds have. Rates follow from them."""
-    shared = _column_types(connection, EARLIER, mart).keys() & _column_types(connection, LATER, mart).keys()
-    return [
-        column.name
-        for column in columns(mart)
-        if column.sql_type in ("bigint", "decimal(18,2)") and column.name in shared
-    ]
+    before, after = (_column_types(connection, build, mart) for build in BUILDS)
+    metrics = [column.name for column in columns(mart) if column.sql_type in ("bigint", "decimal(18,2)")]
+    return [metric for metric in metrics if metric in before and metric in after]
 
 
-def create_metric_changes(connection: duckdb.DuckDBPyConnection, marts: tuple[str, ...]) -> None:
+def _create_metric_changes(connection: duckdb.DuckDBPyConnection, *marts: str) -> None:
     """Creates the table `metric_changes`: the metrics that differ, of campaigns that are in both builds.
 
     A metric that is in several marts is compared in the first of them.
     """
-    connection.execute(
-        "create temporary table metric_changes (campaign_id varchar, campaign_name varchar, last_sent_at timestamp,"
-        " metric varchar, value_before decimal(38,2), value_after decimal(38,2))"
+    marts_by_metric = {metric: mart for mart in reversed(marts) for metric in _shared_metrics(connection, mart)}
+    changes = " union all ".join(
+        f"select campaign_id, '{metric}' as metric,"
+        f" mart_before.{metric}::decimal(38,2) as value_before, mart_after.{metric}::decimal(38,2) as value_after"
+        f" from {EARLIER}.{SCHEMA}.{mart} as mart_before join {LATER}.{SCHEMA}.{mart} as mart_after using (campaign_id)"
+        " where value_before is distinct from value_after"
+        for metric, mart in marts_by_metric.items()
     )
-    compared: set[str] = set()
-    for mart in marts:
-        metrics = [metric for metric in shared_metrics(connection, mart) if metric not in compared]
-        compared |= set(metrics)
-        if not metrics:
-            continue
-        pairs = ", ".join(
-            f"{{metric: '{metric}', value_before: mart_before.{metric}::decimal(38,2),"
-            f" value_after: mart_after.{metric}::decimal(38,2)}}"
-            for metric in metrics
-        )
-        connection.execute(
-            f"""
-            insert into metric_changes
-            with paired as (
-                select
-                    campaign_id, campaign_metrics.campaign_name, campaign_metrics.last_sent_at,
-                    unnest([{pairs}]) as pair
-                from {EARLIER}.{SCHEMA}.{mart} as mart_before
-                join {LATER}.{SCHEMA}.{mart} as mart_after using (campaign_id)
-                left join {EARLIER}.{SCHEMA}.campaign_metrics as campaign_metrics using (campaign_id)
-            )
-            select campaign_id, campaign_name, last_sent_at, pair.metric, pair.value_before, pair.value_after
-            from paired
-            where pair.value_before is distinct from pair.value_after
-            """
-        )
+    connection.execute(
+        "create temporary table metric_changes as"
+        " select campaign_id, campaign_name, last_sent_at, metric, value_before, value_after"
+        f" from ({changes}) left join {EARLIER}.{SCHEMA}.campaign_metrics using (campaign_id)"
+    )
 
 
-def count_changed_campaigns(connection: duckdb.DuckDBPyConnection) -> int:
+def _count_changed_campaigns(connection: duckdb.DuckDBPyConnection) -> int:
     return int(fetch_value(connection, "select count(distinct campaign_id) from metric_changes"))
 
 
-def metric_totals(connection: duckdb.DuckDBPyConnection, mart: str) -> dict[str, tuple[Decimal, Decimal]]:
-    """The sums of the shared metrics over all campaigns, before and after, by metric."""
-    metrics = shared_metrics(connection, mart)
-    sums = ", ".join(f"coalesce(sum({metric}), 0)::decimal(38,2)" for metric in metrics)
-    before, after = (
-        fetch_row(connection, f"select {sums} from {database}.{SCHEMA}.{mart}") for database in (EARLIER, LATER)
-    )
-    return dict(zip(metrics, zip(before, after, strict=True), strict=True))
-
-
-def preview_metric_changes(connection: duckdb.DuckDBPyConnection) -> str:
-    """The largest metric changes as a Markdown table."""
-    return preview_rows(
-        connection,
-        "(select campaign_id, campaign_name, metric, value_before as before, value_after as after"
-        f" from metric_changes {LARGEST_FIRST})",
-    )
-
-
-def campaigns_only_in(connection: duckdb.DuckDBPyConnection, database: str, other: str) -> tuple[str, ...]:
+def _campaigns_only_in(connection: duckdb.DuckDBPyConnection, database: str, other: str) -> tuple[str, ...]:
     """The campaigns of one build that the other build lacks."""
     campaigns = connection.execute(
         f"select campaign_id from {database}.{SCHEMA}.campaign_metrics"
@@ -197,101 +166,187 @@ def campaigns_only_in(connection: duckdb.DuckDBPyConnection, database: str, othe
 
 def _largest_metric_changes(
     connection: duckdb.DuckDBPyConnection, campaigns: int | None, campaign_id: str | None
-) -> tuple[MetricChange, ...]:
+) -> Iterator[MetricChange]:
     rows = connection.execute(
         f"""
-        with ranked as (
+        select * exclude (largest)
+        from (
             select *, max(abs(value_after - value_before)) over (partition by campaign_id) as largest
             from metric_changes
             where $campaign_id is null or campaign_id = $campaign_id
-        ),
-        numbered as (
-            select *, dense_rank() over (order by largest desc, campaign_id) as campaign_rank from ranked
         )
-        select campaign_id, campaign_name, last_sent_at, metric, value_before, value_after
-        from numbered
-        where $campaigns is null or campaign_rank <= $campaigns
+        qualify $campaigns is null or dense_rank() over (order by largest desc, campaign_id) <= $campaigns
         {LARGEST_FIRST}
         """,
         {"campaign_id": campaign_id, "campaigns": campaigns},
     )
-    return tuple(MetricChange(*row) for row in rows.fetchall())
+    return starmap(MetricChange, rows.fetchall())
 
 
 # --- marts
 
 
 def _mart_change(connection: duckdb.DuckDBPyConnection, mart: str) -> MartChange:
-    before, after = _column_types(connection, EARLIER, mart), _column_types(connection, LATER, mart)
+    before, after = (_column_types(connection, build, mart) for build in BUILDS)
     rows_before, rows_after = (
-        int(fetch_value(connection, f"select count(*) from {database}.{SCHEMA}.{mart}")) if types else 0
-        for database, types in ((EARLIER, before), (LATER, after))
+        int(fetch_value(connection, f"select count(*) from {build}.{SCHEMA}.{mart}")) if types else 0
+        for build, types in ((EARLIER, before), (LATER, after))
     )
     same_columns = [name for name in before if before[name] == after.get(name)]
     added = removed = changed = None
     if set(DBT_MARTS[mart].key) <= set(same_columns):
-        is_limited = before == after and _create_campaigns_to_compare(connection, mart)
-        added, removed, changed = _count_changed_rows(connection, mart, same_columns, is_limited=is_limited)
+        campaigns = _campaigns_with_another_digest(connection, mart) if before == after else None
+        added, removed, changed = _count_changed_rows(connection, mart, same_columns, campaigns)
     return MartChange(
         mart,
-        rows_before,
-        rows_after,
-        added,
-        removed,
-        changed,
+        *(rows_before, rows_after),
+        *(added, removed, changed),
         tuple(name for name in after if name not in before),
         tuple(name for name in before if name not in after),
-        tuple(name for name in before if name in after and before[name] != after[name]),
+        tuple(name for name in before if name in after and name not in same_columns),
     )
 
 
-def _create_campaigns_to_compare(connection: duckdb.DuckDBPyConnection, mart: str) -> bool:
-    """Creates the table `campaigns_to_compare`: the campaigns with another row digest. False if a build has no digests."""
-    digests_before, digests_after = (row_digests_sql(connection, database, mart) for database in (EARLIER, LATER))
-    if digests_before is None or digests_after is None:
-        return False
-    connection.execute(
-        f"""
-        create or replace temporary table campaigns_to_compare as
-        select coalesce(digests_before.campaign_id, digests_after.campaign_id) as campaign_id
-        from ({digests_before}) as digests_before
-        full join ({digests_after}) as digests_after
-            on digests_before.campaign_id is not distinct from digests_after.campaign_id
-        where
-            (digests_before.row_count, digests_before.digest)
-            is distinct from (digests_after.row_count, digests_after.digest)
-        """
-    )
-    return True
+def _campaigns_with_another_digest(connection: duckdb.DuckDBPyConnection, mart: str) -> str | None:
+    """A query for the campaigns with another row digest. None if a build has no digests of the mart."""
+    before, after = (row_digests_sql(connection, build, mart) for build in BUILDS)
+    if before is None or after is None:
+        return None
+    return f"select campaign_id from (({before} except {after}) union all ({after} except {before}))"
 
 
 def _count_changed_rows(
-    connection: duckdb.DuckDBPyConnection, mart: str, names: list[str], *, is_limited: bool
-) -> tuple[int, int, int]:
-    """The number of added, removed and changed rows. Rows are matched by the key; `names` are the columns to compare."""
+    connection: duckdb.DuckDBPyConnection, mart: str, names: list[str], campaigns: str | None
+) -> tuple[int, ...]:
+    """The number of added, removed and changed rows. Rows are matched by the key; `names` are the columns to compare.
+
+    `campaigns`: a query for the campaigns to compare. None: all of them.
+    """
     key = DBT_MARTS[mart].key
-    content = ", ".join(names)
-
-    def rows_sql(database: str) -> str:
-        limit = (
-            " semi join campaigns_to_compare on mart.campaign_id is not distinct from campaigns_to_compare.campaign_id"
-        )
-        return (
-            f"select {', '.join(f'mart.{name}' for name in key)}, hash({content}) as content"
-            f" from {database}.{SCHEMA}.{mart} as mart{limit if is_limited else ''}"
-        )
-
+    limit = f"semi join ({campaigns}) as to_compare on mart.campaign_id is not distinct from to_compare.campaign_id"
+    rows_before, rows_after = (
+        f"select {', '.join(f'mart.{name}' for name in key)}, hash({', '.join(names)}) as content"
+        f" from {build}.{SCHEMA}.{mart} as mart {limit if campaigns else ''}"
+        for build in BUILDS
+    )
     on_key = " and ".join(f"rows_before.{name} is not distinct from rows_after.{name}" for name in key)
-    added, removed, changed = fetch_row(
+    return fetch_row(
         connection,
         f"""
-        with rows_before as ({rows_sql(EARLIER)}),
-        rows_after as ({rows_sql(LATER)})
         select
             count(*) filter (rows_before.content is null),
             count(*) filter (rows_after.content is null),
             count(*) filter (rows_before.content <> rows_after.content)
-        from rows_before full join rows_after on {on_key}
+        from ({rows_before}) as rows_before full join ({rows_after}) as rows_after on {on_key}
         """,
     )
-    return added, removed, changed
+
+
+# --- the summary of a publication
+
+
+@dataclass(frozen=True)
+class DiffSummary:
+    """What a publication changed. `totals` are by metric, before and after; `largest_changes` is a Markdown table."""
+
+    since: str
+    new_campaigns: int
+    removed_campaigns: int
+    changed_campaigns: int
+    totals: dict[str, tuple[Decimal, Decimal]]
+    warnings: tuple[str, ...]
+    largest_changes: str
+
+    def describe(self) -> str:
+        parts = [f"{self.new_campaigns:+,} campaigns"]
+        if self.removed_campaigns:
+            parts.append(f"{self.removed_campaigns:,} campaigns removed")
+        for metric, unit in (("total_sent", "messages"), ("total_delivered", "delivered")):
+            if metric in self.totals:
+                before, after = self.totals[metric]
+                parts.append(f"{int(after - before):+,} {unit}")
+        if "revenue" in self.totals:
+            parts.append(f"revenue {format_change(*self.totals['revenue'])}")
+        return f"since build {self.since}: {', '.join(parts)}, {self.changed_campaigns:,} campaigns changed"
+
+
+def summarize(connection: duckdb.DuckDBPyConnection, since: str, data_until: date | None) -> DiffSummary:
+    """Compares two builds that `open_builds` has attached: `since` is the earlier one's id, `data_until` the later one's.
+
+    Raises duckdb.Error if a file is damaged or has no `campaign_metrics`.
+    """
+    _create_metric_changes(connection, "campaign_metrics")
+    metrics = _shared_metrics(connection, "campaign_metrics")
+    sums = ", ".join(f"coalesce(sum({metric}), 0)::decimal(38,2)" for metric in metrics)
+    before, after = (fetch_row(connection, f"select {sums} from {build}.{SCHEMA}.campaign_metrics") for build in BUILDS)
+    totals = dict(zip(metrics, zip(before, after, strict=True), strict=True))
+    removed = _campaigns_only_in(connection, EARLIER, LATER)
+    preview = "campaign_id, campaign_name, metric, value_before as before, value_after as after"
+    return DiffSummary(
+        since,
+        len(_campaigns_only_in(connection, LATER, EARLIER)),
+        len(removed),
+        _count_changed_campaigns(connection),
+        totals,
+        (*_warnings_of_totals(totals, removed), *_warnings_of_campaigns(connection, data_until)),
+        preview_rows(connection, f"(select {preview} from metric_changes {LARGEST_FIRST})"),
+    )
+
+
+def format_number(value: Decimal) -> str:
+    """A number with thousands separators, without decimals if it is whole."""
+    return f"{int(value):,}" if value == int(value) else f"{value:,}"
+
+
+def format_change(before: Decimal, after: Decimal) -> str:
+    """A change in percent; the difference, if the value before was zero."""
+    if before:
+        return f"{(after - before) / abs(before):+.1%}"
+    return f"{'+' if after > 0 else ''}{format_number(after)}"
+
+
+def _format_both(before: Decimal, after: Decimal) -> str:
+    return f"{format_number(before)} → {format_number(after)} ({format_change(before, after)})"
+
+
+def _warnings_of_totals(totals: dict[str, tuple[Decimal, Decimal]], removed: tuple[str, ...]) -> Iterator[str]:
+    if removed:
+        more = ", …" if len(removed) > 3 else ""
+        yield f"{len(removed):,} campaigns are gone ({', '.join(map(_printable, removed[:3]))}{more})"
+    for metric, (before, after) in totals.items():
+        most = abs(before) * SHRUNK_REVENUE if metric == "revenue" else 0
+        if metric in (*GROWING_TOTALS, "revenue") and before - after > most:
+            yield f"{metric} of all campaigns shrank: {_format_both(before, after)}"
+
+
+def _warnings_of_campaigns(connection: duckdb.DuckDBPyConnection, data_until: date | None) -> Iterator[str]:
+    if data_until is None:
+        return
+    rows = connection.execute(
+        f"""
+        from metric_changes
+        where
+            last_sent_at < $settled and metric in $metrics
+            and abs(value_after - value_before) >= $at_least
+            and abs(value_after - value_before) > abs(value_before) * $share
+        {LARGEST_FIRST}
+        """,
+        {
+            "settled": datetime.combine(data_until, time.min) - SETTLED_AFTER,
+            "metrics": list(SETTLED_METRICS),
+            "at_least": LARGE_AT_LEAST,
+            "share": LARGE_SHARE,
+        },
+    )
+    changes = list(starmap(MetricChange, rows.fetchall()))
+    for change in changes[:WARNINGS_SHOWN]:
+        yield (
+            f"campaign {_printable(change.campaign_id)}, last sent {change.last_sent_at:%Y-%m-%d}: {change.metric}"
+            f" {_format_both(change.before, change.after)}"
+        )
+    if len(changes) > WARNINGS_SHOWN:
+        yield f"… and {len(changes) - WARNINGS_SHOWN} more large changes of settled campaigns: sendmart diff"
+
+
+def _printable(campaign_id: str) -> str:
+    return "".join(character if character.isprintable() else "?" for character in campaign_id)

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 from dataclasses import dataclass
+from itertools import dropwhile
 from pathlib import Path
 
 from warehouse.duckdb_tools import corruption_reason
@@ -45,28 +46,20 @@ class KeptBuilds:
         return [publication for publication in last.values() if self.path_of(publication.build_id).exists()]
 
     def find(self, build_id: str) -> Path:
-        """The file of a kept build.
-
-        Raises:
-            BuildNotFound: the build is not kept.
-        """
+        """The file of a build. Raises BuildNotFound if the build is not kept."""
         if build_id not in (publication.build_id for publication in self.publications()):
             raise BuildNotFound(f"build {build_id} is not kept")
         return self.path_of(build_id)
 
     def previous(self) -> str | None:
-        """The build to roll back to by default.
-
-        It is the last build before the published one that was published by itself, that nobody rolled back from, and of
-        which the file is kept and not damaged. None if there is none.
+        """The build to roll back to by default: the last one before the published build that was published by itself, that
+        nobody rolled back from, and of which the file is kept and not damaged. None if there is none.
         """
         publications, last = self.ledger.publications(), self.ledger.last_publication()
         history = [publication.build_id for publication in publications if publication.rolled_back_from is None]
-        if last is None or last[0] not in history:
-            return None
-        skipped = {publication.rolled_back_from for publication in publications} | {last[0]}
-        position = len(history) - 1 - history[::-1].index(last[0])
-        for build_id in reversed(history[:position]):
+        current = last and last[0]
+        skipped = {publication.rolled_back_from for publication in publications} | {current}
+        for build_id in dropwhile(lambda build_id: build_id != current, reversed(history)):
             path = self.path_of(build_id)
             if build_id not in skipped and path.exists() and not corruption_reason(path):
                 return build_id

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from warehouse.config import DataPaths
-from warehouse.publish.build_info import read_build_info
-from warehouse.storage import AnyPath, Checksum, atomic_replace, list_objects, read_object, remove, upload
+from warehouse.publish.published_file import read_build_info
+from warehouse.storage import AnyPath, Checksum, list_objects, read_object, remove, upload
 
 _HASH_DIGITS = 12
 
@@ -24,8 +24,7 @@ _HASH_DIGITS = 12
 def write_pointer(paths: DataPaths) -> None:
     """Writes `current.json` for the published file: on the disk, then in the object store after an upload of the builds.
 
-    Raises:
-        duckdb.Error: the published file is damaged.
+    Raises duckdb.Error if the published file is damaged.
     """
     build_id, published_at, data_until = read_build_info(paths.published_marts)
     checksum = _checksum(paths.published_marts)
@@ -59,9 +58,8 @@ def is_pointer_current(paths: DataPaths, build_id: str) -> bool:
 
 
 def _write(paths: DataPaths, path: AnyPath, pointer: dict[str, Any]) -> None:
-    temp_path = paths.temp_path(path)
-    temp_path.write_text(json.dumps(pointer, indent=2) + "\n", encoding="utf-8")
-    atomic_replace(temp_path, path)
+    with paths.atomic_write(path) as temp_path:
+        temp_path.write_text(json.dumps(pointer, indent=2) + "\n", encoding="utf-8")
 
 
 # --- the copy in an object store

@@ -7,74 +7,38 @@ The published file itself says which build it is. After a kill between the renam
 and `current.json` follow the file (`recover_publication`).
 
 Not here: whether a candidate may be published (`quality.gate`), what a publication changes
-(`warehouse.publish.diff_summary`), the tables for readers of Spark (`warehouse.transform.spark`).
+(`warehouse.publish.build_diff`), the tables for readers of Spark (`warehouse.transform.spark`).
 """
 
 import logging
-import shutil
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
 
 import duckdb
 
 from warehouse.config import DataPaths, Settings
-from warehouse.duckdb_tools import apply_limits, corruption_reason, literal
+from warehouse.duckdb_tools import corruption_reason
 from warehouse.ledger import Build, Ledger, now
-from warehouse.privacy import load_keyed_hash
 from warehouse.publish import pointer
-from warehouse.publish.build_info import BuildInfo, read_build_info, write_build_info, write_comments
 from warehouse.publish.kept_builds import BuildNotFound, KeptBuilds, link_or_copy
-from warehouse.publish.masking import is_file_masked, write_tables
+from warehouse.publish.published_file import BuildInfo, is_file_masked, read_build_info, write_published_file
 from warehouse.publish.upgrade import move_published_file
 from warehouse.storage import atomic_replace, remove
+from warehouse.transform.spark.builds import SparkBuild, is_spark
 
 log = logging.getLogger("sendmart.publication")
 
 
-class SparkTables(Protocol):
-    """The tables of builds for readers of Spark, if Spark is the engine."""
-
-    def publish(self, build_id: str, published: Path, *, is_masked: bool) -> None:
-        """Points readers at a build. `published` is its published DuckDB file."""
-
-    def is_published(self, build_id: str) -> bool: ...
-
-    def has_marts(self, build_id: str) -> bool: ...
-
-
-def publish(
-    settings: Settings,
-    paths: DataPaths,
-    ledger: Ledger,
-    build: Build,
-    *,
-    version: str,
-    spark_tables: SparkTables | None = None,
-) -> datetime:
+def publish(settings: Settings, paths: DataPaths, ledger: Ledger, build: Build) -> datetime:
     """Publishes the candidate. Returns the time of the publication (UTC).
 
     A kill at any point leaves the previous build or the new one published, and the publication can be repeated.
     """
-    published_at = now()
+    info = BuildInfo(build.build_id, now(), build.data_until)
     path, kept_builds = paths.published_marts, KeptBuilds(paths.kept_builds, ledger)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temp_path = path.with_name(f".{path.name}.tmp")
-    _write_published_file(settings, paths, ledger, temp_path, is_spark=spark_tables is not None)
-    overrides = ledger.overrides(build.build_id)
-    with duckdb.connect() as connection:
-        connection.execute(f"attach {literal(temp_path)} as publication")
-        write_build_info(
-            connection,
-            "publication",
-            BuildInfo(build.build_id, published_at, build.data_until),
-            version=version,
-            settings_json=settings.as_json(),
-            override_reason=overrides[-1].reason if overrides else None,
-        )
-        write_comments(connection, "publication", is_masked=settings.mask_phone_numbers)
-        connection.execute("checkpoint publication")
-        connection.execute("detach publication")
+    temp_path, overrides = paths.temp_path(path), ledger.overrides(build.build_id)
+    write_published_file(settings, paths, ledger, temp_path, info, overrides[-1].reason if overrides else None)
     # The published build may come from a release that kept none.
     if (previous := published_build(paths)) and not kept_builds.path_of(previous.build_id).exists():
         kept_builds.keep(path, previous.build_id)
@@ -82,48 +46,21 @@ def publish(
     # A build that is published again under other settings has other content: earlier exports of it do not count.
     ledger.forget_exports_of(build.build_id)
     pointer.upload_builds(paths)
-    if spark_tables is not None:
-        spark_tables.publish(build.build_id, temp_path, is_masked=settings.mask_phone_numbers)
-    _replace_published_file(paths, temp_path)
-    pointer.write_pointer(paths)
-    ledger.record_publication(build.build_id, published_at)
+    _switch_readers(settings, paths, build.build_id, temp_path)
+    ledger.record_publication(build.build_id, info.published_at)
     kept_builds.prune(settings.build_retention)
     pointer.delete_stale_objects(paths)
-    return published_at
+    return info.published_at
 
 
-def _write_published_file(
-    settings: Settings, paths: DataPaths, ledger: Ledger, temp_path: Path, *, is_spark: bool
-) -> None:
-    """Writes the candidate to a file: a copy, or its tables, if numbers are masked or the rows are in Spark's files."""
-    for leftover in (temp_path, temp_path.with_name(f"{temp_path.name}.wal")):
-        leftover.unlink(missing_ok=True)
-    if not settings.mask_phone_numbers and not (is_spark and settings.spark_export):
-        shutil.copyfile(paths.candidate, temp_path)
-        return
-    with duckdb.connect() as connection:
-        apply_limits(connection, settings)
-        if settings.mask_phone_numbers:
-            load_keyed_hash(settings, paths, ledger).create_macro(connection)
-        write_tables(
-            connection,
-            paths.candidate,
-            temp_path,
-            masks_phone_numbers=settings.mask_phone_numbers,
-            sets_not_null=is_spark,
-        )
-
-
-def is_published(
-    settings: Settings, paths: DataPaths, ledger: Ledger, build: Build, *, spark_tables: SparkTables | None = None
-) -> bool:
+def is_published(settings: Settings, paths: DataPaths, ledger: Ledger, build: Build) -> bool:
     """Whether this build is published, with masked numbers if the settings ask for it."""
     last = ledger.last_publication()
     if last is None or last[0] != build.build_id or not paths.published_marts.exists():
         return False
     if not pointer.is_pointer_current(paths, build.build_id):
         return False
-    if spark_tables is not None and not spark_tables.is_published(build.build_id):
+    if is_spark(settings) and not SparkBuild(settings, paths, build.build_id).is_published:
         return False
     try:
         return is_file_masked(paths.published_marts) == settings.mask_phone_numbers
@@ -147,7 +84,7 @@ def recover_publication(paths: DataPaths, ledger: Ledger) -> None:
 
     Moves the published file of release 0.2 first.
     """
-    move_published_file(paths.published_marts_of_0_2, paths.new_published_marts, lambda: pointer.write_pointer(paths))
+    move_published_file(paths)
     published, last = published_build(paths), ledger.last_publication()
     if published is None:
         return
@@ -170,21 +107,11 @@ def replace_uploaded_files(paths: DataPaths) -> None:
     pointer.delete_stale_objects(paths)
 
 
-def rollback(
-    settings: Settings,
-    paths: DataPaths,
-    ledger: Ledger,
-    build_id: str,
-    *,
-    spark_tables: SparkTables | None = None,
-) -> None:
+def rollback(settings: Settings, paths: DataPaths, ledger: Ledger, build_id: str) -> None:
     """Publishes a kept build again.
 
-    A kill at any point leaves the one build or the other published, and the rollback can be repeated.
-
-    Raises:
-        BuildNotFound: the build is not kept, is the published one, is damaged, or has whole numbers although the settings
-            ask for masked ones.
+    A kill at any point leaves the one build or the other published, and the rollback can be repeated. Raises BuildNotFound
+    with the reason why the build cannot be published.
     """
     recover_publication(paths, ledger)
     kept_builds = KeptBuilds(paths.kept_builds, ledger)
@@ -197,26 +124,27 @@ def rollback(
         raise BuildNotFound(
             f"build {build_id} was published with whole numbers, and SENDMART_MASK_PHONE_NUMBERS is set"
         )
-    if spark_tables is not None and not spark_tables.has_marts(build_id):
+    if is_spark(settings) and not SparkBuild(settings, paths, build_id).mart_tables:
         raise BuildNotFound(
             f"Spark has no tables of build {build_id}: DuckDB computed it, or a contact was erased since"
         )
     if not kept_builds.path_of(last[0]).exists() and paths.published_marts.exists():
         kept_builds.keep(paths.published_marts, last[0])
-    temp_path = paths.published_marts.with_name(f".{paths.published_marts.name}.tmp")
+    temp_path = paths.temp_path(paths.published_marts)
     link_or_copy(kept, temp_path)
-    if spark_tables is not None:
-        # Masked as it was published, whatever the settings say now: readers of both engines see the same.
-        spark_tables.publish(build_id, temp_path, is_masked=is_file_masked(kept))
-    _replace_published_file(paths, temp_path)
-    pointer.write_pointer(paths)
+    _switch_readers(settings, paths, build_id, temp_path)
     ledger.record_publication(build_id, now(), rolled_back_from=last[0])
 
 
-def _replace_published_file(paths: DataPaths, temp_path: Path) -> None:
+def _switch_readers(settings: Settings, paths: DataPaths, build_id: str, temp_path: Path) -> None:
+    """Lets all readers see a build: those of Spark, of the published file, and of `current.json`."""
+    if is_spark(settings):
+        # Masked as the file is, whatever the settings say now: readers of both engines see the same.
+        SparkBuild(settings, paths, build_id).publish(temp_path, is_masked=is_file_masked(temp_path))
     path = paths.published_marts
     # A write-ahead log belongs to the file that it was written for. A reader that wrote may have left one.
     remove(path.with_name(f"{path.name}.wal"))
     atomic_replace(temp_path, path)
     # If both names were of the same file, the rename did nothing.
     temp_path.unlink(missing_ok=True)
+    pointer.write_pointer(paths)

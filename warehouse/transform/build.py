@@ -8,11 +8,8 @@ Not here: the models (`dbt_project/`), how dbt is run (`warehouse.transform.dbt_
 (`quality.gate`), publication (`warehouse.publish`).
 """
 
-import hashlib
-import json
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
 from typing import Any
 
 import duckdb
@@ -20,53 +17,25 @@ import duckdb
 from models.check_results import CheckResult, Rule
 from models.masking import masking_logger
 from warehouse.config import DataPaths, Settings, sendmart_version
-from warehouse.duckdb_tools import corruption_reason, is_corruption_error, literal
-from warehouse.lake import change_feed
+from warehouse.duckdb_tools import attached, corruption_reason, is_corruption_error
+from warehouse.lake import change_feed, integrity
 from warehouse.ledger import Build, Change, Ledger, now
-from warehouse.storage import remove
-from warehouse.transform import check_scope, spark
-from warehouse.transform.build_identity import identity_mismatch, write_identity
+from warehouse.transform import check_scope
+from warehouse.transform.candidate import CandidateDamaged, identity_mismatch, remove_candidate, write_identity
 from warehouse.transform.column_lineage import record_column_lineage
 from warehouse.transform.compiled_sql import record_full_build_sql
-from warehouse.transform.dbt_runner import (
-    BUILD_DATABASE,
-    CANDIDATE_DATABASE,
-    BuildFailed,
-    dbt_manifest,
-    first_line,
-    project_files,
-    run_dbt,
-)
+from warehouse.transform.dbt_runner import BuildFailed, dbt_manifest, first_line, json_digest, project_digest, run_dbt
 from warehouse.transform.failing_rows import describe_failing_rows
 from warehouse.transform.fingerprints import ModelFingerprints
+from warehouse.transform.spark.builds import WITHOUT_THIS_RUN, SparkBuild, is_spark
 
 log = masking_logger("sendmart.build")
 
 
-class CandidateDamaged(Exception):
-    """A file of the candidate is damaged, which only reading it revealed."""
-
-
-@dataclass(frozen=True)
-class BuiltNode:
-    """A model or seed that was built."""
-
-    unique_id: str
-    name: str
-    seconds: float
-
-
 def inputs(settings: Settings, ledger: Ledger) -> str:
-    """A fingerprint of everything that a build depends on: loaded files, settings of figures, dbt project, version."""
-    digest = hashlib.sha256()
-    digest.update(ledger.files_fingerprint().encode())
-    digest.update(f"{ledger.data_until()} {sendmart_version()}".encode())
-    if spark.is_spark(settings):
-        digest.update(settings.engine.encode())
-    digest.update(json.dumps(settings.figure_settings(), sort_keys=True).encode())
-    for file in project_files():
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
+    """A fingerprint of all that a build depends on: loaded files, version, engine, settings of figures, dbt project."""
+    files = [ledger.files_fingerprint(), ledger.data_until()]
+    return json_digest([*files, sendmart_version(), settings.engine, settings.figure_settings(), project_digest()])
 
 
 def is_current(settings: Settings, paths: DataPaths, ledger: Ledger) -> bool:
@@ -74,51 +43,47 @@ def is_current(settings: Settings, paths: DataPaths, ledger: Ledger) -> bool:
     build = ledger.candidate()
     if build is None or not (paths.build.exists() and paths.candidate.exists()) or ledger.open_changes():
         return False
-    if corruption_reason(paths.build) or corruption_reason(paths.candidate):
+    if _damage(paths) or identity_mismatch(paths, ledger):
         return False
-    if identity_mismatch(paths, ledger):
-        return False
-    if spark.is_spark(settings) and not spark.is_complete(paths, build.build_id):
+    if is_spark(settings) and not SparkBuild(settings, paths, build.build_id).is_complete:
         return False
     return build.inputs == inputs(settings, ledger)
 
 
+def _damage(paths: DataPaths) -> str | None:
+    """Why one of the candidate's files cannot be opened."""
+    return corruption_reason(paths.build) or corruption_reason(paths.candidate)
+
+
 def run_models(
-    settings: Settings,
-    paths: DataPaths,
-    ledger: Ledger,
-    verify_lake: Callable[[], None],
-    *,
-    full_refresh: bool = False,
-) -> tuple[Build, list[BuiltNode]]:
+    settings: Settings, paths: DataPaths, ledger: Ledger, *, full_refresh: bool = False
+) -> tuple[Build, dict[str, float]]:
     """Builds the candidate incrementally, or in full with `full_refresh`, and records it in the ledger.
 
-    Args:
-        verify_lake: called before a full build, which reads every file of the lake, and after DuckDB met a damaged file;
-            it raises an exception if a file of the lake is damaged.
+    The checksums of the lake are verified before a full build, which reads every file, and after DuckDB met a damaged file.
+    Returns the build, and the seconds that each model or seed took by its unique id.
 
-    Raises:
-        BuildFailed: the message names the failed models, with dbt's messages.
-        CandidateDamaged: a file of the candidate is damaged.
-        LakeDamaged: a file of the lake is damaged.
+    Raises BuildFailed, which names the failed models with dbt's messages, CandidateDamaged, or LakeDamaged.
     """
-    if spark.is_spark(settings):
-        return _run_on_spark(settings, paths, ledger, verify_lake)
-    build_inputs = inputs(settings, ledger)
-    changes = ledger.open_changes()
-    _remove_damaged(paths, ledger)
+    if is_spark(settings):
+        return _run_on_spark(settings, paths, ledger)
+    build_inputs, changes = inputs(settings, ledger), ledger.open_changes()
+    if ledger.built_from() and (reason := _damage(paths)):
+        log.warning("%s: the build is removed, and everything is built in full from the lake", reason)
+        remove_candidate(paths, ledger)
     manifest = dbt_manifest(settings, paths)
     fingerprints = ModelFingerprints.of(manifest, settings.figure_settings(), sendmart_version())
     in_full = set(fingerprints.relations) if full_refresh else _models_in_full(fingerprints, paths, ledger, changes)
     is_all_in_full = in_full >= fingerprints.relations.keys()
     if is_all_in_full:
-        verify_lake()
+        _verify_lake(paths, ledger)
     # If the checks have changed, they check all rows: the build then has no predecessor.
     is_incremental = not in_full and not fingerprints.changed_since(ledger.built_from())
-    _prepare(paths, ledger, changes, in_full, fingerprints)
+    changes_to_apply = [] if is_all_in_full else changes
+    _prepare(paths, ledger, changes_to_apply, in_full, fingerprints)
     results = run_dbt(settings, paths, ["build", *_selection(fingerprints, in_full)])
     if (message := _failures(results)) and is_corruption_error(message):
-        verify_lake()
+        _verify_lake(paths, ledger)
         raise CandidateDamaged(message)
     if message:
         raise BuildFailed(message)
@@ -126,34 +91,39 @@ def run_models(
     predecessor = ledger.last_build() if is_incremental else None
     write_identity(paths, build)
     ledger.record_candidate(build, changes, fingerprints.by_name, predecessor.build_id if predecessor else None)
-    with duckdb.connect() as connection:
-        connection.execute(f"attach {literal(paths.build)} as {BUILD_DATABASE}")
-        change_feed.create_views_of_added_rows(connection, BUILD_DATABASE, paths, [] if is_all_in_full else changes)
+    with attached(read_only=False, build=paths.build) as connection:
+        change_feed.create_views_of_added_rows(connection, "build", paths, changes_to_apply)
     change_feed.prune(paths, ledger)
     if is_all_in_full:
         record_full_build_sql(settings, paths, results)
     models = [result.node for result in results if result.node.unique_id in in_full - fingerprints.seeds]
-    record_column_lineage(paths.column_lineage, manifest, {node.unique_id: node.compiled_code for node in models})
-    return build, _built(results)
+    record_column_lineage(paths, manifest, {node.unique_id: node.compiled_code for node in models})
+    return build, _seconds(results)
 
 
-def _run_on_spark(
-    settings: Settings, paths: DataPaths, ledger: Ledger, verify_lake: Callable[[], None]
-) -> tuple[Build, list[BuiltNode]]:
+def _run_on_spark(settings: Settings, paths: DataPaths, ledger: Ledger) -> tuple[Build, dict[str, float]]:
     """Builds every model in full on Spark. A later build on DuckDB is in full, too."""
-    build_inputs = inputs(settings, ledger)
-    changes = ledger.open_changes()
-    verify_lake()
+    build_inputs, changes = inputs(settings, ledger), ledger.open_changes()
+    _verify_lake(paths, ledger)
     remove_candidate(paths, ledger)
     build = Build(_new_build_id(), build_inputs, ledger.data_until(), now())
-    results = spark.build_models(settings, paths, ledger, build.build_id)
+    spark_build = SparkBuild(settings, paths, build.build_id)
+    results = spark_build.build_models(ledger)
     if message := _failures(results):
         raise BuildFailed(message)
-    spark.create_duckdb_views(settings, paths, build.build_id)
+    spark_build.create_duckdb_views()
     write_identity(paths, build)
     ledger.record_candidate(build, changes, {}, None)
     change_feed.prune(paths, ledger)
-    return build, _built(results)
+    return build, _seconds(results)
+
+
+def _verify_lake(paths: DataPaths, ledger: Ledger) -> None:
+    """Compares every file of lake and quarantine with its checksum."""
+    started = time.perf_counter()
+    if damaged := integrity.find_damaged(paths, ledger, verify_checksums=True):
+        raise integrity.LakeDamaged(damaged)
+    log.info("the checksums of the lake were verified in %.1f s", time.perf_counter() - started)
 
 
 def _failures(results: list[Any]) -> str:
@@ -163,33 +133,15 @@ def _failures(results: list[Any]) -> str:
     return f"{len(failed)} of {len(results)} models were not built: {messages}" if failed else ""
 
 
-def _built(results: list[Any]) -> list[BuiltNode]:
-    return [BuiltNode(result.node.unique_id, result.node.name, round(result.execution_time, 3)) for result in results]
-
-
-def _remove_damaged(paths: DataPaths, ledger: Ledger) -> None:
-    """Removes the candidate's files if one of them cannot be opened, so that every model is built in full."""
-    if ledger.built_from() and (reason := corruption_reason(paths.build) or corruption_reason(paths.candidate)):
-        log.warning("%s: the build is removed, and everything is built in full from the lake", reason)
-        remove_candidate(paths, ledger)
-
-
-def remove_candidate(paths: DataPaths, ledger: Ledger) -> None:
-    """Removes the candidate's files; the next build is in full."""
-    ledger.forget_candidate()
-    ledger.forget_built_from(ledger.built_from())
-    for file in (paths.build, paths.candidate):
-        remove(file)
-        remove(file.with_name(f"{file.name}.wal"))
+def _seconds(results: list[Any]) -> dict[str, float]:
+    return {result.node.unique_id: round(result.execution_time, 3) for result in results}
 
 
 def _selection(fingerprints: ModelFingerprints, in_full: set[str]) -> list[str]:
     """Arguments that select every model, and the seeds that have changed."""
-    unchanged_seeds = sorted(fingerprints.seeds - in_full)
     selection = ["--resource-type", "seed", "--resource-type", "model"]
-    if not unchanged_seeds:
-        return selection
-    return [*selection, "--exclude", *(name.rpartition(".")[2] for name in unchanged_seeds)]
+    unchanged_seeds = [name.rpartition(".")[2] for name in sorted(fingerprints.seeds - in_full)]
+    return [*selection, "--exclude", *unchanged_seeds] if unchanged_seeds else selection
 
 
 def _models_in_full(
@@ -199,22 +151,20 @@ def _models_in_full(
     built_from = ledger.built_from()
     if not (built_from and paths.build.exists() and paths.candidate.exists()):
         log.info("there is no earlier build: everything is built in full")
-        return set(fingerprints.relations)
-    if not change_feed.are_complete(paths, changes):
+    elif not change_feed.are_complete(paths, changes):
         log.warning("replaced rows of the lake are missing from %s: everything is built in full", paths.changes)
-        return set(fingerprints.relations)
-    if removed := built_from.keys() - fingerprints.by_name.keys():
+    elif removed := built_from.keys() - fingerprints.by_name.keys():
         log.info("removed: %s; everything is built in full", _listed(removed))
-        return set(fingerprints.relations)
-    if reason := identity_mismatch(paths, ledger):
+    elif reason := identity_mismatch(paths, ledger):
         log.warning("%s: everything is built in full", reason)
-        return set(fingerprints.relations)
-    changed = fingerprints.changed_since(built_from)
-    in_full = fingerprints.downstream_of(changed)
-    if in_full:
-        count = len(fingerprints.relations)
-        log.info("changed: %s; %d of %d models are built in full", _listed(changed), len(in_full), count)
-    return in_full
+    else:
+        changed = fingerprints.changed_since(built_from)
+        in_full = fingerprints.downstream_of(changed)
+        if in_full:
+            count = len(fingerprints.relations)
+            log.info("changed: %s; %d of %d models are built in full", _listed(changed), len(in_full), count)
+        return in_full
+    return set(fingerprints.relations)
 
 
 def _listed(names: set[str]) -> str:
@@ -224,66 +174,62 @@ def _listed(names: set[str]) -> str:
 def _prepare(
     paths: DataPaths, ledger: Ledger, changes: list[Change], in_full: set[str], fingerprints: ModelFingerprints
 ) -> None:
-    """Drops the tables that are built in full, and creates the views of the changes.
+    """Drops the tables that are built in full, and creates the views of the changes that the build applies.
 
     dbt builds a missing table in full. The `*_this_run` rows of an unfinished build are kept for the next one.
     """
-    is_all_in_full = in_full >= fingerprints.relations.keys()
     is_repeated = ledger.candidate() is None
     ledger.forget_candidate()
     ledger.forget_built_from(in_full)
-    if is_all_in_full:
+    if in_full >= fingerprints.relations.keys():
         remove_candidate(paths, ledger)
     paths.warehouse.mkdir(parents=True, exist_ok=True)
-    with duckdb.connect() as connection:
-        connection.execute(f"attach {literal(paths.build)} as {BUILD_DATABASE}")
-        connection.execute(f"attach {literal(paths.candidate)} as {CANDIDATE_DATABASE}")
-        connection.execute(f"drop schema if exists {BUILD_DATABASE}.{check_scope.SCHEMA} cascade")
+    with attached(read_only=False, build=paths.build, candidate=paths.candidate) as connection:
+        connection.execute(f"drop schema if exists build.{check_scope.SCHEMA} cascade")
         _drop(connection, {fingerprints.relations[name] for name in in_full})
         if not is_repeated:
-            connection.execute(f"drop schema if exists {BUILD_DATABASE}.this_run cascade")
-        change_feed.create_views(connection, BUILD_DATABASE, paths, [] if is_all_in_full else changes)
+            connection.execute("drop schema if exists build.this_run cascade")
+        change_feed.create_views(connection, "build", paths, changes)
 
 
 def _drop(connection: duckdb.DuckDBPyConnection, relations: set[tuple[str, str, str]]) -> None:
-    for kind in ("view", "table"):
-        existing = connection.execute(
-            f"select database_name, schema_name, {kind}_name from duckdb_{kind}s()"
-        ).fetchall()
-        for database, schema, name in relations & set(existing):
+    existing = connection.execute(
+        "select 'view', database_name, schema_name, view_name from duckdb_views()"
+        " union all select 'table', database_name, schema_name, table_name from duckdb_tables()"
+    ).fetchall()
+    for kind, database, schema, name in existing:
+        if (database, schema, name) in relations:
             connection.execute(f'drop {kind} {database}.{schema}."{name}"')
 
 
 def run_tests(settings: Settings, paths: DataPaths, candidate: Build) -> dict[str, CheckResult]:
     """Runs the dbt tests on the candidate; returns their results by unique id. Failing rows are stored beside the models.
 
-    Raises:
-        CandidateDamaged: a file of the candidate is damaged.
+    Raises CandidateDamaged.
     """
     command = ["test", "--exclude-resource-type", "unit_test", "--store-failures"]
-    if spark.is_spark(settings):
-        results = spark.run_dbt_on_build(settings, paths, candidate.build_id, [*command, *spark.WITHOUT_THIS_RUN])
+    is_on_spark = is_spark(settings)
+    if is_on_spark:
+        results = SparkBuild(settings, paths, candidate.build_id).run_dbt(*command, *WITHOUT_THIS_RUN)
     else:
         results = run_dbt(settings, paths, command)
     for result in results:
         if is_corruption_error(result.message or ""):
             raise CandidateDamaged(first_line(result.message))
-    if spark.is_spark(settings):
-        return {result.node.unique_id: _check_result(result, "Spark") for result in results}
-    with duckdb.connect() as connection:
-        connection.execute(f"attach {literal(paths.build)} as {BUILD_DATABASE} (read_only)")
-        return {
-            result.node.unique_id: _check_result(result, "warehouse/build.duckdb", connection) for result in results
-        }
+    with attached(build=paths.build) as connection:
+        return {result.node.unique_id: _check_result(result, None if is_on_spark else connection) for result in results}
 
 
 def expected_tests(settings: Settings, paths: DataPaths) -> set[str]:
     """The names of the dbt tests that every candidate must have run."""
     nodes = dbt_manifest(settings, paths)["nodes"]
-    tests = [node for node in nodes.values() if node["resource_type"] == "test"]
-    if spark.is_spark(settings):
-        tests = [test for test in tests if "this_run" not in nodes.get(test.get("attached_node"), {}).get("tags", ())]
-    return {test["name"] for test in tests}
+    is_on_spark = is_spark(settings)
+    return {
+        node["name"]
+        for node in nodes.values()
+        if node["resource_type"] == "test"
+        and not (is_on_spark and "this_run" in nodes.get(node.get("attached_node"), {}).get("tags", ()))
+    }
 
 
 def tested_models(settings: Settings, paths: DataPaths) -> dict[str, str]:
@@ -299,13 +245,17 @@ def _new_build_id() -> str:
     return f"{now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
 
 
-def _check_result(result: Any, location: str, connection: duckdb.DuckDBPyConnection | None = None) -> CheckResult:
-    """The result of a dbt test. With a connection that sees the failing rows, its detail names some of them."""
+def _check_result(result: Any, connection: duckdb.DuckDBPyConnection | None) -> CheckResult:
+    """The result of a dbt test. The connection sees the failing rows, and the detail names some; None: they are in Spark."""
     passed = result.status == "pass"
     detail = "" if passed else first_line(result.message)
     if not passed and result.failures:
-        table = ".".join(str(result.node.relation_name).split(".")[-2:])
-        described = describe_failing_rows(connection, str(result.node.relation_name)) if connection else ""
-        detail = f"{result.failures} rows{': ' * bool(described)}{described}; to see them in {location}: from {table}"
+        relation = str(result.node.relation_name)
+        described = describe_failing_rows(connection, relation) if connection else ""
+        location = "warehouse/build.duckdb" if connection else "Spark"
+        detail = (
+            f"{result.failures} rows{': ' * bool(described)}{described}; to see them in {location}:"
+            f" from {'.'.join(relation.split('.')[-2:])}"
+        )
     rule = Rule(result.node.description or result.node.name, passed, detail, failing_rows=result.failures)
     return CheckResult(result.node.name, result.node.config.severity.lower() == "error", passed, detail, (rule,))

@@ -8,16 +8,15 @@ as after every full build, they read all rows. Sums over whole marts are always 
 Not here: when the rows are copied (`orchestration.stages`), the checks (`dbt_project/`, `quality.audit`).
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import duckdb
 
 from models.enums import Log
 from warehouse.config import DataPaths
-from warehouse.duckdb_tools import enable_s3, fetch_value, literal
-from warehouse.transform.dbt_runner import BUILD_DATABASE, CANDIDATE_DATABASE
+from warehouse.duckdb_tools import attached, enable_s3, fetch_value
+from warehouse.lake import change_feed
 
 SCHEMA = "checked"
 
@@ -25,68 +24,48 @@ NUMBER_IN_MODEL = "number_in_model"
 """The column with the row id that the row has in the model."""
 
 
-def copy_changed_rows(paths: DataPaths, manifest: Mapping[str, Any], changes_schema: str) -> int:
-    """Copies the rows that the build changed, for every incremental model; returns their number.
-
-    `changes_schema` is the schema of the change feed in the build's file.
-    """
-    with _build_file(paths) as connection:
-        connection.execute(f"attach {literal(paths.candidate)} as {CANDIDATE_DATABASE} (read_only)")
+def copy_changed_rows(paths: DataPaths, manifest: Mapping[str, Any]) -> int:
+    """Copies the rows that the build changed, for every incremental model; returns their number."""
+    models = {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "model"}
+    relations = {name: f"{model['database']}.{model['schema']}.{model['alias']}" for name, model in models.items()}
+    rows = 0
+    with attached(read_only=False, build=paths.build, candidate=paths.candidate) as connection:
+        enable_s3(connection, paths.lake)
         connection.execute("begin")
-        connection.execute(f"drop schema if exists {BUILD_DATABASE}.{SCHEMA} cascade")
-        connection.execute(f"create schema {BUILD_DATABASE}.{SCHEMA}")
+        connection.execute(f"drop schema if exists build.{SCHEMA} cascade")
+        connection.execute(f"create schema build.{SCHEMA}")
         for log in Log:
             connection.execute(
-                f"create view {BUILD_DATABASE}.{SCHEMA}.stg_logs__{log} as"
-                f" select * from {BUILD_DATABASE}.{changes_schema}.{log} where change = 'added'"
+                f"create view build.{SCHEMA}.stg_logs__{log} as"
+                f" select * from build.{change_feed.SCHEMA}.{log} where change = 'added'"
             )
-        rows = 0
-        for name, relation, changed_keys in _incremental_models(manifest):
-            numbers = " union ".join(
-                f"select model.rowid from {relation} as model semi join {changed} using ({', '.join(key)})"
-                for changed, key in changed_keys.items()
-            )
-            rows += fetch_value(
-                connection,
-                f"create table {BUILD_DATABASE}.{SCHEMA}.{name} as"
-                f" select *, rowid as {NUMBER_IN_MODEL} from {relation} where rowid in ({numbers})",
-            )
+        for name, model in models.items():
+            # The key columns of an incremental model by `*_this_run` model.
+            if changed_keys := model["config"]["meta"].get("changed_keys"):
+                numbers = " union ".join(
+                    f"select model.rowid from {relations[name]} as model"
+                    f" semi join {relations[changed]} using ({', '.join(key)})"
+                    for changed, key in changed_keys.items()
+                )
+                rows += fetch_value(
+                    connection,
+                    f"create table build.{SCHEMA}.{name} as"
+                    f" select *, rowid as {NUMBER_IN_MODEL} from {relations[name]} where rowid in ({numbers})",
+                )
         connection.execute("commit")
-        return rows
+    return rows
 
 
 def check_all_rows(paths: DataPaths) -> None:
     """Drops the copies, so that the checks read all rows."""
-    with _build_file(paths) as connection:
-        connection.execute(f"drop schema if exists {BUILD_DATABASE}.{SCHEMA} cascade")
-
-
-@contextmanager
-def _build_file(paths: DataPaths) -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as connection:
-        connection.execute(f"attach {literal(paths.build)} as {BUILD_DATABASE}")
+    with attached(read_only=False, build=paths.build) as connection:
         enable_s3(connection, paths.lake)
-        yield connection
+        connection.execute(f"drop schema if exists build.{SCHEMA} cascade")
 
 
-def _incremental_models(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, list[str]]]]:
-    """The name and relation of each incremental model, and the key columns by `*_this_run` relation."""
-    models = {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "model"}
-    for name, model in models.items():
-        changed_keys = model["config"]["meta"].get("changed_keys")
-        if changed_keys:
-            keys = {_relation(models[changed]): key for changed, key in changed_keys.items()}
-            yield name, _relation(model), keys
-
-
-def _relation(model: Mapping[str, Any]) -> str:
-    return f"{model['database']}.{model['schema']}.{model['alias']}"
-
-
-def rows_to_check(connection: duckdb.DuckDBPyConnection, paths: DataPaths) -> dict[str, str]:
-    """The relations with changed rows by model, empty if all rows are checked. Attaches the build file."""
-    connection.execute(f"attach {literal(paths.build)} as {BUILD_DATABASE} (read_only)")
+def rows_to_check(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """The relations with changed rows by model, given a connection to the build file; empty if all rows are checked."""
     tables = connection.execute(
-        "select table_name from duckdb_tables() where database_name = ? and schema_name = ?", [BUILD_DATABASE, SCHEMA]
+        "select table_name from duckdb_tables() where database_name = 'build' and schema_name = ?", [SCHEMA]
     ).fetchall()
-    return {name: f"{BUILD_DATABASE}.{SCHEMA}.{name}" for (name,) in tables}
+    return {name: f"build.{SCHEMA}.{name}" for (name,) in tables}

@@ -10,79 +10,71 @@ Not here: how it is shown (`orchestration.metadata`).
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from models.masking import masking_logger
+from warehouse.config import DataPaths
 
 Lineage = dict[str, list[list[str]]]
 """For each column, its source columns as pairs: dbt's id of the model, seed or source, and the name of the column."""
 
 _DIALECT = "duckdb"
-_THIS_RUN = "this_run"
-_ROW = "rowid"
-"""A column that every table of DuckDB has, and that no list of columns contains."""
 
 log = masking_logger("sendmart.build")
 
 
-def record_column_lineage(file: Path, manifest: Mapping[str, Any], compiled: Mapping[str, str]) -> None:
+def record_column_lineage(paths: DataPaths, manifest: Mapping[str, Any], compiled: Mapping[str, str]) -> None:
     """Writes the lineage of models, given the SQL that built each in full; removes models that no longer exist.
 
     `*_this_run` models have no lineage: they select rows of other models.
     """
-    recorded = {name: lineage for name, lineage in column_lineage(file).items() if name in manifest["nodes"]}
+    recorded = {name: lineage for name, lineage in column_lineage(paths).items() if name in manifest["nodes"]}
     for name, sql in compiled.items():
-        if manifest["nodes"][name]["schema"] != _THIS_RUN:
+        if manifest["nodes"][name]["schema"] != "this_run":
             recorded[name] = _lineage_of(manifest, name, sql)
     # Not synced: a lineage that is lost in a power cut is read as empty.
-    temp_path = file.with_name(f".{file.name}.tmp")
+    temp_path = paths.temp_path(paths.column_lineage)
     temp_path.write_text(json.dumps(recorded, sort_keys=True), encoding="utf-8")
-    temp_path.replace(file)
+    temp_path.replace(paths.column_lineage)
 
 
-def column_lineage(file: Path) -> dict[str, Lineage]:
+def column_lineage(paths: DataPaths) -> dict[str, Lineage]:
     """The recorded lineage by dbt's id of the model; empty if the file was deleted, until the next full build."""
     try:
-        recorded: dict[str, Lineage] = json.loads(file.read_text(encoding="utf-8"))
+        return dict(json.loads(paths.column_lineage.read_bytes()))
     except (FileNotFoundError, ValueError):
         return {}
-    return recorded
 
 
 def _lineage_of(manifest: Mapping[str, Any], name: str, sql: str) -> Lineage:
-    from sqlglot.errors import SqlglotError
-
-    try:
-        return _traced(manifest, name, sql)
-    except SqlglotError as error:  # lineage is for people to read: a build does not fail for it
-        log.warning("%s: no column lineage: %s", name, error)
-        return {}
-
-
-def _traced(manifest: Mapping[str, Any], name: str, sql: str) -> Lineage:
     from sqlglot import MappingSchema, exp, parse_one
+    from sqlglot.errors import SqlglotError
     from sqlglot.lineage import lineage
     from sqlglot.optimizer.qualify import qualify
     from sqlglot.optimizer.scope import build_scope
 
     relations = {**manifest["nodes"], **manifest["sources"]}
     schema = MappingSchema(dialect=_DIALECT)
-    names: dict[str, str] = {}
+    parents: dict[str, str] = {}
     for parent in relations[name]["depends_on"]["nodes"]:
         # A source is a call that reads files: a plain name replaces it.
         plain = "__".join(parent.split("."))
         sql = sql.replace(relations[parent]["relation_name"], plain)
-        schema.add_table(plain, dict.fromkeys([*relations[parent]["columns"], _ROW], "varchar"))
-        names[plain] = parent
-    query = qualify(parse_one(sql, dialect=_DIALECT), schema=schema, dialect=_DIALECT)
-    scope = build_scope(query)
-    sources: Lineage = {}
-    for column in relations[name]["columns"]:
-        ends = [
-            node for node in lineage(column, query, schema, scope=scope, dialect=_DIALECT).walk() if not node.downstream
-        ]
-        tables = [(end, end.expression) for end in ends if isinstance(end.expression, exp.Table)]
-        pairs = {(names[table.name], exp.to_column(end.name).name) for end, table in tables}
-        sources[column] = [[parent, source_column] for parent, source_column in sorted(pairs)]
+        # Every table of DuckDB has a rowid, which no list of columns contains.
+        schema.add_table(plain, dict.fromkeys([*relations[parent]["columns"], "rowid"], "varchar"))
+        parents[plain] = parent
+    try:
+        query = qualify(parse_one(sql, dialect=_DIALECT), schema=schema, dialect=_DIALECT)
+        scope = build_scope(query)
+        sources: Lineage = {}
+        for column in relations[name]["columns"]:
+            pairs = {
+                (parents[node.expression.name], exp.to_column(node.name).name)
+                for node in lineage(column, query, schema, scope=scope, dialect=_DIALECT).walk()
+                if not node.downstream and isinstance(node.expression, exp.Table)
+            }
+            sources[column] = [[parent, source] for parent, source in sorted(pairs)]
+    except SqlglotError as error:  # lineage is for people to read: a build does not fail for it
+        log.warning("%s: no column lineage: %s", name, error)
+        return {}
     return sources

@@ -6,22 +6,19 @@ build ran on Spark, dbt compiles the models once more for DuckDB, in a temporary
 Not here: what runs this SQL (`warehouse.explain.id_build`), the models themselves (`dbt_project/`).
 """
 
-import hashlib
 import json
 import os
 import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from warehouse.config import DataPaths, Engine, Settings
 from warehouse.duckdb_tools import literal
 from warehouse.storage import atomic_replace
-from warehouse.transform.dbt_runner import DBT_PROJECT, BuildFailed, first_line, project_digest, run_dbt
-
-_THIS_RUN = "this_run"
+from warehouse.transform.dbt_runner import DBT_PROJECT, BuildFailed, first_line, json_digest, project_digest, run_dbt
 
 
 @dataclass(frozen=True)
@@ -32,7 +29,7 @@ class CompiledModel:
     database: str
     schema: str
     sql: str
-    parents: tuple[str, ...]
+    parents: list[str]
     meta: dict[str, Any]
 
     @property
@@ -43,22 +40,18 @@ class CompiledModel:
 def full_build_sql(settings: Settings, paths: DataPaths) -> dict[str, CompiledModel]:
     """The models and seeds by name, each after those that it reads, for the current code and settings.
 
-    The `*_this_run` models are left out: a full build does not read them.
-
-    Raises:
-        BuildFailed: dbt cannot compile the project.
+    The `*_this_run` models are left out: a full build does not read them. Raises BuildFailed if dbt cannot compile.
     """
     try:
-        recorded = json.loads(paths.compiled_sql.read_bytes())
+        record = json.loads(paths.compiled_sql.read_bytes())
     except (FileNotFoundError, ValueError):
-        recorded = {}
-    if recorded.get("made_of") != _made_of(settings, paths):
-        recorded = _compile(settings, paths)
+        record = {}
+    if record.get("made_of") != _made_of(settings, paths):
+        record = _record(settings, paths, _compile(settings, paths))
         # Whoever may only read the data folder compiles each time.
         with suppress(OSError):
-            _write(paths, recorded)
-    models = (CompiledModel(**{**model, "parents": tuple(model["parents"])}) for model in recorded["models"])
-    return {model.name: model for model in models}
+            _write(paths, record)
+    return {model["name"]: CompiledModel(**model) for model in record["models"]}
 
 
 def record_full_build_sql(settings: Settings, paths: DataPaths, results: Iterable[Any]) -> None:
@@ -67,20 +60,19 @@ def record_full_build_sql(settings: Settings, paths: DataPaths, results: Iterabl
 
 
 def _record(settings: Settings, paths: DataPaths, results: Iterable[Any]) -> dict[str, Any]:
-    nodes = [result.node for result in results if result.node.schema != _THIS_RUN]
-    names = {node.unique_id: node.name for node in nodes}
+    nodes = {result.node.unique_id: result.node for result in results if result.node.schema != "this_run"}
     models = [
-        CompiledModel(
-            name=node.name,
-            database=node.database,
-            schema=node.schema,
-            sql=node.compiled_code if node.resource_type == "model" else _seed_query(node),
-            parents=tuple(names[parent] for parent in node.depends_on_nodes if parent in names),
-            meta=dict(node.config.meta),
-        )
-        for node in nodes
+        {
+            "name": node.name,
+            "database": node.database,
+            "schema": node.schema,
+            "sql": node.compiled_code if node.resource_type == "model" else _seed_query(node),
+            "parents": [nodes[parent].name for parent in node.depends_on_nodes if parent in nodes],
+            "meta": dict(node.config.meta),
+        }
+        for node in nodes.values()
     ]
-    return {"made_of": _made_of(settings, paths), "models": [asdict(model) for model in models]}
+    return {"made_of": _made_of(settings, paths), "models": models}
 
 
 def _write(paths: DataPaths, record: dict[str, Any]) -> None:
@@ -91,18 +83,18 @@ def _write(paths: DataPaths, record: dict[str, Any]) -> None:
     atomic_replace(temp_path, paths.compiled_sql)
 
 
-def _compile(settings: Settings, paths: DataPaths) -> dict[str, Any]:
+def _compile(settings: Settings, paths: DataPaths) -> list[Any]:
+    """Compiles the models and seeds, and returns dbt's results."""
     duckdb_settings = settings.model_copy(update={"engine": Engine.DUCKDB})
     with tempfile.TemporaryDirectory(prefix="sendmart-compile-") as folder:
         # dbt opens the files of its target to see what is built: here nothing, so that every model compiles in full.
         empty = DataPaths(Path(folder), lake_override=paths.lake)
         empty.warehouse.mkdir()
         command = ["compile", "--full-refresh", "--select", "resource_type:model", "resource_type:seed"]
-        command += ["--indirect-selection", "empty"]  # no tests
-        results = run_dbt(duckdb_settings, empty, command)
+        results = run_dbt(duckdb_settings, empty, [*command, "--indirect-selection", "empty"])  # no tests
     if failed := [result for result in results if result.status != "success"]:
         raise BuildFailed(f"dbt compile: {failed[0].node.name}: {first_line(failed[0].message)}")
-    return _record(settings, paths, results)
+    return results
 
 
 def _seed_query(node: Any) -> str:
@@ -112,5 +104,4 @@ def _seed_query(node: Any) -> str:
 
 def _made_of(settings: Settings, paths: DataPaths) -> str:
     """A digest of what the SQL depends on."""
-    parts = [str(DBT_PROJECT), str(paths.lake), settings.figure_settings(), project_digest()]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    return json_digest([str(DBT_PROJECT), str(paths.lake), settings.figure_settings(), project_digest()])

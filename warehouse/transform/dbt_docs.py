@@ -10,7 +10,7 @@ from pathlib import Path
 
 from models.masking import masking_logger
 from warehouse.config import DataPaths, Engine, Settings
-from warehouse.storage import atomic_replace, remove
+from warehouse.storage import remove
 from warehouse.transform.dbt_runner import dbt_manifest, first_line, run_dbt
 
 _CHARSET = '<meta charset="utf-8">'
@@ -26,8 +26,7 @@ log = masking_logger("sendmart.docs")
 def write_dbt_docs(settings: Settings, paths: DataPaths) -> Path:
     """Writes the page to the data folder and returns its path. Without a build on DuckDB, types of columns are missing.
 
-    Raises:
-        BuildFailed: the project cannot be parsed.
+    Raises BuildFailed if the project cannot be parsed.
     """
     dbt_manifest(settings, paths)
     # For a build on Spark, dbt would query Spark.
@@ -45,7 +44,6 @@ def write_dbt_docs(settings: Settings, paths: DataPaths) -> Path:
         for file in (written, catalog, paths.dbt_target / "index.html"):
             remove(file)
     path = paths.data / "dbt-docs.html"
-    temp_path = path.with_name(f".{path.name}.tmp")
-    temp_path.write_text(page.replace(_CHARSET, _CHARSET + _POLICY, 1), encoding="utf-8")
-    atomic_replace(temp_path, path)
+    with paths.atomic_write(path) as temp_path:
+        temp_path.write_text(page.replace(_CHARSET, _CHARSET + _POLICY, 1), encoding="utf-8")
     return path

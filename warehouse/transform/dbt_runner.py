@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
 DBT_PROJECT = PROJECT / "dbt_project"
-BUILD_DATABASE, CANDIDATE_DATABASE = "build", "candidate"
-"""The names of the two files of a candidate in `dbt_project/profiles.yml`."""
-
 SLOW_MODEL_SECONDS = 1.0
 
 log = masking_logger("sendmart.build")
@@ -37,25 +34,46 @@ class BuildFailed(Exception):
 
 
 def dbt_manifest(settings: Settings, paths: DataPaths) -> dict[str, Any]:
-    """dbt's manifest of the current project. The project is parsed if the manifest on disk is another one or incomplete.
+    """dbt's manifest of the current project, which is parsed if the manifest on disk is another one or incomplete.
 
-    Raises:
-        BuildFailed: the project cannot be parsed.
+    Raises BuildFailed if the project cannot be parsed.
     """
-    digest = f"{settings.engine} {project_digest()}"
     _check_seeds()
-    if manifest := _parsed(paths, digest):
-        return manifest
+    manifest, digest_of_parsed = paths.dbt_target / "manifest.json", paths.dbt_target / "parsed_project.sha256"
+    digest = f"{settings.engine} {project_digest()}"
+
+    def parsed() -> dict[str, Any] | None:
+        """None if it is missing, is of another project, or is incomplete after a kill or a full disk."""
+        try:
+            stat = manifest.stat()
+            content = _read_manifest(manifest, stat.st_mtime_ns, stat.st_size)
+            return content if digest_of_parsed.read_text() == digest else None
+        except (OSError, ValueError):
+            return None
+
+    if content := parsed():
+        return content
     # Web server, daemon and refresh may do this at the same time: one parses, the others wait.
     paths.dbt_target.mkdir(parents=True, exist_ok=True)
     with FileLock(paths.dbt_target / ".parsing.lock"):
-        if manifest := _parsed(paths, digest):
-            return manifest
-        # With the arguments of a build, so that the next build need not parse.
-        run_dbt(settings, paths, ["parse"])
-        _digest_of_parsed(paths).write_text(digest)
-        parsed: dict[str, Any] = json.loads(_manifest(paths).read_bytes())
-        return parsed
+        if (content := parsed()) is None:
+            # With the arguments of a build, so that the next build need not parse.
+            run_dbt(settings, paths, ["parse"])
+            digest_of_parsed.write_text(digest)
+            content = json.loads(manifest.read_bytes())
+    return content
+
+
+@lru_cache(maxsize=1)
+def _read_manifest(file: Path, mtime_ns: int, size: int) -> dict[str, Any]:
+    """A manifest of a modification time and size. A refresh needs it five times, and reads it once."""
+    manifest: dict[str, Any] = json.loads(file.read_bytes())
+    return manifest
+
+
+def json_digest(content: Any) -> str:
+    """The SHA-256 of a value as JSON."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def project_digest() -> str:
@@ -64,31 +82,6 @@ def project_digest() -> str:
     for file in project_files():
         digest.update(f"{file.relative_to(DBT_PROJECT)}\0".encode() + file.read_bytes())
     return digest.hexdigest()
-
-
-def _manifest(paths: DataPaths) -> Path:
-    return paths.dbt_target / "manifest.json"
-
-
-def _digest_of_parsed(paths: DataPaths) -> Path:
-    return paths.dbt_target / "parsed_project.sha256"
-
-
-def _parsed(paths: DataPaths, digest: str) -> dict[str, Any] | None:
-    """The manifest on disk; None if it is missing, is of another project, or is incomplete after a kill or a full disk."""
-    try:
-        stat = _manifest(paths).stat()
-        manifest = _read_manifest(_manifest(paths), stat.st_mtime_ns, stat.st_size)
-        return manifest if _digest_of_parsed(paths).read_text() == digest else None
-    except (OSError, ValueError):
-        return None
-
-
-@lru_cache(maxsize=1)
-def _read_manifest(file: Path, mtime_ns: int, size: int) -> dict[str, Any]:
-    """A manifest of a modification time and size. A refresh needs it five times, and reads it once."""
-    manifest: dict[str, Any] = json.loads(file.read_bytes())
-    return manifest
 
 
 def _check_seeds() -> None:
@@ -105,7 +98,7 @@ def project_files() -> list[Path]:
     return sorted(file for file in files if file.relative_to(DBT_PROJECT).parts[0] not in ("target", "logs"))
 
 
-def dbt_arguments(settings: Settings, paths: DataPaths) -> list[str]:
+def _dbt_arguments(settings: Settings, paths: DataPaths) -> list[str]:
     """The arguments of every dbt command: the paths of the project and its target, and the settings as variables."""
     variables = {"lake_path": str(paths.lake), **settings.figure_settings()}
     return [
@@ -115,70 +108,56 @@ def dbt_arguments(settings: Settings, paths: DataPaths) -> list[str]:
     ]
 
 
-def dbt_environment(settings: Settings, paths: DataPaths) -> dict[str, str]:
+def _dbt_environment(settings: Settings, paths: DataPaths) -> dict[str, str]:
     """The variables that `dbt_project/profiles.yml` reads."""
-    return {
-        f"{DBT_PREFIX}IS_REFRESH": "true",
-        f"{DBT_PREFIX}BUILD": str(paths.build),
-        f"{DBT_PREFIX}CANDIDATE": str(paths.candidate),
-        f"{DBT_PREFIX}LAKE": str(paths.lake),
-        f"{DBT_PREFIX}MEMORY_LIMIT": settings.memory_limit,
-        f"{DBT_PREFIX}THREADS": str(settings.threads),
-        f"{DBT_PREFIX}TEMP_DIRECTORY": str(settings.scratch),
-        **_thrift(settings),
+    host, _, port = (settings.spark_thrift or "").rpartition(":")
+    spark = {"METHOD": "thrift", "HOST": host, "PORT": port} if settings.spark_thrift else {"METHOD": "session"}
+    variables = {
+        "IS_REFRESH": "true",
+        "BUILD": str(paths.build),
+        "CANDIDATE": str(paths.candidate),
+        "LAKE": str(paths.lake),
+        "MEMORY_LIMIT": settings.memory_limit,
+        "THREADS": str(settings.threads),
+        "TEMP_DIRECTORY": str(settings.scratch),
+        **{f"SPARK_{name}": value for name, value in spark.items()},
     }
-
-
-def _thrift(settings: Settings) -> dict[str, str]:
-    if settings.spark_thrift is None:
-        return {f"{DBT_PREFIX}SPARK_METHOD": "session"}
-    host, _, port = settings.spark_thrift.rpartition(":")
-    return {
-        f"{DBT_PREFIX}SPARK_METHOD": "thrift",
-        f"{DBT_PREFIX}SPARK_HOST": host,
-        f"{DBT_PREFIX}SPARK_PORT": port,
-    }
+    return {f"{DBT_PREFIX}{name}": value for name, value in variables.items()}
 
 
 def run_dbt(
     settings: Settings, paths: DataPaths, command: list[str], environment: Mapping[str, str] | None = None
 ) -> list[Any]:
-    """Runs a dbt command on the data folder; returns the results of its nodes. `environment` has further variables.
+    """Runs a dbt command in this process; returns the results of its nodes. `environment` has further variables.
 
-    Raises:
-        BuildFailed: dbt could not start, or an operation failed. A model or test that fails is among the results.
+    Raises BuildFailed if dbt could not start (a faulty project, a locked file) or an operation (a macro) failed. A model or
+    test that fails is among the results.
     """
     settings.scratch.mkdir(parents=True, exist_ok=True)
+    arguments = _dbt_arguments(settings, paths)
     try:
-        with _environment({**dbt_environment(settings, paths), **(environment or {})}):
-            outcome = _run(command, dbt_arguments(settings, paths))
-            # Without hooks and macros, which dbt reports as operations; the result of a macro has no node.
-            nodes = [result for result in getattr(outcome, "results", ()) if hasattr(result, "node")]
-            return [result for result in nodes if result.node.resource_type != "operation"]
+        with _environment({**_dbt_environment(settings, paths), **(environment or {})}):
+            if command[0] == "parse":
+                result: Any = _parse_project(arguments)
+            elif command[0] == "docs":
+                result = _invoke([*command, *arguments], None)
+            else:
+                # The manifest on disk is the one of `parse`; run_results.json would quote values.
+                result = _invoke([*command, *arguments, "--no-write-json"], _parsed_project(arguments))
     finally:
         # Nobody reads it, and it quotes values from the engine's error messages.
         remove(paths.dbt_target / "run_results.json")
+    # Without hooks and macros, which dbt reports as operations; the result of a macro has no node.
+    nodes = [node for node in getattr(result, "results", ()) if hasattr(node, "node")]
+    return [node for node in nodes if node.node.resource_type != "operation"]
 
 
 _last_parsed: tuple[str, "Manifest"] | None = None
 """The manifest that this process parsed last, by a digest of everything that it was parsed from."""
 
 
-def _run(command: list[str], arguments: list[str]) -> Any:
-    """Runs dbt in this process. Commands after the first reuse the parsed project while nothing that it depends on changes.
-
-    Raises:
-        BuildFailed: dbt could not start (a faulty project, a locked file), or an operation (a macro) failed.
-    """
-    if command[0] == "parse":
-        return _parse_project(arguments)
-    if command[0] == "docs":
-        return _invoke([*command, *arguments], None)
-    # The manifest on disk is the one of `parse`; run_results.json would quote values.
-    return _invoke([*command, *arguments, "--no-write-json"], _parsed_project(arguments))
-
-
 def _parsed_project(arguments: list[str]) -> "Manifest":
+    """The project, which is parsed again only if something that it depends on has changed."""
     if _last_parsed is None or _last_parsed[0] != _parse_inputs(arguments):
         return _parse_project(arguments, "--no-write-json")
     return _last_parsed[1]
@@ -193,16 +172,22 @@ def _parse_project(arguments: list[str], *options: str) -> "Manifest":
 
 def _parse_inputs(arguments: list[str]) -> str:
     variables = {name: value for name, value in os.environ.items() if name.startswith(DBT_PREFIX)}
-    return json.dumps([arguments, sorted(variables.items()), project_digest()])
+    return json_digest([arguments, variables, project_digest()])
 
 
 def _invoke(arguments: list[str], manifest: "Manifest | None") -> Any:
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
-    errors: list[str] = []
+    operation_errors: list[str] = []
+
+    def collect_operation_errors(event: Any) -> None:
+        """The results of operations do not contain their errors."""
+        if event.info.name in ("RunningOperationCaughtError", "RunningOperationUncaughtError"):
+            operation_errors.append(event.data.exc)
+
     try:
-        runner = dbtRunner(manifest, [_progress(), _operation_errors(errors)])
+        runner = dbtRunner(manifest, [_progress(), collect_operation_errors])
         outcome = runner.invoke([*arguments, "--quiet", "--log-level", "none"])
     finally:
         # Other connections open the files, and publication renames them.
@@ -211,8 +196,8 @@ def _invoke(arguments: list[str], manifest: "Manifest | None") -> Any:
         raise outcome.exception  # dbt catches interrupts, too
     if outcome.exception is not None or outcome.result is None:
         raise BuildFailed(f"dbt {arguments[0]}: {first_line(str(outcome.exception))}")
-    if errors:
-        raise BuildFailed(f"dbt {arguments[1]}: {first_line(errors[0])}")
+    if operation_errors:
+        raise BuildFailed(f"dbt {arguments[1]}: {first_line(operation_errors[0])}")
     return outcome.result
 
 
@@ -221,37 +206,23 @@ def _progress() -> Callable[[Any], None]:
 
     def log_model(event: Any) -> None:
         if event.info.name == "LogModelResult":
-            is_slow = event.data.execution_time >= SLOW_MODEL_SECONDS
-            name, status = event.data.node_info.node_name, event.data.status.lower()
-            log.log(
-                logging.INFO if is_slow else logging.DEBUG, "%s %s in %.1f s", name, status, event.data.execution_time
-            )
+            name, status, seconds = event.data.node_info.node_name, event.data.status, event.data.execution_time
+            level = logging.INFO if seconds >= SLOW_MODEL_SECONDS else logging.DEBUG
+            log.log(level, "%s %s in %.1f s", name, status.lower(), seconds)
 
     return log_model
 
 
-def _operation_errors(errors: list[str]) -> Callable[[Any], None]:
-    """A callback that collects the errors of operations, which their results do not contain."""
-
-    def collect(event: Any) -> None:
-        if event.info.name in ("RunningOperationCaughtError", "RunningOperationUncaughtError"):
-            errors.append(event.data.exc)
-
-    return collect
-
-
 @contextmanager
 def _environment(variables: dict[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in variables}
+    before = {name: os.environ[name] for name in variables if name in os.environ}
     os.environ.update(variables)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        for name in variables:
+            os.environ.pop(name, None)
+        os.environ.update(before)
 
 
 def first_line(message: str | None) -> str:

@@ -5,22 +5,14 @@ Not here: running the tests (`warehouse.transform.build`), the tests (`dbt_proje
 
 import duckdb
 
-from models.masking import HIDDEN_COLUMNS, MASKED_COLUMNS, sanitize
+from models.masking import sanitize
 
 MOST_NAMED = 5
 """The most problems and the most rows that a description names."""
 
 _KEY_COLUMNS = (
-    "mart",
-    "campaign_id",
-    "message_id",
-    "order_id",
-    "click_id",
-    "currency",
-    "log",
-    "kind",
-    "provider",
-    "provider_status",
+    *("mart", "campaign_id", "message_id", "order_id", "click_id"),
+    *("currency", "log", "kind", "provider", "provider_status"),
 )
 """The columns that name a row, as far as a table has them. Contacts and mobile numbers are never named."""
 
@@ -28,11 +20,9 @@ _LONGEST_VALUE = 80
 
 
 def describe_failing_rows(connection: duckdb.DuckDBPyConnection, relation: str) -> str:
-    """The problems of the rows with their counts, then the keys of some rows; empty if the table has neither.
+    """The problems of the failing rows with their counts, then the keys of some rows; empty if the relation has neither.
 
-    Args:
-        relation: the table of failing rows. A test that finds several kinds of problems has a column `problem`, which
-            holds those of a row, separated by `; `.
+    A test that finds several kinds of problems has a column `problem`, which holds those of a row, separated by `; `.
     """
     columns = [name for name, *_ in connection.execute(f"describe {relation}").fetchall()]
     parts = []
@@ -42,7 +32,7 @@ def describe_failing_rows(connection: duckdb.DuckDBPyConnection, relation: str) 
             f" group by problem order by count(*) desc, problem limit {MOST_NAMED}"
         ).fetchall()
         parts += [f"{problem} ({count})" for problem, count in problems]
-    keys = [name for name in _KEY_COLUMNS if name in columns and name not in HIDDEN_COLUMNS | MASKED_COLUMNS]
+    keys = [name for name in _KEY_COLUMNS if name in columns]
     if keys:
         rows = connection.execute(f"select distinct {', '.join(keys)} from {relation} order by all limit {MOST_NAMED}")
         named = [

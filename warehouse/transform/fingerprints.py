@@ -7,7 +7,6 @@ full, and the others incrementally.
 Not here: rows that changed (`warehouse.lake.change_feed`).
 """
 
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -18,13 +17,11 @@ from typing import Any
 import duckdb
 
 import models.marts
+from warehouse.transform.dbt_runner import json_digest
 
-MACROS = "macros"
-RELEASE = "release"
-CHECKS = "checks"
-"""No model depends on it. If a check has changed, all rows are checked, and nothing is built in full."""
+MACROS, RELEASE, CHECKS = "macros", "release", "checks"
+"""No model depends on the checks. If one has changed, all rows are checked, and nothing is built in full."""
 
-_MART_CONTRACTS = Path(models.marts.__file__)
 _PREVIOUS_ROWS = re.compile(r"""(?:previous_relation\(|rows_this_run\(\s*['"]\w+['"],)\s*['"](\w+)['"]""")
 _SETTING = re.compile(r"""var\(\s*['"](\w+)['"]""")
 
@@ -46,25 +43,28 @@ class ModelFingerprints:
     @classmethod
     def of(cls, manifest: Mapping[str, Any], settings: Mapping[str, Any], release: str) -> "ModelFingerprints":
         """The fingerprints of the project in dbt's manifest, with the settings that affect metrics, and in this release."""
+
+        def settings_in(code: str) -> set[str]:
+            return {f"setting {name}" for name in _SETTING.findall(code)} & figures.keys()
+
         nodes = {name: node for name, node in manifest["nodes"].items() if node["resource_type"] in ("model", "seed")}
         macros = [macro for macro in manifest["macros"].values() if macro["package_name"] == "sendmart"]
         figures = {f"setting {name}": json.dumps(value) for name, value in settings.items()}
-        tests = [node for node in manifest["nodes"].values() if node["resource_type"] == "test"]
+        checks = [
+            [test["name"], test["raw_code"], json.dumps([test.get("test_metadata"), test["config"]], sort_keys=True)]
+            for test in manifest["nodes"].values()
+            if test["resource_type"] == "test"
+        ]
         by_name = {
-            CHECKS: _digest([sorted(map(_check, tests)), _MART_CONTRACTS.read_text(encoding="utf-8")]),
+            CHECKS: json_digest([sorted(checks), Path(models.marts.__file__).read_text(encoding="utf-8")]),
             RELEASE: f"{release}, DuckDB {duckdb.__version__}",
-            MACROS: _digest(sorted(macro["macro_sql"] for macro in macros)),
+            MACROS: json_digest(sorted(macro["macro_sql"] for macro in macros)),
             **figures,
             **{name: code_fingerprint(node) for name, node in nodes.items()},
         }
-        macro_parents = {RELEASE, *_settings("\n".join(macro["macro_sql"] for macro in macros), figures)}
+        macro_parents = {RELEASE, *settings_in("\n".join(macro["macro_sql"] for macro in macros))}
         parents = {
-            name: {
-                MACROS,
-                *_settings(node["raw_code"], figures),
-                *_parent_nodes(node, nodes),
-                *_models_with_previous_rows(node, nodes),
-            }
+            name: {MACROS, *settings_in(node["raw_code"]), *_parent_nodes(node) & nodes.keys()}
             for name, node in nodes.items()
         }
         relations = {name: (node["database"], node["schema"], node["alias"]) for name, node in nodes.items()}
@@ -89,25 +89,10 @@ class ModelFingerprints:
 def code_fingerprint(node: Mapping[str, Any]) -> str:
     """The fingerprint of a model or seed itself: its code, configuration and relation, without macros and settings."""
     types = {column["name"]: column.get("data_type") for column in node["columns"].values()}
-    return _digest([node["checksum"], node["config"], types, node["database"], node["schema"], node["alias"]])
+    return json_digest([node["checksum"], node["config"], types, node["database"], node["schema"], node["alias"]])
 
 
-def _check(node: Mapping[str, Any]) -> list[str]:
-    return [node["name"], node["raw_code"], json.dumps([node.get("test_metadata"), node["config"]], sort_keys=True)]
-
-
-def _settings(code: str, figures: Mapping[str, str]) -> set[str]:
-    return {f"setting {name}" for name in _SETTING.findall(code)} & figures.keys()
-
-
-def _parent_nodes(node: Mapping[str, Any], nodes: Mapping[str, Any]) -> set[str]:
-    return set(node["depends_on"].get("nodes", ())) & nodes.keys()
-
-
-def _models_with_previous_rows(node: Mapping[str, Any], nodes: Mapping[str, Any]) -> set[str]:
-    """The models whose previous rows a `*_this_run` model reads. Without them it is empty."""
-    return {f"model.{node['package_name']}.{name}" for name in _PREVIOUS_ROWS.findall(node["raw_code"])} & nodes.keys()
-
-
-def _digest(content: Any) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+def _parent_nodes(node: Mapping[str, Any]) -> set[str]:
+    """What a model reads. A `*_this_run` model also reads the previous rows of models, without which it is empty."""
+    with_previous_rows = {f"model.{node['package_name']}.{name}" for name in _PREVIOUS_ROWS.findall(node["raw_code"])}
+    return {*node["depends_on"].get("nodes", ()), *with_previous_rows}

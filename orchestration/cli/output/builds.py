@@ -7,7 +7,8 @@ from rich.table import Table
 
 from orchestration.cli.output.console import console, printable, right_aligned
 from orchestration.stages import AppContext
-from warehouse.publish import BuildDiff, KeptBuilds, format_change, format_number
+from warehouse.publish.build_diff import BuildDiff, format_change, format_number
+from warehouse.publish.kept_builds import KeptBuilds
 
 MAX_CAMPAIGNS = 20
 

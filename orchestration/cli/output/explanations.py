@@ -8,7 +8,7 @@ from rich.text import Text
 
 from models.masking import masked
 from orchestration.cli.output.console import console
-from warehouse.explain import Explanation, Listing
+from warehouse.explain.explanation import Explanation, Listing
 
 MAX_CELL_CHARACTERS, MAX_FILE_CHARACTERS = 60, 40
 

@@ -11,30 +11,3 @@ another build in one step (`dbt_project/macros/spark_publication.sql`).
 
 Not here: the models and their SQL for Spark (`dbt_project/`), what a candidate is (`warehouse.transform.build`).
 """
-
-from warehouse.transform.spark.folders import has_marts, is_complete, is_published
-from warehouse.transform.spark.publication import publish_build
-from warehouse.transform.spark.session import is_spark, run_dbt_on_build
-from warehouse.transform.spark.tables import (
-    VIEW_ON_PARQUET,
-    WITHOUT_THIS_RUN,
-    build_models,
-    create_duckdb_views,
-    discard_builds,
-    published_build_holds_erased,
-)
-
-__all__ = [
-    "VIEW_ON_PARQUET",
-    "WITHOUT_THIS_RUN",
-    "build_models",
-    "create_duckdb_views",
-    "discard_builds",
-    "has_marts",
-    "is_complete",
-    "is_published",
-    "is_spark",
-    "publish_build",
-    "published_build_holds_erased",
-    "run_dbt_on_build",
-]

@@ -1,0 +1,112 @@
+"""The candidate's two files, `build.duckdb` and `candidate.duckdb`: which build they hold, and their tables.
+
+Both files hold the identity of the build: its id, and the fingerprint of its files, settings and code. It is written when a
+build is complete. A dbt run that is not a refresh removes it (`dbt_project/macros/run_start.sql`). The next build goes on
+from the tables in the files only if both files hold the build that the ledger has as its last one.
+
+Not here: how the files are built (`warehouse.transform.build`).
+"""
+
+from dataclasses import dataclass
+
+import duckdb
+
+from warehouse.config import DataPaths
+from warehouse.duckdb_tools import attached, fetch_value, literal, preview_rows
+from warehouse.lake import change_feed
+from warehouse.ledger import Build, Ledger
+from warehouse.storage import remove
+from warehouse.transform import check_scope
+from warehouse.transform.spark.builds import VIEW_ON_PARQUET
+
+CANDIDATE_SCHEMA = "candidate.marts"
+_IDENTITY = "build.internal.build_identity"
+
+
+class CandidateDamaged(Exception):
+    """A file of the candidate is damaged, which only reading it revealed."""
+
+
+def write_identity(paths: DataPaths, build: Build) -> None:
+    """Writes the identity of a complete build to both of its files."""
+    for file in (paths.build, paths.candidate):
+        with attached(read_only=False, build=file) as connection:
+            connection.execute("create schema if not exists build.internal")
+            connection.execute(
+                f"create or replace table {_IDENTITY} as select $build_id as build_id, $inputs as inputs",
+                {"build_id": build.build_id, "inputs": build.inputs},
+            )
+
+
+def identity_mismatch(paths: DataPaths, ledger: Ledger) -> str | None:
+    """Why the files are not those of the ledger's last build, in one line; None if they are.
+
+    A file that cannot be opened is skipped: the next step that reads it reports the reason.
+    """
+    last_build = ledger.last_build()
+    if last_build is None:
+        return "the ledger has no build"
+    with duckdb.connect() as connection:
+        for file in (paths.build, paths.candidate):
+            try:
+                connection.execute(f"attach or replace {literal(file)} as build (read_only)")
+                identity = connection.execute(f"select build_id, inputs from {_IDENTITY}").fetchone()
+            except duckdb.CatalogException:
+                return f"{file} has changed since build {last_build.build_id}: another dbt run has written to it"
+            except duckdb.Error:
+                continue
+            if identity != (last_build.build_id, last_build.inputs):
+                return f"{file} holds build {identity and identity[0]}, and the last build is {last_build.build_id}"
+    return None
+
+
+def remove_candidate(paths: DataPaths, ledger: Ledger) -> None:
+    """Removes the candidate's files; the next build is in full."""
+    ledger.forget_candidate()
+    ledger.forget_built_from(ledger.built_from())
+    for file in (paths.build, paths.candidate):
+        remove(file)
+        remove(file.with_name(f"{file.name}.wal"))
+
+
+@dataclass(frozen=True)
+class BuiltTable:
+    """A table or view of the build: the types of its columns by name, the number of rows of a table and, if only changed rows
+    are checked, the number of these. Of a mart, also a few rows as a Markdown table.
+    """
+
+    types: dict[str, str]
+    rows: int | None = None
+    changed_rows: int | None = None
+    preview: str | None = None
+
+
+def built_tables(paths: DataPaths) -> dict[str, BuiltTable]:
+    """The tables and views of the build, by the names of their models and seeds."""
+    with attached(candidate=paths.candidate, build=paths.build) as connection:
+        types: dict[str, dict[str, str]] = {}
+        for table, column, data_type in connection.execute(
+            "select table_name, column_name, data_type from duckdb_columns() where not internal"
+            " and schema_name not in (?, ?) order by table_oid, column_index",
+            [check_scope.SCHEMA, change_feed.SCHEMA],
+        ).fetchall():
+            types.setdefault(table, {})[column] = data_type
+        rows: dict[str, int] = {}
+        changed_rows: dict[str, int] = {}
+        previews: dict[str, str] = {}
+        # Tables, and views on Spark's files. Other views are models without stored rows.
+        for database, schema, table in connection.execute(
+            "select database_name, schema_name, table_name from duckdb_tables() where schema_name <> $changes union all"
+            " select database_name, schema_name, view_name from duckdb_views()"
+            f" where schema_name <> $changes and {VIEW_ON_PARQUET}",
+            {"changes": change_feed.SCHEMA},
+        ).fetchall():
+            relation = f'{database}.{schema}."{table}"'
+            count = fetch_value(connection, f"select count(*) from {relation}")
+            (changed_rows if schema == check_scope.SCHEMA else rows)[table] = count
+            if f"{database}.{schema}" == CANDIDATE_SCHEMA:
+                previews[table] = preview_rows(connection, relation)
+    return {
+        table: BuiltTable(columns, rows.get(table), changed_rows.get(table), previews.get(table))
+        for table, columns in types.items()
+    }
