@@ -35,8 +35,8 @@ def _refresh_stage(name: str) -> Callable[[], dict[str, Any]]:
         }
 
     def build(full_refresh: bool = False) -> dict[str, Any]:
-        _, nodes = stages.build_candidate(context, full_refresh=full_refresh)
-        return {"models": {node.name: node.seconds for node in nodes}}
+        _, seconds = stages.build_candidate(context, full_refresh=full_refresh)
+        return {"models": {name.rpartition(".")[2]: taken for name, taken in seconds.items()}}
 
     def dbt_tests() -> dict[str, Any]:
         return {"failed": [result.name for result in stages.test_candidate(context).values() if not result.passed]}
