@@ -84,7 +84,6 @@ class ReportPages:
             "token": security.TOKEN,
             "charts": charts,
             "masks": self.masks,
-            "labels": export_requests.LABELS,
             "reports": ON_REQUEST,
         }
 

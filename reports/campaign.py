@@ -19,37 +19,19 @@ from warehouse.duckdb_tools import fetch_row
 
 
 class Tab(NamedTuple):
-    """A tab of the delivery details: the contacts of one status."""
+    """A tab of the delivery details: the contacts of one status. Their number is on a tile."""
 
     status: DeliveryStatus
     label: str
     tile: str
-    explanation: str
 
 
 TABS = (
-    Tab(
-        DeliveryStatus.DELIVERED, "Delivered", "unique_deliveries", "The message was sent and delivered to the contact."
-    ),
-    Tab(
-        DeliveryStatus.PENDING,
-        "Pending",
-        "pending",
-        "The message is with the network and not yet delivered: the phone may be switched off or out of reach.",
-    ),
-    Tab(
-        DeliveryStatus.SOFT_BOUNCE,
-        "Soft bounces",
-        "soft_bounces",
-        "The time allowed for delivery expired, which is two to three days on most networks.",
-    ),
-    Tab(
-        DeliveryStatus.HARD_BOUNCE,
-        "Hard bounces",
-        "hard_bounces",
-        "Delivery failed for any other reason, such as a number that does not exist.",
-    ),
-    Tab(DeliveryStatus.DELETED, "Deleted", "deleted", "The message was deleted by a network."),
+    Tab(DeliveryStatus.DELIVERED, "Delivered", "unique_deliveries"),
+    Tab(DeliveryStatus.PENDING, "Pending", "pending"),
+    Tab(DeliveryStatus.SOFT_BOUNCE, "Soft bounces", "soft_bounces"),
+    Tab(DeliveryStatus.HARD_BOUNCE, "Hard bounces", "hard_bounces"),
+    Tab(DeliveryStatus.DELETED, "Deleted", "deleted"),
 )
 
 TILES = (
@@ -133,7 +115,7 @@ def find_campaign(published: Published, campaign_id: str) -> Campaign | None:
     """The campaign with this id, sent or not; None if no mart has it."""
     parameters = {"campaign_id": campaign_id}
     overview, metrics, details = (
-        published.row(f"select * from {MARTS}.{mart} where campaign_id = $campaign_id", parameters)
+        next(iter(published.rows(f"select * from {MARTS}.{mart} where campaign_id = $campaign_id", parameters)), None)
         for mart in ("campaign_overview", "campaign_metrics", "campaigns")
     )
     return Campaign(campaign_id, overview, metrics, details) if overview or details else None

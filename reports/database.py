@@ -86,10 +86,6 @@ class Published:
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
-    def row(self, query: str, parameters: dict[str, Any] | None = None) -> Row | None:
-        """The first row of a query, or None."""
-        return next(iter(self.rows(query, parameters)), None)
-
     def page(self, selection: Selection, number: int, count: int | None = None) -> Page:
         """A page of the selected rows, the last one if there are fewer. `count` is the number of rows, if it is known."""
         mart = f"from {MARTS}.{selection.mart} as mart"
@@ -113,7 +109,7 @@ class Published:
     def has(self, schema: str, table: str) -> bool:
         """Whether the build has a table. A build of an earlier release may lack it."""
         query = "select 1 from duckdb_columns() where (database_name, schema_name, table_name) = ($database, $schema, $table)"
-        return self.row(query, {"database": DATABASE, "schema": schema, "table": table}) is not None
+        return bool(self.rows(query, {"database": DATABASE, "schema": schema, "table": table}))
 
     @cached_property
     def info(self) -> Row:

@@ -24,15 +24,6 @@ from warehouse.export import ON_REQUEST, ExportRefused, FileFormat, export_time,
 from warehouse.ledger import now
 from warehouse.storage.object_store import AnyPath, is_object, list_objects, read
 
-LABELS = {
-    "campaign_metrics": "SMS/MMS reports: the campaign table",
-    "campaign_overview": "Campaign overviews",
-    "delivery_status": "Delivery details, by contact",
-    "skip_reasons": "SMS skipped, by contact",
-    "attributed_unsubscribes": "Unsubscribes",
-    "attributed_orders": "Orders, by campaign credited",
-}
-
 MOST_REQUESTS = 20
 """The most requests that the server remembers."""
 

@@ -79,7 +79,7 @@ def _template() -> Template:
         trim_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"number": _number, "count": _count, "usual_range": _range, "sparkline": _sparkline}
+    environment.filters |= {"number": _number, "sparkline": _sparkline}
     return environment.get_template("audit_page.html")
 
 
@@ -92,14 +92,6 @@ def _rules(results: Iterable[CheckResult]) -> Iterable[tuple[CheckResult, Rule]]
     for result in results:
         for rule in result.rules or (Rule(result.name, result.passed, result.detail),):
             yield result, rule
-
-
-def _range(metric: ComparedMetric) -> str:
-    if metric.lower is not None and metric.upper is not None:
-        return f"{_number(metric.lower)} to {_number(metric.upper)}"
-    if metric.lower is not None:
-        return f"at least {_number(metric.lower)}"
-    return "too few builds yet" if metric.upper is None else f"at most {_number(metric.upper)}"
 
 
 def _sparkline(metric: ComparedMetric) -> dict[str, Any]:
@@ -128,7 +120,3 @@ def _sparkline(metric: ComparedMetric) -> dict[str, Any]:
 
 def _number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
-
-
-def _count(count: int | None) -> str:
-    return "" if count is None else f"{count:,}"

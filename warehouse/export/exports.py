@@ -31,7 +31,6 @@ import duckdb
 from models.marts import SCHEMA
 from warehouse.config import DataPaths, Settings
 from warehouse.duckdb_tools import apply_limits, fetch_value, literal
-from warehouse.export import xlsx
 from warehouse.export.report_sql import NO_CAMPAIGN, ExportRefused, ReportQuery, has_phone_numbers
 from warehouse.ledger import Ledger, now
 from warehouse.publish.published_file import is_masked, row_digests_sql
@@ -206,6 +205,9 @@ class _Exporter:
         if file_format is FileFormat.CSV:
             rows = query.copy_to_csv(temp_path, self.settings.export_csv_mode)
         else:
+            # Imported here because it is slow to import, and most processes write no spreadsheet.
+            from warehouse.export import xlsx
+
             rows = xlsx.write(query, temp_path, self.paths.transfers)
         phone_numbers = "masked" if masks or self.build_is_masked else "whole"
         description = Export(

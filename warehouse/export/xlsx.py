@@ -8,12 +8,13 @@ Not here: which rows (`warehouse.export.report_sql`). No module reads a spreadsh
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from xlsxwriter import Workbook
+from xlsxwriter.exceptions import FileCreateError
+from xlsxwriter.worksheet import Worksheet
 
 from warehouse.export.report_sql import ExportRefused, ReportQuery
-
-if TYPE_CHECKING:
-    from xlsxwriter import Workbook
 
 MOST_ROWS = 1_048_576 - 1
 """The rows of a sheet without the header."""
@@ -29,16 +30,19 @@ _NUMBER_FORMATS = {
 }
 
 
+class _TextOnly(Worksheet):  # type: ignore[misc]  # the library ships no types
+    """Writes text that looks like the library's own rich-text markup as text."""
+
+    def _xml_rich_inline_string(self, string: str, attributes: Sequence[tuple[str, Any]] = ()) -> None:
+        self._xml_inline_string(string, False, attributes)
+
+
 def write(query: ReportQuery, file: Path, scratch: Path) -> int:
     """Writes a report, with temporary files in the folder `scratch`. Returns the number of rows.
 
     Raises:
         ExportRefused: a sheet cannot hold the rows.
     """
-    # Imported here because it is slow to import, and most processes write no spreadsheet.
-    from xlsxwriter import Workbook
-    from xlsxwriter.exceptions import FileCreateError
-
     row_count = query.row_count()
     if row_count > MOST_ROWS:
         raise ExportRefused(
@@ -53,9 +57,9 @@ def write(query: ReportQuery, file: Path, scratch: Path) -> int:
         raise OSError(str(error)) from error
 
 
-def _write_sheet(workbook: "Workbook", query: ReportQuery) -> int:
+def _write_sheet(workbook: Workbook, query: ReportQuery) -> int:
     columns = query.columns()
-    sheet = workbook.add_worksheet("Report", _text_only())
+    sheet = workbook.add_worksheet("Report", _TextOnly)
     header = workbook.add_format({"bold": True, "num_format": "@"})
     writers = {"varchar": sheet.write_string, "timestamp": sheet.write_datetime}
     cells = [
@@ -79,15 +83,3 @@ def _write_sheet(workbook: "Workbook", query: ReportQuery) -> int:
                     write_cell(number, at, value, cell_format)
     sheet.autofilter(0, 0, number, len(columns) - 1)
     return number
-
-
-def _text_only() -> type:
-    from xlsxwriter.worksheet import Worksheet
-
-    class TextOnly(Worksheet):  # type: ignore[misc]  # the library ships no types
-        """Writes text that looks like the library's own rich-text markup as text."""
-
-        def _xml_rich_inline_string(self, string: str, attributes: Sequence[tuple[str, Any]] = ()) -> None:
-            self._xml_inline_string(string, False, attributes)
-
-    return TextOnly
