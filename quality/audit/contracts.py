@@ -16,7 +16,7 @@ from pandera.errors import SchemaErrors
 
 from models.check_results import CheckResult, Rule
 from models.marts import DBT_MARTS, columns
-from quality.audit.formatting import MOST_NAMED, error_text, format_value, in_candidate, name_rows
+from quality.audit.formatting import MOST_NAMED, error_text, format_value, in_candidate, name_rows, result_of
 
 BATCH_ROWS = 500_000
 
@@ -45,10 +45,7 @@ def check_contracts(
         except (Exception, pl.exceptions.PanicException) as error:
             message = f"could not be checked: {error_text(error)}"
             rules = [Rule("the mart keeps its contract", passed=False, message=message)]
-        detail = "\n".join(rule.message for rule in rules if not rule.passed)
-        results.append(
-            CheckResult(f"contract_{mart}", is_blocking=True, passed=not detail, detail=detail, rules=(*rules,))
-        )
+        results.append(result_of(f"contract_{mart}", rules, is_blocking=True))
     return results
 
 

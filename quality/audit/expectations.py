@@ -13,7 +13,7 @@ from models.build_metrics import BuildMetrics, Metrics
 from models.check_results import CheckResult, Rule
 from models.marts import DBT_MARTS
 from quality.audit.anomalies import ComparedMetric, compare
-from quality.audit.formatting import error_text
+from quality.audit.formatting import error_text, result_of
 from quality.audit.metrics import BuildFacts, compute_metrics, create_aggregates
 
 _VOLUMES, _HISTORY = "volumes", "history"
@@ -68,13 +68,7 @@ def check_expectations(
     except Exception as error:
         rules = {mart: _not_checked(error_text(error)) for mart in DBT_MARTS}
     results = [
-        CheckResult(
-            f"{kind}_{mart}",
-            is_blocking=False,
-            passed=all(rule.passed for rule in mart_rules),
-            detail="\n".join(rule.message for rule in mart_rules if not rule.passed),
-            rules=tuple(mart_rules),
-        )
+        result_of(f"{kind}_{mart}", mart_rules, is_blocking=False)
         for mart in DBT_MARTS
         for kind, mart_rules in rules[mart].items()
     ]

@@ -3,8 +3,9 @@
 Not here: the checks.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
+from models.check_results import CheckResult, Rule
 from models.masking import MASKED_COLUMNS, masked, sanitize
 
 MOST_NAMED = 5
@@ -30,6 +31,12 @@ def format_value(column: str, value: object) -> str:
         return f"…{text[-2:]}"
     text = sanitize(text)
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
+
+
+def result_of(name: str, rules: Sequence[Rule], *, is_blocking: bool) -> CheckResult:
+    """The result of a check: it passes if all of its rules do."""
+    detail = "\n".join(rule.message for rule in rules if not rule.passed)
+    return CheckResult(name, is_blocking, passed=not detail, detail=detail, rules=tuple(rules))
 
 
 def name_rows(rows: Iterable[Mapping[str, object]], total: int) -> str:
