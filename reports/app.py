@@ -30,7 +30,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 from starlette.types import ASGIApp
 
-from models.marts import MartColumn, published_columns
+from models.marts import published_columns
 from models.masking import mask_error, masked_number, masking_logger
 from reports import campaign, campaign_table, charts, export_requests, formatting, freshness, security
 from reports.csv_download import read_file, write_csv
@@ -155,6 +155,7 @@ class ReportPages:
                 raise HTTPException(404, "The published build has no campaign with this ID.")
             shows_numbers = self._shows_numbers(published)
             contacts = campaign.contacts(query, shows_numbers=shows_numbers)
+            columns = published_columns("delivery_status", is_masked=published.is_masked)
             # Without a search, the tile of the tab has the number of contacts.
             count = report.overview[query.selected_tab.tile] if report.overview else 0
             return self._page(
@@ -164,11 +165,9 @@ class ReportPages:
                 query=query,
                 campaign=report,
                 message=message_preview(report.details) if report.details else None,
-                tiles=campaign.TILES,
                 tabs=campaign.TABS,
                 contacts=published.page(contacts, query.page, None if query.search else count),
-                contact_columns=_contact_columns(published),
-                headings=campaign.CONTACT_HEADINGS,
+                columns={column.name: column for column in columns},
                 reasons=campaign.skip_reasons(published, campaign_id),
                 skipped=published.page(campaign.skipped(query), query.skipped_page),
                 over_time=campaign.over_time(published, campaign_id, self.settings.report_timezone),
@@ -287,11 +286,6 @@ class ReportPages:
 
     def _phone_number(self, number: str) -> str:
         return masked_number(number) if self.masks and "…" not in number else number
-
-
-def _contact_columns(published: Published) -> list[MartColumn]:
-    by_name = {column.name: column for column in published_columns("delivery_status", is_masked=published.is_masked)}
-    return [by_name[name] for name in campaign.CONTACT_HEADINGS if name in by_name]
 
 
 def _file_response(blocks: Iterator[bytes], file: str) -> Response:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 from models.enums import DeliveryStatus, SkipReason
-from models.marts import NUMBER, NUMBER_HASH
+from models.marts import NUMBER
 from reports.campaign_table import link, one_of, page_number
 from reports.database import DATABASE, MARTS, Published, Row, Selection
 from warehouse.duckdb_tools import fetch_row
@@ -33,18 +33,6 @@ TABS = (
     Tab(DeliveryStatus.HARD_BOUNCE, "Hard bounces", "hard_bounces"),
     Tab(DeliveryStatus.DELETED, "Deleted", "deleted"),
 )
-
-TILES = (
-    ("revenue", "Revenue"),
-    ("unique_sends", "Unique sends"),
-    ("unique_deliveries", "Unique deliveries"),
-    ("pending", "Pending"),
-    ("soft_bounces", "Soft bounces"),
-    ("hard_bounces", "Hard bounces"),
-    ("deleted", "Deleted"),
-    ("unsubscribes", "Unsubscribes"),
-)
-"""The eight tiles, by column of `campaign_overview`."""
 
 
 @dataclass(frozen=True)
@@ -176,20 +164,13 @@ class Series(NamedTuple):
     counts: list[int]
 
 
-@dataclass(frozen=True)
-class OverTime:
+class OverTime(NamedTuple):
     """Clicks and orders by hour, day or month, without gaps: `moments` are the starts of the hours, days or months."""
 
     by: str
     moments: list[datetime]
     clicks: list[Series]
     orders: list[Series]
-
-    @property
-    def charts(self) -> list[tuple[str, list[Series]]]:
-        """The charts with their headings; a chart without any count is left out."""
-        charts = (("Clicks", self.clicks), ("Orders", self.orders))
-        return [(heading, series) for heading, series in charts if any(any(line.counts) for line in series)]
 
 
 _STEPS = (("hour", timedelta(hours=72)), ("day", timedelta(days=92)))
@@ -227,17 +208,3 @@ def over_time(published: Published, campaign_id: str, zone: str) -> OverTime | N
     )
     lines = [Series(label, kind, [row[kind] for row in rows]) for kind, label in kinds.items()]
     return OverTime(by, [row["start"] for row in rows], lines[:1], lines[1:])
-
-
-CONTACT_HEADINGS = {
-    "contact_id": "Contact",
-    NUMBER: "Number",
-    NUMBER_HASH: "Hash of the number",
-    "messages_sent": "Messages",
-    "last_sent_at": "Last sent",
-    "status_at": "Status since",
-    "provider": "Provider",
-    "provider_status": "Provider's status",
-    "error_code": "Error code",
-}
-"""The columns of a contact on a tab, in order; the hash is in builds with masked numbers alone."""

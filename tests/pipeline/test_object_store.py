@@ -34,7 +34,8 @@ from warehouse.config.paths import DataPaths
 from warehouse.config.settings import PREFIX, load_settings
 from warehouse.duckdb_tools.s3 import enable_s3
 from warehouse.explain.explainer import Explainer
-from warehouse.export import REPORTS, FileFormat, missing, prune
+from warehouse.export import REPORTS, FileFormat
+from warehouse.export.exports import missing, prune
 from warehouse.ingest.load import load
 from warehouse.ingest.staging import StagingJob
 from warehouse.lake import integrity, recovery

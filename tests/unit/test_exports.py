@@ -25,10 +25,9 @@ from warehouse.export import (
     FileFormat,
     NothingPublished,
     Unchanged,
-    export,
-    prune,
     xlsx,
 )
+from warehouse.export.exports import export, prune
 from warehouse.ledger import Ledger
 
 LABELS = [

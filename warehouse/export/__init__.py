@@ -11,10 +11,7 @@ from warehouse.export.exports import (
     NothingPublished,
     Unchanged,
     campaign_hash,
-    export,
     export_time,
-    missing,
-    prune,
 )
 from warehouse.export.report_sql import (
     CAMPAIGN_REPORT_COLUMNS,
@@ -38,9 +35,6 @@ __all__ = [
     "campaign_hash",
     "copy_to_csv_sql",
     "csv_options",
-    "export",
     "export_time",
     "has_phone_numbers",
-    "missing",
-    "prune",
 ]
