@@ -633,7 +633,9 @@ def test_a_csv_that_cannot_be_written_gives_a_plain_message_and_no_file(
 ) -> None:
     with serving(AppContext(Settings(data=tmp_path), DataPaths(tmp_path), refreshed_sample.warehouse.ledger)) as site:
         assert site.get("/campaigns.csv").status_code == 503
-    monkeypatch.setattr("reports.csv_download.cell_sql", lambda column, mode, **options: "error('+447700900123')")
+    monkeypatch.setattr(
+        "warehouse.export.report_sql.cell_sql", lambda column, mode, **options: "error('+447700900123')"
+    )
     with serving(refreshed_sample.warehouse) as site:
         response = site.get("/campaigns.csv")
         assert (response.status_code, "cannot be read" in response.text) == (500, True)
