@@ -28,13 +28,11 @@ COLUMN_SCHEMA, COLUMN_LINEAGE = "dagster/column_schema", "dagster/column_lineage
 ROW_COUNT, PARTITION_ROW_COUNT = "dagster/row_count", "dagster/partition_row_count"
 """The keys under which Dagster looks for them."""
 
-DOMAIN = "campaign_reports"
-
 
 def tags(layer: str, column_names: Iterable[str]) -> dict[str, str]:
     """The tags of an asset, for searches. `personal_data` is `yes` if one of its columns identifies a person."""
     is_personal = not (MASKED_COLUMNS | HIDDEN_COLUMNS).isdisjoint(column_names)
-    return {"domain": DOMAIN, "layer": layer, "personal_data": "yes" if is_personal else "no"}
+    return {"domain": "campaign_reports", "layer": layer, "personal_data": "yes" if is_personal else "no"}
 
 
 def code_version(*modules: ModuleType) -> str:
