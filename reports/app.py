@@ -6,8 +6,12 @@ Not here: the queries of a page (`campaign_table`, `campaign`, `export_requests`
 server (`orchestration.cli.reports`).
 """
 
+import re
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from http import HTTPStatus
 from itertools import chain
@@ -30,15 +34,17 @@ from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 from starlette.types import ASGIApp
 
+from models.error_codes import Code
 from models.marts import published_columns
-from models.masking import mask_error, masked_number, masking_logger
-from reports import campaign, campaign_table, charts, export_requests, formatting, freshness, security
+from models.masking import mask_error, masked_number, masking_logger, sanitize
+from reports import campaign, campaign_table, charts, export_requests, formatting, security
 from reports.csv_download import read_file, write_csv
 from reports.database import NothingPublished, Published, PublishedDatabase, Selection
 from reports.message_preview import message_preview
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import Settings
 from warehouse.export import ON_REQUEST, FileFormat
+from warehouse.ledger import Ledger
 
 HERE = Path(__file__).parent
 COLUMNS_COOKIE = "columns"
@@ -184,12 +190,10 @@ class ReportPages:
 
     def _show_exports(self, request: Request, published: Published | None) -> Response:
         # Read before the files, so that the file of a finished request is listed.
-        has_pending, requests = self.requests.has_pending, [(each, each.state) for each in self.requests.latest]
+        requests = [(each, each.is_pending, each.state) for each in self.requests.latest]
         files = export_requests.exported_files(self.paths, self.settings.export_retention_days)
         names = export_requests.campaign_names(published, files) if published else {}
-        return self._page(
-            request, "exports.html", published, files=files, names=names, has_pending=has_pending, requests=requests
-        )
+        return self._page(request, "exports.html", published, files=files, names=names, requests=requests)
 
     # --- files
 
@@ -272,7 +276,7 @@ class ReportPages:
         values |= {
             "published": published,
             "currency": published.settings["reporting_currency"] if published else self.settings.reporting_currency,
-            "refresh": freshness.last_refresh(self.paths),
+            "refresh": _last_refresh(self.paths),
         }
         return self.templates.TemplateResponse(request, template, values, status_code=status)
 
@@ -286,6 +290,37 @@ class ReportPages:
 
     def _phone_number(self, number: str) -> str:
         return masked_number(number) if self.masks and "…" not in number else number
+
+
+@dataclass(frozen=True)
+class LastRefresh:
+    """The last refresh: its outcome, when it ended (UTC), the meanings of its runbook codes, and its message by line."""
+
+    outcome: str
+    at: datetime
+    meanings: list[str]
+    lines: list[str]
+
+    @property
+    def has_problem(self) -> bool:
+        return self.outcome in ("held back", "failed")
+
+
+def _last_refresh(paths: DataPaths) -> LastRefresh | None:
+    """The last refresh in the ledger; None if there is none or the ledger cannot be read."""
+    if not paths.ledger.exists():
+        return None
+    try:
+        refresh = Ledger(paths.ledger).last_refresh()
+    except sqlite3.Error:
+        return None
+    if refresh is None:
+        return None
+    lines = [sanitize(line) for line in refresh.message.splitlines() if line.strip()]
+    codes = dict.fromkeys(
+        Code(match[1]) for line in lines if (match := re.match(r"([a-z-]+): ", line)) and match[1] in list(Code)
+    )
+    return LastRefresh(refresh.outcome, refresh.finished_at, [code.meaning for code in codes], lines)
 
 
 def _file_response(blocks: Iterator[bytes], file: str) -> Response:

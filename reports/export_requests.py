@@ -136,20 +136,20 @@ class ExportRequest:
 
 
 class ExportRequests:
-    """The exports that people requested, written one after the other in a thread."""
+    """The exports that people requested, written one after the other in a thread; in `latest`, the newest first."""
 
     def __init__(self, export: RequestExport) -> None:
         self._export = export
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="export")
-        self._latest: deque[ExportRequest] = deque(maxlen=MOST_REQUESTS)
+        self.latest: deque[ExportRequest] = deque(maxlen=MOST_REQUESTS)
 
     def submit(self, report: str, campaign: str | None, file_format: FileFormat) -> None:
         """Requests the export of a report, of one campaign or of all, unless the same request is pending."""
         request = ExportRequest(report, campaign, file_format)
-        if any(request == pending for pending in self._latest if pending.is_pending):
+        if any(request == pending for pending in self.latest if pending.is_pending):
             return
         request.future = self._worker.submit(self._write, report, campaign, file_format)
-        self._latest.appendleft(request)
+        self.latest.appendleft(request)
 
     def _write(self, report: str, campaign: str | None, file_format: FileFormat) -> str:
         try:
@@ -161,15 +161,6 @@ class ExportRequests:
         except Exception:
             log.exception("a requested export of %s could not be written", report)
             raise
-
-    @property
-    def latest(self) -> list[ExportRequest]:
-        """The latest requests, the newest first."""
-        return list(self._latest)
-
-    @property
-    def has_pending(self) -> bool:
-        return any(request.is_pending for request in self._latest)
 
     def close(self) -> None:
         """Waits for the export that is being written, and cancels the others."""

@@ -15,7 +15,7 @@ from orchestration.stages.context import AppContext, log
 from orchestration.stages.gate import evaluate_gate, expected_checks_of
 from quality import gate
 from quality.audit.html_report import AuditedBuild, audit_page
-from quality.audit.metrics import BuildFacts, LogFacts
+from quality.audit.metrics import BuildFacts
 from warehouse.config import sendmart_version
 from warehouse.duckdb_tools.session import apply_limits, attached
 from warehouse.ledger import Build, now
@@ -72,7 +72,7 @@ def audit_candidate(context: AppContext) -> tuple[Build, list[CheckResult]]:
         results = check_contracts(connection, CANDIDATE_SCHEMA, changed_rows, check_scope.NUMBER_IN_MODEL)
         _log_results("contracts", results, started)
         started = time.perf_counter()
-        logs = {log: LogFacts(*facts) for log, facts in ledger.log_dates(candidate.data_until).items()}
+        logs = ledger.log_dates(candidate.data_until)
         facts = BuildFacts(candidate.build_id, candidate.data_until, now(), logs)
         expectations = check_expectations(connection, CANDIDATE_SCHEMA, facts, ledger.published_metrics())
         _log_results("expectations", expectations.results, started)

@@ -44,21 +44,16 @@ PROVIDER_PREFIX = "contacts decided by "
 
 
 @dataclass(frozen=True)
-class LogFacts:
-    """What the lake holds of a log: its latest log date with a row, and its rows of the build's latest log date."""
-
-    latest: date | None
-    rows_of_last_day: int
-
-
-@dataclass(frozen=True)
 class BuildFacts:
-    """What the marts do not say of a build. `data_until` is its latest log date; `audited_at` is UTC."""
+    """What the marts do not say of a build. `data_until` is its latest log date; `audited_at` is UTC.
+
+    `logs`: what the lake holds of a log: its latest log date with a row, and its rows of the build's latest log date.
+    """
 
     build_id: str = "candidate"
     data_until: date | None = None
     audited_at: datetime | None = None
-    logs: Mapping[Log, LogFacts] = field(default_factory=dict)
+    logs: Mapping[Log, tuple[date | None, int]] = field(default_factory=dict)
 
 
 LOGS_OF_MART = {
@@ -120,8 +115,8 @@ def freshness_metrics(mart: str, facts: BuildFacts) -> dict[str, float]:
     if mart == "campaign_metrics" and facts.audited_at is not None:
         metrics["days_behind"] = (facts.audited_at.date() - facts.data_until).days
     for log in LOGS_OF_MART.get(mart, ()):
-        log_facts = facts.logs.get(log)
-        if log_facts is not None and log_facts.latest is not None:
-            metrics[f"{log}_days_behind"] = (facts.data_until - log_facts.latest).days
-            metrics[f"{log}_rows_of_last_day"] = log_facts.rows_of_last_day
+        latest, rows_of_last_day = facts.logs.get(log, (None, 0))
+        if latest is not None:
+            metrics[f"{log}_days_behind"] = (facts.data_until - latest).days
+            metrics[f"{log}_rows_of_last_day"] = rows_of_last_day
     return metrics

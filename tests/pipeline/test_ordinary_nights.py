@@ -17,7 +17,7 @@ from models.build_metrics import BuildMetrics
 from models.enums import Log
 from models.marts import DBT_MARTS
 from quality.audit.anomalies import compare
-from quality.audit.metrics import BuildFacts, LogFacts, compute_metrics, create_aggregates
+from quality.audit.metrics import BuildFacts, compute_metrics, create_aggregates
 from sample_data import FIRST_LOG_DATE, write_sample
 from tests.running import environment, environment_of
 from warehouse.config.settings import Settings, load_settings
@@ -55,7 +55,7 @@ class Nights:
                 latest, of_day = connection.execute(
                     f"select max(log_date), count(*) filter (where log_date = ?) from {rows}", [day]
                 ).fetchone()
-                logs[log] = LogFacts(latest, of_day)
+                logs[log] = (latest, of_day)
             audited_at = datetime.combine(day + timedelta(days=1), time(3, 30))
             facts = BuildFacts(f"build-{night}", day, audited_at, logs)
             connection.execute(f"attach '{self.folder}/admitted/{baseline.MARTS}' as candidate (read_only)")

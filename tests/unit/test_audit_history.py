@@ -22,7 +22,7 @@ from quality.audit.anomalies import (
     compare,
 )
 from quality.audit.expectations import ExpectationResults, check_expectations
-from quality.audit.metrics import BuildFacts, LogFacts, compute_metrics, create_aggregates, freshness_metrics
+from quality.audit.metrics import BuildFacts, compute_metrics, create_aggregates, freshness_metrics
 from tests.unit.valid_marts import SCHEMA, candidate, valid_marts
 
 FIRST = date(2026, 1, 5)
@@ -256,7 +256,7 @@ def test_a_low_volume_is_usual_on_a_quiet_weekday_and_warns_on_another():
 
 
 def test_build_facts_give_freshness_metrics():
-    facts = BuildFacts("b", FIRST, datetime(2026, 1, 8, 3), {Log.SENDS: LogFacts(date(2026, 1, 3), 0)})
+    facts = BuildFacts("b", FIRST, datetime(2026, 1, 8, 3), {Log.SENDS: (date(2026, 1, 3), 0)})
     assert freshness_metrics("campaign_metrics", facts) == {
         "days_behind": 3,
         "sends_days_behind": 2,
@@ -267,7 +267,7 @@ def test_build_facts_give_freshness_metrics():
 
 @pytest.mark.parametrize("mart", COMPARISONS)
 def test_every_comparison_is_of_a_computed_metric(mart):
-    facts = BuildFacts("b", FIRST, datetime(2026, 1, 8, 3), dict.fromkeys(Log, LogFacts(FIRST, 1)))
+    facts = BuildFacts("b", FIRST, datetime(2026, 1, 8, 3), dict.fromkeys(Log, (FIRST, 1)))
     with candidate(valid_marts()) as connection:
         assert create_aggregates(connection, SCHEMA, FIRST) == []
         computed = compute_metrics(connection, mart, facts).keys()
@@ -283,7 +283,7 @@ def check(facts: BuildFacts, earlier: list[BuildMetrics]) -> ExpectationResults:
 
 def test_great_expectations_warns_of_metrics_outside_the_range_of_earlier_builds():
     """End to end: the metrics of a candidate, suites made of its history, results with their rules."""
-    facts = BuildFacts("new", FIRST, datetime(2026, 1, 6, 3), {Log.SENDS: LogFacts(FIRST, 200)})
+    facts = BuildFacts("new", FIRST, datetime(2026, 1, 6, 3), {Log.SENDS: (FIRST, 200)})
     metrics = check(facts, []).metrics
     assert metrics["delivery_status"]["contacts decided by twilio"] == 170
     earlier = [

@@ -37,10 +37,7 @@ _LOGS = tuple(log for log in Log if "contact_id" in lake_tables.lake_schema(log)
 
 
 def erase_contacts(settings: Settings, paths: DataPaths, ledger: Ledger, erasure_index: ErasureIndex) -> dict[str, int]:
-    """Replaces every erased value by its token. Returns the number of rewritten files by kind, and of deleted spreadsheets.
-
-    Can be killed at any point, and repeated.
-    """
+    """Replaces every erased value by its token. Returns the number of rewritten files by kind, and of deleted spreadsheets."""
     _delete_temp_files(paths)
     with duckdb.connect() as connection:
         apply_limits(connection, settings)
@@ -71,9 +68,7 @@ def _delete_temp_files(paths: DataPaths) -> None:
 
 
 def _delete_candidate(settings: Settings, paths: DataPaths, ledger: Ledger) -> None:
-    """Deletes all that an incremental build would start from: the candidate, previous rows, spilled data. Also what dbt at
-    the prompt has built.
-    """
+    """Deletes all that an incremental build would start from, and what dbt at the prompt has built."""
     ledger.forget_candidate()
     ledger.forget_built_from(list(ledger.built_from()))
     for file in (paths.build, paths.candidate):

@@ -3,10 +3,9 @@
 An export is `exports/<report>/<report>_<YYYYMMDDTHHMMSSZ>.csv`, or `<report>-<campaign hash>_<time>.csv` for one campaign, with
 a `.json` of the same name that describes it. UTF-8, LF, rows sorted by key, null empty, timestamps in ISO 8601 with `Z`.
 
-A report with one row per contact grows with the history, and a night changes few of its rows. So the first scheduled export
-of such a report holds every campaign. Each later one holds all rows of the changed campaigns. The published build has a digest
-of the rows of each campaign (`dbt_project/models/intermediate/row_digests`); the ledger has the digests of the last export. It
-does not matter how many builds lie between the two, nor how they were built.
+A report with one row per contact grows with the history, and a night changes few of its rows. So only the first scheduled
+export of such a report holds every campaign; a later one holds all rows of the changed campaigns. The published build has a
+digest of the rows of each campaign (`dbt_project/models/intermediate/row_digests`), the ledger those of the last export.
 
 An export of one campaign, a spreadsheet (`.xlsx`), and any export of a report that is not scheduled is a copy on request.
 It is in the same folder and is pruned with the others. The ledger does not record it, so it does not change what the next
@@ -230,10 +229,7 @@ class _Exporter:
 
 
 def missing(settings: Settings, paths: DataPaths, ledger: Ledger, report: str) -> list[str]:
-    """The recorded exports of a report that were deleted before the end of the retention.
-
-    The exports that are left do not add up to the report without them.
-    """
+    """The recorded exports of a report that were deleted before the end of the retention: the others do not add up to it."""
     oldest_kept = now() - timedelta(days=settings.export_retention_days)
     existing = set(names_in(paths.exports / report))
     return [
@@ -270,10 +266,8 @@ def campaign_hash(campaign_id: str) -> str:
 def _next_name(
     report: str, campaign_id: str | None, earliest: datetime, existing: Collection[str]
 ) -> tuple[str, datetime]:
-    """The name of the next export without its extension, and its time: `earliest`, or the next free second.
-
-    `existing` are the names of the files in the folder. The name is free in every format, because one `.json` describes
-    one file.
+    """The name of the next export without its extension, and its time: `earliest`, or the next second that is free in every
+    format, because one `.json` describes one file. `existing` are the names of the files in the folder.
     """
     stem = report if campaign_id is None else f"{report}-{campaign_hash(campaign_id)}"
     exported_at = earliest.replace(microsecond=0)

@@ -21,10 +21,7 @@ LAYOUT = "main"
 def write_published_quarantine(
     paths: DataPaths, files: Iterable[LoadedFile], *, mask_phone_numbers: bool = False
 ) -> None:
-    """Writes every row in quarantine, as it arrived or with masked numbers, and those of the loaded `files` that were refused.
-
-    The new file replaces the old one in one step.
-    """
+    """Writes every row in quarantine, as it arrived or with masked numbers, and those of the loaded `files` that were refused."""
     path = paths.published_quarantine
     path.parent.mkdir(parents=True, exist_ok=True)
     temp_path = path.with_name(f".{path.name}.tmp")
