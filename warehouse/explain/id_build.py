@@ -12,10 +12,8 @@ Relations on the connection, where `<log>` is the name of a log:
 - `messages`, `orders`, `clicks`, `credited_clicks`, `unsubscribes`: rows of the models, each with the file and row that it
   came from.
 
-Which of several rows with one key the models keep is dbt's rule (`dbt_project/macros/deduplication.sql`): models carry it
-in their meta, and `Deduplication` puts it into words.
-
-Not here: the rules (`dbt_project/`), the explanation made from the rows (`warehouse.explain.explainer`).
+Not here: the rules (`dbt_project/`; a model carries that of `macros/deduplication.sql` in its meta), the explanation made from
+the rows (`warehouse.explain.explainer`).
 """
 
 from collections.abc import Mapping

@@ -21,6 +21,8 @@ from warehouse.transform.spark.builds import VIEW_ON_PARQUET
 
 CANDIDATE_SCHEMA = "candidate.marts"
 _IDENTITY = "build.internal.build_identity"
+_NO_MODELS = f"'{change_feed.SCHEMA}', 'dbt_test__audit'"
+"""The schemas of the change feed, and of the rows that failed a test."""
 
 
 class CandidateDamaged(Exception):
@@ -69,7 +71,7 @@ def remove_candidate(paths: DataPaths, ledger: Ledger) -> None:
         remove(file.with_name(f"{file.name}.wal"))
 
 
-@dataclass(frozen=True)
+@dataclass
 class BuiltTable:
     """A table or view of the build: the types of its columns by name, the number of rows of a table and, if only changed rows
     are checked, the number of these. Of a mart, also a few rows as a Markdown table.
@@ -83,30 +85,25 @@ class BuiltTable:
 
 def built_tables(paths: DataPaths) -> dict[str, BuiltTable]:
     """The tables and views of the build, by the names of their models and seeds."""
+    tables: dict[str, BuiltTable] = {}
     with attached(candidate=paths.candidate, build=paths.build) as connection:
-        types: dict[str, dict[str, str]] = {}
-        for table, column, data_type in connection.execute(
+        for name, column, data_type in connection.execute(
             "select table_name, column_name, data_type from duckdb_columns() where not internal"
-            " and schema_name not in (?, ?) order by table_oid, column_index",
-            [check_scope.SCHEMA, change_feed.SCHEMA],
+            f" and schema_name not in ('{check_scope.SCHEMA}', {_NO_MODELS}) order by table_oid, column_index"
         ).fetchall():
-            types.setdefault(table, {})[column] = data_type
-        rows: dict[str, int] = {}
-        changed_rows: dict[str, int] = {}
-        previews: dict[str, str] = {}
+            tables.setdefault(name, BuiltTable({})).types[column] = data_type
         # Tables, and views on Spark's files. Other views are models without stored rows.
-        for database, schema, table in connection.execute(
-            "select database_name, schema_name, table_name from duckdb_tables() where schema_name <> $changes union all"
-            " select database_name, schema_name, view_name from duckdb_views()"
-            f" where schema_name <> $changes and {VIEW_ON_PARQUET}",
-            {"changes": change_feed.SCHEMA},
+        for database, schema, name in connection.execute(
+            f"select database_name, schema_name, table_name from duckdb_tables() where schema_name not in ({_NO_MODELS})"
+            " union all select database_name, schema_name, view_name from duckdb_views()"
+            f" where schema_name not in ({_NO_MODELS}) and {VIEW_ON_PARQUET}"
         ).fetchall():
-            relation = f'{database}.{schema}."{table}"'
-            count = fetch_value(connection, f"select count(*) from {relation}")
-            (changed_rows if schema == check_scope.SCHEMA else rows)[table] = count
+            relation = f'{database}.{schema}."{name}"'
+            rows = fetch_value(connection, f"select count(*) from {relation}")
+            if schema == check_scope.SCHEMA:
+                tables[name].changed_rows = rows
+            else:
+                tables[name].rows = rows
             if f"{database}.{schema}" == CANDIDATE_SCHEMA:
-                previews[table] = preview_rows(connection, relation)
-    return {
-        table: BuiltTable(columns, rows.get(table), changed_rows.get(table), previews.get(table))
-        for table, columns in types.items()
-    }
+                tables[name].preview = preview_rows(connection, relation)
+    return tables
