@@ -94,10 +94,6 @@ class Campaign:
     metrics: Row | None
     details: Row | None
 
-    @property
-    def name(self) -> str | None:
-        return (self.details or self.overview or {}).get("campaign_name")
-
 
 def find_campaign(published: Published, campaign_id: str) -> Campaign | None:
     """The campaign with this id, sent or not; None if no mart has it."""
