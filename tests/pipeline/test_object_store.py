@@ -198,7 +198,7 @@ def test_two_workers_load_the_same_objects_as_one(store: Any, warehouse: AppCont
     assert len(met(folder)) == 2
     found = {name.removeprefix("lake-of-two/"): _read(store, name) for name in _objects(store, "lake-of-two/")}
     expected = {name.removeprefix("lake/"): _read(store, name) for name in _objects(store, "lake/sends/")}
-    del expected[lake_tables.empty_file(warehouse.paths, Log.SENDS).relative_to(warehouse.paths.lake).as_posix()]
+    del expected[lake_tables.empty_file(warehouse.paths.lake, Log.SENDS).relative_to(warehouse.paths.lake).as_posix()]
     assert found == expected
     assert list(paths.transfers.iterdir()) == []
     for name in _objects(store, "lake-of-two/"):

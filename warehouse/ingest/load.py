@@ -16,7 +16,7 @@ from warehouse.ingest.staging import StagedBatch, StagedFile, StagingJob
 from warehouse.ingest.workers import BYTES_PER_WORKER, stage_files
 from warehouse.lake import change_feed
 from warehouse.landing import LandingFile
-from warehouse.ledger import Ledger, LoadedFile, now
+from warehouse.ledger import Ledger, LoadedFile
 
 COMMIT_THREADS = 16
 
@@ -69,9 +69,8 @@ def _commit(job: StagingJob, ledger: Ledger, files: list[StagedFile]) -> list[Lo
     with ThreadPoolExecutor(COMMIT_THREADS) as threads:
         committed = list(threads.map(lambda parquet: parquet.commit(), parquet_files))
     checksums = {job.paths.key_of(path): checksum for written in committed for path, checksum in written.items()}
-    loaded = [_loaded(staged) for staged in files]
-    ledger.record_files(zip(loaded, (staged.stat for staged in files), strict=True), checksums)
-    return loaded
+    ledger.record_files([(staged.loaded, staged.stat) for staged in files], checksums)
+    return [staged.loaded for staged in files]
 
 
 def _has_changed(staged: StagedFile) -> bool:
@@ -80,20 +79,3 @@ def _has_changed(staged: StagedFile) -> bool:
         return staged.file.stat() != staged.stat
     except FileNotFoundError:
         return True
-
-
-def _loaded(staged: StagedFile) -> LoadedFile:
-    return LoadedFile(
-        log=staged.file.log,
-        source_file=staged.file.source_file,
-        log_date=staged.file.log_date,
-        sha256=staged.sha256,
-        refusal=staged.refusal,
-        records=staged.records,
-        accepted=staged.accepted.rows,
-        rejected=staged.rejected.rows,
-        first_event=staged.first_event,
-        last_event=staged.last_event,
-        unknown_columns=staged.unknown_columns,
-        loaded_at=now(),
-    )

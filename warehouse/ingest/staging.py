@@ -11,8 +11,7 @@ Not here: committing staged files (`warehouse.ingest.load`), the validation of r
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
-from typing import cast
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -26,33 +25,25 @@ from warehouse.ingest.readers import open_records
 from warehouse.ingest.readers.records import Layout, ReconciliationError, Records, RefusedFile
 from warehouse.lake import tables as lake_tables
 from warehouse.landing import LandingFile
-from warehouse.ledger import Erased
+from warehouse.ledger import Erased, LoadedFile
 from warehouse.privacy import ErasureIndex
 from warehouse.storage import FileStat, hash_of
 
 ROWS_PER_BATCH = 250_000
 REASONS = pa.large_list(pa.large_string())
 
-
 Validator = Callable[[Log, pl.DataFrame, Sequence[UnreadableValue]], ValidationResult]
 
 
 @dataclass(frozen=True)
 class StagedFile:
-    """The staged rows of a log file, or the reason it is refused, then without rows. `stat` and `sha256` are of the content
-    that was read.
-    """
+    """The staged rows of a log file, or the reason it is refused, then without rows. `stat` is of the content that was read."""
 
     file: LandingFile
     stat: FileStat
-    sha256: str
+    loaded: LoadedFile
     accepted: lake_tables.StagedParquet
     rejected: lake_tables.StagedParquet
-    refusal: str | None = None
-    records: int = 0
-    first_event: str | None = None
-    last_event: str | None = None
-    unknown_columns: tuple[str, ...] = ()
 
     def discard(self) -> None:
         self.accepted.discard()
@@ -93,7 +84,8 @@ class StagingJob:
                 yield from stager.read(file)
             yield from stager.validate_pending()
         except BaseException:
-            stager.discard()
+            for unfinished in stager.open_files:
+                unfinished.discard()
             raise
 
     def discard_temp_files(self, file: LandingFile) -> None:
@@ -101,216 +93,166 @@ class StagingJob:
         lake_tables.discard_temp_files(self.paths, file, self.load_id)
 
 
-@dataclass
 class _OpenFile:
-    """A log file that is being staged."""
+    """A log file that is being staged: its records that are not validated yet, and the results of those that are."""
 
-    file: LandingFile
-    stat: FileStat
-    accepted: lake_tables.RowWriter
-    rejected: lake_tables.RowWriter
-    sha256: str = ""
-    records: int = 0
-    first_event: datetime | date | None = None
-    last_event: datetime | date | None = None
-    unknown_columns: set[str] = field(default_factory=set)
-    is_read: bool = False
-    is_discarded: bool = False
+    def __init__(self, job: StagingJob, file: LandingFile) -> None:
+        self.file = file
+        self.stat = file.stat()
+        self.sha256 = ""
+        self.pending: list[Records] = []
+        self.is_read = False
+        self._job = job
+        self._accepted = lake_tables.accepted_writer(job.paths, file, job.load_id)
+        self._rejected = lake_tables.rejected_writer(job.paths, file, job.load_id)
+        self._records = 0
+        self._event_times: list[Any] = []
+        self._unknown_columns: set[str] = set()
+
+    def read(self) -> Iterator[Records]:
+        """Hashes the file and yields its records. A generator, so that only errors of reading are attributed to the file.
+
+        If the file is gone, or the object was replaced, `is_read` stays false.
+
+        Raises:
+            RefusedFile: the file is invalid as a whole, or cannot be read: then it gets a placeholder hash and a stat that
+                is never trusted, so that each refresh tries again.
+        """
+        columns = COLUMNS[self.file.log]
+        required = tuple(column.name for column in columns if column.must_be_in_file)
+        info = self.file.object_info
+        try:
+            with self._job.paths.local_copy(self.file.path, info.tag if info else None) as file:
+                self.sha256 = hash_of(file)
+                yield from open_records(file, Layout(tuple(column.name for column in columns), required))
+            self.is_read = True
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self.sha256 = self.stat.hash_placeholder
+            self.stat = replace(self.stat, observed_ns=0)
+            reason = error.strerror or type(error).__name__
+            raise RefusedFile(f"cannot be read: {reason}; each refresh tries again") from error
+
+    def write(self, records: Records, rows: pl.DataFrame, rejected: list[int], reasons: list[list[str]]) -> None:
+        """Writes validated records: accepted rows for the lake, rejected ones, with these indices, for the quarantine."""
+        rows = rows.with_columns(
+            pl.lit(self.file.source_file).alias("source_file"), records.row_numbers.alias("row_number")
+        )
+        if rejected:
+            is_accepted = pl.Series([True]).new_from_index(0, rows.height).scatter(rejected, False)
+            rows = rows.filter(is_accepted)
+        self._accepted.write(rows)
+        self._rejected.write(self._rejected_rows(records, rejected, reasons))
+        self._rejected.header = records.header
+        self._records += records.count
+        self._unknown_columns |= records.unknown_columns
+        if rows.height:
+            events = rows[EVENT_TIME[self.file.log]]
+            self._event_times += [events.min(), events.max()]
+
+    def _rejected_rows(self, records: Records, indices: list[int], reasons: list[list[str]]) -> pl.DataFrame:
+        numbers = records.row_numbers.gather(indices).to_list() + [broken.row_number for broken in records.broken]
+        if not numbers:
+            return pl.DataFrame(schema=lake_tables.QUARANTINE_SCHEMA)
+        raw_rows = records.raw(indices) + [broken.raw for broken in records.broken]
+        erased = self._job.erased
+        return pl.DataFrame(
+            {
+                "source_file": [self.file.source_file] * len(numbers),
+                "row_number": numbers,
+                # Through Arrow: polars would create a series of some kilobytes for each list.
+                "reasons": pl.Series(pa.array(reasons + [list(broken.reasons) for broken in records.broken], REASONS)),
+                "raw_row": [lake_tables.cut_raw_row(erased.erase_raw_row(row) if erased else row) for row in raw_rows],
+            },
+            schema=lake_tables.QUARANTINE_SCHEMA,
+        ).sort("row_number")
+
+    def discard(self) -> None:
+        """Deletes the temporary files, and forgets the results."""
+        self._accepted.discard()
+        self._rejected.discard()
+        self._records, self._event_times = 0, []
+
+    def finish(self, refusal: str | None = None) -> StagedFile:
+        """The staged file after its last record was validated, or after it was refused and discarded.
+
+        Raises:
+            ReconciliationError: its rows do not add up to its records.
+        """
+        file, accepted, rejected = self.file, self._accepted.finish(), self._rejected.finish()
+        if accepted.rows + rejected.rows != self._records:
+            raise ReconciliationError(
+                f"{file.log}/{file.source_file}: {self._records} records, but"
+                f" {accepted.rows} accepted and {rejected.rows} rejected; the file is not loaded"
+            )
+        loaded = LoadedFile(
+            file.log, file.source_file, file.log_date, self.sha256, refusal and sanitize(refusal),
+            self._records, accepted.rows, rejected.rows,
+            first_event=str(min(self._event_times)) if self._event_times else None,
+            last_event=str(max(self._event_times)) if self._event_times else None,
+            unknown_columns=tuple(sorted({sanitize(name) for name in self._unknown_columns})),
+        )  # fmt: skip
+        return StagedFile(file, self.stat, loaded, accepted, rejected)
 
 
 class _Stager:
     """Stages the files of one job: collects records of several files, validates them together, writes them by file."""
 
     def __init__(self, job: StagingJob) -> None:
+        self.open_files: list[_OpenFile] = []
         self._job = job
-        self._open: list[_OpenFile] = []
-        self._pending: list[tuple[_OpenFile, Records]] = []
         self._pending_rows = 0
 
     def read(self, file: LandingFile) -> Iterator[StagedBatch]:
         """Reads a file; its records are validated once a batch is full."""
-        paths, load_id = self._job.paths, self._job.load_id
         try:
-            opened = _OpenFile(
-                file,
-                file.stat(),
-                lake_tables.accepted_writer(paths, file, load_id),
-                lake_tables.rejected_writer(paths, file, load_id),
-            )
+            opened = _OpenFile(self._job, file)
         except FileNotFoundError:
             return
-        self._open.append(opened)
+        self.open_files.append(opened)
+        refusal = None
         try:
-            for records in _read(paths, opened):
-                self._pending.append((opened, records))
+            for records in opened.read():
+                opened.pending.append(records)
                 self._pending_rows += records.text.height
                 if self._pending_rows >= self._job.batch_rows:
                     yield from self.validate_pending()
-            opened.is_read = True
-        except RefusedFile as refusal:
-            self._discard(opened)
-            yield self._batch([self._refused(opened, str(refusal))])
-        except _VanishedFile:
-            self._discard(opened)
+        except RefusedFile as error:
+            refusal = str(error)
+        if not opened.is_read:
+            self.open_files.remove(opened)
+            opened.discard()
+        if refusal is not None:
+            yield self._batch([opened.finish(refusal)])
 
     def validate_pending(self) -> Iterator[StagedBatch]:
         """Validates the collected records, and yields the files that are now complete."""
-        pending = [(opened, records) for opened, records in self._pending if not opened.is_discarded]
-        self._pending, self._pending_rows = [], 0
-        last_records = {id(opened): records for opened, records in pending}
+        pending = [records for opened in self.open_files for records in opened.pending]
         if pending:
-            log = pending[0][0].file.log
+            log = self.open_files[0].file.log
             faults, start = [], 0
-            for _, records in pending:
-                faults += [UnreadableValue(start + fault.index, fault.column, fault.rule) for fault in records.faults]
+            for records in pending:
+                faults += [replace(fault, index=start + fault.index) for fault in records.faults]
                 start += records.text.height
-            validated = self._job.validate(log, pl.concat([records.text for _, records in pending]), faults)
-            erased = self._job.erased
-            rows = erased.erase_rows(log, validated.rows) if erased else validated.rows
-            start = 0
-            for opened, records in pending:
-                self._route(opened, records, rows, validated.reasons, start)
-                start += records.text.height
-                if opened.is_read and records is last_records[id(opened)]:
-                    # Thousands of small files share a batch: more than a process may keep open.
-                    opened.accepted.finish()
-                    opened.rejected.finish()
-        complete = [_complete(opened) for opened in self._open if opened.is_read and not opened.is_discarded]
+            validated = self._job.validate(log, pl.concat([records.text for records in pending]), faults)
+            rows = self._job.erased.erase_rows(log, validated.rows) if self._job.erased else validated.rows
+        complete, start = [], 0
+        for opened in self.open_files:
+            for records in opened.pending:
+                height = records.text.height
+                rejected = validated.reasons.filter(pl.col("index").is_between(start, start + height - 1))
+                indices = (rejected["index"] - start).to_list()
+                opened.write(records, rows.slice(start, height), indices, rejected["reasons"].to_list())
+                start += height
+            opened.pending = []
+            if opened.is_read:
+                # At once: thousands of small files share a batch, more than a process may keep open.
+                complete.append(opened.finish())
+        self.open_files = [opened for opened in self.open_files if not opened.is_read]
+        self._pending_rows = 0
         if complete:
             yield self._batch(complete)
-        self._open = [opened for opened in self._open if not opened.is_read and not opened.is_discarded]
-
-    def discard(self) -> None:
-        """Deletes the temporary files of unfinished log files."""
-        for unfinished in self._open:
-            unfinished.accepted.discard()
-            unfinished.rejected.discard()
-
-    def _route(
-        self, opened: _OpenFile, records: Records, validated: pl.DataFrame, reasons: pl.DataFrame, start: int
-    ) -> None:
-        """Writes a file's share of a validated batch: accepted rows for the lake, rejected ones for the quarantine."""
-        height = records.text.height
-        lineage = [
-            pl.lit(opened.file.source_file).alias("source_file"),
-            records.row_numbers.alias("row_number"),
-        ]
-        rows = validated.slice(start, height).with_columns(lineage)
-        rejected = reasons.filter(pl.col("index").is_between(start, start + height - 1))
-        indices = (rejected["index"] - start).to_list()
-        if indices:
-            is_accepted = pl.Series([True]).new_from_index(0, height).scatter(indices, False)
-            rows = rows.filter(is_accepted)
-        opened.accepted.write(rows)
-        opened.rejected.write(_rejected_rows(opened, records, indices, rejected["reasons"].to_list(), self._job.erased))
-        opened.rejected.header = records.header
-        opened.records += records.count
-        opened.unknown_columns |= records.unknown_columns
-        if rows.height:
-            events = rows[EVENT_TIME[opened.file.log]]
-            first, last = cast(datetime, events.min()), cast(datetime, events.max())
-            opened.first_event = first if opened.first_event is None else min(opened.first_event, first)
-            opened.last_event = last if opened.last_event is None else max(opened.last_event, last)
-
-    def _discard(self, opened: _OpenFile) -> None:
-        opened.is_discarded = True
-        opened.accepted.discard()
-        opened.rejected.discard()
-
-    def _refused(self, opened: _OpenFile, reason: str) -> StagedFile:
-        paths, file, load_id = self._job.paths, opened.file, self._job.load_id
-        return StagedFile(
-            file,
-            opened.stat,
-            opened.sha256,
-            lake_tables.accepted_writer(paths, file, load_id).finish(),
-            lake_tables.rejected_writer(paths, file, load_id).finish(),
-            refusal=sanitize(reason),
-            unknown_columns=_printable(opened.unknown_columns),
-        )
 
     def _batch(self, files: list[StagedFile]) -> StagedBatch:
         return StagedBatch(files, self._job.erased.take_new_numbers() if self._job.erased else [])
-
-
-class _VanishedFile(Exception):
-    """A file disappeared after the landing zone was scanned."""
-
-
-def _read(paths: DataPaths, opened: _OpenFile) -> Iterator[Records]:
-    """Hashes a file and yields its records. A generator, so that only errors of reading are attributed to the file.
-
-    Raises:
-        RefusedFile: the file is invalid as a whole, or cannot be read: then it gets a placeholder hash and a stat that is
-            never trusted, so that each refresh tries again.
-        _VanishedFile: the file is gone, or the object was replaced.
-    """
-    columns = COLUMNS[opened.file.log]
-    layout = Layout(
-        tuple(column.name for column in columns),
-        tuple(column.name for column in columns if column.must_be_in_file),
-    )
-    try:
-        info = opened.file.object_info
-        with paths.local_copy(opened.file.path, info.tag if info else None) as file:
-            opened.sha256 = hash_of(file)
-            yield from open_records(file, layout)
-    except FileNotFoundError as error:
-        raise _VanishedFile from error
-    except OSError as error:
-        opened.sha256 = opened.stat.hash_placeholder
-        opened.stat = replace(opened.stat, observed_ns=0)
-        reason = error.strerror or type(error).__name__
-        raise RefusedFile(f"cannot be read: {reason}; each refresh tries again") from error
-
-
-def _rejected_rows(
-    opened: _OpenFile,
-    records: Records,
-    indices: list[int],
-    reasons: list[list[str]],
-    erased: ErasureIndex | None,
-) -> pl.DataFrame:
-    numbers = records.row_numbers.gather(indices).to_list() + [broken.row_number for broken in records.broken]
-    raw = records.raw(indices) + [broken.raw for broken in records.broken]
-    if not numbers:
-        return pl.DataFrame(schema=lake_tables.QUARANTINE_SCHEMA)
-    return pl.DataFrame(
-        {
-            "source_file": [opened.file.source_file] * len(numbers),
-            "row_number": numbers,
-            # Through Arrow: polars would create a series of some kilobytes for each list.
-            "reasons": pl.Series(pa.array(reasons + [list(broken.reasons) for broken in records.broken], REASONS)),
-            "raw_row": [lake_tables.cut_raw_row(erased.erase_raw_row(row) if erased else row) for row in raw],
-        },
-        schema=lake_tables.QUARANTINE_SCHEMA,
-    ).sort("row_number")
-
-
-def _complete(opened: _OpenFile) -> StagedFile:
-    """The staged file after its last record was validated.
-
-    Raises:
-        ReconciliationError: its rows do not add up to its records.
-    """
-    accepted, rejected = opened.accepted.finish(), opened.rejected.finish()
-    if accepted.rows + rejected.rows != opened.records:
-        raise ReconciliationError(
-            f"{opened.file.log}/{opened.file.source_file}: {opened.records} records, but"
-            f" {accepted.rows} accepted and {rejected.rows} rejected; the file is not loaded"
-        )
-    return StagedFile(
-        opened.file,
-        opened.stat,
-        opened.sha256,
-        accepted,
-        rejected,
-        records=opened.records,
-        first_event=str(opened.first_event) if opened.first_event else None,
-        last_event=str(opened.last_event) if opened.last_event else None,
-        unknown_columns=_printable(opened.unknown_columns),
-    )
-
-
-def _printable(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted({sanitize(name) for name in names}))

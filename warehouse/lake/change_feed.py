@@ -24,7 +24,7 @@ from models.logs import COLUMNS
 from warehouse.config import DataPaths
 from warehouse.duckdb_tools import enable_s3, literal
 from warehouse.lake import tables as lake_tables
-from warehouse.ledger import Change, Ledger
+from warehouse.ledger import Change, Ledger, LogFile
 from warehouse.storage import AnyPath, Checksum, is_object, remove, sync_file, sync_folder
 
 SCHEMA = "changes"
@@ -32,7 +32,7 @@ SCHEMA = "changes"
 log = logging.getLogger("sendmart")
 
 
-def record(paths: DataPaths, ledger: Ledger, files: Iterable[lake_tables.LogFile]) -> None:
+def record(paths: DataPaths, ledger: Ledger, files: Iterable[LogFile]) -> None:
     """Records that the lake files of these log files are about to be replaced or removed, and keeps their content."""
     recorded = ledger.checksums()
     files = list(files)
@@ -89,7 +89,7 @@ def create_views(
 
 def _rows(paths: DataPaths, log: Log, files: Iterable[AnyPath], change: str) -> str:
     # The empty file of the lake is always there, and gives the columns and their types.
-    files = [lake_tables.empty_file(paths, log), *files]
+    files = [lake_tables.empty_file(paths.lake, log), *files]
     existing = lake_tables.existing(files)
     names = ", ".join(literal(file) for file in files if file in existing)
     columns = ", ".join([*(column.name for column in COLUMNS[log]), *lake_tables.LINEAGE])

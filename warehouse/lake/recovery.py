@@ -23,7 +23,7 @@ from models.logs import EVENT_TIME
 from warehouse.config import DataPaths
 from warehouse.lake import tables as lake_tables
 from warehouse.lake.integrity import DamagedFile, LakeDamaged
-from warehouse.ledger import IN_FLIGHT, UNKNOWN_SHA256, Ledger, LoadedFile, now
+from warehouse.ledger import IN_FLIGHT, UNKNOWN_SHA256, Ledger, LoadedFile, LogFile
 from warehouse.storage import AnyPath, Checksum, FileStat, names_in, remove
 
 log = logging.getLogger("sendmart")
@@ -32,12 +32,12 @@ _TEMP_FILE = re.compile(r"log_date=[^/]+/\.[^/]*\.parquet\.tmp")
 _NO_STAT = FileStat(0, 0, 0, 0, 0)
 
 
-def recover(paths: DataPaths, ledger: Ledger, of_log: Log, in_landing: Iterable[lake_tables.LogFile]) -> None:
+def recover(paths: DataPaths, ledger: Ledger, of_log: Log, in_landing: Iterable[LogFile]) -> None:
     """Recovers the files of a log; to be called before its load, with the log files in the landing zone."""
     recorded = {lake_tables.path_of(Path(), file): file for file in ledger.files(of_log)}
     to_load = {lake_tables.path_of(Path(), file) for file in in_landing}
     unsettled = {path for path, file in recorded.items() if file.sha256 == IN_FLIGHT}
-    empty = lake_tables.empty_file_of(Path(), of_log)
+    empty = lake_tables.empty_file(Path(), of_log)
     shutil.rmtree(paths.transfers, ignore_errors=True)
     roots: tuple[AnyPath, ...] = (paths.lake, paths.quarantine)
     for root in roots:
@@ -85,19 +85,9 @@ def _loaded_file(
         problem = "was not recorded when it was written, and cannot be read"
         raise LakeDamaged([DamagedFile(of_log, log_date, name, key, problem)]) from error
     return LoadedFile(
-        log=of_log,
-        source_file=source_file,
-        log_date=log_date,
-        sha256=UNKNOWN_SHA256,
-        refusal=None,
-        records=sum(rows.values()),
-        accepted=rows.get(accepted, 0),
-        rejected=rows.get(rejected, 0),
-        first_event=first_event,
-        last_event=last_event,
-        unknown_columns=(),
-        loaded_at=now(),
-    )
+        of_log, source_file, log_date, UNKNOWN_SHA256, None,
+        sum(rows.values()), rows.get(accepted, 0), rows.get(rejected, 0), first_event, last_event,
+    )  # fmt: skip
 
 
 def _source_file(file: Path) -> str:

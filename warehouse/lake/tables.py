@@ -13,10 +13,9 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Protocol, overload
+from typing import TypeVar
 
 import duckdb
 import polars as pl
@@ -27,6 +26,7 @@ from models.enums import Log
 from models.logs import COLUMNS, EVENT_TIME
 from warehouse.config import DataPaths
 from warehouse.duckdb_tools import enable_s3, literal, preview_rows
+from warehouse.ledger import LogFile
 from warehouse.storage import AnyPath, Checksum, atomic_replace, is_object, names_in, remove
 
 ROW_GROUP_ROWS = 122_880
@@ -43,6 +43,8 @@ QUARANTINE_SCHEMA = {
     "reasons": pl.List(pl.String()),
     "raw_row": pl.String(),
 }
+Root = TypeVar("Root", Path, AnyPath)
+"""The root of the lake or the quarantine."""
 
 
 def lake_schema(log: Log) -> dict[str, pl.DataType]:
@@ -50,32 +52,11 @@ def lake_schema(log: Log) -> dict[str, pl.DataType]:
     return {column.name: column.read_as.dtype for column in COLUMNS[log]} | LINEAGE
 
 
-def partition(root: AnyPath, log: Log, log_date: str) -> AnyPath:
+def partition(root: Root, log: Log, log_date: str) -> Root:
     return root / log / f"log_date={log_date}"
 
 
-class LogFile(Protocol):
-    """A log file, as far as the path of its rows depends on it."""
-
-    @property
-    def log(self) -> Log: ...
-
-    @property
-    def log_date(self) -> date: ...
-
-    @property
-    def source_file(self) -> str: ...
-
-
-@overload
-def path_of(root: Path, file: LogFile) -> Path: ...
-
-
-@overload
-def path_of(root: AnyPath, file: LogFile) -> AnyPath: ...
-
-
-def path_of(root: AnyPath, file: LogFile) -> AnyPath:
+def path_of(root: Root, file: LogFile) -> Root:
     """The file with the rows of a log file, below the root of lake or quarantine."""
     return partition(root, file.log, file.log_date.isoformat()) / f"{file_name(file.source_file)}.parquet"
 
@@ -164,6 +145,7 @@ class RowWriter:
     def discard(self) -> None:
         """Deletes the temporary file; the previous version stays."""
         self._close()
+        self._writer = None
         self._temp_path.unlink(missing_ok=True)
 
     def _close(self) -> None:
@@ -219,21 +201,8 @@ def existing(candidates: Iterable[AnyPath]) -> set[AnyPath]:
     return existing & set(candidates)
 
 
-def empty_file(paths: DataPaths, log: Log) -> AnyPath:
+def empty_file(root: Root, log: Log) -> Root:
     """The file of the lake that has the columns of a log and no rows."""
-    return empty_file_of(paths.lake, log)
-
-
-@overload
-def empty_file_of(root: Path, log: Log) -> Path: ...
-
-
-@overload
-def empty_file_of(root: AnyPath, log: Log) -> AnyPath: ...
-
-
-def empty_file_of(root: AnyPath, log: Log) -> AnyPath:
-    """The same below another root."""
     return partition(root, log, "1970-01-01") / "empty.parquet"
 
 
@@ -243,7 +212,7 @@ def ensure_lake(paths: DataPaths) -> None:
     A glob without a match would be an error, and the files of an older version may lack a column, which is then null.
     """
     for log in Log:
-        empty = empty_file(paths, log)
+        empty = empty_file(paths.lake, log)
         if not _has_columns(paths, empty, list(lake_schema(log))):
             with paths.atomic_write(empty) as temp_path:
                 pl.DataFrame(schema=lake_schema(log)).write_parquet(temp_path)

@@ -14,28 +14,15 @@ from warehouse.ledger.alerts import Alert
 from warehouse.ledger.builds import BUILDS_WITH_METRICS, Build
 from warehouse.ledger.change_feed import Change
 from warehouse.ledger.erasures import Erased
-from warehouse.ledger.files import IN_FLIGHT, UNKNOWN_SHA256, Acceptance, LoadedFile, RecordedStat
+from warehouse.ledger.files import IN_FLIGHT, UNKNOWN_SHA256, Acceptance, LoadedFile, LogFile, RecordedStat
 from warehouse.ledger.publications import Override, Publication
 from warehouse.ledger.runs import Refresh
 from warehouse.ledger.store import now
 
 __all__ = [
-    "BUILDS_WITH_METRICS",
-    "IN_FLIGHT",
-    "UNKNOWN_SHA256",
-    "Acceptance",
-    "Alert",
-    "Build",
-    "Change",
-    "Erased",
-    "Ledger",
-    "LoadedFile",
-    "Override",
-    "Publication",
-    "RecordedStat",
-    "Refresh",
-    "now",
-]
+    "BUILDS_WITH_METRICS", "IN_FLIGHT", "UNKNOWN_SHA256", "Acceptance", "Alert", "Build", "Change", "Erased", "Ledger",
+    "LoadedFile", "LogFile", "Override", "Publication", "RecordedStat", "Refresh", "now",
+]  # fmt: skip
 
 _SUBJECTS = (files, change_feed, builds, publications, exports, erasures, runs, alerts)
 

@@ -3,7 +3,6 @@
 Not here: when an alert is raised, and how it is sent (`orchestration.notifications`).
 """
 
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,6 +22,7 @@ create table if not exists alerts (
     primary key (title, occasion)
 );
 """
+_END_ALARM = "delete from alarms where kind = ? and subject = ?"
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,8 @@ class Alerts(Store):
 
     def alarms(self, kind: str) -> dict[str, datetime]:
         """The open alarms of a kind: by subject, the time since which it holds."""
-        with self._transaction() as connection:
-            rows = connection.execute("select * from alarms where kind = ? order by subject", (kind,))
-            return {row["subject"]: datetime.fromisoformat(row["since"]) for row in rows}
+        rows = self._rows("select subject, since from alarms where kind = ? order by subject", kind)
+        return {subject: datetime.fromisoformat(since) for subject, since in rows}
 
     def raise_alert(
         self, alert: Alert, kind: str, *, begins: Iterable[str] = (), ends: Iterable[str] = (), since: datetime
@@ -50,36 +49,22 @@ class Alerts(Store):
         with self._transaction() as connection:
             connection.execute(
                 "insert or ignore into alerts values (?, ?, ?, ?, null)",
-                (alert.title, alert.occasion, alert.body, now().isoformat()),
+                (alert.title, alert.occasion, alert.body, now()),
             )
-            connection.executemany(
-                "insert or ignore into alarms values (?, ?, ?)",
-                [(kind, subject, since.isoformat()) for subject in begins],
-            )
-            _end(connection, kind, ends)
+            begun = [(kind, subject, since) for subject in begins]
+            connection.executemany("insert or ignore into alarms values (?, ?, ?)", begun)
+            connection.executemany(_END_ALARM, [(kind, subject) for subject in ends])
 
     def end_alarms(self, kind: str, subjects: Iterable[str]) -> None:
         """Ends alarms without an alert."""
-        with self._transaction() as connection:
-            _end(connection, kind, subjects)
+        self._execute_many(_END_ALARM, [(kind, subject) for subject in subjects])
 
     def unsent_alerts(self) -> list[Alert]:
         """The alerts to send, in the order in which they were raised."""
-        with self._transaction() as connection:
-            expired_before = (now() - GIVEN_UP_AFTER).isoformat()
-            connection.execute("delete from alerts where sent_at is null and raised_at < ?", (expired_before,))
-            rows = connection.execute("select * from alerts where sent_at is null order by rowid")
-            return [Alert(row["title"], row["occasion"], row["body"]) for row in rows]
+        self._execute("delete from alerts where sent_at is null and raised_at < ?", now() - GIVEN_UP_AFTER)
+        return self._all(Alert, "select * from alerts where sent_at is null order by rowid")
 
     def record_sent(self, alert: Alert) -> None:
-        with self._transaction() as connection:
-            connection.execute(
-                "update alerts set sent_at = ? where title = ? and occasion = ?",
-                (now().isoformat(), alert.title, alert.occasion),
-            )
-
-
-def _end(connection: sqlite3.Connection, kind: str, subjects: Iterable[str]) -> None:
-    connection.executemany(
-        "delete from alarms where kind = ? and subject = ?", [(kind, subject) for subject in subjects]
-    )
+        self._execute(
+            "update alerts set sent_at = ? where title = ? and occasion = ?", now(), alert.title, alert.occasion
+        )

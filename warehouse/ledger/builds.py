@@ -3,9 +3,8 @@
 Not here: which builds were published (`warehouse.ledger.publications`).
 """
 
-import sqlite3
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import date, datetime
 
 from models.build_metrics import BuildMetrics, Metrics
@@ -50,8 +49,7 @@ class Builds(Store):
 
     def forget_candidate(self) -> None:
         """Records that the candidate's files are about to be overwritten, and hold no build from now on."""
-        with self._transaction() as connection:
-            connection.execute("update builds set is_candidate = 0")
+        self._execute("update builds set is_candidate = 0")
 
     def record_candidate(
         self, build: Build, used: Iterable[Change], built_from: Mapping[str, str], previous_build_of: str | None
@@ -65,68 +63,49 @@ class Builds(Store):
             connection.executemany("delete from changes where change_id = ?", [(change.change_id,) for change in used])
             connection.execute("delete from built_from")
             connection.executemany("insert into built_from values (?, ?)", built_from.items())
-            connection.execute(
-                "insert into builds values (?, ?, ?, ?, 1)",
-                (
-                    build.build_id, build.inputs,
-                    build.data_until.isoformat() if build.data_until else None, build.built_at.isoformat(),
-                ),
-            )  # fmt: skip
-
+            connection.execute("insert into builds values (?, ?, ?, ?, 1)", astuple(build))
             if previous_build_of:
                 connection.execute("insert into predecessors values (?, ?)", (build.build_id, previous_build_of))
 
     def previous_build_of(self, build_id: str) -> str | None:
         """The build whose tables a build updated incrementally; None if it built any in full."""
-        with self._transaction() as connection:
-            row = connection.execute("select * from predecessors where build_id = ?", (build_id,)).fetchone()
-            return str(row["went_on_from"]) if row else None
+        previous: str | None = self._value("select went_on_from from predecessors where build_id = ?", build_id)
+        return previous
 
     def candidate(self) -> Build | None:
         """The build in the candidate's files; None if they hold none, or an unfinished one."""
-        with self._transaction() as connection:
-            row = connection.execute("select * from builds where is_candidate").fetchone()
-            return row and _build(row)
+        return self._first(Build, "select * from builds where is_candidate")
 
     def last_build(self) -> Build | None:
         """The build that finished last, whether or not the candidate's files still hold it."""
-        with self._transaction() as connection:
-            row = connection.execute("select * from builds order by rowid desc limit 1").fetchone()
-            return row and _build(row)
+        return self._first(Build, "select * from builds order by rowid desc limit 1")
 
     def built_from(self) -> dict[str, str]:
         """By name, the fingerprints of the models, seeds and settings that the candidate's tables were built with; empty if
         these tables are no base for an incremental build.
         """
-        with self._transaction() as connection:
-            return {row["name"]: row["fingerprint"] for row in connection.execute("select * from built_from")}
+        return dict(self._rows("select name, fingerprint from built_from"))
 
     def forget_built_from(self, names: Iterable[str]) -> None:
         """Records that the tables of these models are about to be dropped."""
-        with self._transaction() as connection:
-            connection.executemany("delete from built_from where name = ?", [(name,) for name in names])
+        self._execute_many("delete from built_from where name = ?", [(name,) for name in names])
 
     def record_checks(self, build_id: str, results: Iterable[CheckResult]) -> None:
         """Records results; a new result of a check replaces the old one."""
-        with self._transaction() as connection:
-            connection.executemany(
-                "insert or replace into checks values (?, ?, ?, ?, ?, ?)",
-                [(build_id, r.name, r.is_blocking, r.passed, r.detail, now().isoformat()) for r in results],
-            )
+        self._execute_many(
+            "insert or replace into checks values (?, ?, ?, ?, ?, ?)",
+            [(build_id, r.name, r.is_blocking, r.passed, r.detail, now()) for r in results],
+        )
 
     def checks(self, build_id: str) -> list[CheckResult]:
-        with self._transaction() as connection:
-            rows = connection.execute("select * from checks where build_id = ? order by name", (build_id,))
-            return [CheckResult(r["name"], bool(r["is_blocking"]), bool(r["passed"]), r["detail"]) for r in rows]
+        return self._all(CheckResult, "select * from checks where build_id = ? order by name", build_id)
 
     def record_metrics(self, build_id: str, metrics: Metrics) -> None:
         """Records the metrics of a build in place of earlier ones, and deletes those of old builds."""
+        rows = [(build_id, mart, name, value) for mart, by_name in metrics.items() for name, value in by_name.items()]
         with self._transaction() as connection:
             connection.execute("delete from figures where build_id = ?", (build_id,))
-            connection.executemany(
-                "insert into figures values (?, ?, ?, ?)",
-                [(build_id, mart, name, value) for mart, by_name in metrics.items() for name, value in by_name.items()],
-            )
+            connection.executemany("insert into figures values (?, ?, ?, ?)", rows)
             connection.execute(
                 "delete from figures where build_id not in (select build_id from builds order by rowid desc limit ?)",
                 (BUILDS_WITH_METRICS,),
@@ -134,25 +113,16 @@ class Builds(Store):
 
     def published_metrics(self) -> list[BuildMetrics]:
         """The metrics of the published builds in order of publication, without builds that were rolled back from."""
-        with self._transaction() as connection:
-            rows = connection.execute(
-                "select publications.build_id, data_until, mart, name, value from publications"
-                " join builds using (build_id) join figures using (build_id)"
-                " where build_id not in (select went_back_from from publications where went_back_from is not null)"
-                " order by publication"
-            ).fetchall()
-        builds: dict[str, tuple[date | None, dict[str, dict[str, float]]]] = {}
-        for row in rows:
-            until = date.fromisoformat(row["data_until"]) if row["data_until"] else None
-            _, metrics = builds.setdefault(row["build_id"], (until, {}))
-            metrics.setdefault(row["mart"], {})[row["name"]] = row["value"]
-        return [BuildMetrics(build_id, until, metrics) for build_id, (until, metrics) in builds.items()]
-
-
-def _build(row: sqlite3.Row) -> Build:
-    return Build(
-        row["build_id"],
-        row["inputs"],
-        date.fromisoformat(row["data_until"]) if row["data_until"] else None,
-        datetime.fromisoformat(row["built_at"]),
-    )
+        rows = self._rows(
+            "select publications.build_id, data_until, mart, name, value from publications"
+            " join builds using (build_id) join figures using (build_id)"
+            " where build_id not in (select went_back_from from publications where went_back_from is not null)"
+            " order by publication"
+        )
+        builds: dict[tuple[str, str | None], dict[str, dict[str, float]]] = {}
+        for build_id, until, mart, name, value in rows:
+            builds.setdefault((build_id, until), {}).setdefault(mart, {})[name] = value
+        return [
+            BuildMetrics(build_id, date.fromisoformat(until) if until else None, metrics)
+            for (build_id, until), metrics in builds.items()
+        ]

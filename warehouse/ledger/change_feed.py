@@ -45,10 +45,7 @@ class ChangeFeed(Store):
         with self._transaction() as connection:
             connection.executemany(
                 "insert into changes (log, place, replaced, noted_at) values (?, ?, ?, ?)",
-                [
-                    (file.log, str(path), str(replaced) if replaced else None, now().isoformat())
-                    for file, path, replaced in changes
-                ],
+                [(file.log, str(path), replaced and str(replaced), now()) for file, path, replaced in changes],
             )
             connection.executemany(
                 "update files set sha256 = ?, noted_ns = 0 where log = ? and source_file = ?",
@@ -61,12 +58,9 @@ class ChangeFeed(Store):
 
     def open_changes(self) -> list[Change]:
         """The changes that no finished build has used, in order."""
-        with self._transaction() as connection:
-            rows = connection.execute("select * from changes order by change_id")
-            return [Change(row["change_id"], Log(row["log"]), row["place"], row["replaced"]) for row in rows]
+        return self._all(Change, "select *, place as path from changes order by change_id")
 
     def last_change(self) -> tuple[int, datetime] | None:
         """The id of the latest open change, and when it was recorded."""
-        with self._transaction() as connection:
-            row = connection.execute("select * from changes order by change_id desc limit 1").fetchone()
-            return row and (row["change_id"], datetime.fromisoformat(row["noted_at"]))
+        rows = self._rows("select change_id, noted_at from changes order by change_id desc limit 1")
+        return next(((change_id, datetime.fromisoformat(noted_at)) for change_id, noted_at in rows), None)

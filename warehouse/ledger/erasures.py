@@ -4,7 +4,7 @@ Not here: the erasure itself (`warehouse.erasure`).
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from warehouse.ledger.store import Store, now
 
@@ -45,20 +45,17 @@ class Erasures(Store):
 
     def record_hash_key(self, own_hash: str) -> None:
         """Records a fingerprint of the key of the keyed hashes, from which the key cannot be derived."""
-        with self._transaction() as connection:
-            connection.execute("insert into hash_key values (?)", (own_hash,))
+        self._execute("insert into hash_key values (?)", own_hash)
 
     def hash_key(self) -> str | None:
-        with self._transaction() as connection:
-            row = connection.execute("select * from hash_key").fetchone()
-            return str(row["own_hash"]) if row else None
+        own_hash: str | None = self._value("select own_hash from hash_key")
+        return own_hash
 
     def record_erasure(self, reason: str, contact_hash: str, token: str) -> int:
         """Records that a contact is to be erased; returns the id of the erasure."""
         with self._transaction() as connection:
             (erasure_id,) = connection.execute(
-                "insert into erasures (reason, started_at) values (?, ?) returning erasure_id",
-                (reason, now().isoformat()),
+                "insert into erasures (reason, started_at) values (?, ?) returning erasure_id", (reason, now())
             ).fetchone()
             connection.execute("insert into erased values ('contact', ?, ?, ?)", (contact_hash, token, erasure_id))
             return int(erasure_id)
@@ -67,27 +64,20 @@ class Erasures(Store):
         """Records numbers of erased contacts, and marks their erasures unfinished: the number may occur in other files."""
         with self._transaction() as connection:
             for number in numbers:
-                connection.execute(
-                    "insert or ignore into erased values (?, ?, ?, ?)",
-                    (number.kind, number.hash, number.token, number.erasure_id),
-                )
+                connection.execute("insert or ignore into erased values (?, ?, ?, ?)", astuple(number))
                 connection.execute("update erasures set finished_at = null where erasure_id = ?", (number.erasure_id,))
 
     def erased(self) -> list[Erased]:
         """Every erased contact and number."""
-        with self._transaction() as connection:
-            rows = connection.execute("select * from erased order by erasure_id, kind, hash")
-            return [Erased(row["kind"], row["hash"], row["token"], row["erasure_id"]) for row in rows]
+        return self._all(Erased, "select * from erased order by erasure_id, kind, hash")
 
     def is_erasing(self) -> bool:
         """Whether an erasure is unfinished."""
-        with self._transaction() as connection:
-            return connection.execute("select 1 from erasures where finished_at is null").fetchone() is not None
+        return bool(self._rows("select 1 from erasures where finished_at is null"))
 
     def record_erasures_finished(self) -> None:
         """Records that no file holds an erased contact or number any more."""
-        with self._transaction() as connection:
-            connection.execute("update erasures set finished_at = ? where finished_at is null", (now().isoformat(),))
+        self._execute("update erasures set finished_at = ? where finished_at is null", now())
 
     def rewrite_texts(self, rewrite: Callable[[str], str]) -> None:
         """Rewrites every text in the ledger; the old texts are overwritten in the file as well."""

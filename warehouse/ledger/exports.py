@@ -17,6 +17,7 @@ create table if not exists exported_campaigns (
     primary key (report, campaign_id)
 );
 """
+_RECORD = "insert or replace into exports values (?, ?, ?, ?)"
 
 
 class Exports(Store):
@@ -27,50 +28,35 @@ class Exports(Store):
     ) -> None:
         """Records an export, and the digest of each campaign's rows in it or in earlier ones."""
         with self._transaction() as connection:
-            connection.execute(
-                "insert or replace into exports values (?, ?, ?, ?)", (report, file, build_id, exported_at.isoformat())
-            )
+            connection.execute(_RECORD, (report, file, build_id, exported_at))
             connection.execute("delete from exported_campaigns where report = ?", (report,))
-            connection.executemany(
-                "insert into exported_campaigns values (?, ?, ?)",
-                [(report, campaign_id, digest) for campaign_id, digest in campaigns.items()],
-            )
+            rows = [(report, campaign_id, digest) for campaign_id, digest in campaigns.items()]
+            connection.executemany("insert into exported_campaigns values (?, ?, ?)", rows)
 
     def record_unchanged(self, report: str, build_id: str) -> None:
         """Records that a report has nothing new in this build, so that no file was written."""
-        with self._transaction() as connection:
-            connection.execute(
-                "insert or replace into exports values (?, ?, ?, ?)", (report, _NO_FILE, build_id, now().isoformat())
-            )
+        self._execute(_RECORD, report, _NO_FILE, build_id, now())
 
     def last_export(self, report: str) -> str | None:
         """The latest exported file of a report."""
-        with self._transaction() as connection:
-            (file,) = connection.execute(
-                "select max(file) from exports where report = ? and file <> ?", (report, _NO_FILE)
-            ).fetchone()
-            return None if file is None else str(file)
+        return max(self.exported_files(report), default=None)
 
     def exported_files(self, report: str) -> list[str]:
         """All exported files of a report, including those that were pruned."""
-        with self._transaction() as connection:
-            rows = connection.execute("select file from exports where report = ? and file <> ?", (report, _NO_FILE))
-            return [row["file"] for row in rows]
+        rows = self._rows("select file from exports where report = ? and file <> ?", report, _NO_FILE)
+        return [file for (file,) in rows]
 
     def exported_campaigns(self, report: str) -> dict[str, str]:
         """By campaign, the digest of its rows in the last export of a report."""
-        with self._transaction() as connection:
-            rows = connection.execute("select * from exported_campaigns where report = ?", (report,))
-            return {row["campaign_id"]: row["digest"] for row in rows}
+        return dict(self._rows("select campaign_id, digest from exported_campaigns where report = ?", report))
 
     def exported_reports(self, build_id: str) -> set[str]:
         """The reports whose last export, written or skipped as unchanged, was from this build.
 
         Only the last counts: after a rollback a build is exported again if another was exported in between.
         """
-        with self._transaction() as connection:
-            rows = connection.execute("select report, build_id, max(rowid) from exports group by report")
-            return {row["report"] for row in rows if row["build_id"] == build_id}
+        rows = self._rows("select report, build_id, max(rowid) from exports group by report")
+        return {report for report, of_build, _ in rows if of_build == build_id}
 
     def forget_exports(self, report: str) -> None:
         """Deletes the record of a report's exports: the next one holds all rows."""
@@ -80,5 +66,4 @@ class Exports(Store):
 
     def forget_exports_of(self, build_id: str) -> None:
         """Marks a build as not exported; the files stay."""
-        with self._transaction() as connection:
-            connection.execute("update exports set build_id = '' where build_id = ?", (build_id,))
+        self._execute("update exports set build_id = '' where build_id = ?", build_id)

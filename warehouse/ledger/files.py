@@ -7,7 +7,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -41,10 +41,13 @@ create table if not exists acceptances (
 
 
 class LogFile(Protocol):
-    """What identifies a log file in the ledger."""
+    """What identifies a log file, here and in the lake."""
 
     @property
     def log(self) -> Log: ...
+
+    @property
+    def log_date(self) -> date: ...
 
     @property
     def source_file(self) -> str: ...
@@ -72,14 +75,14 @@ class LoadedFile:
     source_file: str
     log_date: date
     sha256: str
-    refusal: str | None
-    records: int
-    accepted: int
-    rejected: int
-    first_event: str | None
-    last_event: str | None
-    unknown_columns: tuple[str, ...]
-    loaded_at: datetime
+    refusal: str | None = None
+    records: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    first_event: str | None = None
+    last_event: str | None = None
+    unknown_columns: tuple[str, ...] = ()
+    loaded_at: datetime = field(default_factory=now)
     is_accepted: bool = False
 
 
@@ -127,25 +130,21 @@ class Files(Store):
                 if row is None or sha256 != row["sha256"]:
                     pending.append(file)
                 elif sha256 != stat.hash_placeholder:
-                    self._record_stat(connection, file, stat)
+                    connection.execute(
+                        "update files set size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?, noted_ns = ?"
+                        " where log = ? and source_file = ?",
+                        (*astuple(stat), file.log, file.source_file),
+                    )
             return pending
-
-    def _record_stat(self, connection: sqlite3.Connection, file: LogFile, stat: FileStat) -> None:
-        connection.execute(
-            "update files set size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?, noted_ns = ?"
-            " where log = ? and source_file = ?",
-            (stat.size, stat.mtime_ns, stat.ctime_ns, stat.inode, stat.observed_ns, file.log, file.source_file),
-        )
 
     def recorded_stats(self) -> dict[tuple[Log, str], RecordedStat]:
         """By log and name, the stat of each log file when it was loaded."""
-        with self._transaction() as connection:
-            return {
-                (Log(row["log"]), row["source_file"]): RecordedStat(
-                    date.fromisoformat(row["log_date"]), _stat(row), row["sha256"] == IN_FLIGHT
-                )
-                for row in connection.execute("select * from files")
-            }
+        return {
+            (Log(row["log"]), row["source_file"]): RecordedStat(
+                date.fromisoformat(row["log_date"]), _stat(row), row["sha256"] == IN_FLIGHT
+            )
+            for row in self._rows("select * from files")
+        }
 
     def record_files(
         self, loaded: Iterable[tuple[LoadedFile, FileStat]], checksums: Mapping[Path, Checksum] | None = None
@@ -154,15 +153,14 @@ class Files(Store):
         were written for them, by their keys (`DataPaths.key_of`).
         """
         with self._transaction() as connection:
-            _insert_checksums(connection, checksums or {})
+            connection.executemany(_RECORD_CHECKSUM, _checksum_rows(checksums or {}))
             connection.executemany(
                 "insert or replace into files values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     (
-                        file.log, file.source_file, file.log_date.isoformat(), file.sha256,
-                        stat.size, stat.mtime_ns, stat.ctime_ns, stat.inode, stat.observed_ns,
+                        file.log, file.source_file, file.log_date, file.sha256, *astuple(stat),
                         file.refusal, file.records, file.accepted, file.rejected,
-                        file.first_event, file.last_event, json.dumps(file.unknown_columns), file.loaded_at.isoformat(),
+                        file.first_event, file.last_event, json.dumps(file.unknown_columns), file.loaded_at,
                     )
                     for file, stat in loaded
                 ],
@@ -170,110 +168,75 @@ class Files(Store):
 
     def files(self, log: Log | None = None) -> list[LoadedFile]:
         """The loaded files, of all logs or of one."""
-        with self._transaction() as connection:
-            rows = connection.execute(
-                "select files.*, acceptances.sha256 is not null as is_accepted from files"
-                " left join acceptances using (log, source_file, sha256)"
-                " where ?1 is null or log = ?1 order by log, log_date, source_file",
-                (log,),
-            )
-            return [_loaded_file(row) for row in rows]
+        return self._all(
+            LoadedFile,
+            "select files.*, acceptances.sha256 is not null as is_accepted from files"
+            " left join acceptances using (log, source_file, sha256)"
+            " where ?1 is null or log = ?1 order by log, log_date, source_file",
+            log,
+        )
 
     def sizes(self, log: Log, keys: Mapping[str, Path]) -> dict[str, tuple[int, int]]:
         """By log file, its size in bytes when it was last loaded, and the size of its file in the lake, which has the key
         given for it.
         """
-        with self._transaction() as connection:
-            return {
-                name: tuple(
-                    connection.execute(
-                        "select coalesce((select size from files where (log, source_file) = (?, ?)), 0),"
-                        " coalesce((select size from lake_contents where place = ?), 0)",
-                        (log, name, str(key)),
-                    ).fetchone()
-                )
-                for name, key in keys.items()
-            }
+        loaded = dict(self._rows("select source_file, size from files where log = ?", log))
+        in_lake = self.checksums()
+        return {name: (loaded.get(name, 0), in_lake[key].size if key in in_lake else 0) for name, key in keys.items()}
 
     def files_fingerprint(self) -> str:
         """A fingerprint of the loaded files and their contents, refused files included."""
-        with self._transaction() as connection:
-            return _fingerprint(
-                connection.execute("select log, source_file, sha256 from files order by log, source_file")
-            )
+        return self._fingerprint("select log, source_file, sha256 from files order by log, source_file")
 
     def data_until(self) -> date | None:
         """The latest log date with a row in the lake."""
-        with self._transaction() as connection:
-            (latest,) = connection.execute("select max(log_date) from files where accepted > 0").fetchone()
-            return date.fromisoformat(latest) if latest else None
+        latest = self._value("select max(log_date) from files where accepted > 0")
+        return date.fromisoformat(latest) if latest else None
 
     def log_dates(self, day: date | None) -> dict[Log, tuple[date | None, int]]:
         """By log, the latest log date with a row in the lake, and the number of rows of a day."""
-        with self._transaction() as connection:
-            rows = connection.execute(
-                "select log, max(case when accepted > 0 then log_date end) as latest,"
-                " sum(case when log_date = ? then accepted else 0 end) as rows_of_day from files group by log",
-                (day.isoformat() if day else None,),
-            )
-            return {
-                Log(row["log"]): (date.fromisoformat(row["latest"]) if row["latest"] else None, row["rows_of_day"])
-                for row in rows
-            }
+        rows = self._rows(
+            "select log, max(case when accepted > 0 then log_date end),"
+            " sum(case when log_date = ? then accepted else 0 end) from files group by log",
+            day,
+        )
+        return {Log(log): (date.fromisoformat(latest) if latest else None, count) for log, latest, count in rows}
 
     def record_checksums(self, checksums: Mapping[Path, Checksum]) -> None:
         """Records the checksums of files in lake and quarantine, by their keys."""
-        with self._transaction() as connection:
-            _insert_checksums(connection, checksums)
+        self._execute_many(_RECORD_CHECKSUM, _checksum_rows(checksums))
 
     def forget_checksums(self, keys: Iterable[Path]) -> None:
         """Deletes the checksums of files that are about to be rewritten."""
-        with self._transaction() as connection:
-            connection.executemany("delete from lake_contents where place = ?", [(str(key),) for key in keys])
+        self._execute_many("delete from lake_contents where place = ?", [(str(key),) for key in keys])
 
     def checksums(self) -> dict[Path, Checksum]:
         """By key, the checksums of the files in lake and quarantine when they were written; a file that a release before
         checksums wrote has none.
         """
-        with self._transaction() as connection:
-            rows = connection.execute("select * from lake_contents")
-            return {Path(row["place"]): Checksum(row["size"], row["sha256"]) for row in rows}
+        rows = self._rows("select place, size, sha256 from lake_contents")
+        return {Path(place): Checksum(size, sha256) for place, size, sha256 in rows}
 
     def accept(self, log: Log, source_file: str, sha256: str, reason: str) -> None:
         """Records that a person accepts the problems in this content of a file."""
-        with self._transaction() as connection:
-            connection.execute(
-                "insert or replace into acceptances values (?, ?, ?, ?, ?)",
-                (log, source_file, sha256, reason, now().isoformat()),
-            )
+        self._execute(
+            "insert or replace into acceptances values (?, ?, ?, ?, ?)", log, source_file, sha256, reason, now()
+        )
 
     def acceptances(self) -> list[Acceptance]:
         """All acceptances, the latest first."""
-        with self._transaction() as connection:
-            rows = connection.execute(
-                "select acceptances.*, files.sha256 is not null as is_in_force from acceptances"
-                " left join files using (log, source_file, sha256) order by accepted_at desc, log, source_file"
-            )
-            return [
-                Acceptance(
-                    Log(row["log"]),
-                    row["source_file"],
-                    row["reason"],
-                    datetime.fromisoformat(row["accepted_at"]),
-                    bool(row["is_in_force"]),
-                )
-                for row in rows
-            ]
+        return self._all(
+            Acceptance,
+            "select acceptances.*, files.sha256 is not null as is_in_force from acceptances"
+            " left join files using (log, source_file, sha256) order by accepted_at desc, log, source_file",
+        )
 
     def quarantine_fingerprint(self) -> str:
         """A fingerprint of the files that have rows in quarantine or were refused."""
-        with self._transaction() as connection:
-            return _fingerprint(
-                connection.execute(
-                    "select log, source_file, sha256, loaded_at from files where rejected > 0 or refusal is not null"
-                    " order by log, source_file"
-                )
-            )
+        return self._fingerprint(
+            "select log, source_file, sha256, loaded_at from files where rejected > 0 or refusal is not null"
+            " order by log, source_file"
+        )
 
     def record_published_quarantine(self, fingerprint: str) -> None:
         """Records the fingerprint of the published quarantine database."""
@@ -283,23 +246,18 @@ class Files(Store):
 
     def published_quarantine(self) -> str | None:
         """The fingerprint of the published quarantine database; None if there is none."""
-        with self._transaction() as connection:
-            row = connection.execute("select * from published_quarantine").fetchone()
-            return str(row["fingerprint"]) if row else None
+        fingerprint: str | None = self._value("select fingerprint from published_quarantine")
+        return fingerprint
+
+    def _fingerprint(self, query: str) -> str:
+        return hashlib.sha256(b"".join("\0".join(row).encode() + b"\n" for row in self._rows(query))).hexdigest()
 
 
-def _insert_checksums(connection: sqlite3.Connection, checksums: Mapping[Path, Checksum]) -> None:
-    connection.executemany(
-        "insert or replace into lake_contents values (?, ?, ?)",
-        [(str(key), checksum.size, checksum.sha256) for key, checksum in checksums.items()],
-    )
+_RECORD_CHECKSUM = "insert or replace into lake_contents values (?, ?, ?)"
 
 
-def _fingerprint(rows: Iterable[sqlite3.Row]) -> str:
-    digest = hashlib.sha256()
-    for row in rows:
-        digest.update("\0".join(row).encode() + b"\n")
-    return digest.hexdigest()
+def _checksum_rows(checksums: Mapping[Path, Checksum]) -> list[tuple[str, int, str]]:
+    return [(str(key), checksum.size, checksum.sha256) for key, checksum in checksums.items()]
 
 
 def _hash_or_placeholder(file: SourceFile, stat: FileStat) -> str:
@@ -314,21 +272,3 @@ def _hash_or_placeholder(file: SourceFile, stat: FileStat) -> str:
 
 def _stat(row: sqlite3.Row) -> FileStat:
     return FileStat(row["size"], row["mtime_ns"], row["ctime_ns"], row["inode"], row["noted_ns"])
-
-
-def _loaded_file(row: sqlite3.Row) -> LoadedFile:
-    return LoadedFile(
-        log=Log(row["log"]),
-        source_file=row["source_file"],
-        log_date=date.fromisoformat(row["log_date"]),
-        sha256=row["sha256"],
-        refusal=row["refusal"],
-        records=row["records"],
-        accepted=row["accepted"],
-        rejected=row["rejected"],
-        first_event=row["first_event"],
-        last_event=row["last_event"],
-        unknown_columns=tuple(json.loads(row["unknown_columns"])),
-        loaded_at=datetime.fromisoformat(row["loaded_at"]),
-        is_accepted=bool(row["is_accepted"]),
-    )

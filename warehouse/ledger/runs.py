@@ -1,7 +1,6 @@
 """Refresh runs and their outcomes."""
 
-import sqlite3
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
 
 from warehouse.ledger.store import Store
@@ -24,42 +23,22 @@ class Refresh:
 
 
 class Runs(Store):
-    """Refreshes, in the order in which they were recorded."""
+    """Refreshes, in the order in which they were recorded: the clock may have jumped."""
 
     def record_run(self, refresh: Refresh) -> None:
-        with self._transaction() as connection:
-            connection.execute(
-                "insert or replace into refreshes values (?, ?, ?, ?)",
-                (refresh.started_at.isoformat(), refresh.finished_at.isoformat(), refresh.outcome, refresh.message),
-            )
+        self._execute("insert or replace into refreshes values (?, ?, ?, ?)", *astuple(refresh))
 
     def last_end(self) -> datetime | None:
         """When the last finished refresh ended, by the clock of that time."""
-        with self._transaction() as connection:
-            row = connection.execute(
-                "select finished_at from refreshes where outcome <> 'not finished' order by rowid desc limit 1"
-            ).fetchone()
-            return row and datetime.fromisoformat(row["finished_at"])
+        last = self._last_refresh("outcome <> 'not finished'")
+        return last.finished_at if last else None
 
     def last_good_refresh(self) -> Refresh | None:
         """The last refresh that published, or found nothing new."""
-        with self._transaction() as connection:
-            row = connection.execute(
-                "select * from refreshes where outcome in ('published', 'nothing new') order by rowid desc limit 1"
-            ).fetchone()
-            return row and _refresh(row)
+        return self._last_refresh("outcome in ('published', 'nothing new')")
 
     def last_refresh(self) -> Refresh | None:
-        with self._transaction() as connection:
-            # By order of recording, not by time: the clock may have jumped.
-            row = connection.execute("select * from refreshes order by rowid desc limit 1").fetchone()
-            return row and _refresh(row)
+        return self._last_refresh("true")
 
-
-def _refresh(row: sqlite3.Row) -> Refresh:
-    return Refresh(
-        datetime.fromisoformat(row["started_at"]),
-        datetime.fromisoformat(row["finished_at"]),
-        row["outcome"],
-        row["message"],
-    )
+    def _last_refresh(self, condition: str) -> Refresh | None:
+        return self._first(Refresh, f"select * from refreshes where {condition} order by rowid desc limit 1")

@@ -1,18 +1,29 @@
-"""The ledger's SQLite file: opening, migration, and transactions that survive a power cut.
+"""The ledger's SQLite file: opening, migration, transactions that survive a power cut, and rows as dataclasses.
 
 Not here: the tables; each subject has a module of its own.
 """
 
+import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
+from types import NoneType
+from typing import Any, TypeVar, get_args, get_type_hints
+
+from models.enums import Log
 
 VERSION = 1
 """The version of the tables, recorded in the file. Raise it, and add a migration, with every change that an older program
 would read wrongly or would not maintain. 0: a file from before the version was recorded.
 """
+
+T = TypeVar("T")
+
+# In place of Python's own adapters, which are deprecated and write another form of a time.
+sqlite3.register_adapter(date, date.isoformat)
+sqlite3.register_adapter(datetime, datetime.isoformat)
 
 
 class LedgerIsNewer(sqlite3.Error):
@@ -24,7 +35,7 @@ def now() -> datetime:
 
 
 class Store:
-    """The ledger file. Subclasses give their tables in `schema`."""
+    """The ledger file. Subclasses give their tables in `schema`. Each of the methods below is one transaction."""
 
     schema: str
 
@@ -54,3 +65,44 @@ class Store:
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
         """Converts the tables of an older version."""
+
+    def _execute(self, statement: str, *values: object) -> None:
+        with self._transaction() as connection:
+            connection.execute(statement, values)
+
+    def _execute_many(self, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
+        with self._transaction() as connection:
+            connection.executemany(statement, rows)
+
+    def _rows(self, query: str, *values: object) -> list[Any]:
+        with self._transaction() as connection:
+            return connection.execute(query, values).fetchall()
+
+    def _value(self, query: str, *values: object) -> Any:
+        """The first column of the first row; None if there is no row."""
+        rows = self._rows(query, *values)
+        return rows[0][0] if rows else None
+
+    def _all(self, kind: type[T], query: str, *values: object) -> list[T]:
+        """The rows as objects of a dataclass, whose fields are columns of the query or have a default."""
+        rows = self._rows(query, *values)
+        columns = rows[0].keys() if rows else ()
+        parsers = {name: _parser(hint) for name, hint in get_type_hints(kind).items() if name in columns}
+        return [kind(**{name: parse(row[name]) for name, parse in parsers.items()}) for row in rows]
+
+    def _first(self, kind: type[T], query: str, *values: object) -> T | None:
+        return next(iter(self._all(kind, query, *values)), None)
+
+
+def _parser(hint: Any) -> Callable[[Any], Any]:
+    """The function from a stored value to one of this type; a null stays None."""
+    by_type: dict[Any, Callable[[Any], Any]] = {
+        bool: bool,
+        date: date.fromisoformat,
+        datetime: datetime.fromisoformat,
+        Log: Log,
+        tuple[str, ...]: lambda text: tuple(json.loads(text)),
+    }
+    types = [hint, *get_args(hint)] if NoneType in get_args(hint) else [hint]
+    parse = next((by_type[of_type] for of_type in types if of_type in by_type), None)
+    return lambda value: value if parse is None or value is None else parse(value)
