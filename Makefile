@@ -84,7 +84,7 @@ benchmark: install
 
 # What is made from the contracts and the settings.
 docs: install
-	$(BIN)/python -m models.data_dictionary > docs/data-dictionary.md
+	$(BIN)/python -m scripts.data_dictionary > docs/data-dictionary.md
 	$(BIN)/python -m scripts.dbt_properties
 	$(BIN)/python -m scripts.settings_docs
 	$(BIN)/python -m scripts.cli_reference

@@ -1,10 +1,14 @@
-"""The results of checks: dbt tests, mart contracts and expectations.
+"""The results of an audit: of checks (dbt tests, mart contracts, expectations), and the metrics of the build.
 
-Not here: running checks (`quality/`, `dbt_project/`), storing their results (`warehouse.ledger`).
+Not here: running checks and computing metrics (`quality/`, `dbt_project/`), storing them (`warehouse.ledger`).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
+
+Metrics = Mapping[str, Mapping[str, float]]
+"""Volumes and shares of a build, by mart and name, to compare later builds with; one that could not be computed is missing."""
 
 
 @dataclass(frozen=True)
@@ -36,3 +40,12 @@ class CheckResult:
     passed: bool
     detail: str = ""
     rules: tuple[Rule, ...] = field(default=(), compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class BuildMetrics:
+    """The metrics of one build. `data_until` is the latest log date in it."""
+
+    build_id: str
+    data_until: date | None
+    metrics: Metrics

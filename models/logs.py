@@ -24,7 +24,21 @@ Money = Annotated[pl.Decimal, 18, 2]
 Cost = Annotated[pl.Decimal, 18, 6]
 Rate = Annotated[pl.Decimal, 18, 8]
 
-E164 = r"^\+[1-9][0-9]{6,14}$"
+Rule = dict[str, Any]
+"""A rule for the values of a column, as an argument of pandera's `Field`."""
+
+E164: Rule = {
+    "str_matches": {
+        "pattern": r"^\+[1-9][0-9]{6,14}$",
+        "error": "must be an E.164 number: +, then 7 to 15 digits, the first not 0",
+    }
+}
+NOT_NEGATIVE: Rule = {"ge": {"min_value": 0, "error": "must be 0 or more"}}
+POSITIVE: Rule = {"gt": {"min_value": 0, "error": "must be more than 0"}}
+AT_LEAST_ONE: Rule = {"ge": {"min_value": 1, "error": "must be 1 or more"}}
+ONE_BYTE: Rule = {"in_range": {"min_value": 1, "max_value": 255, "error": "must be from 1 to 255"}}
+SKIP_REASON: Rule = {"isin": {"allowed_values": list(SkipReason), "error": f"must be one of {', '.join(SkipReason)}"}}
+ORDER_STATUS: Rule = {"isin": {"allowed_values": list(OrderStatus), "error": f"must be {' or '.join(OrderStatus)}"}}
 
 
 def written(column: str) -> str:
@@ -32,23 +46,16 @@ def written(column: str) -> str:
     return f"{column}:written"
 
 
-def _column(read_as: TextType, description: str, *, required: bool, default: str | None = None) -> Any:
-    metadata = {"read_as": read_as, "default": default}
-    return pa.Field(nullable=not required, description=description, metadata=metadata)
-
-
-def required(read_as: TextType, description: str, default: str | None = None) -> Any:
+def required(read_as: TextType, description: str, default: str | None = None, **rules: Any) -> Any:
     """A required column; `default`, as text, replaces a null before the checks."""
-    return _column(read_as, description, required=True, default=default)
+    metadata = {"read_as": read_as, "default": default}
+    return pa.Field(nullable=False, description=description, metadata=metadata, **rules)
 
 
-def optional(read_as: TextType, description: str) -> Any:
+def optional(read_as: TextType, description: str, **rules: Any) -> Any:
     """A column that may be empty."""
-    return _column(read_as, description, required=False)
-
-
-def _passes(data: PolarsData, expression: pl.Expr) -> pl.LazyFrame:
-    return data.lazyframe.select(expression)
+    metadata = {"read_as": read_as, "default": None}
+    return pa.Field(nullable=True, description=description, metadata=metadata, **rules)
 
 
 class LogContract(pa.DataFrameModel):
@@ -59,7 +66,7 @@ class LogContract(pa.DataFrameModel):
 
     @pa.check(".*", regex=True, name="readable", ignore_na=False)
     def readable(cls, data: PolarsData) -> pl.LazyFrame:
-        return _passes(data, pl.col(data.key).is_not_null() | pl.col(written(data.key)).is_null())
+        return data.lazyframe.select(pl.col(data.key).is_not_null() | pl.col(written(data.key)).is_null())
 
 
 class Campaigns(LogContract):
@@ -71,13 +78,9 @@ class Campaigns(LogContract):
     body: pl.String = optional(STRING, "The message text; may hold Liquid markup.")
     media_url: pl.String = optional(STRING, "The picture of an MMS.")
     sender: pl.String = optional(STRING, "The originator shown on the phone.")
-    max_segments: pl.Int32 = optional(INTEGER, "The most segments a message of the campaign may have.")
+    max_segments: pl.Int32 = optional(INTEGER, "The most segments a message of the campaign may have.", **AT_LEAST_ONE)
     modified_by: pl.String = required(STRING, "Who made the edit.")
     modified_at: Timestamp = required(TIMESTAMP, "When the edit was made (UTC).")
-
-    @pa.check("max_segments", error="must be 1 or more")
-    def at_least_one_segment(cls, data: PolarsData) -> pl.LazyFrame:
-        return _passes(data, pl.col(data.key) >= 1)
 
 
 class Sends(LogContract):
@@ -86,37 +89,27 @@ class Sends(LogContract):
     message_id: pl.String = required(ID, "The attempt to message one contact.")
     campaign_id: pl.String = required(ID, "The campaign it belongs to.")
     contact_id: pl.String = required(ID, "The contact.")
-    mobile_number: pl.String = required(STRING, "The contact's number in E.164.")
+    mobile_number: pl.String = required(STRING, "The contact's number in E.164.", **E164)
     sent_at: Timestamp = required(TIMESTAMP, "When it was handed to the network, or skipped (UTC).")
-    segments: pl.Int32 = optional(INTEGER, "The parts of the concatenated message, 1 to 255; null only where skipped.")
-    skip_reason: pl.String = optional(STRING, "Why the contact was skipped; null where the message was sent.")
+    segments: pl.Int32 = optional(
+        INTEGER, "The parts of the concatenated message, 1 to 255; null only where skipped.", **ONE_BYTE
+    )
+    skip_reason: pl.String = optional(
+        STRING, "Why the contact was skipped; null where the message was sent.", **SKIP_REASON
+    )
     provider: pl.String = optional(STRING, "Which network or gateway took it.")
-    cost: Cost = optional(decimal(18, 6), "What the send was charged, in `cost_currency`.")
+    cost: Cost = optional(decimal(18, 6), "What the send was charged, in `cost_currency`.", **NOT_NEGATIVE)
     cost_currency: pl.String = optional(CURRENCY, "The currency of `cost`.")
-
-    @pa.check("mobile_number", error="must be an E.164 number: +, then 7 to 15 digits, the first not 0")
-    def e164(cls, data: PolarsData) -> pl.LazyFrame:
-        return _passes(data, pl.col(data.key).str.contains(E164))
-
-    @pa.check("segments", error="must be from 1 to 255")
-    def segments_of_one_message(cls, data: PolarsData) -> pl.LazyFrame:
-        return _passes(data, pl.col(data.key).is_between(1, 255))
 
     @pa.check("segments", error="is required unless the contact was skipped", ignore_na=False)
     def segments_of_what_was_sent(cls, data: PolarsData) -> pl.LazyFrame:
-        return _passes(data, pl.col(written(data.key)).is_not_null() | pl.col(written("skip_reason")).is_not_null())
-
-    @pa.check("skip_reason", error=f"must be one of {', '.join(SkipReason)}")
-    def known_skip_reason(cls, data: PolarsData) -> pl.LazyFrame:
-        return _passes(data, pl.col(data.key).is_in(list(SkipReason)))
-
-    @pa.check("cost", error="must be 0 or more")
-    def cost_not_negative(cls, data: PolarsData) -> pl.LazyFrame:
-        return _passes(data, pl.col(data.key) >= 0)
+        return data.lazyframe.select(
+            pl.col(written(data.key)).is_not_null() | pl.col(written("skip_reason")).is_not_null()
+        )
 
     @pa.check("cost_currency", error="is required where there is a cost", ignore_na=False)
     def currency_of_cost(cls, data: PolarsData) -> pl.LazyFrame:
-        return _passes(data, pl.col(written(data.key)).is_not_null() | pl.col(written("cost")).is_null())
+        return data.lazyframe.select(pl.col(written(data.key)).is_not_null() | pl.col(written("cost")).is_null())
 
 
 class Receipts(LogContract):
@@ -148,25 +141,17 @@ class Orders(LogContract):
     order_id: pl.String = required(ID, "The order.")
     contact_id: pl.String = required(ID, "The contact who ordered.")
     ordered_at: Timestamp = required(TIMESTAMP, "When the order was placed (UTC).")
-    total: Money = required(decimal(18, 2), "What was ordered, in `currency`, before refunds.")
+    total: Money = required(decimal(18, 2), "What was ordered, in `currency`, before refunds.", **NOT_NEGATIVE)
     refunded_amount: Money = required(decimal(18, 2), "What was paid back, in `currency`; 0 with none.", default="0")
     currency: pl.String = required(CURRENCY, "The currency of both amounts.")
-    status: pl.String = required(STRING, "placed or cancelled.")
+    status: pl.String = required(STRING, "placed or cancelled.", **ORDER_STATUS)
     updated_at: Timestamp = required(TIMESTAMP, "When this state was written (UTC).")
-
-    @pa.check("total", error="must be 0 or more")
-    def total_not_negative(cls, data: PolarsData) -> pl.LazyFrame:
-        return _passes(data, pl.col(data.key) >= 0)
 
     @pa.check("refunded_amount", error="must be from 0 to the total")
     def refund_within_total(cls, data: PolarsData) -> pl.LazyFrame:
         # Not compared with an invalid total.
         not_too_much = (pl.col(data.key) <= pl.col("total")).fill_null(True) | (pl.col("total") < 0)
-        return _passes(data, (pl.col(data.key) >= 0) & not_too_much)
-
-    @pa.check("status", error=f"must be {' or '.join(OrderStatus)}")
-    def known_status(cls, data: PolarsData) -> pl.LazyFrame:
-        return _passes(data, pl.col(data.key).is_in(list(OrderStatus)))
+        return data.lazyframe.select((pl.col(data.key) >= 0) & not_too_much)
 
 
 class Unsubscribes(LogContract):
@@ -174,12 +159,8 @@ class Unsubscribes(LogContract):
 
     contact_id: pl.String = required(ID, "The contact who opted out.")
     unsubscribed_at: Timestamp = required(TIMESTAMP, "When (UTC).")
-    mobile_number: pl.String = optional(STRING, "The contact's number in E.164.")
+    mobile_number: pl.String = optional(STRING, "The contact's number in E.164.", **E164)
     source: pl.String = optional(STRING, "How: reply, link, manual, …; free text.")
-
-    @pa.check("mobile_number", error="must be an E.164 number: +, then 7 to 15 digits, the first not 0")
-    def e164(cls, data: PolarsData) -> pl.LazyFrame:
-        return _passes(data, pl.col(data.key).str.contains(E164))
 
 
 class ExchangeRates(LogContract):
@@ -187,12 +168,8 @@ class ExchangeRates(LogContract):
 
     rate_date: pl.Date = required(DATE, "The day from which the rate holds.")
     currency: pl.String = required(CURRENCY, "The currency that is converted.")
-    rate: Rate = required(decimal(18, 8), "One unit of `currency`, in the base currency.")
+    rate: Rate = required(decimal(18, 8), "One unit of `currency`, in the base currency.", **POSITIVE)
     base_currency: pl.String = optional(CURRENCY, "The currency converted into; null is the reporting currency.")
-
-    @pa.check("rate", error="must be more than 0")
-    def rate_is_positive(cls, data: PolarsData) -> pl.LazyFrame:
-        return _passes(data, pl.col(data.key) > 0)
 
 
 CONTRACTS: dict[Log, type[LogContract]] = {
@@ -222,14 +199,13 @@ class LogColumn:
         return self.is_required and self.default is None
 
 
-def _columns_of(contract: type[LogContract]) -> tuple[LogColumn, ...]:
-    return tuple(
+COLUMNS: dict[Log, tuple[LogColumn, ...]] = {
+    log: tuple(
         LogColumn(name, column.metadata["read_as"], not column.nullable, column.metadata["default"], column.description)
         for name, column in contract.to_schema().columns.items()
     )
-
-
-COLUMNS: dict[Log, tuple[LogColumn, ...]] = {log: _columns_of(contract) for log, contract in CONTRACTS.items()}
+    for log, contract in CONTRACTS.items()
+}
 
 EVENT_TIME: dict[Log, str] = {
     Log.CAMPAIGNS: "modified_at",

@@ -24,18 +24,14 @@ Money = Annotated[pl.Decimal, 18, 2]
 SCHEMA = "marts"
 
 
-def _column(description: str, *, nullable: bool, label: str | None = None, **checks: Any) -> Any:
-    return pa.Field(nullable=nullable, description=description, metadata={"label": label}, **checks)
-
-
-def always(description: str, label: str | None = None, **checks: Any) -> Any:
+def always(description: str, label: str | None = None, *, nullable: bool = False, **checks: Any) -> Any:
     """A column that is never null; `label` is its header in the campaign report."""
-    return _column(description, nullable=False, label=label, **checks)
+    return pa.Field(nullable=nullable, description=description, metadata={"label": label}, **checks)
 
 
 def maybe(description: str, label: str | None = None, **checks: Any) -> Any:
     """A column that may be null; its description says when."""
-    return _column(description, nullable=True, label=label, **checks)
+    return always(description, label, nullable=True, **checks)
 
 
 def count(description: str, label: str | None = None) -> Any:
@@ -316,13 +312,7 @@ def sql_type(dtype: pl.DataType) -> str:
 def columns(mart: str) -> tuple[MartColumn, ...]:
     """The columns of a mart, in order."""
     return tuple(
-        MartColumn(
-            name,
-            sql_type(column.dtype.type),
-            column.nullable,
-            column.description,
-            column.metadata["label"],
-        )
+        MartColumn(name, sql_type(column.dtype.type), column.nullable, column.description, column.metadata["label"])
         for name, column in MARTS[mart].contract.to_schema().columns.items()
     )
 

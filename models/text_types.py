@@ -58,18 +58,13 @@ def _as_string(text: pl.Series) -> pl.Series:
     return text
 
 
-def _ascii_upper(text: pl.Series) -> pl.Series:
-    """The upper case of ASCII letters."""
-    return text.str.to_uppercase()
-
-
 def _as_currency(text: pl.Series) -> pl.Series:
-    return _ascii_upper(_matching(text, r"^[A-Za-z]{3}$"))
+    return _matching(text, r"^[A-Za-z]{3}$").str.to_uppercase()
 
 
 def _as_campaign_type(text: pl.Series) -> pl.Series:
     # The pattern lists both cases: Unicode upper-casing would turn the long s (U+017F) into S.
-    return _ascii_upper(_matching(text, r"^[SsMm][Mm][Ss]$"))
+    return _matching(text, r"^[SsMm][Mm][Ss]$").str.to_uppercase()
 
 
 def _as_integer(text: pl.Series) -> pl.Series:

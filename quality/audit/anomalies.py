@@ -21,7 +21,7 @@ from datetime import date
 from itertools import pairwise
 from statistics import median
 
-from models.build_metrics import BuildMetrics
+from models.check_results import BuildMetrics
 from quality.audit.metrics import ENOUGH, PROVIDER_PREFIX
 
 RECENT = 28

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from models.build_metrics import BuildMetrics, Metrics
-from models.check_results import CheckResult, Rule
+from models.check_results import BuildMetrics, CheckResult, Metrics, Rule
 from models.marts import DBT_MARTS
 from quality.audit.anomalies import ComparedMetric, compare
 from quality.audit.formatting import error_text, result_of

@@ -25,7 +25,7 @@ from tests.running import all_marts, exported_rows
 from warehouse.config.settings import load_settings
 from warehouse.export import REPORTS
 from warehouse.landing import scan as landing_scan
-from warehouse.storage.checksums import hash_of
+from warehouse.storage import hash_of
 
 SEED = 11
 NEW_IN = Log.CLICKS

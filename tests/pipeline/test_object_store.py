@@ -47,7 +47,7 @@ from warehouse.publish.kept_builds import KeptBuilds
 from warehouse.publish.publication import publish
 from warehouse.publish.published_file import read_build_info
 from warehouse.storage import object_store
-from warehouse.storage.object_store import ObjectStoreFailed, StoreAccess, path_of, store_access
+from warehouse.storage.object_store import ObjectStoreFailed, path_of, store_access
 
 BUCKET = "warehouse"
 LANDING = CASES / "small" / "landing"
@@ -492,15 +492,15 @@ def test_duckdb_gets_the_credentials_that_boto3_finds(monkeypatch: pytest.Monkey
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "https://store.example:9000")
-    assert store_access(path_of("s3://bucket/prefix")) == StoreAccess(
-        key_id="an-id",
-        secret="a-secret",
-        session_token="of-a-session",
-        region="eu-west-1",
-        endpoint="store.example:9000",
-        is_path_style=True,
-        uses_tls=True,
-    )
+    assert store_access(path_of("s3://bucket/prefix")) == {
+        "key_id": "an-id",
+        "secret": "a-secret",
+        "session_token": "of-a-session",
+        "region": "eu-west-1",
+        "endpoint": "store.example:9000",
+        "url_style": "path",
+        "use_ssl": "true",
+    }
     monkeypatch.delenv("AWS_ENDPOINT_URL")
     access = store_access(path_of("s3://bucket/prefix"))
-    assert (access.endpoint, access.is_path_style) == ("s3.eu-west-1.amazonaws.com", False)
+    assert (access["endpoint"], access["url_style"]) == ("s3.eu-west-1.amazonaws.com", "vhost")

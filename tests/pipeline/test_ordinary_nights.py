@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from benchmarks import baseline
-from models.build_metrics import BuildMetrics
+from models.check_results import BuildMetrics
 from models.enums import Log
 from models.marts import DBT_MARTS
 from quality.audit.anomalies import compare

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from models.build_metrics import BuildMetrics
+from models.check_results import BuildMetrics
 from models.enums import Log
 from models.marts import DBT_MARTS
 from quality.audit import anomalies

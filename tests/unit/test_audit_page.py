@@ -4,8 +4,7 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 
-from models.build_metrics import BuildMetrics
-from models.check_results import CheckResult, Rule
+from models.check_results import BuildMetrics, CheckResult, Rule
 from models.marts import DBT_MARTS
 from quality.audit.anomalies import ComparedMetric
 from quality.audit.contracts import check_contracts

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from models.data_dictionary import data_dictionary
 from models.error_codes import Code
 from models.marts import columns
 from orchestration.cli.main import app
 from scripts.cli_reference import cli_page
+from scripts.data_dictionary import data_dictionary
 from scripts.settings_docs import SECTIONS, env_example, settings_page
 from warehouse.config.settings import PREFIX, PROJECT, RENAMED_SETTINGS, Settings
 from warehouse.export import CAMPAIGN_REPORT_COLUMNS

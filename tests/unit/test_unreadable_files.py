@@ -118,7 +118,7 @@ def test_a_read_error_within_a_file_refuses_it_until_the_next_refresh(warehouse,
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as patch:
-        patch.setattr(lines.Lines, "_open", failing)
+        patch.setattr(lines, "_chunks", failing)
         patch.setattr(parquet_files.pq, "ParquetFile", failing)
         assert warehouse.load()[name].refusal.startswith("cannot be read: Input/output error")
     assert warehouse.load()[name].accepted == 3

@@ -41,7 +41,7 @@ from warehouse.lake import tables as lake_tables
 from warehouse.ledger import Ledger, LoadedFile
 from warehouse.ledger.store import VERSION
 from warehouse.publish.build_diff import MartChange, compare
-from warehouse.storage.checksums import Checksum
+from warehouse.storage import Checksum
 
 
 @dataclass(frozen=True)

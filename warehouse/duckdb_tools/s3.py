@@ -24,17 +24,7 @@ def enable_s3(connection: duckdb.DuckDBPyConnection, path: AnyPath) -> None:
     # The extension comes with its Python package: nothing is downloaded.
     folder = Path(duckdb_extension_httpfs.__file__).parent / "extensions" / f"v{duckdb.__version__}"
     connection.load_extension(str(folder / "httpfs.duckdb_extension"))
-    access = store_access(path)
-    options = {
-        "key_id": access.key_id,
-        "secret": access.secret,
-        "session_token": access.session_token,
-        "region": access.region,
-        "endpoint": access.endpoint,
-        "url_style": "path" if access.is_path_style else "vhost",
-        "use_ssl": str(access.uses_tls).lower(),
-    }
-    secret = ", ".join(f"{name} {literal(value)}" for name, value in options.items() if value)
+    secret = ", ".join(f"{name} {literal(value)}" for name, value in store_access(path).items() if value)
     try:
         connection.execute(f"create or replace temporary secret object_store (type s3, {secret})")
     except duckdb.Error:

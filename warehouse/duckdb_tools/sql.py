@@ -1,7 +1,14 @@
-"""SQL text, for statements that take no parameters: literals, and the expression that masks numbers in a text.
+"""SQL text for statements that take no parameters, and queries with one row or one value.
 
-Not here: statements.
+Not here: the queries themselves; each room has its own.
 """
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import duckdb
+
+Parameters = Sequence[Any] | Mapping[str, Any]
 
 
 def literal(value: object) -> str:
@@ -17,3 +24,20 @@ def masked_words(column: str) -> str:
         rf"regexp_replace(regexp_replace({column}, '(\+[0-9]{{2}})[0-9 ().-]{{3,}}([0-9]{{2}})', '\1…\2', 'g'),"
         r" '([0-9]{2})[0-9]{6,}([0-9]{2})', '\1…\2', 'g')"
     )
+
+
+def fetch_row(connection: duckdb.DuckDBPyConnection, query: str, parameters: Parameters = ()) -> tuple[Any, ...]:
+    """The first row of a query that has one, such as an aggregate without a group. `fetchone` alone may return None.
+
+    Raises:
+        LookupError: the query has no row.
+    """
+    row: tuple[Any, ...] | None = connection.execute(query, parameters).fetchone()
+    if row is None:
+        raise LookupError(f"no row: {query}")
+    return row
+
+
+def fetch_value(connection: duckdb.DuckDBPyConnection, query: str, parameters: Parameters = ()) -> Any:
+    """The first column of that row."""
+    return fetch_row(connection, query, parameters)[0]

@@ -33,8 +33,10 @@ if TYPE_CHECKING:
 
 EXTENSIONS = ("csv", "csv.gz", "jsonl", "jsonl.gz", "parquet")
 _EXTENSION = "|".join(re.escape(extension) for extension in EXTENSIONS)
-_DATED_NAME = re.compile(rf"(\d{{4}}-\d{{2}}-\d{{2}})(?:\..+?)?\.(?:{_EXTENSION})", re.ASCII)
-_ANY_NAME = re.compile(rf".+\.(?:{_EXTENSION})")
+_LOG_FILE = re.compile(rf"(\d{{4}}-\d{{2}}-\d{{2}})(?:(?:\.[^/]+?)?|/[^/]+)\.(?:{_EXTENSION})", re.ASCII)
+
+Candidate = tuple[str, AnyPath | None, ObjectInfo | None]
+"""A name relative to the landing zone; its path, None if it cannot be a log file; the metadata of an object."""
 
 
 @dataclass(frozen=True, order=True)
@@ -82,52 +84,38 @@ class LandingZone:
 
 def scan(landing: AnyPath) -> LandingZone:
     """Lists the landing zone. One that does not exist counts as empty: other systems create it when they deliver."""
-    files, ignored = _objects(landing) if is_object(landing) else _files(landing)
-    order = list(Log)
-    files.sort(key=lambda file: (order.index(file.log), file.log_date, file.source_file))
+    files, ignored = [], []
+    order = {str(log): position for position, log in enumerate(Log)}
+    for name, path, info in _objects(landing) if is_object(landing) else _files(landing):
+        log, _, source_file = name.partition("/")
+        log_date = _log_date(source_file) if log in order and source_file.isprintable() else None
+        if path is None or log_date is None:
+            ignored.append(_printable(name))
+        else:
+            files.append(LandingFile(Log(log), log_date, source_file, path, info))
+    files.sort(key=lambda file: (order[file.log], file.log_date, file.source_file))
     return LandingZone(tuple(files), tuple(sorted(ignored)))
 
 
-def _objects(landing: "S3Path") -> tuple[list[LandingFile], list[str]]:
-    """The log files among the objects under a prefix, and the names that are no log file's."""
-    files: list[LandingFile] = []
-    ignored: list[str] = []
-    logs = {str(log): log for log in Log}
+def _objects(landing: "S3Path") -> Iterator[Candidate]:
     for name, info in list_objects(landing).items():
-        log_name, _, source_file = name.partition("/")
         # The consoles of some stores create an object whose name ends in a slash for a folder.
-        if name.endswith("/") or any(map(_is_being_written, name.split("/"))):
-            continue
-        log_date = _log_date(source_file) if log_name in logs and _is_text(source_file) else None
-        if log_date is None:
-            ignored.append(_printable(name))
-        else:
-            files.append(LandingFile(logs[log_name], log_date, source_file, landing / name, info))
-    return files, ignored
+        if not name.endswith("/") and not any(map(_is_being_written, name.split("/"))):
+            yield name, landing / name, info
 
 
-def _files(landing: Path) -> tuple[list[LandingFile], list[str]]:
-    """The log files in a folder, and the names that are no log file's."""
-    files: list[LandingFile] = []
-    ignored: list[str] = []
-    logs = {str(log): log for log in Log}
+def _files(landing: Path) -> Iterator[Candidate]:
     for entry in _entries(landing):
-        if entry.name not in logs or not _is(entry, DirEntry.is_dir):
-            ignored.append(_printable(entry.name))
+        if entry.name not in list(Log) or not _is(entry, DirEntry.is_dir):
+            yield entry.name, None, None
             continue
         for path in _entries(Path(entry.path)):
             inner = list(_entries(Path(path.path))) if _is(path, DirEntry.is_dir) else [path]
-            if not inner and _log_date(path.name):
-                ignored.append(_printable(f"{entry.name}/{path.name}"))  # an empty folder with the name of a log file
-            for candidate in inner:
-                source_file = Path(candidate.path).relative_to(entry.path).as_posix()
-                is_log_file = _is(candidate, DirEntry.is_file) and _is_text(source_file)
-                log_date = _log_date(source_file) if is_log_file else None
-                if log_date is None:
-                    ignored.append(_printable(f"{entry.name}/{source_file}"))
-                else:
-                    files.append(LandingFile(logs[entry.name], log_date, source_file, Path(candidate.path)))
-    return files, ignored
+            # An empty folder is ignored silently, unless it has the name of a log file.
+            for candidate in inner or [path] * bool(_log_date(path.name)):
+                file = Path(candidate.path)
+                name = file.relative_to(landing).as_posix()
+                yield name, file if _is(candidate, DirEntry.is_file) else None, None
 
 
 def _entries(folder: Path) -> Iterator[DirEntry[str]]:
@@ -157,24 +145,11 @@ def _is_being_written(name: str) -> bool:
 
 def _log_date(source_file: str) -> date | None:
     """The log date in a path within a log's folder; None if it is not the path of a log file."""
-    folder, _, name = source_file.rpartition("/")
-    if folder:
-        matches = _ANY_NAME.fullmatch(name)
-        day = folder
-    else:
-        matches = _DATED_NAME.fullmatch(name)
-        day = matches[1] if matches else ""
-    if not matches or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", day, re.ASCII):
-        return None
+    match = _LOG_FILE.fullmatch(source_file)
     try:
-        return date.fromisoformat(day)
+        return date.fromisoformat(match[1]) if match else None
     except ValueError:
         return None
-
-
-def _is_text(name: str) -> bool:
-    """Whether a name can be printed: valid UTF-8 without control characters."""
-    return name.isprintable()
 
 
 def _printable(name: str) -> str:

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass
 from datetime import date, datetime
 
-from models.build_metrics import BuildMetrics, Metrics
-from models.check_results import CheckResult
+from models.check_results import BuildMetrics, CheckResult, Metrics
 from warehouse.ledger.change_feed import Change
 from warehouse.ledger.store import Store, now
 

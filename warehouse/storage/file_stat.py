@@ -1,6 +1,6 @@
-"""File stats: size, times and inode of a file, which show that it changed without reading it.
+"""What shows that a file changed: its stat (size, times, inode) without reading it, its checksum after reading it.
 
-Not here: the recorded stats (`warehouse.ledger`), the hash of a content (`warehouse.storage.checksums`).
+Not here: the recorded stats and checksums (`warehouse.ledger`), what happens to a damaged file (`warehouse.lake.integrity`).
 """
 
 import hashlib
@@ -48,3 +48,22 @@ class FileStat:
         modified = int(info.modified.timestamp()) * 10**9
         tag = int.from_bytes(hashlib.sha256(info.tag.encode()).digest()[:7])
         return cls(info.size, modified, 0, tag, modified + TIMESTAMP_RESOLUTION_NS)
+
+
+@dataclass(frozen=True)
+class Checksum:
+    """The size of a file in bytes, and the SHA-256 of its content."""
+
+    size: int
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path) -> "Checksum":
+        """The checksum of a file on disk, which is read in full."""
+        return cls(path.stat().st_size, hash_of(path))
+
+
+def hash_of(path: Path) -> str:
+    """The SHA-256 of a file on disk, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -191,21 +191,8 @@ def _translated_errors(path: "S3Path") -> Iterator[None]:
         raise ObjectStoreFailed(f"{path}: {error}") from error
 
 
-@dataclass(frozen=True)
-class StoreAccess:
-    """What another client than boto3 needs to reach a store. `endpoint` is host, port and path, without the scheme."""
-
-    key_id: str
-    secret: str
-    session_token: str | None
-    region: str
-    endpoint: str
-    is_path_style: bool
-    uses_tls: bool
-
-
-def store_access(path: "S3Path") -> StoreAccess:
-    """Address and credentials of a path's store, as boto3 resolves them now.
+def store_access(path: "S3Path") -> dict[str, str | None]:
+    """Address and credentials of a path's store, as boto3 resolves them now, as the options of an s3 secret of DuckDB.
 
     Raises:
         ObjectStoreFailed: there are no credentials.
@@ -222,12 +209,12 @@ def store_access(path: "S3Path") -> StoreAccess:
     is_path_style = style == "path" or (
         style != "virtual" and not endpoint.netloc.endswith((".amazonaws.com", ".amazonaws.com.cn"))
     )
-    return StoreAccess(
-        frozen.access_key,
-        frozen.secret_key,
-        frozen.token,
-        meta.region_name,
-        f"{endpoint.netloc}{endpoint.path.rstrip('/')}",
-        is_path_style,
-        endpoint.scheme == "https",
-    )
+    return {
+        "key_id": frozen.access_key,
+        "secret": frozen.secret_key,
+        "session_token": frozen.token,
+        "region": meta.region_name,
+        "endpoint": f"{endpoint.netloc}{endpoint.path.rstrip('/')}",
+        "url_style": "path" if is_path_style else "vhost",
+        "use_ssl": str(endpoint.scheme == "https").lower(),
+    }

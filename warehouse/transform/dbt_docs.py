@@ -2,7 +2,7 @@
 
 A browser opens the file without a server, and the page makes no requests.
 
-Not here: the data dictionary of the published marts (`models.data_dictionary`).
+Not here: the data dictionary of the published marts (`scripts/data_dictionary.py`).
 """
 
 import json

@@ -9,10 +9,10 @@ Not here: the rules for values (`models.logs`), the search for files (`warehouse
 from collections.abc import Iterator
 from pathlib import Path
 
-from warehouse.ingest.readers import csv_files, jsonl_files, parquet_files
+from warehouse.ingest.readers import parquet_files
+from warehouse.ingest.readers.csv_files import CsvReader
+from warehouse.ingest.readers.jsonl_files import JsonlReader
 from warehouse.ingest.readers.records import Layout, Records
-
-_READERS = {"csv": csv_files.read, "jsonl": jsonl_files.read, "parquet": parquet_files.read}
 
 
 def open_records(path: Path, layout: Layout) -> Iterator[Records]:
@@ -26,4 +26,7 @@ def open_records(path: Path, layout: Layout) -> Iterator[Records]:
     if path.stat().st_size == 0:
         return
     kind = path.name.removesuffix(".gz").rpartition(".")[2]
-    yield from _READERS[kind](path, layout)
+    if kind == "parquet":
+        yield from parquet_files.read(path, layout)
+    else:
+        yield from {"csv": CsvReader, "jsonl": JsonlReader}[kind](layout).read(path)

@@ -11,15 +11,20 @@ Not here: the rules for values (`models.logs`).
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
-from pathlib import Path
 
-import numpy as np
 import polars as pl
 
 from models.rejections import HAS_NUL, NOT_UTF8, TOO_LONG
-from warehouse.ingest.readers.lines import BYTE_ORDER_MARK, Lines, OverlongLine
+from warehouse.ingest.readers.lines import (
+    BYTE_ORDER_MARK,
+    NO_NUMBERS,
+    WHITE_SPACE,
+    LineReader,
+    OverlongLine,
+    no_raw_rows,
+)
 from warehouse.ingest.readers.records import (
     MAX_RECORD_BYTES,
     MAX_RECORD_LINES,
@@ -29,39 +34,12 @@ from warehouse.ingest.readers.records import (
     Records,
     RefusedFile,
     as_text,
-    beginning_as_text,
+    is_utf8,
 )
 
-WHITE_SPACE = " \t\n\x0b\x0c\r"
 _NO_SEPARATORS = bytes(set(range(256)) - set(b",\n"))
-_NO_LINES, _NO_NUMBERS = pl.Series([], dtype=pl.String), pl.Series([], dtype=pl.Int64)
 _LONE_CR = re.compile(r"\r(?!\n)")
-_QUOTED_FIELD, _PLAIN_FIELD = r'"(?:[^"]|"")*"', r'[^",]*'
-
-
-def read(path: Path, layout: Layout) -> Iterator[Records]:
-    """The records of a CSV file.
-
-    Raises:
-        RefusedFile: the header is unreadable, has a column twice or lacks a required one, or the gzip file is damaged.
-        ReconciliationError: not every line was accounted for.
-    """
-    lines = Lines(path)
-    reader = _CsvReader(layout)
-    carried = b""
-    for item in lines:
-        if isinstance(item, OverlongLine):
-            if carried:
-                yield reader.records_of(carried, is_last=True)[0]
-                carried = b""
-            yield reader.overlong_line(item)
-        else:
-            batch, carried = reader.records_of(carried + item.data, is_last=False)
-            yield batch
-    if carried:
-        yield reader.records_of(carried, is_last=True)[0]
-    if reader.lines_read != lines.count:
-        raise ReconciliationError(f"{lines.count} lines in the file, {reader.lines_read} accounted for")
+_FIELD = r'(?:"(?:[^"]|"")*"|[^",]*)'
 
 
 def parse_record(lines: Sequence[str]) -> tuple[list[str] | None, int, str]:
@@ -112,41 +90,35 @@ def parse_record(lines: Sequence[str]) -> tuple[list[str] | None, int, str]:
     return None, 1, "line: has an unclosed quote"
 
 
-class _CsvReader:
-    """Turns lines into batches of records, and counts both."""
+class CsvReader(LineReader):
+    """Reads CSV."""
 
     def __init__(self, layout: Layout) -> None:
-        self._layout = layout
-        self._names: list[str] = []
+        super().__init__(layout)
+        self.header: list[str] = []
         """The columns of the header; empty until it is read."""
         self._unknown: frozenset[str] = frozenset()
-        self._records_read = 0
-        self.lines_read = 0
 
     def records_of(self, data: bytes, *, is_last: bool) -> tuple[Records, bytes]:
-        """The records of complete lines, and the bytes of a record that further lines may complete."""
-        if not self._names:
+        if not self.header:
             after_header = self._read_header(data, is_last)
-            if after_header is None:
-                return self._batch(_NO_LINES), data
-            data = data[after_header:]
+            carried, data = (data, b"") if after_header is None else (b"", data[after_header:])
             if not data:
-                return self._batch(_NO_LINES), b""
-        plain_records = self._count_plain_records(data)
-        if plain_records:
-            return self._plain_batch(data, plain_records), b""
+                return self._batch(b"", NO_NUMBERS, no_raw_rows), carried
+        count = self._count_plain_records(data)
+        if count:
+            first = self.records_read + 1
+            self.records_read += count
+            self.lines_read += count
+            return self._batch(data, _numbers_from(first, count), lambda indices: _lines_at(data, indices)), b""
         lines, not_utf8 = _lines_of(data)
         is_record = self._is_record(lines, may_hold_quotes=b'"' in data, may_hold_nul=bool(not_utf8) or b"\0" in data)
         return self._resolve(lines, is_record, not_utf8, is_last)
 
     def overlong_line(self, line: OverlongLine) -> Records:
-        """A batch with one broken record."""
-        if not self._names:
+        if not self.header:
             raise RefusedFile("the header line is longer than 1 MiB")
-        self.lines_read += 1
-        self._records_read += 1
-        broken = BrokenRecord(self._records_read, (TOO_LONG,), beginning_as_text(line.head))
-        return self._batch(_NO_LINES, broken=[broken])
+        return super().overlong_line(line)
 
     def _read_header(self, data: bytes, is_last: bool) -> int | None:
         """Reads the header, after blank lines if there are any.
@@ -155,13 +127,13 @@ class _CsvReader:
             The offset of the line after the header; None if the header continues beyond these lines.
         """
         lines = io.BytesIO(data)
-        first = next((line for line in lines if line.strip(WHITE_SPACE.encode())), b"")
+        first = next((line for line in lines if line.strip(WHITE_SPACE)), b"")
         start = lines.tell() - len(first)
         if not first:
             self.lines_read += _count_lines(data)
             return start
-        header = [first, *islice(lines, MAX_RECORD_LINES - 1)]
-        run = [_decoded(line.removesuffix(b"\n"))[0] for line in header]
+        head = [first, *islice(lines, MAX_RECORD_LINES - 1)]
+        run = [_decoded(line.removesuffix(b"\n"))[0] for line in head]
         if _size(run[0]) > MAX_RECORD_BYTES:
             raise RefusedFile("the header line is longer than 1 MiB")
         if "\0" in run[0]:
@@ -171,49 +143,35 @@ class _CsvReader:
             return None
         if fields is None:
             raise RefusedFile(f"the header cannot be read: {reason or 'line: has an unclosed quote'}")
-        self._names = [name.strip(WHITE_SPACE) for name in fields]
+        self.header = [name.strip(WHITE_SPACE.decode()) for name in fields]
         # If lines ended with CR only, the whole file would be one header line, and its rows would be lost silently.
-        if any(_LONE_CR.search(name) for name in self._names):
+        if any(_LONE_CR.search(name) for name in self.header):
             raise RefusedFile("the header holds a CR without LF; lines must end with LF or CRLF")
-        self._unknown = frozenset(self._layout.check(self._names))
-        field = f"(?:{_QUOTED_FIELD}|{_PLAIN_FIELD})"
-        self._strict_record = rf"^{field}(?:,{field}){{{len(fields) - 1}}}\r?$"
-        start += sum(len(line) for line in header[:span])
+        self._unknown = frozenset(self.layout.check(self.header))
+        self._strict_record = rf"^{_FIELD}(?:,{_FIELD}){{{len(fields) - 1}}}\r?$"
+        start += sum(len(line) for line in head[:span])
         self.lines_read += _count_lines(data[:start])
         return start
 
     def _count_plain_records(self, data: bytes) -> int:
         """The number of lines, if each is a record without quotes, as in almost all blocks; else 0."""
-        if b'"' in data or b"\0" in data or not data.endswith(b"\n") or not _is_utf8(data):
+        if b'"' in data or b"\0" in data or not data.endswith(b"\n") or not is_utf8(data):
             return 0
         # A line that is too long would fill one of these windows.
         window = MAX_RECORD_BYTES // 2
         if any(data.find(b"\n", start, start + window) < 0 for start in range(0, len(data), window)):
             return 0
         separators = data.translate(None, _NO_SEPARATORS)
-        record = b"," * (len(self._names) - 1) + b"\n"
+        record = b"," * (len(self.header) - 1) + b"\n"
         count = len(separators) // len(record)
         return count if separators == record * count else 0
-
-    def _plain_batch(self, data: bytes, count: int) -> Records:
-        first = self._records_read + 1
-        self._records_read += count
-        self.lines_read += count
-        return Records(
-            text=self._parse(data, count),
-            row_numbers=_numbers_from(first, count),
-            raw=lambda indices: _lines_at(data, indices),
-            count=count,
-            unknown_columns=self._unknown,
-            header=self._names,
-        )
 
     def _is_record(self, lines: pl.Series, *, may_hold_quotes: bool, may_hold_nul: bool) -> pl.Series:
         """Which lines are a complete record by themselves."""
         if may_hold_quotes:
             is_record = lines.str.contains(self._strict_record)
         else:
-            is_record = lines.str.count_matches(",", literal=True).eq(len(self._names) - 1)
+            is_record = lines.str.count_matches(",", literal=True).eq(len(self.header) - 1)
         if may_hold_nul:
             is_record = is_record & ~lines.str.contains("\0", literal=True)
         if (lines.str.len_bytes() > MAX_RECORD_BYTES).any():
@@ -233,8 +191,8 @@ class _CsvReader:
             nonlocal at
             if end > at:
                 runs.append(lines.slice(at, end - at))
-                row_numbers.append(_numbers_from(self._records_read + 1, end - at))
-                self._records_read += end - at
+                row_numbers.append(_numbers_from(self.records_read + 1, end - at))
+                self.records_read += end - at
                 self.lines_read += end - at
                 at = end
 
@@ -244,76 +202,87 @@ class _CsvReader:
             add_records_up_to(odd)
             run = lines.slice(odd, MAX_RECORD_LINES).to_list()
             line, span = run[0], 1
-            if line.strip(WHITE_SPACE):
+            if line.strip(WHITE_SPACE.decode()):
                 fields, span, reason = parse_record(run)
                 if fields is None and not reason and not is_last:
                     carried = "\n".join(run).encode() + b"\n"
                     break
-                self._records_read += 1
-                if fields is not None and len(fields) == len(self._names):
+                self.records_read += 1
+                if fields is not None and len(fields) == len(self.header):
                     runs.append(pl.Series(["\n".join(run[:span])]))
-                    row_numbers.append(_numbers_from(self._records_read, 1))
+                    row_numbers.append(_numbers_from(self.records_read, 1))
                 else:
                     span = 1
-                    reasons = self._reasons(line, odd in not_utf8, fields, reason)
-                    broken.append(BrokenRecord(self._records_read, reasons, _printable(line, odd in not_utf8)))
+                    rule = self._broken_rule(line, odd in not_utf8, fields, reason)
+                    raw = line[odd in not_utf8 :].removesuffix("\r")
+                    broken.append(BrokenRecord(self.records_read, (rule,), raw))
             self.lines_read += span
             at = odd + span
         else:
             add_records_up_to(len(lines))
-        records = pl.concat(runs) if runs else _NO_LINES
-        numbers = pl.concat(row_numbers) if row_numbers else _NO_NUMBERS
-        return self._batch(records, numbers, broken), carried
+        records = pl.concat(runs) if runs else pl.Series([], dtype=pl.String)
+        batch = self._batch(
+            records.str.join("\n").item().encode(),
+            pl.concat(row_numbers) if row_numbers else NO_NUMBERS,
+            lambda indices: [record.removesuffix("\r") for record in records.gather(list(indices))],
+            broken,
+        )
+        return batch, carried
 
-    def _reasons(self, line: str, is_not_utf8: bool, fields: list[str] | None, reason: str) -> tuple[str, ...]:
+    def _broken_rule(self, line: str, is_not_utf8: bool, fields: list[str] | None, reason: str) -> str:
         if is_not_utf8:
-            return (NOT_UTF8,)
+            return NOT_UTF8
         if "\0" in line:
-            return (HAS_NUL,)
+            return HAS_NUL
         if _size(line) > MAX_RECORD_BYTES:
-            return (TOO_LONG,)
+            return TOO_LONG
         if fields is None:
-            return (reason or "line: has an unclosed quote",)
-        return (f"line: has {len(fields)} fields, the header {len(self._names)}",)
+            return reason or "line: has an unclosed quote"
+        return f"line: has {len(fields)} fields, the header {len(self.header)}"
 
     def _batch(
-        self, records: pl.Series, row_numbers: pl.Series = _NO_NUMBERS, broken: Sequence[BrokenRecord] = ()
+        self,
+        data: bytes,
+        numbers: pl.Series,
+        raw: Callable[[Sequence[int]], list[str]],
+        broken: Sequence[BrokenRecord] = (),
     ) -> Records:
+        """Well-formed records with their numbers, and broken ones."""
         return Records(
-            text=self._parse(records.str.join("\n").item().encode(), len(records)),
-            row_numbers=row_numbers,
-            raw=lambda indices: [record.removesuffix("\r") for record in records.gather(list(indices))],
-            count=len(records) + len(broken),
+            text=self._parse(data, len(numbers)),
+            row_numbers=numbers,
+            raw=raw,
+            count=len(numbers) + len(broken),
             broken=list(broken),
             unknown_columns=self._unknown,
-            header=self._names,
+            header=self.header,
         )
 
     def _parse(self, data: bytes, count: int) -> pl.DataFrame:
         """Parses well-formed records, whose number is known."""
         if not count:
-            return pl.DataFrame(schema=dict.fromkeys(self._layout.columns, pl.String))
-        known = [index for index, name in enumerate(self._names) if name in self._layout.columns]
+            return pl.DataFrame(schema=dict.fromkeys(self.layout.columns, pl.String))
+        known = [index for index, name in enumerate(self.header) if name in self.layout.columns]
         frame = pl.read_csv(
             # The parser strips a byte-order mark, so it gets one to strip, and not the beginning of a value.
             io.BytesIO(BYTE_ORDER_MARK + data),
             has_header=False,
-            new_columns=[f"field {index}" for index in range(len(self._names))],
+            new_columns=[f"field {index}" for index in range(len(self.header))],
             columns=known,
             infer_schema=False,
             quote_char='"',
         )
         if frame.height != count:
             raise ReconciliationError(f"{count} CSV records given to the parser, {frame.height} came back")
-        frame.columns = [self._names[index] for index in known]
-        absent = [pl.lit(None, pl.String).alias(name) for name in self._layout.columns if name not in self._names]
-        return frame.with_columns(absent).select(self._layout.columns)
+        frame.columns = [self.header[index] for index in known]
+        absent = [pl.lit(None, pl.String).alias(name) for name in self.layout.columns if name not in self.header]
+        return frame.with_columns(absent).select(self.layout.columns)
 
 
 def _lines_of(data: bytes) -> tuple[pl.Series, set[int]]:
     """Lines as text, and the indices of those that are not UTF-8."""
     data = data.removesuffix(b"\n")
-    if _is_utf8(data):
+    if is_utf8(data):
         return pl.Series([data.decode()]).str.split("\n").explode(), set()
     lines = [_decoded(line) for line in data.split(b"\n")]
     not_utf8 = {index for index, (_, is_utf8) in enumerate(lines) if not is_utf8}
@@ -322,11 +291,8 @@ def _lines_of(data: bytes) -> tuple[pl.Series, set[int]]:
 
 def _lines_at(data: bytes, indices: Sequence[int]) -> list[str]:
     """The lines with these indices, of data that is UTF-8 and ends with a line end."""
-    if not indices:
-        return []
-    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n"))
-    starts = np.append(0, ends + 1)
-    return [data[starts[index] : ends[index]].decode().removesuffix("\r") for index in indices]
+    lines = data.split(b"\n") if indices else []
+    return [lines[index].decode().removesuffix("\r") for index in indices]
 
 
 def _decoded(line: bytes) -> tuple[str, bool]:
@@ -337,21 +303,8 @@ def _decoded(line: bytes) -> tuple[str, bool]:
         return "\0" + as_text(line), False
 
 
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def _count_lines(data: bytes) -> int:
     return data.count(b"\n") + (not data.endswith(b"\n"))
-
-
-def _printable(line: str, is_not_utf8: bool) -> str:
-    """A broken line as the quarantine shows it."""
-    return (line[1:] if is_not_utf8 else line).removesuffix("\r")
 
 
 def _size(line: str) -> int:

@@ -1,4 +1,4 @@
-"""The lines of a text file, plain or gzipped, in blocks of bounded size and a bounded number of lines.
+"""Records of line-based files, plain or gzipped, read in blocks of bounded size and a bounded number of lines.
 
 A line ends with LF; a CR before it is kept. Of a line that is longer than a record may be, only the beginning is kept in
 memory. Lines are counted here, independently of the readers that make records of them.
@@ -8,13 +8,25 @@ Not here: the meaning of a line (`csv_files`, `jsonl_files`).
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
-from warehouse.ingest.readers.records import MAX_RECORD_BYTES, RefusedFile
+import polars as pl
 
+from models.rejections import TOO_LONG
+from warehouse.ingest.readers.records import (
+    MAX_RECORD_BYTES,
+    BrokenRecord,
+    Layout,
+    ReconciliationError,
+    Records,
+    RefusedFile,
+    beginning_as_text,
+)
+
+WHITE_SPACE = b" \t\n\x0b\x0c\r"
 BLOCK_BYTES = 16 << 20
 BLOCK_LINES = 250_000
 """The approximate maximum number of lines in a block: a record costs much more memory than its bytes."""
@@ -24,43 +36,66 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
-class Block:
-    """Complete lines; the last line of a file may lack its LF."""
-
-    data: bytes
-
-
-@dataclass(frozen=True)
 class OverlongLine:
     """A line too long to be a record: its first bytes."""
 
     head: bytes
 
 
-class Lines:
-    """The blocks of a file. After the last block, `count` is the number of lines in the file."""
+class LineReader:
+    """Turns the lines of a file into batches of records, and counts both. Subclasses know the meaning of a line."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self.count = 0
+    header: Sequence[str] = ()
 
-    def __iter__(self) -> Iterator[Block | OverlongLine]:
-        try:
-            with self._open() as file:
-                yield from self._blocks(file)
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise RefusedFile(f"not a complete gzip file: {error}") from error
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.records_read = 0
+        self.lines_read = 0
+        self._lines_in_file = 0
 
-    def _open(self) -> IO[bytes]:
-        if self._path.name.endswith(".gz"):
-            return cast(IO[bytes], gzip.open(self._path, "rb"))
-        return self._path.open("rb")
+    def records_of(self, data: bytes, *, is_last: bool) -> tuple[Records, bytes]:
+        """The records of complete lines, and the bytes of a record that further lines may complete.
 
-    def _blocks(self, file: IO[bytes]) -> Iterator[Block | OverlongLine]:
+        The last line of a file may lack its LF.
+        """
+        raise NotImplementedError
+
+    def read(self, path: Path) -> Iterator[Records]:
+        """The records of a file.
+
+        Raises:
+            RefusedFile: the header is invalid, or the gzip file is damaged.
+            ReconciliationError: not every line was accounted for.
+        """
+        carried = b""
+        for block in self._blocks(path):
+            if isinstance(block, OverlongLine):
+                if carried:
+                    yield self.records_of(carried, is_last=True)[0]
+                    carried = b""
+                yield self.overlong_line(block)
+            else:
+                batch, carried = self.records_of(carried + block, is_last=False)
+                yield batch
+        if carried:
+            yield self.records_of(carried, is_last=True)[0]
+        if self.lines_read != self._lines_in_file:
+            raise ReconciliationError(f"{self._lines_in_file} lines in the file, {self.lines_read} accounted for")
+
+    def overlong_line(self, line: OverlongLine) -> Records:
+        """A batch with one broken record."""
+        self.lines_read += 1
+        self.records_read += 1
+        broken = BrokenRecord(self.records_read, (TOO_LONG,), beginning_as_text(line.head))
+        no_rows = pl.DataFrame(schema=dict.fromkeys(self.layout.columns, pl.String))
+        return Records(no_rows, NO_NUMBERS, no_raw_rows, 1, [broken], header=self.header)
+
+    def _blocks(self, path: Path) -> Iterator[bytes | OverlongLine]:
+        """Blocks of complete lines; the last line of a file may lack its LF."""
         rest = b""
         overlong: bytes | None = None
-        for chunk in _chunks(file):
-            self.count += chunk.count(b"\n")
+        for chunk in _chunks(path):
+            self._lines_in_file += chunk.count(b"\n")
             if overlong is not None:
                 end = chunk.find(b"\n")
                 if end < 0:
@@ -69,26 +104,34 @@ class Lines:
                 overlong, chunk = None, chunk[end + 1 :]
             cut = chunk.rfind(b"\n") + 1
             if cut:
-                yield Block(b"".join((rest, memoryview(chunk)[:cut])))
+                yield b"".join((rest, memoryview(chunk)[:cut]))
                 rest = b""
             rest += chunk[cut:]
             if len(rest) > MAX_RECORD_BYTES + len(b"\r"):
                 overlong, rest = rest[:OVERLONG_HEAD_BYTES], b""
-        if overlong is not None:
-            self.count += 1
-            yield OverlongLine(overlong)
-        elif rest:
-            self.count += 1
-            yield Block(rest)
+        if overlong is not None or rest:
+            self._lines_in_file += 1
+            yield rest if overlong is None else OverlongLine(overlong)
 
 
-def _chunks(file: IO[bytes]) -> Iterator[bytes]:
-    """The bytes of a file without its byte-order mark."""
-    head = file.read(len(BYTE_ORDER_MARK))
-    if head != BYTE_ORDER_MARK:
-        yield head
-    while chunk := file.read(BLOCK_BYTES):
-        yield from _pieces(chunk)
+NO_NUMBERS = pl.Series([], dtype=pl.Int64)
+
+
+def no_raw_rows(indices: Sequence[int]) -> list[str]:
+    return []
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    """The bytes of a file, decompressed, without its byte-order mark."""
+    try:
+        with cast(IO[bytes], gzip.open(path)) if path.name.endswith(".gz") else path.open("rb") as file:
+            head = file.read(len(BYTE_ORDER_MARK))
+            if head != BYTE_ORDER_MARK:
+                yield head
+            while chunk := file.read(BLOCK_BYTES):
+                yield from _pieces(chunk)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise RefusedFile(f"not a complete gzip file: {error}") from error
 
 
 def _pieces(chunk: bytes) -> Iterator[bytes]:

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from models.rejections import UnreadableValue
-from warehouse.ingest.readers.records import Layout, Records, RefusedFile, as_text
+from warehouse.ingest.readers.records import Layout, Records, RefusedFile, as_text, is_utf8
 
 ROWS_PER_BATCH = 100_000
 
@@ -56,9 +56,7 @@ def _records_of(batch: pa.RecordBatch, layout: Layout, unknown: frozenset[str], 
         if name not in batch.schema.names:
             columns[name] = pl.Series([None] * batch.num_rows, dtype=pl.String)
             continue
-        values = batch.column(name)
-        text, bad = canonical_text(values)
-        columns[name] = text
+        columns[name], bad = canonical_text(batch.column(name))
         faults += [UnreadableValue(index, name, rule) for index, rule in bad]
     return Records(
         text=pl.DataFrame(columns),
@@ -120,22 +118,12 @@ def _checked_strings(values: pa.Array) -> tuple[pl.Series, list[tuple[int, str]]
     checked: list[str | None] = []
     bad = []
     for index, value in enumerate(values.to_pylist()):
-        text, rule = _checked_string(value)
-        checked.append(text)
-        if rule:
+        rule = ""
+        if value is not None and (b"\0" in value or not is_utf8(value)):
+            rule = "holds a NUL" if b"\0" in value else "is not valid UTF-8"
             bad.append((index, rule))
+        checked.append(None if value is None or rule else value.decode())
     return pl.Series(checked, dtype=pl.String), bad
-
-
-def _checked_string(value: bytes | None) -> tuple[str | None, str]:
-    if value is None:
-        return None, ""
-    if b"\0" in value:
-        return None, "holds a NUL"
-    try:
-        return value.decode("utf-8"), ""
-    except UnicodeDecodeError:
-        return None, "is not valid UTF-8"
 
 
 EXACT_BELOW = 10**15

@@ -78,6 +78,14 @@ class Records:
     header: Sequence[str] = ()
 
 
+def is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def as_text(data: bytes) -> str:
     """Bytes as text; bytes that are not UTF-8 as `\\xHH`."""
     return data.decode("utf-8", errors="backslashreplace")

@@ -2,7 +2,7 @@
 
 `make docs` writes it to `docs/data-dictionary.md`; a test compares the two.
 
-Not here: the descriptions of the columns (`marts`, `logs`).
+Not here: the descriptions of the columns (`models.marts`, `models.logs`).
 """
 
 import sys
