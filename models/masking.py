@@ -42,9 +42,7 @@ def masked(text: str) -> str:
 
 
 def sanitize(text: str) -> str:
-    """The text with masked numbers and escaped control characters, so that a file name or value cannot move the cursor, break
-    a line or change the writing direction.
-    """
+    """The text with masked numbers and escaped control characters, so that a name cannot move the cursor or break a line."""
     return _CONTROL_CHARACTERS.sub(lambda match: ascii(match.group())[1:-1], masked(text))
 
 

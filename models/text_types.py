@@ -34,11 +34,8 @@ class TextType:
 
 
 def trimmed(text: pl.Series) -> pl.Series:
-    """`text` without surrounding ASCII white space; an empty string becomes null.
-
-    The first and last characters are compared first: hardly any value has white space there, and trimming every value costs
-    far more.
-    """
+    """`text` without surrounding ASCII white space; an empty string becomes null."""
+    # Hardly any value has white space at its ends, and trimming every value costs far more than comparing them.
     if any((end < _FIRST_PRINTABLE).any() for end in (text, text.str.slice(-1))):
         text = text.str.strip_chars(ASCII_WHITE_SPACE)
     return text.set(text.str.len_bytes() == 0, None)

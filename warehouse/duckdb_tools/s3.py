@@ -12,11 +12,7 @@ from warehouse.storage import AnyPath, ObjectStoreFailed, is_object, store_acces
 
 
 def enable_s3(connection: duckdb.DuckDBPyConnection, path: AnyPath) -> None:
-    """Lets a connection read the objects of a path's store, with the credentials of this moment; nothing for a path on disk.
-
-    Raises:
-        ObjectStoreFailed: there are no credentials, or DuckDB refuses them.
-    """
+    """Lets a connection read objects of this store, with the credentials of this moment; ObjectStoreFailed without any."""
     if not is_object(path):
         return
     import duckdb_extension_httpfs

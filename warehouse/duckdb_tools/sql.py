@@ -27,11 +27,7 @@ def masked_words(column: str) -> str:
 
 
 def fetch_row(connection: duckdb.DuckDBPyConnection, query: str, parameters: Parameters = ()) -> tuple[Any, ...]:
-    """The first row of a query that has one, such as an aggregate without a group. `fetchone` alone may return None.
-
-    Raises:
-        LookupError: the query has no row.
-    """
+    """The first row of a query that has one, such as an aggregate without a group; LookupError if there is none."""
     row: tuple[Any, ...] | None = connection.execute(query, parameters).fetchone()
     if row is None:
         raise LookupError(f"no row: {query}")

@@ -10,7 +10,7 @@ Not here: the sensor that evaluates this (`orchestration.defs.landing_sensors`),
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import PurePath
@@ -36,6 +36,9 @@ class Arrival:
     name: str
     state: str
     days: frozenset[LogDay]
+
+    def is_in(self, states: Mapping[str, str]) -> bool:
+        return states.get(self.name) == self.state
 
 
 @dataclass(frozen=True)
@@ -77,12 +80,9 @@ def find_arrivals(files: Iterable[LandingFile], recorded: Mapping[tuple[Log, str
 def unbuilt_changes(
     changes: Iterable[Change], last_change: tuple[int, datetime] | None, last_refresh: Refresh | None
 ) -> Arrival | None:
-    """The lake as an arrival, if it has changed since the last build, as after the load of a single date.
+    """The lake as an arrival, if it has changed since the last build, as after the load of a single date; else None.
 
-    None if it has not changed, or if the last refresh failed after the change.
-
-    Args:
-        last_change: the id of the latest change, and when it was recorded.
+    None, too, if the last refresh failed after the change. `last_change`: its id, and when it was recorded.
     """
     if last_change is None:
         return None
@@ -111,9 +111,7 @@ def run_key(due: Iterable[Arrival]) -> str:
 
 @dataclass(frozen=True)
 class SensorCursor:
-    """The sensor's memory between evaluations: the states that were seen and that a refresh was requested for, by name; and
-    since when a pending file waits, in seconds since 1970.
-    """
+    """The sensor's memory: the states that were seen, and that a refresh was requested for; since when (1970) files wait."""
 
     seen: dict[str, str] = field(default_factory=dict)
     requested: dict[str, str] = field(default_factory=dict)
@@ -142,15 +140,14 @@ class Evaluation:
 
 def evaluate(cursor: SensorCursor, arrivals: Arrivals, at: float) -> Evaluation:
     """Decides which arrivals are due at a moment, in seconds since 1970."""
-    new, already_requested = _partition(
-        arrivals.pending, lambda arrival: cursor.requested.get(arrival.name) != arrival.state
-    )
-    changing, stable = _partition(new, lambda arrival: cursor.seen.get(arrival.name) != arrival.state)
+    already_requested = [arrival for arrival in arrivals.pending if arrival.is_in(cursor.requested)]
+    new = [arrival for arrival in arrivals.pending if not arrival.is_in(cursor.requested)]
+    changing = [arrival for arrival in new if not arrival.is_in(cursor.seen)]
     waiting_since = at if cursor.waiting_since is None else cursor.waiting_since
     due = []
     if not changing or at - waiting_since >= PATIENCE_SECONDS:
         changing_days = {day for arrival in changing for day in arrival.days}
-        due = [arrival for arrival in stable if not arrival.days & changing_days]
+        due = [arrival for arrival in new if arrival.is_in(cursor.seen) and not arrival.days & changing_days]
     present = {LAKE, *arrivals.loaded, *(arrival.name for arrival in arrivals.pending)}
     return Evaluation(
         SensorCursor(
@@ -163,11 +160,3 @@ def evaluate(cursor: SensorCursor, arrivals: Arrivals, at: float) -> Evaluation:
         already_requested,
         vanished=[name for name in cursor.seen if name not in present],
     )
-
-
-def _partition(arrivals: Iterable[Arrival], holds: Callable[[Arrival], bool]) -> tuple[list[Arrival], list[Arrival]]:
-    """The arrivals for which a condition holds, and the others."""
-    parts: tuple[list[Arrival], list[Arrival]] = ([], [])
-    for arrival in arrivals:
-        parts[not holds(arrival)].append(arrival)
-    return parts

@@ -90,7 +90,8 @@ class StagingJob:
 
     def discard_temp_files(self, file: LandingFile) -> None:
         """Deletes the temporary files of a log file whose worker process died."""
-        lake_tables.discard_temp_files(self.paths, file, self.load_id)
+        for writer in lake_tables.writers(self.paths, file, self.load_id):
+            writer.discard()
 
 
 class _OpenFile:
@@ -103,8 +104,7 @@ class _OpenFile:
         self.pending: list[Records] = []
         self.is_read = False
         self._job = job
-        self._accepted = lake_tables.accepted_writer(job.paths, file, job.load_id)
-        self._rejected = lake_tables.rejected_writer(job.paths, file, job.load_id)
+        self._accepted, self._rejected = lake_tables.writers(job.paths, file, job.load_id)
         self._records = 0
         self._event_times: list[Any] = []
         self._unknown_columns: set[str] = set()
@@ -175,11 +175,7 @@ class _OpenFile:
         self._records, self._event_times = 0, []
 
     def finish(self, refusal: str | None = None) -> StagedFile:
-        """The staged file after its last record was validated, or after it was refused and discarded.
-
-        Raises:
-            ReconciliationError: its rows do not add up to its records.
-        """
+        """The result after the last record was validated, or after a refusal; ReconciliationError if rows and records differ."""
         file, accepted, rejected = self.file, self._accepted.finish(), self._rejected.finish()
         if accepted.rows + rejected.rows != self._records:
             raise ReconciliationError(

@@ -15,7 +15,6 @@ from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures import wait as wait_for_futures
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 
@@ -71,9 +70,7 @@ def _size(file: LandingFile) -> int:
         size = file.stat().size
     except FileNotFoundError:
         return 0
-    if not file.source_file.endswith(COMPRESSED):
-        size //= COMPRESSION_RATIO
-    return size + BYTES_PER_FILE
+    return size // (1 if file.source_file.endswith(COMPRESSED) else COMPRESSION_RATIO) + BYTES_PER_FILE
 
 
 def _tasks(files: list[LandingFile], sizes: list[int], task_size: int) -> list[list[LandingFile]]:
@@ -102,8 +99,12 @@ def _stage_in_workers(job: StagingJob, tasks: list[list[LandingFile]], workers: 
     pool = ProcessPoolExecutor(workers, context, initializer=_initialize, initargs=(receiver, job))
     unfinished = deque(tasks)
     try:
-        with _interrupts_blocked():
+        # Workers that are started in this block ignore Ctrl-C: the process that loads handles it and ends them.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
             futures = deque(pool.submit(_stage_task, task) for task in tasks)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         while futures:
             batch = _result(futures.popleft())
             unfinished.popleft()
@@ -129,16 +130,6 @@ def _result(future: Future[StagedBatch]) -> StagedBatch:
     return future.result()
 
 
-@contextmanager
-def _interrupts_blocked() -> Iterator[None]:
-    """Workers that are started in this block ignore Ctrl-C: the process that loads handles it and ends them."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 # --- in a worker process
 
 _job: StagingJob
@@ -151,9 +142,7 @@ def _initialize(receiver: Connection, job: StagingJob) -> None:
 
 
 def _exit_when_closed(receiver: Connection) -> None:
-    """Ends this process as soon as the other end of the pipe is closed: by the process that loads, or by its end, of whatever
-    kind. Nothing is ever sent through the pipe.
-    """
+    """Ends this process as soon as the process that loads closes the pipe or ends. Nothing is ever sent through it."""
     wait([receiver])
     os._exit(1)
 

@@ -64,8 +64,7 @@ def find_damaged(
     def check(expected: tuple[LoadedFile, Path, int]) -> DamagedFile | None:
         file, key, rows = expected
         path = paths.path_from_key(key)
-        size = object_sizes.get(key) if is_object(path) else _size(path)
-        problem = _problem(paths, path, size, recorded.get(key), rows, verify_checksums)
+        problem = _problem(paths, path, object_sizes.get(key), recorded.get(key), rows, verify_checksums)
         return DamagedFile(file.log, file.log_date, file.source_file, key, problem) if problem else None
 
     if verify_checksums and is_object(paths.lake):
@@ -93,18 +92,13 @@ def _object_sizes(paths: DataPaths, of_log: Log | None) -> dict[Path, int]:
     return {paths.key_of(folder / name): info.size for name, info in list_objects(folder).items()}
 
 
-def _size(file: Path) -> int | None:
-    try:
-        return file.stat().st_size
-    except FileNotFoundError:
-        return None
-
-
 def _problem(
     paths: DataPaths, path: AnyPath, size: int | None, recorded: Checksum | None, rows: int, verify_checksums: bool
 ) -> str | None:
-    """The difference between a file and its record, as a predicate; None if there is none."""
+    """The difference between a file (of an object with its size) and its record, as a predicate; None if there is none."""
     try:
+        if not is_object(path):
+            size = path.stat().st_size
         if size is None:
             return "is missing"
         if recorded is not None and size != recorded.size:
@@ -142,9 +136,7 @@ def record_missing_checksums(paths: DataPaths, ledger: Ledger, of_log: Log) -> N
 
 
 def delete_damaged(paths: DataPaths, ledger: Ledger, files: Iterable[DamagedFile]) -> None:
-    """Deletes damaged files before they are loaded again. The keys that a damaged lake file held are unknown, so the next
-    build is a full one.
-    """
+    """Deletes damaged files before they are loaded again. The next build is a full one: the keys that they held are unknown."""
     for file in files:
         log.warning("%s; it is loaded from the landing zone again", file)
         if file.key.parts[0] == "lake":

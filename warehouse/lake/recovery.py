@@ -68,11 +68,7 @@ def _record_from_lake(paths: DataPaths, ledger: Ledger, of_log: Log, path: Path,
 def _loaded_file(
     paths: DataPaths, of_log: Log, path: Path, recorded: LoadedFile | None, files: Mapping[AnyPath, Path]
 ) -> LoadedFile:
-    """The load result that the files of lake and quarantine show; `files` gives a local copy of each.
-
-    Raises:
-        LakeDamaged: one of the files cannot be read.
-    """
+    """The load result that the files of lake and quarantine show, by their local copies; LakeDamaged if one is unreadable."""
     accepted, rejected = paths.lake / path, paths.quarantine / path
     log_date = date.fromisoformat(path.parent.name.removeprefix("log_date="))
     try:

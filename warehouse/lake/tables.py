@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
@@ -70,7 +70,7 @@ def file_name(source_file: str) -> str:
 
 @cache
 def _arrow_schema(columns: tuple[tuple[str, pl.DataType], ...]) -> pa.Schema:
-    return pa.schema([(name, pl.Series([], dtype=dtype).to_arrow().type) for name, dtype in columns])
+    return pl.DataFrame(schema=dict(columns)).to_arrow().schema
 
 
 @dataclass(frozen=True)
@@ -83,11 +83,7 @@ class StagedParquet:
     checksum: Checksum | None = None
 
     def commit(self) -> dict[AnyPath, Checksum]:
-        """Replaces the previous version, or removes it if there are no rows.
-
-        Returns:
-            The checksum of the new file by its path; empty if there is none.
-        """
+        """Replaces or, without rows, removes the previous version; returns the checksum of the new file by its path."""
         if self.checksum is None:
             remove(self.path)
             return {}
@@ -103,13 +99,10 @@ class RowWriter:
     """Writes the rows of one log file to a temporary file, which is then committed or discarded as a whole."""
 
     def __init__(self, path: AnyPath, temp_path: Path, schema: dict[str, pl.DataType], order_by: str | None) -> None:
-        self._path = path
-        self._temp_path = temp_path
+        self._staged = StagedParquet(path, temp_path)
         self._schema = _arrow_schema(tuple(schema.items()))
-        self._columns = list(schema)
         self._order_by = order_by
         self._writer: pq.ParquetWriter | None = None
-        self._staged: StagedParquet | None = None
         self.rows = 0
         self.header: Sequence[str] = ()
         """The columns of the log file in its order, recorded for raw rows that do not name their columns."""
@@ -117,42 +110,36 @@ class RowWriter:
     def write(self, rows: pl.DataFrame) -> None:
         if rows.is_empty():
             return
-        rows = rows[self._columns]
+        rows = rows[self._schema.names]
         if self._writer is None:
-            self._temp_path.parent.mkdir(parents=True, exist_ok=True)
+            file, repetitive = self._staged.temp_path, _repetitive_columns(rows)
+            file.parent.mkdir(parents=True, exist_ok=True)
             self._writer = pq.ParquetWriter(
-                self._temp_path,
-                self._schema,
-                compression="zstd",
-                store_decimal_as_integer=True,
-                use_dictionary=_repetitive_columns(rows),
+                file, self._schema, compression="zstd", store_decimal_as_integer=True, use_dictionary=repetitive
             )
         if self._order_by:
             rows = rows.sort(self._order_by)
-        table = rows.to_arrow().cast(self._schema)
-        self._writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
+        self._writer.write_table(rows.to_arrow().cast(self._schema), row_group_size=ROW_GROUP_ROWS)
         self.rows += rows.height
 
     def finish(self) -> StagedParquet:
         """Closes the temporary file; to be called after the last row."""
-        if self._writer is None:
-            return StagedParquet(self._path, self._temp_path)
-        if self._staged is None:
+        if self._writer is not None:
             self._close()
-            self._staged = StagedParquet(self._path, self._temp_path, self.rows, Checksum.of(self._temp_path))
+            self._staged = replace(self._staged, rows=self.rows, checksum=Checksum.of(self._staged.temp_path))
         return self._staged
 
     def discard(self) -> None:
         """Deletes the temporary file; the previous version stays."""
         self._close()
-        self._writer = None
-        self._temp_path.unlink(missing_ok=True)
+        self._staged.discard()
 
     def _close(self) -> None:
-        if self._writer is not None and self._writer.is_open:
+        if self._writer is not None:
             if self.header:
                 self._writer.add_key_value_metadata({_HEADER: json.dumps(list(self.header))})
             self._writer.close()
+            self._writer = None
 
 
 def _repetitive_columns(rows: pl.DataFrame) -> list[str]:
@@ -163,21 +150,13 @@ def _repetitive_columns(rows: pl.DataFrame) -> list[str]:
     ]
 
 
-def accepted_writer(paths: DataPaths, file: LogFile, by: str) -> RowWriter:
-    accepted = path_of(paths.lake, file)
-    return RowWriter(accepted, paths.temp_path(accepted, by), lake_schema(file.log), EVENT_TIME[file.log])
-
-
-def rejected_writer(paths: DataPaths, file: LogFile, by: str) -> RowWriter:
-    rejected = path_of(paths.quarantine, file)
-    return RowWriter(rejected, paths.temp_path(rejected, by), QUARANTINE_SCHEMA, None)
-
-
-def discard_temp_files(paths: DataPaths, file: LogFile, by: str) -> None:
-    """Deletes the temporary files that a process which ended left of a log file."""
-    roots: tuple[AnyPath, ...] = (paths.lake, paths.quarantine)
-    for root in roots:
-        paths.temp_path(path_of(root, file), by).unlink(missing_ok=True)
+def writers(paths: DataPaths, file: LogFile, by: str) -> tuple[RowWriter, RowWriter]:
+    """The writers of a log file's accepted and rejected rows. `by` names the load in the names of the temporary files."""
+    accepted, rejected = path_of(paths.lake, file), path_of(paths.quarantine, file)
+    return (
+        RowWriter(accepted, paths.temp_path(accepted, by), lake_schema(file.log), EVENT_TIME[file.log]),
+        RowWriter(rejected, paths.temp_path(rejected, by), QUARANTINE_SCHEMA, None),
+    )
 
 
 def files(root: AnyPath, log: Log) -> list[AnyPath]:

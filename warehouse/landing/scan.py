@@ -51,21 +51,13 @@ class LandingFile:
     """The metadata of an object as the scan listed it: only this version of the object is read."""
 
     def stat(self) -> FileStat:
-        """The current stat of a file on disk; the listed one of an object.
-
-        Raises:
-            FileNotFoundError: the file is gone.
-        """
+        """The current stat of a file on disk (FileNotFoundError if it is gone); the listed one of an object."""
         if is_object(self.path):
             return FileStat.of_object(self.object_info or head_object(self.path))
         return FileStat.of(self.path)
 
     def sha256(self) -> str:
-        """The SHA-256 of the content.
-
-        Raises:
-            OSError: the file cannot be read.
-        """
+        """The SHA-256 of the content; OSError if it cannot be read."""
         if is_object(self.path):
             return object_sha256(self.path)
         return hash_of(self.path)

@@ -80,9 +80,7 @@ class Builds(Store):
         return self._first(Build, "select * from builds order by rowid desc limit 1")
 
     def built_from(self) -> dict[str, str]:
-        """By name, the fingerprints of the models, seeds and settings that the candidate's tables were built with; empty if
-        these tables are no base for an incremental build.
-        """
+        """The fingerprints of what the candidate's tables were built with, by name; empty if no next build may use them."""
         return dict(self._rows("select name, fingerprint from built_from"))
 
     def forget_built_from(self, names: Iterable[str]) -> None:

@@ -22,9 +22,7 @@ create table if not exists changes (
 
 @dataclass(frozen=True)
 class Change:
-    """A file of the lake that was added, replaced or removed: its `path` in the lake, and in `replaced` the path of its
-    previous version in the change feed's folder.
-    """
+    """A file of the lake that was added, replaced or removed; and its previous version in the change feed's folder."""
 
     change_id: int
     log: Log

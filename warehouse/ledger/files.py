@@ -66,10 +66,7 @@ F = TypeVar("F", bound=SourceFile)
 
 @dataclass(frozen=True)
 class LoadedFile:
-    """The result of loading one log file: its row counts, or the reason it was refused.
-
-    `is_accepted`: a person accepted this content (`sendmart accept`).
-    """
+    """The result of loading one log file, or why it was refused; `is_accepted`: a person accepted it (`sendmart accept`)."""
 
     log: Log
     source_file: str
@@ -149,9 +146,7 @@ class Files(Store):
     def record_files(
         self, loaded: Iterable[tuple[LoadedFile, FileStat]], checksums: Mapping[Path, Checksum] | None = None
     ) -> None:
-        """Records the results of loads, in place of earlier ones of the same files; and the checksums of the files that
-        were written for them, by their keys (`DataPaths.key_of`).
-        """
+        """Records the results of loads, and the checksums of the files that were written, by their keys (`DataPaths.key_of`)."""
         with self._transaction() as connection:
             connection.executemany(_RECORD_CHECKSUM, _checksum_rows(checksums or {}))
             connection.executemany(
@@ -177,9 +172,7 @@ class Files(Store):
         )
 
     def sizes(self, log: Log, keys: Mapping[str, Path]) -> dict[str, tuple[int, int]]:
-        """By log file, its size in bytes when it was last loaded, and the size of its file in the lake, which has the key
-        given for it.
-        """
+        """By log file, its size in bytes when it was last loaded, and that of its file in the lake, which has the given key."""
         loaded = dict(self._rows("select source_file, size from files where log = ?", log))
         in_lake = self.checksums()
         return {name: (loaded.get(name, 0), in_lake[key].size if key in in_lake else 0) for name, key in keys.items()}
@@ -211,9 +204,7 @@ class Files(Store):
         self._execute_many("delete from lake_contents where place = ?", [(str(key),) for key in keys])
 
     def checksums(self) -> dict[Path, Checksum]:
-        """By key, the checksums of the files in lake and quarantine when they were written; a file that a release before
-        checksums wrote has none.
-        """
+        """By key, the checksums of the files in lake and quarantine; a file of a release before checksums has none."""
         rows = self._rows("select place, size, sha256 from lake_contents")
         return {Path(place): Checksum(size, sha256) for place, size, sha256 in rows}
 

@@ -63,9 +63,7 @@ class Publications(Store):
         return (last.build_id, last.published_at) if last else None
 
     def withdrawal(self, build_id: str) -> Publication | None:
-        """The last rollback from a build, or from one with the same inputs; None if there was none, or if such a build was
-        published again afterwards.
-        """
+        """The last rollback from a build or one with the same inputs, unless such a build was published again afterwards."""
         return self._first(
             Publication,
             "with same_inputs as ("

@@ -50,11 +50,7 @@ class KeyedHash:
 
 
 def load_keyed_hash(settings: Settings, paths: DataPaths, ledger: Ledger) -> KeyedHash:
-    """The keyed hash of a data folder. Creates the key if none was used before, and records its fingerprint.
-
-    Raises:
-        KeyMissing: the key that was used before does not exist, or the file holds another one.
-    """
+    """The keyed hash of a data folder, whose key is created at first use; KeyMissing if it is not the one used before."""
     file = settings.hash_key_file or paths.hash_key
     recorded = ledger.hash_key()
     key = _read_key(file)

@@ -31,9 +31,7 @@ FREE_TEXT: dict[Log, tuple[str, ...]] = {
     Log.CLICKS: ("url", "user_agent"),
     Log.UNSUBSCRIBES: ("source",),
 }
-"""The columns that may describe a person in free text. They become null in the rows of an erased contact; no figure uses
-them.
-"""
+"""The columns that may describe a person in free text. They become null in the rows of an erased contact; no figure uses them."""
 
 _NUMBER_TOKEN_DIGITS = 12
 """With +999, 15 digits: the longest phone number."""
@@ -143,10 +141,6 @@ def _possible_values(raw_row: str) -> Iterator[str]:
 
 
 def load_erasure_index(settings: Settings, paths: DataPaths, ledger: Ledger) -> ErasureIndex | None:
-    """The erased values in the ledger. None if nothing was ever erased.
-
-    Raises:
-        KeyMissing: without the key, no erased value can be recognised.
-    """
+    """The erased values in the ledger; None if nothing was ever erased. KeyMissing: without the key, none is recognised."""
     erased = ledger.erased()
     return ErasureIndex(load_keyed_hash(settings, paths, ledger), erased) if erased else None

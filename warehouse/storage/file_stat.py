@@ -42,9 +42,7 @@ class FileStat:
 
     @classmethod
     def of_object(cls, info: ObjectInfo) -> "FileStat":
-        """The stat of an object. Its tag, as a number, stands for the inode; it changes with the content, so that the stat
-        of an object is never fresh.
-        """
+        """The stat of an object. Its tag stands for the inode and changes with the content, so that it is never fresh."""
         modified = int(info.modified.timestamp()) * 10**9
         tag = int.from_bytes(hashlib.sha256(info.tag.encode()).digest()[:7])
         return cls(info.size, modified, 0, tag, modified + TIMESTAMP_RESOLUTION_NS)

@@ -64,11 +64,7 @@ def is_object(path: AnyPath) -> "TypeIs[S3Path]":
 
 
 def path_of(prefix: str) -> "S3Path":
-    """The path for a prefix as a setting gives it.
-
-    Raises:
-        ValueError: the text is not a valid prefix, or the libraries of the extra `s3` are not installed.
-    """
+    """The path for a prefix as a setting gives it; ValueError if it is invalid or the extra `s3` is not installed."""
     if not _PREFIX.fullmatch(prefix):
         raise ValueError("must be s3://bucket/prefix, of letters, digits and . _ = - alone")
     try:
@@ -101,11 +97,7 @@ def list_objects(prefix: "S3Path") -> dict[str, ObjectInfo]:
 
 
 def head_object(path: "S3Path") -> ObjectInfo:
-    """The metadata of one object.
-
-    Raises:
-        FileNotFoundError: there is no such object.
-    """
+    """The metadata of one object; FileNotFoundError if there is none."""
     with _translated_errors(path):
         head = _boto(path).head_object(Bucket=path.bucket, Key=path.key)
         return ObjectInfo(head["ContentLength"], head["ETag"], head["LastModified"])
@@ -120,11 +112,7 @@ def exists(path: "S3Path") -> bool:
 
 
 def read(path: "S3Path") -> bytes:
-    """The content of an object.
-
-    Raises:
-        FileNotFoundError: there is no such object.
-    """
+    """The content of an object; FileNotFoundError if there is none."""
     with _translated_errors(path):
         return _boto(path).get_object(Bucket=path.bucket, Key=path.key)["Body"].read()
 
@@ -139,12 +127,7 @@ def sha256(path: "S3Path") -> str:
 
 
 def fetch(path: "S3Path", file: Path, tag: str | None = None) -> None:
-    """Downloads an object to a file on disk.
-
-    Raises:
-        FileNotFoundError: there is no such object.
-        ObjectChanged: the object no longer has this tag.
-    """
+    """Downloads an object; FileNotFoundError if there is none, ObjectChanged if it no longer has this tag."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with _translated_errors(path):
         # boto3 resumes a broken download, and takes all parts of a large object from one version.
@@ -192,11 +175,7 @@ def _translated_errors(path: "S3Path") -> Iterator[None]:
 
 
 def store_access(path: "S3Path") -> dict[str, str | None]:
-    """Address and credentials of a path's store, as boto3 resolves them now, as the options of an s3 secret of DuckDB.
-
-    Raises:
-        ObjectStoreFailed: there are no credentials.
-    """
+    """Address and credentials of a store, as boto3 finds them now, as the options of an s3 secret of DuckDB."""
     with _translated_errors(path):
         credentials = path.client.sess.get_credentials()
         frozen = credentials and credentials.get_frozen_credentials()

@@ -121,11 +121,7 @@ class CsvReader(LineReader):
         return super().overlong_line(line)
 
     def _read_header(self, data: bytes, is_last: bool) -> int | None:
-        """Reads the header, after blank lines if there are any.
-
-        Returns:
-            The offset of the line after the header; None if the header continues beyond these lines.
-        """
+        """Reads the header; returns the offset of the line after it, or None if it continues beyond these lines."""
         lines = io.BytesIO(data)
         first = next((line for line in lines if line.strip(WHITE_SPACE)), b"")
         start = lines.tell() - len(first)

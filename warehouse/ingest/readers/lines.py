@@ -54,19 +54,11 @@ class LineReader:
         self._lines_in_file = 0
 
     def records_of(self, data: bytes, *, is_last: bool) -> tuple[Records, bytes]:
-        """The records of complete lines, and the bytes of a record that further lines may complete.
-
-        The last line of a file may lack its LF.
-        """
+        """The records of these lines, and the bytes of a record that further lines may complete."""
         raise NotImplementedError
 
     def read(self, path: Path) -> Iterator[Records]:
-        """The records of a file.
-
-        Raises:
-            RefusedFile: the header is invalid, or the gzip file is damaged.
-            ReconciliationError: not every line was accounted for.
-        """
+        """The records of a file. ReconciliationError if not every line was accounted for, RefusedFile if the file is damaged."""
         carried = b""
         for block in self._blocks(path):
             if isinstance(block, OverlongLine):

@@ -26,12 +26,7 @@ ROWS_PER_BATCH = 100_000
 
 
 def read(path: Path, layout: Layout) -> Iterator[Records]:
-    """The records of a Parquet file.
-
-    Raises:
-        RefusedFile: the file is damaged, has another number of rows than its footer says, has a column twice, or lacks a
-            required one.
-    """
+    """The records of a file; RefusedFile if it is damaged, or its columns or number of rows are not what they should be."""
     row_count, read_rows = 0, 0
     try:
         with pq.ParquetFile(path) as file:

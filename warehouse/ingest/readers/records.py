@@ -32,11 +32,7 @@ class Layout:
     required: tuple[str, ...]
 
     def check(self, columns: Sequence[str]) -> list[str]:
-        """The columns of a file that the log does not have.
-
-        Raises:
-            RefusedFile: a column occurs twice, or a required one is missing.
-        """
+        """The columns of a file that the log does not have; RefusedFile if a column occurs twice or a required one is missing."""
         duplicates = sorted({name for name in columns if columns.count(name) > 1})
         if duplicates:
             # Only text that looks like a name is shown: in a file without a header line it could be a phone number.
