@@ -32,7 +32,7 @@ from tests.loads import LITTLE, meeting, met
 from tests.running import CASES, RefreshedWarehouse, environment
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import PREFIX, load_settings
-from warehouse.duckdb_tools.s3 import enable_s3
+from warehouse.duckdb_tools import enable_s3
 from warehouse.explain.explainer import Explainer
 from warehouse.export import REPORTS, FileFormat
 from warehouse.export.exports import missing, prune

@@ -6,8 +6,7 @@ Not here: the queries themselves; each room has its own.
 from warehouse.duckdb_tools.health import corruption_reason, holds_rows, is_corruption_error
 from warehouse.duckdb_tools.preview import preview_rows
 from warehouse.duckdb_tools.rewrite import Column, columns_of, copy_with_changes, list_tables
-from warehouse.duckdb_tools.s3 import enable_s3
-from warehouse.duckdb_tools.session import SessionLimits, apply_limits, attached
+from warehouse.duckdb_tools.session import SessionLimits, apply_limits, attached, enable_s3
 from warehouse.duckdb_tools.sql import fetch_row, fetch_value, literal, masked_words
 
 __all__ = [

@@ -1,6 +1,6 @@
-"""DuckDB sessions outside dbt: their attached files, and their limits (memory, threads, spill directory).
+"""DuckDB sessions outside dbt: their attached files, their limits (dbt's profile sets the same), and reading objects.
 
-dbt's profile sets the same limits (`warehouse.transform.dbt_runner`).
+Not here: how boto3 finds the store and the credentials (`warehouse.storage.object_store`).
 """
 
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ from typing import Protocol
 import duckdb
 
 from warehouse.duckdb_tools.sql import literal
+from warehouse.storage import AnyPath, ObjectStoreFailed, is_object, store_access
 
 
 class SessionLimits(Protocol):
@@ -42,3 +43,20 @@ def attached(*, read_only: bool = True, **files: Path) -> Iterator[duckdb.DuckDB
         for database, file in files.items():
             connection.execute(f"attach {literal(file)} as {database}{' (read_only)' if read_only else ''}")
         yield connection
+
+
+def enable_s3(connection: duckdb.DuckDBPyConnection, path: AnyPath) -> None:
+    """Lets a connection read objects of this store, with the credentials of this moment; ObjectStoreFailed without any."""
+    if not is_object(path):
+        return
+    import duckdb_extension_httpfs
+
+    # The extension comes with its Python package: nothing is downloaded.
+    folder = Path(duckdb_extension_httpfs.__file__).parent / "extensions" / f"v{duckdb.__version__}"
+    connection.load_extension(str(folder / "httpfs.duckdb_extension"))
+    secret = ", ".join(f"{name} {literal(value)}" for name, value in store_access(path).items() if value)
+    try:
+        connection.execute(f"create or replace temporary secret object_store (type s3, {secret})")
+    except duckdb.Error:
+        # Without the cause: DuckDB's message would quote the credentials.
+        raise ObjectStoreFailed(f"{path}: DuckDB does not accept the credentials") from None

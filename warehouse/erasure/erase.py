@@ -200,7 +200,7 @@ class _Eraser:
         # The checksum is forgotten first: after a kill in between, the file is compared with neither the old nor the new.
         key_of = self.paths.key_of
         self.ledger.forget_checksums([key_of(path)])
-        self.ledger.record_checksums({key_of(name): checksum for name, checksum in writer.finish().commit().items()})
+        self.ledger.record_files([], {key_of(name): checksum for name, checksum in writer.finish().commit().items()})
 
     def erase_build(self, names: list[Path]) -> int:
         connection, temp_path = self.replacer.connection, names[0].with_name(f".{names[0].name}.tmp")

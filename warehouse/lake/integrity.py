@@ -132,7 +132,7 @@ def record_missing_checksums(paths: DataPaths, ledger: Ledger, of_log: Log) -> N
             with suppress(FileNotFoundError), paths.local_copy(paths.path_from_key(key)) as file:
                 checksums[key] = Checksum.of(file)
     if checksums:
-        ledger.record_checksums(checksums)
+        ledger.record_files([], checksums)
 
 
 def delete_damaged(paths: DataPaths, ledger: Ledger, files: Iterable[DamagedFile]) -> None:

@@ -7,16 +7,14 @@ Each subject has a module with its tables and methods; `Ledger` combines them.
 Not here: the rows of the logs (`warehouse.lake`), decisions that follow from the facts (`quality.gate`).
 """
 
-import sqlite3
-
-from warehouse.ledger import alerts, builds, change_feed, erasures, exports, files, publications, runs
-from warehouse.ledger.alerts import Alert
-from warehouse.ledger.builds import BUILDS_WITH_METRICS, Build
-from warehouse.ledger.change_feed import Change
-from warehouse.ledger.erasures import Erased
-from warehouse.ledger.files import IN_FLIGHT, UNKNOWN_SHA256, Acceptance, LoadedFile, LogFile, RecordedStat
-from warehouse.ledger.publications import Override, Publication
-from warehouse.ledger.runs import Refresh
+from warehouse.ledger.alerts import Alert, Alerts
+from warehouse.ledger.builds import BUILDS_WITH_METRICS, Build, Builds
+from warehouse.ledger.change_feed import Change, ChangeFeed
+from warehouse.ledger.erasures import Erased, Erasures
+from warehouse.ledger.exports import Exports
+from warehouse.ledger.files import IN_FLIGHT, UNKNOWN_SHA256, Acceptance, Files, LoadedFile, LogFile, RecordedStat
+from warehouse.ledger.publications import Override, Publication, Publications
+from warehouse.ledger.runs import Refresh, Runs
 from warehouse.ledger.store import now
 
 __all__ = [
@@ -24,22 +22,6 @@ __all__ = [
     "LoadedFile", "LogFile", "Override", "Publication", "RecordedStat", "Refresh", "now",
 ]  # fmt: skip
 
-_SUBJECTS = (files, change_feed, builds, publications, exports, erasures, runs, alerts)
 
-
-class Ledger(
-    files.Files,
-    change_feed.ChangeFeed,
-    builds.Builds,
-    publications.Publications,
-    exports.Exports,
-    erasures.Erasures,
-    runs.Runs,
-    alerts.Alerts,
-):
+class Ledger(Files, ChangeFeed, Builds, Publications, Exports, Erasures, Runs, Alerts):
     """Reads and writes the ledger file; creates it on first use."""
-
-    schema = "".join(subject.SCHEMA for subject in _SUBJECTS)
-
-    def _migrate(self, connection: sqlite3.Connection) -> None:
-        publications.migrate(connection)

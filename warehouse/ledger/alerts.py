@@ -12,16 +12,6 @@ from warehouse.ledger.store import Store, now
 GIVEN_UP_AFTER = timedelta(days=7)
 """An alert that could not be sent for this long is deleted."""
 
-SCHEMA = """
-create table if not exists alarms (
-    kind text not null, subject text not null, since text not null,
-    primary key (kind, subject)
-);
-create table if not exists alerts (
-    title text not null, occasion text not null, body text not null, raised_at text not null, sent_at text,
-    primary key (title, occasion)
-);
-"""
 _END_ALARM = "delete from alarms where kind = ? and subject = ?"
 
 
@@ -36,6 +26,17 @@ class Alert:
 
 class Alerts(Store):
     """Alarms and alerts."""
+
+    tables = """
+    create table if not exists alarms (
+        kind text not null, subject text not null, since text not null,
+        primary key (kind, subject)
+    );
+    create table if not exists alerts (
+        title text not null, occasion text not null, body text not null, raised_at text not null, sent_at text,
+        primary key (title, occasion)
+    );
+    """
 
     def alarms(self, kind: str) -> dict[str, datetime]:
         """The open alarms of a kind: by subject, the time since which it holds."""

@@ -14,24 +14,6 @@ from warehouse.ledger.store import Store, now
 BUILDS_WITH_METRICS = 400
 """The number of latest builds whose metrics are kept."""
 
-SCHEMA = """
-create table if not exists built_from (name text primary key, fingerprint text not null);
-create table if not exists builds (
-    build_id text primary key, inputs text not null, data_until text, built_at text not null,
-    is_candidate integer not null
-);
-create table if not exists predecessors (build_id text primary key, went_on_from text not null);
-create table if not exists checks (
-    build_id text not null, name text not null, is_blocking integer not null, passed integer not null,
-    detail text not null, recorded_at text not null,
-    primary key (build_id, name)
-);
-create table if not exists figures (
-    build_id text not null, mart text not null, name text not null, value real not null,
-    primary key (build_id, mart, name)
-);
-"""
-
 
 @dataclass(frozen=True)
 class Build:
@@ -45,6 +27,24 @@ class Build:
 
 class Builds(Store):
     """Builds with their check results and metrics."""
+
+    tables = """
+    create table if not exists built_from (name text primary key, fingerprint text not null);
+    create table if not exists builds (
+        build_id text primary key, inputs text not null, data_until text, built_at text not null,
+        is_candidate integer not null
+    );
+    create table if not exists predecessors (build_id text primary key, went_on_from text not null);
+    create table if not exists checks (
+        build_id text not null, name text not null, is_blocking integer not null, passed integer not null,
+        detail text not null, recorded_at text not null,
+        primary key (build_id, name)
+    );
+    create table if not exists figures (
+        build_id text not null, mart text not null, name text not null, value real not null,
+        primary key (build_id, mart, name)
+    );
+    """
 
     def forget_candidate(self) -> None:
         """Records that the candidate's files are about to be overwritten, and hold no build from now on."""

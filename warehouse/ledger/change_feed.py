@@ -12,13 +12,6 @@ from models.enums import Log
 from warehouse.ledger.files import IN_FLIGHT, LogFile
 from warehouse.ledger.store import Store, now
 
-SCHEMA = """
-create table if not exists changes (
-    change_id integer primary key autoincrement, log text not null, place text not null, replaced text,
-    noted_at text not null
-);
-"""
-
 
 @dataclass(frozen=True)
 class Change:
@@ -32,6 +25,13 @@ class Change:
 
 class ChangeFeed(Store):
     """Added, replaced and removed files of the lake."""
+
+    tables = """
+    create table if not exists changes (
+        change_id integer primary key autoincrement, log text not null, place text not null, replaced text,
+        noted_at text not null
+    );
+    """
 
     def record_changes(self, changes: Iterable[tuple[LogFile, PurePath, Path | None]]) -> None:
         """Records that files of the lake are about to change: the log file, its path in the lake, its previous version.

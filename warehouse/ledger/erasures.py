@@ -18,17 +18,6 @@ _TEXT_COLUMNS = (
     ("alerts", "body"),
 )
 
-SCHEMA = """
-create table if not exists hash_key (own_hash text primary key);
-create table if not exists erasures (
-    erasure_id integer primary key autoincrement, reason text not null, started_at text not null, finished_at text
-);
-create table if not exists erased (
-    kind text not null, hash text not null, token text not null, erasure_id integer not null,
-    primary key (kind, hash)
-);
-"""
-
 
 @dataclass(frozen=True)
 class Erased:
@@ -42,6 +31,17 @@ class Erased:
 
 class Erasures(Store):
     """Erased contacts and numbers."""
+
+    tables = """
+    create table if not exists hash_key (own_hash text primary key);
+    create table if not exists erasures (
+        erasure_id integer primary key autoincrement, reason text not null, started_at text not null, finished_at text
+    );
+    create table if not exists erased (
+        kind text not null, hash text not null, token text not null, erasure_id integer not null,
+        primary key (kind, hash)
+    );
+    """
 
     def record_hash_key(self, own_hash: str) -> None:
         """Records a fingerprint of the key of the keyed hashes, from which the key cannot be derived."""

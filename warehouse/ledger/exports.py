@@ -7,21 +7,22 @@ from warehouse.ledger.store import Store, now
 
 _NO_FILE = ""
 
-SCHEMA = """
-create table if not exists exports (
-    report text not null, file text not null, build_id text not null, exported_at text not null,
-    primary key (report, file)
-);
-create table if not exists exported_campaigns (
-    report text not null, campaign_id text not null, digest text not null,
-    primary key (report, campaign_id)
-);
-"""
 _RECORD = "insert or replace into exports values (?, ?, ?, ?)"
 
 
 class Exports(Store):
     """Exported files and row digests by report."""
+
+    tables = """
+    create table if not exists exports (
+        report text not null, file text not null, build_id text not null, exported_at text not null,
+        primary key (report, file)
+    );
+    create table if not exists exported_campaigns (
+        report text not null, campaign_id text not null, digest text not null,
+        primary key (report, campaign_id)
+    );
+    """
 
     def record_export(
         self, report: str, file: str, build_id: str, exported_at: datetime, campaigns: Mapping[str, str]

@@ -22,23 +22,6 @@ IN_FLIGHT = ""
 UNKNOWN_SHA256 = "not known"
 """In place of the SHA-256 of a log file that is gone, while the lake holds its rows."""
 
-SCHEMA = """
-create table if not exists files (
-    log text not null, source_file text not null, log_date text not null, sha256 text not null,
-    size integer not null, mtime_ns integer not null, ctime_ns integer not null, inode integer not null,
-    noted_ns integer not null,
-    refusal text, records integer not null, accepted integer not null, rejected integer not null,
-    first_event text, last_event text, unknown_columns text not null, loaded_at text not null,
-    primary key (log, source_file)
-);
-create table if not exists lake_contents (place text primary key, size integer not null, sha256 text not null);
-create table if not exists published_quarantine (fingerprint text primary key);
-create table if not exists acceptances (
-    log text not null, source_file text not null, sha256 text not null, reason text not null, accepted_at text not null,
-    primary key (log, source_file, sha256)
-);
-"""
-
 
 class LogFile(Protocol):
     """What identifies a log file, here and in the lake."""
@@ -106,6 +89,23 @@ class Acceptance:
 class Files(Store):
     """Loaded log files and acceptances."""
 
+    tables = """
+    create table if not exists files (
+        log text not null, source_file text not null, log_date text not null, sha256 text not null,
+        size integer not null, mtime_ns integer not null, ctime_ns integer not null, inode integer not null,
+        noted_ns integer not null,
+        refusal text, records integer not null, accepted integer not null, rejected integer not null,
+        first_event text, last_event text, unknown_columns text not null, loaded_at text not null,
+        primary key (log, source_file)
+    );
+    create table if not exists lake_contents (place text primary key, size integer not null, sha256 text not null);
+    create table if not exists published_quarantine (fingerprint text primary key);
+    create table if not exists acceptances (
+        log text not null, source_file text not null, sha256 text not null, reason text not null, accepted_at text not null,
+        primary key (log, source_file, sha256)
+    );
+    """
+
     def pending_files(self, files: Iterable[F], *, verify: bool = False) -> list[F]:
         """The files whose content is not the one that was loaded last.
 
@@ -148,7 +148,10 @@ class Files(Store):
     ) -> None:
         """Records the results of loads, and the checksums of the files that were written, by their keys (`DataPaths.key_of`)."""
         with self._transaction() as connection:
-            connection.executemany(_RECORD_CHECKSUM, _checksum_rows(checksums or {}))
+            connection.executemany(
+                "insert or replace into lake_contents values (?, ?, ?)",
+                [(str(key), checksum.size, checksum.sha256) for key, checksum in (checksums or {}).items()],
+            )
             connection.executemany(
                 "insert or replace into files values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
@@ -195,10 +198,6 @@ class Files(Store):
         )
         return {Log(log): (date.fromisoformat(latest) if latest else None, count) for log, latest, count in rows}
 
-    def record_checksums(self, checksums: Mapping[Path, Checksum]) -> None:
-        """Records the checksums of files in lake and quarantine, by their keys."""
-        self._execute_many(_RECORD_CHECKSUM, _checksum_rows(checksums))
-
     def forget_checksums(self, keys: Iterable[Path]) -> None:
         """Deletes the checksums of files that are about to be rewritten."""
         self._execute_many("delete from lake_contents where place = ?", [(str(key),) for key in keys])
@@ -242,13 +241,6 @@ class Files(Store):
 
     def _fingerprint(self, query: str) -> str:
         return hashlib.sha256(b"".join("\0".join(row).encode() + b"\n" for row in self._rows(query))).hexdigest()
-
-
-_RECORD_CHECKSUM = "insert or replace into lake_contents values (?, ?, ?)"
-
-
-def _checksum_rows(checksums: Mapping[Path, Checksum]) -> list[tuple[str, int, str]]:
-    return [(str(key), checksum.size, checksum.sha256) for key, checksum in checksums.items()]
 
 
 def _hash_or_placeholder(file: SourceFile, stat: FileStat) -> str:

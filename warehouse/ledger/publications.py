@@ -13,13 +13,6 @@ _PUBLICATIONS = """create table if not exists publications (
     went_back_from text
 );
 """
-SCHEMA = f"""
-{_PUBLICATIONS}
-create table if not exists overrides (
-    override integer primary key autoincrement, build_id text not null, reason text not null, overridden text not null,
-    overridden_at text not null
-);
-"""
 
 
 @dataclass(frozen=True)
@@ -46,6 +39,14 @@ _SELECT = "select *, went_back_from as rolled_back_from from publications"
 
 class Publications(Store):
     """Publications, rollbacks and overrides."""
+
+    tables = f"""
+    {_PUBLICATIONS}
+    create table if not exists overrides (
+        override integer primary key autoincrement, build_id text not null, reason text not null, overridden text not null,
+        overridden_at text not null
+    );
+    """
 
     def record_publication(self, build_id: str, published_at: datetime, rolled_back_from: str | None = None) -> None:
         self._execute(
@@ -85,18 +86,17 @@ class Publications(Store):
         """The overrides for a build, in order."""
         return self._all(Override, "select * from overrides where build_id = ? order by override", build_id)
 
-
-def migrate(connection: sqlite3.Connection) -> None:
-    """Converts the publications of an older version, in which a build could be published only once."""
-    is_old = "select 1 from pragma_table_info('publications') where name = 'build_id' and pk"
-    if connection.execute(is_old).fetchone():
-        connection.execute("begin immediate")
-        with connection:
-            if connection.execute(is_old).fetchone():  # still: another process may have been first
-                connection.execute("alter table publications rename to publications_before")
-                connection.execute(_PUBLICATIONS)
-                connection.execute(
-                    "insert into publications (build_id, published_at)"
-                    " select build_id, published_at from publications_before order by rowid"
-                )
-                connection.execute("drop table publications_before")
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        """Converts the publications of an older version, in which a build could be published only once."""
+        is_old = "select 1 from pragma_table_info('publications') where name = 'build_id' and pk"
+        if connection.execute(is_old).fetchone():
+            connection.execute("begin immediate")
+            with connection:
+                if connection.execute(is_old).fetchone():  # still: another process may have been first
+                    connection.execute("alter table publications rename to publications_before")
+                    connection.execute(_PUBLICATIONS)
+                    connection.execute(
+                        "insert into publications (build_id, published_at)"
+                        " select build_id, published_at from publications_before order by rowid"
+                    )
+                    connection.execute("drop table publications_before")

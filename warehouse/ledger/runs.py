@@ -5,12 +5,6 @@ from datetime import datetime
 
 from warehouse.ledger.store import Store
 
-SCHEMA = """
-create table if not exists refreshes (
-    started_at text primary key, finished_at text not null, outcome text not null, message text not null
-);
-"""
-
 
 @dataclass(frozen=True)
 class Refresh:
@@ -24,6 +18,12 @@ class Refresh:
 
 class Runs(Store):
     """Refreshes, in the order in which they were recorded: the clock may have jumped."""
+
+    tables = """
+    create table if not exists refreshes (
+        started_at text primary key, finished_at text not null, outcome text not null, message text not null
+    );
+    """
 
     def record_run(self, refresh: Refresh) -> None:
         self._execute("insert or replace into refreshes values (?, ?, ?, ?)", *astuple(refresh))

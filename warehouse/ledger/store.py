@@ -35,9 +35,9 @@ def now() -> datetime:
 
 
 class Store:
-    """The ledger file. Subclasses give their tables in `schema`. Each of the methods below is one transaction."""
+    """The ledger file. Each subclass has the `tables` of its subject. Each of the methods below is one transaction."""
 
-    schema: str
+    tables = ""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -55,7 +55,7 @@ class Store:
                     f"{self._path} has version {version} of the ledger, and this program knows {VERSION}"
                 )
             self._migrate(connection)
-            connection.executescript(self.schema)
+            connection.executescript("".join(vars(subject).get("tables", "") for subject in type(self).__mro__))
             if version < VERSION:
                 connection.execute(f"pragma user_version = {VERSION}")
             with connection:

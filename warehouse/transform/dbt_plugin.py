@@ -1,6 +1,6 @@
 """dbt-duckdb's plugin: creates the folder of the dev files, and lets DuckDB read a lake in an object store.
 
-`dbt_project/profiles.yml` names it. Not here: how DuckDB reads an object store (`warehouse.duckdb_tools.s3`).
+`dbt_project/profiles.yml` names it. Not here: how DuckDB reads an object store (`warehouse.duckdb_tools.session`).
 """
 
 from pathlib import Path
