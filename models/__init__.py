@@ -1,8 +1,4 @@
-"""The data contracts: the columns, types and rules of every raw log and every published mart.
-
-There is one pandera model per log (`logs`) and per mart (`marts`), with the enumerations they share (`enums`) and the parsers
-from text to types (`text_types`). No I/O, Dagster or dbt. Everything else takes its columns, types and descriptions from here,
-or is tested against them.
+"""The data contracts: columns, types and rules of every raw log (`logs`) and published mart (`marts`). No I/O, Dagster or dbt.
 
 Not here: the enforcement of the contracts (`quality/`), the dbt models (`dbt_project/`).
 """

@@ -1,9 +1,7 @@
-"""The error codes: one for each problem that blocks a publication or ends a refresh, with a page in `docs/runbook/`.
+"""The error codes: one for each problem that blocks a publication or ends a refresh, with a page in `docs/runbook/` that says
+what to do. A code never changes, so alerts and scripts can rely on it.
 
-A code never changes, so alerts and scripts can rely on it. The message with the code says what happened; the page says what
-to do.
-
-Not here: when a code is raised (`quality.gate`, `orchestration.errors`), the pages (`docs/runbook/`).
+Not here: when a code is raised (`quality.gate`, `orchestration.errors`).
 """
 
 from enum import StrEnum

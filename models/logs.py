@@ -1,10 +1,8 @@
 """The contracts of the raw logs: one pandera model per log, with every rule for its rows.
 
-A contract is checked on a data frame that has two columns for each column of the log: the typed value under its own name, and
-the original text under `written(column)`. A value that could not be parsed is null in the first and not in the second, which
-tells "unreadable" from "missing". The rules that a row breaks are its reasons in quarantine, in the words of `error` here.
-
-`COLUMNS` lists the types, required columns and defaults of each contract. Its users need no pandera.
+A frame that is checked has two columns for each column of the log: the typed value under its own name, and the original text
+under `written(column)`. A value that could not be parsed is null in the first only: "unreadable", not "missing". The rules that
+a row breaks are its reasons in quarantine, in the words of `error` here. Users of `COLUMNS` need no pandera.
 
 Not here: reading files (`warehouse.ingest`), running the checks (`quality.admission`).
 """

@@ -1,13 +1,9 @@
 """The contracts of the published marts: type, meaning and allowed values of every column, once.
 
-The dbt contracts and descriptions (`dbt_project/models/marts/*.yml`), the comments in the published file and the data
-dictionary are made from here or tested against it. Figures that depend on a setting say so in their description.
+`_at` is a UTC timestamp, `_rate` a fraction (null where its denominator is 0), money is DECIMAL(18,2), counts are BIGINT, ids
+are case-sensitive strings. Figures that depend on a setting say so in their description.
 
-Conventions: `_at` is a UTC timestamp, `_rate` a fraction (null where its denominator is 0), money is DECIMAL(18,2), counts
-are BIGINT, ids are case-sensitive strings.
-
-Not here: how the figures are computed, rules between columns and between marts (`dbt_project/`), volumes and rates that can be
-right or wrong (`quality/`).
+Not here: how the figures are computed, and rules between columns and marts (`dbt_project/`); expectations (`quality/`).
 """
 
 from dataclasses import dataclass, replace

@@ -1,8 +1,7 @@
 """Parsers from text to types, the same for every log and file format.
 
-A `TextType` has the resulting type, the rule in words, which becomes the reason in quarantine, and a vectorised parser that
-returns null for text that breaks the rule. The text is matched with a pattern before it is cast, because the casts of databases
-and data frames accept more than the rules do (`1e3`, `24:00:00`, a seventh decimal), or round silently.
+Text is matched with a pattern before it is cast, because the casts of databases and data frames accept more than the rules do
+(`1e3`, `24:00:00`, a seventh decimal), or round silently.
 
 Not here: the type of each column, and whether it is required (`logs`).
 """

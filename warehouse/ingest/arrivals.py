@@ -1,11 +1,9 @@
-"""Arrivals: files that came into the landing zone since they were last loaded, and when a refresh of them is due.
+"""Arrivals: new and changed files in the landing zone, by their stats, and when a refresh of them is due.
 
-A file that is still being written is not loaded: its stat must be the same in two evaluations of the sensor. Other files wait
-for it, so that a burst of files leads to one refresh, but only for a limited time. Each state of a file starts one refresh at
-most. Files are compared by their stats; none is read.
+The stat of a file that is complete is the same in two evaluations of the sensor. Complete files wait for the others, so that a
+burst leads to one refresh, but only for a limited time. Each state of a file starts one refresh at most.
 
-Not here: the sensor that evaluates this (`orchestration.defs.landing_sensors`), which files a refresh loads
-(`Ledger.pending_files`).
+Not here: the sensor (`orchestration.defs.landing_sensors`), which files a refresh loads (`Ledger.pending_files`).
 """
 
 import hashlib

@@ -1,11 +1,9 @@
 """The load: staged rows of log files replace what lake and quarantine hold of these files.
 
-A file's rows are committed when all its records were validated. A file that cannot be read is refused as a whole, and the
-rows of its previous version are removed. A refresh and a load of a single date use the same function. The process that loads
-is the only writer of lake, quarantine and ledger, however many worker processes read and validate for it.
+A file that cannot be read is refused as a whole, and the rows of its previous version are removed. The process that loads is
+the only writer of lake, quarantine and ledger, however many worker processes read and validate for it.
 
-Not here: which files are pending (`warehouse.landing.scan`, `warehouse.ledger`), reading and validating
-(`warehouse.ingest.staging`), worker processes (`warehouse.ingest.workers`).
+Not here: reading and validating (`warehouse.ingest.staging`), worker processes (`warehouse.ingest.workers`).
 """
 
 from collections.abc import Iterable

@@ -1,11 +1,9 @@
 """Staging: log files are read and validated, and their rows are written to temporary files.
 
 Small files share a batch and a large file takes many, so that the cost depends on the number of rows only. Staging neither
-uses the ledger nor replaces a file, so any number of processes can stage files of the same load
-(`warehouse.ingest.workers`).
+uses the ledger nor replaces a file, so any number of processes can stage files of the same load.
 
-Not here: committing staged files (`warehouse.ingest.load`), the validation of rows, which is passed in as a function
-(`quality.admission.validate`).
+Not here: committing staged files (`warehouse.ingest.load`), the rules for rows (`quality.admission`).
 """
 
 import secrets

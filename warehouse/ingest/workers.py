@@ -1,8 +1,7 @@
-"""Worker processes: they stage log files in parallel for one load.
+"""Worker processes: they stage log files, which are independent of each other, in parallel for one load.
 
-Log files are independent of each other, so any worker can stage any of them. A worker writes temporary files only, and
-returns the staged files to the process that loads; it ends with that process, or with the load. If there is too little to
-read for workers to pay off, the process that loads stages the files itself.
+A worker writes temporary files only, and ends with the process that loads, or with the load. If there is too little to read
+for workers to pay off, the process that loads stages the files itself.
 
 Not here: staging (`warehouse.ingest.staging`), committing staged files (`warehouse.ingest.load`).
 """

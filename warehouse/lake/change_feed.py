@@ -1,10 +1,8 @@
 """The change feed: which lake files were added, replaced or removed since the last build, and their previous versions.
 
-A change is recorded before a file moves, together with a copy of the previous version. It stays open until a build that
-used it has finished, so a load or build that is killed at any point is simply repeated. The rows in these files give the
-keys that a change affects. A build reads them as the relations `changes.<log>`, whose column `change` says whether a row was
-added or removed. A removed row may still be in the lake, from another file or from the new version of the same one: it
-only says that its key must be looked up again.
+A change is recorded before a file moves, and stays open until a build that used it has finished, so a killed load or build is
+simply repeated. A build reads the rows of these files as `changes.<log>`, whose column `change` says `added` or `removed`, for
+the keys to compute again. A removed row may still be in the lake, from another file or from the new version.
 
 Not here: how a build uses the changes (`dbt_project/models/this_run`).
 """

@@ -1,8 +1,6 @@
 """Recovery after a killed load or a lost ledger: temporary files are deleted, and complete files are recorded.
 
-A log file may be gone from the landing zone before its killed load is repeated. The metrics already include the rows that the
-lake holds of it, so the ledger must include them as well: the file is recorded as the lake holds it.
-
+The metrics may include the rows of a log file that is gone before its load is repeated, so it is recorded as the lake holds it.
 Not here: the load (`warehouse.ingest.load`), damaged files (`warehouse.lake.integrity`).
 """
 

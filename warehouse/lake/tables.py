@@ -1,9 +1,7 @@
-"""Lake and quarantine: Parquet files by log and log date, one for each log file.
+"""Lake and quarantine: Parquet files by log and log date, one for each log file, for DuckDB, Spark and other tools.
 
-`lake/<log>/log_date=YYYY-MM-DD/<name>.parquet` holds the accepted rows of a log file, typed by the contract, with source file
-and row number. `quarantine/` has the same layout and holds the rejected rows with their reasons. The name follows from the
-log file's name, so a new version replaces the old one in one rename, and a killed load leaves the old one. The files are
-plain Parquet in Hive partitions, for DuckDB, Spark and other tools.
+`lake/<log>/log_date=YYYY-MM-DD/<name>.parquet` holds the accepted rows of a log file, `quarantine/` in the same layout the
+rejected ones. The name follows from the log file's, so that a new version replaces the old one in one rename.
 
 Not here: the record of loaded files (`warehouse.ledger`), the order of a load (`warehouse.ingest.load`).
 """

@@ -1,8 +1,7 @@
 """Completeness of the landing zone: log days that are due and have no file, neither in the zone nor in the ledger.
 
 A log delivers a file every day, an empty one if nothing happened. Its days are expected from its first file on, and due
-some hours after they end in UTC (SENDMART_LOG_GRACE_HOURS). Missing days of the last month are late: their files can
-still be delivered, so an alert is sent. Older missing days are only listed.
+SENDMART_LOG_GRACE_HOURS after they end in UTC. Missing days of the last month are late: they raise an alert.
 
 Not here: the alerts (`orchestration.notifications`).
 """

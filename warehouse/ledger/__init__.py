@@ -1,10 +1,7 @@
-"""The ledger: the warehouse's record of loaded files, builds, checks, publications, exports, erasures, runs, alerts and
-accepted files.
+"""The ledger: the warehouse's record of loaded files, builds, checks, publications, exports, erasures, runs and alerts.
 
-One small SQLite file; every method is one transaction. The ledger stores facts only; what follows from them is derived.
-Each subject has a module with its tables and methods; `Ledger` combines them.
-
-Not here: the rows of the logs (`warehouse.lake`), decisions that follow from the facts (`quality.gate`).
+One small SQLite file. It stores facts only; what follows from them is derived (`quality.gate`). Each subject has a module with
+its tables and methods; `Ledger` combines them. Not here: the rows of the logs (`warehouse.lake`).
 """
 
 from warehouse.ledger.alerts import Alert, Alerts

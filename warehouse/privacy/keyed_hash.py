@@ -1,8 +1,7 @@
-"""The keyed hash: it stands for a contact or a phone number that must be recognised, but not read.
+"""The keyed hash, HMAC-SHA-256: it stands for a contact or a phone number that must be recognised, but not read.
 
-HMAC-SHA-256 under a key of 32 random bytes. The key is created when it is first needed and is in a file of its own. Without
-the key, nobody can find the number of a hash by trying all numbers. With another key, hashes from before would not be
-recognised: a key other than the recorded one is an error, and is never replaced by a new one.
+Without the key, which is in a file of its own, nobody finds the number of a hash by trying all numbers. With another key, old
+hashes would not be recognised: a key other than the recorded one is an error, and is never replaced by a new one.
 
 Not here: what is hashed (`warehouse.publish.published_file`, `warehouse.privacy.tombstones`).
 """

@@ -1,10 +1,8 @@
 """Tombstones of erased contacts: keyed hashes, and the tokens that replace the erased values in every row.
 
-The token of a contact is `erased-` and random digits. The token of a number is a valid number of the unassigned country code
-999. Neither can be computed from the erased value, and figures count both like any other value.
-
-This module does not write the ledger. The caller records newly found numbers (`take_new_numbers`) before it stores rows with
-their tokens.
+The token of a contact is `erased-` and random digits, that of a number a valid number of the unassigned country code 999.
+Neither can be computed from the erased value, and figures count both like any other value. The caller records new numbers
+(`take_new_numbers`) in the ledger before it stores rows with their tokens.
 
 Not here: erasing values from existing files (`warehouse.erasure`).
 """

@@ -1,13 +1,8 @@
-"""Object stores: the operations of the warehouse on files under an `s3://` prefix.
+"""Object stores: the operations of the warehouse on files under an `s3://` prefix, as `cloudpathlib.S3Path`, by boto3.
 
-A path in a store is a `cloudpathlib.S3Path`, which has the interface of a `pathlib.Path`; the operations here call boto3's
-client. Credentials come from boto3's usual chain (environment, shared files, roles), the store's address from
-`AWS_ENDPOINT_URL` and `AWS_REGION`. botocore's standard mode retries transient errors. DuckDB reads with its httpfs
-extension and the same credentials. A path that is sent to another process is sent without its client; cloudpathlib makes
-one there in the same way. Neither boto3 nor cloudpathlib is imported unless a setting names a prefix.
-
-boto3 uploads an object in one request, or in parts that become visible together, each with a checksum. So a reader sees
-the old object or the new one, never part of one.
+Credentials come from boto3's usual chain, the store's address from `AWS_ENDPOINT_URL` and `AWS_REGION`; botocore's standard
+mode retries transient errors. Neither boto3 nor cloudpathlib is imported unless a setting names a prefix. boto3 uploads an
+object in one request, or in parts that become visible together: a reader sees the old object or the new one.
 
 Not here: which file lies where (`warehouse.config.paths`), the content of the files.
 """

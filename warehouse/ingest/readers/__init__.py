@@ -1,8 +1,6 @@
 """Readers of log files: for every format, they return records as data frames of strings, in batches of bounded size.
 
-`open_records` is the entry point. There is a module per format; `lines` serves the line-based formats, `records` has the common
-output types. Readers know no rule of a log: they tell records from broken lines, and readable files from unreadable ones.
-
+Readers know no rule of a log: they tell records from broken lines, and readable files from unreadable ones.
 Not here: the rules for values (`models.logs`), the search for files (`warehouse.landing.scan`).
 """
 

@@ -1,10 +1,8 @@
 """CSV files: UTF-8, comma, double quotes, a header line.
 
-A record is the shortest run of lines that parses strictly to the header's number of fields. If no record starts at a line,
-that line is one broken record, and reading continues at the next line. In most blocks every line is a record and holds no
-quote, which the sequence of commas and line ends shows: these blocks go to the fast parser unchanged. In the other blocks each
-line is tested, and the lines that are no record by themselves are parsed one by one. So the fast parser gets well-formed
-records only, and their number is known before it runs.
+A record is the shortest run of lines that parses strictly to the header's number of fields; a line where no record starts is
+a broken one. A block whose lines are all records without quotes, as its commas and line ends show, goes to the fast parser
+unchanged. Of other blocks, the lines that are no record by themselves are parsed one by one, and the rest goes to the parser.
 
 Not here: the rules for values (`models.logs`).
 """

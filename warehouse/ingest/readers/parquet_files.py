@@ -1,8 +1,7 @@
 """Parquet files: each value becomes its canonical text, so that the same rules apply as to a CSV field.
 
-The canonical text of integers and decimals is their digits; of floating-point numbers their shortest form without exponent
-(2.0 is `2`); of timestamps ISO 8601, with `Z` if the column has a time zone; of dates YYYY-MM-DD. A boolean, list or struct in a
-known column rejects the row.
+That is the digits of integers and decimals, the shortest form of floating-point numbers without exponent (2.0 is `2`), ISO 8601
+for dates and timestamps, with `Z` if the column has a time zone. A boolean, list or struct in a known column rejects the row.
 
 Not here: the rules for values (`models.logs`).
 """
