@@ -4,7 +4,7 @@ Not here: which builds were published (`warehouse.ledger.publications`).
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from models.check_results import BuildMetrics, CheckResult, Metrics
@@ -62,7 +62,7 @@ class Builds(Store):
             connection.executemany("delete from changes where change_id = ?", [(change.change_id,) for change in used])
             connection.execute("delete from built_from")
             connection.executemany("insert into built_from values (?, ?)", built_from.items())
-            connection.execute("insert into builds values (?, ?, ?, ?, 1)", astuple(build))
+            connection.execute("insert into builds values (?, ?, ?, ?, 1)", tuple(vars(build).values()))
             if previous_build_of:
                 connection.execute("insert into predecessors values (?, ?)", (build.build_id, previous_build_of))
 

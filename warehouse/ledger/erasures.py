@@ -4,7 +4,7 @@ Not here: the erasure itself (`warehouse.erasure`).
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 from warehouse.ledger.store import Store, now
 
@@ -64,7 +64,7 @@ class Erasures(Store):
         """Records numbers of erased contacts, and marks their erasures unfinished: the number may occur in other files."""
         with self._transaction() as connection:
             for number in numbers:
-                connection.execute("insert or ignore into erased values (?, ?, ?, ?)", astuple(number))
+                connection.execute("insert or ignore into erased values (?, ?, ?, ?)", tuple(vars(number).values()))
                 connection.execute("update erasures set finished_at = null where erasure_id = ?", (number.erasure_id,))
 
     def erased(self) -> list[Erased]:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -130,7 +130,7 @@ class Files(Store):
                     connection.execute(
                         "update files set size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?, noted_ns = ?"
                         " where log = ? and source_file = ?",
-                        (*astuple(stat), file.log, file.source_file),
+                        (*vars(stat).values(), file.log, file.source_file),
                     )
             return pending
 
@@ -156,7 +156,7 @@ class Files(Store):
                 "insert or replace into files values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     (
-                        file.log, file.source_file, file.log_date, file.sha256, *astuple(stat),
+                        file.log, file.source_file, file.log_date, file.sha256, *vars(stat).values(),
                         file.refusal, file.records, file.accepted, file.rejected,
                         file.first_event, file.last_event, json.dumps(file.unknown_columns), file.loaded_at,
                     )

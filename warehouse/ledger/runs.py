@@ -1,6 +1,6 @@
 """Refresh runs and their outcomes."""
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
 from warehouse.ledger.store import Store
@@ -26,7 +26,7 @@ class Runs(Store):
     """
 
     def record_run(self, refresh: Refresh) -> None:
-        self._execute("insert or replace into refreshes values (?, ?, ?, ?)", *astuple(refresh))
+        self._execute("insert or replace into refreshes values (?, ?, ?, ?)", *vars(refresh).values())
 
     def last_end(self) -> datetime | None:
         """When the last finished refresh ended, by the clock of that time."""
