@@ -4,6 +4,7 @@ dbt builds the JSON schemas that it validates its files against: a third of the 
 Nothing is parsed here and no thread is started.
 """
 
+import gc
 import pkgutil
 
 from dbt.adapters.duckdb.credentials import DuckDBCredentials
@@ -25,3 +26,6 @@ for validated in (
     *(unparsed.UnparsedUnitTest, unparsed.UnparsedExposure, unparsed.UnparsedGroup),
 ):
     validated.json_schema()
+
+gc.freeze()  # the collector of a forked process need not look through, and so copy, what is here
+gc.set_threshold(50_000, 20, 20)  # as in tests/conftest.py

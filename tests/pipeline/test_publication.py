@@ -76,7 +76,7 @@ def test_a_published_file_answers_queries_as_typed(refreshed_wide: RefreshedWare
 
 
 READER = """
-import sys, duckdb
+import sys, time, duckdb
 while True:
     with duckdb.connect(sys.argv[1], read_only=True) as c:
         metrics, overview, builds = c.execute(
@@ -85,6 +85,7 @@ while True:
         ).fetchone()
         assert metrics == overview > 0 and builds == 1, (metrics, overview, builds)
     print("read", flush=True)
+    time.sleep(0.02)
 """
 
 
