@@ -103,7 +103,7 @@ def _files(landing: Path) -> Iterator[Candidate]:
             continue
         for path in _entries(Path(entry.path)):
             inner = list(_entries(Path(path.path))) if _is(path, DirEntry.is_dir) else [path]
-            # An empty folder is ignored silently, unless it has the name of a log file.
+            # An empty folder is reported only if it has the name of a log file.
             for candidate in inner or [path] * bool(_log_date(path.name)):
                 file = Path(candidate.path)
                 name = file.relative_to(landing).as_posix()
