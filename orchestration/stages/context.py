@@ -33,4 +33,4 @@ class AppContext:
         return cls(settings, paths, Ledger(paths.ledger))
 
     def scan_landing(self) -> LandingZone:
-        return landing_scan.scan(self.settings.landing)
+        return landing_scan.scan(self.settings.landing, follows_links=self.settings.follow_links)

@@ -47,7 +47,7 @@ RENAMED_SETTINGS = {
 """Old name to new name. Release 0.3.0 reads the old names and warns; release 0.4.0 will not read them."""
 
 NOT_FIGURE_RELEVANT = {
-    "landing", "data", "lake", "published", "exports", "temp_directory", "hash_key_file", "umask",
+    "landing", "follow_links", "data", "lake", "published", "exports", "temp_directory", "hash_key_file", "umask",
     "alerts", "log_grace_hours", "daily_logs", "refresh_time", "export_time", "first_log_date",
     "reports_host", "reports_port", "reports_show_phone_numbers", "load_workers",
     "spark_thrift", "spark_master", "spark_schema", "spark_export",
@@ -82,6 +82,8 @@ class Settings(BaseSettings):
     landing: types.FolderOrPrefix = Path("data/landing")
     """Landing zone: the folder where log files arrive, or s3://bucket/prefix (docs/object-stores.md). Sendmart writes
     nothing there but sample logs."""
+    follow_links: bool = False
+    """Load log files through symbolic links that lead out of the landing zone."""
     data: types.Folder = Path("data")
     """Data folder: lake, quarantine, candidate, published marts and exports. Always a folder on a disk."""
     lake: types.FolderOrPrefix | None = None

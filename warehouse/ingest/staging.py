@@ -13,22 +13,32 @@ from typing import Any
 
 import polars as pl
 import pyarrow as pa
+from polars.exceptions import PanicException
 
 from models.enums import Log
 from models.logs import COLUMNS, EVENT_TIME
-from models.masking import sanitize
+from models.masking import masking_logger, sanitize
 from models.rejections import UnreadableValue, ValidationResult
 from warehouse.config import DataPaths
 from warehouse.ingest.readers import open_records
-from warehouse.ingest.readers.records import Layout, ReconciliationError, Records, RefusedFile
+from warehouse.ingest.readers.records import MAX_UNKNOWN_COLUMNS, Layout, ReconciliationError, Records, RefusedFile
 from warehouse.lake import tables as lake_tables
 from warehouse.landing import LandingFile
 from warehouse.ledger import Erased, LoadedFile
 from warehouse.privacy import ErasureIndex
-from warehouse.storage import FileStat, hash_of
+from warehouse.storage import FileStat, ObjectStoreFailed, hash_of
 
 ROWS_PER_BATCH = 250_000
+BYTES_PER_BATCH = 128 << 20
+"""Of content, as read. Long rows fill a batch before it has `ROWS_PER_BATCH` rows."""
+
+_ERRORS_OF_A_FILE = (Exception, PanicException)
+"""Whatever reading or validating a file raises refuses that file, and the others load. `OSError` of the disk is handled
+before."""
+
 REASONS = pa.large_list(pa.large_string())
+
+log = masking_logger("sendmart")
 
 Validator = Callable[[Log, pl.DataFrame, Sequence[UnreadableValue]], ValidationResult]
 
@@ -131,6 +141,10 @@ class _OpenFile:
             self.stat = replace(self.stat, observed_ns=0)
             reason = error.strerror or type(error).__name__
             raise RefusedFile(f"cannot be read: {reason}; each refresh tries again") from error
+        except (RefusedFile, ObjectStoreFailed):
+            raise
+        except _ERRORS_OF_A_FILE as error:
+            raise RefusedFile(_failure(error)) from error
 
     def write(self, records: Records, rows: pl.DataFrame, rejected: list[int], reasons: list[list[str]]) -> None:
         """Writes validated records: accepted rows for the lake, rejected ones, with these indices, for the quarantine."""
@@ -177,17 +191,24 @@ class _OpenFile:
         file, accepted, rejected = self.file, self._accepted.finish(), self._rejected.finish()
         if accepted.rows + rejected.rows != self._records:
             raise ReconciliationError(
-                f"{file.log}/{file.source_file}: {self._records} records, but"
-                f" {accepted.rows} accepted and {rejected.rows} rejected; the file is not loaded"
+                f"{self._records} records, but {accepted.rows} accepted and {rejected.rows} rejected"
             )
         loaded = LoadedFile(
             file.log, file.source_file, file.log_date, self.sha256, refusal and sanitize(refusal),
             self._records, accepted.rows, rejected.rows,
             first_event=str(min(self._event_times)) if self._event_times else None,
             last_event=str(max(self._event_times)) if self._event_times else None,
-            unknown_columns=tuple(sorted({sanitize(name) for name in self._unknown_columns})),
+            unknown_columns=tuple(sorted({sanitize(name) for name in self._unknown_columns})[:MAX_UNKNOWN_COLUMNS]),
         )  # fmt: skip
         return StagedFile(file, self.stat, loaded, accepted, rejected)
+
+
+def _failure(error: BaseException) -> str:
+    """Why a file is refused after an unforeseen error. The text of the error may quote rows, so it goes to the log only."""
+    if isinstance(error, ReconciliationError):
+        return f"reader failed: {error}"
+    log.warning("reading or validating a file failed", exc_info=error)
+    return f"reader failed: {type(error).__name__}"
 
 
 class _Stager:
@@ -196,7 +217,7 @@ class _Stager:
     def __init__(self, job: StagingJob) -> None:
         self.open_files: list[_OpenFile] = []
         self._job = job
-        self._pending_rows = 0
+        self._pending_rows = self._pending_bytes = 0
 
     def read(self, file: LandingFile) -> Iterator[StagedBatch]:
         """Reads a file; its records are validated once a batch is full."""
@@ -209,30 +230,61 @@ class _Stager:
         try:
             for records in opened.read():
                 opened.pending.append(records)
-                self._pending_rows += records.text.height
-                if self._pending_rows >= self._job.batch_rows:
+                self._pending_rows += records.count
+                self._pending_bytes += records.size
+                if self._pending_rows >= self._job.batch_rows or self._pending_bytes >= BYTES_PER_BATCH:
                     yield from self.validate_pending()
+                    if opened not in self.open_files:
+                        return  # refused
         except RefusedFile as error:
             refusal = str(error)
-        if not opened.is_read:
+        if refusal is not None:
+            yield self._batch([self._refuse(opened, refusal)])
+        elif not opened.is_read:
             self.open_files.remove(opened)
             opened.discard()
-        if refusal is not None:
-            yield self._batch([opened.finish(refusal)])
 
     def validate_pending(self) -> Iterator[StagedBatch]:
-        """Validates the collected records, and yields the files that are now complete."""
-        pending = [records for opened in self.open_files for records in opened.pending]
-        if pending:
-            log = self.open_files[0].file.log
-            faults, start = [], 0
-            for records in pending:
-                faults += [replace(fault, index=start + fault.index) for fault in records.faults]
-                start += records.text.height
-            validated = self._job.validate(log, pl.concat([records.text for records in pending]), faults)
-            rows = self._job.erased.erase_rows(log, validated.rows) if self._job.erased else validated.rows
-        complete, start = [], 0
-        for opened in self.open_files:
+        """Validates the collected records, and yields the files that are now complete or refused."""
+        finished: list[StagedFile] = []
+        try:
+            self._write_validated(self.open_files)
+        except OSError:
+            raise  # an error of the disk that is written to
+        except _ERRORS_OF_A_FILE:
+            # Which file is at fault shows if each is validated by itself.
+            for opened in [opened for opened in self.open_files if opened.pending]:
+                try:
+                    self._write_validated([opened])
+                except OSError:
+                    raise
+                except _ERRORS_OF_A_FILE as error:
+                    finished.append(self._refuse(opened, _failure(error)))
+        for opened in [opened for opened in self.open_files if opened.is_read]:
+            try:
+                # At once: thousands of small files share a batch, more than a process may keep open.
+                finished.append(opened.finish())
+                self.open_files.remove(opened)
+            except ReconciliationError as error:
+                finished.append(self._refuse(opened, _failure(error)))
+        self._pending_rows = self._pending_bytes = 0
+        if finished:
+            yield self._batch(finished)
+
+    def _write_validated(self, files: list[_OpenFile]) -> None:
+        """Validates the pending records of these files together, and writes their rows."""
+        pending = [records for opened in files for records in opened.pending]
+        if not pending:
+            return
+        log = files[0].file.log
+        faults, start = [], 0
+        for records in pending:
+            faults += [replace(fault, index=start + fault.index) for fault in records.faults]
+            start += records.text.height
+        validated = self._job.validate(log, pl.concat([records.text for records in pending]), faults)
+        rows = self._job.erased.erase_rows(log, validated.rows) if self._job.erased else validated.rows
+        start = 0
+        for opened in files:
             for records in opened.pending:
                 height = records.text.height
                 rejected = validated.reasons.filter(pl.col("index").is_between(start, start + height - 1))
@@ -240,13 +292,11 @@ class _Stager:
                 opened.write(records, rows.slice(start, height), indices, rejected["reasons"].to_list())
                 start += height
             opened.pending = []
-            if opened.is_read:
-                # At once: thousands of small files share a batch, more than a process may keep open.
-                complete.append(opened.finish())
-        self.open_files = [opened for opened in self.open_files if not opened.is_read]
-        self._pending_rows = 0
-        if complete:
-            yield self._batch(complete)
+
+    def _refuse(self, opened: _OpenFile, reason: str) -> StagedFile:
+        self.open_files.remove(opened)
+        opened.discard()
+        return opened.finish(reason)
 
     def _batch(self, files: list[StagedFile]) -> StagedBatch:
         return StagedBatch(files, self._job.erased.take_new_numbers() if self._job.erased else [])

@@ -74,11 +74,11 @@ class LandingZone:
         return [file for file in self.files if file.log == log]
 
 
-def scan(landing: AnyPath) -> LandingZone:
+def scan(landing: AnyPath, *, follows_links: bool = False) -> LandingZone:
     """Lists the landing zone. One that does not exist counts as empty: other systems create it when they deliver."""
     files, ignored = [], []
     order = {str(log): position for position, log in enumerate(Log)}
-    for name, path, info in _objects(landing) if is_object(landing) else _files(landing):
+    for name, path, info in _objects(landing) if is_object(landing) else _files(landing, follows_links):
         log, _, source_file = name.partition("/")
         log_date = _log_date(source_file) if log in order and source_file.isprintable() else None
         if path is None or log_date is None:
@@ -96,18 +96,35 @@ def _objects(landing: "S3Path") -> Iterator[Candidate]:
             yield name, landing / name, info
 
 
-def _files(landing: Path) -> Iterator[Candidate]:
+def _files(landing: Path, follows_links: bool) -> Iterator[Candidate]:
+    root = os.path.realpath(landing)
+
+    def leaves(entry: DirEntry[str]) -> bool:
+        return entry.is_symlink() and not follows_links and not Path(os.path.realpath(entry.path)).is_relative_to(root)
+
     for entry in _entries(landing):
+        if leaves(entry):
+            yield f"{entry.name}{_LEAVES}", None, None
+            continue
         if entry.name not in list(Log) or not _is(entry, DirEntry.is_dir):
             yield entry.name, None, None
             continue
         for path in _entries(Path(entry.path)):
+            if leaves(path):
+                yield f"{entry.name}/{path.name}{_LEAVES}", None, None
+                continue
             inner = list(_entries(Path(path.path))) if _is(path, DirEntry.is_dir) else [path]
             # An empty folder is reported only if it has the name of a log file.
             for candidate in inner or [path] * bool(_log_date(path.name)):
                 file = Path(candidate.path)
                 name = file.relative_to(landing).as_posix()
+                if leaves(candidate):
+                    yield f"{name}{_LEAVES}", None, None
+                    continue
                 yield name, file if _is(candidate, DirEntry.is_file) else None, None
+
+
+_LEAVES = " (a link out of the landing zone; SENDMART_FOLLOW_LINKS allows it)"
 
 
 def _entries(folder: Path) -> Iterator[DirEntry[str]]:

@@ -3,9 +3,13 @@
 Not here: the recorded stats and checksums (`warehouse.ledger`), what happens to a damaged file (`warehouse.lake.integrity`).
 """
 
+import errno
 import hashlib
+import os
+import stat
 import time
 from dataclasses import dataclass, field
+from io import BufferedReader
 from pathlib import Path
 
 from warehouse.storage.object_store import ObjectInfo
@@ -37,8 +41,9 @@ class FileStat:
 
     @classmethod
     def of(cls, path: Path) -> "FileStat":
-        stat = path.stat()
-        return cls(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, time.time_ns())
+        found = path.stat()
+        times = _signed(found.st_mtime_ns), _signed(found.st_ctime_ns)
+        return cls(found.st_size, *times, _signed(found.st_ino), time.time_ns())
 
     @classmethod
     def of_object(cls, info: ObjectInfo) -> "FileStat":
@@ -46,6 +51,24 @@ class FileStat:
         modified = int(info.modified.timestamp()) * 10**9
         tag = int.from_bytes(hashlib.sha256(info.tag.encode()).digest()[:7])
         return cls(info.size, modified, 0, tag, modified + TIMESTAMP_RESOLUTION_NS)
+
+
+def _signed(number: int) -> int:
+    """A number as the ledger can store it: in 64 bits with a sign. Times after 2262 and large inodes need more."""
+    return (number + (1 << 63)) % (1 << 64) - (1 << 63)
+
+
+def open_regular(path: Path) -> BufferedReader:
+    """Opens a regular file for reading. Never blocks: a named pipe without a writer would, if it were opened as a file.
+
+    Raises:
+        OSError: the path is a pipe, a device, a socket or a folder.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return os.fdopen(descriptor, "rb")
 
 
 @dataclass(frozen=True)
@@ -62,6 +85,6 @@ class Checksum:
 
 
 def hash_of(path: Path) -> str:
-    """The SHA-256 of a file on disk, in hexadecimal digits."""
-    with path.open("rb") as file:
+    """The SHA-256 of a regular file on disk, in hexadecimal digits."""
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -110,6 +110,11 @@ class CsvReader(LineReader):
             self.lines_read += count
             return self._batch(data, _numbers_from(first, count), lambda indices: _lines_at(data, indices)), b""
         lines, not_utf8 = _lines_of(data)
+        if b'"' not in data and not not_utf8:  # no record goes on over a blank line
+            is_blank = lines.str.strip_chars(WHITE_SPACE.decode()).str.len_bytes().eq(0)
+            if len(self.header) > 1 and is_blank.any():
+                self.lines_read += int(is_blank.sum())
+                lines = lines.filter(~is_blank)
         is_record = self._is_record(lines, may_hold_quotes=b'"' in data, may_hold_nul=bool(not_utf8) or b"\0" in data)
         return self._resolve(lines, is_record, not_utf8, is_last)
 
@@ -194,9 +199,10 @@ class CsvReader(LineReader):
             if odd < at:
                 continue  # within a record that began on an earlier line
             add_records_up_to(odd)
-            run = lines.slice(odd, MAX_RECORD_LINES).to_list()
-            line, span = run[0], 1
+            line, span = lines[odd], 1
             if line.strip(WHITE_SPACE.decode()):
+                # A record of several lines has a quote in the first one.
+                run = lines.slice(odd, MAX_RECORD_LINES).to_list() if '"' in line else [line]
                 fields, span, reason = parse_record(run)
                 if fields is None and not reason and not is_last:
                     carried = "\n".join(run).encode() + b"\n"
@@ -209,7 +215,7 @@ class CsvReader(LineReader):
                     span = 1
                     rule = self._broken_rule(line, odd in not_utf8, fields, reason)
                     raw = line[odd in not_utf8 :].removesuffix("\r")
-                    broken.append(BrokenRecord(self.records_read, (rule,), raw))
+                    broken.append(BrokenRecord.of(self.records_read, rule, raw))
             self.lines_read += span
             at = odd + span
         else:

@@ -14,7 +14,7 @@ import polars as pl
 
 from models.rejections import HAS_NUL, NOT_UTF8, TOO_LONG, UnreadableValue
 from warehouse.ingest.readers.lines import WHITE_SPACE, LineReader
-from warehouse.ingest.readers.records import MAX_RECORD_BYTES, BrokenRecord, Records, as_text
+from warehouse.ingest.readers.records import MAX_RECORD_BYTES, MAX_UNKNOWN_COLUMNS, BrokenRecord, Records, as_text
 
 NOT_AN_OBJECT = "line: is not a JSON object"
 
@@ -41,7 +41,7 @@ class JsonlReader(LineReader):
         broken: list[BrokenRecord] = []
         faults: list[UnreadableValue] = []
         names = self.layout.columns
-        known = frozenset(names)
+        known, unknown = frozenset(names), set[str]()
         for line in data.removesuffix(b"\n").split(b"\n"):
             self.lines_read += 1
             if not line.strip(WHITE_SPACE):
@@ -49,11 +49,18 @@ class JsonlReader(LineReader):
             self.records_read += 1
             pairs, reason = _parsed(line)
             if pairs is None:
-                broken.append(BrokenRecord(self.records_read, (reason,), as_text(line.removesuffix(b"\r"))))
+                broken.append(
+                    BrokenRecord.of(self.records_read, reason, as_text(line[:MAX_RECORD_BYTES].removesuffix(b"\r")))
+                )
             else:
                 numbers.append(self.records_read)
                 lines.append(line)
-                rows.append(_row(pairs, len(rows), known, faults))
+                row = _row(pairs, len(rows), known, faults)
+                if not row.keys() <= known:
+                    if len(unknown) < MAX_UNKNOWN_COLUMNS:
+                        unknown |= row.keys() - known
+                    row = {name: value for name, value in row.items() if name in known}
+                rows.append(row)
         records = Records(
             text=pl.DataFrame({name: pl.Series([row.get(name) for row in rows], dtype=pl.String) for name in names}),
             row_numbers=pl.Series(numbers, dtype=pl.Int64),
@@ -62,7 +69,7 @@ class JsonlReader(LineReader):
             count=len(rows) + len(broken),
             broken=broken,
             faults=faults,
-            unknown_columns=frozenset[str]().union(*rows) - known,
+            unknown_columns=frozenset(sorted(unknown)[:MAX_UNKNOWN_COLUMNS]),
         )
         return records, b""
 

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, BinaryIO, cast
 
 import polars as pl
 
@@ -25,6 +25,7 @@ from warehouse.ingest.readers.records import (
     RefusedFile,
     beginning_as_text,
 )
+from warehouse.storage import open_regular
 
 WHITE_SPACE = b" \t\n\x0b\x0c\r"
 BLOCK_BYTES = 16 << 20
@@ -68,6 +69,7 @@ class LineReader:
                 yield self.overlong_line(block)
             else:
                 batch, carried = self.records_of(carried + block, is_last=False)
+                batch.size = 2 * len(block)  # the lines, and the values
                 yield batch
         if carried:
             yield self.records_of(carried, is_last=True)[0]
@@ -78,9 +80,9 @@ class LineReader:
         """A batch with one broken record."""
         self.lines_read += 1
         self.records_read += 1
-        broken = BrokenRecord(self.records_read, (TOO_LONG,), beginning_as_text(line.head))
+        broken = BrokenRecord.of(self.records_read, TOO_LONG, beginning_as_text(line.head))
         no_rows = pl.DataFrame(schema=dict.fromkeys(self.layout.columns, pl.String))
-        return Records(no_rows, NO_NUMBERS, no_raw_rows, 1, [broken], header=self.header)
+        return Records(no_rows, NO_NUMBERS, no_raw_rows, 1, len(line.head), [broken], header=self.header)
 
     def _blocks(self, path: Path) -> Iterator[bytes | OverlongLine]:
         """Blocks of complete lines; the last line of a file may lack its LF."""
@@ -116,7 +118,7 @@ def no_raw_rows(indices: Sequence[int]) -> list[str]:
 def _chunks(path: Path) -> Iterator[bytes]:
     """The bytes of a file, decompressed, without its byte-order mark."""
     try:
-        with cast(IO[bytes], gzip.open(path)) if path.name.endswith(".gz") else path.open("rb") as file:
+        with open_regular(path) as opened, _decompressed(path, opened) as file:
             head = file.read(len(BYTE_ORDER_MARK))
             if head != BYTE_ORDER_MARK:
                 yield head
@@ -124,6 +126,10 @@ def _chunks(path: Path) -> Iterator[bytes]:
                 yield from _pieces(chunk)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise RefusedFile(f"not a complete gzip file: {error}") from error
+
+
+def _decompressed(path: Path, file: BinaryIO) -> IO[bytes]:
+    return cast(IO[bytes], gzip.open(file)) if path.name.endswith(".gz") else file
 
 
 def _pieces(chunk: bytes) -> Iterator[bytes]:

@@ -10,8 +10,10 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import polars as pl
 import pyarrow as pa
@@ -20,27 +22,86 @@ import pyarrow.parquet as pq
 
 from models.rejections import UnreadableValue
 from warehouse.ingest.readers.records import Layout, Records, RefusedFile, as_text, is_utf8
+from warehouse.storage import open_regular
 
 ROWS_PER_BATCH = 100_000
+BYTES_PER_BATCH = 64 << 20
+"""Of decoded values. A dictionary repeats a value at no cost in the file."""
+MAX_VALUE_BYTES = 64 << 10
+"""Longer values of a dictionary are cut: each column's rule rejects them, and the quarantine keeps no more of a row."""
+MAX_NESTED_VALUES = 1_000_000
+"""Values in the lists of a row group. A list in a known column rejects its row, but is decoded to be shown."""
 
 
 def read(path: Path, layout: Layout) -> Iterator[Records]:
     """The records of a file; RefusedFile if it is damaged, or its columns or number of rows are not what they should be."""
     row_count, read_rows = 0, 0
     try:
-        with pq.ParquetFile(path) as file:
-            names = file.schema_arrow.names
-            unknown = frozenset(layout.check(names))
-            row_count = file.metadata.num_rows
-            for batch in file.iter_batches(batch_size=ROWS_PER_BATCH):
-                yield _records_of(batch, layout, unknown, first_row=read_rows + 1)
-                read_rows += batch.num_rows
+        with open_regular(path) as source, pq.ParquetFile(source) as file:
+            metadata, schema = file.metadata, file.schema_arrow
+            unknown = frozenset(layout.check(schema.names))
+            row_count = metadata.num_rows
+            known = [name for name in layout.columns if name in schema.names]
+            _check_nested(path, schema, known)
+            with_dictionary = [name for name in known if _holds_bytes(schema.field(name).type)]
+            source.seek(0)
+            reopened = pq.ParquetFile(source, metadata=metadata, read_dictionary=with_dictionary)
+            for batch in reopened.iter_batches(_batch_rows(metadata), columns=known):
+                for part in _parts(batch):
+                    yield _records_of(part, layout, unknown, first_row=read_rows + 1)
+                    read_rows += part.num_rows
     except (pa.ArrowInvalid, OSError, pa.ArrowNotImplementedError) as error:
         if isinstance(error, OSError) and error.errno:
             raise  # an error of the system, not of the content
         raise RefusedFile(f"not a complete Parquet file: {str(error).splitlines()[0][:200].rstrip('.')}") from error
     if read_rows != row_count:
         raise RefusedFile(f"not a complete Parquet file: its footer says {row_count} rows, it has {read_rows}")
+
+
+def _check_nested(path: Path, schema: pa.Schema, names: Sequence[str]) -> None:
+    nested = [name for name in names if pa.types.is_nested(schema.field(name).type)]
+    if not nested:
+        return
+    # By DuckDB: Arrow ends the process when it reads the metadata of a column in a damaged footer.
+    query = (
+        "select split_part(path_in_schema, ', ', 1) as name, max(num_values) as most from parquet_metadata($file)"
+        " where name in $names group by name having most > $limit"
+    )
+    too_long = duckdb.execute(query, {"file": str(path), "names": nested, "limit": MAX_NESTED_VALUES}).fetchall()
+    for name, count in too_long:
+        raise RefusedFile(
+            f"column {name} must be text or a number, not {schema.field(name).type} with {count:,} values"
+        )
+
+
+def _batch_rows(metadata: pq.FileMetaData) -> int:
+    """The number of rows that take `BYTES_PER_BATCH` without the compression of the file."""
+    size = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
+    width = max(1, size // max(1, metadata.num_rows))
+    return int(max(1, min(ROWS_PER_BATCH, BYTES_PER_BATCH // width)))
+
+
+def _parts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """A batch with its dictionaries' long values cut, in parts of at most `BYTES_PER_BATCH` of decoded text each."""
+    sizes = np.zeros(batch.num_rows, np.int64)
+    columns = []
+    for values in batch.columns:
+        if pa.types.is_dictionary(values.type):
+            dictionary = values.dictionary.cast(pa.large_binary())
+            if pc.any(pc.greater(pc.binary_length(dictionary), MAX_VALUE_BYTES)).as_py():
+                dictionary = pc.binary_slice(dictionary, 0, MAX_VALUE_BYTES)
+            lengths = pc.fill_null(pc.binary_length(dictionary).take(values.indices), 0)
+            sizes += np.asarray(lengths.cast(pa.int64()))
+            values = pa.DictionaryArray.from_arrays(values.indices, dictionary)
+        columns.append(values)
+    whole = pa.RecordBatch.from_arrays(columns, batch.schema.names)
+    if sizes.sum() <= BYTES_PER_BATCH:
+        yield whole
+        return
+    part_of_row = np.cumsum(sizes) // BYTES_PER_BATCH
+    starts = np.flatnonzero(np.diff(part_of_row, prepend=-1))
+    for start, end in pairwise([*starts.tolist(), batch.num_rows]):
+        yield whole.slice(start, end - start)
 
 
 def _records_of(batch: pa.RecordBatch, layout: Layout, unknown: frozenset[str], first_row: int) -> Records:
@@ -57,6 +118,7 @@ def _records_of(batch: pa.RecordBatch, layout: Layout, unknown: frozenset[str], 
         row_numbers=pl.int_range(first_row, first_row + batch.num_rows, dtype=pl.Int64, eager=True),
         raw=lambda indices: _as_json(batch, indices),
         count=batch.num_rows,
+        size=int(pl.DataFrame(columns).estimated_size()),
         faults=faults,
         unknown_columns=unknown,
     )

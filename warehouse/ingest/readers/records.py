@@ -5,6 +5,7 @@ Not here: the formats (`csv_files`, `jsonl_files`, `parquet_files`).
 
 import codecs
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -14,6 +15,12 @@ from models.rejections import UnreadableValue
 
 MAX_RECORD_BYTES = 1 << 20
 MAX_RECORD_LINES = 100
+MAX_COLUMNS = 1_000
+"""Columns of a file. Exports of real systems have some hundred at most."""
+MAX_UNKNOWN_COLUMNS = 100
+"""Names of unknown columns that are recorded for a batch: a JSON file may have another key in each record."""
+MAX_RAW_BYTES = 128 << 10
+"""Of a broken record, as much is kept in memory. The quarantine keeps half, so that no id at the cut is only half there."""
 
 
 class RefusedFile(Exception):
@@ -33,7 +40,9 @@ class Layout:
 
     def check(self, columns: Sequence[str]) -> list[str]:
         """The columns of a file that the log does not have; RefusedFile if a column occurs twice or a required one is missing."""
-        duplicates = sorted({name for name in columns if columns.count(name) > 1})
+        if len(columns) > MAX_COLUMNS:
+            raise RefusedFile(f"{len(columns):,} columns; a file may have {MAX_COLUMNS:,}")
+        duplicates = sorted(name for name, count in Counter(columns).items() if count > 1)
         if duplicates:
             # Only text that looks like a name is shown: in a file without a header line it could be a phone number.
             names = [repr(name) for name in duplicates if re.fullmatch(r"[A-Za-z_][A-Za-z_ ]{0,60}", name)]
@@ -45,13 +54,17 @@ class Layout:
         return [name for name in columns if name not in self.columns]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class BrokenRecord:
-    """A record that could not be parsed: the reasons, and its bytes as text."""
+    """A record that could not be parsed: the reasons, and the beginning of its text."""
 
     row_number: int
     reasons: tuple[str, ...]
     raw: str
+
+    @classmethod
+    def of(cls, row_number: int, reason: str, raw: str) -> "BrokenRecord":
+        return cls(row_number, (reason,), raw[:MAX_RAW_BYTES])
 
 
 @dataclass
@@ -61,13 +74,15 @@ class Records:
     `text` has every column of the layout as strings, in the layout's order, null where the file has no value.
     `row_numbers` are the positions of the records in the file, from 1, one per row of `text`. `raw(indices)` returns rows
     as they are in the file. `count` is the number of records of the batch, broken ones included, counted without the parser.
-    `header` is the file's columns in its order, if raw rows do not name their columns.
+    `size` is the approximate number of bytes that the batch holds in memory. `header` is the file's columns in its order, if raw
+    rows do not name their columns.
     """
 
     text: pl.DataFrame
     row_numbers: pl.Series
     raw: Callable[[Sequence[int]], list[str]]
     count: int
+    size: int = 0
     broken: list[BrokenRecord] = field(default_factory=list)
     faults: list[UnreadableValue] = field(default_factory=list)
     unknown_columns: frozenset[str] = frozenset()
