@@ -232,10 +232,10 @@ _RULES = (
         lambda text, context: is_corruption_error(text),
     ),
     _Rule(
-        "disk I/O error|file is not a database|database disk image is malformed",
+        "^LedgerDamaged:|disk I/O error|file is not a database|database disk image is malformed",
         Code.LEDGER_UNUSABLE,
-        "{paths.ledger} cannot be read or written ({text})",
-        "Restore it from a backup, or move it away as the page says; then: sendmart refresh",
+        "{paths.ledger} cannot be used ({text})",
+        "Restore it from a backup, or start a new one as the page says; then: sendmart refresh",
     ),
     _Rule(
         "^BuildFailed:",

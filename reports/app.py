@@ -311,7 +311,7 @@ def _last_refresh(paths: DataPaths) -> LastRefresh | None:
     if not paths.ledger.exists():
         return None
     try:
-        refresh = Ledger(paths.ledger).last_refresh()
+        refresh = Ledger(paths.ledger, paths.find_data).last_refresh()
     except sqlite3.Error:
         return None
     if refresh is None:

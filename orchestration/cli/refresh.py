@@ -11,7 +11,7 @@ from orchestration import notifications
 from orchestration.cli.common import FAILED, OK, open_context, show_progress, writer_lock
 from orchestration.cli.output import refresh as refresh_output
 from orchestration.errors import failure_of
-from orchestration.stages import finish_erasures, plan_refresh, prune_exports, publish_quarantine
+from orchestration.stages import check_ledger, finish_erasures, plan_refresh, prune_exports, publish_quarantine
 from warehouse.ledger import Refresh, now
 from warehouse.publish.publication import recover_publication
 
@@ -21,6 +21,12 @@ def refresh(
     dry_run: Annotated[bool, typer.Option(help="Show what a refresh would do, and change nothing.")] = False,
     verify: Annotated[
         bool, typer.Option(help="Compare checksums of all files, instead of their sizes and modification times.")
+    ] = False,
+    new_ledger: Annotated[
+        bool,
+        typer.Option(
+            help="Start a new ledger beside the data of a lost one. docs/runbook/ledger-unusable.md says what is lost."
+        ),
     ] = False,
 ) -> None:
     """Load new and changed logs, build, audit, publish, export. Prune old files.
@@ -38,6 +44,9 @@ def refresh(
     started_at = now()
     try:
         with writer_lock(context):
+            if new_ledger:
+                context.ledger.create()
+            check_ledger(context)
             recover_publication(context.paths, context.ledger)
             finish_erasures(context)
             # Under the lock: another refresh may have just done the work.

@@ -6,7 +6,7 @@
 from orchestration.stages.audit import audit_candidate, audit_page_of, test_candidate
 from orchestration.stages.build import build_candidate, is_built
 from orchestration.stages.context import AppContext
-from orchestration.stages.erase import Erasure, erase_contact, finish_erasures
+from orchestration.stages.erase import Erasure, check_ledger, erase_contact, finish_erasures
 from orchestration.stages.export import (
     describe_export,
     export_missing,
@@ -21,7 +21,8 @@ from orchestration.stages.publish import is_published, publish_candidate, rollba
 from orchestration.stages.quarantine import publish_quarantine
 
 __all__ = [
-    "AppContext", "Erasure", "RefreshPlan", "audit_candidate", "audit_page_of", "build_candidate", "describe_export",
+    "AppContext", "Erasure", "RefreshPlan", "audit_candidate", "audit_page_of", "build_candidate", "check_ledger",
+    "describe_export",
     "erase_contact", "evaluate_gate", "export_missing", "export_reports", "file_sizes", "finish_erasures",
     "freshness_times", "group_by_date", "is_built", "is_published", "late_days", "load_changed", "missing_days",
     "override_gate", "plan_refresh", "prune_exports", "publish_candidate", "publish_quarantine", "reports_to_export",

@@ -30,7 +30,7 @@ class AppContext:
     def of(cls, settings: Settings) -> "AppContext":
         file_modes.apply_umask(settings)
         paths = DataPaths.of(settings)
-        return cls(settings, paths, Ledger(paths.ledger))
+        return cls(settings, paths, Ledger(paths.ledger, paths.find_data))
 
     def scan_landing(self) -> LandingZone:
         return landing_scan.scan(self.settings.landing, follows_links=self.settings.follow_links)

@@ -8,7 +8,15 @@ from orchestration.stages.context import AppContext, log
 from orchestration.stages.quarantine import publish_quarantine
 from warehouse.erasure import erase_contacts, source_files_of_erased_rows
 from warehouse.lake import tables as lake_tables
-from warehouse.privacy import CONTACT, ErasureIndex, contact_token, load_erasure_index, load_keyed_hash
+from warehouse.privacy import (
+    CONTACT,
+    ErasureIndex,
+    contact_token,
+    load_erasure_index,
+    load_keyed_hash,
+    reconcile_tombstones,
+    save_tombstone_copy,
+)
 from warehouse.publish.publication import replace_uploaded_files
 from warehouse.transform.spark.builds import discard_builds
 
@@ -36,11 +44,24 @@ def erase_contact(context: AppContext, contact_id: str, reason: str) -> Erasure 
     """
     with context.paths.writer_lock():
         lake_tables.ensure_lake(context.paths)
-        hashes = load_keyed_hash(context.settings, context.paths, context.ledger)
+        hashes = load_keyed_hash(context.paths, context.ledger)
         if ErasureIndex(hashes, context.ledger.erased()).tokens(CONTACT, [contact_id]):
             return finish_erasures(context)
         context.ledger.record_erasure(reason, hashes.of(contact_id), contact_token())
+        save_tombstone_copy(context.paths, context.ledger)
         return finish_erasures(context)
+
+
+def check_ledger(context: AppContext) -> None:
+    """Checks the ledger before a refresh or a load relies on it: its file, its tombstones and their key.
+
+    Raises:
+        LedgerDamaged: the ledger is damaged, or missing beside data.
+        KeyMissing: contacts were erased, and the key of their hashes is missing or another one.
+    """
+    context.ledger.verify()
+    reconcile_tombstones(context.paths, context.ledger)
+    load_erasure_index(context.paths, context.ledger)
 
 
 def finish_erasures(context: AppContext) -> Erasure | None:
@@ -49,7 +70,7 @@ def finish_erasures(context: AppContext) -> Erasure | None:
         return None
     with context.paths.writer_lock():
         started = time.perf_counter()
-        erased = load_erasure_index(context.settings, context.paths, context.ledger)
+        erased = load_erasure_index(context.paths, context.ledger)
         assert erased is not None  # an erasure is recorded
         rewritten = erase_contacts(context.settings, context.paths, context.ledger, erased)
         discard_builds(context.settings, context.paths)

@@ -12,7 +12,7 @@ from pathlib import Path
 from models.enums import Log
 from models.masking import mask_phone_numbers_in_errors
 from orchestration.stages.context import AppContext, log
-from orchestration.stages.erase import finish_erasures
+from orchestration.stages.erase import check_ledger, finish_erasures
 from orchestration.stages.quarantine import publish_quarantine
 from quality.admission import validate
 from warehouse.config import file_modes
@@ -45,6 +45,7 @@ def load_changed(
     with paths.writer_lock():
         started = time.perf_counter()
         file_modes.restrict_existing(context.settings, paths)
+        check_ledger(context)
         lake_tables.ensure_lake(paths)
         in_landing = context.scan_landing().files_of(log_name)
         recovery.recover(paths, ledger, log_name, in_landing)
@@ -58,7 +59,7 @@ def load_changed(
         repairable = [file for file in damaged if file.source_file in by_name]
         integrity.delete_damaged(paths, ledger, repairable)
         files = sorted({*files, *(by_name[file.source_file] for file in repairable)})
-        erased = load_erasure_index(context.settings, paths, ledger)
+        erased = load_erasure_index(paths, ledger)
         loaded = load(StagingJob(paths, validate, erased), ledger, files, workers=context.settings.load_workers)
         if verify:
             integrity.record_missing_checksums(paths, ledger, log_name)

@@ -391,23 +391,24 @@ def test_a_lake_without_recorded_checksums_is_checked_by_row_counts_and_then_rec
 # --- the ledger
 
 
-def test_a_damaged_ledger_is_a_clear_error_and_moving_it_away_reloads_everything(
+def test_a_damaged_or_missing_ledger_is_a_clear_error_and_a_new_one_reloads_everything(
     zone: Zone, published: Outcome
 ) -> None:
     zone.restore("published")
     paths = zone.warehouse().paths
     noted = {(file.log, file.source_file): file for file in zone.warehouse().ledger.files()}
     variables = environment_of(zone.data, zone.landing)
-    paths.ledger.write_bytes(b"no ledger " * 1000)
-    for command in ("refresh", "status"):
-        run = sendmart(variables, command)
-        assert run.returncode == 1
-        assert "ledger-unusable: " in run.stdout + run.stderr
-        assert "docs/runbook/ledger-unusable.md" in run.stdout + run.stderr
-        assert "Traceback" not in run.stdout + run.stderr
+    for content in (b"no ledger " * 1000, b""):
+        paths.ledger.write_bytes(content)
+        for command in ("refresh", "status"):
+            _assert_ledger_unusable(sendmart(variables, command))
+        assert paths.ledger.read_bytes() == content
+    paths.ledger.unlink()
+    _assert_ledger_unusable(sendmart(variables, "refresh"))
+    assert not paths.ledger.exists()
     assert marts_of(paths.published_marts) == published["marts"]
 
-    paths.ledger.unlink()
+    zone.warehouse().ledger.create()
     gone = [path for log, files in zone.altered.items() for path in files if log not in (NEW_IN, Log.CAMPAIGNS)]
     for path in gone:
         (zone.landing / path).unlink()
@@ -417,6 +418,14 @@ def test_a_damaged_ledger_is_a_clear_error_and_moving_it_away_reloads_everything
         before = noted[file.log, file.source_file]
         assert (file.records, file.accepted, file.first_event) == (before.records, before.accepted, before.first_event)
     assert stages.plan_refresh(zone.warehouse()).is_empty
+
+
+def _assert_ledger_unusable(run: subprocess.CompletedProcess[str]) -> None:
+    output = run.stdout + run.stderr
+    assert run.returncode == 1
+    assert "ledger-unusable: " in output
+    assert "docs/runbook/ledger-unusable.md" in output
+    assert "Traceback" not in output
 
 
 # --- exports, vocabulary

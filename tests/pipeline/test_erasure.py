@@ -3,26 +3,21 @@
 import hashlib
 import json
 import os
-import re
 import shutil
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
-import openpyxl
 import pytest
 
 from models.enums import Log
 from models.marts import CONTACT_REPORTS
 from orchestration import stages
 from orchestration.stages import AppContext
+from tests.contact_search import CONTACT, NUMBER, copy_warehouse, files_with_contact
 from tests.running import RefreshedWarehouse, all_marts, exported_rows
 from warehouse.erasure import SPREADSHEETS, erase
 from warehouse.export import ON_REQUEST, FileFormat, campaign_hash
-
-CONTACT, NUMBER = "p84-1", "+4477000841"
-"""Of the wide case: sent to, clicked, ordered, opted out, each under this number."""
 
 SENT, CREDITED, ANOTHER = "c84-0Z", "never84", "c0-1É"
 """Campaigns of it: sent to the contact, credited with its order, and one that has nothing to do with it."""
@@ -30,21 +25,12 @@ SENT, CREDITED, ANOTHER = "c84-0Z", "never84", "c0-1É"
 BROKEN = f'{CONTACT},"unclosed\n{CONTACT},yesterday,{NUMBER},reply\nnobody,{NUMBER},,\nk1,tomorrow,,link\n'
 
 
-def _copy(refreshed: RefreshedWarehouse, folder: Path) -> AppContext:
-    """A refreshed warehouse in a folder of its own, whose name a glob would take for a pattern, with its landing zone."""
-    of_fixture = refreshed.warehouse
-    changed = {"data": folder / "data [old] *", "landing": folder / "landing"}
-    shutil.copytree(of_fixture.settings.data, changed["data"])
-    shutil.copytree(refreshed.landing, changed["landing"])
-    return AppContext.of(of_fixture.settings.model_copy(update=changed))
-
-
 @pytest.fixture(scope="module")
 def warehouse(refreshed_wide: RefreshedWarehouse, tmp_path_factory: pytest.TempPathFactory) -> AppContext:
     """The wide case; broken rows, a kept build, an audit page, a check's words and what kills left half written name the
     contact as well.
     """
-    copy = _copy(refreshed_wide, tmp_path_factory.mktemp("erasure"))
+    copy = copy_warehouse(refreshed_wide, tmp_path_factory.mktemp("erasure"))
     (copy.settings.landing / "unsubscribes" / "2026-01-14.csv").write_text(
         f"contact_id,unsubscribed_at,mobile_number,source\n{BROKEN}"
     )
@@ -70,34 +56,8 @@ def _spreadsheets(warehouse: AppContext, report: str, campaign: str) -> list[Pat
 
 @pytest.fixture(scope="module")
 def erasure(warehouse: AppContext) -> stages.Erasure:
-    assert _found(warehouse.paths.data), "it is there to be erased"
+    assert files_with_contact(warehouse.paths.data), "it is there to be erased"
     return stages.erase_contact(warehouse, CONTACT, "request 7")
-
-
-def _found(folder: Path) -> set[str]:
-    """Where the contact or its number stands: in bytes, or in the rows of files that are compressed."""
-    either = re.compile(rf"(?<![\w-]){CONTACT}(?![\w-])|{re.escape(NUMBER)}(?![0-9])")
-    return {
-        str(file.relative_to(folder))
-        for file in folder.rglob("*")
-        if file.is_file() and any(either.search(text) for text in _texts(file))
-    }
-
-
-def _texts(file: Path) -> Iterator[str]:
-    yield file.read_bytes().decode("latin-1")
-    if file.suffix == ".xlsx":
-        sheet = openpyxl.load_workbook(file).active
-        yield from (str(value) for row in sheet.iter_rows(values_only=True) for value in row)
-    if file.suffix == ".parquet":
-        yield from (str(row) for row in duckdb.execute("from read_parquet(?)", [str(file)]).fetchall())
-    if file.suffix == ".duckdb":
-        with duckdb.connect() as connection:
-            connection.execute(f"attach '{file}' as looked_at (read_only)")
-            for schema, table in connection.execute(
-                "select schema_name, table_name from duckdb_tables() where database_name = 'looked_at'"
-            ).fetchall():
-                yield from (str(row) for row in connection.execute(f'from looked_at.{schema}."{table}"').fetchall())
 
 
 def _tokens(warehouse: AppContext) -> dict[str, str]:
@@ -119,7 +79,7 @@ def _sorted(marts: dict[str, list[dict]]) -> dict[str, list[str]]:
 
 
 def test_no_file_holds_the_contact_or_its_number(warehouse: AppContext, erasure: stages.Erasure) -> None:
-    assert _found(warehouse.paths.data) == set()
+    assert files_with_contact(warehouse.paths.data) == set()
     assert min(erasure.rewritten.values()) > 0, erasure.rewritten
     assert "unsubscribes/2026-01-14.csv" in erasure.still_in_landing
     assert all((warehouse.settings.landing / name).exists() for name in erasure.still_in_landing)
@@ -193,7 +153,7 @@ def test_dropping_a_file_again_does_not_bring_an_erased_contact_back(
     orders.write_text(orders.read_text() + orders.read_text().splitlines()[-1] + "\n")
     stages.load_changed(warehouse, Log.ORDERS)
     stages.load_changed(warehouse, Log.SENDS)
-    assert _found(warehouse.paths.data) == set()
+    assert files_with_contact(warehouse.paths.data) == set()
     assert not warehouse.ledger.is_erasing()
     stages.build_candidate(warehouse)
     incremental = all_marts(warehouse.paths.candidate)
@@ -214,7 +174,7 @@ def test_erasing_twice_does_nothing(warehouse: AppContext, erasure: stages.Erasu
 def test_an_interrupted_erasure_is_finished_by_the_next_refresh(
     broken_off_at: str, refreshed_wide: RefreshedWarehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    copy = _copy(refreshed_wide, tmp_path)
+    copy = copy_warehouse(refreshed_wide, tmp_path)
     with monkeypatch.context() as patch:
         owner = erase._Eraser if hasattr(erase._Eraser, broken_off_at) else erase
         done = getattr(owner, broken_off_at)
@@ -228,12 +188,12 @@ def test_an_interrupted_erasure_is_finished_by_the_next_refresh(
             stages.erase_contact(copy, CONTACT, "")
     assert copy.ledger.is_erasing()
     stages.finish_erasures(copy)
-    assert _found(copy.paths.data) == set()
+    assert files_with_contact(copy.paths.data) == set()
     assert not copy.ledger.is_erasing()
 
 
 def test_without_the_hash_key_nothing_is_erased_or_loaded(refreshed_wide: RefreshedWarehouse, tmp_path: Path) -> None:
-    copy = _copy(refreshed_wide, tmp_path)
+    copy = copy_warehouse(refreshed_wide, tmp_path)
     stages.erase_contact(copy, "nobody", "")
     copy.paths.hash_key.write_text("0" * 64)
     for attempt in (lambda: stages.erase_contact(copy, CONTACT, ""), lambda: stages.load_changed(copy, Log.SENDS)):

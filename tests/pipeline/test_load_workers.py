@@ -110,13 +110,13 @@ def test_an_erased_contact_gets_the_same_token_in_every_worker(tmp_path: Path, l
     settings = Settings(data=tmp_path / "data", landing=landing)
     paths = DataPaths(settings.data)
     ledger = Ledger(paths.ledger)
-    hashes = load_keyed_hash(settings, paths, ledger)
+    hashes = load_keyed_hash(paths, ledger)
     ledger.record_erasure("", hashes.of("erased"), contact_token())
     ledger.record_erasures_finished()
     for day in DAYS:
         drop(landing, day, content(day, "erased", NUMBER))
     (folder := tmp_path / "met").mkdir()
-    erased = load_erasure_index(settings, paths, ledger)
+    erased = load_erasure_index(paths, ledger)
     job = StagingJob(paths, meeting(folder, 2), erased)
     load(job, ledger, scan(landing).files_of(LOG), workers=2, bytes_per_worker=LITTLE)
     assert len(met(folder)) == 2

@@ -47,9 +47,9 @@ def paths(settings: Settings) -> DataPaths:
 def erased(settings: Settings, paths: DataPaths) -> ErasureIndex:
     """One contact erased: `p-1, the first`, whose number is +447700900123."""
     ledger = Ledger(paths.ledger)
-    hashes = load_keyed_hash(settings, paths, ledger)
+    hashes = load_keyed_hash(paths, ledger)
     ledger.record_erasure("", hashes.of("p-1, the first"), contact_token())
-    index = load_erasure_index(settings, paths, ledger)
+    index = load_erasure_index(paths, ledger)
     index.add_numbers("p-1, the first", [hashes.of("+447700900123")])
     index.take_new_numbers()
     return index
@@ -126,18 +126,18 @@ def test_python_and_sql_give_the_same_hmac() -> None:
 
 def test_the_key_is_created_once_and_never_replaced(settings: Settings, paths: DataPaths) -> None:
     ledger = Ledger(paths.ledger)
-    made = load_keyed_hash(settings, paths, ledger).of("x")
+    made = load_keyed_hash(paths, ledger).of("x")
     assert paths.hash_key.stat().st_mode & 0o777 == 0o600
-    assert load_keyed_hash(settings, paths, ledger).of("x") == made
+    assert load_keyed_hash(paths, ledger).of("x") == made
     key = paths.hash_key.read_text()
     for spoilt, words in ((None, "does not exist"), ("00" * 32, "not the key"), ("zz", "32 bytes"), ("é", "32 bytes")):
         paths.hash_key.unlink(missing_ok=True)
         if spoilt is not None:
             paths.hash_key.write_text(spoilt, encoding="utf-8")
         with pytest.raises(KeyMissing, match=words):
-            load_keyed_hash(settings, paths, ledger)
+            load_keyed_hash(paths, ledger)
     paths.hash_key.write_text(key)
-    assert load_keyed_hash(settings, paths, ledger).of("x") == made
+    assert load_keyed_hash(paths, ledger).of("x") == made
 
 
 # --- tombstones
@@ -151,7 +151,7 @@ def test_tokens_are_valid_and_random() -> None:
 
 
 def test_without_an_erasure_there_is_no_index_and_no_key(settings: Settings, paths: DataPaths) -> None:
-    assert load_erasure_index(settings, paths, Ledger(paths.ledger)) is None
+    assert load_erasure_index(paths, Ledger(paths.ledger)) is None
     assert not paths.hash_key.exists()
 
 

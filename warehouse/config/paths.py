@@ -30,13 +30,15 @@ class DataPaths:
         lake_override: AnyPath | None = None,
         published_override: AnyPath | None = None,
         exports_override: AnyPath | None = None,
+        hash_key_override: Path | None = None,
     ) -> None:
         self.data = data
         self.ledger = data / "ledger.sqlite"
         self.lock = data / ".writer.lock"
         self.dagster_home = data / "dagster"
-        # The key of the keyed hashes, unless SENDMART_HASH_KEY_FILE names another file.
-        self.hash_key = data / "hash.key"
+        # The key of the keyed hashes, and beside it the second copy of the tombstones.
+        self.hash_key = hash_key_override or data / "hash.key"
+        self.tombstone_copy = self.hash_key.with_name(f"{self.hash_key.name}.tombstones")
 
         self.lake: AnyPath = lake_override or data / "lake"
         # Rejected rows as Parquet, in the layout of the lake.
@@ -83,7 +85,7 @@ class DataPaths:
 
     @classmethod
     def of(cls, settings: "Settings") -> "DataPaths":
-        return cls(settings.data, settings.lake, settings.published, settings.exports)
+        return cls(settings.data, settings.lake, settings.published, settings.exports, settings.hash_key_file)
 
     @property
     def published_marts(self) -> Path:
@@ -93,6 +95,13 @@ class DataPaths:
         """
         file, old = self.new_published_marts, self.published_marts_of_0_2
         return old if not file.exists() and old.exists() else file
+
+    def find_data(self) -> str | None:
+        """A file or folder which shows that the data folder has had a ledger; None in a new data folder."""
+        if names_in(self.lake) if is_object(self.lake) else any(self.lake.glob("*/log_date=*/*.parquet")):
+            return str(self.lake)
+        files = (self.new_published_marts, self.published_marts_of_0_2, self.data / "hash.key", self.tombstone_copy)
+        return next((str(file) for file in files if file.exists()), None)
 
     def has_lake(self) -> bool:
         return bool(names_in(self.lake)) if is_object(self.lake) else self.lake.is_dir()

@@ -28,7 +28,7 @@ from warehouse.erasure.exports import delete_spreadsheets, erase_csv_exports
 from warehouse.erasure.tokens import TokenReplacer, sql_list
 from warehouse.lake import tables as lake_tables
 from warehouse.ledger import Ledger
-from warehouse.privacy import ErasureIndex
+from warehouse.privacy import ErasureIndex, save_tombstone_copy
 from warehouse.storage import AnyPath, atomic_replace, is_object, remove
 
 SPREADSHEETS = "spreadsheets (deleted)"
@@ -157,6 +157,7 @@ class _Eraser:
                 for relation, columns in relations.items():
                     self.replacer.record_numbers(relation, columns)
         self.ledger.record_erased_numbers(self.index.take_new_numbers())
+        save_tombstone_copy(self.paths, self.ledger)
 
     def erase_log(self, log: Log) -> int:
         relation, schema = _lake_relation(self.paths, log), lake_tables.lake_schema(log)

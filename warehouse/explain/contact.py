@@ -66,7 +66,7 @@ def _suppressed_numbers(queries: Queries) -> str:
     columns = queries.records("select column_name from (describe published.marts.suppressed_numbers)")
     if NUMBER_HASH not in {column["column_name"] for column in columns}:
         return f"from published.marts.suppressed_numbers where mobile_number in ({numbers})"
-    load_keyed_hash(queries.settings, queries.paths, queries.ledger).create_macro(queries.connection)
+    load_keyed_hash(queries.paths, queries.ledger).create_macro(queries.connection)
     return (
         "select suppressed.* replace (numbers.mobile_number as mobile_number)"
         f" from published.marts.suppressed_numbers as suppressed join ({numbers}) as numbers"

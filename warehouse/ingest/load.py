@@ -15,6 +15,7 @@ from warehouse.ingest.workers import BYTES_PER_WORKER, stage_files
 from warehouse.lake import change_feed
 from warehouse.landing import LandingFile
 from warehouse.ledger import Ledger, LoadedFile
+from warehouse.privacy import save_tombstone_copy
 
 COMMIT_THREADS = 16
 
@@ -53,6 +54,7 @@ def _load_batch(job: StagingJob, ledger: Ledger, batch: StagedBatch) -> list[Loa
     try:
         if batch.erased_numbers:
             ledger.record_erased_numbers(batch.erased_numbers)
+            save_tombstone_copy(job.paths, ledger)
         unchanged = [staged for staged in batch.files if not _has_changed(staged)]
         return _commit(job, ledger, unchanged) if unchanged else []
     finally:

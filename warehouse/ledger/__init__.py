@@ -12,10 +12,11 @@ from warehouse.ledger.exports import Exports
 from warehouse.ledger.files import IN_FLIGHT, UNKNOWN_SHA256, Acceptance, Files, LoadedFile, LogFile, RecordedStat
 from warehouse.ledger.publications import Override, Publication, Publications
 from warehouse.ledger.runs import Refresh, Runs
-from warehouse.ledger.store import now
+from warehouse.ledger.store import LedgerDamaged, now
 
 __all__ = [
     "BUILDS_WITH_METRICS", "IN_FLIGHT", "UNKNOWN_SHA256", "Acceptance", "Alert", "Build", "Change", "Erased", "Ledger",
+    "LedgerDamaged",
     "LoadedFile", "LogFile", "Override", "Publication", "RecordedStat", "Refresh", "now",
 ]  # fmt: skip
 

@@ -67,6 +67,18 @@ class Erasures(Store):
                 connection.execute("insert or ignore into erased values (?, ?, ?, ?)", tuple(vars(number).values()))
                 connection.execute("update erasures set finished_at = null where erasure_id = ?", (number.erasure_id,))
 
+    def restore_erased(self, erased: Iterable[Erased], reason: str) -> None:
+        """Records erased contacts and numbers that the ledger lacks, as one unfinished erasure."""
+        with self._transaction() as connection:
+            (erasure_id,) = connection.execute(
+                "insert into erasures (reason, started_at) values (?, ?) returning erasure_id",
+                (reason, now().isoformat()),
+            ).fetchone()
+            connection.executemany(
+                "insert into erased values (?, ?, ?, ?)",
+                [(tombstone.kind, tombstone.hash, tombstone.token, erasure_id) for tombstone in erased],
+            )
+
     def erased(self) -> list[Erased]:
         """Every erased contact and number."""
         return self._all(Erased, "select * from erased order by erasure_id, kind, hash")

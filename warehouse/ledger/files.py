@@ -136,12 +136,14 @@ class Files(Store):
 
     def recorded_stats(self) -> dict[tuple[Log, str], RecordedStat]:
         """By log and name, the stat of each log file when it was loaded."""
-        return {
-            (Log(row["log"]), row["source_file"]): RecordedStat(
-                date.fromisoformat(row["log_date"]), _stat(row), row["sha256"] == IN_FLIGHT
-            )
-            for row in self._rows("select * from files")
-        }
+        rows = self._rows("select * from files")
+        with self._reading():
+            return {
+                (Log(row["log"]), row["source_file"]): RecordedStat(
+                    date.fromisoformat(row["log_date"]), _stat(row), row["sha256"] == IN_FLIGHT
+                )
+                for row in rows
+            }
 
     def record_files(
         self, loaded: Iterable[tuple[LoadedFile, FileStat]], checksums: Mapping[Path, Checksum] | None = None
@@ -196,7 +198,8 @@ class Files(Store):
             " sum(case when log_date = ? then accepted else 0 end) from files group by log",
             day,
         )
-        return {Log(log): (date.fromisoformat(latest) if latest else None, count) for log, latest, count in rows}
+        with self._reading():
+            return {Log(log): (date.fromisoformat(latest) if latest else None, count) for log, latest, count in rows}
 
     def forget_checksums(self, keys: Iterable[Path]) -> None:
         """Deletes the checksums of files that are about to be rewritten."""

@@ -30,6 +30,14 @@ class LedgerIsNewer(sqlite3.Error):
     """A newer version of Sendmart wrote the ledger; this version would misread it."""
 
 
+class LedgerDamaged(sqlite3.DatabaseError):
+    """The ledger is damaged, or is missing although the data folder holds data."""
+
+
+_FAULTS_OF_THE_MACHINE = ("locked", "disk I/O error", "is full", "readonly", "unable to open")
+"""Parts of SQLite's messages that say nothing about the content of the file."""
+
+
 def now() -> datetime:
     return datetime.now(UTC)
 
@@ -39,11 +47,55 @@ class Store:
 
     tables = ""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, find_data: Callable[[], str | None] = lambda: None) -> None:
+        """`find_data` names data which shows that the folder has had a ledger; None: a missing ledger is a new one."""
         self._path = path
+        self._find_data = find_data
+
+    def create(self) -> None:
+        """Creates an empty ledger file, although the data folder holds data; a file with content is left as it is."""
+        self._find_data = lambda: None
+        with self._transaction():
+            pass
+
+    def verify(self) -> None:
+        """Reads the whole file.
+
+        Raises:
+            LedgerDamaged: SQLite finds a fault.
+        """
+        with self._transaction() as connection:
+            (result,) = connection.execute("pragma integrity_check(1)").fetchone()
+            if result != "ok":
+                raise LedgerDamaged(f"{self._path} is damaged ({result})")
+
+    def _refuse_missing_file(self) -> None:
+        if self._path.exists() and self._path.stat().st_size:
+            return
+        if data := self._find_data():
+            state = "is empty" if self._path.exists() else "does not exist"
+            raise LedgerDamaged(f"{self._path} {state}, although {data} exists")
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """What cannot be read in this block is damage of the ledger: a `LedgerDamaged`."""
+        try:
+            yield
+        except (LedgerDamaged, LedgerIsNewer):
+            raise
+        except (sqlite3.Error, ValueError, TypeError, LookupError, OverflowError) as error:
+            if any(fault in str(error) for fault in _FAULTS_OF_THE_MACHINE):
+                raise
+            raise LedgerDamaged(f"{self._path} is damaged ({type(error).__name__}: {error})") from error
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._reading(), self._opened() as connection, connection:
+            yield connection
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        self._refuse_missing_file()
         self._path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(self._path, timeout=60)
         try:
@@ -58,8 +110,7 @@ class Store:
             connection.executescript("".join(vars(subject).get("tables", "") for subject in type(self).__mro__))
             if version < VERSION:
                 connection.execute(f"pragma user_version = {VERSION}")
-            with connection:
-                yield connection
+            yield connection
         finally:
             connection.close()
 
@@ -88,7 +139,8 @@ class Store:
         rows = self._rows(query, *values)
         columns = rows[0].keys() if rows else ()
         parsers = {name: _parser(hint) for name, hint in get_type_hints(kind).items() if name in columns}
-        return [kind(**{name: parse(row[name]) for name, parse in parsers.items()}) for row in rows]
+        with self._reading():
+            return [kind(**{name: parse(row[name]) for name, parse in parsers.items()}) for row in rows]
 
     def _first(self, kind: type[T], query: str, *values: object) -> T | None:
         return next(iter(self._all(kind, query, *values)), None)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.config import DataPaths, Settings
+from warehouse.config import DataPaths
 from warehouse.ledger import Ledger
 from warehouse.storage import atomic_replace
 
@@ -48,9 +48,9 @@ class KeyedHash:
         )
 
 
-def load_keyed_hash(settings: Settings, paths: DataPaths, ledger: Ledger) -> KeyedHash:
+def load_keyed_hash(paths: DataPaths, ledger: Ledger) -> KeyedHash:
     """The keyed hash of a data folder, whose key is created at first use; KeyMissing if it is not the one used before."""
-    file = settings.hash_key_file or paths.hash_key
+    file = paths.hash_key
     recorded = ledger.hash_key()
     key = _read_key(file)
     if key is None and recorded is None:

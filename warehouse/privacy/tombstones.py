@@ -18,7 +18,7 @@ import polars as pl
 
 from models.enums import Log
 from models.rejections import ERASED_RAW_ROW
-from warehouse.config import DataPaths, Settings
+from warehouse.config import DataPaths
 from warehouse.ledger import Erased, Ledger
 from warehouse.privacy.keyed_hash import KeyedHash, load_keyed_hash
 
@@ -138,7 +138,7 @@ def _possible_values(raw_row: str) -> Iterator[str]:
         yield from (str(value).strip() for value in record.values())
 
 
-def load_erasure_index(settings: Settings, paths: DataPaths, ledger: Ledger) -> ErasureIndex | None:
+def load_erasure_index(paths: DataPaths, ledger: Ledger) -> ErasureIndex | None:
     """The erased values in the ledger; None if nothing was ever erased. KeyMissing: without the key, none is recognised."""
     erased = ledger.erased()
-    return ErasureIndex(load_keyed_hash(settings, paths, ledger), erased) if erased else None
+    return ErasureIndex(load_keyed_hash(paths, ledger), erased) if erased else None

@@ -113,7 +113,7 @@ def _write_tables(settings: Settings, paths: DataPaths, ledger: Ledger, file: Pa
     with attached(candidate=paths.candidate) as connection:
         apply_limits(connection, settings)
         if settings.mask_phone_numbers:
-            load_keyed_hash(settings, paths, ledger).create_macro(connection)
+            load_keyed_hash(paths, ledger).create_macro(connection)
         copy_with_changes(connection, "candidate", file, change)
 
 

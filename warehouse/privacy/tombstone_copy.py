@@ -1,0 +1,108 @@
+"""The second copy of the tombstones, beside the key of the keyed hashes: erased contacts stay erased if the ledger is lost.
+
+The copy holds keyed hashes and tokens, the fingerprint of the key, and a checksum. It is written after each change of the
+ledger's tombstones, and compared with them at the start of each refresh.
+
+Not here: the tombstones (`warehouse.privacy.tombstones`), erasing values from files (`warehouse.erasure`).
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+
+from models.masking import masking_logger
+from warehouse.config import DataPaths
+from warehouse.ledger import Erased, Ledger, LedgerDamaged
+from warehouse.storage import atomic_replace
+
+log = masking_logger("sendmart")
+
+
+@dataclass(frozen=True)
+class _Copy:
+    """The content of the file: the fingerprint of the key, and the tombstones."""
+
+    key_fingerprint: str | None
+    erased: tuple[Erased, ...]
+
+    def encode(self) -> str:
+        content = {"key": self.key_fingerprint, "erased": [asdict(tombstone) for tombstone in self.erased]}
+        return json.dumps(content | {"sha256": _checksum(content)}, indent=1) + "\n"
+
+
+def _checksum(content: Mapping[str, object]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def save_tombstone_copy(paths: DataPaths, ledger: Ledger) -> None:
+    """Writes the ledger's tombstones to the copy."""
+    _write(paths, _Copy(ledger.hash_key(), tuple(ledger.erased())))
+
+
+def _write(paths: DataPaths, copy: _Copy) -> None:
+    temp_path = paths.temp_path(paths.tombstone_copy)
+    temp_path.unlink(missing_ok=True)
+    descriptor = os.open(temp_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(copy.encode())
+    atomic_replace(temp_path, paths.tombstone_copy)
+
+
+def reconcile_tombstones(paths: DataPaths, ledger: Ledger) -> None:
+    """Adds tombstones that only the copy has to the ledger, and the reverse.
+
+    A tombstone that the ledger lacks is from after a backup that was restored, or from a ledger that was lost. Its erasure
+    becomes unfinished: `finish_erasures` erases the contact from all files again.
+
+    Raises:
+        LedgerDamaged: the copy is damaged, and the ledger has no tombstones.
+    """
+    recorded = ledger.erased()
+    try:
+        copy = _read(paths)
+    except ValueError as error:
+        if not recorded:
+            raise LedgerDamaged(
+                f"{paths.tombstone_copy} is damaged ({error}), and the ledger holds no erased contact:"
+                " restore one of the two from a backup"
+            ) from error
+        log.warning("%s was damaged (%s) and is written again from the ledger", paths.tombstone_copy, error)
+        copy = None
+    if copy is None:
+        if recorded:
+            save_tombstone_copy(paths, ledger)
+        return
+    if copy.key_fingerprint and ledger.hash_key() is None:
+        ledger.record_hash_key(copy.key_fingerprint)
+    missing = _missing_from(recorded, copy.erased)
+    if missing:
+        ledger.restore_erased(missing, "restored from the copy of the tombstones")
+        log.warning(
+            "The ledger lacked %d erased contacts and numbers. They were restored from %s, and are erased again.",
+            len(missing), paths.tombstone_copy,
+        )  # fmt: skip
+    if missing or _missing_from(copy.erased, recorded):
+        save_tombstone_copy(paths, ledger)
+
+
+def _missing_from(tombstones: Iterable[Erased], others: Iterable[Erased]) -> list[Erased]:
+    """Those of `others` that `tombstones` lacks."""
+    present = {(tombstone.kind, tombstone.hash) for tombstone in tombstones}
+    return [tombstone for tombstone in others if (tombstone.kind, tombstone.hash) not in present]
+
+
+def _read(paths: DataPaths) -> _Copy | None:
+    """The copy; None if it does not exist.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    try:
+        content = json.loads(paths.tombstone_copy.read_bytes())
+    except FileNotFoundError:
+        return None
+    if not isinstance(content, dict) or content.pop("sha256", None) != _checksum(content):
+        raise ValueError("its checksum is wrong")
+    return _Copy(content["key"], tuple(Erased(**tombstone) for tombstone in content["erased"]))
