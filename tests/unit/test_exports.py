@@ -28,6 +28,7 @@ from warehouse.export import (
     xlsx,
 )
 from warehouse.export.exports import export, prune
+from warehouse.export.formula_cells import mark_sql, unmark_sql
 from warehouse.ledger import Ledger
 
 LABELS = [
@@ -220,8 +221,41 @@ def test_nulls_are_empty_and_numbers_stay_numbers(published, mode):
 
 # Text that spreadsheet programs would take for a formula
 
-FORMULAS = ["=1+1", "+447700900123", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "=cmd|'/c calc'!A1", '="x"']
-HARMLESS = ["'=1", "x=1", " =1", "1-2", "'x", "a@b", "#x", "", "é", "＝1", "2026-01-05", "null"]
+FORMULAS = {
+    "=1+1": "'=1+1",
+    "+447700900123": "'+447700900123",
+    "-1": "'-1",
+    "@SUM(A1)": "'@SUM(A1)",
+    "\t=1": "'\t'=1",
+    "\r=1": "'\r'=1",
+    "\n=1": "'\n'=1",
+    "\tx": "'\tx",
+    "=cmd|'/c calc'!A1": "'=cmd|'/c calc'!A1",
+    '="x"': '\'="x"',
+    " =1": "' =1",
+    "'=1": "''=1",
+    '"=1': "'\"=1",
+    # A program that splits cells at another separator than the comma, or at a line end, reads the rest as a cell.
+    "a;=cmd|'/c calc'!A1": "'a;'=cmd|'/c calc'!A1",
+    "x\t=1+1": "'x\t'=1+1",
+    "a\n=1+1": "'a\n'=1+1",
+    "a\r\n+1": "'a\r\n'+1",
+    "a,-1|@x": "'a,'-1|'@x",
+    'a; "=1"': "'a;' \"=1\"",
+    "=1;=2": "'=1;'=2",
+    # Full-width signs; no-break space, zero-width space, byte-order mark.
+    "\uff1d1": "'\uff1d1",
+    "\uff0b1": "'\uff0b1",
+    "\uff0d1": "'\uff0d1",
+    "\uff20x": "'\uff20x",
+    "\u00a0=1": "'\u00a0=1",
+    "\u200b-1": "'\u200b-1",
+    "\ufeff+1": "'\ufeff+1",
+    "a;\u200b@x": "'a;'\u200b@x",
+}
+"""Text with formulas, and the cell of the CSV export. The first ones are those of OWASP's page on CSV injection."""
+
+HARMLESS = ["x=1", "1-2", "'x", "a@b", "#x", "", "é", "2026-01-05", "null", "a;b", "it's; 3 - 2", "a|b=c", "x\ty"]
 
 
 def quoted(text: str) -> str:
@@ -234,8 +268,8 @@ def skipped(texts: list[str]) -> list[dict]:
 
 
 def test_text_that_looks_like_a_formula_is_escaped_and_all_text_is_quoted(published):
-    published.publish(skip_reasons=skipped(FORMULAS + HARMLESS))
-    shown = [f"'{text}" for text in FORMULAS] + HARMLESS
+    published.publish(skip_reasons=skipped([*FORMULAS, *HARMLESS]))
+    shown = [*FORMULAS.values(), *HARMLESS]
     rows = [
         f'"x",{quoted(text)},"x","m{at:03}","x","x","x",2026-01-05T12:00:00Z\n'.encode()
         for at, text in enumerate(shown)
@@ -268,6 +302,13 @@ def test_formulas_are_escaped_in_every_text_column_of_every_report_and_in_no_oth
                 assert cell == f"'{start}1", label
             elif types[names[label]] != "timestamp":
                 assert Decimal(cell) == -1, label
+
+
+@pytest.mark.parametrize("text", [*FORMULAS, *FORMULAS.values(), *HARMLESS, "'a;=1", "'a;'=1"])
+def test_a_marked_text_is_recognised(text: str) -> None:
+    query = f"select {unmark_sql('cell')} from (select {mark_sql('value')} as cell from (select $1 as value))"
+    ((original,),) = duckdb.execute(query, [text]).fetchall()
+    assert original == text
 
 
 def test_raw_mode_writes_values_unchanged(published):

@@ -15,7 +15,7 @@ from models.marts import NUMBER_HASH, columns, published_columns
 from warehouse.config import DataPaths
 from warehouse.duckdb_tools import literal
 from warehouse.erasure.tokens import TokenReplacer
-from warehouse.export import FORMULA_START, ON_REQUEST, FileFormat, csv_options, export_time
+from warehouse.export import ON_REQUEST, FileFormat, csv_options, export_time, unmark_sql
 from warehouse.storage import AnyPath, atomic_replace, exists, hash_of, names_in, remove
 
 _CONTACT_REPORTS = [report for report in ON_REQUEST if "contact_id" in {column.name for column in columns(report)}]
@@ -53,9 +53,7 @@ def _erase_csv(paths: DataPaths, path: AnyPath, replacer: TokenReplacer) -> bool
             f"read_csv({literal(file)}, header = true, auto_detect = false, delim = ',', quote = '\"', escape = '\"',"
             f" nullstr = '', columns = {{{types}}})"
         )
-        # In spreadsheet mode, text that begins like a formula has an apostrophe in front.
-        is_escaped = f"starts_with(value, '''') and regexp_matches(value[2:], '{FORMULA_START}')"
-        erased = replacer.find(relation, header, f"if({is_escaped}, value[2:], value)" if is_quoted else "value")
+        erased = replacer.find(relation, header, unmark_sql("value") if is_quoted else "value")
         if not erased:
             return False
         expressions = replacer.replacements(erased, lambda number: f"'{number}" if is_quoted else number)

@@ -13,9 +13,9 @@ from warehouse.export.exports import (
     campaign_hash,
     export_time,
 )
+from warehouse.export.formula_cells import unmark_sql
 from warehouse.export.report_sql import (
     CAMPAIGN_REPORT_COLUMNS,
-    FORMULA_START,
     ExportRefused,
     copy_to_csv_sql,
     csv_options,
@@ -24,7 +24,6 @@ from warehouse.export.report_sql import (
 
 __all__ = [
     "CAMPAIGN_REPORT_COLUMNS",
-    "FORMULA_START",
     "ON_REQUEST",
     "REPORTS",
     "Export",
@@ -37,4 +36,5 @@ __all__ = [
     "csv_options",
     "export_time",
     "has_phone_numbers",
+    "unmark_sql",
 ]

@@ -14,6 +14,7 @@ import duckdb
 from models.marts import NUMBER, SCHEMA, MartColumn, published_columns, published_key
 from models.masking import WORDS_COLUMNS
 from warehouse.duckdb_tools import fetch_value, holds_rows, literal, masked_words
+from warehouse.export.formula_cells import mark_sql
 
 NO_CAMPAIGN = ""
 """The campaign id of rows without a campaign, in exports and the ledger. A real id has at least one character."""
@@ -25,8 +26,6 @@ CAMPAIGN_REPORT_COLUMNS = (
 )  # fmt: skip
 """The columns of the campaign table in the order of the report. Their headers are the labels of the columns."""
 
-FORMULA_START = r"^[=+\-@\t\r\n]"
-
 
 def cell_sql(column: MartColumn, mode: str, *, masks_phone_numbers: bool = False) -> str:
     """The expression of a CSV cell over `mart`. `mode` is `spreadsheet` or `raw`."""
@@ -35,7 +34,7 @@ def cell_sql(column: MartColumn, mode: str, *, masks_phone_numbers: bool = False
         seconds = f"strftime({value}, '%Y-%m-%dT%H:%M:%SZ')"
         return f"if(microsecond({value}) % 1000000 = 0, {seconds}, strftime({value}, '%Y-%m-%dT%H:%M:%S.%fZ'))"
     if column.sql_type == "varchar" and mode == "spreadsheet":
-        return f"if(regexp_matches({value}, '{FORMULA_START}'), '''' || {value}, {value})"
+        return mark_sql(value)
     return value
 
 
