@@ -48,7 +48,6 @@ from warehouse.ledger import Ledger
 
 HERE = Path(__file__).parent
 COLUMNS_COOKIE = "columns"
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 LARGEST_FORM = 10_000
 MEDIA_TYPES = {
     FileFormat.CSV: "text/csv; charset=utf-8",
@@ -99,8 +98,6 @@ class ReportPages:
             with closing(self.requests):
                 yield
 
-        host = self.settings.reports_host
-        hosts = [*LOOPBACK, "[::1]", host] if host in LOOPBACK else ["*"]
         app = Starlette(
             routes=[
                 Route("/", self.table_page),
@@ -113,9 +110,10 @@ class ReportPages:
                 Route("/exports/{report}/{file}", self.download),
                 Mount("/static", StaticFiles(directory=HERE / "static")),
             ],
-            # On loopback, only loopback names are allowed: a foreign name that resolves to this machine opens no page.
+            # A foreign name that resolves to this machine opens no page.
             middleware=[
-                Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
+                Middleware(TrustedHostMiddleware, allowed_hosts=self.settings.reports_host_names, www_redirect=False),
+                Middleware(security.RequireToken, token=self.settings.reports_token),
                 Middleware(GZipMiddleware, minimum_size=1000),
             ],
             exception_handlers={

@@ -3,14 +3,18 @@
 A page runs only the server's own scripts, loads nothing from other hosts and is not shown in frames. A request that changes
 something must come from a page of this server: the browser's headers say so, and the form holds the token of this process.
 
-Not here: authentication; a login in front of the server decides who may open a page (`docs/reports.md`).
+If a token is set, every request must bring it. Not here: a login for each person, which a web server in front of the pages
+has (`docs/reports.md`).
 """
 
+import base64
 import secrets
 from urllib.parse import urlsplit
 
+from pydantic import SecretStr
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADERS = {
@@ -49,6 +53,35 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+
+class RequireToken:
+    """Answers only requests that bring the token: as password of any user (HTTP Basic), which browsers ask for, or as Bearer.
+
+    Without a token, every request is answered.
+    """
+
+    def __init__(self, app: ASGIApp, token: SecretStr | None) -> None:
+        self._app, self._token = app, token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or self._token is None or self._is_authorized(Request(scope)):
+            await self._app(scope, receive, send)
+        else:
+            challenge = {"WWW-Authenticate": 'Basic realm="Sendmart reports", charset="UTF-8"'}
+            await PlainTextResponse("These pages need the token.", 401, challenge)(scope, receive, send)
+
+    def _is_authorized(self, request: Request) -> bool:
+        scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "basic":
+            try:
+                credentials = base64.b64decode(credentials, validate=True).decode().partition(":")[2]
+            except ValueError:
+                return False
+        elif scheme.lower() != "bearer":
+            return False
+        assert self._token is not None
+        return secrets.compare_digest(credentials.encode(), self._token.get_secret_value().encode())
 
 
 def is_own_request(request: Request, token: str) -> bool:

@@ -10,10 +10,10 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 
 from orchestration.cli.reports import application
 from orchestration.stages import AppContext
+from reports.server import create_server
 from sample_data import write_sample
 from tests.running import RefreshedWarehouse, refresh_in_process
 from warehouse.config.paths import DataPaths
@@ -33,7 +33,7 @@ class Site:
 
 @contextmanager
 def serving(warehouse: AppContext) -> Iterator[Site]:
-    server = uvicorn.Server(uvicorn.Config(application(warehouse), port=0, log_level="error", access_log=False))
+    server = create_server(application(warehouse))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

@@ -135,6 +135,10 @@ LogNames = Annotated[str, AfterValidator(_log_names)]
 AlertUrls = Annotated[SecretStr, AfterValidator(_alert_urls)]
 TimeOfDay = Annotated[str, _matching(r"([01][0-9]|2[0-3]):[0-5][0-9]", "a 24-hour time of day, such as 03:30")]
 HostAndPort = Annotated[str, _matching(r"[0-9A-Za-z.-]+:[0-9]{1,5}", "host:port, such as spark.example.org:10000")]
+HostNames = Annotated[
+    str, _matching(r"[0-9A-Za-z.-]+(,[0-9A-Za-z.-]+)*", "host names, separated by commas, such as reports.example.com")
+]
+Token = Annotated[SecretStr, Field(min_length=16)]
 Host = Annotated[str, Field(pattern=r"^[0-9A-Za-z.:-]+$")]
 SparkSchema = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 PastDate = Annotated[date, BeforeValidator(_past_date)]

@@ -49,11 +49,14 @@ RENAMED_SETTINGS = {
 NOT_FIGURE_RELEVANT = {
     "landing", "follow_links", "data", "lake", "published", "exports", "temp_directory", "hash_key_file", "umask",
     "alerts", "log_grace_hours", "daily_logs", "refresh_time", "export_time", "first_log_date",
-    "reports_host", "reports_port", "reports_show_phone_numbers", "load_workers",
+    "reports_host", "reports_port", "reports_behind_login", "reports_token", "reports_allowed_hosts",
+    "reports_show_phone_numbers", "load_workers",
     "spark_thrift", "spark_master", "spark_schema", "spark_export",
 }  # fmt: skip
 """Paths, times, addresses: settings that no figure depends on. `build_info` does not record them."""
-_SECRET = {"alerts"}
+_SECRET = {"alerts", "reports_token"}
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class Engine(StrEnum):
@@ -158,9 +161,16 @@ class Settings(BaseSettings):
     """Receivers of alerts: URLs of Slack, e-mail or webhooks (docs/alerts.md). A secret."""
 
     reports_host: types.Host = "127.0.0.1"
-    """Address of the report pages. Any other than loopback needs a login in front (docs/reports.md)."""
+    """Address of the report pages. Any other than loopback needs a login in front, or a token (docs/reports.md)."""
     reports_port: int = Field(8501, ge=1, le=65_535)
     """Port of the report pages."""
+    reports_behind_login: bool = False
+    """A web server with a login is in front of the report pages, and only it reaches their address."""
+    reports_token: types.Token | None = None
+    """Password of the report pages, for any user name; at least 16 characters. A secret."""
+    reports_allowed_hosts: types.HostNames | None = None
+    """Host names under which browsers and proxies reach the report pages, separated by commas. Loopback names and
+    SENDMART_REPORTS_HOST are always allowed."""
     reports_show_phone_numbers: bool = False
     """Show whole phone numbers on the report pages and in their downloads."""
 
@@ -191,6 +201,12 @@ class Settings(BaseSettings):
     @property
     def time_zone(self) -> ZoneInfo:
         return ZoneInfo(self.report_timezone)
+
+    @property
+    def reports_host_names(self) -> list[str]:
+        """The host names to which the report pages answer."""
+        allowed = self.reports_allowed_hosts.split(",") if self.reports_allowed_hosts else []
+        return [*LOOPBACK, "[::1]", self.reports_host, *allowed]
 
     @property
     def logs_expected_daily(self) -> list[Log]:
