@@ -6,23 +6,29 @@ One export is written at a time. The server remembers the latest requests until 
 Not here: writing and deleting exports (`warehouse.export`).
 """
 
-import json
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any
 
 from filelock import Timeout
 
 from models.masking import masking_logger, sanitize
 from reports.database import MARTS, Published
 from warehouse.config.paths import DataPaths
-from warehouse.export import ON_REQUEST, ExportRefused, FileFormat, export_time, has_phone_numbers
+from warehouse.export import (
+    ON_REQUEST,
+    Export,
+    ExportRefused,
+    FileFormat,
+    export_time,
+    has_phone_numbers,
+    read_description,
+)
 from warehouse.ledger import now
-from warehouse.storage.object_store import AnyPath, is_object, list_objects, read
+from warehouse.storage.object_store import AnyPath, is_object, list_objects
 
 MOST_REQUESTS = 20
 """The most requests that the server remembers."""
@@ -64,11 +70,11 @@ def exported_files(paths: DataPaths, retention_days: int) -> list[ExportedFile]:
             exported_at = export_time(report, path.name)
             if exported_at is None or path.suffix == ".json":
                 continue
-            metadata = _read_metadata(path)
-            campaigns = metadata.get("campaigns") if isinstance(metadata.get("campaigns"), list) else None
+            described = _read_description(path, size)
+            campaigns = described.campaigns if described and isinstance(described.campaigns, list) else None
             is_of_one = bool(campaigns) and not path.name.startswith(f"{report}_")
             # Release 0.2 wrote spreadsheets with whole numbers, and did not say so.
-            has_whole_numbers = has_phone_numbers(report) and metadata.get("phone_numbers") != "masked"
+            has_whole_numbers = has_phone_numbers(report) and not (described and described.phone_numbers == "masked")
             exports.append(
                 ExportedFile(
                     report,
@@ -76,7 +82,7 @@ def exported_files(paths: DataPaths, retention_days: int) -> list[ExportedFile]:
                     exported_at,
                     exported_at + timedelta(days=retention_days),
                     size,
-                    metadata.get("rows"),
+                    described.rows if described else None,
                     campaigns=None if campaigns is None else len(campaigns),
                     campaign=campaigns[0] if campaigns and is_of_one else None,
                     is_spreadsheet_with_whole_numbers=path.suffix == f".{FileFormat.XLSX}" and has_whole_numbers,
@@ -101,14 +107,9 @@ def _files_in(folder: AnyPath) -> list[tuple[AnyPath, int]]:
 
 
 @lru_cache(maxsize=10_000)
-def _read_metadata(path: AnyPath) -> dict[str, Any]:
-    """The `.json` file beside an export. It is written before the export and never changes, so it may be cached."""
-    file = path.with_suffix(".json")
-    try:
-        metadata: dict[str, Any] = json.loads(read(file) if is_object(file) else file.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return metadata
+def _read_description(path: AnyPath, _size: int) -> Export | None:
+    """The description of an export. It is written before the export and never changes, so it may be cached."""
+    return read_description(path)
 
 
 @dataclass

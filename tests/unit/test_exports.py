@@ -15,6 +15,7 @@ import openpyxl
 import pytest
 
 from models.marts import MARTS, columns
+from reports.export_requests import exported_files
 from tests.running import write_row_digests
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import load_settings
@@ -25,9 +26,10 @@ from warehouse.export import (
     FileFormat,
     NothingPublished,
     Unchanged,
+    read_description,
     xlsx,
 )
-from warehouse.export.exports import export, prune
+from warehouse.export.exports import export, missing, prune
 from warehouse.export.formula_cells import mark_sql, unmark_sql
 from warehouse.ledger import Ledger
 
@@ -807,3 +809,21 @@ def test_the_description_of_a_report_without_phone_numbers_does_not_mention_them
     published.publish(campaign_metrics=[CAMPAIGN])
     (written,) = published.export("campaign_metrics")
     assert written.phone_numbers is None
+
+
+OTHER_SHAPES = ["", "null", "[]", "7", '"text"', "{}", '{"rows": "many"}', '{"report": "skip_reasons"}']
+
+
+@pytest.mark.parametrize("content", OTHER_SHAPES)
+def test_an_export_whose_description_is_damaged_is_written_again(published, content):
+    published.publish(skip_reasons=skipped(["a"]))
+    (first,) = published.export("skip_reasons")
+    path = published.paths.exports / "skip_reasons" / first.file
+    assert read_description(path) == first
+    path.with_suffix(".json").write_text(content, encoding="utf-8")
+    (damaged,) = [file for file in exported_files(published.paths, 30) if file.file == first.file]
+    assert (damaged.rows, damaged.campaigns, damaged.campaign) == (None, None, None)
+    assert missing(load_settings(), published.paths, published.ledger, "skip_reasons") == [first.file]
+    (again,) = published.export("skip_reasons")
+    assert (again.campaigns, again.rows) == ("all", first.rows)
+    assert missing(load_settings(), published.paths, published.ledger, "skip_reasons") == []

@@ -17,6 +17,7 @@ from warehouse.config.paths import DataPaths
 from warehouse.config.settings import load_settings
 from warehouse.ledger import Build, Ledger, Publication, Refresh, now
 from warehouse.publish.kept_builds import MANAGED_NAMES, BuildNotFound, KeptBuilds
+from warehouse.publish.pointer import is_pointer_current
 from warehouse.publish.publication import publish, recover_publication, rollback
 
 A, B, C, D = (f"20260105T03300{number}Z-00000{number}" for number in range(1, 5))
@@ -283,3 +284,36 @@ def test_the_name_of_a_new_build_can_be_pruned() -> None:
     from warehouse.transform.build import _new_build_id
 
     assert re.fullmatch(MANAGED_NAMES, f"{_new_build_id()}.duckdb")
+
+
+OTHER_SHAPES = [
+    b"",
+    b"\xff",
+    b"[",
+    b"null",
+    b"7",
+    b'"text"',
+    b"[]",
+    b"[1]",
+    b"{}",
+    b'{"build_id": 1}',
+    b'{"marts": []}',
+]
+
+
+@pytest.mark.parametrize("content", OTHER_SHAPES)
+def test_a_pointer_of_another_shape_is_written_again(builds: Builds, content: bytes) -> None:
+    builds.publish(A)
+    original = builds.paths.current.read_bytes()
+    assert is_pointer_current(builds.paths, A)
+    builds.paths.current.write_bytes(content)
+    assert not is_pointer_current(builds.paths, A)
+    recover_publication(builds.paths, builds.ledger)
+    assert builds.paths.current.read_bytes() == original
+
+
+@pytest.mark.parametrize("marts", ["null", "[]", '"text"', '{"file": null}'])
+def test_a_pointer_with_marts_of_another_shape_is_written_again(builds: Builds, marts: str) -> None:
+    builds.publish(A)
+    builds.paths.current.write_text(f'{{"build_id": "{A}", "marts": {marts}}}')
+    assert not is_pointer_current(builds.paths, A)

@@ -6,17 +6,25 @@ request and can be requested again.
 Not here: exports without contacts, and what an export holds (`warehouse.export`).
 """
 
-import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from models.marts import NUMBER_HASH, columns, published_columns
 from warehouse.config import DataPaths
 from warehouse.duckdb_tools import literal
 from warehouse.erasure.tokens import TokenReplacer
-from warehouse.export import ON_REQUEST, FileFormat, csv_options, export_time, unmark_sql
-from warehouse.storage import AnyPath, atomic_replace, exists, hash_of, names_in, remove
+from warehouse.export import (
+    ON_REQUEST,
+    FileFormat,
+    csv_options,
+    export_time,
+    read_description,
+    unmark_sql,
+    write_description,
+)
+from warehouse.storage import AnyPath, atomic_replace, hash_of, names_in, remove
 
 _CONTACT_REPORTS = [report for report in ON_REQUEST if "contact_id" in {column.name for column in columns(report)}]
 _CELL = re.compile(r'("(?:[^"]|"")*"|[^,\n]*)[,\n]')
@@ -61,13 +69,8 @@ def _erase_csv(paths: DataPaths, path: AnyPath, replacer: TokenReplacer) -> bool
         options = csv_options(_text_columns(report, header) if is_quoted else ())
         temp_path = paths.temp_path(path)
         replacer.connection.execute(f"copy (select {cells} from {relation}) to {literal(temp_path)} ({options})")
-    description_path = path.with_suffix(".json")
-    if exists(description_path):
-        with paths.local_copy(description_path) as file:
-            description = json.loads(file.read_text(encoding="utf-8")) | {"sha256": hash_of(temp_path)}
-        temp_json = paths.temp_path(description_path)
-        temp_json.write_text(json.dumps(description, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        atomic_replace(temp_json, description_path)
+    if description := read_description(path):
+        write_description(paths, path, replace(description, sha256=hash_of(temp_path)))
     atomic_replace(temp_path, path)
     return True
 

@@ -12,6 +12,8 @@ from warehouse.export.exports import (
     Unchanged,
     campaign_hash,
     export_time,
+    read_description,
+    write_description,
 )
 from warehouse.export.formula_cells import unmark_sql
 from warehouse.export.report_sql import (
@@ -36,5 +38,7 @@ __all__ = [
     "csv_options",
     "export_time",
     "has_phone_numbers",
+    "read_description",
     "unmark_sql",
+    "write_description",
 ]

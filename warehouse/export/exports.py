@@ -26,6 +26,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 import duckdb
+from pydantic import TypeAdapter
 
 from models.marts import SCHEMA
 from warehouse.config import DataPaths, Settings
@@ -33,7 +34,7 @@ from warehouse.duckdb_tools import apply_limits, fetch_value, literal
 from warehouse.export.report_sql import NO_CAMPAIGN, ExportRefused, ReportQuery, has_phone_numbers
 from warehouse.ledger import Ledger, now
 from warehouse.publish.published_file import is_masked, row_digests_sql
-from warehouse.storage import atomic_replace, hash_of, is_object, names_in, remove
+from warehouse.storage import AnyPath, atomic_replace, hash_of, is_object, names_in, read_object, remove
 
 REPORTS = ("campaign_metrics", "campaign_overview", "delivery_status", "skip_reasons", "attributed_unsubscribes")
 """The scheduled reports: exported after each publication."""
@@ -75,7 +76,25 @@ class Export:
     sha256: str
     campaigns: str | list[str]
     changed_since: str | None
-    phone_numbers: str | None
+    phone_numbers: str | None = None
+
+
+_DESCRIPTION = TypeAdapter(Export)
+
+
+def read_description(path: AnyPath) -> Export | None:
+    """The `.json` beside an export. None if it is missing, damaged or of another shape."""
+    file = path.with_suffix(".json")
+    try:
+        return _DESCRIPTION.validate_json(read_object(file) if is_object(file) else file.read_bytes(), strict=True)
+    except (OSError, ValueError):
+        return None
+
+
+def write_description(paths: DataPaths, path: AnyPath, description: Export) -> None:
+    """Writes the `.json` beside an export."""
+    with paths.atomic_write(path.with_suffix(".json")) as temp_path:
+        temp_path.write_text(json.dumps(asdict(description), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -145,7 +164,9 @@ class _Exporter:
     def write_scheduled(self, report: str, ledger: Ledger, *, all_campaigns: bool) -> Export | Unchanged:
         """Exports the changed campaigns of a report, and records the export in the ledger."""
         if lost := missing(self.settings, self.paths, ledger, report):
-            log.warning("%s/%s was deleted: the next export holds every campaign", report, lost[0])
+            log.warning(
+                "%s/%s or its .json was deleted or damaged: the next export holds every campaign", report, lost[0]
+            )
             ledger.forget_exports(report)
         digests, since = self._row_digests(report), ledger.last_export(report)
         changed = None
@@ -220,22 +241,30 @@ class _Exporter:
             changed_since=since,
             phone_numbers=phone_numbers if has_phone_numbers(report) else None,
         )
-        temp_json = self.paths.temp_path(folder / f"{report}.json")
-        temp_json.write_text(json.dumps(asdict(description), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         # The description first: an export that exists has a description.
-        atomic_replace(temp_json, path.with_suffix(".json"))
+        write_description(self.paths, path, description)
         atomic_replace(temp_path, path)
         return description
 
 
 def missing(settings: Settings, paths: DataPaths, ledger: Ledger, report: str) -> list[str]:
-    """The recorded exports of a report that were deleted before the end of the retention: the others do not add up to it."""
+    """The recorded exports of a report that were deleted, or lost their `.json`, before the end of the retention.
+
+    The exports that are left do not add up to the report without them. In an object store, a `.json` is not read.
+    """
     oldest_kept = now() - timedelta(days=settings.export_retention_days)
-    existing = set(names_in(paths.exports / report))
+    folder = paths.exports / report
+    existing = set(names_in(folder))
+
+    def is_complete(name: str) -> bool:
+        path = folder / name
+        has_description = path.with_suffix(".json").name in existing if is_object(path) else read_description(path)
+        return name in existing and bool(has_description)
+
     return [
         name
         for name in ledger.exported_files(report)
-        if (exported_at := export_time(report, name)) and exported_at > oldest_kept and name not in existing
+        if (exported_at := export_time(report, name)) and exported_at > oldest_kept and not is_complete(name)
     ]
 
 
