@@ -20,7 +20,6 @@ from warehouse.config.settings import Settings
 from warehouse.ingest import load as loading
 from warehouse.ingest import workers
 from warehouse.ingest.load import load
-from warehouse.ingest.readers.records import ReconciliationError
 from warehouse.ingest.staging import StagedBatch, StagingJob
 from warehouse.lake import tables as lake_tables
 from warehouse.landing.scan import LandingFile, scan
@@ -147,22 +146,25 @@ def test_two_loads_never_share_a_temporary_file(tmp_path: Path, landing: Path, m
 
 
 @pytest.mark.parametrize("several", [1, 2])
-def test_rows_that_do_not_add_up_stop_the_load(tmp_path: Path, landing: Path, several: int) -> None:
+def test_a_file_whose_rows_do_not_add_up_is_refused_and_the_others_load(
+    tmp_path: Path, landing: Path, several: int
+) -> None:
     data = tmp_path / "data"
-    with pytest.raises(ReconciliationError, match=r"unsubscribes/2026-01-.*csv: 4 records"):
-        load_log(landing, data, LOG, several, rejecting_twice("k12"))
+    loaded = load_log(landing, data, LOG, several, rejecting_twice("k12"), batch_rows=1)
+    refusals = {file.source_file: file.refusal for file in loaded if file.refusal}
+    assert refusals.keys() == {file.source_file for file in loaded if file.source_file.startswith("2026-01-12")}
+    assert all(refusal.startswith("reader failed: 4 records") for refusal in refusals.values())
     left = left_by(data)
     assert not any("2026-01-12" in name for name in left["lake"])
     assert left["temp_files"] == []
-    assert len(left["files"]) == len(left["lake"])
-    load_log(landing, data, LOG, 1)
-    assert len(left_by(data)["files"]) == len(DAYS)
+    assert len(left["lake"]) == len(DAYS) - len(refusals)
+    assert [file.source_file for file in load_log(landing, data, LOG, 1)] == list(refusals)
 
 
 def test_an_error_of_a_worker_is_raised_masked_with_its_traceback(tmp_path: Path, landing: Path) -> None:
     data = tmp_path / "data"
-    with pytest.raises(ValueError) as caught:
-        load_log(landing, data, LOG, 2, failing_of("k7", ValueError(f"cannot take {NUMBER}")))
+    with pytest.raises(OSError) as caught:
+        load_log(landing, data, LOG, 2, failing_of("k7", OSError(f"cannot take {NUMBER}")))
     told = "".join(traceback.format_exception(caught.value))
     assert str(caught.value) == "cannot take +44…23"
     assert "_failing_of" in told, "where it failed"

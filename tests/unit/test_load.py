@@ -17,7 +17,6 @@ from quality.admission import validate
 from warehouse.config.paths import DataPaths
 from warehouse.ingest.load import load
 from warehouse.ingest.readers import lines
-from warehouse.ingest.readers.records import ReconciliationError
 from warehouse.ingest.staging import StagingJob
 from warehouse.landing.scan import scan
 from warehouse.ledger import Ledger, LoadedFile
@@ -353,7 +352,7 @@ def failing_at(call: int):
     def failing(log, text, faults):
         calls.append(1)
         if len(calls) == call:
-            raise RuntimeError("the contract cannot be checked")
+            raise OSError(28, "No space left on device")
         return validate(log, text, faults)
 
     return failing
@@ -369,7 +368,7 @@ def test_a_failed_load_leaves_the_old_rows_and_no_temporary_files(warehouse, mon
     warehouse.drop("2026-01-05.csv", rows(2))
     warehouse.load()
     warehouse.drop("2026-01-05.csv", rows(25) + BAD * 25)
-    with pytest.raises(RuntimeError):
+    with pytest.raises(OSError, match="No space left"):
         warehouse.load(batch_rows, validate=failing_at(call))
     assert warehouse.contacts() == ["k1", "k2"]
     assert warehouse.temp_files() == []
@@ -382,21 +381,16 @@ def rejecting_rows_twice(log, text, faults):
     return ValidationResult(validated.rows, pl.concat([validated.reasons, validated.reasons]))
 
 
-def test_rows_that_do_not_add_up_stop_the_load_and_leave_the_old_rows(warehouse):
-    warehouse.drop("2026-01-05.csv", rows(2))
-    warehouse.load()
+def test_a_file_whose_rows_do_not_add_up_is_refused_until_they_do(warehouse):
     warehouse.drop("2026-01-05.csv", rows(5) + BAD)
-    with pytest.raises(ReconciliationError, match=r"unsubscribes/2026-01-05\.csv.*6 records"):
-        warehouse.load(validate=rejecting_rows_twice)
+    warehouse.drop("2026-01-06.csv", rows(2))
+    loaded = warehouse.load(validate=rejecting_rows_twice)
+    assert loaded["2026-01-05.csv"].refusal.startswith("reader failed: 6 records, but 5 accepted and 2 rejected")
+    assert loaded["2026-01-06.csv"].refusal is None
     assert warehouse.contacts() == ["k1", "k2"]
-    assert list(warehouse.load()) == ["2026-01-05.csv"]
-
-
-def test_rows_that_do_not_add_up_leave_no_temporary_files(warehouse):
-    warehouse.drop("2026-01-05.csv", rows(5) + BAD)
-    with pytest.raises(ReconciliationError):
-        warehouse.load(validate=rejecting_rows_twice)
     assert warehouse.temp_files() == []
+    assert list(warehouse.load()) == ["2026-01-05.csv"]
+    assert warehouse.contacts("2026-01-05.csv") == ["k1", "k2", "k3", "k4", "k5"]
 
 
 def test_an_unprintable_parquet_value_rejects_only_its_row(warehouse):

@@ -15,9 +15,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from models.enums import Log
 from quality.admission import validate
 from tests.unit.test_load import HEADER, LoadFolder, row, rows
-from warehouse.ingest.readers import lines, parquet_files
+from warehouse.ingest.readers import lines, open_records, parquet_files
+from warehouse.ingest.readers.records import Layout
 from warehouse.landing.scan import scan
 
 NOBODY = 65534
@@ -42,17 +44,46 @@ def test_a_special_file_is_reported_and_never_opened(warehouse):
     (folder / "2026-01-06.csv").symlink_to("/dev/zero")
     (folder / "2026-01-07").symlink_to("2026-01-07")
     assert list(warehouse.load()) == ["2026-01-01.csv"]
-    names = [f"2026-01-0{day}.csv" for day in range(2, 7)] + ["2026-01-07"]
-    assert scan(warehouse.landing).ignored == tuple(f"unsubscribes/{name}" for name in names)
+    ignored = ["2026-01-02.csv", "2026-01-03.csv", "2026-01-04.csv", "2026-01-05.csv", "2026-01-07"]
+    device = "unsubscribes/2026-01-06.csv (a link out of the landing zone; SENDMART_FOLLOW_LINKS allows it)"
+    assert sorted(scan(warehouse.landing).ignored) == sorted([*(f"unsubscribes/{name}" for name in ignored), device])
 
 
-def test_links_to_files_and_folders_are_followed(warehouse, tmp_path):
+def test_links_within_the_landing_zone_are_followed_and_others_if_a_setting_allows_it(warehouse, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "a.csv").write_bytes(rows(1))
     folder = warehouse.drop("2026-01-01.csv", rows(1)).parent
     (folder / "2026-01-02.csv").symlink_to(tmp_path / "elsewhere" / "a.csv")
     (folder / "2026-01-03").symlink_to(tmp_path / "elsewhere")
-    assert sorted(warehouse.load()) == ["2026-01-01.csv", "2026-01-02.csv", "2026-01-03/a.csv"]
+    (folder / "2026-01-04.csv").symlink_to("2026-01-01.csv")
+    (folder.parent / "clicks").symlink_to(tmp_path / "elsewhere")
+    outside = [
+        f"{name} (a link out of the landing zone; SENDMART_FOLLOW_LINKS allows it)"
+        for name in ("clicks", "unsubscribes/2026-01-02.csv", "unsubscribes/2026-01-03")
+    ]
+    assert scan(warehouse.landing).ignored == tuple(outside)
+    assert sorted(warehouse.load()) == ["2026-01-01.csv", "2026-01-04.csv"]
+    followed = [file.source_file for file in scan(warehouse.landing, follows_links=True).files_of(Log.UNSUBSCRIBES)]
+    assert followed == ["2026-01-01.csv", "2026-01-02.csv", "2026-01-03/a.csv", "2026-01-04.csv"]
+
+
+def test_a_landing_zone_that_is_a_link_is_followed(warehouse, tmp_path):
+    warehouse.drop("2026-01-01.csv", rows(1))
+    (tmp_path / "link").symlink_to(warehouse.landing)
+    assert len(scan(tmp_path / "link").files) == 1
+
+
+@pytest.mark.parametrize("name", ["2026-01-01.csv", "2026-01-01.jsonl", "2026-01-01.csv.gz", "2026-01-01.parquet"])
+@pytest.mark.parametrize("swap", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_a_file_that_is_swapped_for_a_pipe_or_a_device_does_not_block(warehouse, name, swap):
+    path = warehouse.drop(name, rows(1))
+    (file,) = scan(warehouse.landing).files
+    path.unlink()
+    swap(path)
+    with pytest.raises(OSError, match="not a regular file"):
+        file.sha256()
+    with pytest.raises(OSError, match="not a regular file"):
+        list(open_records(path, Layout(("contact_id",), ())))
 
 
 # Files that cannot be read

@@ -123,8 +123,7 @@ class _OpenFile:
         If the file is gone, or the object was replaced, `is_read` stays false.
 
         Raises:
-            RefusedFile: the file is invalid as a whole, or cannot be read: then it gets a placeholder hash and a stat that
-                is never trusted, so that each refresh tries again.
+            RefusedFile: the file is invalid as a whole, or cannot be read.
         """
         columns = COLUMNS[self.file.log]
         required = tuple(column.name for column in columns if column.must_be_in_file)
@@ -137,14 +136,19 @@ class _OpenFile:
         except FileNotFoundError:
             return
         except OSError as error:
-            self.sha256 = self.stat.hash_placeholder
-            self.stat = replace(self.stat, observed_ns=0)
+            self.distrust()
             reason = error.strerror or type(error).__name__
             raise RefusedFile(f"cannot be read: {reason}; each refresh tries again") from error
         except (RefusedFile, ObjectStoreFailed):
             raise
         except _ERRORS_OF_A_FILE as error:
+            self.distrust()
             raise RefusedFile(_failure(error)) from error
+
+    def distrust(self) -> None:
+        """Gives the file a placeholder hash and a stat that is never trusted, so that each refresh tries again."""
+        self.sha256 = self.stat.hash_placeholder
+        self.stat = replace(self.stat, observed_ns=0)
 
     def write(self, records: Records, rows: pl.DataFrame, rejected: list[int], reasons: list[list[str]]) -> None:
         """Writes validated records: accepted rows for the lake, rejected ones, with these indices, for the quarantine."""
@@ -180,6 +184,11 @@ class _OpenFile:
             schema=lake_tables.QUARANTINE_SCHEMA,
         ).sort("row_number")
 
+    def close(self) -> None:
+        """Closes the temporary files after the last row."""
+        self._accepted.finish()
+        self._rejected.finish()
+
     def discard(self) -> None:
         """Deletes the temporary files, and forgets the results."""
         self._accepted.discard()
@@ -206,9 +215,9 @@ class _OpenFile:
 def _failure(error: BaseException) -> str:
     """Why a file is refused after an unforeseen error. The text of the error may quote rows, so it goes to the log only."""
     if isinstance(error, ReconciliationError):
-        return f"reader failed: {error}"
+        return f"reader failed: {error}; each refresh tries again"
     log.warning("reading or validating a file failed", exc_info=error)
-    return f"reader failed: {type(error).__name__}"
+    return f"reader failed: {type(error).__name__}; each refresh tries again"
 
 
 class _Stager:
@@ -259,13 +268,14 @@ class _Stager:
                 except OSError:
                     raise
                 except _ERRORS_OF_A_FILE as error:
+                    opened.distrust()
                     finished.append(self._refuse(opened, _failure(error)))
         for opened in [opened for opened in self.open_files if opened.is_read]:
             try:
-                # At once: thousands of small files share a batch, more than a process may keep open.
                 finished.append(opened.finish())
                 self.open_files.remove(opened)
             except ReconciliationError as error:
+                opened.distrust()
                 finished.append(self._refuse(opened, _failure(error)))
         self._pending_rows = self._pending_bytes = 0
         if finished:
@@ -292,6 +302,9 @@ class _Stager:
                 opened.write(records, rows.slice(start, height), indices, rejected["reasons"].to_list())
                 start += height
             opened.pending = []
+            if opened.is_read:
+                # At once: thousands of small files share a batch, more than a process may keep open.
+                opened.close()
 
     def _refuse(self, opened: _OpenFile, reason: str) -> StagedFile:
         self.open_files.remove(opened)

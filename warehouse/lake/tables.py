@@ -128,9 +128,10 @@ class RowWriter:
         return self._staged
 
     def discard(self) -> None:
-        """Deletes the temporary file; the previous version stays."""
+        """Deletes the temporary file and forgets its rows; the previous version stays."""
         self._close()
         self._staged.discard()
+        self._staged, self.rows = replace(self._staged, rows=0, checksum=None), 0
 
     def _close(self) -> None:
         if self._writer is not None:

@@ -4,6 +4,7 @@ Readers know no rule of a log: they tell records from broken lines, and readable
 Not here: the rules for values (`models.logs`), the search for files (`warehouse.landing.scan`).
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from warehouse.ingest.readers import parquet_files
 from warehouse.ingest.readers.csv_files import CsvReader
 from warehouse.ingest.readers.jsonl_files import JsonlReader
 from warehouse.ingest.readers.records import Layout, Records
+from warehouse.storage import open_regular
 
 
 def open_records(path: Path, layout: Layout) -> Iterator[Records]:
@@ -21,8 +23,9 @@ def open_records(path: Path, layout: Layout) -> Iterator[Records]:
     Raises:
         RefusedFile: the file cannot be loaded; raised while iterating, possibly after some batches.
     """
-    if path.stat().st_size == 0:
-        return
+    with open_regular(path) as file:
+        if os.fstat(file.fileno()).st_size == 0:
+            return
     kind = path.name.removesuffix(".gz").rpartition(".")[2]
     if kind == "parquet":
         yield from parquet_files.read(path, layout)

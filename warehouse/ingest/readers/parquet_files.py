@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -20,15 +21,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from models.rejections import UnreadableValue
-from warehouse.ingest.readers.records import Layout, Records, RefusedFile, as_text, is_utf8
+from models.rejections import TOO_LONG, UnreadableValue
+from warehouse.ingest.readers.records import (
+    MAX_RAW_BYTES,
+    MAX_RECORD_BYTES,
+    Layout,
+    Records,
+    RefusedFile,
+    as_text,
+    is_utf8,
+)
 from warehouse.storage import open_regular
 
 ROWS_PER_BATCH = 100_000
 BYTES_PER_BATCH = 64 << 20
 """Of decoded values. A dictionary repeats a value at no cost in the file."""
-MAX_VALUE_BYTES = 64 << 10
-"""Longer values of a dictionary are cut: each column's rule rejects them, and the quarantine keeps no more of a row."""
+MAX_BATCH_BYTES = 4 << 30
+"""Of decoded values in `ROWS_PER_BATCH` rows; a file that asks for more is refused."""
 MAX_NESTED_VALUES = 1_000_000
 """Values in the lists of a row group. A list in a known column rejects its row, but is decoded to be shown."""
 
@@ -47,8 +56,8 @@ def read(path: Path, layout: Layout) -> Iterator[Records]:
             source.seek(0)
             reopened = pq.ParquetFile(source, metadata=metadata, read_dictionary=with_dictionary)
             for batch in reopened.iter_batches(_batch_rows(metadata), columns=known):
-                for part in _parts(batch):
-                    yield _records_of(part, layout, unknown, first_row=read_rows + 1)
+                for part, size in _parts(batch):
+                    yield _records_of(part, layout, unknown, first_row=read_rows + 1, size=size)
                     read_rows += part.num_rows
     except (pa.ArrowInvalid, OSError, pa.ArrowNotImplementedError) as error:
         if isinstance(error, OSError) and error.errno:
@@ -81,30 +90,42 @@ def _batch_rows(metadata: pq.FileMetaData) -> int:
     return int(max(1, min(ROWS_PER_BATCH, BYTES_PER_BATCH // width)))
 
 
-def _parts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """A batch with its dictionaries' long values cut, in parts of at most `BYTES_PER_BATCH` of decoded text each."""
+def _parts(batch: pa.RecordBatch) -> Iterator[tuple[pa.RecordBatch, int]]:
+    """A batch in parts of about `BYTES_PER_BATCH` of text that dictionaries stand for, each with this number of bytes.
+
+    A value that is longer than a record is not decoded, but its beginning is shown in the quarantine.
+    """
     sizes = np.zeros(batch.num_rows, np.int64)
-    columns = []
     for values in batch.columns:
         if pa.types.is_dictionary(values.type):
-            dictionary = values.dictionary.cast(pa.large_binary())
-            if pc.any(pc.greater(pc.binary_length(dictionary), MAX_VALUE_BYTES)).as_py():
-                dictionary = pc.binary_slice(dictionary, 0, MAX_VALUE_BYTES)
-            lengths = pc.fill_null(pc.binary_length(dictionary).take(values.indices), 0)
-            sizes += np.asarray(lengths.cast(pa.int64()))
-            values = pa.DictionaryArray.from_arrays(values.indices, dictionary)
-        columns.append(values)
-    whole = pa.RecordBatch.from_arrays(columns, batch.schema.names)
-    if sizes.sum() <= BYTES_PER_BATCH:
-        yield whole
-        return
-    part_of_row = np.cumsum(sizes) // BYTES_PER_BATCH
-    starts = np.flatnonzero(np.diff(part_of_row, prepend=-1))
-    for start, end in pairwise([*starts.tolist(), batch.num_rows]):
-        yield whole.slice(start, end - start)
+            lengths = _byte_lengths(values.dictionary)
+            lengths[lengths > MAX_RECORD_BYTES] = MAX_RAW_BYTES
+            sizes += np.where(values.is_valid(), np.append(lengths, 0)[values.indices.fill_null(0)], 0)
+    total = int(sizes.sum())
+    if total > MAX_BATCH_BYTES:
+        raise RefusedFile(f"{batch.num_rows:,} rows repeat long values: they take {total:,} bytes")
+    starts = np.flatnonzero(np.diff(np.cumsum(sizes) // BYTES_PER_BATCH, prepend=-1)).tolist() or [0]
+    for start, end in pairwise([*starts, batch.num_rows]):
+        yield batch.slice(start, end - start), int(sizes[start:end].sum())
 
 
-def _records_of(batch: pa.RecordBatch, layout: Layout, unknown: frozenset[str], first_row: int) -> Records:
+def _byte_lengths(strings: pa.Array) -> np.ndarray[Any, np.dtype[np.int64]]:
+    lengths = pc.fill_null(pc.binary_length(strings.cast(pa.large_binary())), 0)
+    return np.array(lengths.cast(pa.int64()))
+
+
+def _dictionary_text(values: pa.DictionaryArray) -> tuple[pl.Series, list[tuple[int, str]]]:
+    """The same for a dictionary of strings: each is checked once, and those that are longer than a record are not decoded."""
+    is_long = _byte_lengths(values.dictionary) > MAX_RECORD_BYTES
+    short = pc.if_else(pa.array(~is_long), values.dictionary, pa.scalar(None, values.dictionary.type))
+    text, bad = canonical_text(short)
+    rules = dict(bad) | dict.fromkeys(np.flatnonzero(is_long).tolist(), TOO_LONG)
+    indices = pl.Series(values.indices)
+    rows = indices.is_in(list(rules)).fill_null(value=False).arg_true().to_list() if rules else []
+    return text.gather(indices), [(row, rules[indices[row]]) for row in rows]
+
+
+def _records_of(batch: pa.RecordBatch, layout: Layout, unknown: frozenset[str], first_row: int, size: int) -> Records:
     columns: dict[str, pl.Series] = {}
     faults: list[UnreadableValue] = []
     for name in layout.columns:
@@ -118,7 +139,7 @@ def _records_of(batch: pa.RecordBatch, layout: Layout, unknown: frozenset[str], 
         row_numbers=pl.int_range(first_row, first_row + batch.num_rows, dtype=pl.Int64, eager=True),
         raw=lambda indices: _as_json(batch, indices),
         count=batch.num_rows,
-        size=int(pl.DataFrame(columns).estimated_size()),
+        size=size + batch.nbytes,
         faults=faults,
         unknown_columns=unknown,
     )
@@ -128,7 +149,7 @@ def canonical_text(values: pa.Array) -> tuple[pl.Series, list[tuple[int, str]]]:
     """Values as text, null for null and for values without text; and the indices of the latter, with the rule they break."""
     kind = values.type
     if pa.types.is_dictionary(kind):
-        return canonical_text(values.dictionary_decode())
+        return _dictionary_text(values) if _holds_bytes(kind.value_type) else canonical_text(values.dictionary_decode())
     if pa.types.is_null(kind):
         return pl.Series([None] * len(values), dtype=pl.String), []
     if _holds_bytes(kind):
@@ -253,6 +274,10 @@ def _as_json(batch: pa.RecordBatch, indices: Sequence[int]) -> list[str]:
 def _json_values(values: pa.Array, positions: pa.Array) -> list[object]:
     """The values of a column at these positions, in types that JSON has."""
     kind = values.type
+    if pa.types.is_dictionary(kind) and _holds_bytes(kind.value_type):
+        beginnings = pc.binary_slice(values.dictionary.cast(pa.large_binary()), 0, MAX_RAW_BYTES)
+        texts = [None if value is None else as_text(value) for value in beginnings.to_pylist()]
+        return [None if index is None else texts[index] for index in values.indices.take(positions).to_pylist()]
     if pa.types.is_dictionary(kind):
         return _json_values(values.dictionary_decode(), positions)
     if _holds_bytes(kind):
