@@ -179,6 +179,15 @@ def test_the_waiting_time_starts_again_after_a_requested_refresh() -> None:
     assert sensor(arrival(6, "3"), arrival(7, "a")).due == []
 
 
+def test_the_waiting_time_ends_though_the_clock_was_set_back() -> None:
+    sensor = Sensor()
+    sensor(arrival(5, "a"), arrival(6, "0"))
+    sensor.at -= 400 * 24 * 3600
+    assert sensor(arrival(5, "a"), arrival(6, "1")).due == []
+    sensor.at += PATIENCE_SECONDS
+    assert names(sensor(arrival(5, "a"), arrival(6, "2")).due) == ["sends/2026-01-05.csv"]
+
+
 def test_a_refresh_of_the_same_state_is_requested_once() -> None:
     sensor = Sensor()
     sensor(arrival(5, "a"))

@@ -368,6 +368,18 @@ def test_exports_within_a_second_do_not_overwrite_one_another(published):
     assert len(list((published.paths.exports / "skip_reasons").iterdir())) == 6
 
 
+def test_an_export_is_named_after_all_others_though_the_clock_was_set_back(published, monkeypatch):
+    published.publish(campaigns=[{"campaign_id": "c1"}], skip_reasons=[{"campaign_id": "c1"}])
+    names = []
+    for days in (400, -3, 0, 800, -800):
+        moment = datetime.now(UTC) + timedelta(days=days)
+        monkeypatch.setattr("warehouse.export.exports.now", lambda moment=moment: moment)
+        for options in ({}, {"all_campaigns": True}, {"campaign": "c1"}):
+            names += [written.file for written in published.export("campaign_metrics", **options)]
+    times = [name.rpartition("_")[2] for name in names]
+    assert times == sorted(set(times))
+
+
 def test_an_export_does_not_change_the_published_file(published):
     published.publish(skip_reasons=[{}])
     before = published.paths.published_marts.read_bytes()

@@ -211,11 +211,7 @@ class _Exporter:
         `campaigns` are those to export, None for all. They changed since the file `since`, or are the one `campaign` requested.
         """
         folder = self.paths.exports / report
-        earliest = now()
-        # Exports are read in the order of their names: an export is never named before the last, even if the clock jumped.
-        if since and (last := export_time(report, since)):
-            earliest = max(earliest, last + timedelta(seconds=1))
-        name, exported_at = _next_name(report, campaign, earliest, set(names_in(folder)))
+        name, exported_at = _next_name(report, campaign, {*names_in(folder), *([since] if since else ())})
         path = folder / f"{name}.{file_format}"
         temp_path = self.paths.temp_path(folder / f"{report}.{file_format}")
         temp_path.parent.mkdir(parents=True, exist_ok=True)
@@ -292,19 +288,14 @@ def campaign_hash(campaign_id: str) -> str:
     return hashlib.sha256(campaign_id.encode()).hexdigest()[:12]
 
 
-def _next_name(
-    report: str, campaign_id: str | None, earliest: datetime, existing: Collection[str]
-) -> tuple[str, datetime]:
-    """The name of the next export without its extension, and its time: `earliest`, or the next second that is free in every
-    format, because one `.json` describes one file. `existing` are the names of the files in the folder.
+def _next_name(report: str, campaign_id: str | None, existing: Collection[str]) -> tuple[str, datetime]:
+    """The name of the next export without its extension, and its time: now, or the second after the latest of the `existing`
+    names. Exports are read in the order of their names: an export is never named before another, even if the clock jumped.
     """
     stem = report if campaign_id is None else f"{report}-{campaign_hash(campaign_id)}"
-    exported_at = earliest.replace(microsecond=0)
-    while True:
-        name = f"{stem}_{exported_at.strftime(_TIME)}"
-        if not any(f"{name}.{extension}" in existing for extension in ("json", *FileFormat)):
-            return name, exported_at
-        exported_at += timedelta(seconds=1)
+    times = [exported_at for name in existing if (exported_at := export_time(report, name))]
+    next_at = max([now(), *(exported_at + timedelta(seconds=1) for exported_at in times)]).replace(microsecond=0)
+    return f"{stem}_{next_at.strftime(_TIME)}", next_at
 
 
 def export_time(report: str, name: str) -> datetime | None:

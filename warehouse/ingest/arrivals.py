@@ -141,7 +141,8 @@ def evaluate(cursor: SensorCursor, arrivals: Arrivals, at: float) -> Evaluation:
     already_requested = [arrival for arrival in arrivals.pending if arrival.is_in(cursor.requested)]
     new = [arrival for arrival in arrivals.pending if not arrival.is_in(cursor.requested)]
     changing = [arrival for arrival in new if not arrival.is_in(cursor.seen)]
-    waiting_since = at if cursor.waiting_since is None else cursor.waiting_since
+    # The clock may have been set back.
+    waiting_since = at if cursor.waiting_since is None else min(at, cursor.waiting_since)
     due = []
     if not changing or at - waiting_since >= PATIENCE_SECONDS:
         changing_days = {day for arrival in changing for day in arrival.days}
