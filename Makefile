@@ -8,7 +8,7 @@ SPARK_INSTALLED := $(VENV)/.installed-spark
 # Modules are compiled once, not in every process, even where the environment turns that off.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install java install-spark refresh check test smoke test-spark torture lint types unit dev reports benchmark docs dbt-docs lock
+.PHONY: install java install-spark refresh check test smoke test-spark torture lint types unit dev reports benchmark docs dbt-docs lock audit-dependencies
 
 install: $(INSTALLED)
 
@@ -99,3 +99,10 @@ LOCK := uv pip compile --universal --generate-hashes --no-emit-index-url --no-st
 lock:
 	$(LOCK) --extra postgres --extra s3 --extra dev --output-file requirements.lock
 	$(LOCK) --extra spark --constraint requirements.lock --output-file requirements-spark.lock
+
+# Known vulnerabilities of the pinned versions; needs uv, and PyPI or another service: make audit-dependencies SERVICE=osv
+# A package that the service does not know is an error, since then nothing was found out about it.
+SERVICE := pypi
+audit-dependencies:
+	uvx pip-audit --strict --disable-pip --require-hashes --vulnerability-service $(SERVICE) \
+	  --requirement requirements.lock --requirement requirements-spark.lock
