@@ -44,13 +44,23 @@ processes.set_forkserver_preload(
 )
 
 
-def run_command_line(environment: dict[str, str], arguments: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
-    """Runs the command line as the program does, in this environment alone; gives what it printed and its exit code."""
+def run_command_line(
+    environment: dict[str, str], arguments: tuple[str, ...], kill_after: float | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Runs the command line as the program does, in this environment alone; gives what it printed and its exit code.
+
+    After `kill_after` seconds it is killed, unless it has ended.
+    """
     with tempfile.TemporaryDirectory() as folder:
         printed = [Path(folder) / "stdout", Path(folder) / "stderr"]
+        for file in printed:
+            file.touch()
         process = processes.Process(target=_command_line, args=(environment, arguments, *printed))
         process.start()
-        process.join()
+        process.join(kill_after)
+        if process.is_alive():
+            process.kill()
+            process.join()
         out, err = (file.read_text(encoding="utf-8") for file in printed)
         return subprocess.CompletedProcess(arguments, process.exitcode, out, err)
 

@@ -72,6 +72,13 @@ def sendmart(variables: dict[str, str], *arguments: str) -> subprocess.Completed
     return run_command_line(clean_environment(variables), arguments)
 
 
+def sendmart_killed_after(
+    variables: dict[str, str], seconds: float, *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """The same, killed after so many seconds, unless it has ended."""
+    return run_command_line(clean_environment(variables), arguments, seconds)
+
+
 def clean_environment(variables: dict[str, str]) -> dict[str, str]:
     """The machine's environment without its settings, and these variables."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX) and name != "DAGSTER_HOME"}

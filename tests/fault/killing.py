@@ -188,13 +188,14 @@ def roll_back_killed_at(warehouse: AppContext, point: str) -> None:
         assert process.exitcode == -signal.SIGKILL, f"exit code {process.exitcode}: it never came so far that {point}"
 
 
-def refresh_killed_after(warehouse: AppContext, seconds: float, *, checks: bool = False) -> None:
-    """Refreshes for so many seconds, or to its end where that comes first."""
+def refresh_killed_after(warehouse: AppContext, seconds: float, *, checks: bool = False) -> bool:
+    """Refreshes for so many seconds, or to its end where that comes first; gives whether it was killed."""
     with _started(_refresh_whole, warehouse, checks) as process:
         process.join(seconds)
         process.kill()
         process.join(PATIENCE_SECONDS)
         assert process.exitcode in (0, -signal.SIGKILL), "the refresh failed by itself"
+        return process.exitcode != 0
 
 
 def seconds_of_a_refresh(warehouse: AppContext, *, checks: bool = False) -> float:

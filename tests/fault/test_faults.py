@@ -1,8 +1,8 @@
-"""Faults of the machine and of files: a full disk, a read-only folder, a clock that jumps, a damaged file in every place.
+"""Faults of the machine and of files: a full disk, a read-only folder, a damaged file in every place.
 
 After each, figures equal those where nothing went wrong; or what was published is still there, and the code says why.
 
-Not here: kills (`tests.fault.test_killed`).
+Not here: kills (`tests.fault.test_killed`), the clock (`tests.fault.test_clock`).
 """
 
 import logging
@@ -14,10 +14,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from importlib import import_module
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -28,24 +25,11 @@ from orchestration.errors import Failure, failure_of
 from tests.fault.killing import refresh
 from tests.fault.zones import NEW_IN, Outcome, Zone, assert_same, marts_of, quarantine_of
 from tests.running import CASES, SENDMART, clean_environment, environment_of, mart_rows, sendmart
-from warehouse import ledger
 from warehouse.config.settings import PROJECT
 from warehouse.export import exports
-from warehouse.ingest import load as loading
-from warehouse.lake import integrity, recovery
+from warehouse.lake import integrity
 from warehouse.lake import tables as lake_tables
-from warehouse.ledger import Refresh, now
-from warehouse.publish import publication
-from warehouse.storage import file_stat
-from warehouse.transform import build
 from warehouse.transform.dbt_runner import BuildFailed
-
-CLOCKS = (
-    build, exports, recovery, loading, publication,
-    *(import_module(f"orchestration.stages.{stage}") for stage in ("plan", "export", "audit")),
-    ledger.builds, ledger.erasures, ledger.exports, ledger.change_feed, ledger.files, ledger.publications,
-)  # fmt: skip
-"""The modules that look at the clock."""
 
 IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 
@@ -195,40 +179,6 @@ def test_a_long_query_sees_one_build_while_another_is_published(zone: Zone, publ
     assert (reader.returncode, out) == (0, f"{before}\n")
     assert warehouse.ledger.last_publication()[0] != before
     assert_same(warehouse, final)
-
-
-# --- the clock
-
-
-def test_a_clock_jump_changes_no_figure_and_no_order_of_builds(
-    zone: Zone, published: Outcome, final: Outcome, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def jump(days: int) -> None:
-        moved = timedelta(days=days)
-        for module in CLOCKS:
-            monkeypatch.setattr(module, "now", lambda: datetime.now(UTC) + moved)
-        at = SimpleNamespace(time_ns=lambda: int((datetime.now(UTC) + moved).timestamp() * 1e9))
-        monkeypatch.setattr(file_stat, "time", at)
-
-    zone.restore("published")
-    warehouse = zone.warehouse()
-    warehouse.ledger.record_run(Refresh(now(), now(), "published", ""))
-    exported = {file.name: file.read_bytes() for file in warehouse.paths.exports.rglob("*.csv")}
-    for days, logs in ((-3, list(Log)[::2]), (400, list(Log)[1::2])):
-        jump(days)
-        before = warehouse.ledger.last_publication()
-        zone.drop_altered(logs)
-        refresh(warehouse)
-        assert warehouse.ledger.last_publication()[0] not in (before[0], None), (
-            "the last is the last that was published"
-        )
-        assert marts_of(warehouse.paths.published_marts) != published["marts"]
-    assert_same(warehouse, final)
-    kept = {file.name: file.read_bytes() for file in warehouse.paths.exports.rglob("*.csv")}
-    assert exported.items() <= kept.items(), "nothing was written over, nor pruned for a clock that is ahead"
-    jump(-1)
-    warehouse.ledger.record_run(Refresh(ledger.now(), ledger.now(), "held back", "the last"))
-    assert warehouse.ledger.last_refresh().message == "the last"
 
 
 # --- damaged files of the build

@@ -180,6 +180,13 @@ def assert_nothing_half_done(warehouse: AppContext, builds: Iterable[Outcome]) -
     assert marts_of(paths.published_marts) in wholes
     if warehouse.ledger.candidate() is not None:
         assert marts_of(paths.candidate) in wholes, "half a build is none"
+    assert_whole(warehouse)
+
+
+def assert_whole(warehouse: AppContext) -> None:
+    """Each file of lake, quarantine, published marts and exports is whole."""
+    paths = warehouse.paths
+    marts_of(paths.published_marts)
     quarantine_of(paths.published_quarantine)
     for file in (*paths.lake.glob("*/*/*.parquet"), *paths.quarantine.glob("*/*/*.parquet")):
         pl.read_parquet_schema(file)
