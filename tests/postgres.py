@@ -19,17 +19,17 @@ USER, PASSWORD, DATABASE = "dagster", "only here: %40 and spaces", "dagster"
 
 
 @contextmanager
-def postgres() -> Iterator[dict[str, str]]:
+def postgres(password: str = PASSWORD) -> Iterator[dict[str, str]]:
     """Gives the variables of `docker/dagster.yaml`; skips the test, and says why, where PostgreSQL cannot run."""
     programs = _programs()
     owner = _owner()
     with tempfile.TemporaryDirectory(prefix="sendmart-pg-") as name:
         folder = Path(name)
-        password = folder / "password"
-        password.write_text(PASSWORD)
+        password_file = folder / "password"
+        password_file.write_text(password)
         if owner:
             shutil.chown(folder, owner)
-            shutil.chown(password, owner)
+            shutil.chown(password_file, owner)
 
         def run(program: str, *arguments: str, **environment: str) -> None:
             subprocess.run(
@@ -44,7 +44,7 @@ def postgres() -> Iterator[dict[str, str]]:
         cluster = str(folder / "cluster")
         port = _free_port()
         run(
-            *("initdb", "--pgdata", cluster, "--username", USER, "--pwfile", str(password)),
+            *("initdb", "--pgdata", cluster, "--username", USER, "--pwfile", str(password_file)),
             *("--auth", "scram-sha-256", "--encoding", "UTF8", "--no-sync"),
         )
         server = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
@@ -59,14 +59,14 @@ def postgres() -> Iterator[dict[str, str]]:
                 "--username",
                 USER,
                 DATABASE,
-                PGPASSWORD=PASSWORD,
+                PGPASSWORD=password,
             )
             yield {
                 "DAGSTER_POSTGRES_HOST": "127.0.0.1",
                 "DAGSTER_POSTGRES_PORT": str(port),
                 "DAGSTER_POSTGRES_DB": DATABASE,
                 "DAGSTER_POSTGRES_USER": USER,
-                "DAGSTER_POSTGRES_PASSWORD": PASSWORD,
+                "DAGSTER_POSTGRES_PASSWORD": password,
             }
         finally:
             run("pg_ctl", "--pgdata", cluster, "--mode", "immediate", "--wait", "stop")
