@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from sqlalchemy import Connection, Engine, NullPool, create_engine
 
 from orchestration.dagster_internals import (
@@ -25,8 +26,12 @@ class SqliteStorage(DagsterSqliteStorage):
     """Dagster's own storage, in the same files, with the event log below."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
-        super().__init__(base_dir, inst_data)
-        self._event_log_storage = EventLogStorage(str(Path(base_dir) / "history" / "runs"))
+        folder = Path(base_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        # Two processes that create the databases at once would both record a version, which Dagster refuses from then on.
+        with FileLock(folder / ".storage.lock"):
+            super().__init__(base_dir, inst_data)
+            self._event_log_storage = EventLogStorage(str(folder / "history" / "runs"))
 
     @classmethod
     def from_config_value(

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
-from pydantic import Field
 
 import warehouse.export
 from models.marts import columns, description
@@ -17,6 +16,7 @@ from orchestration import metadata, stages
 from orchestration.defs.publication import PUBLISHED_MARTS
 from orchestration.defs.shared import OWNERS, POOL, retry_transient
 from orchestration.resources import WarehouseResource
+from warehouse.config.settings import SettingsError
 from warehouse.export import ON_REQUEST, REPORTS, Export, FileFormat
 
 GROUP, GROUP_ON_REQUEST = "exports", "exports_on_request"
@@ -31,7 +31,13 @@ class ExportConfig(dg.Config):
     skip_if_exported: bool = False
     all_campaigns: bool = False
     campaign: str | None = None
-    format: str = Field(FileFormat.CSV.value, pattern=f"^({'|'.join(FileFormat)})$")
+    format: str = FileFormat.CSV.value
+
+
+def _file_format(text: str) -> FileFormat:
+    if text not in list(FileFormat):
+        raise SettingsError(f"run config: format: must be one of {', '.join(FileFormat)} (is {text!r})")
+    return FileFormat(text)
 
 
 def _export_asset(report: str, code_version: str) -> dg.AssetsDefinition:
@@ -59,7 +65,7 @@ def _export_asset(report: str, code_version: str) -> dg.AssetsDefinition:
             [report],
             all_campaigns=config.all_campaigns,
             campaign=config.campaign,
-            file_format=FileFormat(config.format),
+            file_format=_file_format(config.format),
         ):
             facts: dict[str, Any] = {"holds": stages.describe_export(result)}
             if isinstance(result, Export):

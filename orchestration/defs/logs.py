@@ -27,7 +27,7 @@ from orchestration import metadata, stages
 from orchestration.defs.shared import OWNERS, POOL, retry_transient
 from orchestration.resources import WarehouseResource
 from orchestration.stages import AppContext
-from warehouse.config.settings import load_settings
+from warehouse.config.settings import SettingsError, load_settings
 from warehouse.lake.tables import lake_preview
 from warehouse.landing import completeness
 from warehouse.ledger import LoadedFile
@@ -101,6 +101,24 @@ def _log_facts(opened: AppContext, log: Log, recorded: list[LoadedFile]) -> dict
     }
 
 
+def _date(text: str) -> date:
+    """The date of a run config."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise SettingsError(f"run config: dates: {text!r} is not a date, such as 2026-01-31") from error
+
+
+def _dates_of_range(keys: dg.PartitionKeyRange, log_dates: dg.PartitionsDefinition[str]) -> list[date]:
+    """The dates that a run was started for, which the tags of the run name."""
+    first, last = log_dates.get_first_partition_key(), log_dates.get_last_partition_key()
+    if first is None or last is None or not first <= keys.start <= keys.end <= last:
+        raise SettingsError(
+            f"log dates {keys.start} to {keys.end}: must be a range between {first} (SENDMART_FIRST_LOG_DATE) and {last}"
+        )
+    return [date.fromisoformat(key) for key in log_dates.get_partition_keys_in_range(keys)]
+
+
 def _log_asset(log: Log, log_dates: dg.PartitionsDefinition[str], code_version: str) -> dg.AssetsDefinition:
     check = dg.AssetCheckSpec(
         "admitted",
@@ -131,8 +149,8 @@ def _log_asset(log: Log, log_dates: dg.PartitionsDefinition[str], code_version: 
     def load(context: dg.AssetExecutionContext, config: LoadConfig, warehouse: WarehouseResource) -> Iterator[Any]:
         opened = warehouse.open()
         is_of_dates = context.has_partition_key or context.has_partition_key_range
-        dates = [date.fromisoformat(key) for key in context.partition_keys] if is_of_dates else None
-        only_on = None if config.dates is None else [date.fromisoformat(day) for day in config.dates]
+        dates = _dates_of_range(context.partition_key_range, log_dates) if is_of_dates else None
+        only_on = None if config.dates is None else [_date(day) for day in config.dates]
         started = time.perf_counter()
         loaded = stages.load_changed(opened, log, dates=dates, only_on=only_on, verify=config.verify)
         seconds = time.perf_counter() - started

@@ -146,6 +146,8 @@ def export(
 
 def _has_campaign(connection: duckdb.DuckDBPyConnection, campaign: str) -> bool:
     """Whether a campaign is in the campaigns log, was sent, or is credited with an order."""
+    if any("\ud800" <= character <= "\udfff" for character in campaign):
+        return False  # no UTF-8 text, which DuckDB cannot take as a parameter
     marts = ("campaigns", "campaign_metrics", "attributed_orders")
     matches = " union all ".join(
         f"select 1 from {_PUBLISHED}.{SCHEMA}.{mart} where campaign_id = $campaign" for mart in marts
