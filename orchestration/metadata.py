@@ -43,7 +43,7 @@ def code_version(*modules: ModuleType) -> str:
     for module in modules:
         file = Path(inspect.getfile(module))
         for source in sorted(file.parent.rglob("*")) if file.name == "__init__.py" else [file]:
-            if source.suffix in (".py", ".sql", ".html"):
+            if source.suffix in (".py", ".sql", ".html", ".toml"):
                 digest.update(source.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -28,7 +28,7 @@ from great_expectations.expectations.core.expect_column_values_to_be_between imp
 from great_expectations.expectations.metadata_types import FailureSeverity
 
 from models.check_results import Rule
-from quality.audit.anomalies import ComparedMetric
+from quality.audit.anomalies import USUAL_RANGES, ComparedMetric
 from quality.audit.formatting import error_text
 
 
@@ -41,72 +41,9 @@ def _usually(
 
 
 VOLUMES = {
-    "campaign_metrics": [
-        _usually("campaigns", "there are campaigns", at_least=1),
-        _usually("messages_sent", "there are messages sent", at_least=1),
-        _usually("unnamed_campaigns_share", "the campaigns log knows most campaigns", at_most=0.05),
-        _usually("campaigns_clicked_beyond_delivered_share", "few click-to-delivered rates are above 1", at_most=0.05),
-        _usually("campaigns_converting_beyond_1_share", "few conversion rates are above 1", at_most=0.05),
-        _usually("delivered_share", "most messages are delivered", at_least=0.5),
-        _usually("segments_per_message", "messages are short", at_most=5),
-        _usually("clickers_per_delivered", "some contacts click, most do not", at_least=0.0005, at_most=0.5),
-        _usually("direct_orders_per_clicker", "most clickers do not order", at_most=0.5),
-    ],
-    "campaign_overview": [
-        _usually("contacts", "campaigns were sent to contacts", at_least=1),
-        _usually("soft_bounce_share", "few messages expire", at_most=0.15),
-        _usually("hard_bounce_share", "few messages fail", at_most=0.1),
-        _usually("deleted_share", "networks delete few messages", at_most=0.05),
-        _usually("unsubscribe_share", "few contacts opt out", at_most=0.05),
-    ],
-    "delivery_status": [
-        _usually("contacts", "campaigns were sent to contacts", at_least=1),
-        _usually("messages_per_contact", "a campaign sends a contact few messages", at_most=5),
-        _usually("pending_after_three_days_share", "few messages are pending after three days", at_most=0.1),
-        _usually(
-            "without_receipt_after_three_days_share", "most messages have a receipt after three days", at_most=0.1
-        ),
-    ],
-    "skip_reasons": [
-        _usually("skipped_share", "few messages are skipped", at_most=0.2),
-        _usually("failed_hypersonalization_share", "Liquid markup seldom takes too long to load", at_most=0.02),
-        _usually("campaigns_wholly_skipped_share", "few campaigns skip every contact", at_most=0.1),
-    ],
-    "attributed_unsubscribes": [
-        _usually("unattributed_share", "most unsubscribes follow a message", at_most=0.2),
-        _usually("without_source_share", "most unsubscribes have a source", at_most=0.5),
-    ],
-    "attributed_orders": [
-        _usually("assists_per_order", "few campaigns assist an order", at_most=3),
-        _usually("refunded_in_full_share", "few orders are refunded in full", at_most=0.2),
-        _usually("campaign_never_sent_share", "the sends log has most campaigns with orders", at_most=0.05),
-        _usually("widest_spread_of_a_currency", "the exchange rates of a currency are similar", at_most=2),
-    ],
-    "suppressed_numbers": [
-        _usually("suppressed_per_contact", "few numbers are suppressed", at_most=0.02),
-        _usually("suppressed_per_hard_bounce", "few hard bounces are consecutive", at_most=0.33),
-    ],
-    "campaigns": [
-        _usually("campaigns", "there are campaigns", at_least=1),
-        _usually("without_content_share", "most campaigns have a text or a picture", at_most=0.1),
-        _usually("mms_without_picture_share", "most MMS campaigns have a picture", at_most=0.1),
-        _usually("names_per_campaign", "most campaigns have a name of their own", at_least=0.2),
-    ],
-    "unconverted_orders": [
-        _usually("of_attributed_orders_share", "few orders lack an exchange rate", at_most=0.1),
-        _usually("currencies", "few currencies lack exchange rates", at_most=5),
-    ],
-    "unmapped_receipts": [
-        _usually("messages_share", "the provider vocabularies know most statuses", at_most=0.02),
-        _usually("kinds", "unknown statuses are a few words, not free text", at_most=200),
-    ],
-    "unmatched_events": [
-        _usually("kinds", "there is a row for each of the three kinds", at_least=3, at_most=3),
-        _usually("receipts_per_message", "most receipts have their message", at_most=0.05),
-        _usually("clicks_share", "most clicks are on a campaign that was sent", at_most=0.05),
-        _usually("unsubscribes_share", "most unsubscribes follow a message", at_most=0.2),
-    ],
-    "campaign_clicks_hourly": [_usually("busiest_hour_share", "clicks are spread over many hours", at_most=0.5)],
+    mart: [_usually(**entry) for entry in ranges["volumes"]]
+    for mart, ranges in USUAL_RANGES.items()
+    if "volumes" in ranges
 }
 
 
