@@ -1,8 +1,7 @@
 """The contracts of the raw logs: one pandera model per log, with every rule for its rows.
 
 A frame that is checked has two columns for each column of the log: the typed value under its own name, and the original text
-under `written(column)`. A value that could not be parsed is null in the first only: "unreadable", not "missing". The rules that
-a row breaks are its reasons in quarantine, in the words of `error` here. Users of `COLUMNS` need no pandera.
+under `written(column)`. A value that could not be parsed is null in the first only: "unreadable", not "missing".
 
 Not here: reading files (`warehouse.ingest`), running the checks (`quality.admission`).
 """
@@ -89,12 +88,8 @@ class Sends(LogContract):
     contact_id: pl.String = required(ID, "The contact.")
     mobile_number: pl.String = required(STRING, "The contact's number in E.164.", **E164)
     sent_at: Timestamp = required(TIMESTAMP, "When it was handed to the network, or skipped (UTC).")
-    segments: pl.Int32 = optional(
-        INTEGER, "The parts of the concatenated message, 1 to 255; null only where skipped.", **ONE_BYTE
-    )
-    skip_reason: pl.String = optional(
-        STRING, "Why the contact was skipped; null where the message was sent.", **SKIP_REASON
-    )
+    segments: pl.Int32 = optional(INTEGER, "The parts of the message, 1 to 255; null only where skipped.", **ONE_BYTE)
+    skip_reason: pl.String = optional(STRING, "Why the contact was skipped; null where it was sent.", **SKIP_REASON)
     provider: pl.String = optional(STRING, "Which network or gateway took it.")
     cost: Cost = optional(decimal(18, 6), "What the send was charged, in `cost_currency`.", **NOT_NEGATIVE)
     cost_currency: pl.String = optional(CURRENCY, "The currency of `cost`.")

@@ -1,7 +1,5 @@
-"""Masking of phone numbers, which are personal data, in messages, logs and previews.
-
-A number in international notation (`+44 7700 900123`, `00447700900123`) is shown by its country code and last two digits:
-`+44…23`. Digits alone are not masked, because an id or a count looks like a number without its plus.
+"""Masking of phone numbers in messages, logs and previews: `+44 7700 900123` and `00447700900123` become `+44…23`. Digits
+alone are not masked, because an id or a count looks like a number without its plus.
 
 Not here: published marts with masked numbers (`warehouse.publish.published_file`), erasure (`warehouse.erasure`).
 """

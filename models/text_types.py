@@ -1,7 +1,5 @@
-"""Parsers from text to types, the same for every log and file format.
-
-Text is matched with a pattern before it is cast, because the casts of databases and data frames accept more than the rules do
-(`1e3`, `24:00:00`, a seventh decimal), or round silently.
+"""Parsers from text to types, the same for every log and file format. Text is matched with a pattern before it is cast,
+because casts accept more than the rules do (`1e3`, `24:00:00`, a seventh decimal), or round silently.
 
 Not here: the type of each column, and whether it is required (`logs`).
 """

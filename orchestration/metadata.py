@@ -1,7 +1,6 @@
-"""What Dagster shows of assets and checks: columns and their lineage, figures, tags, code versions, failed rules.
-
-Figures are numbers, so that Dagster plots them over time. A run that found nothing new reports none: zeros would make every
-plot fall on a quiet night. Only previews hold values of rows, and they are masked where they are made.
+"""What Dagster shows of assets and checks: columns and lineage, figures, tags, code versions, failed rules. A run that found
+nothing new reports no figures: zeros would make every plot fall. Only previews hold values of rows, masked where they are
+made.
 
 Not here: the assets (`orchestration/defs`), the facts themselves (`orchestration.stages`, `warehouse/`).
 """
@@ -22,7 +21,7 @@ from models.logs import COLUMNS
 from models.marts import MARTS, columns, sql_type
 from models.masking import HIDDEN_COLUMNS, MASKED_COLUMNS
 from warehouse.ledger import LoadedFile
-from warehouse.transform.column_lineage import Lineage
+from warehouse.transform.compiled_sql import Lineage
 
 COLUMN_SCHEMA, COLUMN_LINEAGE = "dagster/column_schema", "dagster/column_lineage"
 ROW_COUNT, PARTITION_ROW_COUNT = "dagster/row_count", "dagster/partition_row_count"
@@ -97,9 +96,8 @@ def _schema(table_columns: Iterable[dg.TableColumn], key: Sequence[str] = ()) ->
 
 
 def load_facts(loaded: list[LoadedFile], sizes: Mapping[str, tuple[int, int]]) -> dict[str, Any]:
-    """The figures of a load, or of one date of it; empty if no file was loaded.
-
-    `sizes`: by file name, the bytes of the file and of its Parquet file in the lake.
+    """The figures of a load; empty if no file was loaded. `sizes`: by file name, the bytes of the file and of its rows in the
+    lake.
     """
     if not loaded:
         return {}
@@ -138,10 +136,7 @@ def _timestamp(event: str) -> dg.TimestampMetadataValue:
 def model_schema(
     node: Mapping[str, Any], types: Mapping[str, str] | None = None, key: Sequence[str] = ()
 ) -> dg.TableSchema:
-    """The columns of a dbt node: of a mart from its contract, of another model from dbt's manifest.
-
-    `types`: the types of the built columns, by name. `key`: the columns of its unique key.
-    """
+    """The columns of a dbt node, with the `types` of built columns and a unique `key`; of a mart, from its contract."""
     if node["name"] in MARTS and node["resource_type"] == "model":
         return mart_schema(node["name"])
     columns_of_node = (

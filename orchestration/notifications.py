@@ -1,8 +1,7 @@
 """Alerts to the receivers in SENDMART_ALERTS: failures, recoveries, late logs, stale figures.
 
-An alert is recorded in the ledger before it is sent. So an alert that no receiver accepted is sent later, and none is sent
-twice. An error while alerting is a warning in the log: it never fails the refresh. If SENDMART_ALERTS is empty, nothing is
-recorded or sent.
+An alert is recorded in the ledger before it is sent: none is sent twice, and one that no receiver accepted is sent later. An
+error while alerting is a warning in the log, and never fails the refresh. Without receivers, nothing is recorded.
 
 Not here: Dagster. `sendmart refresh` from cron sends the same alerts as Dagster's sensors (`orchestration.defs`).
 """
@@ -102,9 +101,8 @@ def notify_refresh(context: AppContext, outcome: Refresh, run_id: str | None = N
 
 @_never_fails
 def notify_run(context: AppContext, name: str, run_id: str, *, failure: str | None, started_at: datetime) -> None:
-    """Alerts about each failed run of a job other than the refresh, and about the first success after one.
-
-    `failure` is the error, or None for a run that succeeded.
+    """Alerts about each run of a job other than the refresh that failed (`failure`: the error), and about the first success
+    after one.
     """
     since = context.ledger.alarms("run").get(name)
     is_exports = name == "csv_exports"
@@ -162,9 +160,8 @@ def _subjects(days: completeness.Days) -> list[str]:
 
 @_never_fails
 def notify_stale_figures(context: AppContext, stale: Mapping[str, datetime]) -> None:
-    """Alerts about published assets that have become stale, and about those that are fresh again.
-
-    `stale` holds the time (UTC) up to which each stale asset is fresh.
+    """Alerts about assets that have become stale, by the time (UTC) up to which they are fresh, and about those that are
+    fresh again.
     """
     lines = [f"{asset}: as of {_format(as_of)}" for asset, as_of in stale.items()]
     _notify_conditions(context, "stale", stale, Title.STALE, Title.CURRENT, lines)
@@ -172,10 +169,7 @@ def notify_stale_figures(context: AppContext, stale: Mapping[str, datetime]) -> 
 
 @_never_fails
 def notify_triggers(context: AppContext, failing: Mapping[str, tuple[datetime, str]]) -> None:
-    """Alerts about schedules and sensors that fail, and so start no run, and about those that work again.
-
-    `failing` holds the time of the first failure (UTC) and the error by name.
-    """
+    """Alerts about `failing` schedules and sensors (since when, and the error), and about those that work again."""
     since = {name: moment for name, (moment, _) in failing.items()}
     lines = [f"{name}: {error}" for name, (_, error) in failing.items()]
     _notify_conditions(context, "trigger", since, Title.TRIGGER_FAILED, Title.TRIGGER_RECOVERED, lines)
@@ -190,9 +184,7 @@ def _notify_conditions(
         refresh = [f"Last refresh: {_format(last.started_at)}: {last.outcome}."] if last else []
         _raise(context, begun, _occasion(new, since), [*lines, *refresh], kind, begins=new)
     if gone := [subject for subject in reported if subject not in since]:
-        good_news = [
-            f"{subject}: in order again. The problem began at {_format(reported[subject])}." for subject in gone
-        ]
+        good_news = [f"{subject}: in order again. It began at {_format(reported[subject])}." for subject in gone]
         still_open = ["Still open:", *lines] if lines else []
         _raise(context, ended, _occasion(gone, reported), [*good_news, *still_open], kind, ends=gone)
 

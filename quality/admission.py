@@ -1,7 +1,5 @@
-"""Admission: validates a batch of records, as text, against the contract of its log, and gives the reasons of rejected rows.
-
-Text is trimmed, defaults replace nulls, values are read as their types, and the pandera contract checks the whole batch at
-once. Every rule that a row breaks becomes one reason, which names the column and the rule.
+"""Admission: validates a batch of records, as text, against the contract of its log. Every rule that a row breaks is a
+reason.
 
 Not here: the rules (`models.logs`, `models.text_types`), reading files and writing lake and quarantine (`warehouse/`).
 """
@@ -24,12 +22,10 @@ class AdmissionError(Exception):
 
 
 def validate(log: Log, text: pl.DataFrame, unreadable: Sequence[UnreadableValue] = ()) -> ValidationResult:
-    """Validates a batch against the contract of its log. `text` has the log's columns as strings, in the contract's order.
+    """Validates a batch: the columns of the log as strings, in the contract's order; `unreadable` values, which are no text,
+    are null.
 
-    `unreadable` are values that are null in `text` because they are not text in the file.
-
-    Raises:
-        AdmissionError: a check could not be evaluated, so that no row of the batch was validated.
+    Raises AdmissionError if a check could not be evaluated, so that no row was validated.
     """
     typed: list[pl.Series] = []
     as_written: list[pl.Series] = []

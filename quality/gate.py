@@ -1,8 +1,7 @@
 """The release gate: decides from recorded facts alone whether a candidate may be published.
 
-The gate does not rely on the order in which steps ran, nor on that they ran: an expected check with no recorded result
-blocks publication like a failed one. An override waives the blocking problems of one build, with the texts that were
-shown when it was given. Any other problem of that build, or the same problem of another build, still blocks.
+An expected check without a result blocks like a failed one. An override waives the blocking problems of one build, by the
+texts that were shown when it was given. Any other problem, or that of another build, still blocks.
 
 Not here: running checks (`quality.audit`, dbt), recording results (`warehouse.ledger`), publishing.
 """
@@ -51,10 +50,7 @@ class Withdrawal(Protocol):
 
 @dataclass(frozen=True)
 class BlockingProblem:
-    """One reason why a build is held back: its code in the runbook, what happened, and the next step.
-
-    As text, mobile numbers are masked: the ledger and Dagster's history keep the text, and a file name may hold a number.
-    """
+    """One reason why a build is held back: its code in the runbook, what happened, and the next step. Its text is masked."""
 
     code: Code
     description: str
@@ -66,11 +62,7 @@ class BlockingProblem:
 
 @dataclass(frozen=True)
 class GateResult:
-    """The decision on a candidate.
-
-    `blocking_problems` is empty for a build that may be published. `warnings` are failed checks that do not block.
-    `overridden` are problems that a person waived.
-    """
+    """The decision: problems that block, `warnings` (failed checks that do not), `overridden` problems that a person waived."""
 
     blocking_problems: tuple[BlockingProblem, ...]
     warnings: tuple[CheckResult, ...]
@@ -91,13 +83,10 @@ def evaluate_gate(
     withdrawal: Withdrawal | None = None,
     overridden: Collection[str] = (),
 ) -> GateResult:
-    """Decides on a candidate: its `expected_checks` by name, the results `recorded` for it, all `files` loaded or refused.
+    """Decides on a candidate by its expected checks, recorded results, all files, its rollback (`withdrawal`) and
+    `overridden` texts.
 
-    Args:
-        max_rejected_share: the share of a log-day's records (0 to 1) above which rows in quarantine block ...
-        min_rejected_rows: ... if there are at least this many of them.
-        withdrawal: the rollback from this build, or from one with the same inputs, if there was one.
-        overridden: the texts of this build's problems that a person waived.
+    Rows of a log-day in quarantine block above `max_rejected_share` of its records (0 to 1), if they are `min_rejected_rows`.
     """
     results = {result.name: result for result in recorded}
     failed = [result for result in results.values() if not result.passed]

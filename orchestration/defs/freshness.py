@@ -1,9 +1,8 @@
-"""Whether logs arrive on time and the published marts are up to date: two kinds of checks, run in every refresh, and the
-sensor `freshness_sensor`, which evaluates them every ten minutes without a run and sends alerts.
+"""Whether logs arrive on time and the published marts are up to date: checks in every refresh, and a sensor that sends
+alerts.
 
-The check `on_time` of a log names its late days. The check `current` of the published marts and of each export goes by the
-last successful refresh in the ledger. A freshness policy of Dagster goes by the last materialization instead, and a refresh
-that finds nothing new materializes nothing: the policy could not tell it from a refresh that did not run.
+The checks go by the last successful refresh in the ledger. A freshness policy of Dagster goes by the last materialization,
+and a refresh that finds nothing new materializes nothing.
 
 Not here: which days are late (`warehouse.landing.completeness`), the alerts themselves (`orchestration.notifications`).
 """
@@ -133,10 +132,7 @@ def _state(check: dg.AssetCheckEvaluation) -> list[object]:
 
 
 def _failing(context: dg.SensorEvaluationContext) -> Mapping[str, tuple[datetime, str]]:
-    """The schedules and sensors that fail: since when, and the error.
-
-    A schedule counts as failing after one failed tick, a sensor after `SENSOR_FAILURES` in a row.
-    """
+    """The schedules that failed once, and sensors that failed `SENSOR_FAILURES` times in a row: since when, and the error."""
     repository = context.repository_def
     assert repository is not None  # Dagster's daemon always sets it
     limits = {schedule.name: 1 for schedule in repository.schedule_defs}

@@ -1,8 +1,5 @@
-"""The jobs and their schedules, and the sensor that prunes exports after a refresh.
-
-The schedules use the time zone SENDMART_REPORT_TIMEZONE. When clocks go forward, a time that does not exist becomes the
-first moment after the gap. When clocks go back, a time that occurs twice means its second occurrence. In both cases there is
-one run a day.
+"""The jobs and their schedules in SENDMART_REPORT_TIMEZONE, and the sensor that prunes exports after a refresh. A time that
+clocks skip becomes the first moment after the gap; a time that occurs twice means the second. So there is one run a day.
 
 Not here: what starts a refresh during the day (`landing_sensors`), which exports are pruned (`warehouse.export.exports`).
 """

@@ -1,8 +1,5 @@
-"""The sensors on the landing zone: `landing_zone` starts refreshes, `backfill_materializations` reports loaded dates.
-
-`landing_zone` requests a refresh of the log dates that have new or changed files, or whose rows in the lake have changed
-since the last build. Its ticks say what it found, and why it started nothing.
-`backfill_materializations` reports log dates to Dagster that only the ledger knows.
+"""The sensors on the landing zone. `landing_zone` requests a refresh of the log dates that have new or changed files, or
+whose rows in the lake changed since the last build. `backfill_materializations` reports log dates that only the ledger knows.
 
 Not here: when a file is ready to be loaded (`warehouse.ingest.arrivals`), the run (`jobs`).
 """

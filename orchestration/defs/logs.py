@@ -1,9 +1,5 @@
-"""The logs: an asset for each log, partitioned by log date. Its rows are in the lake and in quarantine.
-
-In the refresh job, an asset loads files that are new or changed, on any date or on the dates of its config, and reports each
-date that it loaded. Materialized for a date or a range, it reloads the files of those dates. Both use
-`stages.load_changed`. A date without a file is not reported and stays missing in the UI. The checks report and do not
-block: the release gate decides whether a build is published.
+"""The logs: an asset for each, partitioned by log date. In the refresh job it loads new and changed files and reports their
+dates; materialized for a date or a range, it reloads their files. A date without a file stays missing in the UI.
 
 Not here: how rows are validated (`quality.admission`), how files are read and stored (`warehouse/`).
 """
@@ -65,10 +61,8 @@ def materialization(
     sizes: Mapping[str, tuple[int, int]],
     facts_of_log: Mapping[str, Any] | None = None,
 ) -> dg.AssetMaterialization:
-    """The event that reports one loaded date of a log to Dagster.
-
-    `files` are the loaded files of the date, `recorded` all files of the log in the ledger. `sizes`: by file name, the bytes
-    of the file and of its Parquet file in the lake.
+    """The event that reports a loaded date: its `files`, of all `recorded` files of the log; `sizes` by file name in bytes,
+    as given and in the lake.
     """
     rows = {metadata.PARTITION_ROW_COUNT: metadata.lake_rows(recorded, day)}
     facts = {**rows, **metadata.load_facts(list(files), sizes), **(facts_of_log or {})}

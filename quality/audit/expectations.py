@@ -35,9 +35,8 @@ def check_expectations(
     facts: BuildFacts = _NO_FACTS,
     published: Sequence[BuildMetrics] = (),
 ) -> ExpectationResults:
-    """Two results per mart, `volumes_<mart>` and `history_<mart>`. Both only warn. No error is raised: it is a result.
-
-    `published` are the metrics of published builds, in the order of publication.
+    """Two warning results per mart, `volumes_<mart>` and `history_<mart>`; no error is raised. `published`: metrics in order
+    of publication.
     """
     metrics: dict[str, dict[str, float]] = {}
     compared: dict[str, list[ComparedMetric]] = {}

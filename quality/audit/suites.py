@@ -1,14 +1,11 @@
-"""Great Expectations: the suites of an audit, which say what range a metric is usually in, and their validation.
+"""Great Expectations: the suites of an audit, which say what range a metric is usually in, and their validation. Every one
+only warns.
 
-Every expectation only warns: a volume or a share outside its usual range may still be right. Campaigns come in bursts, and
-the first builds hold little of anything.
+Great Expectations gets the metrics of a mart as a pandas frame of one row, through a context in memory that writes no file
+and sends nothing. Importing this module takes seconds: only `quality.audit.expectations` does, and late.
 
-Great Expectations has no datasource for DuckDB. It gets the metrics of a mart as a pandas frame of one row, through one
-context in memory that writes no file and sends nothing. Importing this module imports Great Expectations, which takes seconds:
-only `quality.audit.expectations` does, and late.
-
-Not here: rules that always hold (`dbt_project/tests`, `quality.audit.contracts`), computing the metrics
-(`quality.audit.metrics`), ranges from earlier builds (`quality.audit.anomalies`).
+Not here: rules that always hold (`dbt_project/tests`, `contracts`), computing metrics (`metrics`), earlier builds
+(`anomalies`).
 """
 
 from collections.abc import Mapping, Sequence

@@ -18,11 +18,8 @@ def apply_umask(settings: Settings) -> None:
 
 
 def restrict_existing(settings: Settings, paths: DataPaths) -> None:
-    """Removes the permissions that the umask forbids from the existing files of the data folder, the lake, the published
-    folder and the exports.
-
-    Looks into a folder only if the folder itself is too open, so that an old data folder is corrected once and a new one
-    costs nothing. Leaves the landing zone alone, wherever it is.
+    """Removes the permissions that the umask forbids from existing files. Looks only into folders that are too open
+    themselves, so that an old data folder is corrected once. Leaves the landing zone alone.
     """
     mask = int(settings.umask, 8)
     landing = None if is_object(settings.landing) else settings.landing

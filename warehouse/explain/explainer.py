@@ -1,10 +1,7 @@
-"""Explains one campaign, message, order or contact: its rows in the lake, the rules that applied, its figures.
+"""Explains one campaign, message, order or contact: its rows in the lake, the rules that applied, its figures. Figures are
+computed from the lake as it is now and compared with the published ones. Lists are cut; mobile numbers are masked.
 
-The figures are computed from the lake as it is now and compared with the published ones. The explanation names the
-published build, and says whether lake, settings or models have changed since. Lists are cut; mobile numbers are masked.
-
-Not here: how rows become figures (`warehouse.explain.id_build`), how an explanation is printed
-(`orchestration.cli.output.explanations`).
+Not here: how rows become figures (`id_build`), how an explanation is printed (`orchestration.cli.output.explanations`).
 """
 
 from collections.abc import Callable
@@ -42,10 +39,10 @@ class Explainer:
         connection: duckdb.DuckDBPyConnection,
         is_candidate_current: Callable[[], bool],
     ) -> None:
-        """Prepares a connection, which nothing else may use.
+        """Prepares a connection, which nothing else may use. `is_candidate_current`: whether a build now would give the
+        candidate.
 
-        `is_candidate_current` says whether lake, settings and models have not changed since the candidate was built. Raises
-        UnknownId if nothing has been loaded yet, BuildFailed if dbt cannot compile the project.
+        Raises UnknownId if nothing has been loaded yet, BuildFailed if dbt cannot compile the project.
         """
         if not paths.has_lake():
             raise UnknownId("Nothing has been loaded yet")

@@ -1,7 +1,5 @@
-"""Differences between two builds: rows and columns of each mart, the metrics of campaigns; and what a publication changes.
-
-DuckDB computes all of it. Of the contact-level marts, only the campaigns with another row digest are compared row by row.
-The summary of a publication reads `campaign_metrics` alone, and warns of unusual changes.
+"""Differences between two builds: rows and columns of each mart, the metrics of campaigns; and what a publication changes. Of
+the contact-level marts, only the campaigns with another row digest are compared row by row.
 
 Not here: which builds exist (`warehouse.publish.kept_builds`), how a diff is printed (`orchestration.cli.output.builds`).
 """
@@ -88,10 +86,7 @@ class BuildDiff:
 def compare(
     limits: SessionLimits, earlier: Path, later: Path, *, campaigns: int | None = 20, campaign_id: str | None = None
 ) -> BuildDiff:
-    """Compares two build files.
-
-    `metric_changes` holds the `campaigns` with the largest changes (None: all campaigns), or one campaign.
-    """
+    """Compares two build files. `metric_changes` holds the `campaigns` with the largest changes (None: all), or one campaign."""
     with open_builds(limits, earlier, later) as connection:
         _create_metric_changes(connection, *CAMPAIGN_MARTS)
         return BuildDiff(
@@ -132,10 +127,7 @@ def _shared_metrics(connection: duckdb.DuckDBPyConnection, mart: str) -> list[st
 
 
 def _create_metric_changes(connection: duckdb.DuckDBPyConnection, *marts: str) -> None:
-    """Creates the table `metric_changes`: the metrics that differ, of campaigns that are in both builds.
-
-    A metric that is in several marts is compared in the first of them.
-    """
+    """Creates the table `metric_changes`, of campaigns in both builds. A metric of several marts is compared in the first."""
     marts_by_metric = {metric: mart for mart in reversed(marts) for metric in _shared_metrics(connection, mart)}
     changes = " union all ".join(
         f"select campaign_id, '{metric}' as metric,"
@@ -218,9 +210,8 @@ def _campaigns_with_another_digest(connection: duckdb.DuckDBPyConnection, mart: 
 def _count_changed_rows(
     connection: duckdb.DuckDBPyConnection, mart: str, names: list[str], campaigns: str | None
 ) -> tuple[int, ...]:
-    """The number of added, removed and changed rows. Rows are matched by the key; `names` are the columns to compare.
-
-    `campaigns`: a query for the campaigns to compare. None: all of them.
+    """The added, removed and changed rows by key, compared by the columns `names`, of all campaigns or those of the query
+    `campaigns`.
     """
     key = DBT_MARTS[mart].key
     limit = f"semi join ({campaigns}) as to_compare on mart.campaign_id is not distinct from to_compare.campaign_id"
@@ -271,9 +262,8 @@ class DiffSummary:
 
 
 def summarize(connection: duckdb.DuckDBPyConnection, since: str, data_until: date | None) -> DiffSummary:
-    """Compares two builds that `open_builds` has attached: `since` is the earlier one's id, `data_until` the later one's.
-
-    Raises duckdb.Error if a file is damaged or has no `campaign_metrics`.
+    """Compares the builds of `open_builds`: `since` is the earlier id, `data_until` the later date. Raises duckdb.Error if
+    damaged.
     """
     _create_metric_changes(connection, "campaign_metrics")
     metrics = _shared_metrics(connection, "campaign_metrics")

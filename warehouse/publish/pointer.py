@@ -1,9 +1,7 @@
 """`published/current.json`: which build is published, and in which file. And the copy of published files in an object store.
 
-On a disk, `current.json` is beside `sendmart.duckdb`. In an object store, a build is `builds/<build id>-<hash>.duckdb`, an
-object that never changes, and `current.json` is written last. So a reader that follows `current.json` never reads half a
-build, nor one build under the name of another. The data folder keeps the published files as it does without a store. The
-store is a copy of it: an upload that was interrupted is repeated.
+In an object store, a build is `builds/<build id>-<hash>.duckdb`, an object that never changes, and `current.json` is written
+last: a reader that follows it never reads half a build. The store is a copy: an interrupted upload is repeated.
 
 Not here: which build is published and which are kept (`warehouse.publish.publication`).
 """
@@ -22,9 +20,8 @@ _HASH_DIGITS = 12
 
 
 def write_pointer(paths: DataPaths) -> None:
-    """Writes `current.json` for the published file: on the disk, then in the object store after an upload of the builds.
-
-    Raises duckdb.Error if the published file is damaged.
+    """Writes `current.json` to disk, uploads the builds, and then writes it to the store. Raises duckdb.Error if the file is
+    damaged.
     """
     build_id, published_at, data_until = read_build_info(paths.published_marts)
     checksum = _checksum(paths.published_marts)

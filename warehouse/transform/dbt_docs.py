@@ -24,10 +24,7 @@ log = masking_logger("sendmart.docs")
 
 
 def write_dbt_docs(settings: Settings, paths: DataPaths) -> Path:
-    """Writes the page to the data folder and returns its path. Without a build on DuckDB, types of columns are missing.
-
-    Raises BuildFailed if the project cannot be parsed.
-    """
+    """Writes the page and returns its path. Without a build on DuckDB, types of columns are missing. Raises BuildFailed."""
     dbt_manifest(settings, paths)
     # For a build on Spark, dbt would query Spark.
     is_built = settings.engine == Engine.DUCKDB and paths.build.exists() and paths.candidate.exists()

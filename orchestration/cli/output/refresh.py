@@ -63,9 +63,8 @@ def print_outcome(context: AppContext, refresh: Refresh) -> None:
     if refresh.outcome == "nothing new":
         console.print("Up to date: no new files, nothing to build or publish.")
     if rejected:
-        console.print(
-            f"In quarantine: {counted(rejected, 'row')}, see {short_path(context.paths.published_quarantine)}"
-        )
+        quarantine = short_path(context.paths.published_quarantine)
+        console.print(f"In quarantine: {counted(rejected, 'row')}, see {quarantine}")
     if refused:
         more = ", …" if len(refused) > MAX_REFUSED_FILES else ""
         console.print(f"Refused files, accepted: {', '.join(refused[:MAX_REFUSED_FILES])}{more}")
@@ -82,9 +81,7 @@ def print_outcome(context: AppContext, refresh: Refresh) -> None:
         f"  \"import duckdb; print(duckdb.connect('{marts}', read_only=True).sql('from marts.campaign_overview'))\""
     )
     if not is_object(landing) and not landing.is_dir():
-        console.print(
-            f"NOTE: the landing zone {short_path(landing)} does not exist. Create it, or set SENDMART_LANDING"
-        )
+        console.print(f"NOTE: there is no landing zone {short_path(landing)}. Create it, or set SENDMART_LANDING")
 
 
 def _print_failure(context: AppContext, refresh: Refresh) -> None:
