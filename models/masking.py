@@ -44,6 +44,11 @@ def sanitize(text: str) -> str:
     return _CONTROL_CHARACTERS.sub(lambda match: ascii(match.group())[1:-1], masked(text))
 
 
+def printable(text: str, replacement: str = " ") -> str:
+    """Text on one line: line breaks and control characters are replaced."""
+    return "".join(character if character.isprintable() else replacement for character in text)
+
+
 class _Mask(logging.Filter):
     """Masks a whole log record: message, arguments and traceback."""
 

@@ -77,7 +77,6 @@ def check_result(key: dg.AssetCheckKey, result: CheckResult) -> dg.AssetCheckRes
 
 
 def log_schema(log: Log) -> dg.TableSchema:
-    """The columns of a log in the lake, from its contract."""
     return _schema(
         _column(column.name, sql_type(column.read_as.dtype), column.description, nullable=not column.is_required)
         for column in COLUMNS[log]
@@ -163,7 +162,6 @@ def unique_keys(manifest: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def mart_schema(mart: str) -> dg.TableSchema:
-    """The columns of a mart, from its contract."""
     key = MARTS[mart].key
     columns_of_mart = (
         _column(c.name, c.sql_type, c.description, nullable=c.nullable, unique=(c.name,) == key) for c in columns(mart)

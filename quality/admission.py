@@ -74,10 +74,8 @@ def _reasons(log: Log, cases: pl.DataFrame, unreadable: Sequence[UnreadableValue
     return (
         pl.concat([from_reader, from_contract])
         .filter(rank.is_null() | (rank == rank.min().over("index", "column")))
-        .with_columns(
-            reason=pl.concat_str("column", pl.lit(": "), in_words),
-            position=column.replace_strict(positions, default=-1),
-        )
+        .with_columns(reason=pl.concat_str("column", pl.lit(": "), in_words))
+        .with_columns(position=column.replace_strict(positions, default=-1))
         .unique(["index", "reason"])
         .sort("index", "position", "reason")
         .group_by("index", maintain_order=True)

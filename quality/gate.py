@@ -106,10 +106,9 @@ def evaluate_gate(
 
 def was_fully_checked(expected_checks: Iterable[str], recorded: Iterable[CheckResult]) -> bool:
     """Whether every expected check of a build has a result and no blocking check failed."""
-    results = {result.name: result for result in recorded}
-    return results.keys() >= set(expected_checks) and all(
-        result.passed or not result.is_blocking for result in results.values()
-    )
+    results = list(recorded)
+    is_failed = any(result.is_blocking and not result.passed for result in results)
+    return not is_failed and {result.name for result in results} >= set(expected_checks)
 
 
 def _refused_files(files: Iterable[FileFacts]) -> Iterable[BlockingProblem]:

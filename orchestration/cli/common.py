@@ -19,8 +19,7 @@ from orchestration.stages import AppContext
 from warehouse.config.settings import SettingsError, load_settings
 from warehouse.ledger import LoadedFile
 
-OK, FAILED, USAGE_ERROR = 0, 1, 2
-"""Exit codes."""
+OK, FAILED, USAGE_ERROR = 0, 1, 2  # exit codes
 
 
 def open_context() -> AppContext:

@@ -142,9 +142,8 @@ def _failing(context: dg.SensorEvaluationContext) -> Mapping[str, tuple[datetime
         limit = limits.get(state.instigator_name)
         if not state.is_running or limit is None:
             continue
-        ticks = context.instance.get_ticks(
-            state.instigator_origin_id, state.selector_id, limit=limit, statuses=_FINISHED
-        )
+        origin, selector = state.instigator_origin_id, state.selector_id
+        ticks = context.instance.get_ticks(origin, selector, limit=limit, statuses=_FINISHED)
         if len(ticks) == limit and all(tick.status is TickStatus.FAILURE for tick in ticks):
             message = " ".join(ticks[0].error.message.split()) if ticks[0].error else "failed"
             failing[state.instigator_name] = (datetime.fromtimestamp(ticks[-1].timestamp, UTC), message)

@@ -88,15 +88,12 @@ def _by_log(due: Iterable[Arrival]) -> dict[Log, list[date]]:
 
 
 def _skip_message(arrived: Arrivals, evaluation: Evaluation) -> str:
-    """Why no run is started."""
     reasons = []
     if evaluation.changing:
         reasons.append(f"waiting until unchanged: {_names(arrival.name for arrival in evaluation.changing)}")
     if evaluation.already_requested:
         names = _names(arrival.name for arrival in evaluation.already_requested)
-        reasons.append(
-            f"requested before and not loaded: {names}; the last refresh says why, nightly_refresh tries again"
-        )
+        reasons.append(f"requested before and not loaded: {names}; sendmart status says why, nightly_refresh retries")
     if evaluation.vanished:
         reasons.append(f"disappeared before it was loaded: {_names(evaluation.vanished)}")
     if not arrived.pending and not reasons:

@@ -30,14 +30,9 @@ from warehouse.ledger import LoadedFile
 from warehouse.quarantine import Reason, most_frequent_reasons
 
 MAX_DATES_REPORTED = 100
-"""An event takes 30 to 50 ms on SQLite. If a refresh loads more dates than this, it reports their sums, and the sensor
-`backfill_materializations` reports the single dates, some at each tick.
-"""
+"""An event takes 30 to 50 ms on SQLite: of more dates, a refresh reports sums, and `backfill_materializations` the dates."""
 
-MAX_REASONS_SHOWN = 10
-"""How many rejection reasons of a log are shown, the most frequent first."""
-
-MAX_NAMES_SHOWN = 20
+MAX_REASONS_SHOWN, MAX_NAMES_SHOWN = 10, 20
 
 
 class LoadConfig(dg.Config):
@@ -83,7 +78,6 @@ def _names(names: list[str]) -> str:
 
 
 def _log_facts(opened: AppContext, log: Log, recorded: list[LoadedFile]) -> dict[str, Any]:
-    """The metadata of the whole log, as it is after a load."""
     ignored = [name for name in opened.scan_landing().ignored if name.startswith(f"{log}/")]
     reasons = most_frequent_reasons(opened.paths.quarantine, recorded, MAX_REASONS_SHOWN)
     return {
@@ -158,7 +152,6 @@ def _log_asset(log: Log, log_dates: dg.PartitionsDefinition[str], code_version: 
 def logs() -> dg.Definitions:
     # One day ahead: a file may arrive before its day has ended in UTC.
     log_dates = dg.DailyPartitionsDefinition(start_date=load_settings().first_log_date.isoformat(), end_offset=1)
-    code_version = metadata.code_version(
-        models.logs, models.text_types, models.enums, quality.admission, warehouse.ingest.readers
-    )
+    modules = (models.logs, models.text_types, models.enums, quality.admission, warehouse.ingest.readers)
+    code_version = metadata.code_version(*modules)
     return dg.Definitions(assets=[_log_asset(log, log_dates, code_version) for log in Log])

@@ -75,12 +75,8 @@ def _failed_steps(context: dg.RunStatusSensorContext) -> list[dg.DagsterEvent]:
     """The failures of the run's steps; none if the run was killed or timed out."""
     entries = context.instance.all_logs(context.dagster_run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
     events = [entry.dagster_event for entry in entries if entry.dagster_event]
-    errors = [event.step_failure_data.error for event in events]
-    return [
-        event
-        for event, error in zip(events, errors, strict=True)
-        if error is None or error.cls_name != "DagsterExecutionInterruptedError"
-    ]
+    interrupt = "DagsterExecutionInterruptedError"
+    return [event for event in events if getattr(event.step_failure_data.error, "cls_name", None) != interrupt]
 
 
 def _message(event: dg.DagsterEvent) -> str:
@@ -131,6 +127,8 @@ alert_on_run_recovery = _sensor(
 
 @dg.definitions
 def run_status_sensors() -> dg.Definitions:
-    return dg.Definitions(
-        sensors=[record_refresh_success, record_refresh_failure, alert_on_run_failure, alert_on_run_recovery]
+    on_refresh, on_other_runs = (
+        [record_refresh_success, record_refresh_failure],
+        [alert_on_run_failure, alert_on_run_recovery],
     )
+    return dg.Definitions(sensors=[*on_refresh, *on_other_runs])

@@ -43,7 +43,6 @@ def export_reports(
 
 
 def describe_export(result: exports.Export | exports.Unchanged) -> str:
-    """One line about the result of an export."""
     if isinstance(result, exports.Unchanged):
         return f"{result.report}: nothing has changed since {result.since}"
     line = f"exported {result.file}: {result.rows} rows"
@@ -74,10 +73,7 @@ def prune_exports(context: AppContext) -> list[str]:
         days = context.settings.export_retention_days
         last = context.ledger.last_end()
         if last is not None and now() - last > timedelta(days=days):
-            log.warning(
-                "the last refresh was more than %d days ago, or the clock is wrong: no exports are pruned this time",
-                days,
-            )
+            log.warning("the last refresh is over %d days ago, or the clock is wrong: no exports are pruned", days)
             return []
         deleted = exports.prune(context.paths, days)
         if deleted:

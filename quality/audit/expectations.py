@@ -54,14 +54,11 @@ def check_expectations(
                     row = compute_metrics(cursor, mart, facts)
                     metrics[mart] = {name: value for name, value in row.items() if value is not None}
                     compared[mart] = compare(mart, BuildMetrics(facts.build_id, facts.data_until, metrics), published)
-                    rules[mart] = {
-                        _VOLUMES: suites.check_volumes(mart, row),
-                        _HISTORY: suites.check_history(mart, compared[mart]),
-                    }
+                    volumes, history = suites.check_volumes(mart, row), suites.check_history(mart, compared[mart])
+                    rules[mart] = {_VOLUMES: volumes, _HISTORY: history}
                 # Any error means that this mart was not checked.
                 except Exception as error:
-                    message = "; ".join([error_text(error), *aggregate_errors])
-                    rules[mart] = _not_checked(message)
+                    rules[mart] = _not_checked("; ".join([error_text(error), *aggregate_errors]))
     # Any error means that nothing was checked.
     except Exception as error:
         rules = {mart: _not_checked(error_text(error)) for mart in DBT_MARTS}

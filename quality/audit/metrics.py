@@ -17,11 +17,8 @@ import duckdb
 from models.enums import Log
 from quality.audit.formatting import error_text, format_value
 
-ENOUGH = 100
-"""The fewest messages, contacts, clicks, orders or events that a share is taken of."""
-
-ENOUGH_CAMPAIGNS = 20
-"""The fewest campaigns that a share is taken of."""
+ENOUGH, ENOUGH_CAMPAIGNS = 100, 20
+"""The fewest messages, contacts, clicks, orders or events that a share is taken of, and the fewest campaigns."""
 
 _MACROS = f"""
     create temporary macro share(part, whole) as

@@ -24,9 +24,8 @@ def restrict_existing(settings: Settings, paths: DataPaths) -> None:
     mask = int(settings.umask, 8)
     landing = None if is_object(settings.landing) else settings.landing
     roots: list[Path] = sorted(paths.data.iterdir()) if paths.data.is_dir() else []
-    roots += [
-        folder for folder in (paths.lake, paths.published, paths.exports) if not is_object(folder) and folder.is_dir()
-    ]
+    elsewhere = (paths.lake, paths.published, paths.exports)
+    roots += [folder for folder in elsewhere if not is_object(folder) and folder.is_dir()]
     for root in dict.fromkeys(roots):
         if _is_too_open(root, mask) and not (landing and landing.is_relative_to(root)):
             for folder, _, files in os.walk(root, topdown=False):

@@ -181,7 +181,7 @@ class Settings(BaseSettings):
             raise ValueError("SENDMART_LAKE: Spark reads the lake from a folder that its workers share, not from s3://")
         if self.mask_phone_numbers and not self.spark_export:
             raise ValueError(
-                "SENDMART_SPARK_EXPORT: must be true if SENDMART_MASK_PHONE_NUMBERS is: the export masks the numbers"
+                "SENDMART_SPARK_EXPORT: must be true if SENDMART_MASK_PHONE_NUMBERS is: it masks the export"
             )
         return self
 
@@ -228,7 +228,8 @@ def load_settings(**overrides: str) -> Settings:
     values = {name: value for source in sources for name, value in source.items() if value}
     old_names = {new: old for old, new in RENAMED_SETTINGS.items() if old in values}
     both = [new for new in old_names if new in values]
-    problems += [f"{old_names[new]}: is the old name of {new}, and both are set. Remove the old one" for new in both]
+    for new in both:
+        problems.append(f"{old_names[new]}: is the old name of {new}, and both are set. Remove {old_names[new]}")
     if old_names and not both:
         _warn("; ".join(f"{old} is now {new}" for new, old in old_names.items()))
     renamed: dict[str, Any] = {_field(new): values[old] for new, old in old_names.items()}

@@ -51,9 +51,8 @@ class Explainer:
             attach_published(connection, paths)
         self.basis = _basis(ledger, connection if has_published else None, is_candidate_current)
         self._id_build = IdBuild(connection, settings, paths)
-        self._queries = partial(
-            Queries, settings, paths, ledger, connection, self._id_build.deduplication, has_published
-        )
+        rules = self._id_build.deduplication
+        self._queries = partial(Queries, settings, paths, ledger, connection, rules, has_published)
 
     def explain(self, kind: str, key: str) -> Explanation:
         """Explains a campaign, message, order or contact. Raises UnknownId if no row of the lake has the id."""

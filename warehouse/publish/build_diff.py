@@ -15,6 +15,7 @@ from pathlib import Path
 import duckdb
 
 from models.marts import DBT_MARTS, SCHEMA, columns
+from models.masking import printable
 from warehouse.duckdb_tools import SessionLimits, apply_limits, attached, fetch_row, fetch_value, preview_rows
 from warehouse.publish.published_file import row_digests_sql
 
@@ -27,7 +28,6 @@ LARGEST_FIRST = (
     "order by max(abs(value_after - value_before)) over (partition by campaign_id) desc, campaign_id,"
     " abs(value_after - value_before) desc, metric"
 )
-"""The order of `metric_changes`."""
 
 SETTLED_AFTER = timedelta(days=7)
 """A campaign is settled if its last message was sent longer than this before the end of the data."""
@@ -35,9 +35,7 @@ SETTLED_METRICS = ("total_sent", "total_delivered", "revenue")
 """The metrics of a settled campaign that should not change much."""
 LARGE_SHARE = Decimal("0.10")
 LARGE_AT_LEAST = 100
-"""A change of a settled metric is a warning if it is more than this share, and at least so many messages or units of
-currency.
-"""
+"""A change of a settled metric by more than this share, and at least so many messages or units of currency, is a warning."""
 GROWING_TOTALS = ("total_sent", "total_delivered", "total_clicks")
 """Logs are only added to: a smaller total of one of these metrics is a warning."""
 SHRUNK_REVENUE = Decimal("0.01")
@@ -148,7 +146,6 @@ def _count_changed_campaigns(connection: duckdb.DuckDBPyConnection) -> int:
 
 
 def _campaigns_only_in(connection: duckdb.DuckDBPyConnection, database: str, other: str) -> tuple[str, ...]:
-    """The campaigns of one build that the other build lacks."""
     campaigns = connection.execute(
         f"select campaign_id from {database}.{SCHEMA}.campaign_metrics"
         f" anti join {other}.{SCHEMA}.campaign_metrics using (campaign_id) order by campaign_id"
@@ -302,7 +299,7 @@ def _format_both(before: Decimal, after: Decimal) -> str:
 def _warnings_of_totals(totals: dict[str, tuple[Decimal, Decimal]], removed: tuple[str, ...]) -> Iterator[str]:
     if removed:
         more = ", …" if len(removed) > 3 else ""
-        yield f"{len(removed):,} campaigns are gone ({', '.join(map(_printable, removed[:3]))}{more})"
+        yield f"{len(removed):,} campaigns are gone ({', '.join(printable(name, '?') for name in removed[:3])}{more})"
     for metric, (before, after) in totals.items():
         most = abs(before) * SHRUNK_REVENUE if metric == "revenue" else 0
         if metric in (*GROWING_TOTALS, "revenue") and before - after > most:
@@ -331,12 +328,8 @@ def _warnings_of_campaigns(connection: duckdb.DuckDBPyConnection, data_until: da
     changes = list(starmap(MetricChange, rows.fetchall()))
     for change in changes[:WARNINGS_SHOWN]:
         yield (
-            f"campaign {_printable(change.campaign_id)}, last sent {change.last_sent_at:%Y-%m-%d}: {change.metric}"
+            f"campaign {printable(change.campaign_id, '?')}, last sent {change.last_sent_at:%Y-%m-%d}: {change.metric}"
             f" {_format_both(change.before, change.after)}"
         )
     if len(changes) > WARNINGS_SHOWN:
         yield f"… and {len(changes) - WARNINGS_SHOWN} more large changes of settled campaigns: sendmart diff"
-
-
-def _printable(campaign_id: str) -> str:
-    return "".join(character if character.isprintable() else "?" for character in campaign_id)

@@ -72,7 +72,6 @@ class KeptBuilds:
         return build_ids | ({candidate.build_id} if candidate else set()) | ({published[0]} if published else set())
 
     def keep(self, file: Path, build_id: str) -> None:
-        """Keeps a published file."""
         self.folder.mkdir(parents=True, exist_ok=True)
         replace_with_link(file, self.path_of(build_id))
 

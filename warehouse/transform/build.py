@@ -58,7 +58,6 @@ def is_current(settings: Settings, paths: DataPaths, ledger: Ledger) -> bool:
 
 
 def _damage(paths: DataPaths) -> str | None:
-    """Why one of the candidate's files cannot be opened."""
     return corruption_reason(paths.build) or corruption_reason(paths.candidate)
 
 
@@ -126,7 +125,6 @@ def _run_on_spark(settings: Settings, paths: DataPaths, ledger: Ledger) -> tuple
 
 
 def _verify_lake(paths: DataPaths, ledger: Ledger) -> None:
-    """Compares every file of lake and quarantine with its checksum."""
     started = time.perf_counter()
     if damaged := integrity.find_damaged(paths, ledger, verify_checksums=True):
         raise integrity.LakeDamaged(damaged)
@@ -145,7 +143,6 @@ def _seconds(results: list[Any]) -> dict[str, float]:
 
 
 def _selection(fingerprints: ModelFingerprints, in_full: set[str]) -> list[str]:
-    """Arguments that select every model, and the seeds that have changed."""
     selection = ["--resource-type", "seed", "--resource-type", "model"]
     unchanged_seeds = [name.rpartition(".")[2] for name in sorted(fingerprints.seeds - in_full)]
     return [*selection, "--exclude", *unchanged_seeds] if unchanged_seeds else selection

@@ -94,7 +94,6 @@ def _write(paths: DataPaths, record: dict[str, Any]) -> None:
 
 
 def _compile(settings: Settings, paths: DataPaths) -> list[Any]:
-    """Compiles the models and seeds, and returns dbt's results."""
     duckdb_settings = settings.model_copy(update={"engine": Engine.DUCKDB})
     with tempfile.TemporaryDirectory(prefix="sendmart-compile-") as folder:
         # dbt opens the files of its target to see what is built: here nothing, so that every model compiles in full.
@@ -113,7 +112,6 @@ def _seed_query(node: Any) -> str:
 
 
 def _made_of(settings: Settings, paths: DataPaths) -> str:
-    """A digest of what the SQL depends on."""
     return json_digest([str(DBT_PROJECT), str(paths.lake), settings.figure_settings(), project_digest()])
 
 

@@ -69,7 +69,6 @@ def _read_manifest(file: Path, mtime_ns: int, size: int) -> dict[str, Any]:
 
 
 def json_digest(content: Any) -> str:
-    """The SHA-256 of a value as JSON."""
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
 

@@ -5,7 +5,6 @@ Not here: `sendmart status` (`orchestration.cli.output.status`).
 
 import sqlite3
 
-import duckdb
 from rich.table import Table
 
 from models.error_codes import Code
@@ -13,7 +12,7 @@ from models.masking import sanitize
 from orchestration.cli.output.console import console, print_lines, right_aligned, short_path
 from orchestration.stages import AppContext, RefreshPlan, audit_page_of
 from orchestration.stages.context import counted
-from warehouse.duckdb_tools import corruption_reason, literal
+from warehouse.duckdb_tools import attached, corruption_reason
 from warehouse.ledger import Refresh
 from warehouse.storage import is_object
 
@@ -36,7 +35,6 @@ def print_landing(context: AppContext, plan: RefreshPlan) -> None:
 
 
 def print_plan(plan: RefreshPlan) -> None:
-    """Prints what a refresh would do."""
     for log, files in plan.files.items():
         for file in files:
             console.print(f"would load {log}/{file.source_file}")
@@ -122,11 +120,10 @@ def _published_state(context: AppContext, refresh: Refresh) -> str:
 
 
 def _print_figures(context: AppContext) -> None:
-    with duckdb.connect() as connection:
-        connection.execute(f"attach {literal(context.paths.published_marts)} as p (read_only)")
+    with attached(published=context.paths.published_marts) as connection:
         rows = connection.execute(
             "select campaign_name, campaign_type, strftime(last_sent_at, '%Y-%m-%d %H:%M'), total_sent, total_delivered,"
-            " unique_clickers, direct_orders, revenue from p.marts.campaign_metrics"
+            " unique_clickers, direct_orders, revenue from published.marts.campaign_metrics"
             " order by last_sent_at desc nulls last, campaign_id limit 5"
         ).fetchall()
     numbers = right_aligned("Sent", "Delivered", "Clickers", "Orders", "Revenue")
@@ -139,6 +136,5 @@ def _print_figures(context: AppContext) -> None:
 
 
 def print_audit_page(context: AppContext) -> None:
-    """Prints the path of the candidate's audit page, if there is one."""
     if page := audit_page_of(context):
         console.print(f"Audit page: {short_path(page)}")

@@ -30,7 +30,6 @@ _ERASURE_MARKER = "holds-erased"
 
 
 def is_spark(settings: Settings) -> bool:
-    """Whether Spark is the engine."""
     return settings.engine == Engine.SPARK
 
 
