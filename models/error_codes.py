@@ -32,7 +32,7 @@ class Code(StrEnum):
     FILE_LOCKED = "file-locked", "Another program holds a file of the data folder open for writing."
     LAKE_FILE_CORRUPT = (
         "lake-file-corrupt",
-        "A file of the lake is damaged, and its log file has left the landing zone.",
+        "A file of the lake is damaged, and its log file left the landing zone.",
     )
     BUILD_FILE_CORRUPT = "build-file-corrupt", "A file of the build was found damaged after it was built."
     LEDGER_UNUSABLE = "ledger-unusable", "The ledger cannot be read or written."

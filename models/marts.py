@@ -1,7 +1,6 @@
-"""The contracts of the published marts: type, meaning and allowed values of every column, once.
-
-`_at` is a UTC timestamp, `_rate` a fraction (null where its denominator is 0), money is DECIMAL(18,2), counts are BIGINT, ids
-are case-sensitive strings. Figures that depend on a setting say so in their description.
+"""The contracts of the published marts: type, meaning and allowed values of every column, once. `_at` is a UTC timestamp,
+`_rate` a fraction (null where its denominator is 0), money is DECIMAL(18,2), counts are BIGINT, ids are case-sensitive
+strings.
 
 Not here: how the figures are computed, and rules between columns and marts (`dbt_project/`); expectations (`quality/`).
 """

@@ -1,7 +1,5 @@
-"""The Dagster instance of the project, which `dagster dev` and `dg dev` by hand find, too, and its history in SQLite.
-
-`dagster dev` and `dg dev`, typed in the project's folder without DAGSTER_HOME, read `dagster.yaml` there, which names the
-class below, and take a temporary folder for the history. The class replaces it with the data folder's.
+"""The Dagster instance of the project, and its history in SQLite. `dagster dev` and `dg dev`, typed in the project's folder
+without DAGSTER_HOME, find it by `dagster.yaml`; it replaces their temporary folder with the data folder's.
 
 Not here: the folder of the history (`run_refresh.dagster_home`), the limits of runs (`dagster.yaml`), `sendmart dev`.
 """

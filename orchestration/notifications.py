@@ -1,7 +1,5 @@
-"""Alerts to the receivers in SENDMART_ALERTS: failures, recoveries, late logs, stale figures.
-
-An alert is recorded in the ledger before it is sent: none is sent twice, and one that no receiver accepted is sent later. An
-error while alerting is a warning in the log, and never fails the refresh. Without receivers, nothing is recorded.
+"""Alerts to the receivers in SENDMART_ALERTS. An alert is recorded before it is sent: none is sent twice, and one that no
+receiver accepted is sent later. An error while alerting is a warning in the log, and never fails the refresh.
 
 Not here: Dagster. `sendmart refresh` from cron sends the same alerts as Dagster's sensors (`orchestration.defs`).
 """
@@ -48,13 +46,11 @@ class Title(StrEnum):
     CURRENT = "Sendmart: figures current"
     TEST = "Sendmart: test alert"
 
-    @property
-    def is_good_news(self) -> bool:
-        return self in (
-            Title.REFRESH_RECOVERED, Title.EXPORTS_RECOVERED, Title.RUN_RECOVERED, Title.TRIGGER_RECOVERED,
-            Title.LOGS_ARRIVED, Title.CURRENT,
-        )  # fmt: skip
 
+GOOD_NEWS = (
+    Title.REFRESH_RECOVERED, Title.EXPORTS_RECOVERED, Title.RUN_RECOVERED, Title.TRIGGER_RECOVERED,
+    Title.LOGS_ARRIVED, Title.CURRENT,
+)  # fmt: skip
 
 P = ParamSpec("P")
 
@@ -86,11 +82,8 @@ def notify_refresh(context: AppContext, outcome: Refresh, run_id: str | None = N
         title = Title.REFRESH_HELD_BACK if is_held_back else Title.REFRESH_FAILED
         last = context.ledger.last_publication()
         published = f" Build {last[0]} of {_format(last[1])} stays published." if last else ""
-        lines = [
-            f"{refresh} {'was held back' if is_held_back else 'failed'}.{published}",
-            *_since_and_run(since, run_id),
-        ]
-        lines += outcome.message.splitlines()
+        text = f"{refresh} {'was held back' if is_held_back else 'failed'}.{published}"
+        lines = [text, *_since_and_run(since, run_id), *outcome.message.splitlines()]
         _raise(context, title, occasion, lines, "refresh", begins=["refresh"], since=outcome.started_at)
     elif since:
         text = f"{refresh} succeeded: {outcome.outcome}. Refreshes had been failing since {_format(since)}."
@@ -256,14 +249,14 @@ def _send(receivers: "Apprise", title: Title, body: str) -> list[str]:
     """Sends to each receiver. Returns those that did not accept it, by their position in the setting and their service."""
     from apprise import NotifyType
 
-    kind = NotifyType.SUCCESS if title.is_good_news else NotifyType.FAILURE
-    if title is Title.TEST:
-        kind = NotifyType.INFO
+    kinds = {Title.TEST: NotifyType.INFO, **dict.fromkeys(GOOD_NEWS, NotifyType.SUCCESS)}
     failed = []
     for position, receiver in enumerate(receivers, start=1):
         is_accepted = False
         with suppress(Exception):  # the text of an error may hold the secret URL
-            is_accepted = bool(receiver.notify(body=body, title=title, notify_type=kind))
+            is_accepted = bool(
+                receiver.notify(body=body, title=title, notify_type=kinds.get(title, NotifyType.FAILURE))
+            )
         if not is_accepted:
             failed.append(f"receiver {position} ({receiver.service_name})")
     return failed

@@ -1,7 +1,5 @@
-"""The release gate: decides from recorded facts alone whether a candidate may be published.
-
-An expected check without a result blocks like a failed one. An override waives the blocking problems of one build, by the
-texts that were shown when it was given. Any other problem, or that of another build, still blocks.
+"""The release gate: decides from recorded facts alone whether a candidate may be published. An expected check without a
+result blocks like a failed one. An override waives the blocking problems of one build, by their texts.
 
 Not here: running checks (`quality.audit`, dbt), recording results (`warehouse.ledger`), publishing.
 """

@@ -1,6 +1,4 @@
-"""The exports: an asset for each report, written from the published marts.
-
-Reports that are exported on request are in a group of their own, which no job runs.
+"""The exports: an asset for each report, from the published marts. Those on request are in a group that no job runs.
 
 Not here: how an export is written (`warehouse.export.exports`), their deletion (`jobs`).
 """

@@ -1,8 +1,5 @@
-"""Whether logs arrive on time and the published marts are up to date: checks in every refresh, and a sensor that sends
-alerts.
-
-The checks go by the last successful refresh in the ledger. A freshness policy of Dagster goes by the last materialization,
-and a refresh that finds nothing new materializes nothing.
+"""Whether logs arrive on time and published marts are up to date: checks in every refresh, and a sensor that sends alerts.
+They go by the last successful refresh, not by the last materialization: one that finds nothing new materializes nothing.
 
 Not here: which days are late (`warehouse.landing.completeness`), the alerts themselves (`orchestration.notifications`).
 """

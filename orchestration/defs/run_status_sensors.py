@@ -1,6 +1,4 @@
-"""Sensors on runs that ended. They record refreshes for `sendmart status`, and send alerts about failed and recovered runs.
-
-`sendmart refresh` does both for its own runs.
+"""Sensors on runs that ended: they record refreshes and send alerts, as `sendmart refresh` does for its own runs.
 
 Not here: late logs, stale marts, failing schedules and sensors (`freshness`), the alerts (`orchestration.notifications`).
 """
@@ -127,8 +125,8 @@ alert_on_run_recovery = _sensor(
 
 @dg.definitions
 def run_status_sensors() -> dg.Definitions:
-    on_refresh, on_other_runs = (
+    on_refresh, on_others = (
         [record_refresh_success, record_refresh_failure],
         [alert_on_run_failure, alert_on_run_recovery],
     )
-    return dg.Definitions(sensors=[*on_refresh, *on_other_runs])
+    return dg.Definitions(sensors=on_refresh + on_others)

@@ -1,7 +1,5 @@
 """What the definitions share: owner and pool of the assets, the resource, the executor, and which errors are retried.
 
-Runs are in process: a step takes milliseconds, whereas a process for each step would import everything again.
-
 Not here: the limits of runs and pools (`dagster.yaml`).
 """
 

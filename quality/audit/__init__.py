@@ -1,8 +1,5 @@
-"""The audit of a candidate build: the checks that its marts must pass before they are published.
-
-`contracts` checks rows, `expectations` the `metrics` of each mart: within fixed ranges, and those of earlier builds
-(`anomalies`). Their `connection` sees the candidate and is left unchanged, their `schema` is that of the marts, such as
-`candidate.marts`.
+"""The audit of a candidate build. `contracts` checks rows, `expectations` the `metrics` of each mart. Their `connection` sees
+the candidate and is left unchanged; their `schema` is that of the marts, such as `candidate.marts`.
 
 Not here: the contracts (`models.marts`), rules between columns, rows and marts (`dbt_project`), the gate (`quality.gate`).
 """

@@ -1,12 +1,8 @@
 """Compares the metrics of a candidate with those of earlier builds, and gives the range that each is expected in.
 
-Only published builds count, and of builds with the same latest log date the one published last. The range comes from the last
-`RECENT` log dates; with fewer than `ENOUGH_BUILDS`, there is no range and no warning.
-
-Marts hold everything since the first log, so that a bad day hardly moves a total. What is compared is therefore the
-increase since the log date before, per day or per increase of another metric, or a metric of the last days alone.
-
-Ranges are wide, because a warning may wake somebody: the median of the earlier values, plus or minus four standard
+The range comes from published builds of the last `RECENT` log dates, of each date the one published last. Marts hold
+everything since the first log, so that a bad day hardly moves a total: compared is the increase since the log date before, or
+a metric of the last days. Ranges are wide, because a warning may wake somebody: the median plus or minus four standard
 deviations (from the median absolute deviation), at least the margin of each comparison, and for shares what chance does.
 
 Not here: the metrics (`quality.audit.metrics`), the expectations made of the ranges (`quality.audit.suites`).

@@ -1,7 +1,6 @@
 """Computes the metrics of a build: by mart, volumes and shares that tell an ordinary build from an incident.
-
-`metric_queries/<mart>.sql` gives one row of metrics; how fresh the logs are comes from the caller. A share of a small number
-is noise: the macros `share` and `share_of_campaigns` give null unless the whole is large enough.
+`metric_queries/<mart>.sql` gives one row of them; its macros `share` and `share_of_campaigns` are null unless the whole is
+large enough.
 
 Not here: the ranges that metrics are expected in (`quality.audit.suites`, `quality.audit.anomalies`).
 """

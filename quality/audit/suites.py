@@ -1,8 +1,5 @@
 """Great Expectations: the suites of an audit, which say what range a metric is usually in, and their validation. Every one
-only warns.
-
-Great Expectations gets the metrics of a mart as a pandas frame of one row, through a context in memory that writes no file
-and sends nothing. Importing this module takes seconds: only `quality.audit.expectations` does, and late.
+only warns. Importing this module takes seconds: only `quality.audit.expectations` does, and late.
 
 Not here: rules that always hold (`dbt_project/tests`, `contracts`), computing metrics (`metrics`), earlier builds
 (`anomalies`).

@@ -1,6 +1,4 @@
-"""The paths of the data folder, and of the lake, the published marts and the exports if a setting puts them elsewhere.
-
-Also what depends on these paths: temporary files beside their targets, local copies of objects, the writer lock.
+"""The paths of the data folder, and of what a setting puts elsewhere; temporary files, copies of objects, the writer lock.
 
 Not here: the content of the files; each room knows its own.
 """

@@ -1,7 +1,5 @@
-"""Every setting of Sendmart: read from the environment and `.env`, and validated before anything runs.
-
-Nothing else in the project reads settings from the environment. `docs/settings.md` and `.env.example` are generated from
-this module (`scripts/settings_docs.py`).
+"""Every setting of Sendmart: read from the environment and `.env`, and validated before anything runs. Nothing else reads
+them. `docs/settings.md` and `.env.example` are generated from this module (`scripts/settings_docs.py`).
 
 Not here: what a value may be (`warehouse.config.setting_types`), what a setting does to a figure (`dbt_project/`).
 """

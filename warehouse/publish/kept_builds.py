@@ -1,6 +1,4 @@
-"""Kept builds: published builds in `published/builds/<build id>.duckdb`, to roll back to.
-
-The published build is one of them. It is the same file under a second name, so it takes no disk space of its own.
+"""Kept builds: `published/builds/<build id>.duckdb`, to roll back to. The published build is a second name of one of them.
 
 Not here: publication and rollback (`warehouse.publish.publication`).
 """

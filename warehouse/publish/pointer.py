@@ -1,7 +1,5 @@
-"""`published/current.json`: which build is published, and in which file. And the copy of published files in an object store.
-
-In an object store, a build is `builds/<build id>-<hash>.duckdb`, an object that never changes, and `current.json` is written
-last: a reader that follows it never reads half a build. The store is a copy: an interrupted upload is repeated.
+"""`published/current.json`: which build is published, and in which file; and the copy of published files in an object store.
+There, `builds/<build id>-<hash>.duckdb` never changes, and `current.json` is written last: nobody reads half a build.
 
 Not here: which build is published and which are kept (`warehouse.publish.publication`).
 """

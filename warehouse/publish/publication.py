@@ -1,8 +1,5 @@
-"""Publication and rollback: a build becomes `published/sendmart.duckdb` in one rename. A reader keeps the file that it has
-open.
-
-The published file itself says which build it is. After a kill between the rename and the end of a publication, the ledger and
-`current.json` follow the file (`recover_publication`).
+"""Publication and rollback: a build becomes `published/sendmart.duckdb` in one rename. The file itself says which build it
+is. After a kill, the ledger and `current.json` follow it (`recover_publication`).
 
 Not here: the release gate (`quality.gate`), what changes (`build_diff`), Spark's tables (`warehouse.transform.spark`).
 """

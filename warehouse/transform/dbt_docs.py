@@ -1,6 +1,4 @@
-"""dbt's docs site as one HTML file: lineage, columns, tests and exposures of all models.
-
-A browser opens the file without a server, and the page makes no requests.
+"""dbt's docs site as one HTML file, which a browser opens without a server and which makes no requests.
 
 Not here: the data dictionary of the published marts (`scripts/data_dictionary.py`).
 """

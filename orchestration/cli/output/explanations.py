@@ -67,6 +67,4 @@ def cell(value: object) -> str:
 
 def escaped(text: str) -> str:
     """Text with line breaks and control characters as escape sequences, so that a terminal does not act on them."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
-    )
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -9,7 +9,6 @@ import secrets
 import shutil
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,32 +32,16 @@ def is_spark(settings: Settings) -> bool:
     return settings.engine == Engine.SPARK
 
 
-@dataclass(frozen=True)
 class SparkBuild:
     """A build by its id: a folder of Parquet files, and Spark's tables on them. Methods that run dbt raise BuildFailed."""
 
-    settings: Settings
-    paths: DataPaths
-    build_id: str
-
-    @property
-    def folder(self) -> Path:
-        return self.paths.spark_builds / self.build_id
-
-    @property
-    def work(self) -> Path:
-        """The tables that are needed until the build is published."""
-        return self.folder / "work"
-
-    @property
-    def marts(self) -> Path:
-        """The tables that are published."""
-        return self.folder / "marts"
-
-    @property
-    def erasure_marker(self) -> Path:
-        """The file that says that the build holds rows of an erased contact."""
-        return self.folder / _ERASURE_MARKER
+    def __init__(self, settings: Settings, paths: DataPaths, build_id: str) -> None:
+        self.settings, self.paths, self.build_id = settings, paths, build_id
+        self.folder = paths.spark_builds / build_id
+        # The tables that are needed until the build is published, and those that are published.
+        self.work, self.marts = self.folder / "work", self.folder / "marts"
+        # The file that says that the build holds rows of an erased contact.
+        self.erasure_marker = self.folder / _ERASURE_MARKER
 
     @property
     def is_complete(self) -> bool:
