@@ -83,10 +83,8 @@ def log_schema(log: Log) -> dg.TableSchema:
     )
 
 
-def _column(
-    name: str, type_: str, description: str | None, *, nullable: bool = True, unique: bool = False
-) -> dg.TableColumn:
-    return dg.TableColumn(name, type_, description, dg.TableColumnConstraints(nullable=nullable, unique=unique))
+def _column(name: str, type_: str, text: str | None, *, nullable: bool = True, unique: bool = False) -> dg.TableColumn:
+    return dg.TableColumn(name, type_, text, dg.TableColumnConstraints(nullable=nullable, unique=unique))
 
 
 def _schema(table_columns: Iterable[dg.TableColumn], key: Sequence[str] = ()) -> dg.TableSchema:

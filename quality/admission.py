@@ -22,11 +22,7 @@ class AdmissionError(Exception):
 
 
 def validate(log: Log, text: pl.DataFrame, unreadable: Sequence[UnreadableValue] = ()) -> ValidationResult:
-    """Validates a batch: the columns of the log as strings, in the contract's order; `unreadable` values, which are no text,
-    are null.
-
-    Raises AdmissionError if a check could not be evaluated, so that no row was validated.
-    """
+    """Validates a batch: the columns of the log as text, in the contract's order. Raises AdmissionError if a check raises."""
     typed: list[pl.Series] = []
     as_written: list[pl.Series] = []
     for column in COLUMNS[log]:
@@ -50,9 +46,8 @@ def validate(log: Log, text: pl.DataFrame, unreadable: Sequence[UnreadableValue]
 
 
 def _reasons(log: Log, cases: pl.DataFrame, unreadable: Sequence[UnreadableValue]) -> pl.DataFrame:
-    """The reasons by row, in words. `cases` are pandera's: which rows break which checks.
-
-    An unreadable value is null for the contract. It gives one reason: that of the file's reader, else that it is unreadable.
+    """The reasons by row, in words, given pandera's `cases`. Of an unreadable value only one counts: the reader's, if it has
+    one.
     """
     columns, column, rank = COLUMNS[log], pl.col("column"), pl.col("rank")
     from_reader = pl.DataFrame(

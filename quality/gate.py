@@ -82,9 +82,8 @@ def evaluate_gate(
     overridden: Collection[str] = (),
 ) -> GateResult:
     """Decides on a candidate by its expected checks, recorded results, all files, its rollback (`withdrawal`) and
-    `overridden` texts.
-
-    Rows of a log-day in quarantine block above `max_rejected_share` of its records (0 to 1), if they are `min_rejected_rows`.
+    `overridden` texts. Rows of a log-day in quarantine block above `max_rejected_share` (0 to 1), if they are at least
+    `min_rejected_rows`.
     """
     results = {result.name: result for result in recorded}
     failed = [result for result in results.values() if not result.passed]

@@ -21,10 +21,7 @@ GROUP, GROUP_ON_REQUEST = "exports", "exports_on_request"
 
 
 class ExportConfig(dg.Config):
-    """`skip_if_exported` skips a report that was exported from the published build before. `all_campaigns` writes every
-    campaign of a contact-level report, not only those that changed since its last export. With `campaign` (its id) or
-    `format` xlsx, the export is a separate copy: the next export ignores it.
-    """
+    """Options of `stages.export_reports`. `skip_if_exported` skips a report of the published build that was exported before."""
 
     skip_if_exported: bool = False
     all_campaigns: bool = False

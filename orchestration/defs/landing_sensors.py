@@ -135,14 +135,12 @@ def backfill_materializations(
     )
 
 
-def _unreported_dates(
-    instance: dg.DagsterInstance, warehouse: AppContext, log: Log
-) -> Iterator[dg.AssetMaterialization]:
+def _unreported_dates(instance: dg.DagsterInstance, opened: AppContext, log: Log) -> Iterator[dg.AssetMaterialization]:
     reported = instance.get_materialized_partitions(asset_key(log))
-    recorded = warehouse.ledger.files(log)
+    recorded = opened.ledger.files(log)
     by_date = stages.group_by_date(recorded)
     unreported = {day: files for day, files in by_date.items() if day.isoformat() not in reported}
-    sizes = stages.file_sizes(warehouse, log, chain.from_iterable(unreported.values()))
+    sizes = stages.file_sizes(opened, log, chain.from_iterable(unreported.values()))
     for day, files in unreported.items():
         yield materialization(log, day, files, recorded, sizes)
 

@@ -25,11 +25,8 @@ def is_built(context: AppContext) -> bool:
 
 @mask_phone_numbers_in_errors
 def build_candidate(context: AppContext, *, full_refresh: bool = False) -> tuple[Build, dict[str, float]]:
-    """Brings the candidate up to date with the lake. Returns the build, and the seconds of each model or seed by its unique
-    id.
-
-    Raises BuildFailed if dbt could not build a model, LakeDamaged if a damaged file of the lake has no log file to load it
-    from.
+    """Brings the candidate up to date with the lake. Returns it, and the seconds of each model or seed by its unique id.
+    Raises BuildFailed, or LakeDamaged if a damaged file of the lake has no log file to load it from.
     """
     with context.paths.writer_lock():
         started = time.perf_counter()

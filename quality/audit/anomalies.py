@@ -169,9 +169,8 @@ class _Part:
 
 @dataclass(frozen=True, kw_only=True)
 class Share(_Part):
-    """The increase of `part` as a share of that of `whole`; without one, `part` is a share of `share_of` in the last days.
-
-    It warns on one `side`.
+    """The increase of `part` as a share of that of `whole`; without one, `part` is a share of `share_of`. It warns on one
+    `side`.
     """
 
     margin: float
@@ -217,9 +216,7 @@ def _comparison(kind: str, **fields: Any) -> Comparison:
 
 
 COMPARISONS = {
-    mart: [_comparison(**entry) for entry in ranges["history"]]
-    for mart, ranges in USUAL_RANGES.items()
-    if "history" in ranges
+    mart: [_comparison(**entry) for entry in ranges.get("history", ())] for mart, ranges in USUAL_RANGES.items()
 }
 """By mart, what is compared; a mart may have no entry. A comparison gives no range where there are too few values."""
 

@@ -12,11 +12,7 @@ import great_expectations as gx
 import pandas as pd
 from great_expectations.core import ExpectationSuite
 from great_expectations.core.expectation_validation_result import ExpectationValidationResult
-from great_expectations.data_context.types.base import (
-    DataContextConfig,
-    InMemoryStoreBackendDefaults,
-    ProgressBarsConfig,
-)
+from great_expectations.data_context.types import base as gx_config
 from great_expectations.datasource.fluent.pandas_datasource import PandasDatasource
 from great_expectations.expectations.core.expect_column_values_to_be_between import ExpectColumnValuesToBeBetween
 from great_expectations.expectations.metadata_types import FailureSeverity
@@ -34,23 +30,19 @@ def _usually(
     )
 
 
-VOLUMES = {
-    mart: [_usually(**entry) for entry in ranges["volumes"]]
-    for mart, ranges in USUAL_RANGES.items()
-    if "volumes" in ranges
-}
+VOLUMES = {mart: [_usually(**entry) for entry in ranges.get("volumes", ())] for mart, ranges in USUAL_RANGES.items()}
 
 
 class Suites:
-    """Validates the metrics of marts. All suites share a datasource in a context of its own, whatever is configured."""
+    """Validates metrics as pandas frames of one row, in a context in memory that writes no file and sends nothing."""
 
     def __init__(self) -> None:
         context = gx.get_context(
             mode="ephemeral",
-            project_config=DataContextConfig(
-                store_backend_defaults=InMemoryStoreBackendDefaults(),
+            project_config=gx_config.DataContextConfig(
+                store_backend_defaults=gx_config.InMemoryStoreBackendDefaults(),
                 analytics_enabled=False,
-                progress_bars=ProgressBarsConfig(globally=False, metric_calculations=False),
+                progress_bars=gx_config.ProgressBarsConfig(globally=False, metric_calculations=False),
             ),
         )
         self._source: PandasDatasource = context.data_sources.add_pandas("candidate")

@@ -39,10 +39,8 @@ class Explainer:
         connection: duckdb.DuckDBPyConnection,
         is_candidate_current: Callable[[], bool],
     ) -> None:
-        """Prepares a connection, which nothing else may use. `is_candidate_current`: whether a build now would give the
-        candidate.
-
-        Raises UnknownId if nothing has been loaded yet, BuildFailed if dbt cannot compile the project.
+        """Prepares a connection, which nothing else may use. Raises UnknownId if nothing is loaded, BuildFailed if dbt cannot
+        compile.
         """
         if not paths.has_lake():
             raise UnknownId("Nothing has been loaded yet")

@@ -64,12 +64,10 @@ def _damage(paths: DataPaths) -> str | None:
 def run_models(
     settings: Settings, paths: DataPaths, ledger: Ledger, *, full_refresh: bool = False
 ) -> tuple[Build, dict[str, float]]:
-    """Builds the candidate incrementally, or in full with `full_refresh`, and records it in the ledger.
+    """Builds the candidate, incrementally if possible, and records it. Returns it, and the seconds of each model by its
+    unique id.
 
-    The checksums of the lake are verified before a full build, which reads every file, and after DuckDB met a damaged file.
-    Returns the build, and the seconds that each model or seed took by its unique id.
-
-    Raises BuildFailed, which names the failed models with dbt's messages, CandidateDamaged, or LakeDamaged.
+    Verifies the checksums of the lake before a full build. Raises BuildFailed, CandidateDamaged, LakeDamaged.
     """
     if is_spark(settings):
         return _run_on_spark(settings, paths, ledger)

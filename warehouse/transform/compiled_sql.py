@@ -1,10 +1,8 @@
-"""The SQL of every model as a full build runs it: to run the models on other rows than dbt does, and for column lineage.
+"""The SQL of every model as a full build runs it: to run the models on other rows than dbt does, and for column lineage. If
+code or settings have changed since, or the last full build ran on Spark, dbt compiles the models again in a temporary folder.
 
-A full build writes the SQL that it ran beside dbt's manifest. If code or settings have changed since, or the last full
-build ran on Spark, dbt compiles the models once more for DuckDB, in a temporary folder: files of a build are not opened.
-
-The lineage of a model is recorded whenever it is built in full: the SQL of an incremental build reads `*_this_run` rows
-instead of the sources. Only values count, not conditions: a count of rows or a constant has no source column.
+The lineage of a model is recorded when it is built in full: the SQL of an incremental build reads `*_this_run` rows instead.
+Only values count, not conditions: a count of rows or a constant has no source column.
 
 Not here: what runs this SQL (`warehouse.explain.id_build`), how lineage is shown (`orchestration.metadata`).
 """

@@ -51,9 +51,7 @@ def _print_published_build(context: AppContext) -> None:
     marts = context.paths.published_marts
     last = context.ledger.last_publication()
     if last and (reason := corruption_reason(marts)):
-        console.print(
-            f"Published build: {reason}. Next: sendmart refresh, to publish again, or: sendmart rollback BUILD"
-        )
+        console.print(f"Published build: {reason}. Next: sendmart refresh, or: sendmart rollback BUILD")
     elif last and marts.exists():
         query = "select build_id, published_at, data_until, version from published.marts.build_info"
         with attached(published=marts) as connection:
