@@ -1,6 +1,5 @@
-"""What Dagster shows of assets and checks: columns and lineage, figures, tags, code versions, failed rules. A run that found
-nothing new reports no figures: zeros would make every plot fall. Only previews hold values of rows, masked where they are
-made.
+"""What Dagster shows of assets and checks: columns, lineage, figures, tags, code versions, failed rules. A run that found
+nothing new reports no figures: zeros would make every plot fall. Only previews hold values of rows; they are masked.
 
 Not here: the assets (`orchestration/defs`), the facts themselves (`orchestration.stages`, `warehouse/`).
 """
@@ -93,9 +92,7 @@ def _schema(table_columns: Iterable[dg.TableColumn], key: Sequence[str] = ()) ->
 
 
 def load_facts(loaded: list[LoadedFile], sizes: Mapping[str, tuple[int, int]]) -> dict[str, Any]:
-    """The figures of a load; empty if no file was loaded. `sizes`: by file name, the bytes of the file and of its rows in the
-    lake.
-    """
+    """The figures of a load; empty if no file was loaded. `sizes`: by file name, its bytes and those of its rows in the lake."""
     if not loaded:
         return {}
     records = sum(file.records for file in loaded)

@@ -94,9 +94,7 @@ def notify_refresh(context: AppContext, outcome: Refresh, run_id: str | None = N
 
 @_never_fails
 def notify_run(context: AppContext, name: str, run_id: str, *, failure: str | None, started_at: datetime) -> None:
-    """Alerts about each run of a job other than the refresh that failed (`failure`: the error), and about the first success
-    after one.
-    """
+    """Alerts about each failed run of a job other than the refresh (`failure`: the error), and the first success after one."""
     since = context.ledger.alarms("run").get(name)
     is_exports = name == "csv_exports"
     if failure is not None:
@@ -153,9 +151,7 @@ def _subjects(days: completeness.Days) -> list[str]:
 
 @_never_fails
 def notify_stale_figures(context: AppContext, stale: Mapping[str, datetime]) -> None:
-    """Alerts about assets that have become stale, by the time (UTC) up to which they are fresh, and about those that are
-    fresh again.
-    """
+    """Alerts about assets that have become stale (fresh up to a time in UTC), and about those that are fresh again."""
     lines = [f"{asset}: as of {_format(as_of)}" for asset, as_of in stale.items()]
     _notify_conditions(context, "stale", stale, Title.STALE, Title.CURRENT, lines)
 
@@ -250,13 +246,12 @@ def _send(receivers: "Apprise", title: Title, body: str) -> list[str]:
     from apprise import NotifyType
 
     kinds = {Title.TEST: NotifyType.INFO, **dict.fromkeys(GOOD_NEWS, NotifyType.SUCCESS)}
+    kind = kinds.get(title, NotifyType.FAILURE)
     failed = []
     for position, receiver in enumerate(receivers, start=1):
         is_accepted = False
         with suppress(Exception):  # the text of an error may hold the secret URL
-            is_accepted = bool(
-                receiver.notify(body=body, title=title, notify_type=kinds.get(title, NotifyType.FAILURE))
-            )
+            is_accepted = bool(receiver.notify(body=body, title=title, notify_type=kind))
         if not is_accepted:
             failed.append(f"receiver {position} ({receiver.service_name})")
     return failed

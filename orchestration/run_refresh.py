@@ -95,9 +95,7 @@ def run_refresh(context: AppContext, plan: RefreshPlan, *, verify: bool = False,
 def refresh_outcome(
     context: AppContext, started_at: datetime, failures: list["DagsterEvent"], *, has_published: bool | None = None
 ) -> Refresh:
-    """The outcome of a run of the refresh job with these failed steps, and the reasons. If the caller does not say whether it
-    published, the time of the last publication decides.
-    """
+    """The outcome of a run with these failed steps. Unless the caller says whether it published, the last publication tells."""
     if has_published is None:
         last = context.ledger.last_publication()
         has_published = last is not None and last[1] >= started_at

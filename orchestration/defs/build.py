@@ -1,6 +1,5 @@
-"""The dbt models, seeds and tests as Dagster assets and checks. One step builds the models and then runs the tests, so that
-the candidate is complete after a failed test. If the published build is up to date, it yields nothing, and Dagster skips the
-rest.
+"""The dbt models, seeds and tests as Dagster assets and checks. One step builds the models and then runs the tests: after a
+failed test the candidate is complete. If the published build is up to date, it yields nothing, and Dagster skips the rest.
 
 Not here: the models (`dbt_project/`), how dbt is run (`warehouse.transform.dbt_runner`).
 """

@@ -56,9 +56,7 @@ def materialization(
     sizes: Mapping[str, tuple[int, int]],
     facts_of_log: Mapping[str, Any] | None = None,
 ) -> dg.AssetMaterialization:
-    """The event that reports a loaded date: its `files`, of all `recorded` files of the log; `sizes` by file name in bytes,
-    as given and in the lake.
-    """
+    """The event that reports a loaded date. `recorded`: all files of the log; `sizes`: bytes of a file and of its lake file."""
     rows = {metadata.PARTITION_ROW_COUNT: metadata.lake_rows(recorded, day)}
     facts = {**rows, **metadata.load_facts(list(files), sizes), **(facts_of_log or {})}
     return dg.AssetMaterialization(asset_key(log), partition=day.isoformat(), metadata=facts)

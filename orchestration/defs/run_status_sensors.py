@@ -125,8 +125,5 @@ alert_on_run_recovery = _sensor(
 
 @dg.definitions
 def run_status_sensors() -> dg.Definitions:
-    on_refresh, on_others = (
-        [record_refresh_success, record_refresh_failure],
-        [alert_on_run_failure, alert_on_run_recovery],
-    )
-    return dg.Definitions(sensors=on_refresh + on_others)
+    sensors = [record_refresh_success, record_refresh_failure, alert_on_run_failure, alert_on_run_recovery]
+    return dg.Definitions(sensors=sensors)

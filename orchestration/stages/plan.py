@@ -57,9 +57,7 @@ def late_days(context: AppContext) -> completeness.Days:
 
 
 def freshness_times(context: AppContext) -> dict[str, datetime]:
-    """The time (UTC) up to which each published asset is fresh; every good refresh renews it. Empty before the first
-    publication.
-    """
+    """The time (UTC) up to which each published asset is fresh; a good refresh renews it. Empty before a publication."""
     published, last_success = context.ledger.last_publication(), context.ledger.last_good_refresh()
     if published is None:
         return {}

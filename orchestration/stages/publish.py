@@ -50,9 +50,7 @@ def _diff_summary(context: AppContext, candidate: Build) -> DiffSummary | None:
 
 
 def rollback_build(context: AppContext, build_id: str | None = None) -> tuple[str, str]:
-    """Publishes a kept build again, by default the previous one. Returns the builds published before and now. Raises
-    BuildNotFound.
-    """
+    """Publishes a kept build again, by default the previous one; returns the builds before and now. Raises BuildNotFound."""
     with context.paths.writer_lock():
         recover_publication(context.paths, context.ledger)
         target = build_id or KeptBuilds(context.paths.kept_builds, context.ledger).previous()

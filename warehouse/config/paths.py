@@ -142,9 +142,7 @@ class DataPaths:
 
     @contextmanager
     def writer_lock(self, timeout: float = -1) -> Iterator[None]:
-        """Holds the one writer lock of the data folder, reentrant in a process. Raises filelock.Timeout after `timeout`
-        seconds (-1: never).
-        """
+        """Holds the writer lock, reentrant in a process. Raises filelock.Timeout after `timeout` seconds (-1: never)."""
         self.data.mkdir(parents=True, exist_ok=True)
         with FileLock(self.lock, is_singleton=True).acquire(timeout=timeout):
             yield

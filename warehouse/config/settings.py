@@ -178,9 +178,7 @@ class Settings(BaseSettings):
         if self.lake and is_object(self.lake):
             raise ValueError("SENDMART_LAKE: Spark reads the lake from a folder that its workers share, not from s3://")
         if self.mask_phone_numbers and not self.spark_export:
-            raise ValueError(
-                "SENDMART_SPARK_EXPORT: must be true if SENDMART_MASK_PHONE_NUMBERS is: it masks the export"
-            )
+            raise ValueError("SENDMART_SPARK_EXPORT: must be true if SENDMART_MASK_PHONE_NUMBERS is: it masks them")
         return self
 
     @property

@@ -39,9 +39,7 @@ class Explainer:
         connection: duckdb.DuckDBPyConnection,
         is_candidate_current: Callable[[], bool],
     ) -> None:
-        """Prepares a connection, which nothing else may use. Raises UnknownId if nothing is loaded, BuildFailed if dbt cannot
-        compile.
-        """
+        """Prepares a connection for itself alone. Raises UnknownId if nothing is loaded, BuildFailed if dbt cannot compile."""
         if not paths.has_lake():
             raise UnknownId("Nothing has been loaded yet")
         has_published = paths.published_marts.exists()

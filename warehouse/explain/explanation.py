@@ -47,9 +47,7 @@ class Basis:
 
 @dataclass
 class Explanation:
-    """Why the figures of one id are what they are: figures from the lake as it is now (`conclusion`), and the same as
-    `published`.
-    """
+    """Why the figures of one id are what they are: figures from the lake as it is now (`conclusion`), and as `published`."""
 
     kind: str
     key: str

@@ -207,9 +207,7 @@ def _campaigns_with_another_digest(connection: duckdb.DuckDBPyConnection, mart: 
 def _count_changed_rows(
     connection: duckdb.DuckDBPyConnection, mart: str, names: list[str], campaigns: str | None
 ) -> tuple[int, ...]:
-    """The added, removed and changed rows by key, compared by the columns `names`, of all campaigns or those of the query
-    `campaigns`.
-    """
+    """The added, removed and changed rows by key, compared by `names`; of all campaigns, or those of a query."""
     key = DBT_MARTS[mart].key
     limit = f"semi join ({campaigns}) as to_compare on mart.campaign_id is not distinct from to_compare.campaign_id"
     rows_before, rows_after = (
@@ -259,9 +257,7 @@ class DiffSummary:
 
 
 def summarize(connection: duckdb.DuckDBPyConnection, since: str, data_until: date | None) -> DiffSummary:
-    """Compares the builds of `open_builds`: `since` is the earlier id, `data_until` the later date. Raises duckdb.Error if
-    damaged.
-    """
+    """Compares the builds of `open_builds`: `since` is the earlier one's id. Raises duckdb.Error if a file is damaged."""
     _create_metric_changes(connection, "campaign_metrics")
     metrics = _shared_metrics(connection, "campaign_metrics")
     sums = ", ".join(f"coalesce(sum({metric}), 0)::decimal(38,2)" for metric in metrics)

@@ -1,4 +1,4 @@
-"""Kept builds: `published/builds/<build id>.duckdb`, to roll back to. The published build is a second name of one of them.
+"""Kept builds: `published/builds/<build id>.duckdb`, to roll back to. The published file is a second name of one of them.
 
 Not here: publication and rollback (`warehouse.publish.publication`).
 """

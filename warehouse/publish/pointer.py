@@ -18,9 +18,7 @@ _HASH_DIGITS = 12
 
 
 def write_pointer(paths: DataPaths) -> None:
-    """Writes `current.json` to disk, uploads the builds, and then writes it to the store. Raises duckdb.Error if the file is
-    damaged.
-    """
+    """Writes `current.json` to disk, uploads the builds, then writes it to the store. Raises duckdb.Error if damaged."""
     build_id, published_at, data_until = read_build_info(paths.published_marts)
     checksum = _checksum(paths.published_marts)
     marts = {"file": paths.published_marts.name, "size": checksum.size, "sha256": checksum.sha256}

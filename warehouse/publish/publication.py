@@ -71,9 +71,7 @@ def published_build(paths: DataPaths) -> BuildInfo | None:
 
 
 def recover_publication(paths: DataPaths, ledger: Ledger) -> None:
-    """Completes a publication or rollback that was killed: `current.json` and the ledger follow the published file. Also
-    moves that of 0.2.
-    """
+    """Completes a publication or rollback that was killed, from the published file; moves the file of 0.2 first."""
     move_published_file(paths)
     published, last = published_build(paths), ledger.last_publication()
     if published is None:
@@ -98,9 +96,7 @@ def replace_uploaded_files(paths: DataPaths) -> None:
 
 
 def rollback(settings: Settings, paths: DataPaths, ledger: Ledger, build_id: str) -> None:
-    """Publishes a kept build again; a kill at any point leaves one build published. Raises BuildNotFound with the reason why
-    it cannot.
-    """
+    """Publishes a kept build again; a kill leaves one build published. Raises BuildNotFound with the reason why it cannot."""
     recover_publication(paths, ledger)
     kept_builds = KeptBuilds(paths.kept_builds, ledger)
     kept, last = kept_builds.find(build_id), ledger.last_publication()

@@ -64,9 +64,7 @@ def is_file_masked(file: Path) -> bool:
 
 
 def row_digests_sql(connection: duckdb.DuckDBPyConnection, database: str, report: str) -> str | None:
-    """A query for `campaign_id`, `row_count`, `digest` of a contact-level report, also of release 0.2; None if the build has
-    none.
-    """
+    """A query for the row digests of a contact-level report by campaign; None without. Release 0.2 had another schema."""
     if report not in CONTACT_REPORTS:
         return None
     for schema, table, row_count in (

@@ -13,9 +13,7 @@ from warehouse.publish.kept_builds import replace_with_link
 
 
 def move_published_file(paths: DataPaths) -> None:
-    """Gives the file of release 0.2 its new name. After a kill, `current.json` names an existing file; the next call
-    completes the move.
-    """
+    """Gives the file of 0.2 its new name. After a kill, `current.json` names a file that exists; the next call goes on."""
     old, new = paths.published_marts_of_0_2, paths.new_published_marts
     if old.exists():
         if not new.exists():

@@ -64,8 +64,7 @@ def _damage(paths: DataPaths) -> str | None:
 def run_models(
     settings: Settings, paths: DataPaths, ledger: Ledger, *, full_refresh: bool = False
 ) -> tuple[Build, dict[str, float]]:
-    """Builds the candidate, incrementally if possible, and records it. Returns it, and the seconds of each model by its
-    unique id.
+    """Builds the candidate, incrementally if possible, and records it. Returns it, and the seconds by unique id of a model.
 
     Verifies the checksums of the lake before a full build. Raises BuildFailed, CandidateDamaged, LakeDamaged.
     """
@@ -176,9 +175,7 @@ def _listed(names: set[str]) -> str:
 def _prepare(
     paths: DataPaths, ledger: Ledger, changes: list[Change], in_full: set[str], fingerprints: ModelFingerprints
 ) -> None:
-    """Drops the tables that dbt must build in full, and creates the views of the changes. `*_this_run` rows of an unfinished
-    build stay.
-    """
+    """Drops the tables that dbt must build in full, creates the views of the changes; keeps rows of an unfinished run."""
     is_repeated = ledger.candidate() is None
     ledger.forget_candidate()
     ledger.forget_built_from(in_full)
@@ -260,9 +257,7 @@ def _check_result(result: Any, connection: duckdb.DuckDBPyConnection | None) -> 
 
 
 def describe_failing_rows(connection: duckdb.DuckDBPyConnection, relation: str) -> str:
-    """The problems of the failing rows (in a column `problem`, separated by `; `) with their counts, then the keys of some
-    rows.
-    """
+    """The problems of failing rows (column `problem`, separated by `; `) with their counts, then keys of some rows."""
     columns = [name for name, *_ in connection.execute(f"describe {relation}").fetchall()]
     parts = []
     if "problem" in columns:

@@ -1,6 +1,5 @@
 """The rows that the checks of a build read: all rows, or only those that it changed, if the build before passed every check.
-Changed rows are copied to `checked.<model>`, which tests of single relations and mart contracts then read in place of the
-model.
+These are copied to `checked.<model>`, which tests of single relations and contracts then read in place of the model.
 
 Not here: when the rows are copied (`orchestration.stages`), the checks (`dbt_project/`, `quality.audit`).
 """

@@ -47,9 +47,7 @@ class CompiledModel:
 
 
 def full_build_sql(settings: Settings, paths: DataPaths) -> dict[str, CompiledModel]:
-    """The models and seeds by name, each after those that it reads, without `*_this_run`. Raises BuildFailed if dbt cannot
-    compile.
-    """
+    """The models and seeds by name, each after its parents, without `*_this_run`. Raises BuildFailed if dbt cannot compile."""
     try:
         record = json.loads(paths.compiled_sql.read_bytes())
     except (FileNotFoundError, ValueError):
