@@ -13,10 +13,8 @@ Metrics = Mapping[str, Mapping[str, float]]
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule of a check, and its result.
-
-    `message` says how the rule is broken. `example_keys` holds the keys of some failing rows, mobile numbers masked. A
-    count is None where the check does not give it.
+    """One rule of a check. `message` says how it is broken; `example_keys` are keys of failing rows, mobile numbers masked. A
+    count that the check does not give is None.
     """
 
     description: str
@@ -29,10 +27,8 @@ class Rule:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """The result of one check of a build.
-
-    A failed check blocks publication if `is_blocking`, and warns otherwise. `detail` says what failed and where the
-    failing rows are. `rules` are the rules of the check; the ledger does not store them.
+    """The result of one check of a build: it blocks publication or warns. `detail` says what failed and where; the ledger
+    does not store the `rules`.
     """
 
     name: str

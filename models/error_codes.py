@@ -22,10 +22,7 @@ class Code(StrEnum):
     ROWS_REJECTED = "rows-rejected", "Too many rows of a log-day are in quarantine."
     CHECK_FAILED = "check-failed", "A blocking check of the build failed."
     CHECK_MISSING = "check-missing", "A blocking check was not run on this build."
-    BUILD_WITHDRAWN = (
-        "build-withdrawn",
-        "Somebody rolled back from this build: it is not published again automatically.",
-    )
+    BUILD_WITHDRAWN = "build-withdrawn", "Somebody rolled back from this build: no refresh publishes it again."
 
     # A refresh that failed
     DISK_FULL = "disk-full", "A disk is full."
@@ -35,23 +32,14 @@ class Code(StrEnum):
     FILE_LOCKED = "file-locked", "Another program holds a file of the data folder open for writing."
     LAKE_FILE_CORRUPT = (
         "lake-file-corrupt",
-        "A file of the lake is damaged, and its log file is no longer in the landing zone.",
+        "A file of the lake is damaged, and its log file left the landing zone.",
     )
     BUILD_FILE_CORRUPT = "build-file-corrupt", "A file of the build was found damaged after it was built."
     LEDGER_UNUSABLE = "ledger-unusable", "The ledger cannot be read or written."
     LEDGER_NEWER = "ledger-newer", "A newer version of Sendmart wrote the data folder than the one that is installed."
-    OBJECT_STORE = (
-        "object-store",
-        "An object store could not be reached, refused a request, or lacks a bucket or an object.",
-    )
-    SPARK_UNREACHABLE = (
-        "spark-unreachable",
-        "Spark does not answer or cannot be started: no Java, no Thrift server, or a lost connection.",
-    )
-    HASH_KEY_MISSING = (
-        "hash-key-missing",
-        "The key of the keyed hashes is missing, or is not the key that was used before.",
-    )
+    OBJECT_STORE = "object-store", "An object store cannot be reached, refused a request, or lacks a bucket or object."
+    SPARK_UNREACHABLE = "spark-unreachable", "Spark does not answer or start: no Java, Thrift server or connection."
+    HASH_KEY_MISSING = "hash-key-missing", "The key of the keyed hashes is missing, or is not the one used before."
     MODEL_NOT_BUILT = "model-not-built", "dbt could not build a model or read the project."
     SETTING_INVALID = "setting-invalid", "A setting is invalid."
     EXPORT_REFUSED = "export-refused", "A requested export cannot be made."

@@ -1,8 +1,5 @@
-"""The contracts of the raw logs: one pandera model per log, with every rule for its rows.
-
-A frame that is checked has two columns for each column of the log: the typed value under its own name, and the original text
-under `written(column)`. A value that could not be parsed is null in the first only: "unreadable", not "missing". The rules that
-a row breaks are its reasons in quarantine, in the words of `error` here. Users of `COLUMNS` need no pandera.
+"""The contracts of the raw logs: one pandera model per log, with every rule for its rows. A frame that is checked has two
+columns for each: the typed value, null if it could not be parsed, and the text under `written(column)`.
 
 Not here: reading files (`warehouse.ingest`), running the checks (`quality.admission`).
 """
@@ -89,12 +86,8 @@ class Sends(LogContract):
     contact_id: pl.String = required(ID, "The contact.")
     mobile_number: pl.String = required(STRING, "The contact's number in E.164.", **E164)
     sent_at: Timestamp = required(TIMESTAMP, "When it was handed to the network, or skipped (UTC).")
-    segments: pl.Int32 = optional(
-        INTEGER, "The parts of the concatenated message, 1 to 255; null only where skipped.", **ONE_BYTE
-    )
-    skip_reason: pl.String = optional(
-        STRING, "Why the contact was skipped; null where the message was sent.", **SKIP_REASON
-    )
+    segments: pl.Int32 = optional(INTEGER, "The parts of the message, 1 to 255; null only where skipped.", **ONE_BYTE)
+    skip_reason: pl.String = optional(STRING, "Why the contact was skipped; null where it was sent.", **SKIP_REASON)
     provider: pl.String = optional(STRING, "Which network or gateway took it.")
     cost: Cost = optional(decimal(18, 6), "What the send was charged, in `cost_currency`.", **NOT_NEGATIVE)
     cost_currency: pl.String = optional(CURRENCY, "The currency of `cost`.")
@@ -170,15 +163,24 @@ class ExchangeRates(LogContract):
     base_currency: pl.String = optional(CURRENCY, "The currency converted into; null is the reporting currency.")
 
 
-CONTRACTS: dict[Log, type[LogContract]] = {
-    Log.CAMPAIGNS: Campaigns,
-    Log.SENDS: Sends,
-    Log.RECEIPTS: Receipts,
-    Log.CLICKS: Clicks,
-    Log.ORDERS: Orders,
-    Log.UNSUBSCRIBES: Unsubscribes,
-    Log.EXCHANGE_RATES: ExchangeRates,
+_LOGS: dict[Log, tuple[type[LogContract], str]] = {
+    Log.CAMPAIGNS: (Campaigns, "modified_at"),
+    Log.SENDS: (Sends, "sent_at"),
+    Log.RECEIPTS: (Receipts, "occurred_at"),
+    Log.CLICKS: (Clicks, "clicked_at"),
+    Log.ORDERS: (Orders, "ordered_at"),
+    Log.UNSUBSCRIBES: (Unsubscribes, "unsubscribed_at"),
+    Log.EXCHANGE_RATES: (ExchangeRates, "rate_date"),
 }
+"""By log, its contract, and the column with the time of a row's event, by which the rows in the lake are ordered."""
+
+if _missing := [log for log in Log if log not in _LOGS]:
+    raise LookupError(
+        f"models/logs.py: _LOGS needs {', '.join(_missing)}; CONTRIBUTING.md lists the files of a new log"
+    )
+
+CONTRACTS = {log: contract for log, (contract, _) in _LOGS.items()}
+EVENT_TIME = {log: column for log, (_, column) in _LOGS.items()}
 
 
 @dataclass(frozen=True)
@@ -204,20 +206,3 @@ COLUMNS: dict[Log, tuple[LogColumn, ...]] = {
     )
     for log, contract in CONTRACTS.items()
 }
-
-EVENT_TIME: dict[Log, str] = {
-    Log.CAMPAIGNS: "modified_at",
-    Log.SENDS: "sent_at",
-    Log.RECEIPTS: "occurred_at",
-    Log.CLICKS: "clicked_at",
-    Log.ORDERS: "ordered_at",
-    Log.UNSUBSCRIBES: "unsubscribed_at",
-    Log.EXCHANGE_RATES: "rate_date",
-}
-"""The column with the time of a row's event, by which the rows in the lake are ordered."""
-
-if _incomplete := [log for log in Log if log not in CONTRACTS or log not in EVENT_TIME]:
-    raise LookupError(
-        f"models/logs.py: CONTRACTS and EVENT_TIME need an entry for {', '.join(_incomplete)};"
-        " CONTRIBUTING.md lists the files of a new log"
-    )

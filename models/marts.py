@@ -1,7 +1,6 @@
-"""The contracts of the published marts: type, meaning and allowed values of every column, once.
-
-`_at` is a UTC timestamp, `_rate` a fraction (null where its denominator is 0), money is DECIMAL(18,2), counts are BIGINT, ids
-are case-sensitive strings. Figures that depend on a setting say so in their description.
+"""The contracts of the published marts: type, meaning and allowed values of every column, once. `_at` is a UTC timestamp,
+`_rate` a fraction (null where its denominator is 0), money is DECIMAL(18,2), counts are BIGINT, ids are case-sensitive
+strings.
 
 Not here: how the figures are computed, and rules between columns and marts (`dbt_project/`); expectations (`quality/`).
 """
@@ -49,14 +48,10 @@ class CampaignMetrics(MartContract):
     last_sent_at: Timestamp = maybe("When the latest of its messages was sent; null if all were skipped.", "Last sent")
     campaign_name: pl.String = maybe("Its name; null where the campaigns log does not know it.", "Campaign name")
     click_to_delivered_rate: pl.Float64 = maybe(
-        "unique_clickers / total_delivered. Not capped: receipts get lost, so it may exceed 1.",
-        "Click-to-delivered rate",
-        ge=0,
+        "unique_clickers / total_delivered; receipts get lost, so it may exceed 1.", "Click-to-delivered rate", ge=0
     )
     conversion_rate: pl.Float64 = maybe(
-        "direct_orders divided by unique_clickers, or by what SENDMART_CONVERSION_RATE_DENOMINATOR names.",
-        "Conversion rate",
-        ge=0,
+        "direct_orders per unique clicker, or per SENDMART_CONVERSION_RATE_DENOMINATOR.", "Conversion rate", ge=0
     )
     direct_orders: pl.Int64 = count(
         "Placed orders whose contact's last click within the conversion window was on this campaign.", "Direct orders"
@@ -65,12 +60,8 @@ class CampaignMetrics(MartContract):
         "Placed orders whose contact clicked this campaign within the conversion window, but another one last.",
         "Assisted orders",
     )
-    last_modified_by: pl.String = maybe(
-        "Who last edited it; null where the campaigns log does not know it.", "Last modified by"
-    )
-    revenue: Money = always(
-        "Revenue of its direct orders, in the reporting currency, refunds taken off.", "Revenue", ge=0
-    )
+    last_modified_by: pl.String = maybe("Who last edited it; null where campaign_name is.", "Last modified by")
+    revenue: Money = always("Revenue of direct orders in the reporting currency, less refunds.", "Revenue", ge=0)
     assisted_revenue: Money = always(
         "Revenue of its assisted orders, each in full: it does not add up across campaigns.", "Assisted revenue", ge=0
     )
@@ -78,9 +69,7 @@ class CampaignMetrics(MartContract):
     total_clicks: pl.Int64 = count("Clicks on it.", "Total clicks")
     total_delivered: pl.Int64 = count("Its messages with status delivered.", "Total delivered")
     total_sent: pl.Int64 = count("Its messages that were sent, not skipped.", "Total sent")
-    campaign_type: pl.String = maybe(
-        "SMS or MMS; null where the campaigns log does not know it.", "Type", isin=list(CampaignType)
-    )
+    campaign_type: pl.String = maybe("SMS or MMS; null where campaign_name is.", "Type", isin=list(CampaignType))
     unique_clickers: pl.Int64 = count("Contacts who clicked it.", "Unique clickers")
     unsubscribes: pl.Int64 = count("Contacts with an unsubscribe attributed to it.", "Unsubscribes")
 
@@ -115,9 +104,7 @@ class DeliveryStatuses(MartContract):
     last_sent_at: Timestamp = always("When the last of the contact's messages of the campaign was sent.")
     status_at: Timestamp = always("When the deciding receipt took place; with no receipt, when the message was sent.")
     provider: pl.String = maybe("Vocabulary of the deciding receipt; null without a receipt.")
-    provider_status: pl.String = maybe(
-        "The deciding receipt's status as the provider wrote it; null without a receipt."
-    )
+    provider_status: pl.String = maybe("Status of the deciding receipt, in the provider's word; null without one.")
     error_code: pl.String = maybe("The deciding receipt's error code, if it has one.")
 
 
@@ -222,9 +209,7 @@ class UnmatchedEvents(MartContract):
     """
 
     log: pl.String = always("The log.", isin=[Log.RECEIPTS, Log.CLICKS, Log.UNSUBSCRIBES])
-    kind: pl.String = always(
-        "What is missing.", isin=["message_not_sent", "campaign_never_sent", "nothing_sent_before"]
-    )
+    kind: pl.String = always("What it lacks.", isin=["message_not_sent", "campaign_never_sent", "nothing_sent_before"])
     events: pl.Int64 = count("Deduplicated rows.")
     first_at: Timestamp = maybe("The first of them; null with none.")
     last_at: Timestamp = maybe("The last of them; null with none.")

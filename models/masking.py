@@ -1,7 +1,5 @@
-"""Masking of phone numbers, which are personal data, in messages, logs and previews.
-
-A number in international notation (`+44 7700 900123`, `00447700900123`) is shown by its country code and last two digits:
-`+44…23`. Digits alone are not masked, because an id or a count looks like a number without its plus.
+"""Masking of phone numbers in messages, logs and previews: `+44 7700 900123` and `00447700900123` become `+44…23`. Digits
+alone are not masked, because an id or a count looks like a number without its plus.
 
 Not here: published marts with masked numbers (`warehouse.publish.published_file`), erasure (`warehouse.erasure`).
 """
@@ -44,6 +42,11 @@ def masked(text: str) -> str:
 def sanitize(text: str) -> str:
     """The text with masked numbers and escaped control characters, so that a name cannot move the cursor or break a line."""
     return _CONTROL_CHARACTERS.sub(lambda match: ascii(match.group())[1:-1], masked(text))
+
+
+def printable(text: str, replacement: str = " ") -> str:
+    """Text on one line: line breaks and control characters are replaced."""
+    return "".join(character if character.isprintable() else replacement for character in text)
 
 
 class _Mask(logging.Filter):

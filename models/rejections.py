@@ -28,10 +28,8 @@ class UnreadableValue:
 
 @dataclass(frozen=True)
 class ValidationResult:
-    """A validated batch.
-
-    `rows` holds every row of the batch with the types of the contract, null where a value could not be read. `reasons` has
-    a row for each rejected row: `index` (its position in the batch) and `reasons` (a list of strings).
+    """A validated batch: `rows` with the types of the contract, null where unreadable; `reasons` with `index` and `reasons`
+    (a list) of each rejected row.
     """
 
     rows: pl.DataFrame

@@ -1,7 +1,5 @@
-"""Parsers from text to types, the same for every log and file format.
-
-Text is matched with a pattern before it is cast, because the casts of databases and data frames accept more than the rules do
-(`1e3`, `24:00:00`, a seventh decimal), or round silently.
+"""Parsers from text to types, the same for every log and file format. Text is matched with a pattern before it is cast,
+because casts accept more than the rules do (`1e3`, `24:00:00`, a seventh decimal), or round silently.
 
 Not here: the type of each column, and whether it is required (`logs`).
 """
@@ -130,9 +128,8 @@ def _any_timestamp(text: pl.Series) -> pl.Series:
         return part[name].cast(pl.Int64, strict=False).fill_null(0)
 
     microsecond = part["fraction"].str.pad_end(6, "0").cast(pl.Int64, strict=False).fill_null(0)
-    offset_minutes = (number("offset_hour") * 60 + number("offset_minute")) * (
-        pl.when(part["sign"] == "-").then(-1).otherwise(1)
-    )
+    sign = pl.when(part["sign"] == "-").then(-1).otherwise(1)
+    offset_minutes = (number("offset_hour") * 60 + number("offset_minute")) * sign
     minutes = number("hour") * 60 + number("minute") - offset_minutes
     since_midnight = (minutes * 60 + number("second")) * 1_000_000 + microsecond
     midnight = part["day"].str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us"))
@@ -161,7 +158,6 @@ TIMESTAMP = TextType(
 
 def decimal(precision: int, scale: int) -> TextType:
     """A decimal number of at most `precision` digits, `scale` of them after the point; more digits are never rounded."""
-    rule = (
-        f"must be a plain decimal number with at most {precision - scale} digits before the point and {scale} after it"
-    )
+    most = f"at most {precision - scale} digits before the point and {scale} after it"
+    rule = f"must be a plain decimal number with {most}"
     return TextType("decimal", pl.Decimal(precision, scale), rule, _as_decimal(precision, scale))

@@ -1,7 +1,4 @@
-"""Orchestration: what runs, in which order, when, and how it is started; the Dagster project and the command line.
+"""Orchestration: what runs, in which order, when, and how it is started. Nothing imports this package.
 
-`defs/` holds the Dagster definitions by stage of the flow, `stages` what a stage does without Dagster, `cli` the command
-`sendmart`. Wiring, not logic: rules live in `models/` and `quality/`, work on files in `warehouse/`.
-
-Nothing imports this package.
+Not here: logic. Rules live in `models/` and `quality/`, work on files in `warehouse/`.
 """

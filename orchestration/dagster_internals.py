@@ -1,7 +1,5 @@
-"""The parts of Dagster that Sendmart uses and that Dagster does not export, checked against `CHECKED_WITH`.
-
-No other module imports from `dagster._…`. `tests/unit/test_dagster_internals.py` fails when one of these names moves, when
-another module imports a private module, and when Dagster is upgraded: check the names then, and raise `CHECKED_WITH`.
+"""The parts of Dagster that Sendmart uses and that Dagster does not export; no other module imports from `dagster._…`.
+`tests/unit/test_dagster_internals.py` fails when Dagster is upgraded: check the names then, and raise `CHECKED_WITH`.
 
 Not here: what the parts are used for (`run_launcher`, `defs/`, `tests/pipeline`).
 """

@@ -1,7 +1,5 @@
-"""What Dagster shows of assets and checks: columns and their lineage, figures, tags, code versions, failed rules.
-
-Figures are numbers, so that Dagster plots them over time. A run that found nothing new reports none: zeros would make every
-plot fall on a quiet night. Only previews hold values of rows, and they are masked where they are made.
+"""What Dagster shows of assets and checks: columns, lineage, figures, tags, code versions, failed rules. A run that found
+nothing new reports no figures: zeros would make every plot fall. Only previews hold values of rows; they are masked.
 
 Not here: the assets (`orchestration/defs`), the facts themselves (`orchestration.stages`, `warehouse/`).
 """
@@ -22,7 +20,7 @@ from models.logs import COLUMNS
 from models.marts import MARTS, columns, sql_type
 from models.masking import HIDDEN_COLUMNS, MASKED_COLUMNS
 from warehouse.ledger import LoadedFile
-from warehouse.transform.column_lineage import Lineage
+from warehouse.transform.compiled_sql import Lineage
 
 COLUMN_SCHEMA, COLUMN_LINEAGE = "dagster/column_schema", "dagster/column_lineage"
 ROW_COUNT, PARTITION_ROW_COUNT = "dagster/row_count", "dagster/partition_row_count"
@@ -43,7 +41,7 @@ def code_version(*modules: ModuleType) -> str:
     for module in modules:
         file = Path(inspect.getfile(module))
         for source in sorted(file.parent.rglob("*")) if file.name == "__init__.py" else [file]:
-            if source.suffix in (".py", ".sql", ".html"):
+            if source.suffix in (".py", ".sql", ".html", ".toml"):
                 digest.update(source.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -78,17 +76,14 @@ def check_result(key: dg.AssetCheckKey, result: CheckResult) -> dg.AssetCheckRes
 
 
 def log_schema(log: Log) -> dg.TableSchema:
-    """The columns of a log in the lake, from its contract."""
     return _schema(
         _column(column.name, sql_type(column.read_as.dtype), column.description, nullable=not column.is_required)
         for column in COLUMNS[log]
     )
 
 
-def _column(
-    name: str, type_: str, description: str | None, *, nullable: bool = True, unique: bool = False
-) -> dg.TableColumn:
-    return dg.TableColumn(name, type_, description, dg.TableColumnConstraints(nullable=nullable, unique=unique))
+def _column(name: str, type_: str, text: str | None, *, nullable: bool = True, unique: bool = False) -> dg.TableColumn:
+    return dg.TableColumn(name, type_, text, dg.TableColumnConstraints(nullable=nullable, unique=unique))
 
 
 def _schema(table_columns: Iterable[dg.TableColumn], key: Sequence[str] = ()) -> dg.TableSchema:
@@ -97,10 +92,7 @@ def _schema(table_columns: Iterable[dg.TableColumn], key: Sequence[str] = ()) ->
 
 
 def load_facts(loaded: list[LoadedFile], sizes: Mapping[str, tuple[int, int]]) -> dict[str, Any]:
-    """The figures of a load, or of one date of it; empty if no file was loaded.
-
-    `sizes`: by file name, the bytes of the file and of its Parquet file in the lake.
-    """
+    """The figures of a load; empty if no file was loaded. `sizes`: by file name, its bytes and those of its rows in the lake."""
     if not loaded:
         return {}
     records = sum(file.records for file in loaded)
@@ -138,10 +130,7 @@ def _timestamp(event: str) -> dg.TimestampMetadataValue:
 def model_schema(
     node: Mapping[str, Any], types: Mapping[str, str] | None = None, key: Sequence[str] = ()
 ) -> dg.TableSchema:
-    """The columns of a dbt node: of a mart from its contract, of another model from dbt's manifest.
-
-    `types`: the types of the built columns, by name. `key`: the columns of its unique key.
-    """
+    """The columns of a dbt node, with the `types` of built columns and a unique `key`; of a mart, from its contract."""
     if node["name"] in MARTS and node["resource_type"] == "model":
         return mart_schema(node["name"])
     columns_of_node = (
@@ -168,7 +157,6 @@ def unique_keys(manifest: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def mart_schema(mart: str) -> dg.TableSchema:
-    """The columns of a mart, from its contract."""
     key = MARTS[mart].key
     columns_of_mart = (
         _column(c.name, c.sql_type, c.description, nullable=c.nullable, unique=(c.name,) == key) for c in columns(mart)

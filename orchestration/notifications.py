@@ -1,8 +1,5 @@
-"""Alerts to the receivers in SENDMART_ALERTS: failures, recoveries, late logs, stale figures.
-
-An alert is recorded in the ledger before it is sent. So an alert that no receiver accepted is sent later, and none is sent
-twice. An error while alerting is a warning in the log: it never fails the refresh. If SENDMART_ALERTS is empty, nothing is
-recorded or sent.
+"""Alerts to the receivers in SENDMART_ALERTS. An alert is recorded before it is sent: none is sent twice, and one that no
+receiver accepted is sent later. An error while alerting is a warning in the log, and never fails the refresh.
 
 Not here: Dagster. `sendmart refresh` from cron sends the same alerts as Dagster's sensors (`orchestration.defs`).
 """
@@ -49,13 +46,11 @@ class Title(StrEnum):
     CURRENT = "Sendmart: figures current"
     TEST = "Sendmart: test alert"
 
-    @property
-    def is_good_news(self) -> bool:
-        return self in (
-            Title.REFRESH_RECOVERED, Title.EXPORTS_RECOVERED, Title.RUN_RECOVERED, Title.TRIGGER_RECOVERED,
-            Title.LOGS_ARRIVED, Title.CURRENT,
-        )  # fmt: skip
 
+GOOD_NEWS = (
+    Title.REFRESH_RECOVERED, Title.EXPORTS_RECOVERED, Title.RUN_RECOVERED, Title.TRIGGER_RECOVERED,
+    Title.LOGS_ARRIVED, Title.CURRENT,
+)  # fmt: skip
 
 P = ParamSpec("P")
 
@@ -87,11 +82,8 @@ def notify_refresh(context: AppContext, outcome: Refresh, run_id: str | None = N
         title = Title.REFRESH_HELD_BACK if is_held_back else Title.REFRESH_FAILED
         last = context.ledger.last_publication()
         published = f" Build {last[0]} of {_format(last[1])} stays published." if last else ""
-        lines = [
-            f"{refresh} {'was held back' if is_held_back else 'failed'}.{published}",
-            *_since_and_run(since, run_id),
-        ]
-        lines += outcome.message.splitlines()
+        text = f"{refresh} {'was held back' if is_held_back else 'failed'}.{published}"
+        lines = [text, *_since_and_run(since, run_id), *outcome.message.splitlines()]
         _raise(context, title, occasion, lines, "refresh", begins=["refresh"], since=outcome.started_at)
     elif since:
         text = f"{refresh} succeeded: {outcome.outcome}. Refreshes had been failing since {_format(since)}."
@@ -102,10 +94,7 @@ def notify_refresh(context: AppContext, outcome: Refresh, run_id: str | None = N
 
 @_never_fails
 def notify_run(context: AppContext, name: str, run_id: str, *, failure: str | None, started_at: datetime) -> None:
-    """Alerts about each failed run of a job other than the refresh, and about the first success after one.
-
-    `failure` is the error, or None for a run that succeeded.
-    """
+    """Alerts about each failed run of a job other than the refresh (`failure`: the error), and the first success after one."""
     since = context.ledger.alarms("run").get(name)
     is_exports = name == "csv_exports"
     if failure is not None:
@@ -162,20 +151,14 @@ def _subjects(days: completeness.Days) -> list[str]:
 
 @_never_fails
 def notify_stale_figures(context: AppContext, stale: Mapping[str, datetime]) -> None:
-    """Alerts about published assets that have become stale, and about those that are fresh again.
-
-    `stale` holds the time (UTC) up to which each stale asset is fresh.
-    """
+    """Alerts about assets that have become stale (fresh up to a time in UTC), and about those that are fresh again."""
     lines = [f"{asset}: as of {_format(as_of)}" for asset, as_of in stale.items()]
     _notify_conditions(context, "stale", stale, Title.STALE, Title.CURRENT, lines)
 
 
 @_never_fails
 def notify_triggers(context: AppContext, failing: Mapping[str, tuple[datetime, str]]) -> None:
-    """Alerts about schedules and sensors that fail, and so start no run, and about those that work again.
-
-    `failing` holds the time of the first failure (UTC) and the error by name.
-    """
+    """Alerts about `failing` schedules and sensors (since when, and the error), and about those that work again."""
     since = {name: moment for name, (moment, _) in failing.items()}
     lines = [f"{name}: {error}" for name, (_, error) in failing.items()]
     _notify_conditions(context, "trigger", since, Title.TRIGGER_FAILED, Title.TRIGGER_RECOVERED, lines)
@@ -190,9 +173,7 @@ def _notify_conditions(
         refresh = [f"Last refresh: {_format(last.started_at)}: {last.outcome}."] if last else []
         _raise(context, begun, _occasion(new, since), [*lines, *refresh], kind, begins=new)
     if gone := [subject for subject in reported if subject not in since]:
-        good_news = [
-            f"{subject}: in order again. The problem began at {_format(reported[subject])}." for subject in gone
-        ]
+        good_news = [f"{subject}: in order again. It began at {_format(reported[subject])}." for subject in gone]
         still_open = ["Still open:", *lines] if lines else []
         _raise(context, ended, _occasion(gone, reported), [*good_news, *still_open], kind, ends=gone)
 
@@ -264,9 +245,8 @@ def _send(receivers: "Apprise", title: Title, body: str) -> list[str]:
     """Sends to each receiver. Returns those that did not accept it, by their position in the setting and their service."""
     from apprise import NotifyType
 
-    kind = NotifyType.SUCCESS if title.is_good_news else NotifyType.FAILURE
-    if title is Title.TEST:
-        kind = NotifyType.INFO
+    kinds = {Title.TEST: NotifyType.INFO, **dict.fromkeys(GOOD_NEWS, NotifyType.SUCCESS)}
+    kind = kinds.get(title, NotifyType.FAILURE)
     failed = []
     for position, receiver in enumerate(receivers, start=1):
         is_accepted = False

@@ -1,7 +1,5 @@
-"""Dagster's run launcher, extended so that the run monitor can ask whether the process of a run is alive.
-
-With Dagster's own launcher, a run stays `STARTED` until its time limit after a crash of the code server or of the machine,
-and the runs behind it stay in the queue.
+"""Dagster's run launcher, extended so that the run monitor can ask whether the process of a run is alive. Else a run stays
+`STARTED` until its time limit after a crash, and the runs behind it stay in the queue.
 
 Not here: what Dagster does with a run whose process died (`run_monitoring` and `run_retries` in `dagster.yaml`).
 """

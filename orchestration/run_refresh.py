@@ -95,11 +95,7 @@ def run_refresh(context: AppContext, plan: RefreshPlan, *, verify: bool = False,
 def refresh_outcome(
     context: AppContext, started_at: datetime, failures: list["DagsterEvent"], *, has_published: bool | None = None
 ) -> Refresh:
-    """The outcome of a run of the refresh job: `published`, `nothing new`, `held back` or `failed`, with the reasons.
-
-    `failures` are the events of failed steps. `has_published` says whether the run published; None: by the time of the last
-    publication.
-    """
+    """The outcome of a run with these failed steps. Unless the caller says whether it published, the last publication tells."""
     if has_published is None:
         last = context.ledger.last_publication()
         has_published = last is not None and last[1] >= started_at

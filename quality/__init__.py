@@ -1,7 +1,5 @@
-"""How contracts and expectations are enforced: admission of rows, audit of a build, release gate.
+"""How contracts and expectations are enforced: admission of rows, audit of a build, release gate. No file of the warehouse is
+read.
 
-Functions take frames and facts and return results. No file of the warehouse is read or written here.
-
-Not here: the contracts (`models/`), where rows and results are stored (`warehouse/`), when these functions run
-(`orchestration/`).
+Not here: the contracts (`models/`), storage (`warehouse/`), when these functions run (`orchestration/`).
 """

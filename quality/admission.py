@@ -1,7 +1,5 @@
-"""Admission: validates a batch of records, as text, against the contract of its log, and gives the reasons of rejected rows.
-
-Text is trimmed, defaults replace nulls, values are read as their types, and the pandera contract checks the whole batch at
-once. Every rule that a row breaks becomes one reason, which names the column and the rule.
+"""Admission: validates a batch of records, as text, against the contract of its log. Every rule that a row breaks is a
+reason.
 
 Not here: the rules (`models.logs`, `models.text_types`), reading files and writing lake and quarantine (`warehouse/`).
 """
@@ -24,13 +22,7 @@ class AdmissionError(Exception):
 
 
 def validate(log: Log, text: pl.DataFrame, unreadable: Sequence[UnreadableValue] = ()) -> ValidationResult:
-    """Validates a batch against the contract of its log. `text` has the log's columns as strings, in the contract's order.
-
-    `unreadable` are values that are null in `text` because they are not text in the file.
-
-    Raises:
-        AdmissionError: a check could not be evaluated, so that no row of the batch was validated.
-    """
+    """Validates a batch: the columns of the log as text, in the contract's order. Raises AdmissionError if a check raises."""
     typed: list[pl.Series] = []
     as_written: list[pl.Series] = []
     for column in COLUMNS[log]:
@@ -54,9 +46,8 @@ def validate(log: Log, text: pl.DataFrame, unreadable: Sequence[UnreadableValue]
 
 
 def _reasons(log: Log, cases: pl.DataFrame, unreadable: Sequence[UnreadableValue]) -> pl.DataFrame:
-    """The reasons by row, in words. `cases` are pandera's: which rows break which checks.
-
-    An unreadable value is null for the contract. It gives one reason: that of the file's reader, else that it is unreadable.
+    """The reasons by row, in words, given pandera's `cases`. Of an unreadable value only one counts: the reader's, if it has
+    one.
     """
     columns, column, rank = COLUMNS[log], pl.col("column"), pl.col("rank")
     from_reader = pl.DataFrame(
@@ -78,10 +69,8 @@ def _reasons(log: Log, cases: pl.DataFrame, unreadable: Sequence[UnreadableValue
     return (
         pl.concat([from_reader, from_contract])
         .filter(rank.is_null() | (rank == rank.min().over("index", "column")))
-        .with_columns(
-            reason=pl.concat_str("column", pl.lit(": "), in_words),
-            position=column.replace_strict(positions, default=-1),
-        )
+        .with_columns(reason=pl.concat_str("column", pl.lit(": "), in_words))
+        .with_columns(position=column.replace_strict(positions, default=-1))
         .unique(["index", "reason"])
         .sort("index", "position", "reason")
         .group_by("index", maintain_order=True)

@@ -1,8 +1,5 @@
-"""The release gate: decides from recorded facts alone whether a candidate may be published.
-
-The gate does not rely on the order in which steps ran, nor on that they ran: an expected check with no recorded result
-blocks publication like a failed one. An override waives the blocking problems of one build, with the texts that were
-shown when it was given. Any other problem of that build, or the same problem of another build, still blocks.
+"""The release gate: decides from recorded facts alone whether a candidate may be published. An expected check without a
+result blocks like a failed one. An override waives the blocking problems of one build, by their texts.
 
 Not here: running checks (`quality.audit`, dbt), recording results (`warehouse.ledger`), publishing.
 """
@@ -51,10 +48,7 @@ class Withdrawal(Protocol):
 
 @dataclass(frozen=True)
 class BlockingProblem:
-    """One reason why a build is held back: its code in the runbook, what happened, and the next step.
-
-    As text, mobile numbers are masked: the ledger and Dagster's history keep the text, and a file name may hold a number.
-    """
+    """One reason why a build is held back: its code in the runbook, what happened, and the next step. Its text is masked."""
 
     code: Code
     description: str
@@ -66,11 +60,7 @@ class BlockingProblem:
 
 @dataclass(frozen=True)
 class GateResult:
-    """The decision on a candidate.
-
-    `blocking_problems` is empty for a build that may be published. `warnings` are failed checks that do not block.
-    `overridden` are problems that a person waived.
-    """
+    """The decision: problems that block, `warnings` (failed checks that do not), `overridden` problems that a person waived."""
 
     blocking_problems: tuple[BlockingProblem, ...]
     warnings: tuple[CheckResult, ...]
@@ -91,13 +81,9 @@ def evaluate_gate(
     withdrawal: Withdrawal | None = None,
     overridden: Collection[str] = (),
 ) -> GateResult:
-    """Decides on a candidate: its `expected_checks` by name, the results `recorded` for it, all `files` loaded or refused.
-
-    Args:
-        max_rejected_share: the share of a log-day's records (0 to 1) above which rows in quarantine block ...
-        min_rejected_rows: ... if there are at least this many of them.
-        withdrawal: the rollback from this build, or from one with the same inputs, if there was one.
-        overridden: the texts of this build's problems that a person waived.
+    """Decides on a candidate by its expected checks, recorded results, all files, its rollback (`withdrawal`) and
+    `overridden` texts. Rows of a log-day in quarantine block above `max_rejected_share` (0 to 1), if they are at least
+    `min_rejected_rows`.
     """
     results = {result.name: result for result in recorded}
     failed = [result for result in results.values() if not result.passed]
@@ -117,10 +103,9 @@ def evaluate_gate(
 
 def was_fully_checked(expected_checks: Iterable[str], recorded: Iterable[CheckResult]) -> bool:
     """Whether every expected check of a build has a result and no blocking check failed."""
-    results = {result.name: result for result in recorded}
-    return results.keys() >= set(expected_checks) and all(
-        result.passed or not result.is_blocking for result in results.values()
-    )
+    results = list(recorded)
+    is_failed = any(result.is_blocking and not result.passed for result in results)
+    return not is_failed and {result.name for result in results} >= set(expected_checks)
 
 
 def _refused_files(files: Iterable[FileFacts]) -> Iterable[BlockingProblem]:

@@ -22,7 +22,7 @@ processes.set_forkserver_preload(
         "orchestration.cli.main",
         "orchestration.run_refresh",
         "orchestration.definitions",
-        "orchestration.dagster_storage",
+        "orchestration.dagster_instance",
         # What production code, pandera, Dagster and dbt import only when they need it, too.
         "pandera.strategies.base_strategies",
         "quality.audit.contracts",

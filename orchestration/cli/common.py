@@ -19,8 +19,7 @@ from orchestration.stages import AppContext
 from warehouse.config.settings import SettingsError, load_settings
 from warehouse.ledger import LoadedFile
 
-OK, FAILED, USAGE_ERROR = 0, 1, 2
-"""Exit codes."""
+OK, FAILED, USAGE_ERROR = 0, 1, 2  # exit codes
 
 
 def open_context() -> AppContext:
@@ -47,10 +46,7 @@ def utf_8(argument: str | None) -> str | None:
 
 
 def find_files(files: Iterable[LoadedFile], name: str) -> list[LoadedFile]:
-    """The file with this name, `<log>/<name>`; if there is none, the files whose printed name it is.
-
-    Phone numbers in file names are printed masked, and operators type the names that they see.
-    """
+    """The file `<log>/<name>`; if there is none, the files that are printed under this name, with phone numbers masked."""
     by_name = {f"{file.log}/{file.source_file}": file for file in files}
     return [by_name[name]] if name in by_name else [file for full, file in by_name.items() if sanitize(full) == name]
 

@@ -43,11 +43,7 @@ def diff(
 
 
 def _find_build(context: AppContext, name: str) -> tuple[str, Path]:
-    """The id and the file of a build, by its id or by a word such as `current`.
-
-    Raises:
-        BuildNotFound: there is no such build.
-    """
+    """The id and the file of a build, by its id or by a word such as `current`. Raises BuildNotFound."""
     paths, ledger = context.paths, context.ledger
     if name == "candidate":
         candidate = ledger.candidate()

@@ -30,9 +30,8 @@ def explain(
     context = open_context()
     with duckdb.connect() as connection:
         try:
-            explainer = Explainer(
-                context.settings, context.paths, context.ledger, connection, lambda: is_built(context)
-            )
+            settings, paths, ledger = context.settings, context.paths, context.ledger
+            explainer = Explainer(settings, paths, ledger, connection, lambda: is_built(context))
             explanation = explainer.explain(kind, key)
         except UnknownId as error:
             fail(str(error))

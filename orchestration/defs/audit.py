@@ -1,6 +1,4 @@
-"""The audit of the candidate: contracts and expectations, each a check of the mart that it is about.
-
-A failed check does not stop the run: the audit records it, and the release gate decides.
+"""The audit of the candidate: contracts and expectations, each a check of its mart. A failed check does not stop the run.
 
 Not here: what the audit checks (`quality.audit`).
 """

@@ -1,8 +1,5 @@
-"""The dbt models, seeds and tests as Dagster assets and checks, with their lineage from the logs.
-
-One step builds the models and then runs the tests, in this process: after a failed test the candidate is still complete and
-can be queried. If the published build is up to date, the step yields nothing, and Dagster skips the steps after it. If only
-checks are selected, the step runs the tests in any case.
+"""The dbt models, seeds and tests as Dagster assets and checks. One step builds the models and then runs the tests: after a
+failed test the candidate is complete. If the published build is up to date, it yields nothing, and Dagster skips the rest.
 
 Not here: the models (`dbt_project/`), how dbt is run (`warehouse.transform.dbt_runner`).
 """
@@ -20,7 +17,7 @@ from orchestration.resources import WarehouseResource
 from orchestration.stages import AppContext
 from warehouse.config.settings import load_settings
 from warehouse.transform.candidate import built_tables
-from warehouse.transform.column_lineage import column_lineage
+from warehouse.transform.compiled_sql import column_lineage
 from warehouse.transform.dbt_runner import DBT_PROJECT, dbt_manifest
 from warehouse.transform.fingerprints import code_fingerprint
 
@@ -113,10 +110,7 @@ def _facts_by_asset(
     manifest: Mapping[str, Any],
     translator: Translator,
 ) -> dict[dg.AssetKey, dict[str, Any]]:
-    """The metadata of each built model: columns and their lineage, row counts, seconds, and a few rows of the marts.
-
-    `seconds` are by the unique ids of the models of this run.
-    """
+    """The metadata of each built model. `seconds` are by the unique ids of the models of this run."""
     models = {name: node for name, node in manifest["nodes"].items() if node["resource_type"] in ("model", "seed")}
     keys = {name: translator.get_asset_key(node) for name, node in {**models, **manifest["sources"]}.items()}
     unique_keys = metadata.unique_keys(manifest)

@@ -1,6 +1,4 @@
-"""The exports: an asset for each report, written from the published marts.
-
-Reports that are exported on request are in a group of their own, which no job runs.
+"""The exports: an asset for each report, from the published marts. Those on request are in a group that no job runs.
 
 Not here: how an export is written (`warehouse.export.exports`), their deletion (`jobs`).
 """
@@ -23,10 +21,7 @@ GROUP, GROUP_ON_REQUEST = "exports", "exports_on_request"
 
 
 class ExportConfig(dg.Config):
-    """`skip_if_exported` skips a report that was exported from the published build before. `all_campaigns` writes every
-    campaign of a contact-level report, not only those that changed since its last export. With `campaign` (its id) or
-    `format` xlsx, the export is a separate copy: the next export ignores it.
-    """
+    """Options of `stages.export_reports`. `skip_if_exported` skips a report of the published build that was exported before."""
 
     skip_if_exported: bool = False
     all_campaigns: bool = False

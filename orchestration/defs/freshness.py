@@ -1,9 +1,5 @@
-"""Whether logs arrive on time and the published marts are up to date: two kinds of checks, run in every refresh, and the
-sensor `freshness_sensor`, which evaluates them every ten minutes without a run and sends alerts.
-
-The check `on_time` of a log names its late days. The check `current` of the published marts and of each export goes by the
-last successful refresh in the ledger. A freshness policy of Dagster goes by the last materialization instead, and a refresh
-that finds nothing new materializes nothing: the policy could not tell it from a refresh that did not run.
+"""Whether logs arrive on time and published marts are up to date: checks in every refresh, and a sensor that sends alerts.
+They go by the last successful refresh, not by the last materialization: one that finds nothing new materializes nothing.
 
 Not here: which days are late (`warehouse.landing.completeness`), the alerts themselves (`orchestration.notifications`).
 """
@@ -133,10 +129,7 @@ def _state(check: dg.AssetCheckEvaluation) -> list[object]:
 
 
 def _failing(context: dg.SensorEvaluationContext) -> Mapping[str, tuple[datetime, str]]:
-    """The schedules and sensors that fail: since when, and the error.
-
-    A schedule counts as failing after one failed tick, a sensor after `SENSOR_FAILURES` in a row.
-    """
+    """The schedules that failed once, and sensors that failed `SENSOR_FAILURES` times in a row: since when, and the error."""
     repository = context.repository_def
     assert repository is not None  # Dagster's daemon always sets it
     limits = {schedule.name: 1 for schedule in repository.schedule_defs}
@@ -146,9 +139,8 @@ def _failing(context: dg.SensorEvaluationContext) -> Mapping[str, tuple[datetime
         limit = limits.get(state.instigator_name)
         if not state.is_running or limit is None:
             continue
-        ticks = context.instance.get_ticks(
-            state.instigator_origin_id, state.selector_id, limit=limit, statuses=_FINISHED
-        )
+        origin, selector = state.instigator_origin_id, state.selector_id
+        ticks = context.instance.get_ticks(origin, selector, limit=limit, statuses=_FINISHED)
         if len(ticks) == limit and all(tick.status is TickStatus.FAILURE for tick in ticks):
             message = " ".join(ticks[0].error.message.split()) if ticks[0].error else "failed"
             failing[state.instigator_name] = (datetime.fromtimestamp(ticks[-1].timestamp, UTC), message)

@@ -1,8 +1,5 @@
-"""The jobs and their schedules, and the sensor that prunes exports after a refresh.
-
-The schedules use the time zone SENDMART_REPORT_TIMEZONE. When clocks go forward, a time that does not exist becomes the
-first moment after the gap. When clocks go back, a time that occurs twice means its second occurrence. In both cases there is
-one run a day.
+"""The jobs and their schedules in SENDMART_REPORT_TIMEZONE, and the sensor that prunes exports after a refresh. A time that
+clocks skip becomes the first moment after the gap; a time that occurs twice means the second. So there is one run a day.
 
 Not here: what starts a refresh during the day (`landing_sensors`), which exports are pruned (`warehouse.export.exports`).
 """
@@ -22,6 +19,8 @@ from warehouse.export import REPORTS
 from warehouse.ledger import now
 
 MAX_FILES_SHOWN = 50
+
+Job = dg.JobDefinition | UnresolvedAssetJobDefinition
 
 refresh = dg.define_asset_job(
     "refresh",
@@ -75,40 +74,32 @@ def prune_after_refresh(context: dg.RunStatusSensorContext) -> dg.RunRequest | d
 def jobs() -> dg.Definitions:
     settings = load_settings()
 
-    def daily(
-        name: str,
-        job: dg.JobDefinition | UnresolvedAssetJobDefinition,
-        time_of_day: str,
-        started_by: str,
-        description: str,
-        run_config: dict[str, Any] | None = None,
-    ) -> dg.ScheduleDefinition:
+    def daily(name: str, job: Job, time_of_day: str, started_by: str, **options: Any) -> dg.ScheduleDefinition:
         hour, minute = time_of_day.split(":")
         return dg.ScheduleDefinition(
             name=name,
             job=job,
             cron_schedule=f"{int(minute)} {int(hour)} * * *",
             execution_timezone=settings.report_timezone,
-            run_config=run_config,
             tags={STARTED_BY: started_by},
             default_status=dg.DefaultScheduleStatus.RUNNING,
-            description=description,
+            **options,
         )
 
     nightly_refresh = daily(
         "nightly_refresh", refresh, settings.refresh_time, "schedule",
-        "Every night at SENDMART_REFRESH_TIME: loads all files that are new or changed, on any date, and retries"
+        description="Every night at SENDMART_REFRESH_TIME: loads all files that are new or changed, on any date, and retries"
         " what failed during the day. If there is nothing new, it changes nothing.",
     )  # fmt: skip
     daily_exports = daily(
         "daily_exports", csv_exports, settings.export_time, "export_schedule",
-        "Every day at SENDMART_EXPORT_TIME: writes the exports of the published build that the refresh could not write or"
-        " that were deleted since.",
-        {"ops": {f"exports__{report}": {"config": {"skip_if_exported": True}} for report in REPORTS}},
+        description="Every day at SENDMART_EXPORT_TIME: writes the exports of the published build that the refresh could"
+        " not write or that were deleted since.",
+        run_config={"ops": {f"exports__{report}": {"config": {"skip_if_exported": True}} for report in REPORTS}},
     )  # fmt: skip
     daily_pruning = daily(
         "daily_pruning", prune_exports, settings.export_time, "export_schedule",
-        "Every day at SENDMART_EXPORT_TIME: deletes old exports.",
+        description="Every day at SENDMART_EXPORT_TIME: deletes old exports.",
     )  # fmt: skip
     return dg.Definitions(
         jobs=[refresh, csv_exports, prune_exports],

@@ -1,8 +1,5 @@
-"""The sensors on the landing zone: `landing_zone` starts refreshes, `backfill_materializations` reports loaded dates.
-
-`landing_zone` requests a refresh of the log dates that have new or changed files, or whose rows in the lake have changed
-since the last build. Its ticks say what it found, and why it started nothing.
-`backfill_materializations` reports log dates to Dagster that only the ledger knows.
+"""The sensors on the landing zone. `landing_zone` requests a refresh of the log dates that have new or changed files, or
+whose rows in the lake changed since the last build. `backfill_materializations` reports log dates that only the ledger knows.
 
 Not here: when a file is ready to be loaded (`warehouse.ingest.arrivals`), the run (`jobs`).
 """
@@ -91,15 +88,12 @@ def _by_log(due: Iterable[Arrival]) -> dict[Log, list[date]]:
 
 
 def _skip_message(arrived: Arrivals, evaluation: Evaluation) -> str:
-    """Why no run is started."""
     reasons = []
     if evaluation.changing:
         reasons.append(f"waiting until unchanged: {_names(arrival.name for arrival in evaluation.changing)}")
     if evaluation.already_requested:
         names = _names(arrival.name for arrival in evaluation.already_requested)
-        reasons.append(
-            f"requested before and not loaded: {names}; the last refresh says why, nightly_refresh tries again"
-        )
+        reasons.append(f"requested before and not loaded: {names}; sendmart status says why, nightly_refresh retries")
     if evaluation.vanished:
         reasons.append(f"disappeared before it was loaded: {_names(evaluation.vanished)}")
     if not arrived.pending and not reasons:
@@ -141,14 +135,12 @@ def backfill_materializations(
     )
 
 
-def _unreported_dates(
-    instance: dg.DagsterInstance, warehouse: AppContext, log: Log
-) -> Iterator[dg.AssetMaterialization]:
+def _unreported_dates(instance: dg.DagsterInstance, opened: AppContext, log: Log) -> Iterator[dg.AssetMaterialization]:
     reported = instance.get_materialized_partitions(asset_key(log))
-    recorded = warehouse.ledger.files(log)
+    recorded = opened.ledger.files(log)
     by_date = stages.group_by_date(recorded)
     unreported = {day: files for day, files in by_date.items() if day.isoformat() not in reported}
-    sizes = stages.file_sizes(warehouse, log, chain.from_iterable(unreported.values()))
+    sizes = stages.file_sizes(opened, log, chain.from_iterable(unreported.values()))
     for day, files in unreported.items():
         yield materialization(log, day, files, recorded, sizes)
 

@@ -1,9 +1,5 @@
-"""The logs: an asset for each log, partitioned by log date. Its rows are in the lake and in quarantine.
-
-In the refresh job, an asset loads files that are new or changed, on any date or on the dates of its config, and reports each
-date that it loaded. Materialized for a date or a range, it reloads the files of those dates. Both use
-`stages.load_changed`. A date without a file is not reported and stays missing in the UI. The checks report and do not
-block: the release gate decides whether a build is published.
+"""The logs: an asset for each, partitioned by log date. In the refresh job it loads new and changed files and reports their
+dates; materialized for a date or a range, it reloads their files. A date without a file stays missing in the UI.
 
 Not here: how rows are validated (`quality.admission`), how files are read and stored (`warehouse/`).
 """
@@ -34,14 +30,9 @@ from warehouse.ledger import LoadedFile
 from warehouse.quarantine import Reason, most_frequent_reasons
 
 MAX_DATES_REPORTED = 100
-"""An event takes 30 to 50 ms on SQLite. If a refresh loads more dates than this, it reports their sums, and the sensor
-`backfill_materializations` reports the single dates, some at each tick.
-"""
+"""An event takes 30 to 50 ms on SQLite: of more dates, a refresh reports sums, and `backfill_materializations` the dates."""
 
-MAX_REASONS_SHOWN = 10
-"""How many rejection reasons of a log are shown, the most frequent first."""
-
-MAX_NAMES_SHOWN = 20
+MAX_REASONS_SHOWN, MAX_NAMES_SHOWN = 10, 20
 
 
 class LoadConfig(dg.Config):
@@ -65,11 +56,7 @@ def materialization(
     sizes: Mapping[str, tuple[int, int]],
     facts_of_log: Mapping[str, Any] | None = None,
 ) -> dg.AssetMaterialization:
-    """The event that reports one loaded date of a log to Dagster.
-
-    `files` are the loaded files of the date, `recorded` all files of the log in the ledger. `sizes`: by file name, the bytes
-    of the file and of its Parquet file in the lake.
-    """
+    """The event that reports a loaded date. `recorded`: all files of the log; `sizes`: bytes of a file and of its lake file."""
     rows = {metadata.PARTITION_ROW_COUNT: metadata.lake_rows(recorded, day)}
     facts = {**rows, **metadata.load_facts(list(files), sizes), **(facts_of_log or {})}
     return dg.AssetMaterialization(asset_key(log), partition=day.isoformat(), metadata=facts)
@@ -89,7 +76,6 @@ def _names(names: list[str]) -> str:
 
 
 def _log_facts(opened: AppContext, log: Log, recorded: list[LoadedFile]) -> dict[str, Any]:
-    """The metadata of the whole log, as it is after a load."""
     ignored = [name for name in opened.scan_landing().ignored if name.startswith(f"{log}/")]
     reasons = most_frequent_reasons(opened.paths.quarantine, recorded, MAX_REASONS_SHOWN)
     return {
@@ -182,7 +168,6 @@ def _log_asset(log: Log, log_dates: dg.PartitionsDefinition[str], code_version: 
 def logs() -> dg.Definitions:
     # One day ahead: a file may arrive before its day has ended in UTC.
     log_dates = dg.DailyPartitionsDefinition(start_date=load_settings().first_log_date.isoformat(), end_offset=1)
-    code_version = metadata.code_version(
-        models.logs, models.text_types, models.enums, quality.admission, warehouse.ingest.readers
-    )
+    modules = (models.logs, models.text_types, models.enums, quality.admission, warehouse.ingest.readers)
+    code_version = metadata.code_version(*modules)
     return dg.Definitions(assets=[_log_asset(log, log_dates, code_version) for log in Log])

@@ -1,6 +1,4 @@
-"""The published marts: the candidate replaces them in one step if the release gate lets it pass.
-
-If the gate holds the candidate back, the step fails, so that an alert is sent. The published build stays as it is.
+"""The published marts: the candidate replaces them in one step, or the step fails if the release gate holds it back.
 
 Not here: the decision (`quality.gate`), the replacement (`warehouse.publish.publication`).
 """

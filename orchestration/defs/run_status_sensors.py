@@ -1,6 +1,4 @@
-"""Sensors on runs that ended. They record refreshes for `sendmart status`, and send alerts about failed and recovered runs.
-
-`sendmart refresh` does both for its own runs.
+"""Sensors on runs that ended: they record refreshes and send alerts, as `sendmart refresh` does for its own runs.
 
 Not here: late logs, stale marts, failing schedules and sensors (`freshness`), the alerts (`orchestration.notifications`).
 """
@@ -75,12 +73,8 @@ def _failed_steps(context: dg.RunStatusSensorContext) -> list[dg.DagsterEvent]:
     """The failures of the run's steps; none if the run was killed or timed out."""
     entries = context.instance.all_logs(context.dagster_run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
     events = [entry.dagster_event for entry in entries if entry.dagster_event]
-    errors = [event.step_failure_data.error for event in events]
-    return [
-        event
-        for event, error in zip(events, errors, strict=True)
-        if error is None or error.cls_name != "DagsterExecutionInterruptedError"
-    ]
+    interrupt = "DagsterExecutionInterruptedError"
+    return [event for event in events if getattr(event.step_failure_data.error, "cls_name", None) != interrupt]
 
 
 def _message(event: dg.DagsterEvent) -> str:
@@ -131,6 +125,5 @@ alert_on_run_recovery = _sensor(
 
 @dg.definitions
 def run_status_sensors() -> dg.Definitions:
-    return dg.Definitions(
-        sensors=[record_refresh_success, record_refresh_failure, alert_on_run_failure, alert_on_run_recovery]
-    )
+    sensors = [record_refresh_success, record_refresh_failure, alert_on_run_failure, alert_on_run_recovery]
+    return dg.Definitions(sensors=sensors)

@@ -1,7 +1,5 @@
 """What the definitions share: owner and pool of the assets, the resource, the executor, and which errors are retried.
 
-Runs are in process: a step takes milliseconds, whereas a process for each step would import everything again.
-
 Not here: the limits of runs and pools (`dagster.yaml`).
 """
 
@@ -65,9 +63,9 @@ def _retry_requested(warehouse: WarehouseResource) -> Iterator[None]:
 def in_process(context: dg.InitExecutorContext) -> dg.Executor:
     """Dagster's in-process executor, in a process that cannot hang forever.
 
-    Dagster interrupts a run at its time limit (`run_monitoring` in `dagster.yaml`). A run that hangs outside of Python does
-    not receive the interrupt. It would keep the lock of the data folder, and the code server, which waits for it to react,
-    would start no other run. So its process exits shortly before, and writes the stack of each thread to standard error.
+    A run that hangs outside of Python does not receive Dagster's interrupt at its time limit (`run_monitoring` in
+    `dagster.yaml`), and would block every other run. So its process exits shortly before, and writes the stack of each thread
+    to standard error.
     """
     limit = context.instance.run_monitoring_max_runtime_seconds
     if limit:

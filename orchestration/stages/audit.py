@@ -60,11 +60,8 @@ def audit_candidate(context: AppContext) -> tuple[Build, list[CheckResult]]:
     from quality.audit.expectations import check_expectations
 
     paths, ledger = context.paths, context.ledger
-    with (
-        paths.writer_lock(),
-        reading_candidate(context),
-        attached(candidate=paths.candidate, build=paths.build) as connection,
-    ):
+    files = {"candidate": paths.candidate, "build": paths.build}
+    with paths.writer_lock(), reading_candidate(context), attached(read_only=True, **files) as connection:
         candidate = _candidate_to_check(context)
         apply_limits(connection, context.settings)
         changed_rows = check_scope.rows_to_check(connection)
@@ -96,7 +93,6 @@ def audit_candidate(context: AppContext) -> tuple[Build, list[CheckResult]]:
 
 
 def audit_page_of(context: AppContext) -> Path | None:
-    """The path of the candidate's audit page; None if there is none."""
     candidate = context.ledger.candidate()
     path = candidate and page_path(context.paths, candidate.build_id)
     return path if path and path.exists() else None

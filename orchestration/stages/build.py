@@ -25,13 +25,8 @@ def is_built(context: AppContext) -> bool:
 
 @mask_phone_numbers_in_errors
 def build_candidate(context: AppContext, *, full_refresh: bool = False) -> tuple[Build, dict[str, float]]:
-    """Brings the candidate up to date with the lake; with `full_refresh`, builds every model in full.
-
-    Returns the build, and the seconds that each model or seed took by its unique id.
-
-    Raises:
-        BuildFailed: dbt could not build a model.
-        LakeDamaged: a file of the lake is damaged, and its log file is no longer in the landing zone.
+    """Brings the candidate up to date with the lake. Returns it, and the seconds of each model or seed by its unique id.
+    Raises BuildFailed, or LakeDamaged if a damaged file of the lake has no log file to load it from.
     """
     with context.paths.writer_lock():
         started = time.perf_counter()
@@ -62,12 +57,7 @@ def _run_models(context: AppContext, *, full_refresh: bool) -> tuple[Build, dict
 
 @contextmanager
 def reading_candidate(context: AppContext) -> Iterator[None]:
-    """Reads the candidate. It is removed if it is damaged or another dbt run has written to it: the next refresh builds it in
-    full.
-
-    Raises:
-        CandidateDamaged: with the reason.
-    """
+    """Reads the candidate. Removes it, and raises CandidateDamaged, if it is damaged or another dbt run has written to it."""
     try:
         if reason := identity_mismatch(context.paths, context.ledger):
             remove_candidate(context.paths, context.ledger)

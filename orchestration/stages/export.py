@@ -24,15 +24,11 @@ def export_reports(
     file_format: FileFormat = FileFormat.CSV,
     masks_phone_numbers: bool = False,
 ) -> list[exports.Export | exports.Unchanged]:
-    """Exports reports of the published build.
+    """Exports reports of the published build; contact-level ones with the campaigns that changed since their last export, or
+    all.
 
-    Contact-level reports hold the campaigns that changed since the last export, or, with `all_campaigns`, every campaign.
-    Exports of one `campaign` and spreadsheets are copies: the next export does not depend on them. `masks_phone_numbers`
-    masks the phone numbers in such a copy.
-
-    Raises:
-        NothingPublished: no build has been published yet.
-        ExportRefused: no mart has the campaign, or a spreadsheet cannot hold the rows.
+    Exports of one `campaign` and spreadsheets are copies, which the next export ignores; `masks_phone_numbers` applies to
+    them. Raises NothingPublished, or ExportRefused if no mart has the campaign or a spreadsheet cannot hold the rows.
     """
     with context.paths.writer_lock():
         started = time.perf_counter()
@@ -47,7 +43,6 @@ def export_reports(
 
 
 def describe_export(result: exports.Export | exports.Unchanged) -> str:
-    """One line about the result of an export."""
     if isinstance(result, exports.Unchanged):
         return f"{result.report}: nothing has changed since {result.since}"
     line = f"exported {result.file}: {result.rows} rows"
@@ -73,18 +68,12 @@ def export_missing(context: AppContext) -> None:
 
 
 def prune_exports(context: AppContext) -> list[str]:
-    """Deletes exports that are older than SENDMART_EXPORT_RETENTION_DAYS. Returns their names.
-
-    Deletes none if the last refresh is that long ago by the clock: the clock may be wrong. The next refresh deletes them.
-    """
+    """Deletes exports older than SENDMART_EXPORT_RETENTION_DAYS and returns their names; none if the clock may be wrong."""
     with context.paths.writer_lock():
         days = context.settings.export_retention_days
         last = context.ledger.last_end()
         if last is not None and now() - last > timedelta(days=days):
-            log.warning(
-                "the last refresh was more than %d days ago, or the clock is wrong: no exports are pruned this time",
-                days,
-            )
+            log.warning("the last refresh is over %d days ago, or the clock is wrong: no exports are pruned", days)
             return []
         deleted = exports.prune(context.paths, days)
         if deleted:

@@ -33,10 +33,7 @@ class RefreshPlan:
 
 
 def plan_refresh(context: AppContext, *, verify: bool = False, full_refresh: bool = False) -> RefreshPlan:
-    """Compares landing zone, lake, candidate, publication and exports, and changes none of them.
-
-    `verify` compares checksums of all files; `full_refresh` plans a build in any case.
-    """
+    """Compares landing zone (with `verify`, checksums), lake, candidate, publication and exports, and changes none of them."""
     zone = context.scan_landing()
     files = {log: context.ledger.pending_files(zone.files_of(log), verify=verify) for log in Log}
     is_damaged = bool(integrity.find_damaged(context.paths, context.ledger, verify_checksums=verify))
@@ -60,10 +57,7 @@ def late_days(context: AppContext) -> completeness.Days:
 
 
 def freshness_times(context: AppContext) -> dict[str, datetime]:
-    """The time (UTC) up to which the published marts and each export are fresh, by asset; empty before the first publication.
-
-    A refresh without new files renews it.
-    """
+    """The time (UTC) up to which each published asset is fresh; a good refresh renews it. Empty before a publication."""
     published, last_success = context.ledger.last_publication(), context.ledger.last_good_refresh()
     if published is None:
         return {}

@@ -22,10 +22,7 @@ def is_published(context: AppContext, candidate: Build) -> bool:
 
 @mask_phone_numbers_in_errors
 def publish_candidate(context: AppContext, candidate: Build) -> tuple[datetime, DiffSummary | None]:
-    """Publishes the candidate in one step.
-
-    Returns the time of the publication (UTC) and what it changed, or None if the builds cannot be compared.
-    """
+    """Publishes the candidate. Returns when (UTC), and what changed, or None if the builds cannot be compared."""
     with context.paths.writer_lock(), reading_candidate(context):
         started = time.perf_counter()
         recover_publication(context.paths, context.ledger)
@@ -53,11 +50,7 @@ def _diff_summary(context: AppContext, candidate: Build) -> DiffSummary | None:
 
 
 def rollback_build(context: AppContext, build_id: str | None = None) -> tuple[str, str]:
-    """Publishes a kept build again: `build_id`, or the previous build. Returns the builds published before and now.
-
-    Raises:
-        BuildNotFound: there is no such build to roll back to.
-    """
+    """Publishes a kept build again, by default the previous one; returns the builds before and now. Raises BuildNotFound."""
     with context.paths.writer_lock():
         recover_publication(context.paths, context.ledger)
         target = build_id or KeptBuilds(context.paths.kept_builds, context.ledger).previous()

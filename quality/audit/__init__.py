@@ -1,13 +1,7 @@
-"""The audit of a candidate build: which checks its marts must pass before they are published.
+"""The audit of a candidate build. `contracts` checks rows, `expectations` the `metrics` of each mart. Their `connection` sees
+the candidate and is left unchanged; their `schema` is that of the marts, such as `candidate.marts`.
 
-`contracts` checks the rows of every mart against its pandera contract. `expectations` runs Great Expectations `suites` on
-the `metrics` of every mart: within fixed ranges, and within the ranges of earlier builds (`anomalies`). Both read the
-candidate and return check results: their `connection` sees the candidate and is left unchanged, their `schema` is that of the
-marts, such as `candidate.marts`. `formatting` words the failures and masks mobile numbers in them; `html_report` shows
-all results on one page.
-
-Not here: the contracts (`models.marts`), rules between columns, rows and marts (`dbt_project`), storing results
-(`warehouse.ledger`), the release gate (`quality.gate`).
+Not here: the contracts (`models.marts`), rules between columns, rows and marts (`dbt_project`), the gate (`quality.gate`).
 """
 
 from models.marts import DBT_MARTS

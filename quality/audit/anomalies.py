@@ -1,25 +1,22 @@
 """Compares the metrics of a candidate with those of earlier builds, and gives the range that each is expected in.
 
-Only published builds count: a build that was held back does not shift the range. Of builds with the same latest log date,
-the one published last counts. The range comes from the last `RECENT` log dates; with fewer than `ENOUGH_BUILDS`, there is no
-range and no warning.
-
-Marts hold everything since the first log, so that a bad day hardly moves a total. What is compared is therefore the
-increase since the log date before, per day or per increase of another metric, or a metric of the last days alone.
-
-Ranges are wide, because a warning may wake somebody: the median of the earlier values, plus or minus four standard
-deviations (estimated from the median absolute deviation), at least the margin given with each comparison, and for shares
-at least what chance alone does to a share of so many.
+The range comes from published builds of the last `RECENT` log dates, of each date the one published last. Marts hold
+everything since the first log, so that a bad day hardly moves a total: compared is the increase since the log date before, or
+a metric of the last days. Ranges are wide, because a warning may wake somebody: the median plus or minus four standard
+deviations (from the median absolute deviation), at least the margin of each comparison, and for shares what chance does.
 
 Not here: the metrics (`quality.audit.metrics`), the expectations made of the ranges (`quality.audit.suites`).
 """
 
 import math
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
+from pathlib import Path
 from statistics import median
+from typing import Any
 
 from models.check_results import BuildMetrics
 from quality.audit.metrics import ENOUGH, PROVIDER_PREFIX
@@ -45,11 +42,7 @@ _History = Sequence[tuple[date, float]]
 
 @dataclass(frozen=True)
 class ComparedMetric:
-    """A metric of a candidate beside earlier builds.
-
-    `history` holds its earlier values by log date, oldest first. `lower` and `upper` are the bounds of its usual range, None
-    where there is no bound.
-    """
+    """A metric beside its earlier values by log date, oldest first, and the bounds of its usual range (None: no bound)."""
 
     name: str
     description: str
@@ -152,14 +145,14 @@ class Lag(_Current):
         return None, max(median(values) + self.margin, values[-2] + 0.5)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Part:
     """The increase of `part` per increase of `whole`, if that is at least `enough`."""
 
     part: str
-    whole: str | None
+    whole: str | None = None
     description: str
-    enough: int = field(default=ENOUGH, kw_only=True)
+    enough: int = ENOUGH
 
     @property
     def name(self) -> str:
@@ -174,15 +167,14 @@ class _Part:
         return part_increase / whole_increase
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Share(_Part):
-    """The increase of `part` as a share of the increase of `whole`.
-
-    Without a `whole`, `part` itself is a share of the last days, taken of the metric `share_of`. `side` is where it warns.
+    """The increase of `part` as a share of that of `whole`; without one, `part` is a share of `share_of`. It warns on one
+    `side`.
     """
 
-    side: str
     margin: float
+    side: str = HIGH
     share_of: str = ""
 
     def range(self, step: _Step, history: _History) -> _Range:
@@ -194,7 +186,7 @@ class Share(_Part):
         return (middle - width, None) if self.side == LOW else (None, middle + width)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Ratio(_Part):
     """An increase per increase on a logarithmic scale: half as much is as far off as twice as much."""
 
@@ -211,95 +203,20 @@ class Ratio(_Part):
 
 Comparison = Total | Volume | Lag | Share | Ratio
 
-COMPARISONS: dict[str, tuple[Comparison, ...]] = {
-    "campaign_metrics": (
-        Total("campaigns", "the number of campaigns does not shrink"),
-        Total("messages_sent", "the number of messages sent does not shrink"),
-        Total("clicks", "the number of clicks does not shrink"),
-        Volume("messages_sent", "as many messages are sent a day as before"),
-        Volume("sends_rows_of_last_day", "the sends log of the last day is as long as before", is_daily=True),
-        Volume("clicks_rows_of_last_day", "the clicks log of the last day is as long as before", is_daily=True),
-        Ratio("clicks", "messages_sent", "messages are clicked as often as before", factor=2.5),
-        Share(
-            "unnamed_campaigns_lately_share",
-            None,
-            "the campaigns log knows the last week's campaigns",
-            HIGH,
-            margin=0.1,
-        ),
-        Lag("days_behind", "the data is as fresh as before", margin=1.5),
-        Lag("last_sent_days_behind", "the last message was sent near the last log date"),
-        Lag("sends_days_behind", "the sends log is as fresh as the other logs"),
-        Lag("clicks_days_behind", "the clicks log is as fresh as the other logs"),
-    ),
-    "campaign_overview": (
-        Total("contacts", "the number of contacts sent to does not shrink"),
-        Share("unsubscribes", "contacts", "no more contacts opt out than before", HIGH, margin=0.005),
-        Share("hard_bounces", "contacts", "no more messages fail than before", HIGH, margin=0.02),
-    ),
-    "delivery_status": (
-        Total("contacts", "the number of contacts sent to does not shrink"),
-        Volume("receipts_rows_of_last_day", "the receipts log of the last day is as long as before", is_daily=True),
-        Share(
-            "delivered_lately_share",
-            None,
-            "as many of the last day's messages are delivered as before",
-            LOW,
-            margin=0.05,
-            share_of="sent_lately",
-        ),
-        Share(
-            "pending_after_three_days_lately_share",
-            None,
-            "no more messages are pending after three days than before",
-            HIGH,
-            margin=0.02,
-            share_of="settled_lately",
-        ),
-        Share(
-            "expired_after_three_days_lately_share",
-            None,
-            "no more messages expire than before",
-            HIGH,
-            margin=0.02,
-            share_of="settled_lately",
-        ),
-        Lag("receipts_days_behind", "the receipts log is as fresh as the other logs"),
-    ),
-    "skip_reasons": (
-        Total("skipped_messages", "the number of skipped messages does not shrink"),
-        Share("skipped_messages", "messages", "no more messages are skipped than before", HIGH, margin=0.03),
-    ),
-    "attributed_unsubscribes": (
-        Total("unsubscribes", "the number of unsubscribes does not shrink"),
-        Lag("unsubscribes_days_behind", "the unsubscribes log is as fresh as the other logs"),
-    ),
-    "attributed_orders": (
-        Total("orders", "the number of orders does not shrink"),
-        Total("revenue", "revenue does not shrink, except by refunds", min_share=0.9, enough=100 * ENOUGH),
-        Volume("orders_rows_of_last_day", "the orders log of the last day is as long as before", is_daily=True),
-        Ratio("revenue", "orders", "an order brings as much revenue as before", factor=2, enough=20),
-        Ratio("orders", "clicks", "clicks lead to orders as often as before", factor=3),
-        Share("without_revenue", "orders", "no more orders lack a revenue than before", HIGH, margin=0.1, enough=20),
-        Lag("orders_days_behind", "the orders log is as fresh as the other logs"),
-    ),
-    "suppressed_numbers": (
-        Total("numbers", "the number of suppressed numbers does not shrink"),
-        Share("numbers", "contacts", "no more numbers are suppressed than before", HIGH, margin=0.01),
-    ),
-    "campaigns": (
-        Total("campaigns", "the number of campaigns does not shrink"),
-        Lag("campaigns_days_behind", "the campaigns log is as fresh as the other logs"),
-    ),
-    "unconverted_orders": (Lag("exchange_rates_days_behind", "the exchange rates log is as fresh as the other logs"),),
-    "unmapped_receipts": (
-        Share("messages", "messages_sent", "no more receipts have unknown statuses than before", HIGH, margin=0.005),
-    ),
-    "unmatched_events": (
-        Share("receipts", "messages_sent", "no more receipts lack their message than before", HIGH, margin=0.02),
-        Share("clicks", "clicks_of_all", "no more clicks lack their campaign than before", HIGH, margin=0.02),
-    ),
-    "campaign_clicks_hourly": (Total("clicks", "the number of clicks does not shrink"),),
+_KINDS: dict[str, type[Comparison]] = {kind.__name__.lower(): kind for kind in (Total, Volume, Lag, Share, Ratio)}
+
+USUAL_RANGES: dict[str, dict[str, list[dict[str, Any]]]] = tomllib.loads(
+    Path(__file__).with_name("usual_ranges.toml").read_text(encoding="utf-8")
+)
+"""By mart, `volumes` (`quality.audit.suites`) and `history`."""
+
+
+def _comparison(kind: str, **fields: Any) -> Comparison:
+    return _KINDS[kind](**fields)
+
+
+COMPARISONS = {
+    mart: [_comparison(**entry) for entry in ranges.get("history", ())] for mart, ranges in USUAL_RANGES.items()
 }
 """By mart, what is compared; a mart may have no entry. A comparison gives no range where there are too few values."""
 
@@ -315,13 +232,10 @@ def compare(mart: str, candidate: BuildMetrics, published: Sequence[BuildMetrics
     # One for each provider, so that a provider whose receipts stop is named.
     of_providers = [
         Ratio(
-            metric,
-            "contacts",
-            f"provider {metric[len(PROVIDER_PREFIX) :]} sends as many receipts as before",
-            factor=2.5,
+            part=name, whole="contacts", description=f"provider {provider} sends as many receipts as before", factor=2.5
         )
-        for metric in step.current
-        if metric.startswith(PROVIDER_PREFIX)
+        for name in step.current
+        if (provider := name.removeprefix(PROVIDER_PREFIX)) != name
     ]
     compared = []
     for comparison in (*COMPARISONS.get(mart, ()), *of_providers):

@@ -1,7 +1,6 @@
-"""Checks the rows of every mart of a candidate against the mart's contract: columns, types, values, keys.
-
-The caller says which rows of a mart to check; without that, all rows are. They are read as Arrow in batches of bounded
-size, so that memory does not grow with the mart. Keys are compared by hash, and in full only where two hashes are equal.
+"""Checks the rows of every mart of a candidate against the mart's contract: columns, types, values, keys. Rows are read as
+Arrow in batches, so that memory does not grow with the mart. Keys are compared by hash, and in full where two hashes are
+equal.
 
 Not here: the contracts (`models.marts`), rules between columns, rows and marts (`dbt_project`).
 """
@@ -30,10 +29,8 @@ def check_contracts(
     rows: Mapping[str, str] = MappingProxyType({}),
     row_number: str = _ROW_NUMBER,
 ) -> list[CheckResult]:
-    """One blocking result per mart, `contract_<mart>`. A mart that cannot be read fails; no error is raised.
-
-    `rows`: by mart, a relation with the rows to check; of a mart without an entry, all rows are checked. `row_number`: the
-    column of such a relation that holds the `rowid` of the row in the mart.
+    """One blocking result per mart, `contract_<mart>`; no error is raised. `rows`: by mart, a relation with the rows to check
+    (else all are checked), and `row_number` its column with the `rowid` of the row in the mart.
     """
     results = []
     for mart in DBT_MARTS:
@@ -49,20 +46,15 @@ def check_contracts(
     return results
 
 
-def _check(
-    cursor: duckdb.DuckDBPyConnection, schema: str, mart: str, changed_rows: tuple[str, str] | None
-) -> list[Rule]:
-    """The rules of a mart. `changed_rows`: the relation with the rows to check, and its column with their row number."""
+def _check(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str, changed: tuple[str, str] | None) -> list[Rule]:
+    """The rules of a mart. `changed`: the relation with the rows to check, and its column with their row number."""
     message = _wrong_columns(cursor, schema, mart)
     rules = [Rule("the columns have the names, types and order of the contract", passed=not message, message=message)]
     if message:  # row rules and keys assume the columns and types of the contract
         return rules
-    relation, row_number = changed_rows or (f"{schema}.{mart}", _row_number_in(cursor, schema, mart))
-    return [
-        *rules,
-        _check_rows(cursor, schema, mart, relation, row_number),
-        _check_keys(cursor, schema, mart, relation),
-    ]
+    relation, row_number = changed or (f"{schema}.{mart}", _row_number_in(cursor, schema, mart))
+    rules.append(_check_rows(cursor, schema, mart, relation, row_number))
+    return [*rules, _check_keys(cursor, schema, mart, relation)]
 
 
 def _row_number_in(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str) -> str:

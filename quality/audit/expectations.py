@@ -35,9 +35,8 @@ def check_expectations(
     facts: BuildFacts = _NO_FACTS,
     published: Sequence[BuildMetrics] = (),
 ) -> ExpectationResults:
-    """Two results per mart, `volumes_<mart>` and `history_<mart>`. Both only warn. No error is raised: it is a result.
-
-    `published` are the metrics of published builds, in the order of publication.
+    """Two warning results per mart, `volumes_<mart>` and `history_<mart>`; no error is raised. `published`: metrics in order
+    of publication.
     """
     metrics: dict[str, dict[str, float]] = {}
     compared: dict[str, list[ComparedMetric]] = {}
@@ -55,14 +54,11 @@ def check_expectations(
                     row = compute_metrics(cursor, mart, facts)
                     metrics[mart] = {name: value for name, value in row.items() if value is not None}
                     compared[mart] = compare(mart, BuildMetrics(facts.build_id, facts.data_until, metrics), published)
-                    rules[mart] = {
-                        _VOLUMES: suites.check_volumes(mart, row),
-                        _HISTORY: suites.check_history(mart, compared[mart]),
-                    }
+                    volumes, history = suites.check_volumes(mart, row), suites.check_history(mart, compared[mart])
+                    rules[mart] = {_VOLUMES: volumes, _HISTORY: history}
                 # Any error means that this mart was not checked.
                 except Exception as error:
-                    message = "; ".join([error_text(error), *aggregate_errors])
-                    rules[mart] = _not_checked(message)
+                    rules[mart] = _not_checked("; ".join([error_text(error), *aggregate_errors]))
     # Any error means that nothing was checked.
     except Exception as error:
         rules = {mart: _not_checked(error_text(error)) for mart in DBT_MARTS}

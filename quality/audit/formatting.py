@@ -17,10 +17,8 @@ _CONTACT_COLUMN = "contact_id"
 
 
 def format_value(column: str, value: object) -> str:
-    """A value on one short line.
-
-    Of a mobile number, valid or not, only the last two digits are shown. A contact id is not shown: messages are kept
-    where the erasure of a contact does not reach.
+    """A value on one short line; of a mobile number the last two digits, of a contact id nothing: an erasure does not reach
+    messages.
     """
     if value is None or value != value:
         return "null"

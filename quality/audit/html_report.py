@@ -1,7 +1,5 @@
-"""The audit page of a build: one HTML file that shows every check, needs no other file and sends no request.
-
-Failed checks come first, then every mart with its checks and its metrics beside earlier builds. Text from data is escaped,
-and mobile numbers are masked. The page's own policy forbids scripts and anything from other hosts.
+"""The audit page of a build: one HTML file with every check, failed ones first, and every mart's metrics beside earlier
+builds. Text from data is escaped, mobile numbers are masked; the page's policy forbids scripts and requests to other hosts.
 
 Not here: the checks, where pages lie and how long they are kept (`warehouse.publish.audit_pages`).
 """
@@ -29,10 +27,8 @@ _OTHER_TESTS = "between marts and before them"
 
 @dataclass(frozen=True)
 class AuditedBuild:
-    """What the head of a page shows of a build.
-
-    `data_until` is its latest log date; `audited_at` is UTC; `blocking_problems` are those that the release gate found when
-    the audit ended, as text.
+    """The head of a page: the build, its latest log date, the time of the audit (UTC), and the problems that the gate then
+    found.
     """
 
     build_id: str
@@ -49,10 +45,8 @@ def audit_page(
     compared: Mapping[str, Sequence[ComparedMetric]],
     tested_models: Mapping[str, str],
 ) -> str:
-    """The page as HTML. `audited` are the results of contracts and expectations, called `<kind>_<mart>`.
-
-    `compared`: by mart, its metrics beside earlier builds. `tested_models`: by dbt test, the model that it tests; a test
-    between models has no entry.
+    """The page as HTML. `audited`: results of contracts and expectations; `compared`: by mart, its metrics beside earlier
+    builds; `tested_models`: by dbt test, the model that it tests, unless it is between models.
     """
     by_mart: dict[str, list[CheckResult]] = {mart: [] for mart in (*DBT_MARTS, _OTHER_TESTS)}
     for result in audited:

@@ -1,11 +1,6 @@
 """Computes the metrics of a build: by mart, volumes and shares that tell an ordinary build from an incident.
-
-No metric is about a single contact. The ledger keeps the metrics of each build, and later builds are compared with them.
-How fresh the logs are comes from facts that the caller passes: no mart holds it.
-
-The query `metric_queries/<mart>.sql` gives one row of metrics; a mart may have no query. A share of a small number is noise:
-the macros `share` and `share_of_campaigns` give null unless the whole is large enough. `count_if` is used in shares alone: it
-is null where there is no row.
+`metric_queries/<mart>.sql` gives one row of them; its macros `share` and `share_of_campaigns` are null unless the whole is
+large enough.
 
 Not here: the ranges that metrics are expected in (`quality.audit.suites`, `quality.audit.anomalies`).
 """
@@ -21,11 +16,8 @@ import duckdb
 from models.enums import Log
 from quality.audit.formatting import error_text, format_value
 
-ENOUGH = 100
-"""The fewest messages, contacts, clicks, orders or events that a share is taken of."""
-
-ENOUGH_CAMPAIGNS = 20
-"""The fewest campaigns that a share is taken of."""
+ENOUGH, ENOUGH_CAMPAIGNS = 100, 20
+"""The fewest messages, contacts, clicks, orders or events that a share is taken of, and the fewest campaigns."""
 
 _MACROS = f"""
     create temporary macro share(part, whole) as
@@ -45,9 +37,8 @@ PROVIDER_PREFIX = "contacts decided by "
 
 @dataclass(frozen=True)
 class BuildFacts:
-    """What the marts do not say of a build. `data_until` is its latest log date; `audited_at` is UTC.
-
-    `logs`: what the lake holds of a log: its latest log date with a row, and its rows of the build's latest log date.
+    """What marts do not say of a build: its latest log date, the time of its audit (UTC); by log, its last log date and rows
+    of the build's.
     """
 
     build_id: str = "candidate"
@@ -68,15 +59,12 @@ LOGS_OF_MART = {
 
 
 def create_aggregates(cursor: duckdb.DuckDBPyConnection, schema: str, data_until: date | None) -> list[str]:
-    """Creates the temporary macros and tables that the metric queries read, and makes `schema` the default of the cursor.
-
-    They go when the cursor is closed. Returns one message for each table that could not be created. Queries that need the
-    table fail.
+    """Creates the temporary macros and tables of the metric queries on a cursor with `schema` as its default. Returns the
+    errors.
     """
     errors = []
-    cursor.execute(
-        f"use {schema}; {_MACROS} create temporary table audited_build as select $1::date as data_until", [data_until]
-    )
+    cursor.execute(f"use {schema}; {_MACROS}")
+    cursor.execute("create temporary table audited_build as select $1::date as data_until", [data_until])
     for name in _AGGREGATES:
         try:
             cursor.execute(f"create temporary table {name} as {_query(name)}")
@@ -90,10 +78,8 @@ def _query(name: str) -> str:
 
 
 def compute_metrics(cursor: duckdb.DuckDBPyConnection, mart: str, facts: BuildFacts) -> dict[str, float | None]:
-    """The metrics of a mart by name; null where there is too little to take a share of. `create_aggregates` ran on the cursor.
-
-    Raises:
-        duckdb.Error: the mart, a column of it or an aggregate is missing.
+    """The metrics of a mart, null where there is too little to take a share of. Raises duckdb.Error if a relation or column
+    is missing.
     """
     metrics: dict[str, float | None] = {**freshness_metrics(mart, facts)}
     if (_QUERIES / f"{mart}.sql").exists():
@@ -103,7 +89,7 @@ def compute_metrics(cursor: duckdb.DuckDBPyConnection, mart: str, facts: BuildFa
         providers = cursor.execute(_query("providers")).fetchall()
         metrics |= {f"{PROVIDER_PREFIX}{format_value('provider', name)}": contacts for name, contacts in providers}
     return {
-        name: None if value is None or not math.isfinite(value) else float(value) for name, value in metrics.items()
+        name: float(value) if value is not None and math.isfinite(value) else None for name, value in metrics.items()
     }
 
 

@@ -1,14 +1,8 @@
-"""Great Expectations: the suites of an audit, which say what range a metric is usually in, and their validation.
+"""Great Expectations: the suites of an audit, which say what range a metric is usually in, and their validation. Every one
+only warns. Importing this module takes seconds: only `quality.audit.expectations` does, and late.
 
-Every expectation only warns: a volume or a share outside its usual range may still be right. Campaigns come in bursts, and
-the first builds hold little of anything.
-
-Great Expectations has no datasource for DuckDB. It gets the metrics of a mart as a pandas frame of one row, through one
-context in memory that writes no file and sends nothing. Importing this module imports Great Expectations, which takes seconds:
-only `quality.audit.expectations` does, and late.
-
-Not here: rules that always hold (`dbt_project/tests`, `quality.audit.contracts`), computing the metrics
-(`quality.audit.metrics`), ranges from earlier builds (`quality.audit.anomalies`).
+Not here: rules that always hold (`dbt_project/tests`, `contracts`), computing metrics (`metrics`), earlier builds
+(`anomalies`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,17 +12,13 @@ import great_expectations as gx
 import pandas as pd
 from great_expectations.core import ExpectationSuite
 from great_expectations.core.expectation_validation_result import ExpectationValidationResult
-from great_expectations.data_context.types.base import (
-    DataContextConfig,
-    InMemoryStoreBackendDefaults,
-    ProgressBarsConfig,
-)
+from great_expectations.data_context.types import base as gx_config
 from great_expectations.datasource.fluent.pandas_datasource import PandasDatasource
 from great_expectations.expectations.core.expect_column_values_to_be_between import ExpectColumnValuesToBeBetween
 from great_expectations.expectations.metadata_types import FailureSeverity
 
 from models.check_results import Rule
-from quality.audit.anomalies import ComparedMetric
+from quality.audit.anomalies import USUAL_RANGES, ComparedMetric
 from quality.audit.formatting import error_text
 
 
@@ -40,86 +30,19 @@ def _usually(
     )
 
 
-VOLUMES = {
-    "campaign_metrics": [
-        _usually("campaigns", "there are campaigns", at_least=1),
-        _usually("messages_sent", "there are messages sent", at_least=1),
-        _usually("unnamed_campaigns_share", "the campaigns log knows most campaigns", at_most=0.05),
-        _usually("campaigns_clicked_beyond_delivered_share", "few click-to-delivered rates are above 1", at_most=0.05),
-        _usually("campaigns_converting_beyond_1_share", "few conversion rates are above 1", at_most=0.05),
-        _usually("delivered_share", "most messages are delivered", at_least=0.5),
-        _usually("segments_per_message", "messages are short", at_most=5),
-        _usually("clickers_per_delivered", "some contacts click, most do not", at_least=0.0005, at_most=0.5),
-        _usually("direct_orders_per_clicker", "most clickers do not order", at_most=0.5),
-    ],
-    "campaign_overview": [
-        _usually("contacts", "campaigns were sent to contacts", at_least=1),
-        _usually("soft_bounce_share", "few messages expire", at_most=0.15),
-        _usually("hard_bounce_share", "few messages fail", at_most=0.1),
-        _usually("deleted_share", "networks delete few messages", at_most=0.05),
-        _usually("unsubscribe_share", "few contacts opt out", at_most=0.05),
-    ],
-    "delivery_status": [
-        _usually("contacts", "campaigns were sent to contacts", at_least=1),
-        _usually("messages_per_contact", "a campaign sends a contact few messages", at_most=5),
-        _usually("pending_after_three_days_share", "few messages are pending after three days", at_most=0.1),
-        _usually(
-            "without_receipt_after_three_days_share", "most messages have a receipt after three days", at_most=0.1
-        ),
-    ],
-    "skip_reasons": [
-        _usually("skipped_share", "few messages are skipped", at_most=0.2),
-        _usually("failed_hypersonalization_share", "Liquid markup seldom takes too long to load", at_most=0.02),
-        _usually("campaigns_wholly_skipped_share", "few campaigns skip every contact", at_most=0.1),
-    ],
-    "attributed_unsubscribes": [
-        _usually("unattributed_share", "most unsubscribes follow a message", at_most=0.2),
-        _usually("without_source_share", "most unsubscribes have a source", at_most=0.5),
-    ],
-    "attributed_orders": [
-        _usually("assists_per_order", "few campaigns assist an order", at_most=3),
-        _usually("refunded_in_full_share", "few orders are refunded in full", at_most=0.2),
-        _usually("campaign_never_sent_share", "the sends log has most campaigns with orders", at_most=0.05),
-        _usually("widest_spread_of_a_currency", "the exchange rates of a currency are similar", at_most=2),
-    ],
-    "suppressed_numbers": [
-        _usually("suppressed_per_contact", "few numbers are suppressed", at_most=0.02),
-        _usually("suppressed_per_hard_bounce", "few hard bounces are consecutive", at_most=0.33),
-    ],
-    "campaigns": [
-        _usually("campaigns", "there are campaigns", at_least=1),
-        _usually("without_content_share", "most campaigns have a text or a picture", at_most=0.1),
-        _usually("mms_without_picture_share", "most MMS campaigns have a picture", at_most=0.1),
-        _usually("names_per_campaign", "most campaigns have a name of their own", at_least=0.2),
-    ],
-    "unconverted_orders": [
-        _usually("of_attributed_orders_share", "few orders lack an exchange rate", at_most=0.1),
-        _usually("currencies", "few currencies lack exchange rates", at_most=5),
-    ],
-    "unmapped_receipts": [
-        _usually("messages_share", "the provider vocabularies know most statuses", at_most=0.02),
-        _usually("kinds", "unknown statuses are a few words, not free text", at_most=200),
-    ],
-    "unmatched_events": [
-        _usually("kinds", "there is a row for each of the three kinds", at_least=3, at_most=3),
-        _usually("receipts_per_message", "most receipts have their message", at_most=0.05),
-        _usually("clicks_share", "most clicks are on a campaign that was sent", at_most=0.05),
-        _usually("unsubscribes_share", "most unsubscribes follow a message", at_most=0.2),
-    ],
-    "campaign_clicks_hourly": [_usually("busiest_hour_share", "clicks are spread over many hours", at_most=0.5)],
-}
+VOLUMES = {mart: [_usually(**entry) for entry in ranges.get("volumes", ())] for mart, ranges in USUAL_RANGES.items()}
 
 
 class Suites:
-    """Validates the metrics of marts. All suites share a datasource in a context of its own, whatever is configured."""
+    """Validates metrics as pandas frames of one row, in a context in memory that writes no file and sends nothing."""
 
     def __init__(self) -> None:
         context = gx.get_context(
             mode="ephemeral",
-            project_config=DataContextConfig(
-                store_backend_defaults=InMemoryStoreBackendDefaults(),
+            project_config=gx_config.DataContextConfig(
+                store_backend_defaults=gx_config.InMemoryStoreBackendDefaults(),
                 analytics_enabled=False,
-                progress_bars=ProgressBarsConfig(globally=False, metric_calculations=False),
+                progress_bars=gx_config.ProgressBarsConfig(globally=False, metric_calculations=False),
             ),
         )
         self._source: PandasDatasource = context.data_sources.add_pandas("candidate")

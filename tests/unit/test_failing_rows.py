@@ -3,7 +3,7 @@
 import duckdb
 import pytest
 
-from warehouse.transform.failing_rows import describe_failing_rows
+from warehouse.transform.build import describe_failing_rows
 
 
 @pytest.fixture

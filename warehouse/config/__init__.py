@@ -1,8 +1,5 @@
 """Configuration: the settings, the paths of the data folder, and the file modes that both lead to.
 
-Above `warehouse.storage`: a setting may name a folder or an `s3://` prefix, and `DataPaths` says where a file is written
-before it replaces another.
-
 Not here: what lies under the paths; each room knows its own files.
 """
 

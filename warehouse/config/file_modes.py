@@ -18,18 +18,14 @@ def apply_umask(settings: Settings) -> None:
 
 
 def restrict_existing(settings: Settings, paths: DataPaths) -> None:
-    """Removes the permissions that the umask forbids from the existing files of the data folder, the lake, the published
-    folder and the exports.
-
-    Looks into a folder only if the folder itself is too open, so that an old data folder is corrected once and a new one
-    costs nothing. Leaves the landing zone alone, wherever it is.
+    """Removes the permissions that the umask forbids from existing files. Looks only into folders that are too open
+    themselves, so that an old data folder is corrected once. Leaves the landing zone alone.
     """
     mask = int(settings.umask, 8)
     landing = None if is_object(settings.landing) else settings.landing
     roots: list[Path] = sorted(paths.data.iterdir()) if paths.data.is_dir() else []
-    roots += [
-        folder for folder in (paths.lake, paths.published, paths.exports) if not is_object(folder) and folder.is_dir()
-    ]
+    elsewhere = (paths.lake, paths.published, paths.exports)
+    roots += [folder for folder in elsewhere if not is_object(folder) and folder.is_dir()]
     for root in dict.fromkeys(roots):
         if _is_too_open(root, mask) and not (landing and landing.is_relative_to(root)):
             for folder, _, files in os.walk(root, topdown=False):

@@ -1,6 +1,4 @@
-"""The paths of the data folder, and of the lake, the published marts and the exports if a setting puts them elsewhere.
-
-Also what depends on these paths: temporary files beside their targets, local copies of objects, the writer lock.
+"""The paths of the data folder, and of what a setting puts elsewhere; temporary files, copies of objects, the writer lock.
 
 Not here: the content of the files; each room knows its own.
 """
@@ -89,10 +87,7 @@ class DataPaths:
 
     @property
     def published_marts(self) -> Path:
-        """The published database.
-
-        A data folder of release 0.2 has the old file until the first refresh moves it (`warehouse.publish.upgrade`).
-        """
+        """The published database; in a data folder of release 0.2, the old file until `warehouse.publish.upgrade` moves it."""
         file, old = self.new_published_marts, self.published_marts_of_0_2
         return old if not file.exists() and old.exists() else file
 
@@ -121,11 +116,7 @@ class DataPaths:
         return {"lake": self.lake, "quarantine": self.quarantine}[root].joinpath(*parts)
 
     def temp_path(self, path: AnyPath, by: str = "") -> Path:
-        """The temporary file to write before it replaces `path`: beside it, or in the transfers folder for an object store.
-
-        Args:
-            by: names the writer; files of different writers never share a temporary file.
-        """
+        """The temporary file to write before it replaces `path`; files of different writers (`by`) never share one."""
         if is_object(path):
             self.transfers.mkdir(parents=True, exist_ok=True)
             return self.transfers / f"{by or secrets.token_hex(6)}-{path.name}"
@@ -144,11 +135,9 @@ class DataPaths:
 
     @contextmanager
     def local_copy(self, path: AnyPath, tag: str | None = None) -> Iterator[Path]:
-        """The file itself, or for an object a downloaded copy that is deleted afterwards.
+        """The file itself, or a copy of an object that is deleted afterwards.
 
-        Raises:
-            FileNotFoundError: there is no such object.
-            ObjectChanged: the object no longer has this tag.
+        Raises FileNotFoundError if there is no such object, ObjectChanged if it no longer has this tag.
         """
         if not is_object(path):
             yield path
@@ -162,11 +151,7 @@ class DataPaths:
 
     @contextmanager
     def writer_lock(self, timeout: float = -1) -> Iterator[None]:
-        """Holds the one writer lock of the data folder. Reentrant within a process.
-
-        Raises:
-            filelock.Timeout: another process held the lock for `timeout` seconds (-1 waits without limit).
-        """
+        """Holds the writer lock, reentrant in a process. Raises filelock.Timeout after `timeout` seconds (-1: never)."""
         self.data.mkdir(parents=True, exist_ok=True)
         with FileLock(self.lock, is_singleton=True).acquire(timeout=timeout):
             yield

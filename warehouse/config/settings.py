@@ -1,7 +1,5 @@
-"""Every setting of Sendmart: read from the environment and `.env`, and validated before anything runs.
-
-Nothing else in the project reads settings from the environment. `docs/settings.md` and `.env.example` are generated from
-this module (`scripts/settings_docs.py`).
+"""Every setting of Sendmart: read from the environment and `.env`, and validated before anything runs. Nothing else reads
+them. `docs/settings.md` and `.env.example` are generated from this module (`scripts/settings_docs.py`).
 
 Not here: what a value may be (`warehouse.config.setting_types`), what a setting does to a figure (`dbt_project/`).
 """
@@ -176,9 +174,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _prefixes_do_not_overlap(self) -> Self:
-        prefixes = [
-            path for path in (self.landing, self.lake, self.published, self.exports) if path and is_object(path)
-        ]
+        paths = (self.landing, self.lake, self.published, self.exports)
+        prefixes = [path for path in paths if path and is_object(path)]
         for inner, outer in permutations(prefixes, 2):
             if inner.is_relative_to(outer):
                 raise ValueError(f"landing zone, lake, published marts and exports: {inner} must not be in {outer}")
@@ -193,9 +190,7 @@ class Settings(BaseSettings):
         if self.lake and is_object(self.lake):
             raise ValueError("SENDMART_LAKE: Spark reads the lake from a folder that its workers share, not from s3://")
         if self.mask_phone_numbers and not self.spark_export:
-            raise ValueError(
-                "SENDMART_SPARK_EXPORT: must be true if SENDMART_MASK_PHONE_NUMBERS is: the export masks the numbers"
-            )
+            raise ValueError("SENDMART_SPARK_EXPORT: must be true if SENDMART_MASK_PHONE_NUMBERS is: it masks them")
         return self
 
     @property
@@ -233,12 +228,9 @@ class Settings(BaseSettings):
 
 
 def load_settings(**overrides: str) -> Settings:
-    """Reads and validates the settings. Warns once a process if old names of settings are in use.
+    """Reads and validates the settings, with `overrides` by name in lower case. Warns once a process about old names.
 
-    `overrides` replace settings of the environment and of `.env`, by their names in lower case.
-
-    Raises:
-        SettingsError: one line for each invalid setting and each unknown `SENDMART_` variable.
+    Raises SettingsError: one line for each invalid setting and each unknown `SENDMART_` variable.
     """
     try:
         sources = dotenv_values(DOTENV), os.environ
@@ -250,9 +242,8 @@ def load_settings(**overrides: str) -> Settings:
     values = {name: value for source in sources for name, value in source.items() if value}
     old_names = {new: old for old, new in RENAMED_SETTINGS.items() if old in values}
     both = [new for new in old_names if new in values]
-    problems += [
-        f"{old_names[new]}: is the old name of {new}, and both are set. Remove {old_names[new]}" for new in both
-    ]
+    for new in both:
+        problems.append(f"{old_names[new]}: is the old name of {new}, and both are set. Remove {old_names[new]}")
     if old_names and not both:
         _warn("; ".join(f"{old} is now {new}" for new, old in old_names.items()))
     renamed: dict[str, Any] = {_field(new): values[old] for new, old in old_names.items()}

@@ -18,11 +18,7 @@ _FIGURES = """
     where campaign_id = $key"""
 
 _COUNTS = (
-    (
-        "Messages by file",
-        "messages",
-        "source_file, count(*) filter (is_sent) as sent, count(*) filter (not is_sent) as skipped",
-    ),
+    ("Messages by file", "messages", "source_file, count_if(is_sent) as sent, count_if(not is_sent) as skipped"),
     ("Messages by status", "messages", "coalesce(delivery_status, skip_reason) as status, count(*) as messages"),
     ("Contacts by status", "candidate.marts.delivery_status", "delivery_status, count(*) as contacts"),
     ("Clicks by file", "clicks", "source_file, count(*) as clicks"),
@@ -31,7 +27,6 @@ _COUNTS = (
 
 
 def explain_campaign(queries: Queries) -> bool:
-    """Fills the explanation of the campaign; false if no row of the lake has the id."""
     columns = f"campaign_name, campaign_type, modified_by, modified_at, {CAME_IN}"
     has_edits = queries.add_list("Edits in the campaigns log", columns, "from campaigns_rows order by row_rank")
     if figures := queries.records(_FIGURES):

@@ -42,7 +42,6 @@ _LISTS = (
 
 
 def explain_contact(queries: Queries) -> bool:
-    """Fills the explanation of the contact; false if no row of the lake has the id."""
     (queries.explanation.conclusion,) = queries.records(_FIGURES)
     if not any(queries.explanation.conclusion.values()) and not queries.records("from orders_rows limit 1"):
         return False

@@ -1,10 +1,7 @@
-"""Explains one campaign, message, order or contact: its rows in the lake, the rules that applied, its figures.
+"""Explains one campaign, message, order or contact: its rows in the lake, the rules that applied, its figures. Figures are
+computed from the lake as it is now and compared with the published ones. Lists are cut; mobile numbers are masked.
 
-The figures are computed from the lake as it is now and compared with the published ones. The explanation names the
-published build, and says whether lake, settings or models have changed since. Lists are cut; mobile numbers are masked.
-
-Not here: how rows become figures (`warehouse.explain.id_build`), how an explanation is printed
-(`orchestration.cli.output.explanations`).
+Not here: how rows become figures (`id_build`), how an explanation is printed (`orchestration.cli.output.explanations`).
 """
 
 from collections.abc import Callable
@@ -42,11 +39,7 @@ class Explainer:
         connection: duckdb.DuckDBPyConnection,
         is_candidate_current: Callable[[], bool],
     ) -> None:
-        """Prepares a connection, which nothing else may use.
-
-        `is_candidate_current` says whether lake, settings and models have not changed since the candidate was built. Raises
-        UnknownId if nothing has been loaded yet, BuildFailed if dbt cannot compile the project.
-        """
+        """Prepares a connection for itself alone. Raises UnknownId if nothing is loaded, BuildFailed if dbt cannot compile."""
         if not paths.has_lake():
             raise UnknownId("Nothing has been loaded yet")
         has_published = paths.published_marts.exists()
@@ -54,9 +47,8 @@ class Explainer:
             attach_published(connection, paths)
         self.basis = _basis(ledger, connection if has_published else None, is_candidate_current)
         self._id_build = IdBuild(connection, settings, paths)
-        self._queries = partial(
-            Queries, settings, paths, ledger, connection, self._id_build.deduplication, has_published
-        )
+        rules = self._id_build.deduplication
+        self._queries = partial(Queries, settings, paths, ledger, connection, rules, has_published)
 
     def explain(self, kind: str, key: str) -> Explanation:
         """Explains a campaign, message, order or contact. Raises UnknownId if no row of the lake has the id."""

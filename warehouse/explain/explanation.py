@@ -47,11 +47,7 @@ class Basis:
 
 @dataclass
 class Explanation:
-    """Why the figures of one id are what they are.
-
-    `conclusion` holds figures by name, as the models compute them from the lake as it is now; `rules` the rules that were
-    applied, as sentences; `published` the same figures as published, empty if the marts have no such row.
-    """
+    """Why the figures of one id are what they are: figures from the lake as it is now (`conclusion`), and as `published`."""
 
     kind: str
     key: str
@@ -77,10 +73,7 @@ class UnknownId(Exception):
 
 @dataclass(frozen=True)
 class Queries:
-    """A connection with the build of the id and, if there is one, the published build as `published.marts`.
-
-    `$key` in a query is the id.
-    """
+    """A connection with the build of the id and, if there is one, `published.marts`. `$key` in a query is the id."""
 
     settings: Settings
     paths: DataPaths

@@ -37,11 +37,9 @@ _FIGURES = ("campaign_id", "contact_id", "delivery_status", "status_at", "provid
 
 
 def explain_message(queries: Queries) -> bool:
-    """Fills the explanation of the message; false if no row of the lake has the id."""
     explanation = queries.explanation
-    has_rows = queries.add_rows_of_log(
-        Log.SENDS, "campaign_id, contact_id, mobile_number, sent_at, segments, skip_reason"
-    )
+    columns = "campaign_id, contact_id, mobile_number, sent_at, segments, skip_reason"
+    has_rows = queries.add_rows_of_log(Log.SENDS, columns)
     has_receipts = queries.add_list(
         "Receipts, the deciding one first, then the latest; repeated ones once",
         "provider, provider_status, error_code, occurred_at, delivery_status, vocabulary_row, copies,"

@@ -10,7 +10,6 @@ from warehouse.explain.explanation import CAME_IN, Queries
 
 
 def explain_order(queries: Queries) -> bool:
-    """Fills the explanation of the order; false if no row of the lake has the id."""
     explanation = queries.explanation
     columns = "contact_id, ordered_at, total, refunded_amount, currency, status, updated_at"
     if not queries.add_rows_of_log(Log.ORDERS, columns):
@@ -66,12 +65,9 @@ def _revenue_rule(order: dict[str, Any], reporting_currency: str) -> str:
 
 
 def _credited_campaigns(credited: list[dict[str, Any]]) -> dict[str, Any]:
-    """The direct campaign and the assisted campaigns, given rows with `campaign_id` and `attribution`."""
     campaigns = {
         kind: sorted(row["campaign_id"] for row in credited if row["attribution"] == kind)
         for kind in ("direct", "assisted")
     }
-    return {
-        "direct_campaign": campaigns["direct"][0] if campaigns["direct"] else None,
-        "assisted_campaigns": campaigns["assisted"],
-    }
+    direct_campaign = campaigns["direct"][0] if campaigns["direct"] else None
+    return {"direct_campaign": direct_campaign, "assisted_campaigns": campaigns["assisted"]}

@@ -18,7 +18,6 @@ def page_path(paths: DataPaths, build_id: str) -> Path:
 
 
 def write_page(paths: DataPaths, build_id: str, page: str) -> Path:
-    """Writes the page of a build. Returns its path."""
     path = page_path(paths, build_id)
     with paths.atomic_write(path) as temp_path:
         temp_path.write_text(page, encoding="utf-8")

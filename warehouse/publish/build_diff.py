@@ -1,7 +1,5 @@
-"""Differences between two builds: rows and columns of each mart, the metrics of campaigns; and what a publication changes.
-
-DuckDB computes all of it. Of the contact-level marts, only the campaigns with another row digest are compared row by row.
-The summary of a publication reads `campaign_metrics` alone, and warns of unusual changes.
+"""Differences between two builds: rows and columns of each mart, the metrics of campaigns; and what a publication changes. Of
+the contact-level marts, only the campaigns with another row digest are compared row by row.
 
 Not here: which builds exist (`warehouse.publish.kept_builds`), how a diff is printed (`orchestration.cli.output.builds`).
 """
@@ -17,6 +15,7 @@ from pathlib import Path
 import duckdb
 
 from models.marts import DBT_MARTS, SCHEMA, columns
+from models.masking import printable
 from warehouse.duckdb_tools import SessionLimits, apply_limits, attached, fetch_row, fetch_value, preview_rows
 from warehouse.publish.published_file import row_digests_sql
 
@@ -29,7 +28,6 @@ LARGEST_FIRST = (
     "order by max(abs(value_after - value_before)) over (partition by campaign_id) desc, campaign_id,"
     " abs(value_after - value_before) desc, metric"
 )
-"""The order of `metric_changes`."""
 
 SETTLED_AFTER = timedelta(days=7)
 """A campaign is settled if its last message was sent longer than this before the end of the data."""
@@ -37,9 +35,7 @@ SETTLED_METRICS = ("total_sent", "total_delivered", "revenue")
 """The metrics of a settled campaign that should not change much."""
 LARGE_SHARE = Decimal("0.10")
 LARGE_AT_LEAST = 100
-"""A change of a settled metric is a warning if it is more than this share, and at least so many messages or units of
-currency.
-"""
+"""A change of a settled metric by more than this share, and at least so many messages or units of currency, is a warning."""
 GROWING_TOTALS = ("total_sent", "total_delivered", "total_clicks")
 """Logs are only added to: a smaller total of one of these metrics is a warning."""
 SHRUNK_REVENUE = Decimal("0.01")
@@ -88,10 +84,7 @@ class BuildDiff:
 def compare(
     limits: SessionLimits, earlier: Path, later: Path, *, campaigns: int | None = 20, campaign_id: str | None = None
 ) -> BuildDiff:
-    """Compares two build files.
-
-    `metric_changes` holds the `campaigns` with the largest changes (None: all campaigns), or one campaign.
-    """
+    """Compares two build files. `metric_changes` holds the `campaigns` with the largest changes (None: all), or one campaign."""
     with open_builds(limits, earlier, later) as connection:
         _create_metric_changes(connection, *CAMPAIGN_MARTS)
         return BuildDiff(
@@ -132,10 +125,7 @@ def _shared_metrics(connection: duckdb.DuckDBPyConnection, mart: str) -> list[st
 
 
 def _create_metric_changes(connection: duckdb.DuckDBPyConnection, *marts: str) -> None:
-    """Creates the table `metric_changes`: the metrics that differ, of campaigns that are in both builds.
-
-    A metric that is in several marts is compared in the first of them.
-    """
+    """Creates the table `metric_changes`, of campaigns in both builds. A metric of several marts is compared in the first."""
     marts_by_metric = {metric: mart for mart in reversed(marts) for metric in _shared_metrics(connection, mart)}
     changes = " union all ".join(
         f"select campaign_id, '{metric}' as metric,"
@@ -156,7 +146,6 @@ def _count_changed_campaigns(connection: duckdb.DuckDBPyConnection) -> int:
 
 
 def _campaigns_only_in(connection: duckdb.DuckDBPyConnection, database: str, other: str) -> tuple[str, ...]:
-    """The campaigns of one build that the other build lacks."""
     campaigns = connection.execute(
         f"select campaign_id from {database}.{SCHEMA}.campaign_metrics"
         f" anti join {other}.{SCHEMA}.campaign_metrics using (campaign_id) order by campaign_id"
@@ -218,10 +207,7 @@ def _campaigns_with_another_digest(connection: duckdb.DuckDBPyConnection, mart: 
 def _count_changed_rows(
     connection: duckdb.DuckDBPyConnection, mart: str, names: list[str], campaigns: str | None
 ) -> tuple[int, ...]:
-    """The number of added, removed and changed rows. Rows are matched by the key; `names` are the columns to compare.
-
-    `campaigns`: a query for the campaigns to compare. None: all of them.
-    """
+    """The added, removed and changed rows by key, compared by `names`; of all campaigns, or those of a query."""
     key = DBT_MARTS[mart].key
     limit = f"semi join ({campaigns}) as to_compare on mart.campaign_id is not distinct from to_compare.campaign_id"
     rows_before, rows_after = (
@@ -271,10 +257,7 @@ class DiffSummary:
 
 
 def summarize(connection: duckdb.DuckDBPyConnection, since: str, data_until: date | None) -> DiffSummary:
-    """Compares two builds that `open_builds` has attached: `since` is the earlier one's id, `data_until` the later one's.
-
-    Raises duckdb.Error if a file is damaged or has no `campaign_metrics`.
-    """
+    """Compares the builds of `open_builds`: `since` is the earlier one's id. Raises duckdb.Error if a file is damaged."""
     _create_metric_changes(connection, "campaign_metrics")
     metrics = _shared_metrics(connection, "campaign_metrics")
     sums = ", ".join(f"coalesce(sum({metric}), 0)::decimal(38,2)" for metric in metrics)
@@ -312,7 +295,7 @@ def _format_both(before: Decimal, after: Decimal) -> str:
 def _warnings_of_totals(totals: dict[str, tuple[Decimal, Decimal]], removed: tuple[str, ...]) -> Iterator[str]:
     if removed:
         more = ", …" if len(removed) > 3 else ""
-        yield f"{len(removed):,} campaigns are gone ({', '.join(map(_printable, removed[:3]))}{more})"
+        yield f"{len(removed):,} campaigns are gone ({', '.join(printable(name, '?') for name in removed[:3])}{more})"
     for metric, (before, after) in totals.items():
         most = abs(before) * SHRUNK_REVENUE if metric == "revenue" else 0
         if metric in (*GROWING_TOTALS, "revenue") and before - after > most:
@@ -341,12 +324,8 @@ def _warnings_of_campaigns(connection: duckdb.DuckDBPyConnection, data_until: da
     changes = list(starmap(MetricChange, rows.fetchall()))
     for change in changes[:WARNINGS_SHOWN]:
         yield (
-            f"campaign {_printable(change.campaign_id)}, last sent {change.last_sent_at:%Y-%m-%d}: {change.metric}"
+            f"campaign {printable(change.campaign_id, '?')}, last sent {change.last_sent_at:%Y-%m-%d}: {change.metric}"
             f" {_format_both(change.before, change.after)}"
         )
     if len(changes) > WARNINGS_SHOWN:
         yield f"… and {len(changes) - WARNINGS_SHOWN} more large changes of settled campaigns: sendmart diff"
-
-
-def _printable(campaign_id: str) -> str:
-    return "".join(character if character.isprintable() else "?" for character in campaign_id)

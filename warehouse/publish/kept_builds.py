@@ -1,6 +1,4 @@
-"""Kept builds: published builds in `published/builds/<build id>.duckdb`, to roll back to.
-
-The published build is one of them. It is the same file under a second name, so it takes no disk space of its own.
+"""Kept builds: `published/builds/<build id>.duckdb`, to roll back to. The published file is a second name of one of them.
 
 Not here: publication and rollback (`warehouse.publish.publication`).
 """
@@ -72,7 +70,6 @@ class KeptBuilds:
         return build_ids | ({candidate.build_id} if candidate else set()) | ({published[0]} if published else set())
 
     def keep(self, file: Path, build_id: str) -> None:
-        """Keeps a published file."""
         self.folder.mkdir(parents=True, exist_ok=True)
         replace_with_link(file, self.path_of(build_id))
 

@@ -1,9 +1,5 @@
-"""`published/current.json`: which build is published, and in which file. And the copy of published files in an object store.
-
-On a disk, `current.json` is beside `sendmart.duckdb`. In an object store, a build is `builds/<build id>-<hash>.duckdb`, an
-object that never changes, and `current.json` is written last. So a reader that follows `current.json` never reads half a
-build, nor one build under the name of another. The data folder keeps the published files as it does without a store. The
-store is a copy of it: an upload that was interrupted is repeated.
+"""`published/current.json`: which build is published, and in which file; and the copy of published files in an object store.
+There, `builds/<build id>-<hash>.duckdb` never changes, and `current.json` is written last: nobody reads half a build.
 
 Not here: which build is published and which are kept (`warehouse.publish.publication`).
 """
@@ -22,10 +18,7 @@ _HASH_DIGITS = 12
 
 
 def write_pointer(paths: DataPaths) -> None:
-    """Writes `current.json` for the published file: on the disk, then in the object store after an upload of the builds.
-
-    Raises duckdb.Error if the published file is damaged.
-    """
+    """Writes `current.json` to disk, uploads the builds, then writes it to the store. Raises duckdb.Error if damaged."""
     build_id, published_at, data_until = read_build_info(paths.published_marts)
     checksum = _checksum(paths.published_marts)
     marts = {"file": paths.published_marts.name, "size": checksum.size, "sha256": checksum.sha256}

@@ -1,13 +1,7 @@
-"""Publication and rollback: a build becomes `published/sendmart.duckdb` in one rename.
+"""Publication and rollback: a build becomes `published/sendmart.duckdb` in one rename. The file itself says which build it
+is. After a kill, the ledger and `current.json` follow it (`recover_publication`).
 
-A reader keeps the file that it has open; a reader that opens it afterwards gets the new build. A build is never computed in
-the published file. The last published builds are kept (`warehouse.publish.kept_builds`).
-
-The published file itself says which build it is. After a kill between the rename and the end of a publication, the ledger
-and `current.json` follow the file (`recover_publication`).
-
-Not here: whether a candidate may be published (`quality.gate`), what a publication changes
-(`warehouse.publish.build_diff`), the tables for readers of Spark (`warehouse.transform.spark`).
+Not here: the release gate (`quality.gate`), what changes (`build_diff`), Spark's tables (`warehouse.transform.spark`).
 """
 
 import logging
@@ -30,10 +24,7 @@ log = logging.getLogger("sendmart.publication")
 
 
 def publish(settings: Settings, paths: DataPaths, ledger: Ledger, build: Build) -> datetime:
-    """Publishes the candidate. Returns the time of the publication (UTC).
-
-    A kill at any point leaves the previous build or the new one published, and the publication can be repeated.
-    """
+    """Publishes the candidate and returns the time (UTC). A kill at any point leaves one build published; it can be repeated."""
     info = BuildInfo(build.build_id, now(), build.data_until)
     path, kept_builds = paths.published_marts, KeptBuilds(paths.kept_builds, ledger)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -80,10 +71,7 @@ def published_build(paths: DataPaths) -> BuildInfo | None:
 
 
 def recover_publication(paths: DataPaths, ledger: Ledger) -> None:
-    """Completes a publication or a rollback that was killed: `current.json` and the ledger follow the published file.
-
-    Moves the published file of release 0.2 first.
-    """
+    """Completes a publication or rollback that was killed, from the published file; moves the file of 0.2 first."""
     move_published_file(paths)
     published, last = published_build(paths), ledger.last_publication()
     if published is None:
@@ -108,11 +96,7 @@ def replace_uploaded_files(paths: DataPaths) -> None:
 
 
 def rollback(settings: Settings, paths: DataPaths, ledger: Ledger, build_id: str) -> None:
-    """Publishes a kept build again.
-
-    A kill at any point leaves the one build or the other published, and the rollback can be repeated. Raises BuildNotFound
-    with the reason why the build cannot be published.
-    """
+    """Publishes a kept build again; a kill leaves one build published. Raises BuildNotFound with the reason why it cannot."""
     recover_publication(paths, ledger)
     kept_builds = KeptBuilds(paths.kept_builds, ledger)
     kept, last = kept_builds.find(build_id), ledger.last_publication()
@@ -121,13 +105,10 @@ def rollback(settings: Settings, paths: DataPaths, ledger: Ledger, build_id: str
     if reason := corruption_reason(kept):
         raise BuildNotFound(f"{reason}; the published build stays")
     if settings.mask_phone_numbers and not is_file_masked(kept):
-        raise BuildNotFound(
-            f"build {build_id} was published with whole numbers, and SENDMART_MASK_PHONE_NUMBERS is set"
-        )
+        raise BuildNotFound(f"build {build_id} holds whole numbers, and SENDMART_MASK_PHONE_NUMBERS is set")
     if is_spark(settings) and not SparkBuild(settings, paths, build_id).mart_tables:
-        raise BuildNotFound(
-            f"Spark has no tables of build {build_id}: DuckDB computed it, or a contact was erased since"
-        )
+        reason = "DuckDB computed it, or a contact was erased since"
+        raise BuildNotFound(f"Spark has no tables of build {build_id}: {reason}")
     if not kept_builds.path_of(last[0]).exists() and paths.published_marts.exists():
         kept_builds.keep(paths.published_marts, last[0])
     temp_path = paths.temp_path(paths.published_marts)

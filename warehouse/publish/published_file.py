@@ -1,10 +1,7 @@
-"""The content of a published file: the candidate's tables, masked if the settings ask for it, `build_info`, comments.
+"""The content of a published file: the candidate's tables, `build_info`, comments. Where numbers are masked (with their keyed
+hash beside them) or a build of Spark is exported, tables are written anew; else the file is a copy.
 
-Where the file is no plain copy of the candidate, its tables are written anew: phone numbers are masked, each with its keyed
-hash beside it, and the views of a build by Spark become tables.
-
-Not here: when a file becomes the published one (`warehouse.publish.publication`), the keyed hash (`warehouse.privacy`),
-masking of printed text and the meaning of the columns (`models`).
+Not here: when a file becomes the published one (`warehouse.publish.publication`), the keyed hash (`warehouse.privacy`).
 """
 
 import shutil
@@ -67,10 +64,7 @@ def is_file_masked(file: Path) -> bool:
 
 
 def row_digests_sql(connection: duckdb.DuckDBPyConnection, database: str, report: str) -> str | None:
-    """A query for the row digests of a contact-level report by campaign: `campaign_id`, `row_count`, `digest`.
-
-    None for another report, and for a build without row digests. Builds of release 0.2 keep them in another schema.
-    """
+    """A query for the row digests of a contact-level report by campaign; None without. Release 0.2 had another schema."""
     if report not in CONTACT_REPORTS:
         return None
     for schema, table, row_count in (

@@ -13,10 +13,7 @@ from warehouse.publish.kept_builds import replace_with_link
 
 
 def move_published_file(paths: DataPaths) -> None:
-    """Gives the published file of release 0.2 its new name, then removes the old name.
-
-    After a kill at any point, `current.json` names a file that exists, and the next call completes the move.
-    """
+    """Gives the file of 0.2 its new name. After a kill, `current.json` names a file that exists; the next call goes on."""
     old, new = paths.published_marts_of_0_2, paths.new_published_marts
     if old.exists():
         if not new.exists():

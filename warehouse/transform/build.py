@@ -1,11 +1,9 @@
 """The build: dbt computes the marts of a candidate from the lake and tests them.
 
-A candidate is two DuckDB files: `build.duckdb` holds staging, `*_this_run` and intermediate models and the rows that failed
-a test, `candidate.duckdb` holds the marts. A build is incremental: it applies the open changes of the change feed. Models
-whose code or settings have changed are built in full. The ledger records the candidate once every model is built.
+`build.duckdb` holds staging, `*_this_run` and intermediate models and the rows that failed a test, `candidate.duckdb` the
+marts. A build applies the open changes of the change feed. Models whose code or settings have changed are built in full.
 
-Not here: the models (`dbt_project/`), how dbt is run (`warehouse.transform.dbt_runner`), the release gate
-(`quality.gate`), publication (`warehouse.publish`).
+Not here: the models (`dbt_project/`), how dbt is run (`dbt_runner`), the release gate (`quality.gate`).
 """
 
 import secrets
@@ -15,21 +13,30 @@ from typing import Any
 import duckdb
 
 from models.check_results import CheckResult, Rule
-from models.masking import masking_logger
+from models.masking import masking_logger, sanitize
 from warehouse.config import DataPaths, Settings, sendmart_version
 from warehouse.duckdb_tools import attached, corruption_reason, is_corruption_error
 from warehouse.lake import change_feed, integrity
 from warehouse.ledger import Build, Change, Ledger, now
 from warehouse.transform import check_scope
 from warehouse.transform.candidate import CandidateDamaged, identity_mismatch, remove_candidate, write_identity
-from warehouse.transform.column_lineage import record_column_lineage
-from warehouse.transform.compiled_sql import record_full_build_sql
+from warehouse.transform.compiled_sql import record_column_lineage, record_full_build_sql
 from warehouse.transform.dbt_runner import BuildFailed, dbt_manifest, first_line, json_digest, project_digest, run_dbt
-from warehouse.transform.failing_rows import describe_failing_rows
 from warehouse.transform.fingerprints import ModelFingerprints
 from warehouse.transform.spark.builds import WITHOUT_THIS_RUN, SparkBuild, is_spark
 
 log = masking_logger("sendmart.build")
+
+MOST_NAMED = 5
+"""The most problems and the most rows that a description names."""
+
+_KEY_COLUMNS = (
+    *("mart", "campaign_id", "message_id", "order_id", "click_id"),
+    *("currency", "log", "kind", "provider", "provider_status"),
+)
+"""The columns that name a row, as far as a table has them. Contacts and mobile numbers are never named."""
+
+_LONGEST_VALUE = 80
 
 
 def inputs(settings: Settings, ledger: Ledger) -> str:
@@ -51,19 +58,15 @@ def is_current(settings: Settings, paths: DataPaths, ledger: Ledger) -> bool:
 
 
 def _damage(paths: DataPaths) -> str | None:
-    """Why one of the candidate's files cannot be opened."""
     return corruption_reason(paths.build) or corruption_reason(paths.candidate)
 
 
 def run_models(
     settings: Settings, paths: DataPaths, ledger: Ledger, *, full_refresh: bool = False
 ) -> tuple[Build, dict[str, float]]:
-    """Builds the candidate incrementally, or in full with `full_refresh`, and records it in the ledger.
+    """Builds the candidate, incrementally if possible, and records it. Returns it, and the seconds by unique id of a model.
 
-    The checksums of the lake are verified before a full build, which reads every file, and after DuckDB met a damaged file.
-    Returns the build, and the seconds that each model or seed took by its unique id.
-
-    Raises BuildFailed, which names the failed models with dbt's messages, CandidateDamaged, or LakeDamaged.
+    Verifies the checksums of the lake before a full build. Raises BuildFailed, CandidateDamaged, LakeDamaged.
     """
     if is_spark(settings):
         return _run_on_spark(settings, paths, ledger)
@@ -119,7 +122,6 @@ def _run_on_spark(settings: Settings, paths: DataPaths, ledger: Ledger) -> tuple
 
 
 def _verify_lake(paths: DataPaths, ledger: Ledger) -> None:
-    """Compares every file of lake and quarantine with its checksum."""
     started = time.perf_counter()
     if damaged := integrity.find_damaged(paths, ledger, verify_checksums=True):
         raise integrity.LakeDamaged(damaged)
@@ -138,7 +140,6 @@ def _seconds(results: list[Any]) -> dict[str, float]:
 
 
 def _selection(fingerprints: ModelFingerprints, in_full: set[str]) -> list[str]:
-    """Arguments that select every model, and the seeds that have changed."""
     selection = ["--resource-type", "seed", "--resource-type", "model"]
     unchanged_seeds = [name.rpartition(".")[2] for name in sorted(fingerprints.seeds - in_full)]
     return [*selection, "--exclude", *unchanged_seeds] if unchanged_seeds else selection
@@ -174,10 +175,7 @@ def _listed(names: set[str]) -> str:
 def _prepare(
     paths: DataPaths, ledger: Ledger, changes: list[Change], in_full: set[str], fingerprints: ModelFingerprints
 ) -> None:
-    """Drops the tables that are built in full, and creates the views of the changes that the build applies.
-
-    dbt builds a missing table in full. The `*_this_run` rows of an unfinished build are kept for the next one.
-    """
+    """Drops the tables that dbt must build in full, creates the views of the changes; keeps rows of an unfinished run."""
     is_repeated = ledger.candidate() is None
     ledger.forget_candidate()
     ledger.forget_built_from(in_full)
@@ -203,10 +201,7 @@ def _drop(connection: duckdb.DuckDBPyConnection, relations: set[tuple[str, str, 
 
 
 def run_tests(settings: Settings, paths: DataPaths, candidate: Build) -> dict[str, CheckResult]:
-    """Runs the dbt tests on the candidate; returns their results by unique id. Failing rows are stored beside the models.
-
-    Raises CandidateDamaged.
-    """
+    """Runs the dbt tests; results are by unique id, failing rows are stored beside the models. Raises CandidateDamaged."""
     command = ["test", "--exclude-resource-type", "unit_test", "--store-failures"]
     is_on_spark = is_spark(settings)
     if is_on_spark:
@@ -259,3 +254,29 @@ def _check_result(result: Any, connection: duckdb.DuckDBPyConnection | None) -> 
         )
     rule = Rule(result.node.description or result.node.name, passed, detail, failing_rows=result.failures)
     return CheckResult(result.node.name, result.node.config.severity.lower() == "error", passed, detail, (rule,))
+
+
+def describe_failing_rows(connection: duckdb.DuckDBPyConnection, relation: str) -> str:
+    """The problems of failing rows (column `problem`, separated by `; `) with their counts, then keys of some rows."""
+    columns = [name for name, *_ in connection.execute(f"describe {relation}").fetchall()]
+    parts = []
+    if "problem" in columns:
+        problems = connection.execute(
+            f"select problem, count(*) from (select unnest(string_split(problem, '; ')) as problem from {relation})"
+            f" group by problem order by count(*) desc, problem limit {MOST_NAMED}"
+        ).fetchall()
+        parts += [f"{problem} ({count})" for problem, count in problems]
+    keys = [name for name in _KEY_COLUMNS if name in columns]
+    if keys:
+        rows = connection.execute(f"select distinct {', '.join(keys)} from {relation} order by all limit {MOST_NAMED}")
+        named = [
+            ", ".join(f"{name} {_short(value)}" for name, value in zip(keys, row, strict=True) if value is not None)
+            for row in rows.fetchall()
+        ]
+        parts += [row for row in named if row]
+    return "; ".join(parts)
+
+
+def _short(value: object) -> str:
+    text = sanitize(" ".join(str(value).split()))
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"

@@ -1,8 +1,5 @@
-"""The candidate's two files, `build.duckdb` and `candidate.duckdb`: which build they hold, and their tables.
-
-Both files hold the identity of the build: its id, and the fingerprint of its files, settings and code. It is written when a
-build is complete. A dbt run that is not a refresh removes it (`dbt_project/macros/run_start.sql`). The next build goes on
-from the tables in the files only if both files hold the build that the ledger has as its last one.
+"""The candidate's two files, `build.duckdb` and `candidate.duckdb`: which build they hold, and their tables. Both hold the
+identity of a complete build; a dbt run that is not a refresh removes it (`dbt_project/macros/run_start.sql`).
 
 Not here: how the files are built (`warehouse.transform.build`).
 """
@@ -41,10 +38,7 @@ def write_identity(paths: DataPaths, build: Build) -> None:
 
 
 def identity_mismatch(paths: DataPaths, ledger: Ledger) -> str | None:
-    """Why the files are not those of the ledger's last build, in one line; None if they are.
-
-    A file that cannot be opened is skipped: the next step that reads it reports the reason.
-    """
+    """Why the files are not those of the ledger's last build; None if they are. A file that cannot be opened is skipped."""
     last_build = ledger.last_build()
     if last_build is None:
         return "the ledger has no build"

@@ -1,9 +1,5 @@
-"""The rows that the checks of a build read: all rows, or only the rows that the build changed.
-
-After an incremental build, the changed rows are enough if the build before passed every check: all other rows were checked
-then. The changed rows are copied to `checked.<model>` in the build file. dbt's tests of single relations
-(`dbt_project/macros/get_where_subquery.sql`) and the mart contracts read them in place of the model. Without these tables,
-as after every full build, they read all rows. Sums over whole marts are always checked.
+"""The rows that the checks of a build read: all rows, or only those that it changed, if the build before passed every check.
+These are copied to `checked.<model>`, which tests of single relations and contracts then read in place of the model.
 
 Not here: when the rows are copied (`orchestration.stages`), the checks (`dbt_project/`, `quality.audit`).
 """

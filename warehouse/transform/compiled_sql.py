@@ -1,24 +1,33 @@
-"""The SQL of every model as a full build runs it, so that a program can run the models on other rows than dbt does.
+"""The SQL of every model as a full build runs it: to run the models on other rows than dbt does, and for column lineage. If
+code or settings have changed since, or the last full build ran on Spark, dbt compiles the models again in a temporary folder.
 
-A full build writes the SQL that it ran beside dbt's manifest. If code or settings have changed since, or the last full
-build ran on Spark, dbt compiles the models once more for DuckDB, in a temporary folder: files of a build are not opened.
+The lineage of a model is recorded when it is built in full: the SQL of an incremental build reads `*_this_run` rows instead.
+Only values count, not conditions: a count of rows or a constant has no source column.
 
-Not here: what runs this SQL (`warehouse.explain.id_build`), the models themselves (`dbt_project/`).
+Not here: what runs this SQL (`warehouse.explain.id_build`), how lineage is shown (`orchestration.metadata`).
 """
 
 import json
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from models.masking import masking_logger
 from warehouse.config import DataPaths, Engine, Settings
 from warehouse.duckdb_tools import literal
 from warehouse.storage import atomic_replace
 from warehouse.transform.dbt_runner import DBT_PROJECT, BuildFailed, first_line, json_digest, project_digest, run_dbt
+
+Lineage = dict[str, list[list[str]]]
+"""For each column, its source columns as pairs: dbt's id of the model, seed or source, and the name of the column."""
+
+_DIALECT = "duckdb"
+
+log = masking_logger("sendmart.build")
 
 
 @dataclass(frozen=True)
@@ -38,10 +47,7 @@ class CompiledModel:
 
 
 def full_build_sql(settings: Settings, paths: DataPaths) -> dict[str, CompiledModel]:
-    """The models and seeds by name, each after those that it reads, for the current code and settings.
-
-    The `*_this_run` models are left out: a full build does not read them. Raises BuildFailed if dbt cannot compile.
-    """
+    """The models and seeds by name, each after its parents, without `*_this_run`. Raises BuildFailed if dbt cannot compile."""
     try:
         record = json.loads(paths.compiled_sql.read_bytes())
     except (FileNotFoundError, ValueError):
@@ -84,7 +90,6 @@ def _write(paths: DataPaths, record: dict[str, Any]) -> None:
 
 
 def _compile(settings: Settings, paths: DataPaths) -> list[Any]:
-    """Compiles the models and seeds, and returns dbt's results."""
     duckdb_settings = settings.model_copy(update={"engine": Engine.DUCKDB})
     with tempfile.TemporaryDirectory(prefix="sendmart-compile-") as folder:
         # dbt opens the files of its target to see what is built: here nothing, so that every model compiles in full.
@@ -103,5 +108,61 @@ def _seed_query(node: Any) -> str:
 
 
 def _made_of(settings: Settings, paths: DataPaths) -> str:
-    """A digest of what the SQL depends on."""
     return json_digest([str(DBT_PROJECT), str(paths.lake), settings.figure_settings(), project_digest()])
+
+
+# --- column lineage
+
+
+def record_column_lineage(paths: DataPaths, manifest: Mapping[str, Any], compiled: Mapping[str, str]) -> None:
+    """Writes the lineage of models, given the SQL that built each in full; removes models that no longer exist."""
+    recorded = {name: lineage for name, lineage in column_lineage(paths).items() if name in manifest["nodes"]}
+    for name, sql in compiled.items():
+        if manifest["nodes"][name]["schema"] != "this_run":
+            recorded[name] = _lineage_of(manifest, name, sql)
+    # Not synced: a lineage that is lost in a power cut is read as empty.
+    temp_path = paths.temp_path(paths.column_lineage)
+    temp_path.write_text(json.dumps(recorded, sort_keys=True), encoding="utf-8")
+    temp_path.replace(paths.column_lineage)
+
+
+def column_lineage(paths: DataPaths) -> dict[str, Lineage]:
+    """The recorded lineage by dbt's id of the model; empty if the file was deleted, until the next full build."""
+    try:
+        return dict(json.loads(paths.column_lineage.read_bytes()))
+    except (FileNotFoundError, ValueError):
+        return {}
+
+
+def _lineage_of(manifest: Mapping[str, Any], name: str, sql: str) -> Lineage:
+    from sqlglot import MappingSchema, exp, parse_one
+    from sqlglot.errors import SqlglotError
+    from sqlglot.lineage import lineage
+    from sqlglot.optimizer.qualify import qualify
+    from sqlglot.optimizer.scope import build_scope
+
+    relations = {**manifest["nodes"], **manifest["sources"]}
+    schema = MappingSchema(dialect=_DIALECT)
+    parents: dict[str, str] = {}
+    for parent in relations[name]["depends_on"]["nodes"]:
+        # A source is a call that reads files: a plain name replaces it.
+        plain = "__".join(parent.split("."))
+        sql = sql.replace(relations[parent]["relation_name"], plain)
+        # Every table of DuckDB has a rowid, which no list of columns contains.
+        schema.add_table(plain, dict.fromkeys([*relations[parent]["columns"], "rowid"], "varchar"))
+        parents[plain] = parent
+    try:
+        query = qualify(parse_one(sql, dialect=_DIALECT), schema=schema, dialect=_DIALECT)
+        scope = build_scope(query)
+        sources: Lineage = {}
+        for column in relations[name]["columns"]:
+            pairs = {
+                (parents[node.expression.name], exp.to_column(node.name).name)
+                for node in lineage(column, query, schema, scope=scope, dialect=_DIALECT).walk()
+                if not node.downstream and isinstance(node.expression, exp.Table)
+            }
+            sources[column] = [[parent, source] for parent, source in sorted(pairs)]
+    except SqlglotError as error:  # lineage is for people to read: a build does not fail for it
+        log.warning("%s: no column lineage: %s", name, error)
+        return {}
+    return sources

@@ -1,6 +1,4 @@
-"""dbt's docs site as one HTML file: lineage, columns, tests and exposures of all models.
-
-A browser opens the file without a server, and the page makes no requests.
+"""dbt's docs site as one HTML file, which a browser opens without a server and which makes no requests.
 
 Not here: the data dictionary of the published marts (`scripts/data_dictionary.py`).
 """
@@ -24,10 +22,7 @@ log = masking_logger("sendmart.docs")
 
 
 def write_dbt_docs(settings: Settings, paths: DataPaths) -> Path:
-    """Writes the page to the data folder and returns its path. Without a build on DuckDB, types of columns are missing.
-
-    Raises BuildFailed if the project cannot be parsed.
-    """
+    """Writes the page and returns its path. Without a build on DuckDB, types of columns are missing. Raises BuildFailed."""
     dbt_manifest(settings, paths)
     # For a build on Spark, dbt would query Spark.
     is_built = settings.engine == Engine.DUCKDB and paths.build.exists() and paths.candidate.exists()

@@ -34,10 +34,7 @@ class BuildFailed(Exception):
 
 
 def dbt_manifest(settings: Settings, paths: DataPaths) -> dict[str, Any]:
-    """dbt's manifest of the current project, which is parsed if the manifest on disk is another one or incomplete.
-
-    Raises BuildFailed if the project cannot be parsed.
-    """
+    """dbt's manifest of the current project, which is parsed if the one on disk is another or incomplete. Raises BuildFailed."""
     _check_seeds()
     manifest, digest_of_parsed = paths.dbt_target / "manifest.json", paths.dbt_target / "parsed_project.sha256"
     digest = f"{settings.engine} {project_digest()}"
@@ -72,7 +69,6 @@ def _read_manifest(file: Path, mtime_ns: int, size: int) -> dict[str, Any]:
 
 
 def json_digest(content: Any) -> str:
-    """The SHA-256 of a value as JSON."""
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -128,10 +124,9 @@ def _dbt_environment(settings: Settings, paths: DataPaths) -> dict[str, str]:
 def run_dbt(
     settings: Settings, paths: DataPaths, command: list[str], environment: Mapping[str, str] | None = None
 ) -> list[Any]:
-    """Runs a dbt command in this process; returns the results of its nodes. `environment` has further variables.
+    """Runs a dbt command in this process and returns the results of its nodes, failed models and tests included.
 
-    Raises BuildFailed if dbt could not start (a faulty project, a locked file) or an operation (a macro) failed. A model or
-    test that fails is among the results.
+    Raises BuildFailed if dbt could not start (a faulty project, a locked file) or an operation (a macro) failed.
     """
     settings.scratch.mkdir(parents=True, exist_ok=True)
     arguments = _dbt_arguments(settings, paths)

@@ -1,8 +1,6 @@
-"""Decides which models are built in full: those that depend on code, a seed or a setting that has changed.
-
-Everything that a model is made from has a name and a fingerprint: its own code, the macros, each setting of figures, the
-release. The ledger has the fingerprints of the last build. If one differs now, the models downstream of it are built in
-full, and the others incrementally.
+"""Decides which models are built in full: those that depend on code, a seed or a setting that has changed since the last
+build. Everything that a model is made from has a name and a fingerprint: its code, the macros, each setting of figures, the
+release.
 
 Not here: rows that changed (`warehouse.lake.change_feed`).
 """
@@ -28,11 +26,8 @@ _SETTING = re.compile(r"""var\(\s*['"](\w+)['"]""")
 
 @dataclass(frozen=True)
 class ModelFingerprints:
-    """The fingerprints of a project.
-
-    `by_name` has the fingerprint of everything that a model can be made from. `parents` has the names that a model, or the
-    macros, are made from directly. `relations` has the relation (database, schema, name) of each model and seed. `seeds` are
-    the names of the seeds, which new rows of the logs do not change.
+    """The fingerprints of a project by name; what each model and the macros are made from directly (`parents`); the relation
+    (database, schema, name) of each model and seed; the names of the seeds, which new rows do not change.
     """
 
     by_name: dict[str, str]

@@ -5,7 +5,8 @@ Not here: the diff itself (`warehouse.publish.build_diff`), the end of a refresh
 
 from rich.table import Table
 
-from orchestration.cli.output.console import console, printable, right_aligned
+from models.masking import printable
+from orchestration.cli.output.console import console, right_aligned
 from orchestration.stages import AppContext
 from warehouse.publish.build_diff import BuildDiff, format_change, format_number
 from warehouse.publish.kept_builds import KeptBuilds
@@ -14,7 +15,6 @@ MAX_CAMPAIGNS = 20
 
 
 def print_kept_builds(context: AppContext) -> None:
-    """Prints the builds that can be published again."""
     for publication in KeptBuilds(context.paths.kept_builds, context.ledger).publications():
         line = f"  {publication.build_id}, published {publication.published_at:%Y-%m-%d %H:%M:%S} UTC"
         if publication.rolled_back_from:
@@ -45,14 +45,9 @@ def print_diff(diff: BuildDiff) -> None:
         title="Figures by campaign, largest changes first", title_justify="left",
     )  # fmt: skip
     for change in diff.metric_changes:
-        table.add_row(
-            printable(change.campaign_id, "?"),
-            printable(change.campaign_name or "", "?"),
-            change.metric,
-            format_number(change.before),
-            format_number(change.after),
-            format_change(change.before, change.after),
-        )
+        names = (printable(name or "", "?") for name in (change.campaign_id, change.campaign_name))
+        values = (format_number(change.before), format_number(change.after), format_change(change.before, change.after))
+        table.add_row(*names, change.metric, *values)
     console.print(table)
     if len({change.campaign_id for change in diff.metric_changes}) < diff.changed_campaigns:
         console.print("More campaigns: sendmart diff --all. One campaign: sendmart diff --campaign ID")

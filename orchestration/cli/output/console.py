@@ -25,9 +25,8 @@ class SanitizingConsole(Console):
         super().print(*(sanitize(item) if isinstance(item, str) else item for item in objects), **style)
 
 
-console = SanitizingConsole(
-    highlight=False, soft_wrap=True, markup=False, width=None if sys.stdout.isatty() else LOG_WIDTH
-)
+_width = None if sys.stdout.isatty() else LOG_WIDTH
+console = SanitizingConsole(highlight=False, soft_wrap=True, markup=False, width=_width)
 
 
 def print_lines(lines: Sequence[str], limit: int, more: str = "more") -> None:
@@ -46,8 +45,3 @@ def short_path(path: AnyPath) -> str:
 def right_aligned(*headers: str) -> list[Column]:
     """The columns of numbers of a table."""
     return [Column(header, justify="right") for header in headers]
-
-
-def printable(text: str, replacement: str = " ") -> str:
-    """Text on one line: line breaks and control characters are replaced."""
-    return "".join(character if character.isprintable() else replacement for character in text)

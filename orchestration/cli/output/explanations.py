@@ -19,17 +19,16 @@ _FILE_COLUMN = "came_in"
 def print_explanation(explanation: Explanation) -> None:
     """Prints an explanation: what it is based on, the figures, the rules that made them, and the rows."""
     basis = explanation.basis
+    published_at = f"{basis.published_at:%Y-%m-%d %H:%M} UTC" if basis.published_at else ""
     console.print(f"{explanation.kind} {escaped(explanation.key)}")
     if basis.build_id is None:
         console.print("No build has been published yet. Based on the current lake.")
     elif basis.is_current:
-        console.print(
-            f"Published build {basis.build_id}, {basis.published_at:%Y-%m-%d %H:%M} UTC, data until {basis.data_until}"
-        )
+        console.print(f"Published build {basis.build_id}, {published_at}, data until {basis.data_until}")
     else:
         console.print(
             f"Based on the current lake, data until {basis.data_until}. Files, settings or models have changed since build"
-            f" {basis.build_id} was published at {basis.published_at:%Y-%m-%d %H:%M} UTC: its figures may differ"
+            f" {basis.build_id} was published at {published_at}: its figures may differ"
         )
     for name, value in explanation.conclusion.items():
         console.print(f"  {name}: {cell(value)}")
@@ -68,6 +67,4 @@ def cell(value: object) -> str:
 
 def escaped(text: str) -> str:
     """Text with line breaks and control characters as escape sequences, so that a terminal does not act on them."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
-    )
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from shlex import quote
 
 from models.enums import Log
-from orchestration.cli.output.console import printable
+from models.masking import printable
 from orchestration.stages import AppContext
 from orchestration.stages.context import counted
 from warehouse.ledger import LoadedFile
@@ -44,7 +44,6 @@ def list_lines(context: AppContext, log: Log | None, max_files: int, max_reasons
 
 
 def refused_line(file: LoadedFile) -> str:
-    """A refused file and the reason."""
     return f"refused{_accepted(file)}: {file.log}/{file.source_file}: {file.refusal}"
 
 
@@ -86,7 +85,6 @@ def repair_lines(landing: AnyPath, file: LoadedFile, written: RepairFile, *, row
         )
     else:
         files = "the file" if len(written.files) == 1 else "all of the files"
-        lines.append(
-            f"  Next: fix the rows, drop {files} into {landing / file.log} under the same name; sendmart refresh"
-        )
+        folder = landing / file.log
+        lines.append(f"  Next: fix the rows, drop {files} into {folder} under the same name; sendmart refresh")
     return lines

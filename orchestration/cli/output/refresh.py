@@ -5,7 +5,6 @@ Not here: `sendmart status` (`orchestration.cli.output.status`).
 
 import sqlite3
 
-import duckdb
 from rich.table import Table
 
 from models.error_codes import Code
@@ -13,7 +12,7 @@ from models.masking import sanitize
 from orchestration.cli.output.console import console, print_lines, right_aligned, short_path
 from orchestration.stages import AppContext, RefreshPlan, audit_page_of
 from orchestration.stages.context import counted
-from warehouse.duckdb_tools import corruption_reason, literal
+from warehouse.duckdb_tools import attached, corruption_reason
 from warehouse.ledger import Refresh
 from warehouse.storage import is_object
 
@@ -36,7 +35,6 @@ def print_landing(context: AppContext, plan: RefreshPlan) -> None:
 
 
 def print_plan(plan: RefreshPlan) -> None:
-    """Prints what a refresh would do."""
     for log, files in plan.files.items():
         for file in files:
             console.print(f"would load {log}/{file.source_file}")
@@ -63,9 +61,8 @@ def print_outcome(context: AppContext, refresh: Refresh) -> None:
     if refresh.outcome == "nothing new":
         console.print("Up to date: no new files, nothing to build or publish.")
     if rejected:
-        console.print(
-            f"In quarantine: {counted(rejected, 'row')}, see {short_path(context.paths.published_quarantine)}"
-        )
+        quarantine = short_path(context.paths.published_quarantine)
+        console.print(f"In quarantine: {counted(rejected, 'row')}, see {quarantine}")
     if refused:
         more = ", …" if len(refused) > MAX_REFUSED_FILES else ""
         console.print(f"Refused files, accepted: {', '.join(refused[:MAX_REFUSED_FILES])}{more}")
@@ -82,9 +79,7 @@ def print_outcome(context: AppContext, refresh: Refresh) -> None:
         f"  \"import duckdb; print(duckdb.connect('{marts}', read_only=True).sql('from marts.campaign_overview'))\""
     )
     if not is_object(landing) and not landing.is_dir():
-        console.print(
-            f"NOTE: the landing zone {short_path(landing)} does not exist. Create it, or set SENDMART_LANDING"
-        )
+        console.print(f"NOTE: there is no landing zone {short_path(landing)}. Create it, or set SENDMART_LANDING")
 
 
 def _print_failure(context: AppContext, refresh: Refresh) -> None:
@@ -125,11 +120,10 @@ def _published_state(context: AppContext, refresh: Refresh) -> str:
 
 
 def _print_figures(context: AppContext) -> None:
-    with duckdb.connect() as connection:
-        connection.execute(f"attach {literal(context.paths.published_marts)} as p (read_only)")
+    with attached(published=context.paths.published_marts) as connection:
         rows = connection.execute(
             "select campaign_name, campaign_type, strftime(last_sent_at, '%Y-%m-%d %H:%M'), total_sent, total_delivered,"
-            " unique_clickers, direct_orders, revenue from p.marts.campaign_metrics"
+            " unique_clickers, direct_orders, revenue from published.marts.campaign_metrics"
             " order by last_sent_at desc nulls last, campaign_id limit 5"
         ).fetchall()
     numbers = right_aligned("Sent", "Delivered", "Clickers", "Orders", "Revenue")
@@ -142,6 +136,5 @@ def _print_figures(context: AppContext) -> None:
 
 
 def print_audit_page(context: AppContext) -> None:
-    """Prints the path of the candidate's audit page, if there is one."""
     if page := audit_page_of(context):
         console.print(f"Audit page: {short_path(page)}")

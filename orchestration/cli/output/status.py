@@ -5,7 +5,6 @@ Not here: the end of a refresh (`orchestration.cli.output.refresh`).
 
 import shutil
 
-import duckdb
 from rich.table import Table
 
 from models.enums import Log
@@ -13,13 +12,12 @@ from orchestration.cli.output import quarantine
 from orchestration.cli.output.console import console, right_aligned
 from orchestration.cli.output.refresh import print_audit_page
 from orchestration.stages import AppContext, missing_days
-from warehouse.duckdb_tools import corruption_reason, literal
+from warehouse.duckdb_tools import attached, corruption_reason, fetch_row
 from warehouse.landing import completeness
 from warehouse.ledger import LoadedFile
 
 
 def print_status(context: AppContext) -> None:
-    """Prints the state of the warehouse."""
     last = context.ledger.last_refresh()
     if last is None:
         console.print("Last refresh: none yet. Next: sendmart refresh")
@@ -53,15 +51,11 @@ def _print_published_build(context: AppContext) -> None:
     marts = context.paths.published_marts
     last = context.ledger.last_publication()
     if last and (reason := corruption_reason(marts)):
-        console.print(
-            f"Published build: {reason}. Next: sendmart refresh, which publishes it again, or: sendmart rollback BUILD"
-        )
+        console.print(f"Published build: {reason}. Next: sendmart refresh, or: sendmart rollback BUILD")
     elif last and marts.exists():
-        with duckdb.connect() as connection:
-            connection.execute(f"attach {literal(marts)} as p (read_only)")
-            ((build_id, published_at, data_until, version),) = connection.execute(
-                "select build_id, published_at, data_until, version from p.marts.build_info"
-            ).fetchall()
+        query = "select build_id, published_at, data_until, version from published.marts.build_info"
+        with attached(published=marts) as connection:
+            build_id, published_at, data_until, version = fetch_row(connection, query)
         published = f"{published_at:%Y-%m-%d %H:%M:%S} UTC, data until {data_until}, version {version}"
         console.print(f"Published build: {build_id}, {published}")
         latest = context.ledger.publications()[-1]

@@ -9,7 +9,6 @@ import secrets
 import shutil
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,39 +29,19 @@ _ERASURE_MARKER = "holds-erased"
 
 
 def is_spark(settings: Settings) -> bool:
-    """Whether Spark is the engine."""
     return settings.engine == Engine.SPARK
 
 
-@dataclass(frozen=True)
 class SparkBuild:
-    """A build by its id: a folder of Parquet files, and Spark's tables on them.
+    """A build by its id: a folder of Parquet files, and Spark's tables on them. Methods that run dbt raise BuildFailed."""
 
-    The methods that run dbt raise BuildFailed with Spark's message, or if dbt cannot start or Spark cannot be reached.
-    """
-
-    settings: Settings
-    paths: DataPaths
-    build_id: str
-
-    @property
-    def folder(self) -> Path:
-        return self.paths.spark_builds / self.build_id
-
-    @property
-    def work(self) -> Path:
-        """The tables that are needed until the build is published."""
-        return self.folder / "work"
-
-    @property
-    def marts(self) -> Path:
-        """The tables that are published."""
-        return self.folder / "marts"
-
-    @property
-    def erasure_marker(self) -> Path:
-        """The file that says that the build holds rows of an erased contact."""
-        return self.folder / _ERASURE_MARKER
+    def __init__(self, settings: Settings, paths: DataPaths, build_id: str) -> None:
+        self.settings, self.paths, self.build_id = settings, paths, build_id
+        self.folder = paths.spark_builds / build_id
+        # The tables that are needed until the build is published, and those that are published.
+        self.work, self.marts = self.folder / "work", self.folder / "marts"
+        # The file that says that the build holds rows of an erased contact.
+        self.erasure_marker = self.folder / _ERASURE_MARKER
 
     @property
     def is_complete(self) -> bool:
@@ -120,9 +99,8 @@ class SparkBuild:
                     )
 
     def publish(self, published: Path, *, is_masked: bool) -> None:
-        """Points the views of the published schema at the build: all marts at once. `published` is its published DuckDB file.
-
-        From this file come the tables that the build does not have: `build_info` and, if numbers are masked, every table.
+        """Points the published views at the build, all at once; `build_info` and masked tables come from its published DuckDB
+        file.
         """
         publication = secrets.token_hex(3)
         folder = self.folder / "published" / publication
@@ -144,10 +122,7 @@ class SparkBuild:
                 build.drop(with_marts=True)
 
     def drop(self, *, with_marts: bool) -> None:
-        """Drops the working tables of the build, and on request its marts.
-
-        If Spark is no longer the engine, only the files are removed; the names stay in Spark's catalogue.
-        """
+        """Drops the working tables and, on request, the marts; only the files if Spark is no longer the engine."""
         if with_marts or self.work.is_dir():
             if is_spark(self.settings):
                 self._run_macro("drop_build", {"marts": with_marts})
@@ -161,9 +136,8 @@ def _builds(settings: Settings, paths: DataPaths) -> list[SparkBuild]:
 
 
 def _prune(settings: Settings, paths: DataPaths, ledger: Ledger) -> None:
-    """Drops the builds that are neither kept nor published, and the working tables of the others.
-
-    Before a build, not after a publication: a query that reads the previous build may run until then.
+    """Drops builds that are neither kept nor published, and working tables of the others; before a build, for the sake of
+    running queries.
     """
     publications = {publication.build_id for publication in ledger.publications()}
     for build in _builds(settings, paths):
@@ -172,10 +146,7 @@ def _prune(settings: Settings, paths: DataPaths, ledger: Ledger) -> None:
 
 
 def discard_builds(settings: Settings, paths: DataPaths) -> None:
-    """Drops every build after an erasure. The published build stays until the next one is published, and is marked.
-
-    Tables of Spark are not rewritten: after an erasure the next build is made in full from the lake in any case.
-    """
+    """Drops every build after an erasure but the published one, which is marked: the next build is in full from the lake."""
     for build in _builds(settings, paths):
         is_seen = is_spark(settings) and build.is_published
         build.drop(with_marts=not is_seen)
