@@ -73,9 +73,9 @@ def sendmart(variables: dict[str, str], *arguments: str) -> subprocess.Completed
 
 
 def sendmart_killed_after(
-    variables: dict[str, str], seconds: float, *arguments: str
+    variables: dict[str, str], seconds: float | None, *arguments: str
 ) -> subprocess.CompletedProcess[str]:
-    """The same, killed after so many seconds, unless it has ended."""
+    """The same, killed after so many seconds, unless it has ended or no time is given."""
     return run_command_line(clean_environment(variables), arguments, seconds)
 
 

@@ -188,8 +188,8 @@ def roll_back_killed_at(warehouse: AppContext, point: str) -> None:
         assert process.exitcode == -signal.SIGKILL, f"exit code {process.exitcode}: it never came so far that {point}"
 
 
-def refresh_killed_after(warehouse: AppContext, seconds: float, *, checks: bool = False) -> bool:
-    """Refreshes for so many seconds, or to its end where that comes first; gives whether it was killed."""
+def refresh_killed_after(warehouse: AppContext, seconds: float | None, *, checks: bool = False) -> bool:
+    """Refreshes for so many seconds, or to its end where that comes first or no time is given; gives whether it was killed."""
     with _started(_refresh_whole, warehouse, checks) as process:
         process.join(seconds)
         process.kill()
