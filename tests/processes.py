@@ -55,7 +55,7 @@ def run_command_line(
         printed = [Path(folder) / "stdout", Path(folder) / "stderr"]
         for file in printed:
             file.touch()
-        process = processes.Process(target=_command_line, args=(environment, arguments, *printed))
+        process = processes.Process(target=run_in_environment, args=(environment, arguments, *printed))
         process.start()
         process.join(kill_after)
         if process.is_alive():
@@ -65,7 +65,7 @@ def run_command_line(
         return subprocess.CompletedProcess(arguments, process.exitcode, out, err)
 
 
-def _command_line(environment: dict[str, str], arguments: tuple[str, ...], out: Path, err: Path) -> None:
+def run_in_environment(environment: dict[str, str], arguments: tuple[str, ...], out: Path, err: Path) -> None:
     for file, descriptor in ((out, 1), (err, 2)):
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), descriptor)
     os.environ.clear()

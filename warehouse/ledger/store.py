@@ -19,6 +19,9 @@ VERSION = 1
 would read wrongly or would not maintain. 0: a file from before the version was recorded.
 """
 
+LOCK_TIMEOUT_SECONDS = 60
+"""How long a transaction waits for another program that has locked the ledger."""
+
 T = TypeVar("T")
 
 # In place of Python's own adapters, which are deprecated and write another form of a time.
@@ -97,7 +100,7 @@ class Store:
     def _opened(self) -> Iterator[sqlite3.Connection]:
         self._refuse_missing_file()
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self._path, timeout=60)
+        connection = sqlite3.connect(self._path, timeout=LOCK_TIMEOUT_SECONDS)
         try:
             connection.row_factory = sqlite3.Row
             connection.execute("pragma synchronous = full")

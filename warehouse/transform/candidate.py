@@ -44,6 +44,8 @@ def identity_mismatch(paths: DataPaths, ledger: Ledger) -> str | None:
         return "the ledger has no build"
     with duckdb.connect() as connection:
         for file in (paths.build, paths.candidate):
+            if not file.exists():
+                return f"{file} is missing"
             try:
                 connection.execute(f"attach or replace {literal(file)} as build (read_only)")
                 identity = connection.execute(f"select build_id, inputs from {_IDENTITY}").fetchone()
