@@ -189,6 +189,20 @@ def test_a_run_lost_with_its_machine_is_marked_failed_and_retried_once(server: S
     _until(lambda: server.status(retry) == "SUCCESS")
 
 
+def test_two_daemons_say_so_and_start_each_run_once(server: Server) -> None:
+    server.start("second", "dagster-daemon", "run", "--workspace", "workspace.yaml")
+    for log in ("daemon.log", "second.log"):
+        _until(lambda log=log: "daemon is still sending heartbeats" in (server.folder / log).read_text())
+    server.release()
+    runs = [server.launch() for _ in range(3)]
+    _until(lambda: {server.status(run) for run in runs} == {"SUCCESS"})
+    assert {run.run_id for run in server.instance.get_runs()} == set(runs)
+    for run in runs:
+        started = server.instance.all_logs(run, of_type=dg.DagsterEventType.RUN_START)
+        assert len(started) == 1
+    assert {server.processes[name].poll() for name in ("daemon", "second")} == {None}
+
+
 def _until(condition: Callable[[], object]) -> None:
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while not condition():
