@@ -30,8 +30,8 @@ class Receiver:
 
     @property
     def titles(self) -> list[str]:
-        """The titles of what was taken, without what every alert's title begins with."""
-        return [one["title"].removeprefix("Sendmart: ") for one in self.taken]
+        """The titles of the received alerts, without the prefix that all have."""
+        return [alert["title"].removeprefix("Sendmart: ") for alert in self.taken]
 
 
 @contextmanager

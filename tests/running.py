@@ -132,13 +132,13 @@ def exported_rows(paths: DataPaths, report: str) -> list[dict[str, str]]:
     """What all exports of a report come to, read in order: of a campaign the rows of the last that holds it."""
     by_campaign: dict[str, list[dict[str, str]]] = {}
     for file in sorted((paths.exports / report).glob("*.csv")):
-        told = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
+        description = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
         with file.open(encoding="utf-8", newline="") as text:
             rows = list(csv.DictReader(text))
-        if told["campaigns"] == "all":
+        if description["campaigns"] == "all":
             by_campaign.clear()
         else:
-            for campaign_id in told["campaigns"]:
+            for campaign_id in description["campaigns"]:
                 by_campaign.pop(campaign_id, None)
         for row in rows:
             by_campaign.setdefault(_campaign_of(row), []).append(row)

@@ -141,10 +141,10 @@ def test_the_second_of_two_concurrent_refreshes_waits_and_says_so(tmp_path: Path
     variables = environment_of(tmp_path, case / "landing", max_rejected_share="1")
     with ThreadPoolExecutor() as threads:
         both = list(threads.map(lambda _: sendmart(variables, "refresh"), range(2)))
-    told = [run.stdout for run in both]
-    assert [run.returncode for run in both] == [0, 0], told
-    assert sum("Another refresh is running on this data folder" in words for words in told) == 1
-    assert sum("Up to date" in words for words in told) == 1
+    outputs = [run.stdout for run in both]
+    assert [run.returncode for run in both] == [0, 0], outputs
+    assert sum("Another refresh is running on this data folder" in output for output in outputs) == 1
+    assert sum("Up to date" in output for output in outputs) == 1
     from tests.oracle.compare import differences, read_mart
 
     for file in (case / "marts").glob("*.csv"):

@@ -23,16 +23,16 @@ STAGES = {
 """What the refresh says at the moment at which it is killed."""
 
 
-def _kill_when_it_says(variables: dict[str, str], words: str) -> None:
+def _kill_when_it_says(variables: dict[str, str], message: str) -> None:
     refresh = subprocess.Popen(
         [SENDMART, "refresh"], env=clean_environment(variables), cwd=PROJECT, stdout=subprocess.PIPE, text=True
     )
     for line in refresh.stdout:
-        if words in line:
+        if message in line:
             os.kill(refresh.pid, signal.SIGKILL)
             break
     refresh.stdout.close()
-    assert refresh.wait() == -signal.SIGKILL, f"the refresh ended without saying {words!r}"
+    assert refresh.wait() == -signal.SIGKILL, f"the refresh ended without saying {message!r}"
 
 
 # The same stages are killed within one process in test_killed: here the program itself is.

@@ -124,16 +124,16 @@ def test_workers_end_with_the_process_that_loads(
         os.killpg(loading.pid, by)  # as a terminal does it: all of them hear of it
     else:
         loading.send_signal(by)
-    _, said = loading.communicate(timeout=PATIENCE_SECONDS)
+    _, output = loading.communicate(timeout=PATIENCE_SECONDS)
     assert loading.returncode == -by
     assert_gone(loaders)
     left = left_by(data)
     assert (left["lake"], left["quarantine"]) == (before["lake"], before["quarantine"])
     if by == signal.SIGINT:
-        assert said.count("KeyboardInterrupt") == 1, said
+        assert output.count("KeyboardInterrupt") == 1, output
         assert left["temp_files"] == []
     else:
-        assert "Traceback" not in said
+        assert "Traceback" not in output
         assert left["temp_files"], "something was being written"
     repeat(landing, data)
     assert files_and_rows(data) == expected

@@ -165,13 +165,13 @@ def quarantine_of(file: Path) -> Counter:
 
 
 def assert_same(warehouse: AppContext, expected: Outcome) -> None:
-    work = stages.plan_refresh(warehouse)
-    assert work.is_empty, work
+    plan = stages.plan_refresh(warehouse)
+    assert plan.is_empty, plan
     assert json.loads(warehouse.paths.current.read_text())["marts"]["sha256"] == hash_of(
         warehouse.paths.published_marts
     )
-    found = outcome(warehouse)
-    assert [name for name in expected if found[name] != expected[name]] == []
+    actual = outcome(warehouse)
+    assert [name for name in expected if actual[name] != expected[name]] == []
 
 
 def assert_nothing_half_done(warehouse: AppContext, builds: Iterable[Outcome]) -> None:
@@ -191,5 +191,5 @@ def assert_whole(warehouse: AppContext) -> None:
     for file in (*paths.lake.glob("*/*/*.parquet"), *paths.quarantine.glob("*/*/*.parquet")):
         pl.read_parquet_schema(file)
     for file in paths.exports.glob("*/*.csv"):
-        told = json.loads(file.with_suffix(".json").read_bytes())
-        assert told["sha256"] == _sha256(file)
+        description = json.loads(file.with_suffix(".json").read_bytes())
+        assert description["sha256"] == _sha256(file)

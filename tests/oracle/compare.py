@@ -76,22 +76,22 @@ def differences(
 ) -> list[str]:
     """The differences between `actual` and the expected rows, regardless of order.
 
-    Columns are those of the expected rows unless given; further columns of the actual rows are free. At most `most`
-    rows of a kind are told one by one.
+    `columns` are compared; by default, those of the expected rows. The actual rows may have others. At most `most` rows of a
+    kind are listed.
     """
     actual = list(actual)
     columns = list(columns) if columns is not None else list(expected[0]) if expected else None
     if columns is None:
         return [f"unexpected: {row}" for row in actual[:most]] + _rest(len(actual), most)
-    lacking = sorted({column for row in actual for column in columns if column not in row})
-    if lacking:
-        return [f"no such column: {column}" for column in lacking]
-    wanted = Counter(_levelled(row, columns) for row in expected)
-    found = Counter(_levelled(row, columns) for row in actual)
-    missing, unexpected = wanted - found, found - wanted
-    messages = _told("missing", missing, columns, most) + _told("unexpected", unexpected, columns, most)
+    missing_columns = sorted({column for row in actual for column in columns if column not in row})
+    if missing_columns:
+        return [f"no such column: {column}" for column in missing_columns]
+    expected_rows = Counter(_levelled(row, columns) for row in expected)
+    actual_rows = Counter(_levelled(row, columns) for row in actual)
+    missing, unexpected = expected_rows - actual_rows, actual_rows - expected_rows
+    messages = _described("missing", missing, columns, most) + _described("unexpected", unexpected, columns, most)
     if messages:
-        messages.insert(0, f"{wanted.total()} rows expected, {found.total()} found")
+        messages.insert(0, f"{expected_rows.total()} rows expected, {actual_rows.total()} found")
     return messages
 
 
@@ -99,11 +99,11 @@ def _levelled(row: dict, columns: list[str]) -> tuple:
     return tuple(level(column, row[column]) for column in columns)
 
 
-def _told(kind: str, rows: Counter, columns: list[str], most: int) -> list[str]:
+def _described(kind: str, rows: Counter, columns: list[str], most: int) -> list[str]:
     lines = []
     for values, times in sorted(rows.items(), key=lambda item: [str(value) for value in item[0]]):
-        told = ", ".join(f"{column}={_shown(value)}" for column, value in zip(columns, values, strict=True))
-        lines.append(f"{kind}{f' {times} times' if times > 1 else ''}: {told}")
+        values_text = ", ".join(f"{column}={_shown(value)}" for column, value in zip(columns, values, strict=True))
+        lines.append(f"{kind}{f' {times} times' if times > 1 else ''}: {values_text}")
     return lines[:most] + [f"{kind}: {line}" for line in _rest(len(lines), most)]
 
 
@@ -135,8 +135,8 @@ def rejected_differences(expected: list[dict], actual: Iterable[dict]) -> list[s
     reasons = {_levelled(row, list(REJECTED_KEY)): set((row["reason_columns"] or "").split()) for row in actual}
     for row in expected:
         key = _levelled(row, list(REJECTED_KEY))
-        lacking = set((row["reason_columns"] or "").split()) - reasons.get(key, set())
-        if key in reasons and lacking:
-            place = f"{row['log']}/{row['source_file']}, row {row['row_number']}"
-            messages.append(f"no reason of {place} names {', '.join(sorted(lacking))}")
+        missing_reasons = set((row["reason_columns"] or "").split()) - reasons.get(key, set())
+        if key in reasons and missing_reasons:
+            location = f"{row['log']}/{row['source_file']}, row {row['row_number']}"
+            messages.append(f"no reason of {location} names {', '.join(sorted(missing_reasons))}")
     return messages

@@ -93,8 +93,8 @@ def _kept(log: str, rows: list[dict]) -> dict:
 
     def only(best, value) -> None:
         nonlocal rows
-        wanted = best(rank(value(row)) for row in rows)
-        rows = [row for row in rows if rank(value(row)) == wanted]
+        best_rank = best(rank(value(row)) for row in rows)
+        rows = [row for row in rows if rank(value(row)) == best_rank]
 
     if log == "campaigns":
         only(max, lambda row: row["modified_at"])

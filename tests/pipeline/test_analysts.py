@@ -97,14 +97,16 @@ def campaign_funnel(rows: Rows) -> None:
 def click_to_delivered_by_month(rows: Rows) -> None:
     sent = [row for row in expected("campaign_metrics") if row["last_sent_at"]]
     for row in rows:
-        same = [
-            one
-            for one in sent
-            if (one["campaign_type"] or "unknown", one["last_sent_at"].date().replace(day=1))
+        campaigns = [
+            campaign
+            for campaign in sent
+            if (campaign["campaign_type"] or "unknown", campaign["last_sent_at"].date().replace(day=1))
             == (row["campaign_type"], row["month"])
         ]
-        assert row["campaigns"] == len(same) > 0
-        clickers, delivered = (sum(one[column] for one in same) for column in ("unique_clickers", "total_delivered"))
+        assert row["campaigns"] == len(campaigns) > 0
+        clickers, delivered = (
+            sum(campaign[column] for campaign in campaigns) for column in ("unique_clickers", "total_delivered")
+        )
         assert row["click_to_delivered_rate"] == pytest.approx(share(clickers, delivered))
     assert sum(row["campaigns"] for row in rows) == len(sent)
 
@@ -128,11 +130,11 @@ def week_over_week(rows: Rows) -> None:
 
 def direct_and_assisted_revenue(rows: Rows) -> None:
     for row in rows:
-        credits = [one for one in expected("attributed_orders") if one["attribution"] == row["attribution"]]
-        once = {one["order_id"]: one["revenue"] or 0 for one in credits}
-        assert (row["credits"], row["orders"]) == (len(credits), len(once))
-        assert row["revenue_over_campaigns"] == sum(one["revenue"] or 0 for one in credits)
-        assert row["revenue_of_orders"] == sum(once.values())
+        credits = [credit for credit in expected("attributed_orders") if credit["attribution"] == row["attribution"]]
+        revenue_of_orders = {credit["order_id"]: credit["revenue"] or 0 for credit in credits}
+        assert (row["credits"], row["orders"]) == (len(credits), len(revenue_of_orders))
+        assert row["revenue_over_campaigns"] == sum(credit["revenue"] or 0 for credit in credits)
+        assert row["revenue_of_orders"] == sum(revenue_of_orders.values())
     direct, assisted = rows
     assert (direct["attribution"], assisted["attribution"]) == ("direct", "assisted")
     assert direct["revenue_of_orders"] == direct["revenue_over_campaigns"]
@@ -165,15 +167,19 @@ def orders_of_several_campaigns(rows: Rows) -> None:
     assert {(row["order_id"],) for row in rows} == several.keys()
     for row in rows:
         credits = several[(row["order_id"],)]
-        assert [row["direct_campaign_id"]] == [one["campaign_id"] for one in credits if one["attribution"] == "direct"]
+        assert [row["direct_campaign_id"]] == [
+            credit["campaign_id"] for credit in credits if credit["attribution"] == "direct"
+        ]
         assert sorted([row["direct_campaign_id"], *row["assisting_campaign_ids"]]) == sorted(
-            one["campaign_id"] for one in credits
+            credit["campaign_id"] for credit in credits
         )
 
 
 def unsubscribes_per_thousand(rows: Rows) -> None:
     opted_out = by(expected("attributed_unsubscribes"), "campaign_id")
-    contacts = {campaign: len({one["contact_id"] for one in rows}) for (campaign,), rows in opted_out.items()}
+    contacts = {
+        campaign: len({unsubscribe["contact_id"] for unsubscribe in rows}) for (campaign,), rows in opted_out.items()
+    }
     sent_to = Counter(row["campaign_id"] for row in expected("delivery_status"))
     wanted = top(((campaign, share(1000 * contacts.get(campaign, 0), sent_to[campaign])) for campaign in sent_to), 20)
     assert picked(rows, "campaign_id") == [(campaign,) for campaign, _ in wanted]
@@ -269,9 +275,9 @@ def pending_after_three_days(rows: Rows) -> None:
     }
     assert {(row["sent_on"],): row["contacts"] for row in rows} == {day: len(group) for day, group in days.items()}
     for row in rows:
-        pending = [one for one in days[(row["sent_on"],)] if one["delivery_status"] == "pending"]
+        pending = [contact for contact in days[(row["sent_on"],)] if contact["delivery_status"] == "pending"]
         assert row["pending"] == len(pending)
-        assert row["pending_without_receipt"] == sum(one["provider_status"] is None for one in pending)
+        assert row["pending_without_receipt"] == sum(contact["provider_status"] is None for contact in pending)
         assert row["pending_share"] == pytest.approx(share(len(pending), row["contacts"]))
 
 
@@ -312,7 +318,8 @@ def rejected_rows(rows: Rows) -> None:
     for row in wanted:
         for column in row["reason_columns"].split():
             assert any(
-                one["source_file"] == row["source_file"] and one["reason"].startswith(f"{column}:") for one in rows
+                reason["source_file"] == row["source_file"] and reason["reason"].startswith(f"{column}:")
+                for reason in rows
             )
 
 

@@ -129,8 +129,8 @@ def test_a_run_after_a_change_of_the_lake_builds_in_full(
 def test_without_a_lake_one_line_says_what_to_type(dbt_folders: dict[str, str], tmp_path: Path) -> None:
     run = type_in("dbt build", tmp_path, **dbt_folders)
     assert run.returncode != 0
-    said = [line.strip() for line in run.stdout.splitlines() if "make refresh" in line]
-    assert said == [f"There is no lake at {tmp_path}/lake. Run `make refresh` first."]
+    lines = [line.strip() for line in run.stdout.splitlines() if "make refresh" in line]
+    assert lines == [f"There is no lake at {tmp_path}/lake. Run `make refresh` first."]
     assert "SKIP" not in run.stdout
 
 

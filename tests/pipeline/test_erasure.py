@@ -61,7 +61,7 @@ def erasure(warehouse: AppContext) -> stages.Erasure:
 
 
 def _tokens(warehouse: AppContext) -> dict[str, str]:
-    return {one.kind: one.token for one in warehouse.ledger.erased()}
+    return {tombstone.kind: tombstone.token for tombstone in warehouse.ledger.erased()}
 
 
 def _with_tokens(marts: dict[str, list[dict]], tokens: dict[str, str]) -> dict[str, list[dict]]:
@@ -102,8 +102,8 @@ def test_published_builds_and_exports_hold_tokens_and_the_same_figures(
         ]
         assert exported_rows(warehouse.paths, report) == sorted(expected, key=lambda row: list(row.values()))
         for file in (warehouse.paths.exports / report).glob("*.csv"):
-            told = json.loads(file.with_suffix(".json").read_text())
-            assert told["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+            description = json.loads(file.with_suffix(".json").read_text())
+            assert description["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def test_csv_copies_are_rewritten_and_every_spreadsheet_of_a_contact_level_report_is_deleted(

@@ -120,7 +120,7 @@ def test_an_erased_contact_gets_the_same_token_in_every_worker(tmp_path: Path, l
     load(job, ledger, scan(landing).files_of(LOG), workers=2, bytes_per_worker=LITTLE)
     assert len(met(folder)) == 2
     found = pl.concat(pl.read_parquet(file, hive_partitioning=False) for file in lake_tables.files(paths.lake, LOG))
-    contact, number = (one.token for one in ledger.erased())
+    contact, number = (tombstone.token for tombstone in ledger.erased())
     assert (set(found["contact_id"]), set(found["mobile_number"])) == ({contact}, {number})
     assert ledger.erased()[1].hash == hashes.of(NUMBER)
     assert ledger.is_erasing(), "the number may stand elsewhere"
@@ -165,10 +165,10 @@ def test_an_error_of_a_worker_is_raised_masked_with_its_traceback(tmp_path: Path
     data = tmp_path / "data"
     with pytest.raises(OSError) as caught:
         load_log(landing, data, LOG, 2, failing_of("k7", OSError(f"cannot take {NUMBER}")))
-    told = "".join(traceback.format_exception(caught.value))
+    message = "".join(traceback.format_exception(caught.value))
     assert str(caught.value) == "cannot take +44…23"
-    assert "_failing_of" in told, "where it failed"
-    assert NUMBER not in told
+    assert "_failing_of" in message, "where it failed"
+    assert NUMBER not in message
     assert left_by(data)["temp_files"] == []
 
 

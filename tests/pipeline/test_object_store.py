@@ -98,14 +98,16 @@ def warehouse(store: Any) -> AppContext:
 def _objects(store: Any, prefix: str = "") -> dict[str, str]:
     """The objects under a prefix, with what changes whenever they are written."""
     pages = store.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
-    return {one["Key"]: f"{one['ETag']} {one['LastModified']}" for page in pages for one in page.get("Contents", ())}
+    return {
+        entry["Key"]: f"{entry['ETag']} {entry['LastModified']}" for page in pages for entry in page.get("Contents", ())
+    }
 
 
 def _read(store: Any, key: str) -> bytes:
     return store.get_object(Bucket=BUCKET, Key=key)["Body"].read()
 
 
-def _told(store: Any) -> dict[str, Any]:
+def _current_json(store: Any) -> dict[str, Any]:
     return json.loads(_read(store, "published/current.json"))
 
 
@@ -113,7 +115,9 @@ def _as_an_analyst(store: Any, warehouse: AppContext) -> duckdb.DuckDBPyConnecti
     """A connection that has followed `current.json`, and attached what it names from the store."""
     connection = duckdb.connect()
     enable_s3(connection, warehouse.paths.published_store)
-    connection.execute(f"attach 's3://{BUCKET}/published/{_told(store)['marts']['file']}' as sendmart (read_only)")
+    connection.execute(
+        f"attach 's3://{BUCKET}/published/{_current_json(store)['marts']['file']}' as sendmart (read_only)"
+    )
     return connection
 
 
@@ -163,7 +167,7 @@ def test_current_json_names_the_published_build_on_disk_and_in_the_store(
     store: Any, warehouse: AppContext, refreshed_small: RefreshedWarehouse
 ) -> None:
     for paths, told in (
-        (warehouse.paths, _told(store)),
+        (warehouse.paths, _current_json(store)),
         (refreshed_small.warehouse.paths, json.loads(refreshed_small.warehouse.paths.current.read_text())),
     ):
         build_id, published_at, data_until = read_build_info(paths.published_marts)
@@ -211,9 +215,9 @@ def test_figures_are_explained_from_the_store(warehouse: AppContext) -> None:
             warehouse.settings, warehouse.paths, warehouse.ledger, connection, lambda: is_built(warehouse)
         )
         (campaign,) = connection.execute("select campaign_id from published.marts.campaign_metrics limit 1").fetchone()
-        told = explainer.explain("campaign", campaign)
-    assert told.published
-    assert told.disagreements == {}
+        explanation = explainer.explain("campaign", campaign)
+    assert explanation.published
+    assert explanation.disagreements == {}
 
 
 def test_an_object_that_changes_after_the_listing_is_left_for_the_next_refresh(
@@ -287,10 +291,10 @@ def test_a_kill_before_current_json_keeps_the_old_build_until_the_next_refresh(
     before, after = next_night
     write = pointer._write
 
-    def killed(paths: Any, path: Any, told: Any) -> None:
+    def killed(paths: Any, path: Any, content: Any) -> None:
         if object_store.is_object(path):
             raise KeyboardInterrupt
-        write(paths, path, told)
+        write(paths, path, content)
 
     monkeypatch.setattr(pointer, "_write", killed)
     candidate = warehouse.ledger.candidate()
@@ -335,19 +339,19 @@ def test_only_exports_older_than_the_retention_are_deleted(store: Any, warehouse
 
 def test_a_requested_copy_is_stored_and_pruned_after_the_retention(store: Any, warehouse: AppContext) -> None:
     before = set(_objects(store, "exports/"))
-    (told,) = stages.export_reports(warehouse, ["skip_reasons"], file_format=FileFormat.XLSX)
-    key = f"exports/skip_reasons/{told.file}"
+    (export,) = stages.export_reports(warehouse, ["skip_reasons"], file_format=FileFormat.XLSX)
+    key = f"exports/skip_reasons/{export.file}"
     described = key.replace(".xlsx", ".json")
     assert set(_objects(store, "exports/")) == {*before, key, described}
     assert hashlib.sha256(_read(store, key)).hexdigest() == json.loads(_read(store, described))["sha256"]
-    old = [of.replace(told.exported_at[:4], "2020") for of in (key, described)]
-    for one, other in zip((key, described), old, strict=True):
-        store.copy_object(Bucket=BUCKET, Key=other, CopySource={"Bucket": BUCKET, "Key": one})
-    assert prune(warehouse.paths, 30) == sorted(of.removeprefix("exports/") for of in old)
+    old = [name.replace(export.exported_at[:4], "2020") for name in (key, described)]
+    for new_key, old_key in zip((key, described), old, strict=True):
+        store.copy_object(Bucket=BUCKET, Key=old_key, CopySource={"Bucket": BUCKET, "Key": new_key})
+    assert prune(warehouse.paths, 30) == sorted(name.removeprefix("exports/") for name in old)
     assert set(_objects(store, "exports/")) == {*before, key, described}
     assert list(warehouse.paths.transfers.iterdir()) == []
-    for one in (key, described):
-        store.delete_object(Bucket=BUCKET, Key=one)
+    for name in (key, described):
+        store.delete_object(Bucket=BUCKET, Key=name)
 
 
 def test_a_deleted_export_is_noticed(store: Any, warehouse: AppContext) -> None:
@@ -377,9 +381,9 @@ def test_a_lost_lake_object_is_found_by_listing_and_loaded_again(store: Any, war
 
 
 def test_unknown_checksums_of_lake_objects_are_recorded(store: Any, warehouse: AppContext) -> None:
-    held = next(file for file in warehouse.ledger.files(Log.CLICKS) if file.accepted)
-    path = lake_tables.path_of(warehouse.paths.lake, held)
-    gone = replace(held, source_file=f"{held.log_date}.gone.csv")
+    loaded_file = next(file for file in warehouse.ledger.files(Log.CLICKS) if file.accepted)
+    path = lake_tables.path_of(warehouse.paths.lake, loaded_file)
+    gone = replace(loaded_file, source_file=f"{loaded_file.log_date}.gone.csv")
     unknown = lake_tables.path_of(warehouse.paths.lake, gone)
     store.copy_object(Bucket=BUCKET, Key=unknown.key, CopySource={"Bucket": BUCKET, "Key": path.key})
     recovery.recover(warehouse.paths, warehouse.ledger, Log.CLICKS, [])
@@ -405,7 +409,7 @@ def test_expired_builds_are_deleted_from_the_store(store: Any, warehouse: AppCon
     KeptBuilds(warehouse.paths.kept_builds, warehouse.ledger).prune(keep=1)
     pointer.delete_stale_objects(warehouse.paths)
     assert set(_objects(store, "published/builds/")) == {
-        f"published/{_told(store)['marts']['file']}",
+        f"published/{_current_json(store)['marts']['file']}",
         "published/builds/notes.txt",
     }
     assert _build_read(store, warehouse) == warehouse.ledger.last_publication()[0]
@@ -438,14 +442,14 @@ def _texts(store: Any, key: str, scratch: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("landing_zone", "variables", "words"),
+    ("landing_zone", "variables", "error_text"),
     [
         ("s3://no-such-bucket/landing", {}, "NoSuchBucket"),
         (f"s3://{BUCKET}/landing", {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "Could not connect to the endpoint"),
     ],
 )
 def test_store_errors_have_a_code_and_name_the_path(
-    warehouse: AppContext, landing_zone: str, variables: dict[str, str], words: str
+    warehouse: AppContext, landing_zone: str, variables: dict[str, str], error_text: str
 ) -> None:
     with environment(variables):
         refreshed = AppContext(
@@ -453,10 +457,10 @@ def test_store_errors_have_a_code_and_name_the_path(
         )
         with pytest.raises(ObjectStoreFailed) as raised:
             plan_refresh(refreshed)
-    told = str(failure_of(raised.value, warehouse))
-    assert told.startswith(f"{Code.OBJECT_STORE}: ")
-    assert landing_zone in told
-    assert words in told
+    message = str(failure_of(raised.value, warehouse))
+    assert message.startswith(f"{Code.OBJECT_STORE}: ")
+    assert landing_zone in message
+    assert error_text in message
 
 
 def test_log_files_stay_pending_while_the_store_denies_access(store: Any, warehouse: AppContext) -> None:

@@ -202,7 +202,7 @@ def test_a_changed_setting_rebuilds_the_models_that_depend_on_it(zone: Zone, cap
 def test_a_changed_vocabulary_or_model_rebuilds_the_models_downstream(
     zone: Zone, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Receipts that were not understood count once the vocabulary knows their words, without a word from anybody."""
+    """A receipt that was unmapped is mapped by the next build after its status was added to the vocabulary."""
     project = tmp_path / "dbt_project"
     shutil.copytree(dbt_runner.DBT_PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
     monkeypatch.setattr(dbt_runner, "DBT_PROJECT", project)
@@ -211,10 +211,10 @@ def test_a_changed_vocabulary_or_model_rebuilds_the_models_downstream(
         zone.drop(file)
     zone.load()
     unmapped = mart_rows(zone.built().paths.candidate, "unmapped_receipts")
-    words = next(row for row in unmapped if row["error_code"] is None)
+    receipt = next(row for row in unmapped if row["error_code"] is None)
     with (project / "seeds" / "provider_vocabularies.csv").open("a", encoding="utf-8", newline="") as vocabulary:
         csv.writer(vocabulary, lineterminator="\n").writerow(
-            [words["provider"], words["provider_status"], "", "hard_bounce"]
+            [receipt["provider"], receipt["provider_status"], "", "hard_bounce"]
         )
     for file in files[1::2]:
         zone.drop(file)
@@ -223,7 +223,7 @@ def test_a_changed_vocabulary_or_model_rebuilds_the_models_downstream(
         after = zone.build()
     assert "changed: provider_vocabularies;" in caplog.text
     still_unmapped = mart_rows(zone.warehouse().paths.candidate, "unmapped_receipts")
-    added = (words["provider"], words["provider_status"])
+    added = (receipt["provider"], receipt["provider_status"])
     assert added not in {(row["provider"], row["provider_status"]) for row in still_unmapped}
     assert zone.build(full_refresh=True) == after
 

@@ -166,11 +166,11 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 def _wait_until(processes: list[_Process], holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + SECONDS_TO_START
     while not holds():
-        for one in processes:
-            if one.ended:
-                raise ClusterDidNotStart(one.last_words())
+        for process in processes:
+            if process.ended:
+                raise ClusterDidNotStart(process.last_words())
         if time.monotonic() > deadline:
-            raise ClusterDidNotStart("\n".join(one.last_words() for one in processes))
+            raise ClusterDidNotStart("\n".join(process.last_words() for process in processes))
         time.sleep(0.2)
 
 
@@ -190,7 +190,7 @@ def _answers(running: Cluster) -> bool:
 
 def _free_ports(count: int) -> list[int]:
     with ExitStack() as stack:
-        taken = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in taken:
-            one.bind((LOOPBACK, 0))
-        return [one.getsockname()[1] for one in taken]
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for free_socket in sockets:
+            free_socket.bind((LOOPBACK, 0))
+        return [free_socket.getsockname()[1] for free_socket in sockets]

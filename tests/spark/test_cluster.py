@@ -65,10 +65,10 @@ def test_a_table_written_in_one_session_is_read_in_another(spark: Cluster) -> No
 
 
 def test_a_session_has_its_own_settings_only(spark: Cluster) -> None:
-    asked = "select typeof(cast('2026-01-01 00:00:00' as timestamp)), current_timezone()"
+    query = "select typeof(cast('2026-01-01 00:00:00' as timestamp)), current_timezone()"
     with spark.connect(AS_THE_MODELS_WANT_IT) as ours, spark.connect() as another:
-        ours.execute(asked)
-        another.execute(asked)
+        ours.execute(query)
+        another.execute(query)
         assert ours.fetchall() == [("timestamp_ntz", "UTC")]
         assert another.fetchall() == [("timestamp", TIME_ZONE)]
 

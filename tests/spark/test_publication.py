@@ -130,8 +130,8 @@ def test_erased_contacts_are_gone_from_spark_after_the_next_build(small: OnClust
             f"select contact_id from {small.schema}.delivery_status order by length(contact_id) desc limit 1"
         )
         ((contact,),) = cursor.fetchall()
-        told = small.run("erase", "--contact", contact, "--reason", "asked for it")
-        assert "Readers of Spark see what was erased until the next build is published" in told
+        output = small.run("erase", "--contact", contact, "--reason", "asked for it")
+        assert "Readers of Spark see what was erased until the next build is published" in output
         before = small.builds
         small.run("refresh", conversion_window_hours=SOME_HOURS)
         assert small.builds.isdisjoint(before)

@@ -67,12 +67,12 @@ def test_paths_in_the_documents_exist() -> None:
                 assert (PROJECT / path).exists(), f"{document.name}: {path}"
 
 
-def test_the_architecture_shows_the_rooms_of_the_warehouse_from_top_to_ground() -> None:
+def test_the_architecture_lists_the_packages_of_the_warehouse_in_the_order_of_the_import_rule() -> None:
     page = (PROJECT / "docs" / "architecture.md").read_text(encoding="utf-8")
     tree = page.partition("\nwarehouse/ ")[2].partition("\nmodels/ ")[0]
     rules = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
-    (floors,) = [rule["layers"] for rule in rules if rule.get("containers") == ["warehouse"]]
-    assert re.findall(r"^  (\w+)(?:/|\.py) ", tree, flags=re.MULTILINE) == floors
+    (layers,) = [rule["layers"] for rule in rules if rule.get("containers") == ["warehouse"]]
+    assert re.findall(r"^  (\w+)(?:/|\.py) ", tree, flags=re.MULTILINE) == layers
 
 
 def _anchors(text: str) -> set[str]:

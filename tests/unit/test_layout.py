@@ -1,4 +1,4 @@
-"""The layout of the code: imports between the rooms of `warehouse/`, sizes of modules and folders, docstrings.
+"""The layout of the code: imports between the packages of `warehouse/`, sizes of modules and folders, docstrings.
 
 The direction of imports is checked by import-linter (`[tool.importlinter]` in pyproject.toml).
 """
@@ -13,7 +13,7 @@ from warehouse.config import PROJECT
 PACKAGES = ("models", "quality", "warehouse", "reports", "orchestration", "sample_data")
 MODULES = sorted(file for package in PACKAGES for file in (PROJECT / package).rglob("*.py"))
 
-MAX_ARROWS = 60
+MAX_IMPORTED_PAIRS = 60
 MAX_LINES = 400
 MAX_MODULES = 14
 ONE_MODULE_PER_COMMAND = PROJECT / "orchestration" / "cli"
@@ -24,8 +24,8 @@ def module_name(file: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def room_of(module: str) -> str:
-    """The room of a module of `warehouse`: the part of its name after `warehouse`."""
+def package_of(module: str) -> str:
+    """The package of a module of `warehouse`: the part of its name after `warehouse`."""
     return module.split(".")[1]
 
 
@@ -42,15 +42,17 @@ def imported_modules(file: Path) -> set[str]:
     return imported & known
 
 
-def test_rooms_of_the_warehouse_have_few_imports_between_them() -> None:
-    arrows = {
-        (room_of(module), room_of(imported))
+def test_packages_of_the_warehouse_have_few_imports_between_them() -> None:
+    pairs = {
+        (package_of(module), package_of(imported))
         for file in MODULES
         if (module := module_name(file)).startswith("warehouse.")
         for imported in imported_modules(file)
-        if imported.startswith("warehouse.") and room_of(imported) != room_of(module)
+        if imported.startswith("warehouse.") and package_of(imported) != package_of(module)
     }
-    assert len(arrows) <= MAX_ARROWS, "\n".join(f"{room} -> {imported}" for room, imported in sorted(arrows))
+    assert len(pairs) <= MAX_IMPORTED_PAIRS, "\n".join(
+        f"{package} -> {imported}" for package, imported in sorted(pairs)
+    )
 
 
 @pytest.mark.parametrize("file", MODULES, ids=module_name)

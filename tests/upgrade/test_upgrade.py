@@ -319,10 +319,10 @@ def test_a_ledger_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     before = paths.ledger.read_bytes()
     run = sendmart(variables, "refresh")
     assert run.returncode == 1
-    said = run.stdout + run.stderr
-    assert f"{Code.LEDGER_NEWER}: a newer version of Sendmart wrote this data folder" in said
-    assert f"See {Code.LEDGER_NEWER.page}" in said
-    assert "Traceback" not in said
+    output = run.stdout + run.stderr
+    assert f"{Code.LEDGER_NEWER}: a newer version of Sendmart wrote this data folder" in output
+    assert f"See {Code.LEDGER_NEWER.page}" in output
+    assert "Traceback" not in output
     assert paths.ledger.read_bytes() == before
 
 

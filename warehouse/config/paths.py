@@ -1,6 +1,6 @@
 """The paths of the data folder, and of what a setting puts elsewhere; temporary files, copies of objects, the writer lock.
 
-Not here: the content of the files; each room knows its own.
+Not here: the content of the files; each package has its own.
 """
 
 import secrets

@@ -1,6 +1,6 @@
 """Tools for DuckDB: session limits, SQL literals, file health, copies with changed columns, previews, reading from `s3://`.
 
-Not here: the queries themselves; each room has its own.
+Not here: the queries themselves; each package has its own.
 """
 
 from warehouse.duckdb_tools.health import corruption_reason, holds_rows, is_corruption_error

@@ -1,6 +1,6 @@
 """SQL text for statements that take no parameters, and queries with one row or one value.
 
-Not here: the queries themselves; each room has its own.
+Not here: the queries themselves; each package has its own.
 """
 
 from collections.abc import Mapping, Sequence
