@@ -1,8 +1,8 @@
-"""A refresh that was killed, wherever that was, and repeated, equals one that was not.
+"""A refresh that is killed at any point and repeated gives the same as a refresh that is not killed.
 
-A small, nasty landing zone is refreshed and published; then files come, are replaced, cut, emptied, spoilt and mended, and
-the refresh that takes them is killed. Right after that nothing half done may show; and when it is repeated, everything a
-refresh gives must be what a warehouse gives that got the same files at once and was never killed.
+A small landing zone with many kinds of rows is refreshed and published. Then log files are added, replaced, truncated,
+emptied, damaged and repaired, and the refresh that loads them is killed. Readers must then see a whole build. The repeated
+refresh must give the outcome of one refresh of all files.
 
 Not here: how a refresh is killed, and the table of points (`tests.fault.killing`); kills of the command itself
 (`tests.fault.test_interrupted`).
@@ -228,7 +228,7 @@ def test_a_killed_rollback_is_repeated_and_the_withdrawn_build_is_held_back(
 
 
 def assert_kept(warehouse: AppContext, builds: Iterable[Outcome]) -> None:
-    """Both builds are there to go back to, and what is published is one of them."""
+    """Both builds are kept, and one of them is published."""
     kept_builds = KeptBuilds(warehouse.paths.kept_builds, warehouse.ledger)
     files = [kept_builds.find(publication.build_id) for publication in kept_builds.publications()]
     wholes = [build["marts"] for build in builds]

@@ -247,8 +247,8 @@ def test_an_object_that_changes_after_the_listing_is_left_for_the_next_refresh(
 
 @pytest.fixture(scope="module")
 def next_night(store: Any, warehouse: AppContext) -> tuple[str, str]:
-    """A row less in one log file, and two of messages that were not there before in another; built, and not published yet:
-    the build before and this one, by their ids.
+    """One log file loses a row, and another one with two new messages is added. The candidate is built and not published.
+    Returns the ids of the published build and of the candidate.
     """
     (before, _) = warehouse.ledger.last_publication()
     first, *others = _read(store, f"landing/{CHANGED}").splitlines(keepends=True)
@@ -438,7 +438,7 @@ def _texts(store: Any, key: str, scratch: Path) -> Iterator[str]:
                 yield str(connection.execute(f'from looked_at.{schema}."{table}"').fetchall())
 
 
-# --- stores that do not do what is asked
+# --- stores that fail
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ ZONES = {
 
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder for all: dbt parses a project again wherever its paths differ."""
+    """One folder for all examples: dbt parses the project again if its paths change."""
     return tmp_path_factory.mktemp("figures")
 
 

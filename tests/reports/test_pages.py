@@ -45,7 +45,7 @@ def plain(markup: str) -> str:
 
 
 def table_rows(page: str, caption: str) -> list[list[str]]:
-    """The body cells of the table whose caption begins so, by row."""
+    """The body cells, by row, of the table whose caption begins with a text."""
     table = next(t for t in re.findall(r"<table.*?</table>", page, flags=re.DOTALL) if plain(t).startswith(caption))
     body = re.search(r"<tbody>(.*?)</tbody>", table, flags=re.DOTALL)[1]
     return [

@@ -27,7 +27,7 @@ NONE = (0, 0)
 
 @dataclass(frozen=True)
 class Published:
-    """What a landing zone gives: the published file by what computed it, `duckdb` or one of ON_SPARK."""
+    """The published files of a landing zone by engine: `duckdb` or one of ON_SPARK."""
 
     landing: Path
     files: dict[str, Path]

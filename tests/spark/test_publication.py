@@ -51,7 +51,7 @@ class OnCluster:
         return tuple(row)
 
     def published(self) -> tuple[Any, ...]:
-        """The same of the published file."""
+        """The same values, from the published file."""
         return self.of_file(A_BUILD_AS_SEEN.format(f"published.{SCHEMA}"))[0]
 
     def of_file(self, query: str) -> list[tuple[Any, ...]]:
