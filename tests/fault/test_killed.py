@@ -98,8 +98,8 @@ def test_after_a_killed_load_the_marts_agree_with_the_lake_if_log_files_disappea
     for path, content in contents_of(zone.warehouse().paths.lake).items():
         assert content in (published["lake"].get(path), final["lake"].get(path)), "the old or the new, whole"
     noted = {lake_tables.path_of(Path(), file).as_posix() for file in zone.warehouse().ledger.files()}
-    held = {path for path in contents_of(zone.warehouse().paths.lake) if not path.endswith("/empty.parquet")}
-    assert held <= noted, "what is in the figures is in the ledger"
+    lake_files = {path for path in contents_of(zone.warehouse().paths.lake) if not path.endswith("/empty.parquet")}
+    assert lake_files <= noted, "what is in the figures is in the ledger"
     assert list(zone.data.glob("*/*/*/.*.tmp")) == [], "what was half written is gone"
     incremental = marts_of(zone.warehouse().paths.published_marts)
     stages.build_candidate(zone.warehouse(), full_refresh=True)
@@ -231,9 +231,9 @@ def assert_kept(warehouse: AppContext, builds: Iterable[Outcome]) -> None:
     """Both builds are kept, and one of them is published."""
     kept_builds = KeptBuilds(warehouse.paths.kept_builds, warehouse.ledger)
     files = [kept_builds.find(publication.build_id) for publication in kept_builds.publications()]
-    wholes = [build["marts"] for build in builds]
-    assert len(files) == len(wholes)
-    assert all(whole in map(marts_of, files) for whole in wholes)
+    expected_marts = [build["marts"] for build in builds]
+    assert len(files) == len(expected_marts)
+    assert all(marts in map(marts_of, files) for marts in expected_marts)
     assert marts_of(warehouse.paths.published_marts) in map(marts_of, files)
 
 

@@ -176,10 +176,10 @@ def assert_same(warehouse: AppContext, expected: Outcome) -> None:
 
 def assert_nothing_half_done(warehouse: AppContext, builds: Iterable[Outcome]) -> None:
     """Readers see whole files, and the marts of one of these builds."""
-    paths, wholes = warehouse.paths, [build["marts"] for build in builds]
-    assert marts_of(paths.published_marts) in wholes
+    paths, expected_marts = warehouse.paths, [build["marts"] for build in builds]
+    assert marts_of(paths.published_marts) in expected_marts
     if warehouse.ledger.candidate() is not None:
-        assert marts_of(paths.candidate) in wholes, "a candidate is recorded only when it is complete"
+        assert marts_of(paths.candidate) in expected_marts, "a candidate is recorded only when it is complete"
     quarantine_of(paths.published_quarantine)
     for file in (*paths.lake.glob("*/*/*.parquet"), *paths.quarantine.glob("*/*/*.parquet")):
         pl.read_parquet_schema(file)
