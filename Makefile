@@ -5,21 +5,21 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 SPARK_INSTALLED := $(VENV)/.installed-spark
 
-# Modules are compiled once, not in every process, even where the environment turns that off.
+# Without this, an environment that sets the variable would make every process compile all modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: install java install-spark refresh check test smoke test-spark torture lint types unit dev reports benchmark docs dbt-docs lock audit-dependencies
 
 install: $(INSTALLED)
 
-# The stamp is written last: an interrupted install is done again.
+# The file .installed is written last, so an interrupted install starts again.
 $(INSTALLED): requirements.lock pyproject.toml
 	@python=$${PYTHON:-$$(sh scripts/find_python.sh)} && [ -n "$$python" ] && "$$python" -m venv --clear $(VENV)
 	@$(BIN)/python scripts/install.py requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# What only SENDMART_ENGINE=spark needs, on top of it.
+# Further packages, for SENDMART_ENGINE=spark only.
 install-spark: java $(SPARK_INSTALLED)
 
 $(SPARK_INSTALLED): requirements-spark.lock $(INSTALLED)
@@ -32,7 +32,7 @@ java:
 	[ "$${version:-0}" -ge 17 ] || { \
 	  echo "Spark needs Java 17 or newer; found: $${version:-none}. On Debian: apt-get install openjdk-17-jre-headless" >&2; exit 1; }
 
-# The main job, on sample logs where there are no others.
+# A refresh. Without log files, sample logs are written first.
 refresh: install
 	@$(BIN)/sendmart sample --first-run
 	@$(BIN)/sendmart refresh
@@ -51,12 +51,12 @@ test: install lint
 smoke: install
 	$(BIN)/python -m pytest tests/unit tests/pipeline/test_cases.py
 
-# Apart from the suite: the models on a Spark cluster, which is started for them on this machine.
+# Not part of `make test`: starts a Spark cluster on this machine and runs the models on it.
 test-spark: install-spark
 	$(BIN)/python -m pytest tests/spark
 
-# Long campaigns, apart from the suite: ten times the examples of the properties, others each time; the tests marked
-# `torture`; landing zones of an odd shape at a tenth of their size. The last run times are in benchmarks/README.md.
+# Not part of `make test`, takes long: property tests with ten times the examples, new ones each time; the tests marked
+# `torture`; landing zones of an odd shape at a tenth of their size. Run times: benchmarks/README.md.
 torture: install
 	$(BIN)/python -m pytest tests/property --hypothesis-profile=torture --durations=5
 	$(BIN)/python -m pytest -m torture --durations=0
@@ -75,25 +75,25 @@ types: install
 dev: install
 	@$(BIN)/sendmart dev
 
-# The report pages on http://127.0.0.1:8501; where nothing has been published yet, a refresh comes first.
+# The report pages on http://127.0.0.1:8501. If nothing is published yet, a refresh runs first.
 reports: install
 	@$(BIN)/sendmart reports --refresh-first
 
 benchmark: install
 	$(BIN)/python -m benchmarks
 
-# What is made from the contracts and the settings.
+# Writes the files that are generated from contracts, settings and commands.
 docs: install
 	$(BIN)/python -m scripts.data_dictionary > docs/data-dictionary.md
 	$(BIN)/python -m scripts.dbt_properties
 	$(BIN)/python -m scripts.settings_docs
 	$(BIN)/python -m scripts.cli_reference
 
-# dbt's docs site, lineage and exposures included, as one page: data/dbt-docs.html
+# dbt's docs site as one page, with lineage and exposures: data/dbt-docs.html
 dbt-docs: install
 	@$(BIN)/sendmart dbt-docs
 
-# After a change of dependencies in pyproject.toml; needs uv. Spark's lock adds to the first one and keeps its versions.
+# After a change of dependencies in pyproject.toml; needs uv. Both locks have the same versions of shared packages.
 LOCK := uv pip compile --universal --generate-hashes --no-emit-index-url --no-strip-extras --python-version 3.11 \
   --custom-compile-command "make lock" --quiet pyproject.toml
 lock:

@@ -1,6 +1,6 @@
 """What all tests share: a clean environment, and warehouses that were refreshed once for the whole session.
 
-A refresh parses the dbt project and imports much: whoever only looks at a published build shares one of these.
+A refresh takes seconds. Tests that only read a published build share one of these warehouses.
 """
 
 import gc

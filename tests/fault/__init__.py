@@ -1,1 +1,1 @@
-"""Faults: what is left after a kill, a full disk, a file that breaks; and what the next refresh makes of it."""
+"""Faults: the data folder after a kill, on a full disk, with a damaged file; and after the next refresh."""

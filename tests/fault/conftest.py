@@ -18,7 +18,7 @@ def zone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zone]:
 
 @pytest.fixture(scope="module")
 def final(zone: Zone) -> Outcome:
-    """What a refresh of everything gives."""
+    """The outcome of one refresh of all files."""
     zone.drop(zone.first)
     zone.drop_altered()
     refresh(zone.warehouse())
@@ -27,11 +27,11 @@ def final(zone: Zone) -> Outcome:
 
 @pytest.fixture(scope="module")
 def published(zone: Zone, final: Outcome) -> Outcome:
-    """What a refresh gives before anything is altered; kept as `published`."""
+    """The outcome of a refresh of the first files. The data folder is kept under the name `published`."""
     zone.clear()
     zone.drop(zone.first)
     refresh(zone.warehouse())
-    found = outcome(zone.warehouse())
-    assert [part for part in found if found[part] == final[part]] == [], "what is altered shows everywhere"
+    first = outcome(zone.warehouse())
+    assert [part for part in first if first[part] == final[part]] == [], "the altered files change every part"
     zone.keep("published")
-    return found
+    return first

@@ -1,7 +1,7 @@
 """Refreshes that are killed: at a named point, or after some seconds, each in a process of its own.
 
-A point is a call of a function that the production code makes anyway: the process that is to die wraps that function
-itself before it begins, so that the code needs no hook.
+A point is a call of a function of the product. The process that will be killed replaces the function by one that kills it,
+so the product needs no hook.
 
 Not here: what must be true after a kill, and after the refresh that follows (`tests.fault.test_killed`).
 """
@@ -24,28 +24,28 @@ from orchestration.stages import AppContext
 from tests.processes import processes
 
 PATIENCE_SECONDS = 120
-"""A refresh of these tests takes a few; one that hangs must not hang the suite."""
+"""The longest wait for a refresh, which takes a few seconds."""
 
 
 @dataclass(frozen=True)
 class CrashPoint:
-    """The moment before or after a call of a function: of its calls the one so counted, and of a name only those that
-    are given it, be it a model's or a file's.
+    """The moment before or after a call of a function. `call` counts its calls from 1; with `argument`, only those calls that
+    have it as an argument, the name of a model or of a file.
     """
 
     function: str
     is_after: bool
     call: int
-    given: str | None
+    argument: str | None
 
     def arm(self) -> None:
-        """From now on, this process does not survive the point."""
+        """Makes this process die at the point."""
         owner_name, _, name = self.function.rpartition(".")
         owner = pkgutil.resolve_name(owner_name)
         function, calls = getattr(owner, name), count(1)
 
         def deadly(*args: Any, **kwargs: Any) -> Any:
-            is_meant = self.given is None or any(Path(str(arg)).name == self.given for arg in args)
+            is_meant = self.argument is None or any(Path(str(arg)).name == self.argument for arg in args)
             is_last = is_meant and next(calls) == self.call
             if is_last and not self.is_after:
                 _die()
@@ -57,17 +57,17 @@ class CrashPoint:
         setattr(owner, name, deadly)
 
 
-def before(function: str, call: int = 1, given: str | None = None) -> CrashPoint:
-    return CrashPoint(function, False, call, given)
+def before(function: str, call: int = 1, argument: str | None = None) -> CrashPoint:
+    return CrashPoint(function, False, call, argument)
 
 
-def after(function: str, call: int = 1, given: str | None = None) -> CrashPoint:
-    return CrashPoint(function, True, call, given)
+def after(function: str, call: int = 1, argument: str | None = None) -> CrashPoint:
+    return CrashPoint(function, True, call, argument)
 
 
 def after_model(name: str) -> CrashPoint:
-    """dbt has told that a model was built."""
-    return after("warehouse.transform.dbt_runner.log.log", given=name)
+    """After dbt logged that a model was built."""
+    return after("warehouse.transform.dbt_runner.log.log", argument=name)
 
 
 OLD_EXPORT = "campaign_metrics_20200101T000000Z.csv"
@@ -83,7 +83,7 @@ IN_A_PUBLICATION_OF_QUARANTINE = {
         "orchestration.stages.quarantine.write_published_quarantine"
     ),
     "the quarantine is about to be swapped in": before(
-        "warehouse.quarantine.published.atomic_replace", given="quarantine.duckdb"
+        "warehouse.quarantine.published.atomic_replace", argument="quarantine.duckdb"
     ),
 }
 BETWEEN_LOGS = {
@@ -119,7 +119,7 @@ IN_A_PUBLICATION = {
 }
 IN_A_ROLLBACK = {
     "the earlier build is about to be swapped in": before(
-        "warehouse.publish.publication.atomic_replace", given="sendmart.duckdb"
+        "warehouse.publish.publication.atomic_replace", argument="sendmart.duckdb"
     ),
     "the earlier build is swapped in, and current.json names the later": before(
         "warehouse.publish.pointer.write_pointer"
@@ -140,7 +140,7 @@ IN_THE_CHECKS = {
     "the audit has ended, nothing of it is recorded": before("warehouse.ledger.Ledger.record_checks", call=2),
 }
 IN_THE_PRUNING = {
-    "one old export is deleted, others are not": after("pathlib.Path.unlink", given=OLD_EXPORT),
+    "one old export is deleted, others are not": after("pathlib.Path.unlink", argument=OLD_EXPORT),
 }
 CRASH_POINTS = {
     **IN_THE_CHECKS,
@@ -159,7 +159,7 @@ CRASH_POINTS = {
 
 
 def refresh(warehouse: AppContext, *, full_refresh: bool = False, checks: bool = False) -> None:
-    """What the refresh job does, but for Dagster and, unless asked for, the checks: nothing is held back here."""
+    """The stages of the refresh job, without Dagster and the gate; the checks only if `checks`."""
     for log in Log:
         stages.load_changed(warehouse, log)
     if full_refresh or not stages.is_built(warehouse):
@@ -175,21 +175,21 @@ def refresh(warehouse: AppContext, *, full_refresh: bool = False, checks: bool =
 
 
 def refresh_killed_at(warehouse: AppContext, point: str, *, full_refresh: bool = False, checks: bool = False) -> None:
-    """Refreshes until a named point, and no further."""
+    """A refresh that is killed at a named point."""
     with _started(_refresh_until, warehouse, CRASH_POINTS[point], full_refresh, checks) as process:
         process.join(PATIENCE_SECONDS)
-        assert process.exitcode == -signal.SIGKILL, f"exit code {process.exitcode}: it never came so far that {point}"
+        assert process.exitcode == -signal.SIGKILL, f"exit code {process.exitcode}: it did not reach the point: {point}"
 
 
 def roll_back_killed_at(warehouse: AppContext, point: str) -> None:
-    """Goes back to the build published before, until a named point, and no further."""
+    """A rollback that is killed at a named point."""
     with _started(_roll_back_until, warehouse, CRASH_POINTS[point]) as process:
         process.join(PATIENCE_SECONDS)
-        assert process.exitcode == -signal.SIGKILL, f"exit code {process.exitcode}: it never came so far that {point}"
+        assert process.exitcode == -signal.SIGKILL, f"exit code {process.exitcode}: it did not reach the point: {point}"
 
 
 def refresh_killed_after(warehouse: AppContext, seconds: float | None, *, checks: bool = False) -> bool:
-    """Refreshes for so many seconds, or to its end where that comes first or no time is given; gives whether it was killed."""
+    """A refresh that is killed after some seconds, if it has not ended; None lets it end. Returns whether it was killed."""
     with _started(_refresh_whole, warehouse, checks) as process:
         process.join(seconds)
         process.kill()
@@ -199,7 +199,7 @@ def refresh_killed_after(warehouse: AppContext, seconds: float | None, *, checks
 
 
 def seconds_of_a_refresh(warehouse: AppContext, *, checks: bool = False) -> float:
-    """Refreshes to the end, in a process as those that are killed; gives how long that took."""
+    """The seconds of a refresh that is not killed, in a process of its own."""
     started = time.perf_counter()
     with _started(_refresh_whole, warehouse, checks) as process:
         process.join(PATIENCE_SECONDS)

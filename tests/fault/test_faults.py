@@ -261,8 +261,8 @@ def _other_bytes(file: Path) -> None:
 def _held_of(zone: Zone, log: Log) -> Path:
     """A file of the lake that an alteration replaces."""
     (path,) = zone.altered[log]
-    wanted = path.relative_to(log).as_posix()
-    (file,) = [file for file in zone.warehouse().ledger.files(log) if file.source_file == wanted]
+    source_file = path.relative_to(log).as_posix()
+    (file,) = [file for file in zone.warehouse().ledger.files(log) if file.source_file == source_file]
     return lake_tables.path_of(zone.warehouse().paths.lake, file)
 
 
@@ -332,8 +332,8 @@ def test_a_lake_without_recorded_checksums_is_checked_by_row_counts_and_then_rec
     for log in Log:
         stages.load_changed(warehouse, log, verify=True)
     noted = warehouse.ledger.checksums()
-    held = [*warehouse.paths.lake.rglob("*.parquet"), *warehouse.paths.quarantine.rglob("*.parquet")]
-    assert {file.relative_to(zone.data) for file in held if file.name != "empty.parquet"} == set(noted)
+    data_files = [*warehouse.paths.lake.rglob("*.parquet"), *warehouse.paths.quarantine.rglob("*.parquet")]
+    assert {file.relative_to(zone.data) for file in data_files if file.name != "empty.parquet"} == set(noted)
     refresh(warehouse)
     assert_same(warehouse, published)
 

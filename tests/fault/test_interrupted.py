@@ -41,8 +41,8 @@ def test_refreshes_killed_in_every_stage_end_with_the_right_figures(tmp_path: Pa
     case = CASES / "small"
     variables = environment_of(tmp_path, case / "landing", max_rejected_share="1")
     published = tmp_path / "published" / "sendmart.duckdb"
-    for stage, words in STAGES.items():
-        _kill_when_it_says(variables, words)
+    for stage, message in STAGES.items():
+        _kill_when_it_says(variables, message)
         assert published.exists() == (stage == "right after publication")
     last = sendmart(variables, "refresh")
     assert last.returncode == 0, last.stdout + last.stderr

@@ -1,8 +1,8 @@
-"""A refresh that was killed, wherever that was, and repeated, equals one that was not.
+"""A refresh that is killed at any point and repeated gives the same as a refresh that is not killed.
 
-A small, nasty landing zone is refreshed and published; then files come, are replaced, cut, emptied, spoilt and mended, and
-the refresh that takes them is killed. Right after that nothing half done may show; and when it is repeated, everything a
-refresh gives must be what a warehouse gives that got the same files at once and was never killed.
+A small landing zone with many kinds of rows is refreshed and published. Then log files are added, replaced, truncated,
+emptied, damaged and repaired, and the refresh that loads them is killed. Readers must then see a whole build. The repeated
+refresh must give the outcome of one refresh of all files.
 
 Not here: how a refresh is killed, and the table of points (`tests.fault.killing`); kills of the command itself
 (`tests.fault.test_interrupted`).
@@ -98,8 +98,8 @@ def test_after_a_killed_load_the_marts_agree_with_the_lake_if_log_files_disappea
     for path, content in contents_of(zone.warehouse().paths.lake).items():
         assert content in (published["lake"].get(path), final["lake"].get(path)), "the old or the new, whole"
     noted = {lake_tables.path_of(Path(), file).as_posix() for file in zone.warehouse().ledger.files()}
-    held = {path for path in contents_of(zone.warehouse().paths.lake) if not path.endswith("/empty.parquet")}
-    assert held <= noted, "what is in the figures is in the ledger"
+    lake_files = {path for path in contents_of(zone.warehouse().paths.lake) if not path.endswith("/empty.parquet")}
+    assert lake_files <= noted, "what is in the figures is in the ledger"
     assert list(zone.data.glob("*/*/*/.*.tmp")) == [], "what was half written is gone"
     incremental = marts_of(zone.warehouse().paths.published_marts)
     stages.build_candidate(zone.warehouse(), full_refresh=True)
@@ -228,12 +228,12 @@ def test_a_killed_rollback_is_repeated_and_the_withdrawn_build_is_held_back(
 
 
 def assert_kept(warehouse: AppContext, builds: Iterable[Outcome]) -> None:
-    """Both builds are there to go back to, and what is published is one of them."""
+    """Both builds are kept, and one of them is published."""
     kept_builds = KeptBuilds(warehouse.paths.kept_builds, warehouse.ledger)
     files = [kept_builds.find(publication.build_id) for publication in kept_builds.publications()]
-    wholes = [build["marts"] for build in builds]
-    assert len(files) == len(wholes)
-    assert all(whole in map(marts_of, files) for whole in wholes)
+    expected_marts = [build["marts"] for build in builds]
+    assert len(files) == len(expected_marts)
+    assert all(marts in map(marts_of, files) for marts in expected_marts)
     assert marts_of(warehouse.paths.published_marts) in map(marts_of, files)
 
 

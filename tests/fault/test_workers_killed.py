@@ -1,5 +1,5 @@
-"""Loads by several processes that are killed, or of which a process is: none goes on, nothing is half in place, and repeated
-they give what one gives that was left alone.
+"""Loads by several processes in which one or all are killed: all processes end, no file is partly loaded, and the repeated
+load gives the same as a load that is not killed.
 
 Not here: kills of a load by one process (`tests.fault.test_killed`).
 """

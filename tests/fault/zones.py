@@ -1,7 +1,7 @@
-"""A small, nasty landing zone in which files of every log change, its warehouse, and all that a refresh gives.
+"""A small landing zone in which a file of every log changes, its warehouse, and the outcome of a refresh.
 
-What must be true after a fault is said with these: nothing half done shows, and repeated, a refresh gives what it gives
-where nothing went wrong.
+With these, tests assert that after a fault readers see whole builds, and that the repeated refresh gives the outcome of a
+refresh without the fault.
 
 Not here: the faults (`tests/fault/test_*.py`).
 """
@@ -29,17 +29,17 @@ from warehouse.storage import hash_of
 
 SEED = 11
 NEW_IN = Log.CLICKS
-"""The log of which the altered file was not there before."""
+"""The log whose altered file is a new file."""
 
 HALF_OF_THE_LOGS = tuple(Log)[::2]
 Outcome = dict[str, Any]
 
 
 class Zone:
-    """A landing zone and its warehouse, brought back to what they were: always in the same place, since dbt parses its
-    project anew wherever its paths differ.
+    """A landing zone and its warehouse, which can be kept and restored. The folder stays the same, because dbt parses the
+    project again if its paths change.
 
-    Of every log a file changes, each in another way (`altered`).
+    `altered` has one file of every log, each changed in another way.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -65,7 +65,7 @@ class Zone:
             self.drop(self.altered[log])
 
     def clear(self) -> None:
-        """Forgets everything, but how dbt understood its project."""
+        """Deletes all files but dbt's parsed project."""
         shutil.rmtree(self.landing, ignore_errors=True)
         for path in self.data.glob("*"):
             if path.is_file():
@@ -89,7 +89,7 @@ class Zone:
 
 
 def _altered(whole: Path, everything: dict[Path, bytes]) -> dict[Log, dict[Path, bytes]]:
-    """For every log a file that changes, with what it then holds."""
+    """By log, the file that changes, with its new content."""
     by_log = {log: [file for file in landing_scan.scan(whole).files if file.log == log] for log in Log}
 
     def largest(log: Log, *suffixes: str) -> Path:
@@ -118,11 +118,11 @@ def _lines(content: bytes, share: float) -> bytes:
     return b"".join(lines[:some] if share > 0 else lines[-some:])
 
 
-# --- what a refresh gives
+# --- the outcome of a refresh
 
 
 def outcome(warehouse: AppContext) -> Outcome:
-    """Everything that a refresh gives, but the moments at which it did."""
+    """Everything that a refresh writes, without times."""
     paths = warehouse.paths
     return {
         "marts": marts_of(paths.published_marts),
@@ -138,7 +138,7 @@ def outcome(warehouse: AppContext) -> Outcome:
 
 
 _marts_of: dict[str, dict[str, Counter]] = {}
-"""What files of marts hold, by their hash: most kills leave the file that was there before."""
+"""The rows of published files by SHA-256, read once: most kills leave the previous file."""
 
 
 def marts_of(file: Path) -> dict[str, Counter]:
@@ -175,11 +175,11 @@ def assert_same(warehouse: AppContext, expected: Outcome) -> None:
 
 
 def assert_nothing_half_done(warehouse: AppContext, builds: Iterable[Outcome]) -> None:
-    """What is shown is whole, and belongs to one of these builds."""
-    paths, wholes = warehouse.paths, [build["marts"] for build in builds]
-    assert marts_of(paths.published_marts) in wholes
+    """Readers see whole files, and the marts of one of these builds."""
+    paths, expected_marts = warehouse.paths, [build["marts"] for build in builds]
+    assert marts_of(paths.published_marts) in expected_marts
     if warehouse.ledger.candidate() is not None:
-        assert marts_of(paths.candidate) in wholes, "half a build is none"
+        assert marts_of(paths.candidate) in expected_marts, "a candidate is recorded only when it is complete"
     assert_whole(warehouse)
 
 

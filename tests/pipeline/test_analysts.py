@@ -71,9 +71,9 @@ def picked(rows: Rows, *columns: str) -> list[tuple]:
 
 def revenue_per_message(rows: Rows) -> None:
     sent = [row for row in expected("campaign_metrics") if row["total_sent"]]
-    wanted = top(((row["campaign_id"], share(row["revenue"], row["total_sent"])) for row in sent), 20)
-    assert picked(rows, "campaign_id") == [(campaign_id,) for campaign_id, _ in wanted]
-    assert [row["revenue_per_message"] for row in rows] == pytest.approx([figure for _, figure in wanted])
+    expected_rows = top(((row["campaign_id"], share(row["revenue"], row["total_sent"])) for row in sent), 20)
+    assert picked(rows, "campaign_id") == [(campaign_id,) for campaign_id, _ in expected_rows]
+    assert [row["revenue_per_message"] for row in rows] == pytest.approx([figure for _, figure in expected_rows])
 
 
 def campaign_funnel(rows: Rows) -> None:
@@ -181,9 +181,11 @@ def unsubscribes_per_thousand(rows: Rows) -> None:
         campaign: len({unsubscribe["contact_id"] for unsubscribe in rows}) for (campaign,), rows in opted_out.items()
     }
     sent_to = Counter(row["campaign_id"] for row in expected("delivery_status"))
-    wanted = top(((campaign, share(1000 * contacts.get(campaign, 0), sent_to[campaign])) for campaign in sent_to), 20)
-    assert picked(rows, "campaign_id") == [(campaign,) for campaign, _ in wanted]
-    assert [row["unsubscribes_per_thousand"] for row in rows] == pytest.approx([figure for _, figure in wanted])
+    expected_rows = top(
+        ((campaign, share(1000 * contacts.get(campaign, 0), sent_to[campaign])) for campaign in sent_to), 20
+    )
+    assert picked(rows, "campaign_id") == [(campaign,) for campaign, _ in expected_rows]
+    assert [row["unsubscribes_per_thousand"] for row in rows] == pytest.approx([figure for _, figure in expected_rows])
 
 
 def clicks_by_hour(rows: Rows) -> None:
@@ -204,9 +206,11 @@ def clicks_by_hour(rows: Rows) -> None:
 def most_messaged_contacts(rows: Rows) -> None:
     contacts = by(expected("delivery_status"), "contact_id")
     messages = {contact: sum(row["messages_sent"] for row in rows) for (contact,), rows in contacts.items()}
-    wanted = sorted(messages, key=lambda contact: (-len(contacts[(contact,)]), -messages[contact], contact))[:20]
+    expected_contacts = sorted(messages, key=lambda contact: (-len(contacts[(contact,)]), -messages[contact], contact))[
+        :20
+    ]
     assert picked(rows, "contact_id", "campaigns", "messages") == [
-        (contact, len(contacts[(contact,)]), messages[contact]) for contact in wanted
+        (contact, len(contacts[(contact,)]), messages[contact]) for contact in expected_contacts
     ]
 
 
@@ -226,17 +230,17 @@ def unsubscribed_and_sent_to_later(rows: Rows) -> None:
 
 def never_reached_contacts(rows: Rows) -> None:
     suppressed = {row["mobile_number"] for row in expected("suppressed_numbers")}
-    wanted = {
+    expected_contacts = {
         contact: Counter(row["delivery_status"] for row in rows)
         for (contact,), rows in by(expected("delivery_status"), "contact_id").items()
         if len(rows) > 1
         and all(row["delivery_status"] != "delivered" and row["mobile_number"] not in suppressed for row in rows)
     }
     assert {row["contact_id"]: row["campaigns"] for row in rows} == {
-        contact: statuses.total() for contact, statuses in wanted.items()
+        contact: statuses.total() for contact, statuses in expected_contacts.items()
     }
     for row in rows:
-        statuses = wanted[row["contact_id"]]
+        statuses = expected_contacts[row["contact_id"]]
         assert (row["hard_bounces"], row["soft_bounces"], row["pending"]) == (
             statuses["hard_bounce"],
             statuses["soft_bounce"],
@@ -310,12 +314,12 @@ def unmapped_receipts(rows: Rows) -> None:
 
 
 def rejected_rows(rows: Rows) -> None:
-    wanted = read_mart(CASES / "wide" / "marts" / "rejected_rows.csv")
+    expected_rows = read_mart(CASES / "wide" / "marts" / "rejected_rows.csv")
     assert {(row["log"], row["log_date"], row["source_file"]) for row in rows} == {
-        (row["log"], date.fromisoformat(row["log_date"]), row["source_file"]) for row in wanted
+        (row["log"], date.fromisoformat(row["log_date"]), row["source_file"]) for row in expected_rows
     }
-    assert sum(row["rejected"] for row in rows) >= len(wanted)
-    for row in wanted:
+    assert sum(row["rejected"] for row in rows) >= len(expected_rows)
+    for row in expected_rows:
         for column in row["reason_columns"].split():
             assert any(
                 reason["source_file"] == row["source_file"] and reason["reason"].startswith(f"{column}:")

@@ -14,7 +14,7 @@ def test_every_mart_equals_the_expected_rows(refreshed_case: RefreshedWarehouse)
     }
     assert len(expected) == 12
     found = {mart: differences(rows, mart_rows(published, mart)) for mart, rows in expected.items()}
-    assert {mart: told for mart, told in found.items() if told} == {}
+    assert {mart: messages for mart, messages in found.items() if messages} == {}
 
 
 def test_quarantine_holds_exactly_the_bad_rows(refreshed_case: RefreshedWarehouse) -> None:

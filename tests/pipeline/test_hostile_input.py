@@ -77,8 +77,8 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Hostile:
     moments = {name: {"ordered_at": at[name], "updated_at": at[name]} for name in NAMES}
     _write(landing, "orders", [{**order, **moments[n], "order_id": n, "contact_id": n} for n in NAMES])
     _write(landing, "unsubscribes", [{"contact_id": n, "unsubscribed_at": at[n], "source": n} for n in NAMES])
-    words = {"contact_id": "n", "unsubscribed_at": "2026-01-05T11:00:00Z", "source": f"STOP, it is {ELSEWHERE[1]}"}
-    _write(landing, "unsubscribes", [words], "words.jsonl")
+    row = {"contact_id": "n", "unsubscribed_at": "2026-01-05T11:00:00Z", "source": f"STOP, it is {ELSEWHERE[1]}"}
+    _write(landing, "unsubscribes", [row], "words.jsonl")
     variables = environment_of(folder / "data", landing, max_rejected_share="1", mask_phone_numbers="true")
     return Hostile(folder, variables, sendmart(variables, "refresh"))
 

@@ -166,17 +166,17 @@ def test_exports_in_the_store_equal_those_on_disk(
 def test_current_json_names_the_published_build_on_disk_and_in_the_store(
     store: Any, warehouse: AppContext, refreshed_small: RefreshedWarehouse
 ) -> None:
-    for paths, told in (
+    for paths, current in (
         (warehouse.paths, _current_json(store)),
         (refreshed_small.warehouse.paths, json.loads(refreshed_small.warehouse.paths.current.read_text())),
     ):
         build_id, published_at, data_until = read_build_info(paths.published_marts)
         marts = paths.published_marts.read_bytes()
-        assert told["build_id"] == build_id
-        assert told["published_at"] == published_at.isoformat().replace("+00:00", "Z")
-        assert told["data_until"] == str(data_until)
-        assert told["marts"]["size"] == len(marts)
-        assert told["marts"]["sha256"] == hashlib.sha256(marts).hexdigest()
+        assert current["build_id"] == build_id
+        assert current["published_at"] == published_at.isoformat().replace("+00:00", "Z")
+        assert current["data_until"] == str(data_until)
+        assert current["marts"]["size"] == len(marts)
+        assert current["marts"]["sha256"] == hashlib.sha256(marts).hexdigest()
 
 
 def test_a_second_refresh_finds_nothing_and_writes_nothing(store: Any, warehouse: AppContext) -> None:
@@ -247,8 +247,8 @@ def test_an_object_that_changes_after_the_listing_is_left_for_the_next_refresh(
 
 @pytest.fixture(scope="module")
 def next_night(store: Any, warehouse: AppContext) -> tuple[str, str]:
-    """A row less in one log file, and two of messages that were not there before in another; built, and not published yet:
-    the build before and this one, by their ids.
+    """One log file loses a row, and another one with two new messages is added. The candidate is built and not published.
+    Returns the ids of the published build and of the candidate.
     """
     (before, _) = warehouse.ledger.last_publication()
     first, *others = _read(store, f"landing/{CHANGED}").splitlines(keepends=True)
@@ -357,27 +357,27 @@ def test_a_requested_copy_is_stored_and_pruned_after_the_retention(store: Any, w
 def test_a_deleted_export_is_noticed(store: Any, warehouse: AppContext) -> None:
     assert missing(warehouse.settings, warehouse.paths, warehouse.ledger, "skip_reasons") == []
     (csv, _) = _objects(store, "exports/skip_reasons/")
-    held = _read(store, csv)
+    content = _read(store, csv)
     store.delete_object(Bucket=BUCKET, Key=csv)
     (gone,) = missing(warehouse.settings, warehouse.paths, warehouse.ledger, "skip_reasons")
     assert csv.endswith(gone)
-    store.put_object(Bucket=BUCKET, Key=csv, Body=held)
+    store.put_object(Bucket=BUCKET, Key=csv, Body=content)
 
 
 def test_a_lost_lake_object_is_found_by_listing_and_loaded_again(store: Any, warehouse: AppContext) -> None:
     file = next(file for file in warehouse.ledger.files(Log.ORDERS) if file.accepted)
     path = lake_tables.path_of(warehouse.paths.lake, file)
-    held = _read(store, path.key)
+    content = _read(store, path.key)
     store.delete_object(Bucket=BUCKET, Key=path.key)
     (lost,) = integrity.find_damaged(warehouse.paths, warehouse.ledger, verify_checksums=False)
     assert (lost.source_file, lost.problem) == (file.source_file, "is missing")
     stages.load_changed(warehouse, Log.ORDERS)
-    assert _read(store, path.key) == held
-    store.put_object(Bucket=BUCKET, Key=path.key, Body=held[::-1])
+    assert _read(store, path.key) == content
+    store.put_object(Bucket=BUCKET, Key=path.key, Body=content[::-1])
     assert integrity.find_damaged(warehouse.paths, warehouse.ledger, verify_checksums=False) == []
     (damaged,) = integrity.find_damaged(warehouse.paths, warehouse.ledger, verify_checksums=True)
     assert "another SHA-256" in damaged.problem
-    store.put_object(Bucket=BUCKET, Key=path.key, Body=held)
+    store.put_object(Bucket=BUCKET, Key=path.key, Body=content)
 
 
 def test_unknown_checksums_of_lake_objects_are_recorded(store: Any, warehouse: AppContext) -> None:
@@ -418,8 +418,8 @@ def test_expired_builds_are_deleted_from_the_store(store: Any, warehouse: AppCon
 def _holding(store: Any, scratch: Path) -> list[str]:
     """The objects, but for those of the landing zone, in which the contact or its number stands."""
     either = re.compile(rf"(?<![\w-]){re.escape(CONTACT)}(?![\w-])|{re.escape(NUMBER)}(?![0-9])")
-    ours = [key for prefix in ("lake/", "published/", "exports/") for key in _objects(store, prefix)]
-    return [key for key in ours if any(either.search(text) for text in _texts(store, key, scratch))]
+    keys = [key for prefix in ("lake/", "published/", "exports/") for key in _objects(store, prefix)]
+    return [key for key in keys if any(either.search(text) for text in _texts(store, key, scratch))]
 
 
 def _texts(store: Any, key: str, scratch: Path) -> Iterator[str]:
@@ -438,7 +438,7 @@ def _texts(store: Any, key: str, scratch: Path) -> Iterator[str]:
                 yield str(connection.execute(f'from looked_at.{schema}."{table}"').fetchall())
 
 
-# --- stores that do not do what is asked
+# --- stores that fail
 
 
 @pytest.mark.parametrize(

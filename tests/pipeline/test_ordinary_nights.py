@@ -108,11 +108,11 @@ def test_ordinary_nights_rarely_warn_and_incidents_do(nights: Nights) -> None:
 
     nights.add_log_date(NIGHTS)
     sends = nights.folder / "admitted" / "lake" / "sends" / f"log_date={nights.day(NIGHTS)}" / "rows.parquet"
-    whole = nights.warnings(nights.build(NIGHTS))
+    warnings = nights.warnings(nights.build(NIGHTS))
     with duckdb.connect() as connection:
         half = sends.with_name("half.parquet")
         connection.execute(f"copy (from '{sends}' where row_number % 2 = 0) to '{half}' (format parquet)")
         half.replace(sends)
     cut = nights.warnings(nights.build(NIGHTS))
-    assert whole == set()
+    assert warnings == set()
     assert "unmatched_events: receipts_added_per_messages_sent_added" in cut

@@ -32,7 +32,7 @@ ZONES = {
 
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder for all: dbt parses a project again wherever its paths differ."""
+    """One folder for all examples: dbt parses the project again if its paths change."""
     return tmp_path_factory.mktemp("figures")
 
 
@@ -63,6 +63,6 @@ def test_every_mart_agrees_with_the_oracle(workplace: Path, seed: int) -> None:
         mart: differences(rows, actual[mart], [column for column in (rows or [{}])[0] if column not in worded])
         for mart, rows in expected.items()
     }
-    assert {mart: told for mart, told in found.items() if told} == {}
+    assert {mart: messages for mart, messages in found.items() if messages} == {}
     if ZONES[seed].hard_bounce_suppression:
         assert all(expected.values()), "a zone that leaves a mart empty tests nothing of it"

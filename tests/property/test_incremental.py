@@ -77,7 +77,7 @@ class Zone:
         return warehouse
 
     def build(self, *, full_refresh: bool = False) -> dict[str, Counter]:
-        """Builds, and gives every mart, and what exports are told by, as the rows they hold."""
+        """Builds, and returns the rows of every mart and of the row digests."""
         warehouse = self.warehouse()
         stages.build_candidate(warehouse, full_refresh=full_refresh)
         marts = all_marts(warehouse.paths.candidate) | beside_the_marts(warehouse.paths.candidate)
@@ -140,7 +140,7 @@ def test_small_nightly_refreshes_equal_a_full_build(zone: Zone, seed: int) -> No
 
 
 KILLED_AFTER = ("messages_this_run", "int_messages_resolved", "int_orders_deduplicated", "delivery_status", "campaigns")
-"""Models after which a build is killed: of those that come after them some are new then, and some are old."""
+"""The models after which a build is killed, so that some of the later models are built and others are not."""
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def plain(markup: str) -> str:
 
 
 def table_rows(page: str, caption: str) -> list[list[str]]:
-    """The body cells of the table whose caption begins so, by row."""
+    """The body cells, by row, of the table whose caption begins with a text."""
     table = next(t for t in re.findall(r"<table.*?</table>", page, flags=re.DOTALL) if plain(t).startswith(caption))
     body = re.search(r"<tbody>(.*?)</tbody>", table, flags=re.DOTALL)[1]
     return [
@@ -344,9 +344,9 @@ def test_numbers_are_shown_if_the_setting_says_so(refreshed_sample: RefreshedWar
 
 def test_a_masked_export_differs_only_in_the_numbers(site: Site) -> None:
     exported = latest_export(site, "delivery_status")
-    whole = exported.read_text(encoding="utf-8")
-    masked = re.sub(r"(\+[0-9]{2})[0-9]{3,11}([0-9]{2})", r"\1…\2", whole)
-    assert masked != whole
+    exported_text = exported.read_text(encoding="utf-8")
+    masked = re.sub(r"(\+[0-9]{2})[0-9]{3,11}([0-9]{2})", r"\1…\2", exported_text)
+    assert masked != exported_text
     assert site.get(f"/exports/delivery_status/{exported.name}").content.decode() == masked
 
 

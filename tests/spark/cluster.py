@@ -1,9 +1,9 @@
 """A Spark cluster of the tests' own: a master, two workers and a Thrift server, each a process on loopback.
 
-All come from the installed `pyspark` package, are told what a server would be told, and lie in a folder of the test: logs,
-metastore, tables. They die with the process that started them, however that dies.
+All come from the installed `pyspark` package. Logs, metastore and tables lie in a folder of the test. The processes end when
+the process that started them ends or is killed.
 
-Not here: what is asked of the cluster (`test_*.py`).
+Not here: the queries (`test_*.py`).
 """
 
 import os
@@ -26,15 +26,15 @@ WORKERS = 2
 WORKER_MEMORY = "1536m"
 EXECUTOR_MEMORY = "1g"
 TIME_ZONE = "America/New_York"
-"""The cluster's clock is not ours: whoever counts on UTC must say so."""
+"""The cluster's time zone is not UTC: the product must not depend on it."""
 
 QUICK_JAVA = {"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
-"""For Spark that runs for some minutes on two cores: a third less work than with Java's own choice."""
+"""Options for a short run on two cores: a third less CPU than with Java's defaults."""
 
 SECONDS_TO_START = 180
-"""On a machine that has much else to do; a quarter of a minute on an idle one."""
+"""Enough for a busy machine. An idle one takes 15 seconds."""
 
-LOG_LINES_TOLD = 30
+LOG_LINES_SHOWN = 30
 
 
 class ClusterDidNotStart(Exception):
@@ -71,8 +71,8 @@ class _Process:
     def ended(self) -> bool:
         return self.process.poll() is not None
 
-    def last_words(self) -> str:
-        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES_TOLD:]
+    def last_log_lines(self) -> str:
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES_SHOWN:]
         return "\n".join([f"{self.log.name} ends with:", *lines])
 
 
@@ -168,9 +168,9 @@ def _wait_until(processes: list[_Process], holds: Callable[[], bool]) -> None:
     while not holds():
         for process in processes:
             if process.ended:
-                raise ClusterDidNotStart(process.last_words())
+                raise ClusterDidNotStart(process.last_log_lines())
         if time.monotonic() > deadline:
-            raise ClusterDidNotStart("\n".join(process.last_words() for process in processes))
+            raise ClusterDidNotStart("\n".join(process.last_log_lines() for process in processes))
         time.sleep(0.2)
 
 

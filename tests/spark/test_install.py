@@ -15,5 +15,5 @@ def test_commands_do_not_import_spark() -> None:
 def test_the_audit_works_with_pyspark_installed() -> None:
     # Without a main module of its own, like the processes in which Dagster's server has runs at work.
     command = [sys.executable, "-c", "import great_expectations; print('still there')"]
-    ended = subprocess.run(command, env=clean_environment({}), capture_output=True, text=True)
-    assert ended.stdout == "still there\n", ended.stderr
+    run = subprocess.run(command, env=clean_environment({}), capture_output=True, text=True)
+    assert run.stdout == "still there\n", run.stderr

@@ -27,7 +27,7 @@ NONE = (0, 0)
 
 @dataclass(frozen=True)
 class Published:
-    """What a landing zone gives: the published file by what computed it, `duckdb` or one of ON_SPARK."""
+    """The published files of a landing zone by engine: `duckdb` or one of ON_SPARK."""
 
     landing: Path
     files: dict[str, Path]
@@ -91,12 +91,12 @@ def test_every_mart_of_a_case_equals_the_expected_rows(published: Published, eng
     }
     assert expected.keys() == DBT_MARTS.keys()
     found = {mart: differences(rows, mart_rows(published.files[engine], mart)) for mart, rows in expected.items()}
-    assert {mart: told for mart, told in found.items() if told} == {}
+    assert {mart: messages for mart, messages in found.items() if messages} == {}
 
 
 def _run(variables: dict[str, str], *arguments: str) -> None:
-    ended = sendmart(variables, *arguments)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
+    run = sendmart(variables, *arguments)
+    assert run.returncode == 0, run.stdout + run.stderr
 
 
 # In SQL that both engines understand; `cursor` is of either.

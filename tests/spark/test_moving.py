@@ -55,9 +55,9 @@ def _refresh(data: Path, landing: Path, **settings: str) -> None:
 
 
 def _sendmart(data: Path, landing: Path, *arguments: str, **settings: str) -> str:
-    ended = sendmart(environment_of(data, landing, max_rejected_share="1", **settings), *arguments)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
+    run = sendmart(environment_of(data, landing, max_rejected_share="1", **settings), *arguments)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout
 
 
 def _differences(data: Path) -> list[str]:

@@ -41,9 +41,9 @@ class OnCluster:
 
     def run(self, *arguments: str, **settings: str) -> str:
         named = {"engine": "spark", "spark_thrift": self.cluster.thrift, "spark_schema": self.schema} | settings
-        ended = sendmart(environment_of(self.data, self.landing, max_rejected_share="1", **named), *arguments)
-        assert ended.returncode == 0, ended.stdout + ended.stderr
-        return ended.stdout
+        run = sendmart(environment_of(self.data, self.landing, max_rejected_share="1", **named), *arguments)
+        assert run.returncode == 0, run.stdout + run.stderr
+        return run.stdout
 
     def seen(self, cursor: Any) -> tuple[Any, ...]:
         cursor.execute(A_BUILD_AS_SEEN.format(self.schema))
@@ -51,7 +51,7 @@ class OnCluster:
         return tuple(row)
 
     def published(self) -> tuple[Any, ...]:
-        """The same of the published file."""
+        """The same values, from the published file."""
         return self.of_file(A_BUILD_AS_SEEN.format(f"published.{SCHEMA}"))[0]
 
     def of_file(self, query: str) -> list[tuple[Any, ...]]:

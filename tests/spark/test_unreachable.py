@@ -13,7 +13,7 @@ from tests.running import CASES, environment_of, sendmart
 )
 def test_it_is_told(tmp_path: Path, variables: dict[str, str]) -> None:
     environment = environment_of(tmp_path / "data", CASES / "small" / "landing", engine="spark")
-    ended = sendmart(environment | variables, "refresh")
-    assert ended.returncode == 1
-    assert f"{Code.SPARK_UNREACHABLE}: build: Spark cannot be reached or started" in ended.stdout
-    assert Code.SPARK_UNREACHABLE.page in ended.stdout
+    run = sendmart(environment | variables, "refresh")
+    assert run.returncode == 1
+    assert f"{Code.SPARK_UNREACHABLE}: build: Spark cannot be reached or started" in run.stdout
+    assert Code.SPARK_UNREACHABLE.page in run.stdout

@@ -353,8 +353,8 @@ def test_each_fault_of_a_row_is_a_reason_in_the_order_of_the_columns(log, change
 @pytest.mark.parametrize("log", Log)
 def test_an_empty_row_has_a_reason_for_every_required_column(log):
     (row_reasons,) = reasons(validated(log, {})).values()
-    lacking = [name for of_log, name in REQUIRED if of_log == log]
-    assert named_columns(row_reasons) == ([*lacking, "segments"] if log == Log.SENDS else lacking)
+    required = [name for of_log, name in REQUIRED if of_log == log]
+    assert named_columns(row_reasons) == ([*required, "segments"] if log == Log.SENDS else required)
 
 
 @pytest.mark.parametrize("log", Log)

@@ -1,4 +1,4 @@
-"""What both lock files hold is the same: Spark can be installed on top of what everybody has."""
+"""Packages in both lock files have the same version, so Spark can be installed into an existing environment."""
 
 import re
 

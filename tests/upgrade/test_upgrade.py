@@ -100,15 +100,15 @@ def _somebody_undisputed(paths: DataPaths) -> str:
 
 @contextmanager
 def _logged() -> Iterator[list[str]]:
-    """What a build logs."""
-    words: list[str] = []
+    """The messages that are logged meanwhile."""
+    messages: list[str] = []
     handler = logging.Handler()
-    handler.emit = lambda record: words.append(record.getMessage())
+    handler.emit = lambda record: messages.append(record.getMessage())
     logger = logging.getLogger("sendmart.build")
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     try:
-        yield words
+        yield messages
     finally:
         logger.removeHandler(handler)
 
