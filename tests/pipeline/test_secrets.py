@@ -84,6 +84,7 @@ def files_with_the_mark(folder: Path) -> list[str]:
     return sorted({str(file.relative_to(folder)) for file in found})
 
 
+@pytest.mark.torture
 def test_no_command_shows_or_keeps_a_secret(tmp_path: Path) -> None:
     data, home = tmp_path / "data", tmp_path / "home"
     variables = environment_of(data, CASES / "small" / "landing", max_rejected_share="1") | SECRETS | STORE
