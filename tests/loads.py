@@ -26,7 +26,7 @@ from warehouse.ingest.staging import ROWS_PER_BATCH, StagingJob, Validator
 from warehouse.landing.scan import LandingFile, scan
 from warehouse.ledger import Ledger, LoadedFile
 
-LITTLE = 80_000
+BYTES_PER_TEST_WORKER = 80_000
 """Bytes per worker in these tests: two small files."""
 
 THREE_FILES_A_TASK = {"bytes_per_worker": 400_000, "batch_rows": 1}
@@ -49,7 +49,7 @@ def load_files(
     files: Iterable[LandingFile],
     workers: int,
     validate: Validator = validate,
-    bytes_per_worker: int = LITTLE,
+    bytes_per_worker: int = BYTES_PER_TEST_WORKER,
     batch_rows: int = ROWS_PER_BATCH,
 ) -> list[LoadedFile]:
     paths = DataPaths(data)
@@ -87,9 +87,9 @@ def _rows(ledger: Path, table: str) -> list[str]:
 # --- validators
 
 
-def meeting(folder: Path, several: int = 2) -> Validator:
+def recording(folder: Path, processes: int = 2) -> Validator:
     """A validator that records its process, and continues when this many processes have called it."""
-    return partial(_meeting, folder, several)
+    return partial(_recording, folder, processes)
 
 
 _batches = count()
@@ -101,22 +101,22 @@ def waiting(folder: Path) -> Validator:
     return partial(_waiting, folder)
 
 
-def met(folder: Path) -> set[int]:
+def recorded_processes(folder: Path) -> set[int]:
     """The processes that have called the validator."""
     return {int(file.name) for file in folder.glob("*")}
 
 
-def wait_for(folder: Path, several: int) -> set[int]:
+def wait_for(folder: Path, processes: int) -> set[int]:
     give_up_at = time.monotonic() + PATIENCE_SECONDS
-    while len(met(folder)) < several:
-        assert time.monotonic() < give_up_at, f"only {met(folder)} called the validator"
+    while len(recorded_processes(folder)) < processes:
+        assert time.monotonic() < give_up_at, f"only {recorded_processes(folder)} called the validator"
         time.sleep(0.02)
-    return met(folder)
+    return recorded_processes(folder)
 
 
-def _meeting(folder: Path, several: int, log: Log, text: pl.DataFrame, faults: Any) -> ValidationResult:
+def _recording(folder: Path, processes: int, log: Log, text: pl.DataFrame, faults: Any) -> ValidationResult:
     (folder / str(os.getpid())).touch()
-    wait_for(folder, several)
+    wait_for(folder, processes)
     return validate(log, text, faults)
 
 

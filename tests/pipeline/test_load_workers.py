@@ -1,4 +1,4 @@
-"""Worker processes: a load by several gives the same files, records and errors as a load by one process.
+"""Worker processes: a load by several workers gives the same files, records and errors as a load by one process.
 
 Not here: killed workers and killed loads (`tests/fault/test_workers_killed.py`).
 """
@@ -13,7 +13,17 @@ import polars as pl
 import pytest
 
 from models.enums import Log
-from tests.loads import LITTLE, acting, failing_of, left_by, load_files, load_log, meeting, met, rejecting_twice
+from tests.loads import (
+    BYTES_PER_TEST_WORKER,
+    acting,
+    failing_of,
+    left_by,
+    load_files,
+    load_log,
+    recorded_processes,
+    recording,
+    rejecting_twice,
+)
 from tests.oracle.landing_zones import write_landing_zone
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import Settings
@@ -60,12 +70,17 @@ def log_file(landing: Path, day: int) -> Path:
 def test_two_workers_load_a_faulty_landing_zone_like_one_process(tmp_path: Path) -> None:
     write_landing_zone(tmp_path / "landing", 11, stories=40, refused=True, fault_share=0.3)
     left = []
-    for several in (1, 2):
-        data = tmp_path / f"data-{several}"
-        for log, enough in ((Log.SENDS, LITTLE), (Log.ORDERS, 4 * LITTLE)):  # each file by itself; some together
-            (folder := tmp_path / f"{log}-{several}").mkdir()
-            load_log(tmp_path / "landing", data, log, several, meeting(folder, several), bytes_per_worker=enough)
-            assert len(met(folder)) == several
+    for worker_count in (1, 2):
+        data = tmp_path / f"data-{worker_count}"
+        for log, enough in (
+            (Log.SENDS, BYTES_PER_TEST_WORKER),
+            (Log.ORDERS, 4 * BYTES_PER_TEST_WORKER),
+        ):  # each file by itself; some together
+            (folder := tmp_path / f"{log}-{worker_count}").mkdir()
+            load_log(
+                tmp_path / "landing", data, log, worker_count, recording(folder, worker_count), bytes_per_worker=enough
+            )
+            assert len(recorded_processes(folder)) == worker_count
         left.append(left_by(data))
     one, two = left
     assert [part for part in one if one[part] != two[part]] == []
@@ -77,17 +92,17 @@ def test_two_workers_load_a_faulty_landing_zone_like_one_process(tmp_path: Path)
 def test_two_workers_run_in_parallel_beside_the_loading_process_and_no_more_for_few_files(
     tmp_path: Path, landing: Path
 ) -> None:
-    (folder := tmp_path / "met").mkdir()
+    (folder := tmp_path / "processes").mkdir()
     worth = len(DAYS) // 2 * workers.BYTES_PER_FILE
     # Each waits in its first batch for the other, so the load ends only if both run at the same time.
-    assert len(load_log(landing, tmp_path / "data", LOG, 5, meeting(folder, 2), bytes_per_worker=worth)) == len(DAYS)
-    assert len(met(folder)) == 2
-    assert os.getpid() not in met(folder)
+    assert len(load_log(landing, tmp_path / "data", LOG, 5, recording(folder, 2), bytes_per_worker=worth)) == len(DAYS)
+    assert len(recorded_processes(folder)) == 2
+    assert os.getpid() not in recorded_processes(folder)
 
 
-@pytest.mark.parametrize("several", [1, 2])
+@pytest.mark.parametrize("worker_count", [1, 2])
 def test_files_that_change_or_disappear_during_the_load_keep_their_rows(
-    tmp_path: Path, landing: Path, several: int
+    tmp_path: Path, landing: Path, worker_count: int
 ) -> None:
     data = tmp_path / "data"
     load_log(landing, data, LOG, 1)
@@ -97,7 +112,7 @@ def test_files_that_change_or_disappear_during_the_load_keep_their_rows(
     files = scan(landing).files_of(LOG)
     log_file(landing, 1).unlink()
     changing = acting({"k2": (log_file(landing, 2), content(2)), "k3": (log_file(landing, 3), None)})
-    loaded = load_files(data, files, several, changing)
+    loaded = load_files(data, files, worker_count, changing)
     assert sorted(file.log_date.day for file in loaded) == list(DAYS[3:])
     after = left_by(data)
     same = {name.split("/")[1] for name in before["lake"] if before["lake"][name] == after["lake"][name]}
@@ -114,11 +129,11 @@ def test_an_erased_contact_gets_the_same_token_in_every_worker(tmp_path: Path, l
     ledger.record_erasures_finished()
     for day in DAYS:
         drop(landing, day, content(day, "erased", NUMBER))
-    (folder := tmp_path / "met").mkdir()
+    (folder := tmp_path / "processes").mkdir()
     erased = load_erasure_index(paths, ledger)
-    job = StagingJob(paths, meeting(folder, 2), erased)
-    load(job, ledger, scan(landing).files_of(LOG), workers=2, bytes_per_worker=LITTLE)
-    assert len(met(folder)) == 2
+    job = StagingJob(paths, recording(folder, 2), erased)
+    load(job, ledger, scan(landing).files_of(LOG), workers=2, bytes_per_worker=BYTES_PER_TEST_WORKER)
+    assert len(recorded_processes(folder)) == 2
     found = pl.concat(pl.read_parquet(file, hive_partitioning=False) for file in lake_tables.files(paths.lake, LOG))
     contact, number = (tombstone.token for tombstone in ledger.erased())
     assert (set(found["contact_id"]), set(found["mobile_number"])) == ({contact}, {number})
@@ -145,12 +160,12 @@ def test_two_loads_never_share_a_temporary_file(tmp_path: Path, landing: Path, m
 # --- errors
 
 
-@pytest.mark.parametrize("several", [1, 2])
+@pytest.mark.parametrize("worker_count", [1, 2])
 def test_a_file_whose_rows_do_not_add_up_is_refused_and_the_others_load(
-    tmp_path: Path, landing: Path, several: int
+    tmp_path: Path, landing: Path, worker_count: int
 ) -> None:
     data = tmp_path / "data"
-    loaded = load_log(landing, data, LOG, several, rejecting_twice("k12"), batch_rows=1)
+    loaded = load_log(landing, data, LOG, worker_count, rejecting_twice("k12"), batch_rows=1)
     refusals = {file.source_file: file.refusal for file in loaded if file.refusal}
     assert refusals.keys() == {file.source_file for file in loaded if file.source_file.startswith("2026-01-12")}
     assert all(refusal.startswith("reader failed: 4 records") for refusal in refusals.values())
@@ -193,12 +208,12 @@ def test_a_compressed_file_counts_as_more_work_per_byte(tmp_path: Path) -> None:
     assert sizes == [200, 1000, 1000, 200]
 
 
-@pytest.mark.parametrize(("several", "worth", "files"), [(1, 1, 12), (2, 10**9, 12), (2, 1, 1)])
+@pytest.mark.parametrize(("worker_count", "worth", "files"), [(1, 1, 12), (2, 10**9, 12), (2, 1, 1)])
 def test_no_worker_starts_for_one_worker_few_bytes_or_one_file(
-    tmp_path: Path, landing: Path, several: int, worth: int, files: int
+    tmp_path: Path, landing: Path, worker_count: int, worth: int, files: int
 ) -> None:
-    (folder := tmp_path / "met").mkdir()
+    (folder := tmp_path / "processes").mkdir()
     for day in DAYS[files:]:
         log_file(landing, day).unlink()
-    load_log(landing, tmp_path / "data", LOG, several, meeting(folder, 1), bytes_per_worker=worth)
-    assert met(folder) == {os.getpid()}
+    load_log(landing, tmp_path / "data", LOG, worker_count, recording(folder, 1), bytes_per_worker=worth)
+    assert recorded_processes(folder) == {os.getpid()}

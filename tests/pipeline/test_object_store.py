@@ -28,7 +28,7 @@ from orchestration.errors import failure_of
 from orchestration.stages import AppContext, plan_refresh
 from orchestration.stages.build import is_built
 from quality.admission import validate
-from tests.loads import LITTLE, meeting, met
+from tests.loads import BYTES_PER_TEST_WORKER, recorded_processes, recording
 from tests.running import CASES, RefreshedWarehouse, environment
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import PREFIX, load_settings
@@ -197,9 +197,9 @@ def test_two_workers_load_the_same_objects_as_one(store: Any, warehouse: AppCont
     paths = DataPaths(tmp_path, lake_override=path_of(f"s3://{BUCKET}/lake-of-two"))
     ledger = Ledger(paths.ledger)
     files = landing_scan.scan(warehouse.settings.landing).files_of(Log.SENDS)
-    (folder := tmp_path / "met").mkdir()
-    load(StagingJob(paths, meeting(folder, 2)), ledger, files, workers=2, bytes_per_worker=LITTLE)
-    assert len(met(folder)) == 2
+    (folder := tmp_path / "processes").mkdir()
+    load(StagingJob(paths, recording(folder, 2)), ledger, files, workers=2, bytes_per_worker=BYTES_PER_TEST_WORKER)
+    assert len(recorded_processes(folder)) == 2
     found = {name.removeprefix("lake-of-two/"): _read(store, name) for name in _objects(store, "lake-of-two/")}
     expected = {name.removeprefix("lake/"): _read(store, name) for name in _objects(store, "lake/sends/")}
     del expected[lake_tables.empty_file(warehouse.paths.lake, Log.SENDS).relative_to(warehouse.paths.lake).as_posix()]

@@ -9,7 +9,7 @@ from models.enums import Log
 from orchestration import stages
 from orchestration.stages import AppContext
 from tests.fault.zones import marts_of
-from tests.loads import LITTLE, left_by
+from tests.loads import BYTES_PER_TEST_WORKER, left_by
 from tests.running import RefreshedWarehouse, environment, environment_of
 from warehouse.config.settings import load_settings
 from warehouse.ingest import workers
@@ -27,7 +27,7 @@ def test_two_workers_give_the_same_lake_and_marts_as_one_process(
 
     stage_in_workers = workers._stage_in_workers
     monkeypatch.setattr(workers, "_stage_in_workers", counted)
-    monkeypatch.setattr("orchestration.stages.load.load", partial(load, bytes_per_worker=LITTLE))
+    monkeypatch.setattr("orchestration.stages.load.load", partial(load, bytes_per_worker=BYTES_PER_TEST_WORKER))
     with environment(environment_of(tmp_path, refreshed_case.landing, load_workers="2", max_rejected_share="1")):
         warehouse = AppContext.of(load_settings())
         for log in Log:
