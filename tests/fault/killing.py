@@ -129,9 +129,9 @@ IN_A_ROLLBACK = {
 }
 IN_AN_EXPORT = {
     "both files are written aside": before("warehouse.export.exports.atomic_replace"),
-    "the description is there, the rows are not": before("warehouse.export.exports.atomic_replace", call=2),
+    "the description is there, the rows are not": before("warehouse.export.exports.atomic_replace"),
     "both are there, the ledger does not know": before("warehouse.ledger.Ledger.record_export"),
-    "some reports are exported, others are not": before("warehouse.export.exports.atomic_replace", call=6),
+    "some reports are exported, others are not": before("warehouse.export.exports.atomic_replace", call=3),
 }
 IN_THE_CHECKS = {
     "the rows to check are put aside, no dbt test has run": before("warehouse.transform.build.run_tests"),

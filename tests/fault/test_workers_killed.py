@@ -159,10 +159,10 @@ def test_a_killed_worker_fails_the_load_with_the_next_step(
 
 
 def test_an_error_in_a_worker_is_reported_like_one_in_a_single_process(landing: Path, data: Path) -> None:
-    with pytest.raises(RuntimeError) as failed:
-        load_log(landing, data, LOG, 2, failing_of("k9", RuntimeError("no such contract")))
+    with pytest.raises(OSError) as failed:
+        load_log(landing, data, LOG, 2, failing_of("k9", OSError("no such device")))
     failure = failure_to(landing, data, failed.value)
-    assert (failure.code, failure.description) == (Code.UNEXPECTED, "RuntimeError: no such contract")
+    assert (failure.code, failure.description) == (Code.UNEXPECTED, "OSError: no such device")
 
 
 def failure_to(landing: Path, data: Path, error: Exception) -> Failure:

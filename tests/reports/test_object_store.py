@@ -13,6 +13,10 @@ from warehouse.config.paths import DataPaths
 from warehouse.storage.object_store import path_of
 
 NAME = "skip_reasons_20260105T080000Z"
+DESCRIPTION = {
+    "report": "skip_reasons", "file": f"{NAME}.csv", "build_id": "b1", "exported_at": "2026-01-05T12:00:00Z", "rows": 1,
+    "sha256": "0" * 64, "campaigns": ["c1", "c2"], "changed_since": None, "phone_numbers": "whole",
+}  # fmt: skip
 
 
 def test_exports_in_an_object_store_are_listed_and_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,7 +36,7 @@ def test_exports_in_an_object_store_are_listed_and_downloaded(tmp_path: Path, mo
         client.create_bucket(Bucket="exports")
         for file, content in (
             (f"{NAME}.csv", 'contact_id,mobile_number\n"p1","+447700900123"\n'),
-            (f"{NAME}.json", json.dumps({"rows": 1, "campaigns": ["c1", "c2"]})),
+            (f"{NAME}.json", json.dumps(DESCRIPTION)),
             ("notes.csv", "no export"),
         ):
             client.put_object(Bucket="exports", Key=f"all/skip_reasons/{file}", Body=content.encode())

@@ -137,7 +137,7 @@ def test_a_broken_ledger_does_not_fail_the_alert_s_caller(
     warehouse.paths.ledger.parent.mkdir(parents=True, exist_ok=True)
     warehouse.paths.ledger.write_text("this is not a database" * 100)
     notifications.notify_refresh(warehouse, _refresh(0, "failed"))
-    assert "an alert could not be raised: DatabaseError" in caplog.text
+    assert "an alert could not be raised: LedgerDamaged" in caplog.text
 
 
 def test_nothing_is_recorded_without_receivers(tmp_path: Path, bare_environment: Path) -> None:
