@@ -43,6 +43,8 @@ def erase_contact(context: AppContext, contact_id: str, reason: str) -> Erasure 
         KeyMissing: the key of the keyed hashes is missing.
     """
     with context.paths.writer_lock():
+        # First: the copy of the tombstones is written from the ledger below, and may hold some that the ledger lacks.
+        check_ledger(context)
         lake_tables.ensure_lake(context.paths)
         hashes = load_keyed_hash(context.paths, context.ledger)
         if ErasureIndex(hashes, context.ledger.erased()).tokens(CONTACT, [contact_id]):

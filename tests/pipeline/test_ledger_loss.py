@@ -99,6 +99,14 @@ def test_an_older_ledger_gets_its_tombstones_back(context: AppContext, damage: C
     assert not context.ledger.is_erasing()
 
 
+def test_an_erasure_with_an_older_ledger_keeps_the_tombstones_of_the_copy(context: AppContext) -> None:
+    _restore_older(context.paths.ledger)
+    stages.erase_contact(context, "another contact", "request 8")
+    assert {tombstone.kind for tombstone in context.ledger.erased()} == {"contact", "number"}
+    _load_everything(context)
+    assert files_with_contact(context.paths.data) == set()
+
+
 @pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b"\xff", b'{"key": null, "erased": [], "sha256": "0"}'])
 def test_a_damaged_copy_is_written_again_or_refused(context: AppContext, content: bytes) -> None:
     original = context.paths.tombstone_copy.read_bytes()
