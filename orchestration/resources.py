@@ -1,7 +1,7 @@
 """The `warehouse` resource of the Dagster project: the data folder under its settings.
 
 Settings are read when a step or a sensor opens the warehouse, not when definitions are loaded. A run config cannot change
-them: whoever starts a run in the UI could otherwise write to another folder, or turn the masking of numbers off.
+them. Otherwise a user of the UI could write to another folder, or turn the masking of phone numbers off.
 
 Not here: the settings (`warehouse.config.settings`).
 """

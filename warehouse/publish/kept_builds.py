@@ -50,8 +50,9 @@ class KeptBuilds:
         return self.path_of(build_id)
 
     def previous(self) -> str | None:
-        """The build to roll back to by default: the last one before the published build that was published by itself, that
-        nobody rolled back from, and of which the file is kept and not damaged. None if there is none.
+        """The build to roll back to by default; None if there is none.
+
+        It is the last build before the published one that no rollback published or withdrew, and whose file is undamaged.
         """
         publications, last = self.ledger.publications(), self.ledger.last_publication()
         history = [publication.build_id for publication in publications if publication.rolled_back_from is None]

@@ -1,5 +1,5 @@
-"""The content of a published file: the candidate's tables, `build_info`, comments. Where numbers are masked (with their keyed
-hash beside them) or a build of Spark is exported, tables are written anew; else the file is a copy.
+"""The content of a published file: the candidate's tables, `build_info`, comments. The file is a copy
+of the candidate, unless phone numbers are masked or Spark made the build: then each table is written again.
 
 Not here: when a file becomes the published one (`warehouse.publish.publication`), the keyed hash (`warehouse.privacy`).
 """

@@ -8,6 +8,7 @@ Not here: the meaning of a line (`csv_files`, `jsonl_files`).
 
 import gzip
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +44,7 @@ class OverlongLine:
     head: bytes
 
 
-class LineReader:
+class LineReader(ABC):
     """Turns the lines of a file into batches of records, and counts both. Subclasses know the meaning of a line."""
 
     header: Sequence[str] = ()
@@ -54,9 +55,9 @@ class LineReader:
         self.lines_read = 0
         self._lines_in_file = 0
 
+    @abstractmethod
     def records_of(self, data: bytes, *, is_last: bool) -> tuple[Records, bytes]:
         """The records of these lines, and the bytes of a record that further lines may complete."""
-        raise NotImplementedError
 
     def read(self, path: Path) -> Iterator[Records]:
         """The records of a file. ReconciliationError if not every line was accounted for, RefusedFile if the file is damaged."""
