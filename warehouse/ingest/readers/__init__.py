@@ -8,7 +8,6 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from models.source_mapping import RawFormat
 from warehouse.ingest.readers import parquet_files
 from warehouse.ingest.readers.csv_files import CsvReader
 from warehouse.ingest.readers.jsonl_files import JsonlReader
@@ -16,11 +15,10 @@ from warehouse.ingest.readers.records import Layout, Records
 from warehouse.storage import open_regular
 
 
-def open_records(path: Path, layout: Layout, raw_format: RawFormat | None = None) -> Iterator[Records]:
+def open_records(path: Path, layout: Layout) -> Iterator[Records]:
     """The records of a file, in order, in batches.
 
-    The extension of the file gives the format, or `raw_format`, for a file of a source. An empty file has no records, whatever
-    its extension.
+    The extension of the file gives the format; an empty file has no records, whatever its extension.
 
     Raises:
         RefusedFile: the file cannot be loaded; raised while iterating, possibly after some batches.
@@ -28,8 +26,8 @@ def open_records(path: Path, layout: Layout, raw_format: RawFormat | None = None
     with open_regular(path) as file:
         if os.fstat(file.fileno()).st_size == 0:
             return
-    kind = raw_format.type if raw_format else path.name.removesuffix(".gz").rpartition(".")[2]
+    kind = path.name.removesuffix(".gz").rpartition(".")[2]
     if kind == "parquet":
         yield from parquet_files.read(path, layout)
     else:
-        yield from {"csv": CsvReader, "json": JsonlReader, "jsonl": JsonlReader}[kind](layout).read(path)
+        yield from {"csv": CsvReader, "jsonl": JsonlReader}[kind](layout).read(path)

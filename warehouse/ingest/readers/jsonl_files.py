@@ -27,26 +27,7 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-class _Number(str):
-    """The literal of a number, which is text, but is written without quotes in JSON."""
-
-
-def _decoder_of(number: type[str]) -> json.JSONDecoder:
-    return json.JSONDecoder(
-        object_pairs_hook=_Object, parse_int=number, parse_float=number, parse_constant=_no_constant
-    )
-
-
-_decoder, _raw_decoder = _decoder_of(str), _decoder_of(_Number)
-
-
-def _as_json(value: Any) -> str:
-    """A decoded value as JSON: its text in the file, without white space between values."""
-    if isinstance(value, _Object):
-        return "{" + ",".join(f"{json.dumps(key, ensure_ascii=False)}:{_as_json(item)}" for key, item in value) + "}"
-    if isinstance(value, list):
-        return "[" + ",".join(map(_as_json, value)) + "]"
-    return value if isinstance(value, _Number) else json.dumps(value, ensure_ascii=False)
+_decoder = json.JSONDecoder(object_pairs_hook=_Object, parse_int=str, parse_float=str, parse_constant=_no_constant)
 
 
 class JsonlReader(LineReader):
@@ -60,13 +41,13 @@ class JsonlReader(LineReader):
         broken: list[BrokenRecord] = []
         faults: list[UnreadableValue] = []
         names = self.layout.columns
-        known, unknown, fields = frozenset(names), set[str](), set[str]()
+        known, unknown = frozenset(names), set[str]()
         for line in data.removesuffix(b"\n").split(b"\n"):
             self.lines_read += 1
             if not line.strip(WHITE_SPACE):
                 continue
             self.records_read += 1
-            pairs, reason = _parsed(line, _raw_decoder if self.layout.is_raw else _decoder)
+            pairs, reason = _parsed(line)
             if pairs is None:
                 broken.append(
                     BrokenRecord.of(self.records_read, reason, as_text(line[:MAX_RECORD_BYTES].removesuffix(b"\r")))
@@ -74,10 +55,8 @@ class JsonlReader(LineReader):
             else:
                 numbers.append(self.records_read)
                 lines.append(line)
-                row = _row(pairs, len(rows), known, faults, is_raw=self.layout.is_raw)
-                if self.layout.is_raw:
-                    fields |= row.keys() & known
-                elif not row.keys() <= known:
+                row = _row(pairs, len(rows), known, faults)
+                if not row.keys() <= known:
                     if len(unknown) < MAX_UNKNOWN_COLUMNS:
                         unknown |= row.keys() - known
                     row = {name: value for name, value in row.items() if name in known}
@@ -91,14 +70,11 @@ class JsonlReader(LineReader):
             broken=broken,
             faults=faults,
             unknown_columns=frozenset(sorted(unknown)[:MAX_UNKNOWN_COLUMNS]),
-            fields=frozenset(fields),
         )
         return records, b""
 
 
-def _row(
-    pairs: _Object, index: int, known: frozenset[str], faults: list[UnreadableValue], *, is_raw: bool
-) -> dict[str, str | None]:
+def _row(pairs: _Object, index: int, known: frozenset[str], faults: list[UnreadableValue]) -> dict[str, str | None]:
     """The values of an object by key; unreadable ones are null, and added to the faults."""
     row = dict(pairs)
     if len(row) != len(pairs):
@@ -108,9 +84,7 @@ def _row(
     for column, value in row.items():
         if value is None or column not in known:
             continue
-        if is_raw and isinstance(value, bool | list):
-            row[column] = _as_json(value)
-        elif not isinstance(value, str):
+        if value.__class__ is not str:
             faults.append(UnreadableValue(index, column, f"must be text or a number, not {_kind(value)}"))
             row[column] = None
         elif "\0" in value:
@@ -119,7 +93,7 @@ def _row(
     return row
 
 
-def _parsed(line: bytes, decoder: json.JSONDecoder) -> tuple[_Object | None, str]:
+def _parsed(line: bytes) -> tuple[_Object | None, str]:
     """The object on a line, or None and the reason."""
     if len(line.removesuffix(b"\r")) > MAX_RECORD_BYTES:
         return None, TOO_LONG
@@ -130,7 +104,7 @@ def _parsed(line: bytes, decoder: json.JSONDecoder) -> tuple[_Object | None, str
     except UnicodeDecodeError:
         return None, NOT_UTF8
     try:
-        value, end = decoder.raw_decode(text)
+        value, end = _decoder.raw_decode(text)
     except (ValueError, RecursionError):
         return None, NOT_AN_OBJECT
     if not isinstance(value, _Object) or end != len(text):

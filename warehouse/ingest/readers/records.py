@@ -4,7 +4,6 @@ Not here: the formats (`csv_files`, `jsonl_files`, `parquet_files`).
 """
 
 import codecs
-import difflib
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -34,15 +33,10 @@ class ReconciliationError(Exception):
 
 @dataclass(frozen=True)
 class Layout:
-    """The columns of a log, and those that every file must have.
-
-    Of a source, the fields that its mapping names. `is_raw`: every value becomes text, a boolean as `true` or `false`, an
-    array or object as JSON; other columns are not unknown ones.
-    """
+    """The columns of a log, and those that every file must have."""
 
     columns: tuple[str, ...]
     required: tuple[str, ...]
-    is_raw: bool = False
 
     def check(self, columns: Sequence[str]) -> list[str]:
         """The columns of a file that the log does not have; RefusedFile if a column occurs twice or a required one is missing."""
@@ -54,22 +48,10 @@ class Layout:
             names = [repr(name) for name in duplicates if re.fullmatch(r"[A-Za-z_][A-Za-z_ ]{0,60}", name)]
             raise RefusedFile(f"column twice: {', '.join(names) or 'one without a name'}; keep one of each")
         missing = [name for name in self.required if name not in columns]
-        if missing and self.is_raw:
-            raise RefusedFile(missing_fields(missing, columns))
         if missing:
             hint = "" if set(columns) & set(self.columns) else "; is there a header line?"
             raise RefusedFile(f"required column missing: {', '.join(missing)}{hint}")
-        return [] if self.is_raw else [name for name in columns if name not in self.columns]
-
-
-def missing_fields(missing: Sequence[str], fields: Sequence[str]) -> str:
-    """Why a file of a source is refused: fields that its mapping names, and that no record has."""
-    similar = difflib.get_close_matches(missing[0], fields, n=1)
-    hint = f"; did you mean {similar[0]}?" if similar else ""
-    return (
-        f"no record has the field {', '.join(missing)}, which the mapping names{hint}. A field that may be missing goes into"
-        " `optional_fields`"
-    )
+        return [name for name in columns if name not in self.columns]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +75,7 @@ class Records:
     `row_numbers` are the positions of the records in the file, from 1, one per row of `text`. `raw(indices)` returns rows
     as they are in the file. `count` is the number of records of the batch, broken ones included, counted without the parser.
     `size` is the approximate number of bytes that the batch holds in memory. `header` is the file's columns in its order, if raw
-    rows do not name their columns. `fields` are the columns of a raw layout that JSON records of the batch have, also as null.
+    rows do not name their columns.
     """
 
     text: pl.DataFrame
@@ -105,7 +87,6 @@ class Records:
     faults: list[UnreadableValue] = field(default_factory=list)
     unknown_columns: frozenset[str] = frozenset()
     header: Sequence[str] = ()
-    fields: frozenset[str] = frozenset()
 
 
 def is_utf8(data: bytes) -> bool:
