@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from warehouse.config import settings as settings_module
-from warehouse.ingest.readers import lines, open_records
-from warehouse.ingest.readers.records import Layout
+from warehouse.ingest.readers import content as reader_content
+from warehouse.ingest.readers import open_records
+from warehouse.ingest.readers.records import FileFormat, Layout
 
 SMALL_BLOCK = 5
 """So few bytes that records of a few fields lie across blocks, in every which way."""
@@ -27,9 +28,9 @@ class FileReading:
     count: int = 0
 
 
-def read_whole(path: Path, layout: Layout) -> FileReading:
+def read_whole(path: Path, layout: Layout, file_format: FileFormat | None = None) -> FileReading:
     reading = FileReading()
-    for records in open_records(path, layout):
+    for records in open_records(path, layout, file_format):
         numbers = records.row_numbers.to_list()
         assert records.text.columns == list(layout.columns)
         for number, values in zip(numbers, records.text.iter_rows(), strict=True):
@@ -57,7 +58,7 @@ def read_file(tmp_path, monkeypatch):
         path.write_bytes(content)
         with monkeypatch.context() as patch:
             if block_bytes:
-                patch.setattr(lines, "BLOCK_BYTES", block_bytes)
+                patch.setattr(reader_content, "BLOCK_BYTES", block_bytes)
             return read_whole(path, layout)
 
     return read

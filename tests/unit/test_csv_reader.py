@@ -257,8 +257,8 @@ REFUSED = {
     "UTF-16, little end first": ("a,b\n1,2\n".encode("utf-16-le"), "UTF-16"),
     "UTF-16, big end first": ("a,b\n1,2\n".encode("utf-16-be"), "UTF-16"),
     "a picture": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "UTF-8"),
-    "gzip without its name": (gzip.compress(b"a,b\n1,2\n", mtime=0), "UTF-8"),
-    "Parquet": (b"PAR1\x15\x04\x15\x10\x15\x14L\x15", "header|column"),
+    "gzip within gzip": (gzip.compress(gzip.compress(b"a,b\n1,2\n", mtime=0), mtime=0), "compressed twice"),
+    "Parquet": (b"PAR1\x15\x04\x15\x10\x15\x14L\x15", "Parquet, not CSV"),
     "JSON lines": (b'{"a": 1, "b": 2}\n', "header|column"),
     "a web page": (b"<!DOCTYPE html>\n<html>\n", "column"),
     "a header of 2 MiB": (b"a,b," + b"x" * (2 * MIB) + b"\n1,2,3\n", "header"),
@@ -324,8 +324,6 @@ DAMAGED = {
     "another length": ZIPPED[:-4] + bytes(4),
     "rubbish after it": ZIPPED + b"rubbish",
     "a second member cut": ZIPPED + ZIPPED[:-8],
-    "not gzip": PLAIN,
-    "not gzip, one byte": b"x",
 }
 
 

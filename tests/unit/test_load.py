@@ -16,7 +16,7 @@ from models.rejections import ValidationResult
 from quality.admission import validate
 from warehouse.config.paths import DataPaths
 from warehouse.ingest.load import load
-from warehouse.ingest.readers import lines
+from warehouse.ingest.readers import content as reader_content
 from warehouse.ingest.staging import StagingJob
 from warehouse.landing.scan import scan
 from warehouse.ledger import Ledger, LoadedFile
@@ -200,7 +200,7 @@ def test_a_refused_file_loses_the_rows_of_its_previous_version(warehouse):
 
 
 def test_a_file_found_damaged_after_many_batches_loads_no_row(warehouse, monkeypatch):
-    monkeypatch.setattr(lines, "BLOCK_BYTES", 256)
+    monkeypatch.setattr(reader_content, "BLOCK_BYTES", 256)
     whole = gzip.compress(rows(200))
     warehouse.drop("2026-01-05.csv.gz", whole[:-4] + bytes(4))
     warehouse.drop("2026-01-06.csv", rows(2))
@@ -243,7 +243,7 @@ def test_files_with_similar_names_do_not_replace_each_other(warehouse):
 
 @pytest.mark.parametrize(("block_bytes", "batch_rows"), [(20, 1), (20, 7), (10_000, 3), (10_000, 1000)])
 def test_the_batch_size_does_not_change_the_result(warehouse, monkeypatch, block_bytes, batch_rows):
-    monkeypatch.setattr(lines, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(reader_content, "BLOCK_BYTES", block_bytes)
     contents = {
         "2026-01-05.0.csv": rows(20) + BAD + b"broken\n" + row(21),
         "2026-01-05.1.csv": b"",
@@ -278,7 +278,7 @@ def test_the_batch_size_does_not_change_the_result(warehouse, monkeypatch, block
 
 
 def test_small_files_are_validated_together_and_a_large_one_in_parts(warehouse, monkeypatch):
-    monkeypatch.setattr(lines, "BLOCK_BYTES", 300)
+    monkeypatch.setattr(reader_content, "BLOCK_BYTES", 300)
     for number in range(6):
         warehouse.drop(f"2026-01-05.{number}.csv", rows(1))
     warehouse.drop("2026-01-06.csv", rows(100))
@@ -323,7 +323,7 @@ def acting_once(act):
 
 
 def test_a_file_replaced_while_it_is_refused_keeps_its_rows(warehouse, monkeypatch):
-    monkeypatch.setattr(lines, "BLOCK_BYTES", 100)
+    monkeypatch.setattr(reader_content, "BLOCK_BYTES", 100)
     warehouse.drop("2026-01-05.csv.gz", gzip.compress(rows(2)))
     warehouse.load()
     whole = gzip.compress(rows(100))
@@ -364,7 +364,7 @@ def failing_at(call: int):
     ids=["the first of many", "one of many", "the first of two", "the last of two", "the only one"],
 )
 def test_a_failed_load_leaves_the_old_rows_and_no_temporary_files(warehouse, monkeypatch, call, batch_rows):
-    monkeypatch.setattr(lines, "BLOCK_BYTES", 300)
+    monkeypatch.setattr(reader_content, "BLOCK_BYTES", 300)
     warehouse.drop("2026-01-05.csv", rows(2))
     warehouse.load()
     warehouse.drop("2026-01-05.csv", rows(25) + BAD * 25)

@@ -61,8 +61,8 @@ def test_an_error_of_a_reader_refuses_that_file(
 
     open_records = staging.open_records
     monkeypatch.setattr(staging, "open_records", read)
-    monkeypatch.setattr("warehouse.ingest.readers.lines.BLOCK_BYTES", 64)
-    monkeypatch.setattr("warehouse.ingest.readers.lines.BLOCK_LINES", 1)
+    monkeypatch.setattr("warehouse.ingest.readers.content.BLOCK_BYTES", 64)
+    monkeypatch.setattr("warehouse.ingest.readers.content.BLOCK_LINES", 1)
     _assert_only_the_odd_one_is_refused(warehouse, warehouse.load(batch_rows))
     monkeypatch.setattr(staging, "open_records", open_records)
     assert list(warehouse.load()) == [ODD], "each refresh tries again"

@@ -18,7 +18,8 @@ import pytest
 from models.enums import Log
 from quality.admission import validate
 from tests.unit.test_load import HEADER, LoadFolder, row, rows
-from warehouse.ingest.readers import lines, open_records, parquet_files
+from warehouse.ingest.readers import content as reader_content
+from warehouse.ingest.readers import open_records, parquet_files
 from warehouse.ingest.readers.records import Layout
 from warehouse.landing.scan import scan
 
@@ -149,7 +150,7 @@ def test_a_read_error_within_a_file_refuses_it_until_the_next_refresh(warehouse,
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as patch:
-        patch.setattr(lines, "_chunks", failing)
+        patch.setattr(reader_content, "_decompressed", failing)
         patch.setattr(parquet_files.pq, "ParquetFile", failing)
         assert warehouse.load()[name].refusal.startswith("cannot be read: Input/output error")
     assert warehouse.load()[name].accepted == 3
@@ -208,7 +209,7 @@ def replace(path: Path) -> None:
 def test_a_file_that_changes_between_batches_keeps_its_rows_until_the_next_load(
     warehouse, monkeypatch, extension, change
 ):
-    monkeypatch.setattr(lines, "BLOCK_BYTES", 500)
+    monkeypatch.setattr(reader_content, "BLOCK_BYTES", 500)
     monkeypatch.setattr(parquet_files, "ROWS_PER_BATCH", 40)
     name = f"2026-01-05.{extension}"
     path = warehouse.drop(name, b"")

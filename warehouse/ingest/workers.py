@@ -19,14 +19,13 @@ from multiprocessing.connection import Connection, wait
 
 from models.masking import mask_phone_numbers_in_errors
 from warehouse.ingest.staging import StagedBatch, StagingJob
-from warehouse.landing import LandingFile
+from warehouse.landing import LandingFile, is_compressed
 
 BYTES_PER_WORKER = 32 << 20
 """The amount of compressed log files for which one worker is started: they take three seconds of CPU, and a worker takes one
 second to start, so that two workers finish before one process would.
 """
 
-COMPRESSED = (".gz", ".parquet")
 COMPRESSION_RATIO = 5
 """Uncompressed rows take this many times the bytes, and the same time."""
 
@@ -69,7 +68,7 @@ def _size(file: LandingFile) -> int:
         size = file.stat().size
     except FileNotFoundError:
         return 0
-    return size // (1 if file.source_file.endswith(COMPRESSED) else COMPRESSION_RATIO) + BYTES_PER_FILE
+    return size // (1 if is_compressed(file.source_file) else COMPRESSION_RATIO) + BYTES_PER_FILE
 
 
 def _tasks(files: list[LandingFile], sizes: list[int], task_size: int) -> list[list[LandingFile]]:

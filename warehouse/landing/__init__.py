@@ -3,6 +3,7 @@
 Not here: the content of a file (`warehouse.ingest.readers`), which files were loaded before (`warehouse.ledger`).
 """
 
+from warehouse.landing.names import FileKind, file_kind, is_compressed
 from warehouse.landing.scan import LandingFile, LandingZone
 
-__all__ = ["LandingFile", "LandingZone"]
+__all__ = ["FileKind", "LandingFile", "LandingZone", "file_kind", "is_compressed"]

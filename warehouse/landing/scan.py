@@ -1,14 +1,11 @@
-"""The landing zone: a scan for log files.
+"""The landing zone: a scan for log files. The zone is a folder, or a prefix of an object store. Sendmart never writes to it.
 
-A file is named `<log>/<date>.<ext>`, `<log>/<date>.<part>.<ext>` or `<log>/<date>/<any name>.<ext>`. The zone is a folder,
-or a prefix of an object store. Sendmart never writes to it.
-
-Not here: the content of a file (`warehouse.ingest.readers`), which files were loaded before (`warehouse.ledger`).
+Not here: the names of log files (`warehouse.landing.names`), the content of a file (`warehouse.ingest.readers`), which files
+were loaded before (`warehouse.ledger`).
 """
 
 import errno
 import os
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -17,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models.enums import Log
+from warehouse.landing.names import log_date_of
 from warehouse.storage import (
     AnyPath,
     FileStat,
@@ -30,10 +28,6 @@ from warehouse.storage import (
 
 if TYPE_CHECKING:
     from cloudpathlib import S3Path
-
-EXTENSIONS = ("csv", "csv.gz", "jsonl", "jsonl.gz", "parquet")
-_EXTENSION = "|".join(re.escape(extension) for extension in EXTENSIONS)
-_LOG_FILE = re.compile(rf"(\d{{4}}-\d{{2}}-\d{{2}})(?:(?:\.[^/]+?)?|/[^/]+)\.(?:{_EXTENSION})", re.ASCII)
 
 Candidate = tuple[str, AnyPath | None, ObjectInfo | None]
 """A name relative to the landing zone; its path, None if it cannot be a log file; the metadata of an object."""
@@ -80,7 +74,7 @@ def scan(landing: AnyPath, *, follows_links: bool = False) -> LandingZone:
     order = {str(log): position for position, log in enumerate(Log)}
     for name, path, info in _objects(landing) if is_object(landing) else _files(landing, follows_links):
         log, _, source_file = name.partition("/")
-        log_date = _log_date(source_file) if log in order and source_file.isprintable() else None
+        log_date = log_date_of(source_file) if log in order and source_file.isprintable() else None
         if path is None or log_date is None:
             ignored.append(_printable(name))
         else:
@@ -99,35 +93,30 @@ def _objects(landing: "S3Path") -> Iterator[Candidate]:
 def _files(landing: Path, follows_links: bool) -> Iterator[Candidate]:
     root = os.path.realpath(landing)
 
-    def leaves(entry: DirEntry[str]) -> bool:
-        return entry.is_symlink() and not follows_links and not Path(os.path.realpath(entry.path)).is_relative_to(root)
+    def walk(folder: str, name: str, parents: frozenset[str]) -> Iterator[Candidate]:
+        """The files below a folder with this name, which lies in these folders."""
+        entries = list(_entries(folder))
+        # An empty folder is reported only if it has the name of a log file.
+        if not entries and log_date_of(name.partition("/")[2]):
+            yield name, None, None
+        for entry in entries:
+            entry_name = f"{name}/{entry.name}" if name else entry.name
+            target = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
+            if target != entry.path and not follows_links and not Path(target).is_relative_to(root):
+                yield f"{entry_name}{_LEAVES}", None, None
+            elif (name or entry.name in _LOGS) and target not in parents and _is(entry, DirEntry.is_dir):
+                yield from walk(entry.path, entry_name, parents | {target})
+            else:
+                yield entry_name, Path(entry.path) if name and _is(entry, DirEntry.is_file) else None, None
 
-    for entry in _entries(landing):
-        if leaves(entry):
-            yield f"{entry.name}{_LEAVES}", None, None
-            continue
-        if entry.name not in list(Log) or not _is(entry, DirEntry.is_dir):
-            yield entry.name, None, None
-            continue
-        for path in _entries(Path(entry.path)):
-            if leaves(path):
-                yield f"{entry.name}/{path.name}{_LEAVES}", None, None
-                continue
-            inner = list(_entries(Path(path.path))) if _is(path, DirEntry.is_dir) else [path]
-            # An empty folder is reported only if it has the name of a log file.
-            for candidate in inner or [path] * bool(_log_date(path.name)):
-                file = Path(candidate.path)
-                name = file.relative_to(landing).as_posix()
-                if leaves(candidate):
-                    yield f"{name}{_LEAVES}", None, None
-                    continue
-                yield name, file if _is(candidate, DirEntry.is_file) else None, None
+    yield from walk(str(landing), "", frozenset([root]))
 
 
+_LOGS = frozenset(map(str, Log))
 _LEAVES = " (a link out of the landing zone; SENDMART_FOLLOW_LINKS allows it)"
 
 
-def _entries(folder: Path) -> Iterator[DirEntry[str]]:
+def _entries(folder: str) -> Iterator[DirEntry[str]]:
     """The sorted entries of a folder, without the files that their names mark as being written."""
     try:
         with os.scandir(folder) as entries:
@@ -150,15 +139,6 @@ def _is(entry: DirEntry[str], kind: Callable[[DirEntry[str]], bool]) -> bool:
 
 def _is_being_written(name: str) -> bool:
     return name.startswith((".", "_")) or name.endswith((".tmp", ".part"))
-
-
-def _log_date(source_file: str) -> date | None:
-    """The log date in a path within a log's folder; None if it is not the path of a log file."""
-    match = _LOG_FILE.fullmatch(source_file)
-    try:
-        return date.fromisoformat(match[1]) if match else None
-    except ValueError:
-        return None
 
 
 def _printable(name: str) -> str:

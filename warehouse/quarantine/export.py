@@ -37,7 +37,7 @@ from models.rejections import ERASED_RAW_ROW, NOT_UTF8, TOO_LONG
 from warehouse.config import DataPaths, Settings
 from warehouse.duckdb_tools import apply_limits, enable_s3, fetch_value, literal
 from warehouse.lake import tables as lake_tables
-from warehouse.landing import LandingFile
+from warehouse.landing import LandingFile, file_kind
 from warehouse.ledger import LoadedFile
 from warehouse.storage import atomic_replace, exists
 
@@ -91,7 +91,7 @@ def export_for_repair(
         )
     if not file.rejected:
         raise NotExportable("no row of the file is in quarantine")
-    file_type = file.source_file.removesuffix(".gz").rpartition(".")[2]
+    file_type = file_kind(file.source_file)
     if not rows_only and file_type != "parquet" and (copied := _copy_original(settings, paths, file, folder)):
         return RepairFile((copied,), file.records, file.rejected, 0, is_copy=True)
     header = lake_tables.header_of(lake_tables.path_of(paths.quarantine, file)) if file_type == "csv" else None

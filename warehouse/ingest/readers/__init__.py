@@ -10,24 +10,29 @@ from pathlib import Path
 
 from warehouse.ingest.readers import parquet_files
 from warehouse.ingest.readers.csv_files import CsvReader
-from warehouse.ingest.readers.jsonl_files import JsonlReader
-from warehouse.ingest.readers.records import Layout, Records
+from warehouse.ingest.readers.json_files import JsonReader
+from warehouse.ingest.readers.records import FileFormat, Layout, Records
+from warehouse.landing import file_kind
 from warehouse.storage import open_regular
 
 
-def open_records(path: Path, layout: Layout) -> Iterator[Records]:
+def open_records(path: Path, layout: Layout, file_format: FileFormat | None = None) -> Iterator[Records]:
     """The records of a file, in order, in batches.
 
-    The extension of the file gives the format; an empty file has no records, whatever its extension.
+    Args:
+        file_format: how the file is written. Without it, the extension gives the format, and the contract of the logs holds.
+
+    An empty file has no records, whatever its format.
 
     Raises:
         RefusedFile: the file cannot be loaded; raised while iterating, possibly after some batches.
     """
+    file_format = file_format or FileFormat(file_kind(path.name))
     with open_regular(path) as file:
         if os.fstat(file.fileno()).st_size == 0:
             return
-    kind = path.name.removesuffix(".gz").rpartition(".")[2]
-    if kind == "parquet":
+    if file_format.kind == "parquet":
         yield from parquet_files.read(path, layout)
     else:
-        yield from {"csv": CsvReader, "jsonl": JsonlReader}[kind](layout).read(path)
+        reader = CsvReader if file_format.kind == "csv" else JsonReader
+        yield from reader(layout, file_format).read(path)

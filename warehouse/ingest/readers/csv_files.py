@@ -1,4 +1,4 @@
-"""CSV files: UTF-8, comma, double quotes, a header line.
+"""CSV files: double quotes, a header line, a comma or another delimiter.
 
 A record is the shortest run of lines that parses strictly to the header's number of fields; a line where no record starts is
 a broken one. A block whose lines are all records without quotes, as its commas and line ends show, goes to the fast parser
@@ -15,8 +15,8 @@ from itertools import islice
 import polars as pl
 
 from models.rejections import HAS_NUL, NOT_UTF8, TOO_LONG
+from warehouse.ingest.readers.content import BYTE_ORDER_MARK
 from warehouse.ingest.readers.lines import (
-    BYTE_ORDER_MARK,
     NO_NUMBERS,
     WHITE_SPACE,
     LineReader,
@@ -27,6 +27,7 @@ from warehouse.ingest.readers.records import (
     MAX_RECORD_BYTES,
     MAX_RECORD_LINES,
     BrokenRecord,
+    FileFormat,
     Layout,
     ReconciliationError,
     Records,
@@ -35,12 +36,10 @@ from warehouse.ingest.readers.records import (
     is_utf8,
 )
 
-_NO_SEPARATORS = bytes(set(range(256)) - set(b",\n"))
 _LONE_CR = re.compile(r"\r(?!\n)")
-_FIELD = r'(?:"(?:[^"]|"")*"|[^",]*)'
 
 
-def parse_record(lines: Sequence[str]) -> tuple[list[str] | None, int, str]:
+def parse_record(lines: Sequence[str], delimiter: str = ",") -> tuple[list[str] | None, int, str]:
     """Parses strictly the record that starts at the first of these lines.
 
     Returns:
@@ -61,7 +60,7 @@ def parse_record(lines: Sequence[str]) -> tuple[list[str] | None, int, str]:
         while True:
             if not in_quotes:
                 if not line.startswith('"', at):
-                    end = line.find(",", at)
+                    end = line.find(delimiter, at)
                     value = line[at:] if end < 0 else line[at:end]
                     if '"' in value:
                         return None, 1, "line: has a quote within an unquoted field"
@@ -83,7 +82,7 @@ def parse_record(lines: Sequence[str]) -> tuple[list[str] | None, int, str]:
             field, in_quotes, at = "", False, end + 2
             if line[end + 1 :] in ("", "\r"):
                 return fields, span, ""
-            if line[end + 1] != ",":
+            if line[end + 1] != delimiter:
                 return None, 1, "line: has text after a closing quote"
     return None, 1, "line: has an unclosed quote"
 
@@ -91,11 +90,14 @@ def parse_record(lines: Sequence[str]) -> tuple[list[str] | None, int, str]:
 class CsvReader(LineReader):
     """Reads CSV."""
 
-    def __init__(self, layout: Layout) -> None:
-        super().__init__(layout)
+    def __init__(self, layout: Layout, file_format: FileFormat) -> None:
+        super().__init__(layout, file_format)
+        self._delimiter = file_format.delimiter
+        self._no_separators = bytes(set(range(256)) - set(self._delimiter.encode() + b"\n"))
         self.header: list[str] = []
         """The columns of the header; empty until it is read."""
         self._unknown: frozenset[str] = frozenset()
+        self._columns = layout.columns_with(())
 
     def records_of(self, data: bytes, *, is_last: bool) -> tuple[Records, bytes]:
         if not self.header:
@@ -137,7 +139,7 @@ class CsvReader(LineReader):
             raise RefusedFile("the header line is longer than 1 MiB")
         if "\0" in run[0]:
             raise RefusedFile("the header is not UTF-8 text without NULs; CSV must be UTF-8, not UTF-16 or Latin-1")
-        fields, span, reason = parse_record(run)
+        fields, span, reason = parse_record(run, self._delimiter)
         if fields is None and not reason and not is_last:
             return None
         if fields is None:
@@ -147,7 +149,10 @@ class CsvReader(LineReader):
         if any(_LONE_CR.search(name) for name in self.header):
             raise RefusedFile("the header holds a CR without LF; lines must end with LF or CRLF")
         self._unknown = frozenset(self.layout.check(self.header))
-        self._strict_record = rf"^{_FIELD}(?:,{_FIELD}){{{len(fields) - 1}}}\r?$"
+        self._columns = self.layout.columns_with(self.header)
+        delimiter = rf"\x{ord(self._delimiter):02x}"
+        field = rf'(?:"(?:[^"]|"")*"|[^"{delimiter}]*)'
+        self._strict_record = rf"^{field}(?:{delimiter}{field}){{{len(fields) - 1}}}\r?$"
         start += sum(len(line) for line in head[:span])
         self.lines_read += _count_lines(data[:start])
         return start
@@ -160,8 +165,8 @@ class CsvReader(LineReader):
         window = MAX_RECORD_BYTES // 2
         if any(data.find(b"\n", start, start + window) < 0 for start in range(0, len(data), window)):
             return 0
-        separators = data.translate(None, _NO_SEPARATORS)
-        record = b"," * (len(self.header) - 1) + b"\n"
+        separators = data.translate(None, self._no_separators)
+        record = self._delimiter.encode() * (len(self.header) - 1) + b"\n"
         count = len(separators) // len(record)
         return count if separators == record * count else 0
 
@@ -170,7 +175,7 @@ class CsvReader(LineReader):
         if may_hold_quotes:
             is_record = lines.str.contains(self._strict_record)
         else:
-            is_record = lines.str.count_matches(",", literal=True).eq(len(self.header) - 1)
+            is_record = lines.str.count_matches(self._delimiter, literal=True).eq(len(self.header) - 1)
         if may_hold_nul:
             is_record = is_record & ~lines.str.contains("\0", literal=True)
         if (lines.str.len_bytes() > MAX_RECORD_BYTES).any():
@@ -203,7 +208,7 @@ class CsvReader(LineReader):
             if line.strip(WHITE_SPACE.decode()):
                 # A record of several lines has a quote in the first one.
                 run = lines.slice(odd, MAX_RECORD_LINES).to_list() if '"' in line else [line]
-                fields, span, reason = parse_record(run)
+                fields, span, reason = parse_record(run, self._delimiter)
                 if fields is None and not reason and not is_last:
                     carried = "\n".join(run).encode() + b"\n"
                     break
@@ -256,27 +261,29 @@ class CsvReader(LineReader):
             broken=list(broken),
             unknown_columns=self._unknown,
             header=self.header,
+            present=frozenset(self._columns).intersection(self.header) if self.layout.nested_as_json else frozenset(),
         )
 
     def _parse(self, data: bytes, count: int) -> pl.DataFrame:
         """Parses well-formed records, whose number is known."""
         if not count:
-            return pl.DataFrame(schema=dict.fromkeys(self.layout.columns, pl.String))
-        known = [index for index, name in enumerate(self.header) if name in self.layout.columns]
+            return pl.DataFrame(schema=dict.fromkeys(self._columns, pl.String))
+        known = [index for index, name in enumerate(self.header) if name in self._columns]
         frame = pl.read_csv(
             # The parser strips a byte-order mark, so it gets one to strip, and not the beginning of a value.
             io.BytesIO(BYTE_ORDER_MARK + data),
             has_header=False,
             new_columns=[f"field {index}" for index in range(len(self.header))],
             columns=known,
+            separator=self._delimiter,
             infer_schema=False,
             quote_char='"',
         )
         if frame.height != count:
             raise ReconciliationError(f"{count} CSV records given to the parser, {frame.height} came back")
         frame.columns = [self.header[index] for index in known]
-        absent = [pl.lit(None, pl.String).alias(name) for name in self.layout.columns if name not in self.header]
-        return frame.with_columns(absent).select(self.layout.columns)
+        absent = [pl.lit(None, pl.String).alias(name) for name in self._columns if name not in self.header]
+        return frame.with_columns(absent).select(self._columns)
 
 
 def _lines_of(data: bytes) -> tuple[pl.Series, set[int]]:

@@ -3,38 +3,30 @@
 A line ends with LF; a CR before it is kept. Of a line that is longer than a record may be, only the beginning is kept in
 memory. Lines are counted here, independently of the readers that make records of them.
 
-Not here: the meaning of a line (`csv_files`, `jsonl_files`).
+Not here: the meaning of a line (`csv_files`, `json_files`).
 """
 
-import gzip
-import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, BinaryIO, cast
 
 import polars as pl
 
 from models.rejections import TOO_LONG
+from warehouse.ingest.readers.content import read_chunks
 from warehouse.ingest.readers.records import (
     MAX_RECORD_BYTES,
     BrokenRecord,
+    FileFormat,
     Layout,
     ReconciliationError,
     Records,
-    RefusedFile,
     beginning_as_text,
 )
-from warehouse.storage import open_regular
 
 WHITE_SPACE = b" \t\n\x0b\x0c\r"
-BLOCK_BYTES = 16 << 20
-BLOCK_LINES = 250_000
-"""The approximate maximum number of lines in a block: a record costs much more memory than its bytes."""
-
 OVERLONG_HEAD_BYTES = 64 << 10
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
@@ -49,8 +41,9 @@ class LineReader(ABC):
 
     header: Sequence[str] = ()
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, file_format: FileFormat) -> None:
         self.layout = layout
+        self.file_format = file_format
         self.records_read = 0
         self.lines_read = 0
         self._lines_in_file = 0
@@ -89,7 +82,7 @@ class LineReader(ABC):
         """Blocks of complete lines; the last line of a file may lack its LF."""
         rest = b""
         overlong: bytes | None = None
-        for chunk in _chunks(path):
+        for chunk in read_chunks(path, self.file_format):
             self._lines_in_file += chunk.count(b"\n")
             if overlong is not None:
                 end = chunk.find(b"\n")
@@ -114,30 +107,3 @@ NO_NUMBERS = pl.Series([], dtype=pl.Int64)
 
 def no_raw_rows(indices: Sequence[int]) -> list[str]:
     return []
-
-
-def _chunks(path: Path) -> Iterator[bytes]:
-    """The bytes of a file, decompressed, without its byte-order mark."""
-    try:
-        with open_regular(path) as opened, _decompressed(path, opened) as file:
-            head = file.read(len(BYTE_ORDER_MARK))
-            if head != BYTE_ORDER_MARK:
-                yield head
-            while chunk := file.read(BLOCK_BYTES):
-                yield from _pieces(chunk)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise RefusedFile(f"not a complete gzip file: {error}") from error
-
-
-def _decompressed(path: Path, file: BinaryIO) -> IO[bytes]:
-    return cast(IO[bytes], gzip.open(file)) if path.name.endswith(".gz") else file
-
-
-def _pieces(chunk: bytes) -> Iterator[bytes]:
-    """A chunk, halved until each piece has no more lines than a block may have; almost always in one piece."""
-    if len(chunk) <= BLOCK_LINES or chunk.count(b"\n") <= BLOCK_LINES:
-        yield chunk
-        return
-    middle = len(chunk) // 2
-    yield from _pieces(chunk[:middle])
-    yield from _pieces(chunk[middle:])

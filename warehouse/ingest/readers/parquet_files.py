@@ -50,7 +50,7 @@ def read(path: Path, layout: Layout) -> Iterator[Records]:
             metadata, schema = file.metadata, file.schema_arrow
             unknown = frozenset(layout.check(schema.names))
             row_count = metadata.num_rows
-            known = [name for name in layout.columns if name in schema.names]
+            known = [name for name in layout.columns_with(schema.names) if name in schema.names]
             _check_nested(path, schema, known)
             with_dictionary = [name for name in known if _holds_bytes(schema.field(name).type)]
             source.seek(0)
@@ -128,9 +128,14 @@ def _dictionary_text(values: pa.DictionaryArray) -> tuple[pl.Series, list[tuple[
 def _records_of(batch: pa.RecordBatch, layout: Layout, unknown: frozenset[str], first_row: int, size: int) -> Records:
     columns: dict[str, pl.Series] = {}
     faults: list[UnreadableValue] = []
-    for name in layout.columns:
+    for name in layout.columns_with(batch.schema.names):
         if name not in batch.schema.names:
             columns[name] = pl.Series([None] * batch.num_rows, dtype=pl.String)
+            continue
+        if layout.nested_as_json and _is_nested_or_boolean(batch.schema.field(name).type):
+            values = _json_values(batch.column(name), pa.array(range(batch.num_rows), pa.int64()))
+            texts = [None if value is None else json.dumps(value, ensure_ascii=False) for value in values]
+            columns[name] = pl.Series(texts, dtype=pl.String)
             continue
         columns[name], bad = canonical_text(batch.column(name))
         faults += [UnreadableValue(index, name, rule) for index, rule in bad]
@@ -142,6 +147,7 @@ def _records_of(batch: pa.RecordBatch, layout: Layout, unknown: frozenset[str], 
         size=size + batch.nbytes,
         faults=faults,
         unknown_columns=unknown,
+        present=frozenset(columns).intersection(batch.schema.names) if layout.nested_as_json else frozenset(),
     )
 
 
@@ -168,6 +174,10 @@ def canonical_text(values: pa.Array) -> tuple[pl.Series, list[tuple[int, str]]]:
     rule = f"must be text or a number, not {type_name}"
     present = np.flatnonzero(np.asarray(pc.is_valid(values)))
     return pl.Series([None] * len(values), dtype=pl.String), [(int(index), rule) for index in present]
+
+
+def _is_nested_or_boolean(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_nested(kind) or pa.types.is_boolean(kind))
 
 
 def _holds_bytes(kind: pa.DataType) -> bool:

@@ -1,17 +1,18 @@
 """The output of every reader: batches of records as text, broken records, and the refusal of a whole file.
 
-Not here: the formats (`csv_files`, `jsonl_files`, `parquet_files`).
+Not here: the formats (`csv_files`, `json_files`, `parquet_files`).
 """
 
 import codecs
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
 
 from models.rejections import UnreadableValue
+from warehouse.landing import FileKind
 
 MAX_RECORD_BYTES = 1 << 20
 MAX_RECORD_LINES = 100
@@ -32,11 +33,47 @@ class ReconciliationError(Exception):
 
 
 @dataclass(frozen=True)
+class FileFormat:
+    """How a file is written; ValueError if an option is not known. The defaults are the contract of the logs."""
+
+    kind: FileKind
+    delimiter: str = ","
+    """Of CSV: one ASCII character."""
+    encoding: str = "utf-8"
+    """Of CSV and JSON: the name of a codec of Python."""
+    records: str = ""
+    """Of JSON: the key of the array that holds the records, in each object of the file; empty if the objects are the records."""
+
+    def __post_init__(self) -> None:
+        if len(self.delimiter) != 1 or not self.delimiter.isascii() or self.delimiter in '"\r\n\0':
+            raise ValueError(
+                f"delimiter {self.delimiter!r} is not one ASCII character other than a quote or a line end"
+            )
+        try:
+            "".encode(self.encoding)
+        except LookupError as error:
+            raise ValueError(f"encoding {self.encoding!r} is not known") from error
+
+    @property
+    def is_utf8(self) -> bool:
+        return codecs.lookup(self.encoding).name == "utf-8"
+
+
+@dataclass(frozen=True)
 class Layout:
-    """The columns of a log, and those that every file must have."""
+    """The columns to read, and those that every file must have."""
 
     columns: tuple[str, ...]
-    required: tuple[str, ...]
+    required: tuple[str, ...] = ()
+    nested_as_json: bool = False
+    """Booleans, arrays and objects are given as JSON text, where else they reject the row."""
+    all_columns: bool = False
+    """The other columns of the file are given too, after `columns`; those of a batch, if the format has no header."""
+
+    def columns_with(self, names: Iterable[str]) -> list[str]:
+        """The columns of a batch of a file that has columns of these names."""
+        more = [name for name in dict.fromkeys(names) if name not in self.columns] if self.all_columns else []
+        return [*self.columns, *more]
 
     def check(self, columns: Sequence[str]) -> list[str]:
         """The columns of a file that the log does not have; RefusedFile if a column occurs twice or a required one is missing."""
@@ -75,7 +112,8 @@ class Records:
     `row_numbers` are the positions of the records in the file, from 1, one per row of `text`. `raw(indices)` returns rows
     as they are in the file. `count` is the number of records of the batch, broken ones included, counted without the parser.
     `size` is the approximate number of bytes that the batch holds in memory. `header` is the file's columns in its order, if raw
-    rows do not name their columns.
+    rows do not name their columns. `present` are the columns of `text` that occur in the file or, if the format has no header,
+    in a record of the batch; it is filled if the layout has `nested_as_json`.
     """
 
     text: pl.DataFrame
@@ -87,6 +125,7 @@ class Records:
     faults: list[UnreadableValue] = field(default_factory=list)
     unknown_columns: frozenset[str] = frozenset()
     header: Sequence[str] = ()
+    present: frozenset[str] = frozenset()
 
 
 def is_utf8(data: bytes) -> bool:

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.oracle import records as oracle
-from tests.unit.conftest import SMALL_BLOCK, FileReading
-from warehouse.ingest.readers import jsonl_files, lines
-from warehouse.ingest.readers.records import Layout, RefusedFile
+from tests.unit.conftest import SMALL_BLOCK, FileReading, read_whole
+from warehouse.ingest.readers import json_files, lines
+from warehouse.ingest.readers.records import FileFormat, Layout, RefusedFile
 
 LAYOUT = Layout(("a", "b"), ("a", "b"))
 MIB = 1 << 20
@@ -179,9 +179,12 @@ def test_a_broken_line_is_kept_unchanged_and_its_neighbours_load(read_file, line
         assert reading.broken_raw[number] == line.decode(errors="backslashreplace")
 
 
-def test_every_line_of_a_utf_16_file_is_broken(read_file):
-    reading = read_file("f.jsonl", '{"a": 1}\n{"a": 2}\n'.encode("utf-16"), LAYOUT)
-    assert (reading.rows, sorted(reading.broken)) == ({}, [1, 2, 3])
+def test_a_utf_16_file_is_refused_without_the_option_that_reads_it(read_file, tmp_path):
+    content = '{"a": "é"}\n{"a": 2}\n'.encode("utf-16")
+    with pytest.raises(RefusedFile, match=r"UTF-16, must be UTF-8; .* `encoding: utf-16`"):
+        read_file("f.jsonl", content, LAYOUT)
+    reading = read_whole(tmp_path / "f.jsonl", LAYOUT, FileFormat("json", encoding="utf-16"))
+    assert reading.rows == {1: ("é", None), 2: ("2", None)}
 
 
 @pytest.mark.parametrize("depth", [200, 450, 600, 800, 950, 990, 2000])
@@ -221,7 +224,7 @@ def test_gzip_files_are_read_and_damaged_ones_refused(read_file):
     plain = b'{"a": 1, "b": 2}\n' * 1000
     zipped = gzip.compress(plain[:5000]) + gzip.compress(plain[5000:])
     assert read_file("f.jsonl.gz", zipped, LAYOUT, 100) == read_file("f.jsonl", plain, LAYOUT)
-    for damaged in (zipped[:-1], zipped[:-8] + bytes(4) + zipped[-4:], plain):
+    for damaged in (zipped[:-1], zipped[:-8] + bytes(4) + zipped[-4:]):
         with pytest.raises(RefusedFile, match="gzip"):
             read_file("f.jsonl.gz", damaged, LAYOUT)
 
@@ -353,7 +356,7 @@ def test_overlong_lines_are_detected_at_any_block_boundary(read_file, content, b
     """The limit is lowered to 12 bytes, so that random lines often exceed it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lines, "MAX_RECORD_BYTES", 12)
-        patch.setattr(jsonl_files, "MAX_RECORD_BYTES", 12)
+        patch.setattr(json_files, "MAX_RECORD_BYTES", 12)
         patch.setattr(oracle, "MOST_BYTES", 12)
         expected = oracle.read_json_lines(content).records
         for block_bytes in (None, block):
