@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from models.enums import Log
+from warehouse.landing import LikelyFile, likely_file
 from warehouse.landing.scan import LandingFile, scan
 from warehouse.ledger import Ledger, LoadedFile
 from warehouse.storage import FileStat
@@ -24,7 +25,7 @@ def drop(landing: Path, *names: str, content: bytes = b"x") -> None:
         path.write_bytes(content)
 
 
-@pytest.mark.parametrize("extension", ["csv", "csv.gz", "jsonl", "jsonl.gz", "parquet"])
+@pytest.mark.parametrize("extension", ["csv", "JSON", "jsonl.gz", "Ndjson.ZST", "csv.zstd", "PARQUET"])
 @pytest.mark.parametrize(
     "name",
     [
@@ -37,6 +38,7 @@ def drop(landing: Path, *names: str, content: bytes = b"x") -> None:
             "2026-01-05.part",
         ),
         *("2026-01-05/gateway-eu-1", "2026-01-05/any name, of. any kind", "2026-01-05/2026-01-06", "2026-01-05/日本"),
+        *("date=2026-01-05/x", "dt=2026-01-05/hour=08/any/folder/x", "2026/01/05/x", "2026/01/05/08/30/2026-01-07"),
     ],
 )
 def test_a_log_file_is_recognised_by_its_path_in_the_folder_of_its_log(tmp_path, name, extension):
@@ -65,7 +67,10 @@ def test_every_log_has_a_folder_of_its_own(tmp_path, log):
         *("sends/2026-1-5.csv", "sends/20260105.csv", "sends/05-01-2026.csv", "sends/x2026-01-05.csv", "sends/sends.csv"),
         *("sends/2026-02-30.csv", "sends/2026-13-01.csv", "sends/0000-01-01.csv", "sends/２０２６-01-05.csv"),
         *("sends/2026-02-30/a.csv", "sends/2026-01-05x/a.csv", "sends/latest/2026-01-05.csv", "sends/2026-01-05/a.txt"),
-        *("sends/2026-01-05.csv/a.csv", "2026-01-05.csv", "README.md", "SENDS", "sends.csv", "sends/2026-01-05/csv"),
+        *("sends/2026/02/30/a.csv", "sends/2026/1/5/a.csv", "sends/date=2026-02-30/a.csv", "sends/=2026-01-05/a.csv"),
+        *("sends/eu/date=2026-01-05/a.csv", "sends/eu/2026/01/05/a.csv", "sends/date=2026-01-05", "sends/a=b=2026-01-05/a.csv"),
+        *("sends/date=2026-01-05.csv", "sends/2026/01/05.csv", "sends/2026-01-05/eu/a.csv"),
+        *("sends/2026-01-05.csv/a.csv", "sends/2026-01-05.csv.bz2", "2026-01-05.csv", "README.md", "SENDS", "sends.csv", "sends/2026-01-05/csv"),
     ],
 )  # fmt: skip
 def test_any_other_name_is_reported_as_ignored(tmp_path, name):
@@ -79,7 +84,7 @@ def test_folders_where_there_should_be_files_are_reported(tmp_path):
     drop(tmp_path, "deliveries/2026-01-05.csv", "sends/2026-01-05/eu/a.csv", "Sends/2026-01-05.csv")
     zone = scan(tmp_path)
     assert zone.files == ()
-    assert zone.ignored == ("Sends", "deliveries", "sends/2026-01-05/eu/a.csv")
+    assert zone.ignored == ("Sends/2026-01-05.csv", "deliveries", "sends/2026-01-05/eu/a.csv")
 
 
 @pytest.mark.parametrize(
@@ -93,7 +98,12 @@ def test_folders_where_there_should_be_files_are_reported(tmp_path):
             "sends/2026-01-05/a.part",
         ),
         *("sends/_SUCCESS", "sends/.DS_Store", ".git/config", "_staging/2026-01-05.csv", "sends/2026-01-05.tmp/a.csv"),
-        *("sends/_temporary/2026-01-05.csv", ".hidden", "x.part"),
+        *("sends/_temporary/2026-01-05.csv", ".hidden", "x.part", "sends/date=2026-01-05/_temporary/0/a.csv"),
+        *(
+            "sends/2026/01/05/.spark-staging/a.csv",
+            "sends/date=2026-01-05/_delta_log/0.json",
+            "sends/_date=2026-01-05/a.csv",
+        ),
     ],
 )
 def test_files_that_are_still_being_written_are_skipped(tmp_path, name):
@@ -101,6 +111,58 @@ def test_files_that_are_still_being_written_are_skipped(tmp_path, name):
     zone = scan(tmp_path)
     assert [file.log for file in zone.files] == [Log.CLICKS]
     assert zone.ignored == ()
+
+
+LIKELY = {
+    "clicks/20260105.jsonl": "clicks/2026-01-05.jsonl",
+    "clicks/2026-1-5.csv": "clicks/2026-01-05.csv",
+    "clicks/2026_01_05.CSV.gz": "clicks/2026-01-05.CSV.gz",
+    "clicks/2026-01-05-2.csv": "clicks/2026-01-05.2.csv",
+    "clicks/export_2026-01-05_eu.csv": "clicks/2026-01-05.export-eu.csv",
+    "clicks/clicks-2026-01-05.csv": "clicks/2026-01-05.csv",
+    "clicks_2026-01-05.csv": "clicks/2026-01-05.csv",
+    "20260105-click.json": "clicks/2026-01-05.json",
+    "Clicks/2026-01-05.csv": "clicks/2026-01-05.csv",
+    "clicks/2026-01-05/eu/a.csv": "clicks/date=2026-01-05/eu/a.csv",
+    "clicks/eu/date=2026-01-05/a.csv": "clicks/date=2026-01-05/eu/a.csv",
+    "clicks/year=2026/month=01/day=05/a.csv": "clicks/2026-01-05/a.csv",
+    "clicks/2026/1/5/a.csv": "clicks/2026-01-05/a.csv",
+    "clicks/latest/2026-01-05.csv": "clicks/date=2026-01-05/latest/2026-01-05.csv",
+    "clicks/2026-01-05.csv.zip": None,
+    "clicks/2026-01-05.txt": None,
+    "clicks/2026-01-05.csv": None,
+}
+
+
+@pytest.mark.parametrize(("name", "proposal"), LIKELY.items(), ids=LIKELY)
+def test_an_ignored_file_seems_to_be_of_a_log_and_date_and_may_have_a_right_name(tmp_path, name, proposal):
+    assert likely_file(name) == LikelyFile(Log.CLICKS, DAY, proposal)
+    if proposal:
+        drop(tmp_path, proposal)
+        assert [(file.log, file.log_date) for file in scan(tmp_path).files] == [(Log.CLICKS, DAY)]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "clicks/2026-02-30.csv",
+        "clicks/05-01-2026.csv",
+        "clicks/today.csv",
+        "2026-01-05.csv",
+        "sends_and_clicks_2026-01-05.csv",
+    ]
+    + ["clicks/2026-01-05_2026-01-06.csv", "README.md", "clicks/202601051.csv"],
+)
+def test_a_name_that_can_be_read_in_several_ways_gives_no_proposal(name):
+    assert likely_file(name) is None
+
+
+def test_a_folder_that_links_to_one_above_it_is_reported_and_not_followed(tmp_path):
+    drop(tmp_path, "sends/date=2026-01-05/eu/a.csv")
+    (tmp_path / "sends/date=2026-01-05/eu/up").symlink_to(tmp_path / "sends")
+    zone = scan(tmp_path)
+    assert [file.source_file for file in zone.files] == ["date=2026-01-05/eu/a.csv"]
+    assert zone.ignored == ("sends/date=2026-01-05/eu/up",)
 
 
 def test_unprintable_names_are_reported_in_printable_form(tmp_path):

@@ -4,6 +4,7 @@ Not here: the content of a file (`warehouse.ingest.readers`), which files were l
 """
 
 from warehouse.landing.names import FileKind, file_kind, is_compressed
+from warehouse.landing.proposals import LikelyFile, likely_file
 from warehouse.landing.scan import LandingFile, LandingZone
 
-__all__ = ["FileKind", "LandingFile", "LandingZone", "file_kind", "is_compressed"]
+__all__ = ["FileKind", "LandingFile", "LandingZone", "LikelyFile", "file_kind", "is_compressed", "likely_file"]

@@ -13,7 +13,7 @@ FileKind = Literal["csv", "json", "parquet"]
 
 _KINDS: dict[str, FileKind] = {"csv": "csv", "json": "json", "jsonl": "json", "ndjson": "json", "parquet": "parquet"}
 _COMPRESSED = re.compile(r"\.(?:gz|zst|zstd)$", re.IGNORECASE)
-_EXTENSION = r"(?:(?:csv|json|jsonl|ndjson)(?:\.(?:gz|zst|zstd))?|parquet)"
+EXTENSION = r"(?:(?:csv|json|jsonl|ndjson)(?:\.(?:gz|zst|zstd))?|parquet)"
 _DATE = r"\d{4}-\d{2}-\d{2}"
 _LOG_FILE = re.compile(
     # 2026-01-05.csv, 2026-01-05.0002.csv, 2026-01-05/gateway.csv
@@ -21,10 +21,9 @@ _LOG_FILE = re.compile(
     # date=2026-01-05/hour=08/gateway.csv
     rf"|[^/=]+=(?P<partition>{_DATE})/(?:[^/]+/)*[^/]+"
     # 2026/01/05/08/gateway.csv
-    rf"|(?P<folders>\d{{4}}/\d{{2}}/\d{{2}})/(?:[^/]+/)*[^/]+)\.{_EXTENSION}",
+    rf"|(?P<folders>\d{{4}}/\d{{2}}/\d{{2}})/(?:[^/]+/)*[^/]+)\.{EXTENSION}",
     re.ASCII | re.IGNORECASE,
 )
-_DAY_FOLDER = re.compile(rf"[^/=]+={_DATE}|\d{{4}}(?:/\d{{2}}){{0,2}}", re.ASCII)
 
 
 def log_date_of(source_file: str) -> date | None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from models.enums import Log
 from warehouse.landing.names import log_date_of
+from warehouse.landing.proposals import log_named_like
 from warehouse.storage import (
     AnyPath,
     FileStat,
@@ -104,7 +105,7 @@ def _files(landing: Path, follows_links: bool) -> Iterator[Candidate]:
             target = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
             if target != entry.path and not follows_links and not Path(target).is_relative_to(root):
                 yield f"{entry_name}{_LEAVES}", None, None
-            elif (name or entry.name in _LOGS) and target not in parents and _is(entry, DirEntry.is_dir):
+            elif (name or log_named_like(entry.name)) and target not in parents and _is(entry, DirEntry.is_dir):
                 yield from walk(entry.path, entry_name, parents | {target})
             else:
                 yield entry_name, Path(entry.path) if name and _is(entry, DirEntry.is_file) else None, None
@@ -112,7 +113,6 @@ def _files(landing: Path, follows_links: bool) -> Iterator[Candidate]:
     yield from walk(str(landing), "", frozenset([root]))
 
 
-_LOGS = frozenset(map(str, Log))
 _LEAVES = " (a link out of the landing zone; SENDMART_FOLLOW_LINKS allows it)"
 
 
