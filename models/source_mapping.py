@@ -4,6 +4,7 @@ Not here: the check and the evaluation of the expressions, and reading mapping f
 """
 
 import re
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from typing import Annotated, Literal, Self
@@ -144,3 +145,13 @@ class SourceMapping(_Strict):
             return date.fromisoformat(match[1]) if match else None
         except ValueError:
             return None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A mapping that was read and checked. The fingerprint changes with whatever changes the rows that it gives."""
+
+    name: str
+    fingerprint: str
+    mapping: SourceMapping | None = field(compare=False, repr=False)
+    """None: the source is gone, or does not map the file any more, whose rows are removed."""

@@ -1,11 +1,15 @@
 """The context of a stage: settings, data paths and ledger of one data folder."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from models.masking import masking_logger
+from models.source_mapping import Source
+from orchestration.stages.sources import withdrawn_files
 from warehouse.config import file_modes
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import Settings
+from warehouse.ingest.sources import load_sources
 from warehouse.landing import scan as landing_scan
 from warehouse.landing.scan import LandingZone
 from warehouse.ledger import Ledger
@@ -33,4 +37,12 @@ class AppContext:
         return cls(settings, paths, Ledger(paths.ledger, paths.find_data))
 
     def scan_landing(self) -> LandingZone:
-        return landing_scan.scan(self.settings.landing, follows_links=self.settings.follow_links)
+        settings = self.settings
+        zone = landing_scan.scan(settings.landing, follows_links=settings.follow_links, sources=self.sources.values())
+        withdrawn = withdrawn_files(settings, zone, self.ledger.mapped_files())
+        return LandingZone((*withdrawn, *zone.files), zone.ignored)
+
+    @cached_property
+    def sources(self) -> dict[str, Source]:
+        """The sources by name. Raises MappingInvalid if a mapping file is invalid."""
+        return load_sources(self.settings.sources)

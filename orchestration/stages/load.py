@@ -14,6 +14,7 @@ from models.masking import mask_phone_numbers_in_errors
 from orchestration.stages.context import AppContext, log
 from orchestration.stages.erase import check_ledger, finish_erasures
 from orchestration.stages.quarantine import publish_quarantine
+from orchestration.stages.sources import remapped_lines
 from quality.admission import validate
 from warehouse.config import file_modes
 from warehouse.ingest.load import load
@@ -59,8 +60,13 @@ def load_changed(
         repairable = [file for file in damaged if file.source_file in by_name]
         integrity.delete_damaged(paths, ledger, repairable)
         files = sorted({*files, *(by_name[file.source_file] for file in repairable)})
-        erased = load_erasure_index(paths, ledger)
-        loaded = load(StagingJob(paths, validate, erased), ledger, files, workers=context.settings.load_workers)
+        for line in remapped_lines(files, ledger.mapped_files()):
+            log.info("%s", line)
+        job, workers = StagingJob(paths, validate, load_erasure_index(paths, ledger)), context.settings.load_workers
+        # First: a file whose log date has changed stands among the others, too, with its new date.
+        withdrawn = [file for file in files if file.source and not file.source.mapping]
+        loaded = load(job, ledger, withdrawn, workers=workers)
+        loaded += load(job, ledger, [file for file in files if file not in withdrawn], workers=workers)
         if verify:
             integrity.record_missing_checksums(paths, ledger, log_name)
         publish_quarantine(context)

@@ -45,7 +45,7 @@ RENAMED_SETTINGS = {
 """Old name to new name. Release 0.3.0 reads the old names and warns; release 0.4.0 will not read them."""
 
 NOT_FIGURE_RELEVANT = {
-    "landing", "follow_links", "data", "lake", "published", "exports", "temp_directory", "hash_key_file", "umask",
+    "landing", "follow_links", "sources", "data", "lake", "published", "exports", "temp_directory", "hash_key_file", "umask",
     "alerts", "log_grace_hours", "daily_logs", "refresh_time", "export_time", "first_log_date",
     "reports_host", "reports_port", "reports_behind_login", "reports_token", "reports_allowed_hosts",
     "reports_show_phone_numbers", "load_workers",
@@ -85,6 +85,9 @@ class Settings(BaseSettings):
     nothing there but sample logs."""
     follow_links: bool = False
     """Load log files through symbolic links that lead out of the landing zone."""
+    sources: types.Folder | None = None
+    """Folder of your own mappings of other systems' exports (docs/sources/README.md). One with the name of a shipped mapping
+    replaces it."""
     data: types.Folder = Path("data")
     """Data folder: lake, quarantine, candidate, published marts and exports. Always a folder on a disk."""
     lake: types.FolderOrPrefix | None = None

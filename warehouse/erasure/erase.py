@@ -21,7 +21,7 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from models.enums import Log
-from models.rejections import ERASED_RAW_ROW
+from models.rejections import ERASED_RAW_ROW, erase_reasons
 from warehouse.config import DataPaths, Settings
 from warehouse.duckdb_tools import Column, apply_limits, columns_of, copy_with_changes, enable_s3, list_tables, literal
 from warehouse.erasure.exports import delete_spreadsheets, erase_csv_exports
@@ -174,8 +174,22 @@ class _Eraser:
 
     def erase_quarantine_file(self, file: Path) -> int:
         def erase_rows(rows: pl.DataFrame) -> pl.DataFrame:
-            raw_rows = [self.index.erase_raw_row(row) for row in rows["raw_row"]]
-            return rows.with_columns(pl.Series("raw_row", raw_rows, dtype=pl.String))
+            identifiers = rows["identifiers"].to_list() if "identifiers" in rows.columns else [None] * rows.height
+            raw_rows = [
+                self.index.erase_raw_row(raw, values or ())
+                for raw, values in zip(rows["raw_row"], identifiers, strict=True)
+            ]
+            reasons = [
+                erase_reasons(raw, of_row) for raw, of_row in zip(raw_rows, rows["reasons"].to_list(), strict=True)
+            ]
+            erased = rows.with_columns(
+                pl.Series("raw_row", raw_rows, dtype=pl.String), pl.Series("reasons", reasons, dtype=pl.List(pl.String))
+            )
+            if "identifiers" not in rows.columns:
+                return erased
+            return erased.with_columns(
+                identifiers=pl.when(pl.col("raw_row") != ERASED_RAW_ROW).then("identifiers").otherwise([])
+            )
 
         if all(erase_rows(rows).equals(rows) for rows in _batches(file)):
             return 0

@@ -143,6 +143,6 @@ class Queries:
                 "Rows in quarantine that contain the id: they count in no figure",
                 "split_part(filename, '/', -3) as log, source_file, row_number, array_to_string(reasons, '; ') as reasons",
                 f"from (select * from read_parquet([{', '.join(literal(file) for file in files)}],"
-                " hive_partitioning = true, hive_types = {'log_date': date}, filename = true)"
+                " hive_partitioning = true, hive_types = {'log_date': date}, filename = true, union_by_name = true)"
                 " where contains(raw_row, $key)) order by log_date, source_file, row_number",
             )

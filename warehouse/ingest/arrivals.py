@@ -62,9 +62,15 @@ def find_arrivals(files: Iterable[LandingFile], recorded: Mapping[tuple[Log, str
             stat = file.stat()
         except FileNotFoundError:
             continue  # gone since the landing zone was scanned
-        if before is None or before.is_in_flight or before.stat != stat:
+        if before is None or before.is_in_flight or before.stat != stat or before.mapping != file.mapping_fingerprint:
             name = _printable_name(file.log, file.source_file)
-            pending.append(Arrival(name, stat.hash_placeholder[:16], frozenset({(file.log, file.log_date)})))
+            pending.append(
+                Arrival(
+                    name,
+                    stat.hash_placeholder[:16] + file.mapping_fingerprint[:8],
+                    frozenset({(file.log, file.log_date)}),
+                )
+            )
     gone = []
     for (log, source_file), before in remaining.items():
         name = _printable_name(log, source_file)

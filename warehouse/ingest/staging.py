@@ -16,12 +16,12 @@ import pyarrow as pa
 from polars.exceptions import PanicException
 
 from models.enums import Log
-from models.logs import COLUMNS, EVENT_TIME
+from models.logs import EVENT_TIME
 from models.masking import masking_logger, sanitize
-from models.rejections import UnreadableValue, ValidationResult
+from models.rejections import ERASED_RAW_ROW, UnreadableValue, ValidationResult, erase_reasons
 from warehouse.config import DataPaths
-from warehouse.ingest.readers import open_records
-from warehouse.ingest.readers.records import MAX_UNKNOWN_COLUMNS, Layout, ReconciliationError, Records, RefusedFile
+from warehouse.ingest.readers.records import MAX_UNKNOWN_COLUMNS, ReconciliationError, Records, RefusedFile
+from warehouse.ingest.rows import rows_of
 from warehouse.lake import tables as lake_tables
 from warehouse.landing import LandingFile
 from warehouse.ledger import Erased, LoadedFile
@@ -113,7 +113,7 @@ class _OpenFile:
         self.is_read = False
         self._job = job
         self._accepted, self._rejected = lake_tables.writers(job.paths, file, job.load_id)
-        self._records = 0
+        self._records = self._not_selected = 0
         self._event_times: list[Any] = []
         self._unknown_columns: set[str] = set()
 
@@ -125,13 +125,11 @@ class _OpenFile:
         Raises:
             RefusedFile: the file is invalid as a whole, or cannot be read.
         """
-        columns = COLUMNS[self.file.log]
-        required = tuple(column.name for column in columns if column.must_be_in_file)
         info = self.file.object_info
         try:
             with self._job.paths.local_copy(self.file.path, info.tag if info else None) as file:
                 self.sha256 = hash_of(file)
-                yield from open_records(file, Layout(tuple(column.name for column in columns), required))
+                yield from rows_of(file, self.file.log, self.file.source)
             self.is_read = True
         except FileNotFoundError:
             return
@@ -162,6 +160,7 @@ class _OpenFile:
         self._rejected.write(self._rejected_rows(records, rejected, reasons))
         self._rejected.header = records.header
         self._records += records.count
+        self._not_selected += records.not_selected
         self._unknown_columns |= records.unknown_columns
         if rows.height:
             events = rows[EVENT_TIME[self.file.log]]
@@ -172,14 +171,22 @@ class _OpenFile:
         if not numbers:
             return pl.DataFrame(schema=lake_tables.QUARANTINE_SCHEMA)
         raw_rows = records.raw(indices) + [broken.raw for broken in records.broken]
-        erased = self._job.erased
+        all_reasons = reasons + [list(broken.reasons) for broken in records.broken]
+        identifiers = records.identifiers(indices) + [[] for _ in records.broken]
+        if erased := self._job.erased:
+            raw_rows = [erased.erase_raw_row(*row) for row in zip(raw_rows, identifiers, strict=True)]
+            identifiers = [
+                [] if row == ERASED_RAW_ROW else values for row, values in zip(raw_rows, identifiers, strict=True)
+            ]
+            all_reasons = [erase_reasons(row, reasons) for row, reasons in zip(raw_rows, all_reasons, strict=True)]
         return pl.DataFrame(
             {
                 "source_file": [self.file.source_file] * len(numbers),
                 "row_number": numbers,
                 # Through Arrow: polars would create a series of some kilobytes for each list.
-                "reasons": pl.Series(pa.array(reasons + [list(broken.reasons) for broken in records.broken], REASONS)),
-                "raw_row": [lake_tables.cut_raw_row(erased.erase_raw_row(row) if erased else row) for row in raw_rows],
+                "reasons": pl.Series(pa.array(all_reasons, REASONS)),
+                "raw_row": [lake_tables.cut_raw_row(row) for row in raw_rows],
+                "identifiers": identifiers,
             },
             schema=lake_tables.QUARANTINE_SCHEMA,
         ).sort("row_number")
@@ -193,14 +200,15 @@ class _OpenFile:
         """Deletes the temporary files, and forgets the results."""
         self._accepted.discard()
         self._rejected.discard()
-        self._records, self._event_times = 0, []
+        self._records, self._not_selected, self._event_times = 0, 0, []
 
     def finish(self, refusal: str | None = None) -> StagedFile:
         """The result after the last record was validated, or after a refusal; ReconciliationError if rows and records differ."""
         file, accepted, rejected = self.file, self._accepted.finish(), self._rejected.finish()
-        if accepted.rows + rejected.rows != self._records:
+        if accepted.rows + rejected.rows + self._not_selected != self._records:
+            not_selected = f", and {self._not_selected} not selected" if self._not_selected else ""
             raise ReconciliationError(
-                f"{self._records} records, but {accepted.rows} accepted and {rejected.rows} rejected"
+                f"{self._records} records, but {accepted.rows} accepted and {rejected.rows} rejected{not_selected}"
             )
         loaded = LoadedFile(
             file.log, file.source_file, file.log_date, self.sha256, refusal and sanitize(refusal),
@@ -208,6 +216,7 @@ class _OpenFile:
             first_event=str(min(self._event_times)) if self._event_times else None,
             last_event=str(max(self._event_times)) if self._event_times else None,
             unknown_columns=tuple(sorted({sanitize(name) for name in self._unknown_columns})[:MAX_UNKNOWN_COLUMNS]),
+            source=file.source.name if file.source else "", mapping=file.mapping_fingerprint, not_selected=self._not_selected,
         )  # fmt: skip
         return StagedFile(file, self.stat, loaded, accepted, rejected)
 

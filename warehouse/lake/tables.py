@@ -40,6 +40,8 @@ QUARANTINE_SCHEMA = {
     "row_number": pl.Int64(),
     "reasons": pl.List(pl.String()),
     "raw_row": pl.String(),
+    # Of a source, the contact and number that the mapping gives: they may stand otherwise in the raw row, and be erased.
+    "identifiers": pl.List(pl.String()),
 }
 Root = TypeVar("Root", Path, AnyPath)
 """The root of the lake or the quarantine."""

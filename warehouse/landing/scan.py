@@ -6,7 +6,7 @@ were loaded before (`warehouse.ledger`).
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from os import DirEntry
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models.enums import Log
+from models.source_mapping import Source
 from warehouse.landing.names import log_date_of
 from warehouse.landing.proposals import log_named_like
 from warehouse.storage import (
@@ -36,7 +37,10 @@ Candidate = tuple[str, AnyPath | None, ObjectInfo | None]
 
 @dataclass(frozen=True, order=True)
 class LandingFile:
-    """A log file in the landing zone; `source_file`, its path within the log's folder, is its name in lake and ledger."""
+    """A log file in the landing zone; `source_file`, its path within the log's folder, is its name in lake and ledger.
+
+    The name of a file of a source is the source, a colon and its path within the landing zone.
+    """
 
     log: Log
     log_date: date
@@ -44,6 +48,13 @@ class LandingFile:
     path: AnyPath
     object_info: ObjectInfo | None = field(default=None, compare=False)
     """The metadata of an object as the scan listed it: only this version of the object is read."""
+    source: Source | None = field(default=None, compare=False)
+    """The source whose mapping gives the rows; None: the file is written in the contract of its log."""
+
+    @property
+    def mapping_fingerprint(self) -> str:
+        """The fingerprint of the source's mapping; empty for a file in the contract of its log."""
+        return self.source.fingerprint if self.source else ""
 
     def stat(self) -> FileStat:
         """The current stat of a file on disk (FileNotFoundError if it is gone); the listed one of an object."""
@@ -69,12 +80,28 @@ class LandingZone:
         return [file for file in self.files if file.log == log]
 
 
-def scan(landing: AnyPath, *, follows_links: bool = False) -> LandingZone:
-    """Lists the landing zone. One that does not exist counts as empty: other systems create it when they deliver."""
+def scan(landing: AnyPath, *, follows_links: bool = False, sources: Iterable[Source] = ()) -> LandingZone:
+    """Lists the landing zone: log files, and the files of sources, each once for every log that it feeds.
+
+    A landing zone that does not exist counts as empty: other systems create it when they deliver.
+    """
     files, ignored = [], []
     order = {str(log): position for position, log in enumerate(Log)}
-    for name, path, info in _objects(landing) if is_object(landing) else _files(landing, follows_links):
+    mapped = [(source, source.mapping) for source in sources if source.mapping]
+    folders = frozenset(mapping.folder for _, mapping in mapped)
+    for name, path, info in _objects(landing) if is_object(landing) else _files(landing, follows_links, folders):
         log, _, source_file = name.partition("/")
+        if log in folders:
+            of_sources = [
+                LandingFile(of_log, day, f"{source.name}:{name}", path, info, source)
+                for source, mapping in mapped
+                if path is not None and name.isprintable() and (day := mapping.log_date(name))
+                for of_log in mapping.logs
+            ]
+            files += of_sources
+            if not of_sources:
+                ignored.append(_printable(name))
+            continue
         log_date = log_date_of(source_file) if log in order and source_file.isprintable() else None
         if path is None or log_date is None:
             ignored.append(_printable(name))
@@ -91,7 +118,7 @@ def _objects(landing: "S3Path") -> Iterator[Candidate]:
             yield name, landing / name, info
 
 
-def _files(landing: Path, follows_links: bool) -> Iterator[Candidate]:
+def _files(landing: Path, follows_links: bool, folders_of_sources: frozenset[str]) -> Iterator[Candidate]:
     root = os.path.realpath(landing)
 
     def walk(folder: str, name: str, parents: frozenset[str]) -> Iterator[Candidate]:
@@ -105,7 +132,11 @@ def _files(landing: Path, follows_links: bool) -> Iterator[Candidate]:
             target = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
             if target != entry.path and not follows_links and not Path(target).is_relative_to(root):
                 yield f"{entry_name}{_LEAVES}", None, None
-            elif (name or log_named_like(entry.name)) and target not in parents and _is(entry, DirEntry.is_dir):
+            elif (
+                (name or entry.name in folders_of_sources or log_named_like(entry.name))
+                and target not in parents
+                and _is(entry, DirEntry.is_dir)
+            ):
                 yield from walk(entry.path, entry_name, parents | {target})
             else:
                 yield entry_name, Path(entry.path) if name and _is(entry, DirEntry.is_file) else None, None

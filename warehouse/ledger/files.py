@@ -39,6 +39,9 @@ class LogFile(Protocol):
 class SourceFile(LogFile, Protocol):
     """A log file that can be read (`warehouse.landing.LandingFile`)."""
 
+    @property
+    def mapping_fingerprint(self) -> str: ...
+
     def stat(self) -> FileStat: ...
 
     def sha256(self) -> str: ...
@@ -64,15 +67,29 @@ class LoadedFile:
     unknown_columns: tuple[str, ...] = ()
     loaded_at: datetime = field(default_factory=now)
     is_accepted: bool = False
+    source: str = ""
+    """The source that maps the file; empty: the file is written in the contract of its log."""
+    mapping: str = ""
+    """The fingerprint of the source's mapping."""
+    not_selected: int = 0
+    """Records that the mapping gives no row for: `records` are the accepted, the rejected and these."""
+
+    @property
+    def path_in_landing(self) -> str:
+        """The path of the file in the landing zone."""
+        return self.source_file.partition(":")[2] if self.source else f"{self.log}/{self.source_file}"
 
 
 @dataclass(frozen=True)
 class RecordedStat:
-    """The stat of a log file when it was loaded; `is_in_flight`: the result of the load is not recorded."""
+    """The stat of a log file when it was loaded, and the fingerprint of its source's mapping; `is_in_flight`: the result of the
+    load is not recorded.
+    """
 
     log_date: date
     stat: FileStat
     is_in_flight: bool
+    mapping: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,6 +115,10 @@ class Files(Store):
         first_event text, last_event text, unknown_columns text not null, loaded_at text not null,
         primary key (log, source_file)
     );
+    create table if not exists file_sources (
+        log text not null, source_file text not null, source text not null, mapping text not null,
+        not_selected integer not null, primary key (log, source_file)
+    );
     create table if not exists lake_contents (place text primary key, size integer not null, sha256 text not null);
     create table if not exists published_quarantine (fingerprint text primary key);
     create table if not exists acceptances (
@@ -107,18 +128,27 @@ class Files(Store):
     """
 
     def pending_files(self, files: Iterable[F], *, verify: bool = False) -> list[F]:
-        """The files whose content is not the one that was loaded last.
+        """The files whose content is not the one that was loaded last, or whose source has another mapping now.
 
         A file is hashed only if its stat differs from the recorded one, or is too fresh to be trusted; with `verify`,
         always. If only the stat has changed, the new one is recorded.
         """
         with self._transaction() as connection:
-            recorded = {(row["log"], row["source_file"]): row for row in connection.execute("select * from files")}
+            recorded = {
+                (row["log"], row["source_file"]): row
+                for row in connection.execute(
+                    "select files.*, coalesce(mapping, '') as mapping from files"
+                    " left join file_sources using (log, source_file)"
+                )
+            }
             pending = []
             for file in files:
                 row = recorded.get((file.log, file.source_file))
                 try:
                     stat = file.stat()
+                    if row is not None and row["mapping"] != file.mapping_fingerprint:
+                        pending.append(file)
+                        continue
                     if row is not None and not verify and _stat(row) == stat and not _stat(row).is_fresh:
                         continue
                     sha256 = row and _hash_or_placeholder(file, stat)
@@ -134,13 +164,19 @@ class Files(Store):
                     )
             return pending
 
+    def mapped_files(self) -> list[LoadedFile]:
+        """The files of sources, but those that no source maps any more."""
+        return [file for file in self.files() if file.mapping] if self._value("select 1 from file_sources") else []
+
     def recorded_stats(self) -> dict[tuple[Log, str], RecordedStat]:
         """By log and name, the stat of each log file when it was loaded."""
-        rows = self._rows("select * from files")
+        rows = self._rows(
+            "select files.*, coalesce(mapping, '') as mapping from files left join file_sources using (log, source_file)"
+        )
         with self._reading():
             return {
                 (Log(row["log"]), row["source_file"]): RecordedStat(
-                    date.fromisoformat(row["log_date"]), _stat(row), row["sha256"] == IN_FLIGHT
+                    date.fromisoformat(row["log_date"]), _stat(row), row["sha256"] == IN_FLIGHT, row["mapping"]
                 )
                 for row in rows
             }
@@ -149,6 +185,7 @@ class Files(Store):
         self, loaded: Iterable[tuple[LoadedFile, FileStat]], checksums: Mapping[Path, Checksum] | None = None
     ) -> None:
         """Records the results of loads, and the checksums of the files that were written, by their keys (`DataPaths.key_of`)."""
+        loaded = list(loaded)
         with self._transaction() as connection:
             connection.executemany(
                 "insert or replace into lake_contents values (?, ?, ?)",
@@ -165,13 +202,27 @@ class Files(Store):
                     for file, stat in loaded
                 ],
             )  # fmt: skip
+            connection.executemany(
+                "delete from file_sources where log = ? and source_file = ?",
+                [(file.log, file.source_file) for file, _ in loaded],
+            )
+            connection.executemany(
+                "insert into file_sources values (?, ?, ?, ?, ?)",
+                [
+                    (file.log, file.source_file, file.source, file.mapping, file.not_selected)
+                    for file, _ in loaded
+                    if file.source
+                ],
+            )
 
     def files(self, log: Log | None = None) -> list[LoadedFile]:
         """The loaded files, of all logs or of one."""
         return self._all(
             LoadedFile,
-            "select files.*, acceptances.sha256 is not null as is_accepted from files"
-            " left join acceptances using (log, source_file, sha256)"
+            "select files.*, acceptances.sha256 is not null as is_accepted,"
+            " coalesce(source, '') as source, coalesce(mapping, '') as mapping, coalesce(not_selected, 0) as not_selected"
+            " from files left join acceptances using (log, source_file, sha256)"
+            " left join file_sources using (log, source_file)"
             " where ?1 is null or log = ?1 order by log, log_date, source_file",
             log,
         )

@@ -102,9 +102,9 @@ class ErasureIndex:
             changes += [pl.when(~is_erased).then(pl.col(name)).alias(name) for name in FREE_TEXT.get(log, ())]
         return rows.with_columns(changes) if changes else rows
 
-    def erase_raw_row(self, raw_row: str) -> str:
-        """A rejected row as it arrived, or `erased` if it names an erased contact or number."""
-        values = set(_possible_values(raw_row))
+    def erase_raw_row(self, raw_row: str, identifiers: Iterable[str] = ()) -> str:
+        """A rejected row as it arrived, or `erased` if it, or its `identifiers`, name an erased contact or number."""
+        values = {*_possible_values(raw_row), *identifiers}
         is_erased = any((kind, self.hashes.of(value)) in self._erased for value in values for kind in (CONTACT, NUMBER))
         return ERASED_RAW_ROW if is_erased else raw_row
 

@@ -28,6 +28,7 @@ def write_published_quarantine(
     temp_path.unlink(missing_ok=True)
     parquet_files = sorted(str(file) for file in paths.quarantine.glob("*/log_date=*/*.parquet"))
     refused = [(file.log, file.log_date, file.source_file, file.refusal) for file in files if file.refusal]
+    masked_reasons = f"list_transform(reasons, lambda reason: {masked_words('reason')})"
     with duckdb.connect() as connection:
         connection.execute(
             f"attach {literal(temp_path)} as published;"
@@ -38,10 +39,11 @@ def write_published_quarantine(
         if parquet_files:
             connection.execute(
                 "insert into published.rejected_rows"
-                " select split_part(filename, '/', -3), log_date, source_file, row_number, reasons,"
+                " select split_part(filename, '/', -3), log_date, source_file, row_number,"
+                f" {masked_reasons if mask_phone_numbers else 'reasons'},"
                 f" {masked_words('raw_row') if mask_phone_numbers else 'raw_row'}"
                 " from read_parquet($files, filename = true, hive_partitioning = true,"
-                " hive_types = {'log_date': 'date'})",
+                " hive_types = {'log_date': 'date'}, union_by_name = true)",
                 {"files": parquet_files},
             )
         if refused:

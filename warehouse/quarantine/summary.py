@@ -1,6 +1,6 @@
 """Counts of rejected rows: the most frequent reasons by file or log, and the first row with each.
 
-A summary holds counts, file names and row numbers. It holds no row, because a row is personal data.
+A summary holds counts, file names and row numbers. It holds no row and no value, because they are personal data.
 
 Not here: how rows get into quarantine (`warehouse.ingest.load`), their export for repair (`warehouse.quarantine.export`).
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import duckdb
 
+from models.rejections import WITHOUT_VALUES
 from warehouse.lake import tables as lake_tables
 from warehouse.ledger import LoadedFile
 
@@ -52,15 +53,16 @@ def _count_reasons(
     with duckdb.connect() as connection:
         rows = connection.execute(
             "with reasons as ("
-            "  select split_part(filename, '/', -3) as log, source_file, row_number, unnest(reasons) as reason"
-            "  from read_parquet($files, filename = true, hive_partitioning = false)"
+            "  select split_part(filename, '/', -3) as log, source_file, row_number,"
+            "    regexp_replace(unnest(reasons), $values, $without) as reason"
+            "  from read_parquet($files, filename = true, hive_partitioning = false, union_by_name = true)"
             "), counted as ("
             "  select reason, count(*) as rows, min({'file': source_file, 'row': row_number}) as first,"
             f" {group} from reasons group by reason, {group}"
             ") select log, reason, rows, first.file, first.row from counted"
             f" qualify row_number() over (partition by {group} order by rows desc, reason) <= $limit"
             f" order by {group}, rows desc, reason",
-            {"files": existing, "limit": limit},
+            {"files": existing, "limit": limit, "values": WITHOUT_VALUES[0], "without": WITHOUT_VALUES[1]},
         ).fetchall()
     for log, *reason in rows:
         yield log, Reason(*reason)

@@ -32,6 +32,7 @@ def print_landing(context: AppContext, plan: RefreshPlan) -> None:
     counts = [f"{log} {len(files)}" for log, files in plan.files.items() if files]
     if counts:
         console.print(f"  new or changed: {', '.join(counts)}")
+    print_lines(plan.remapped, MAX_LINES)
 
 
 def print_plan(plan: RefreshPlan) -> None:

@@ -113,7 +113,8 @@ class Records:
     as they are in the file. `count` is the number of records of the batch, broken ones included, counted without the parser.
     `size` is the approximate number of bytes that the batch holds in memory. `header` is the file's columns in its order, if raw
     rows do not name their columns. `present` are the columns of `text` that occur in the file or, if the format has no header,
-    in a record of the batch; it is filled if the layout has `nested_as_json`.
+    in a record of the batch; it is filled if the layout has `nested_as_json`. Of the records of a batch, a mapping has
+    `not_selected` so many.
     """
 
     text: pl.DataFrame
@@ -126,6 +127,14 @@ class Records:
     unknown_columns: frozenset[str] = frozenset()
     header: Sequence[str] = ()
     present: frozenset[str] = frozenset()
+    not_selected: int = 0
+    is_mapped: bool = False
+
+    def identifiers(self, indices: Sequence[int]) -> list[list[str]]:
+        """The contact and number in each of these rows, if a mapping gives them: they may stand otherwise in the raw row."""
+        names = [name for name in ("contact_id", "mobile_number") if name in self.text.columns and self.is_mapped]
+        rows = self.text[list(indices)].select(names).rows() if names else [()] * len(indices)
+        return [[value.strip() for value in row if value is not None] for row in rows]
 
 
 def is_utf8(data: bytes) -> bool:

@@ -1,0 +1,51 @@
+"""The sources of a landing zone: files that a source maps no more, and files that are loaded again for a changed mapping.
+
+Not here: reading and evaluating mappings (`warehouse.ingest.sources`).
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from models.source_mapping import Source
+from warehouse.config.settings import Settings
+from warehouse.landing.scan import LandingFile, LandingZone
+from warehouse.ledger import LoadedFile
+from warehouse.storage import is_object
+
+
+def withdrawn_files(settings: Settings, zone: LandingZone, recorded: Iterable[LoadedFile]) -> list[LandingFile]:
+    """The files that were mapped when they were loaded, are still in the landing zone, and are mapped no more.
+
+    They are loaded as files without records, which removes their rows.
+    """
+    mapped = {(file.log, file.source_file, file.log_date) for file in zone.files}
+    withdrawn = []
+    for file in recorded:
+        if (file.log, file.source_file, file.log_date) in mapped:
+            continue
+        path = settings.landing / file.path_in_landing
+        is_there = file.path_in_landing in zone.ignored if is_object(path) else path.exists()
+        if is_there:
+            source = Source(file.source, "", None)
+            withdrawn.append(LandingFile(file.log, file.log_date, file.source_file, path, source=source))
+    return withdrawn
+
+
+def remapped_lines(pending: Iterable[LandingFile], recorded: Iterable[LoadedFile]) -> list[str]:
+    """A line for each source whose mapping has changed since its files were loaded."""
+    fingerprints = {(file.log, file.source_file): file.mapping for file in recorded}
+    changed, gone = Counter[str](), Counter[str]()
+    for file in pending:
+        before = fingerprints.get((file.log, file.source_file))
+        if file.source and before and before != file.mapping_fingerprint:
+            (changed if file.source.mapping else gone)[f"{file.source.name}: {file.log}"] += 1
+    lines = [
+        f"the mapping of {name} has changed: {_files(count)} loaded again" for name, count in sorted(changed.items())
+    ]
+    return lines + [
+        f"{name} is mapped no more: rows of {_files(count)} removed" for name, count in sorted(gone.items())
+    ]
+
+
+def _files(count: int) -> str:
+    return "1 file is" if count == 1 else f"{count:,} files are"

@@ -1,0 +1,10 @@
+"""Sources: raw records of other systems' exports become rows of the logs, by the expressions of a mapping file.
+
+Not here: the format of a mapping file (`models.source_mapping`), reading raw files (`warehouse.ingest.readers`), the search
+for files in the landing zone (`warehouse.landing.scan`).
+"""
+
+from warehouse.ingest.sources.catalogue import MappingInvalid, load_sources, read_mapping
+from warehouse.ingest.sources.mapper import file_format, map_records, mapper_of
+
+__all__ = ["MappingInvalid", "file_format", "load_sources", "map_records", "mapper_of", "read_mapping"]

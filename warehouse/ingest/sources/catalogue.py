@@ -1,0 +1,122 @@
+"""The sources: mapping files are read, checked and named. Own ones stand in `SENDMART_SOURCES`, shipped ones in
+`models/sources/`; an own one replaces the shipped one of the same name.
+
+Not here: the format of a mapping file (`models.source_mapping`), the check of its expressions (`expressions`).
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from models.source_mapping import Source, SourceMapping
+from warehouse.config.settings import PROJECT, SettingsError
+from warehouse.ingest.sources.expressions import InvalidExpression, check_expressions
+from warehouse.ingest.sources.functions import FUNCTIONS
+
+SHIPPED = PROJECT / "models" / "sources"
+SUFFIXES = (".yml", ".yaml")
+
+
+class MappingInvalid(SettingsError):
+    """Mapping files are invalid; the message has one line for each problem: file, key, and what to change."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that occurs twice, of which YAML would use the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"{key}: occurs twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def load_sources(own: Path | None = None) -> dict[str, Source]:
+    """The sources by name, in alphabetical order.
+
+    Raises:
+        MappingInvalid: at least one mapping file is invalid.
+    """
+    problems: list[str] = []
+    sources: dict[str, Source] = {}
+    for folder in (SHIPPED, own):
+        names_of_folder: set[str] = set()
+        for file in _mapping_files(folder):
+            try:
+                # The tests of the project check the expressions of the shipped ones, which takes too long for every command.
+                source = read_mapping(file, checks_expressions=folder is own)
+            except MappingInvalid as error:
+                problems.append(str(error))
+                continue
+            if source.name in names_of_folder:
+                problems.append(f"{file}: another file of this folder has the source {source.name}; keep one of them")
+            names_of_folder.add(source.name)
+            sources[source.name] = source
+    if problems:
+        raise MappingInvalid("\n".join(problems))
+    return dict(sorted(sources.items()))
+
+
+def _mapping_files(folder: Path | None) -> list[Path]:
+    if folder is None:
+        return []
+    try:
+        files = sorted(file for file in folder.iterdir() if file.suffix in SUFFIXES and not file.name.startswith("."))
+    except OSError as error:
+        raise MappingInvalid(f"SENDMART_SOURCES: {folder}: {error.strerror}; create the folder, or unset it") from error
+    return files
+
+
+def read_mapping(file: Path, *, checks_expressions: bool = True) -> Source:
+    """The source of a mapping file.
+
+    Raises:
+        MappingInvalid: it cannot be read, or is invalid.
+    """
+    try:
+        content = yaml.load(file.read_text(encoding="utf-8"), _Loader)
+    except OSError as error:
+        raise MappingInvalid(f"{file}: cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise MappingInvalid(f"{file}: is no YAML in UTF-8: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise MappingInvalid(f"{file}: must hold the keys of a source (docs/sources/README.md)")
+    try:
+        mapping = SourceMapping.model_validate(content)
+    except ValidationError as error:
+        raise MappingInvalid("\n".join(_problem(file, problem) for problem in error.errors())) from error
+    if mapping.source != file.stem:
+        raise MappingInvalid(
+            f"{file}: source: is {mapping.source}; name the file {mapping.source}.yml, or the source {file.stem}"
+        )
+    if checks_expressions:
+        try:
+            check_expressions(mapping)
+        except InvalidExpression as error:
+            raise MappingInvalid(f"{file}: {error}") from error
+    return Source(mapping.source, _fingerprint(mapping), mapping)
+
+
+def _problem(file: Path, problem: Any) -> str:
+    """One line about an invalid key."""
+    key = ".".join(str(part) for part in problem["loc"] if part != "[key]")
+    message = problem["msg"].removeprefix("Value error, ")
+    in_words = {
+        "missing": "is missing; add it",
+        "extra_forbidden": "is no key of a mapping; see docs/sources/README.md for those that are",
+        "string_type": f"must be text; write it in quotes: '{problem['input']}'",
+        "enum": f"is no log; the logs are {problem.get('ctx', {}).get('expected')}",
+    }.get(problem["type"], message[:1].lower() + message[1:])
+    return f"{file}: {key}: {in_words}" if key else f"{file}: {in_words}"
+
+
+def _fingerprint(mapping: SourceMapping) -> str:
+    """Changes with the rows that a file gives, not with the description."""
+    content = mapping.model_dump(mode="json", include={"format", "optional_fields", "logs"})
+    functions = [function.statement for function in FUNCTIONS]
+    return hashlib.sha256(json.dumps([content, functions], sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,210 @@
+"""The check of a mapping's SQL expressions: each is a function of one record, and of nothing else.
+
+DuckDB parses an expression. Every node of the parsed tree must be of a class that is listed here, and every function a
+deterministic scalar function of DuckDB, or one of ours. So a mapping has no way to write a subquery, an aggregate or a table
+function. The connection that evaluates it is locked besides: it has no access to files, the network or settings.
+
+Not here: the functions of ours (`functions`), the evaluation of a mapping (`mapper`).
+"""
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import duckdb
+
+from models.source_mapping import SourceMapping
+from warehouse.ingest.sources.functions import FUNCTIONS
+
+MEMORY_LIMIT = "1GB"
+"""For one batch. An expression that needs more, such as `repeat(x, 1000000000)`, refuses the file."""
+
+_CLASSES = {
+    "CONSTANT", "COLUMN_REF", "FUNCTION", "CASE", "CAST", "COMPARISON", "CONJUNCTION", "OPERATOR", "BETWEEN", "LAMBDA",
+}  # fmt: skip
+_MACROS_OF_DUCKDB = {
+    "nullif", "split_part", "array_to_string", "list_sum", "list_min", "list_max", "list_first", "list_last", "list_count",
+    "list_string_agg", "list_append", "list_reverse", "days_in_month", "round_even",
+}  # fmt: skip
+_FORBIDDEN = {
+    "current_setting", "getvariable", "version", "current_localtime", "current_localtimestamp", "age", "unnest",
+    "json_serialize_plan", "json_serialize_sql", "json_deserialize_sql", "parse_duckdb_log_message",
+}  # fmt: skip
+_KEYWORDS = {"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp", "user", "session_user"}
+
+
+class InvalidExpression(ValueError):
+    """An expression is no SQL, or does something that a mapping may not."""
+
+
+def locked_connection() -> duckdb.DuckDBPyConnection:
+    """A connection with our functions, on an empty database in memory, that reaches nothing outside and stays so."""
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "enable_external_access": "false",
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "allow_community_extensions": "false",
+            "memory_limit": MEMORY_LIMIT,
+            "max_temp_directory_size": "0B",
+            "threads": "1",
+        },
+    )
+    for function in FUNCTIONS:
+        connection.execute(function.statement)
+    # Replacement scans would find Python variables by the name of a table.
+    connection.execute("set TimeZone = 'UTC'; set python_enable_replacements = false; set lock_configuration = true")
+    return connection
+
+
+@cache
+def _checker() -> duckdb.DuckDBPyConnection:
+    return locked_connection()
+
+
+@cache
+def _allowed_functions() -> frozenset[str]:
+    """The names of the functions that have no side effect, and the same result for the same record."""
+    rows = _checker().execute("select function_name, function_type, stability from duckdb_functions()").fetchall()
+    scalar = {name for name, kind, stability in rows if kind == "scalar" and stability == "CONSISTENT"}
+    other = {name for name, kind, stability in rows if kind != "scalar" or stability != "CONSISTENT"}
+    ours = {function.name for function in FUNCTIONS}
+    return frozenset((scalar - other - _FORBIDDEN) | _MACROS_OF_DUCKDB | ours)
+
+
+def fields_of(expression: str) -> frozenset[str]:
+    """The fields of a record that an expression names.
+
+    Raises:
+        InvalidExpression: it is no SQL expression over one record.
+    """
+    # On a line of its own, so that a comment cannot hide the parenthesis.
+    return frozenset(_fields(_parsed(f"select (\n{expression}\n)", 1, "EMPTY")[0], frozenset()))
+
+
+def check_statement(statement: str, columns: int) -> None:
+    """Checks the statement that is composed of a mapping's expressions: one select from one table, with so many columns."""
+    for node in _parsed(statement, columns, "BASE_TABLE"):
+        list(_fields(node, frozenset()))
+
+
+def _parsed(statement: str, columns: int, table_type: str) -> list[dict[str, Any]]:
+    """The expressions of a statement, which must be a plain select of so many columns."""
+    (text,) = _checker().execute("select json_serialize_sql(?::varchar)", [statement]).fetchone() or ("",)
+    parsed = json.loads(text)
+    if parsed["error"]:
+        raise InvalidExpression(f"is no SQL expression: {parsed['error_message']}")
+    nodes = [parsed_statement["node"] for parsed_statement in parsed["statements"]]
+    if len(nodes) != 1 or nodes[0]["type"] != "SELECT_NODE":
+        raise InvalidExpression("must be one expression")
+    (node,) = nodes
+    expressions: list[dict[str, Any]] = node["select_list"]
+    where = node.pop("where_clause")
+    is_plain = (
+        node["from_table"]["type"] == table_type
+        and not node["cte_map"]["map"]
+        and not any(node[key] for key in ("modifiers", "group_expressions", "group_sets", "having", "sample", "qualify"))
+    )  # fmt: skip
+    if not is_plain or len(expressions) != columns or (where is not None and table_type == "EMPTY"):
+        raise InvalidExpression("must be one expression")
+    return expressions if where is None else [*expressions, where]
+
+
+def _fields(node: Any, parameters: frozenset[str], *, is_list_argument: bool = False) -> Iterator[str]:
+    """The fields in a parsed expression; `parameters` are those of the lambdas around it."""
+    if isinstance(node, list):
+        for item in node:
+            yield from _fields(item, parameters)
+        return
+    if not isinstance(node, dict):
+        return
+    kind = node.get("class")
+    if kind is None:
+        for value in node.values():
+            yield from _fields(value, parameters)
+        return
+    if kind not in _CLASSES:
+        raise InvalidExpression(_REASONS.get(kind, f"may not hold {kind.lower().replace('_', ' ')}"))
+    if kind == "CONSTANT":
+        return
+    if kind == "COLUMN_REF":
+        names = node["column_names"]
+        if len(names) > 1:
+            raise InvalidExpression(f"{'.'.join(names)}: a field is text; use ->> for a key within JSON")
+        if names[0].lower() in _KEYWORDS and names[0] not in parameters:
+            raise InvalidExpression(f"may not use {names[0]}: a mapping depends on the record alone")
+        if names[0] not in parameters:
+            yield names[0]
+        return
+    if kind == "LAMBDA":
+        # An arrow that is no argument of a function of lists is the operator of JSON.
+        if is_list_argument:
+            parameters |= frozenset(_fields(node["lhs"], frozenset()))
+        else:
+            yield from _fields(node["lhs"], parameters)
+        yield from _fields(node["expr"], parameters)
+        return
+    if kind == "FUNCTION":
+        name = node["function_name"].lower()
+        if node["schema"] not in ("", "main") or node["catalog"] or name not in _allowed_functions():
+            raise InvalidExpression(
+                f"may not call {name}(): only scalar functions of one record (docs/sources/mapping.md)"
+            )
+        if node["filter"] or node["distinct"] or node["order_bys"]["orders"]:
+            raise InvalidExpression(f"{name}(): may not aggregate")
+        for child in node["children"]:
+            yield from _fields(child, parameters, is_list_argument=name.startswith(("list_", "array_")))
+        return
+    for value in node.values():
+        yield from _fields(value, parameters)
+
+
+_REASONS = {
+    "SUBQUERY": "may not hold a subquery: a mapping sees one record",
+    "WINDOW": "may not hold a window function: a mapping sees one record",
+    "STAR": "may not hold *: name the fields",
+    "PARAMETER": "may not hold a parameter",
+}
+
+
+def check_expressions(mapping: SourceMapping) -> None:
+    """Binds every expression to records of text.
+
+    Raises:
+        InvalidExpression: an expression has the wrong types, or gives JSON, a list or a struct where text or a number is
+            needed. The message begins with the key.
+    """
+    for log, log_mapping in mapping.logs.items():
+        expressions = {f"logs.{log}.columns.{column}": text for column, text in log_mapping.columns.items()}
+        if log_mapping.where is not None:
+            expressions[f"logs.{log}.where"] = log_mapping.where
+        for key, expression in expressions.items():
+            try:
+                fields = fields_of(expression)
+                columns = ", ".join(f"null::varchar as {quoted(field)}" for field in sorted(fields)) or "1"
+                (kind,) = _checker().execute(
+                    f"select typeof((\n{expression}\n)) from (select {columns}) as records"
+                ).fetchone() or ("",)
+            except InvalidExpression as error:
+                raise InvalidExpression(f"{key}: {error}") from error
+            except duckdb.Error as error:
+                raise InvalidExpression(f"{key}: {str(error).splitlines()[0]}") from error
+            is_condition = key.endswith(".where")
+            if is_condition and kind != "BOOLEAN":
+                raise InvalidExpression(f"{key}: must be a condition, not {kind}")
+            if not is_condition and not _is_scalar(kind):
+                hint = "; use ->> for the text of a key" if kind == "JSON" else ""
+                raise InvalidExpression(f"{key}: gives {kind}, not text or a number{hint}")
+
+
+def _is_scalar(kind: str) -> bool:
+    """Whether a value of a DuckDB type is text, a number or a time."""
+    is_nested = kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION"))
+    return not is_nested and kind not in ("JSON", "BLOB", "BIT", "VARIANT")
+
+
+def quoted(name: str) -> str:
+    """A name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'

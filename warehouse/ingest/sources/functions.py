@@ -1,0 +1,173 @@
+"""The functions that mappings may use beside DuckDB's own, as SQL macros: each takes text as exporters write it.
+
+A null gives null. Text that a function cannot read in one way only is an error, which rejects the row.
+Not here: which functions of DuckDB a mapping may use (`warehouse.ingest.sources.expressions`).
+"""
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Function:
+    """A macro: its parameters with their defaults, its body, and what it does, for the docs."""
+
+    name: str
+    parameters: tuple[str, ...]
+    body: str
+    description: str
+
+    @property
+    def signature(self) -> str:
+        return f"{self.name}({', '.join(self.parameters)})"
+
+    @property
+    def statement(self) -> str:
+        return f"create macro {self.name}({', '.join(self.parameters)}) as ({self.body})"
+
+
+def _fault(message: str) -> str:
+    """SQL that fails with a message, an SQL expression. DuckDB's `error` cannot be used within `try`, and a cast can."""
+    return f"cast(cast({message} as integer) as varchar)"
+
+
+FAULT = re.compile(
+    r"Could not convert string '(must be .*|does not exist in .*|is two times in .*)' to INT32", re.DOTALL
+)
+"""A message of `_fault` in DuckDB's error."""
+
+
+def _checked(text: str, pattern: str, value: str, rule: str) -> str:
+    """SQL for `value` where `text` matches a pattern wholly; a fault where it does not."""
+    fault = _fault(f"'must be {rule}'")
+    return (
+        f"case when {text} is null then null when regexp_full_match({text}, '{pattern}') then {value} else {fault} end"
+    )
+
+
+_DIGITS = r"regexp_replace(trim(cast(number as varchar)), '[\s().\/-]', '', 'g')"
+_TRIMMED = "trim(cast(number as varchar))"
+_DECIMAL = r"[+-]?[0-9]{1,10}(\.[0-9]{1,9})?"
+_DAYS = "(Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
+_MONTHS = "(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_RFC_2822 = (
+    rf"({_DAYS}, )?[0-9]{{1,2}} {_MONTHS} [0-9]{{4}} [0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}} ([+-][0-9]{{4}}|GMT|UTC|UT|Z)"
+)
+_LOCAL = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
+
+_LOCAL_BODY = f"""
+case
+    when local_time is null then null
+    when not regexp_full_match(trim(cast(local_time as varchar)), '{_LOCAL}')
+        then {_fault("'must be YYYY-MM-DD HH:MM[:SS[.ffffff]], without an offset'")}
+    else list_transform(
+        [cast(trim(cast(local_time as varchar)) as timestamp)],
+        -- The instants under the offsets of the day before and the day after; a local time that exists once is one of them.
+        lambda t: list_transform(
+            [list_filter(
+                list_distinct([
+                    timezone('UTC', timezone(zone, t - interval 1 day)) + interval 1 day,
+                    timezone('UTC', timezone(zone, t + interval 1 day)) - interval 1 day
+                ]),
+                lambda utc: timezone(zone, timezone('UTC', utc)) = t
+            )],
+            lambda instants: case len(instants)
+                when 1 then strftime(instants[1], '%Y-%m-%dT%H:%M:%S.%fZ')
+                when 0 then {_fault("'does not exist in ' || zone || ': the clocks are put forward over it'")}
+                else {_fault("'is two times in ' || zone || ': the clocks are put back over it'")}
+            end
+        )[1]
+    )[1]
+end
+"""
+
+FUNCTIONS = (
+    Function(
+        "e164",
+        ("number", "default_prefix := '+'"),
+        f"""
+        case
+            when {_DIGITS} is null or {_DIGITS} = '' then null
+            when starts_with({_DIGITS}, '+') then {_DIGITS}
+            when starts_with({_DIGITS}, '00') then '+' || substr({_DIGITS}, 3)
+            when default_prefix = '+' then '+' || {_DIGITS}
+            else default_prefix || regexp_replace({_DIGITS}, '^0', '')
+        end
+        """,
+        "A phone number with a `+`. Spaces, `-`, `.`, `/` and parentheses go. `00` becomes `+`. A number without either gets"
+        " `default_prefix`: `+` alone for numbers with their country code, or a country code such as `'+49'` for national"
+        " numbers, whose first `0` goes.",
+    ),
+    Function(
+        "from_epoch_s",
+        ("number",),
+        _checked(
+            _TRIMMED,
+            r"[0-9]{1,11}(\.[0-9]{1,6}0*)?",
+            f"strftime(make_timestamp(cast(cast({_TRIMMED} as decimal(24, 6)) * 1000000 as bigint)), '%Y-%m-%dT%H:%M:%S.%fZ')",
+            "seconds since 1970, in digits",
+        ),
+        "A timestamp from seconds since 1970, with a fraction or without.",
+    ),
+    Function(
+        "from_epoch_ms",
+        ("number",),
+        _checked(
+            _TRIMMED,
+            r"[0-9]{1,14}(\.0+)?",
+            "strftime(make_timestamp(cast(cast("
+            f"{_TRIMMED} as decimal(18, 0)) as bigint) * 1000), '%Y-%m-%dT%H:%M:%S.%fZ')",
+            "milliseconds since 1970, in digits",
+        ),
+        "A timestamp from milliseconds since 1970.",
+    ),
+    Function(
+        "from_rfc2822",
+        ("number",),
+        _checked(
+            _TRIMMED,
+            _RFC_2822,
+            "strftime(timezone('UTC', strptime(regexp_replace(regexp_replace("
+            f"{_TRIMMED}, '^[A-Z][a-z]{{2}}, ', ''), '(GMT|UTC|UT|Z)$', '+0000'), '%d %b %Y %H:%M:%S %z')),"
+            " '%Y-%m-%dT%H:%M:%SZ')",
+            "a date of RFC 2822, such as Mon, 05 Jan 2026 12:30:00 +0000",
+        ),
+        "A timestamp from a date as in e-mail headers: `Mon, 05 Jan 2026 12:30:00 +0000`.",
+    ),
+    Function(
+        "from_local",
+        ("local_time", "zone"),
+        _LOCAL_BODY,
+        "A timestamp from a local time, `YYYY-MM-DD HH:MM[:SS[.ffffff]]` or a DuckDB timestamp, in a time zone of the IANA"
+        " database. A local time that the clocks skip or repeat is a fault of the row.",
+    ),
+    Function(
+        "abs_decimal",
+        ("number",),
+        f"regexp_replace({_TRIMMED}, '^-', '')",
+        "A number without its minus sign; its digits stay as they are.",
+    ),
+    Function(
+        "times",
+        ("a", "b"),
+        _checked(
+            "trim(cast(a as varchar))",
+            _DECIMAL,
+            _checked(
+                "trim(cast(b as varchar))",
+                _DECIMAL,
+                "rtrim(rtrim(cast(cast(trim(cast(a as varchar)) as decimal(19, 9))"
+                " * cast(trim(cast(b as varchar)) as decimal(19, 9)) as varchar), '0'), '.')",
+                "two decimal numbers with at most 10 digits before the point and 9 after it",
+            ),
+            "two decimal numbers with at most 10 digits before the point and 9 after it",
+        ),
+        "The exact product of two decimal numbers, each with at most 10 digits before the point and 9 after it.",
+    ),
+    Function(
+        "plain",
+        ("number",),
+        rf"regexp_replace({_TRIMMED}, '^([+-]?[0-9]+)\.0+$', '\1')",
+        "A whole number without its point and zeros: `30003.0` becomes `30003`. Other text stays as it is.",
+    ),
+)

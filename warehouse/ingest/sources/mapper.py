@@ -1,0 +1,236 @@
+"""The evaluation of a mapping: batches of raw records become batches of rows of a log, as text.
+
+An expression that fails on a record rejects the record, with the column, the expression and the values that it read.
+Not here: the check of the expressions (`expressions`), reading mapping files (`catalogue`), the rules of the logs.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from models.enums import Log
+from models.logs import COLUMNS
+from models.rejections import UnreadableValue, failed_expression
+from models.source_mapping import Source, SourceMapping
+from warehouse.ingest.readers.records import BrokenRecord, FileFormat, Layout, Records, RefusedFile
+from warehouse.ingest.sources.expressions import check_statement, fields_of, locked_connection, quoted
+from warehouse.ingest.sources.functions import FAULT
+
+MAX_EXPLAINED_FAILURES = 100
+"""Failures in a batch whose reason says what DuckDB says; each takes a query."""
+
+_INDEX = "record index"
+_DECIMAL_COMMA = r"^\s*([+-]?)(?:[0-9]*|[0-9]{1,3}(?:\.[0-9]{3})+),[0-9]+\s*$"
+
+
+def file_format(mapping: SourceMapping) -> FileFormat:
+    """How the readers read the files of a source."""
+    raw = mapping.format
+    return FileFormat(raw.type, raw.delimiter, raw.encoding, raw.records or "")
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """An expression that failed on a record of the batch: the column, or `where`, and the reason."""
+
+    index: int
+    column: str
+    rule: str
+
+
+@dataclass
+class _Batch:
+    """The rows of a batch: of each selected record, the index and the values of the log's columns."""
+
+    indices: list[int]
+    rows: pl.DataFrame
+    failures: list[_Failure] = field(default_factory=list)
+
+
+class Mapper:
+    """Maps the records of one source to the rows of one log."""
+
+    def __init__(self, mapping: SourceMapping, log: Log) -> None:
+        self._columns = mapping.logs[log].columns
+        self._where = mapping.logs[log].where
+        self._names = [column.name for column in COLUMNS[log]]
+        self._fields = {name: sorted(fields_of(text)) for name, text in self._columns.items()}
+        self._where_fields = sorted(fields_of(self._where)) if self._where else []
+        fields = sorted({name for names in (*self._fields.values(), self._where_fields) for name in names})
+        if clashes := {name.lower() for name in fields if [other.lower() for other in fields].count(name.lower()) > 1}:
+            raise RefusedFile(f"the mapping names fields that differ in case alone: {', '.join(sorted(clashes))}")
+        self.layout = Layout(tuple(fields), nested_as_json=True)
+        self.required = [name for name in fields if name not in mapping.optional_fields]
+        self._has_decimal_comma = mapping.format.decimal_comma
+        self._connection = locked_connection()
+        self._statement = self._select("cast((\n{}\n) as varchar)", self._where)
+        check_statement(self._statement, len(self._columns) + 1)
+
+    def _select(self, template: str, where: str | None) -> str:
+        """The statement with a column for each expression, in a template, of the records that a condition selects."""
+        values = "".join(
+            f", {template.format(text)} as {quoted(f'mapped {name}')}" for name, text in self._columns.items()
+        )
+        condition = f" where (\n{where}\n)" if where else ""
+        return f"select {quoted(_INDEX)}{values} from records{condition}"
+
+    def map(self, records: Records) -> Records:
+        """The rows of a batch. Records that `where` does not select are counted in `not_selected`."""
+        raw = records.text.with_row_index(_INDEX).select(_INDEX, *self.layout.columns)
+        if self._has_decimal_comma:
+            raw = raw.with_columns(_with_point(pl.col(name)) for name in self.layout.columns)
+        broken = [*records.broken]
+        # A record that the reader found fault with is rejected, whether it would be selected or not.
+        unreadable = sorted({fault.index for fault in records.faults})
+        if unreadable:
+            raw = raw.filter(~pl.col(_INDEX).is_in(unreadable))
+            reasons = [
+                tuple(f"field {fault.column}: {fault.rule}" for fault in records.faults if fault.index == index)
+                for index in unreadable
+            ]
+            broken += _broken(records, unreadable, reasons)
+        batch = self._evaluate(raw)
+        failed_where = [failure for failure in batch.failures if failure.column == "where"]
+        broken += _broken(
+            records,
+            [failure.index for failure in failed_where],
+            [(f"where: {failure.rule}",) for failure in failed_where],
+        )
+        position = {index: row for row, index in enumerate(batch.indices)} if batch.failures else {}
+        missing = [pl.lit(None, pl.String).alias(name) for name in self._names if name not in self._columns]
+        renamed = [pl.col(f"mapped {name}").alias(name) for name in self._columns]
+        indices = batch.indices
+        return Records(
+            text=batch.rows.select(*renamed, *missing).select(self._names),
+            row_numbers=records.row_numbers.gather(indices),
+            raw=lambda rows: records.raw([indices[row] for row in rows]),
+            count=records.count,
+            size=records.size,
+            broken=broken,
+            faults=[
+                UnreadableValue(position[failure.index], failure.column, failure.rule)
+                for failure in batch.failures
+                if failure.column != "where"
+            ],
+            header=records.header,
+            not_selected=records.count - len(indices) - len(broken),
+            is_mapped=True,
+        )
+
+    def _evaluate(self, raw: pl.DataFrame) -> _Batch:
+        try:
+            rows = self._query(self._statement, raw)
+            return _Batch(rows[_INDEX].to_list(), rows)
+        except (duckdb.OutOfMemoryException, duckdb.FatalException):
+            raise
+        except duckdb.Error:
+            return self._evaluate_with_failures(raw)
+
+    def _evaluate_with_failures(self, raw: pl.DataFrame) -> _Batch:
+        """The same, if an expression fails on a record: each value, and whether it failed.
+
+        A struct of a value is never null, so it is null only where the expression failed.
+        """
+        failures: list[_Failure] = []
+        if self._where:
+            selected = f"try(struct_pack(value := cast((\n{self._where}\n) as boolean)))"
+            try:
+                states = self._query(
+                    f"select {quoted(_INDEX)}, selected is null as has_failed, selected.value as is_selected"
+                    f" from (select {quoted(_INDEX)}, {selected} as selected from records)",
+                    raw,
+                )
+            except duckdb.Error as error:
+                raise _mapping_failed(error) from error
+            failed = states.filter(pl.col("has_failed"))[_INDEX].to_list()
+            failures += self._explain("where", self._where, self._where_fields, raw, failed)
+            raw = raw.filter(pl.col(_INDEX).is_in(states.filter(pl.col("is_selected"))[_INDEX].implode()))
+        try:
+            rows = self._query(self._select("try(struct_pack(value := cast((\n{}\n) as varchar)))", None), raw)
+        except duckdb.Error as error:
+            raise _mapping_failed(error) from error
+        for name, text in self._columns.items():
+            failed = rows.filter(pl.col(f"mapped {name}").is_null())[_INDEX].to_list()
+            failures += self._explain(name, text, self._fields[name], raw, failed)
+        values = rows.with_columns(
+            pl.col(f"mapped {name}").struct.field("value").alias(f"mapped {name}") for name in self._columns
+        )
+        return _Batch(rows[_INDEX].to_list(), values, failures)
+
+    def _explain(
+        self, column: str, expression: str, fields: Sequence[str], raw: pl.DataFrame, failed: list[int]
+    ) -> Iterator[_Failure]:
+        """The failures of an expression on the records with these indices."""
+        for number, row in enumerate(raw.filter(pl.col(_INDEX).is_in(failed)).iter_rows(named=True)):
+            message = self._message(expression, row) if number < MAX_EXPLAINED_FAILURES else ""
+            values = {name: row[name] for name in fields}
+            yield _Failure(row[_INDEX], column, failed_expression(expression, message, values))
+
+    def _message(self, expression: str, row: dict[str, Any]) -> str:
+        """What DuckDB says about an expression that fails on a record."""
+        try:
+            self._query(
+                f"select cast((\n{expression}\n) as varchar) from records",
+                pl.DataFrame([row], infer_schema_length=None),
+            )
+        except duckdb.Error as error:
+            text = str(error)
+            fault = FAULT.search(text)
+            return fault[1] if fault else text.splitlines()[0].partition(": ")[2]
+        return ""
+
+    def _query(self, statement: str, records: pl.DataFrame) -> pl.DataFrame:
+        self._connection.register("records", records.to_arrow())
+        try:
+            return self._connection.execute(statement).pl()
+        finally:
+            self._connection.unregister("records")
+
+
+def _with_point(text: pl.Expr) -> pl.Expr:
+    number = text.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
+    return pl.when(text.str.contains(_DECIMAL_COMMA)).then(number).otherwise(text)
+
+
+def _broken(records: Records, indices: list[int], reasons: Sequence[tuple[str, ...]]) -> list[BrokenRecord]:
+    numbers = records.row_numbers.gather(indices).to_list()
+    return [
+        BrokenRecord(number, reason, raw)
+        for number, reason, raw in zip(numbers, reasons, records.raw(indices), strict=True)
+    ]
+
+
+def _mapping_failed(error: duckdb.Error) -> RefusedFile:
+    return RefusedFile(f"the mapping failed: {str(error).splitlines()[0]}")
+
+
+@lru_cache(maxsize=64)
+def mapper_of(source: Source, log: Log) -> Mapper:
+    """The mapper of a source for a log; a process keeps it for further files."""
+    if source.mapping is None:
+        raise LookupError(f"the source {source.name} has no mapping")
+    return Mapper(source.mapping, log)
+
+
+def map_records(mapper: Mapper, batches: Iterable[Records]) -> Iterator[Records]:
+    """The rows of a file.
+
+    Raises:
+        RefusedFile: no record has a field that the mapping names.
+    """
+    present: set[str] = set()
+    has_records = False
+    for records in batches:
+        present |= records.present
+        has_records |= records.text.height > 0
+        yield mapper.map(records)
+    missing = [name for name in mapper.required if name not in present]
+    if has_records and missing:
+        raise RefusedFile(
+            f"no record has the field {', '.join(missing)}, which the mapping names. Correct the mapping, or list a field that"
+            " may be missing in optional_fields"
+        )
