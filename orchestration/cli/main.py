@@ -14,7 +14,7 @@ import duckdb
 import typer
 
 from models.masking import mask_error
-from orchestration.cli import quarantine
+from orchestration.cli import quarantine, sources
 from orchestration.cli.common import FAILED
 from warehouse.storage import ObjectStoreFailed
 
@@ -30,10 +30,11 @@ app = typer.Typer(
 
 for name in (
     "refresh", "status", "accept", "publish", "rollback", "diff", "explain", "export", "erase", "reports", "alert_test",
-    "dev", "dbt_docs", "sample",
+    "dev", "dbt_docs", "sample", "check",
 ):  # fmt: skip
     app.command()(getattr(import_module(f"orchestration.cli.{name}"), name))
 app.add_typer(quarantine.app)
+app.add_typer(sources.app)
 
 
 def main() -> None:

@@ -72,6 +72,12 @@ def _mapping_files(folder: Path | None) -> list[Path]:
     return files
 
 
+def mapping_file(own: Path | None, name: str) -> Path | None:
+    """The mapping file of a source: the own one before the shipped one; None if there is none."""
+    files = [*_mapping_files(own), *_mapping_files(SHIPPED)]
+    return next((file for file in files if file.stem == name), None)
+
+
 def read_mapping(file: Path, *, checks_expressions: bool = True) -> Source:
     """The source of a mapping file.
 

@@ -1,0 +1,97 @@
+"""A trial: one file is read, mapped and validated as a load would do it, without a data folder. Nothing is written.
+
+Not here: how a trial is printed (`orchestration.cli.output.trial`).
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from models.enums import Log
+from models.rejections import UnreadableValue, ValidationResult, without_values
+from models.source_mapping import Source
+from warehouse.ingest.readers.records import Records, RefusedFile
+from warehouse.ingest.rows import rows_of
+
+Validator = Callable[[Log, pl.DataFrame, Sequence[UnreadableValue]], ValidationResult]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A record that is rejected: its place in the file, every reason, and its text."""
+
+    row_number: int
+    reasons: tuple[str, ...]
+    raw_row: str
+
+
+@dataclass(frozen=True)
+class Sample:
+    """An accepted row: its place in the file, its text there, and its values by column."""
+
+    row_number: int
+    raw_row: str
+    values: dict[str, str]
+
+
+@dataclass
+class Trial:
+    """What a load of the file would give a log. `refusal`: why it would be refused as a whole."""
+
+    log: Log
+    records: int = 0
+    accepted: int = 0
+    not_selected: int = 0
+    faults: list[Fault] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+    unknown_columns: tuple[str, ...] = ()
+    refusal: str | None = None
+
+    @property
+    def is_accepted(self) -> bool:
+        return not self.faults and self.refusal is None
+
+    @property
+    def reasons(self) -> list[tuple[str, int]]:
+        """Every reason without values, and the number of records that have it; the most frequent first."""
+        return Counter(without_values(reason) for fault in self.faults for reason in fault.reasons).most_common()
+
+
+def try_file(path: Path, log: Log, source: Source | None, validate: Validator, *, samples: int) -> Trial:
+    """Reads a file for a log, mapped by a source or in the log's contract, and keeps the first accepted rows and all faults."""
+    trial = Trial(log)
+    unknown: set[str] = set()
+    try:
+        for records in rows_of(path, log, source):
+            unknown |= records.unknown_columns
+            _add(trial, records, validate, samples)
+    except RefusedFile as error:
+        trial.refusal = str(error)
+    except OSError as error:
+        trial.refusal = f"cannot be read: {error.strerror or type(error).__name__}"
+    trial.unknown_columns = tuple(sorted(unknown))
+    return trial
+
+
+def _add(trial: Trial, records: Records, validate: Validator, samples: int) -> None:
+    validated = validate(trial.log, records.text, records.faults)
+    rejected = validated.reasons["index"].to_list()
+    faults = zip(records.row_numbers.gather(rejected), validated.reasons["reasons"], records.raw(rejected), strict=True)
+    of_batch = [Fault(number, tuple(reasons), raw) for number, reasons, raw in faults]
+    of_batch += [Fault(broken.row_number, broken.reasons, broken.raw) for broken in records.broken]
+    trial.faults += sorted(of_batch, key=lambda fault: fault.row_number)
+    trial.records += records.count
+    trial.accepted += records.text.height - len(rejected)
+    trial.not_selected += records.not_selected
+    is_rejected = set(rejected)
+    wanted = max(0, samples - len(trial.samples))
+    for index in (index for index in range(records.text.height) if index not in is_rejected):
+        if wanted == 0:
+            break
+        wanted -= 1
+        row = validated.rows.row(index, named=True)
+        values = {name: str(value) for name, value in row.items() if value is not None}
+        trial.samples.append(Sample(records.row_numbers[index], records.raw([index])[0], values))
