@@ -16,6 +16,7 @@ from pathlib import Path
 from benchmarks.compare import FiguresDiffer, require_baseline_figures
 from benchmarks.measure import Cost, cheapest, measure, measure_stage, settings_variables
 from benchmarks.samples import Sample, write_history
+from models.enums import Log
 from warehouse.config import Settings
 
 STAGES = ("admission", "build", "dbt tests", "audit", "publish", "export")
@@ -125,9 +126,10 @@ class _Run:
         )
 
     def _fixed_costs(self) -> tuple[dict[str, Cost], Cost]:
-        """The costs of each stage, of a rebuild and of a refresh with an empty landing zone."""
+        """The costs of each stage, of a rebuild and of a refresh with one file without rows."""
         landing = self._folder / "empty" / "landing"
-        landing.mkdir(parents=True)
+        (landing / Log.SENDS).mkdir(parents=True)
+        (landing / Log.SENDS / "2026-01-01.csv").touch()
         repetitions: list[dict[str, Cost]] = []
         for number in range(REPETITIONS):
             # A new data folder each time: the first build of a folder parses the dbt project.

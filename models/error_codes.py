@@ -19,12 +19,18 @@ class Code(StrEnum):
 
     # The gate
     FILE_REFUSED = "file-refused", "A log file could not be read at all: none of its rows are loaded."
+    FILE_WITHOUT_ROWS = "file-without-rows", "A log file has records, and all of them were rejected."
     ROWS_REJECTED = "rows-rejected", "Too many rows of a log-day are in quarantine."
+    KEY_CONFLICTS = "key-conflicts", "Too many rows of a log-day have the id of rows with another contact."
     CHECK_FAILED = "check-failed", "A blocking check of the build failed."
     CHECK_MISSING = "check-missing", "A blocking check was not run on this build."
     BUILD_WITHDRAWN = "build-withdrawn", "Somebody rolled back from this build: no refresh publishes it again."
 
     # A refresh that failed
+    LANDING_ZONE_MISSING = (
+        "landing-zone-missing",
+        "The landing zone does not exist, or is empty where files were before.",
+    )
     DISK_FULL = "disk-full", "A disk is full."
     NO_PERMISSION = "no-permission", "A file or folder cannot be read or written, or its disk is read-only."
     PATH_UNUSABLE = "path-unusable", "A file is where a folder should be, or a folder where a file should be."

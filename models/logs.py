@@ -184,6 +184,22 @@ EVENT_TIME = {log: column for log, (_, column) in _LOGS.items()}
 
 
 @dataclass(frozen=True)
+class ContactKey:
+    """The id of a row, and the columns in which rows with the same id agree, unless two things were given one id."""
+
+    column: str
+    same: tuple[str, ...]
+
+
+CONTACT_KEYS = {
+    Log.SENDS: ContactKey("message_id", ("contact_id", "mobile_number")),
+    Log.CLICKS: ContactKey("click_id", ("contact_id",)),
+    Log.ORDERS: ContactKey("order_id", ("contact_id",)),
+}
+"""The logs whose rows have an id and a contact. Rows that differ in these columns are in conflict: none repeats the other."""
+
+
+@dataclass(frozen=True)
 class LogColumn:
     """A column of a log, as the load needs it."""
 

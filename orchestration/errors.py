@@ -159,6 +159,12 @@ _RULES = (
         "Drop the log file into {settings.landing} again, or restore the lake file from a backup of {settings.data}; then:"
         " sendmart refresh",
     ),
+    _Rule(
+        "^LandingZoneMissing:",
+        Code.LANDING_ZONE_MISSING,
+        "{text}",
+        "Mount it, or set SENDMART_LANDING to the folder of your logs; then: sendmart refresh",
+    ),
     _Rule("^SettingsError:", Code.SETTING_INVALID, "{text}", "Correct the setting; then: sendmart refresh"),
     _Rule("^KeyMissing:", Code.HASH_KEY_MISSING, "{text}", "Restore the key from its backup; then: sendmart refresh"),
     _Rule("^ExportRefused:", Code.EXPORT_REFUSED, "{text}", "Request another export: see the page"),

@@ -12,12 +12,16 @@ from shlex import quote
 from typing import Protocol
 
 from models.check_results import CheckResult
+from models.enums import Log
 from models.error_codes import Code
+from models.logs import CONTACT_KEYS
 from models.masking import masked
 
 
 class FileFacts(Protocol):
-    """What the ledger records of a loaded or refused log file. `refusal` is the reason why the file was refused."""
+    """What the ledger records of a loaded or refused log file. `refusal` is the reason why the file was refused,
+    `conflicting` the number of accepted rows whose key other rows have with another contact.
+    """
 
     @property
     def log(self) -> str: ...
@@ -28,9 +32,11 @@ class FileFacts(Protocol):
     @property
     def refusal(self) -> str | None: ...
     @property
-    def records(self) -> int: ...
+    def accepted(self) -> int: ...
     @property
     def rejected(self) -> int: ...
+    @property
+    def conflicting(self) -> int: ...
     @property
     def is_accepted(self) -> bool: ...
 
@@ -82,15 +88,20 @@ def evaluate_gate(
     overridden: Collection[str] = (),
 ) -> GateResult:
     """Decides on a candidate by its expected checks, recorded results, all files, its rollback (`withdrawal`) and
-    `overridden` texts. Rows of a log-day in quarantine block above `max_rejected_share` (0 to 1), if they are at least
-    `min_rejected_rows`.
+    `overridden` texts.
+
+    Rows of a log-day in quarantine block above `max_rejected_share` (0 to 1), if they are at least `min_rejected_rows`.
+    Unless the share is 1, so do more than half of a log-day's rows, and a file without an accepted row. Conflicting rows
+    block like rows in quarantine, as a share of the accepted rows.
     """
     results = {result.name: result for result in recorded}
     failed = [result for result in results.values() if not result.passed]
     files = list(files)
     problems = [
         *_refused_files(files),
+        *_files_without_rows(files, max_rejected_share),
         *_rejected_rows(files, max_rejected_share, min_rejected_rows),
+        *_key_conflicts(files, max_rejected_share, min_rejected_rows),
         *_checks(set(expected_checks) - set(results), (result for result in failed if result.is_blocking)),
         *_withdrawn(withdrawal),
     ]
@@ -113,30 +124,78 @@ def _refused_files(files: Iterable[FileFacts]) -> Iterable[BlockingProblem]:
         if file.refusal and not file.is_accepted:
             name = f"{file.log}/{file.source_file}"
             yield BlockingProblem(
-                Code.FILE_REFUSED,
-                f"{name}: {file.refusal}",
-                f'Fix the file and drop it again, or accept it: sendmart accept {quote(name)} --reason "…"',
+                Code.FILE_REFUSED, f"{name}: {file.refusal}", f"Fix the file and drop it again, or {_accept(file)}"
+            )
+
+
+def _files_without_rows(files: Iterable[FileFacts], max_share: float) -> Iterable[BlockingProblem]:
+    """Files of which every row is in quarantine. Records that the mapping of a source left out are no rows."""
+    for file in files:
+        if file.rejected and not file.accepted and not file.is_accepted and max_share < 1:
+            yield BlockingProblem(
+                Code.FILE_WITHOUT_ROWS,
+                f"{file.log}/{file.source_file}: none of its {_rows(file.rejected)} was accepted",
+                f"For the reasons: sendmart quarantine list {file.log}. Fix the file and drop it again, or {_accept(file)}",
             )
 
 
 def _rejected_rows(files: Iterable[FileFacts], max_share: float, min_rows: int) -> Iterable[BlockingProblem]:
     """Log-days with too many rows in quarantine. Rejected rows of accepted files do not count."""
-    files_by_day: dict[tuple[str, date], list[FileFacts]] = defaultdict(list)
-    for file in files:
-        if not file.refusal:
-            files_by_day[file.log, file.log_date].append(file)
-    for (log, day), day_files in sorted(files_by_day.items(), key=lambda item: (item[0][1], item[0][0])):
-        records = sum(file.records for file in day_files)
+    for log, day, day_files in _log_days(files):
         open_files = [file for file in day_files if file.rejected and not file.is_accepted]
         rejected = sum(file.rejected for file in open_files)
-        if rejected and rejected >= min_rows and rejected / records > max_share:
-            names = ", ".join(f"{log}/{file.source_file}" for file in open_files[:3])
+        rows = sum(file.accepted + file.rejected for file in day_files)
+        is_most_of_the_day = max_share < 1 and rejected * 2 > rows
+        if is_most_of_the_day or _is_too_much(rejected, rows, max_share, min_rows):
             yield BlockingProblem(
                 Code.ROWS_REJECTED,
-                f"{log} of {day}: {rejected} of {records} rows are in quarantine ({names}{', …' * (len(open_files) > 3)})",
-                "See published/quarantine.duckdb. Fix the file and drop it again, or accept it:"
-                f' sendmart accept {quote(f"{log}/{open_files[0].source_file}")} --reason "…"',
+                f"{log} of {day}: {rejected} of {rows} rows are in quarantine ({_names(open_files)})",
+                f"See published/quarantine.duckdb. Fix the file and drop it again, or {_accept(open_files[0])}",
             )
+
+
+def _key_conflicts(files: Iterable[FileFacts], max_share: float, min_rows: int) -> Iterable[BlockingProblem]:
+    """Log-days with too many conflicting rows. Those of accepted files do not count."""
+    for log, day, day_files in _log_days(files):
+        open_files = [file for file in day_files if file.conflicting and not file.is_accepted]
+        conflicting = sum(file.conflicting for file in open_files)
+        accepted = sum(file.accepted for file in day_files)
+        if _is_too_much(conflicting, accepted, max_share, min_rows):
+            key = CONTACT_KEYS[Log(log)]
+            yield BlockingProblem(
+                Code.KEY_CONFLICTS,
+                f"{log} of {day}: {conflicting} of {accepted} accepted rows have the {key.column} of rows with another"
+                f" {' or '.join(key.same)} ({_names(open_files)})",
+                "See key_conflicts in published/quarantine.duckdb. Fix the file and drop it again, or"
+                f" {_accept(open_files[0])}",
+            )
+
+
+def _log_days(files: Iterable[FileFacts]) -> Iterable[tuple[str, date, list[FileFacts]]]:
+    """The files that were not refused, by log-day, in the order of dates and logs."""
+    files_by_day: dict[tuple[date, str], list[FileFacts]] = defaultdict(list)
+    for file in files:
+        if not file.refusal:
+            files_by_day[file.log_date, file.log].append(file)
+    for (day, log), day_files in sorted(files_by_day.items()):
+        yield log, day, day_files
+
+
+def _is_too_much(number: int, total: int, max_share: float, min_rows: int) -> bool:
+    return number > 0 and number >= min_rows and number / total > max_share
+
+
+def _names(files: list[FileFacts]) -> str:
+    return ", ".join(f"{file.log}/{file.source_file}" for file in files[:3]) + ", …" * (len(files) > 3)
+
+
+def _rows(number: int) -> str:
+    return f"{number:,} row" + "s" * (number != 1)
+
+
+def _accept(file: FileFacts) -> str:
+    """The command that waives the problems in a file."""
+    return f'accept it: sendmart accept {quote(f"{file.log}/{file.source_file}")} --reason "…"'
 
 
 def _checks(missing: set[str], failed: Iterable[CheckResult]) -> Iterable[BlockingProblem]:

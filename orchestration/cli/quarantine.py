@@ -22,7 +22,7 @@ def list_(
     files: Annotated[int, typer.Option(min=1, help="Largest number of files to list.")] = 20,
     reasons: Annotated[int, typer.Option(min=1, help="Number of most frequent reasons for each file.")] = 5,
 ) -> None:
-    """List files with rejected rows, by number of rows and reason, and refused files.
+    """List files with rejected rows, those that lost the largest share of their rows first, and refused files.
 
     Exit code 0, also if there are none. 2: an argument or a setting is invalid.
     """

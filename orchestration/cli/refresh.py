@@ -8,10 +8,11 @@ import typer
 
 from models.masking import masking_logger
 from orchestration import notifications
-from orchestration.cli.common import FAILED, OK, open_context, show_progress, writer_lock
+from orchestration.cli.common import FAILED, OK, fail, open_context, show_progress, writer_lock
 from orchestration.cli.output import refresh as refresh_output
 from orchestration.errors import failure_of
 from orchestration.stages import check_ledger, finish_erasures, plan_refresh, prune_exports, publish_quarantine
+from warehouse.landing import LandingZoneMissing
 from warehouse.ledger import Refresh, now
 from warehouse.publish.publication import recover_publication
 
@@ -37,7 +38,10 @@ def refresh(
     context = open_context()
     show_progress()
     if dry_run:
-        plan = plan_refresh(context, verify=verify, full_refresh=full_refresh)
+        try:
+            plan = plan_refresh(context, verify=verify, full_refresh=full_refresh)
+        except LandingZoneMissing as error:
+            fail(str(failure_of(error, context)))
         refresh_output.print_landing(context, plan)
         refresh_output.print_plan(plan)
         return

@@ -82,6 +82,9 @@ def build() -> dg.Definitions:
         context: dg.AssetExecutionContext, config: BuildConfig, warehouse: WarehouseResource
     ) -> Iterator[Any]:
         opened = warehouse.open()
+        if not opened.has_files():
+            context.log.info("nothing to build: no log file has been loaded")
+            return
         candidate = opened.ledger.candidate()
         seconds: dict[str, float] = {}
         if candidate is None or config.full_refresh or not stages.is_built(opened):

@@ -109,7 +109,8 @@ def _log_asset(log: Log, log_dates: dg.PartitionsDefinition[str], code_version: 
     check = dg.AssetCheckSpec(
         "admitted",
         asset=asset_key(log),
-        description="No file of the log is refused, and none of its rows is in quarantine. A failure is a warning.",
+        description="No file of the log is refused, none of its rows is in quarantine, and no accepted row has the key of a"
+        " row with another contact. A failure is a warning.",
     )
 
     @dg.asset(
@@ -154,11 +155,12 @@ def _log_asset(log: Log, log_dates: dg.PartitionsDefinition[str], code_version: 
             context.log.warning("no file of %s in the landing zone for %s", log, completeness.format_ranges(missing))
         rejected = sum(file.rejected for file in recorded)
         refused = [file.source_file for file in recorded if file.refusal]
+        conflicting = sum(file.conflicting for file in recorded)
         yield dg.AssetCheckResult(
             check_name=check.name,
-            passed=not rejected and not refused,
+            passed=not rejected and not refused and not conflicting,
             severity=dg.AssetCheckSeverity.WARN,
-            metadata={"rows_quarantined": rejected, "files_refused": _names(refused)},
+            metadata={"rows_quarantined": rejected, "files_refused": _names(refused), "rows_conflicting": conflicting},
         )
 
     return load

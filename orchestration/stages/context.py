@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from models.enums import Log
 from models.masking import masking_logger
 from models.source_mapping import Source
 from orchestration.stages.sources import withdrawn_files
@@ -10,7 +11,9 @@ from warehouse.config import file_modes
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import Settings
 from warehouse.ingest.sources import load_sources
+from warehouse.lake import tables
 from warehouse.landing import scan as landing_scan
+from warehouse.landing.presence import check_presence
 from warehouse.landing.scan import LandingZone
 from warehouse.ledger import Ledger
 
@@ -36,7 +39,21 @@ class AppContext:
         paths = DataPaths.of(settings)
         return cls(settings, paths, Ledger(paths.ledger, paths.find_data))
 
+    def has_files(self) -> bool:
+        """Whether a log file was ever loaded or refused. A ledger that was lost does not know, but the lake does."""
+        lake = self.paths.lake
+        in_lake = (file for log in Log for file in tables.files(lake, log) if file != tables.empty_file(lake, log))
+        return bool(self.ledger.files()) or any(in_lake)
+
+    def open_landing(self) -> LandingZone:
+        """Scans the landing zone to load from it. Raises LandingZoneMissing if it is not there."""
+        zone = self.scan_landing()
+        if not (zone.files or zone.ignored):
+            check_presence(self.settings.landing, has_loaded_files=self.has_files())
+        return zone
+
     def scan_landing(self) -> LandingZone:
+        """Scans the landing zone. One that does not exist counts as empty."""
         settings = self.settings
         zone = landing_scan.scan(settings.landing, follows_links=settings.follow_links, sources=self.sources.values())
         withdrawn = withdrawn_files(settings, zone, self.ledger.mapped_files())

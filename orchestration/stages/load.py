@@ -40,6 +40,7 @@ def load_changed(
     Files whose rows in the lake are damaged are loaded again. With `verify`, checksums are compared, not only sizes.
 
     Raises:
+        LandingZoneMissing: the landing zone is not there.
         LakeDamaged: rows are damaged, and their log file is no longer in the landing zone. The other files are loaded.
     """
     paths, ledger = context.paths, context.ledger
@@ -48,7 +49,7 @@ def load_changed(
         file_modes.restrict_existing(context.settings, paths)
         check_ledger(context)
         lake_tables.ensure_lake(paths)
-        in_landing = context.scan_landing().files_of(log_name)
+        in_landing = context.open_landing().files_of(log_name)
         recovery.recover(paths, ledger, log_name, in_landing)
         damaged = integrity.find_damaged(paths, ledger, log_name, verify_checksums=verify)
         selected_dates = only_on if dates is None else dates
@@ -69,7 +70,7 @@ def load_changed(
         loaded += load(job, ledger, [file for file in files if file not in withdrawn], workers=workers)
         if verify:
             integrity.record_missing_checksums(paths, ledger, log_name)
-        publish_quarantine(context)
+        publish_quarantine(context, [log_name])
         accepted, rejected = sum(file.accepted for file in loaded), sum(file.rejected for file in loaded)
         refused = sum(file.refusal is not None for file in loaded)
         log.info(
@@ -82,6 +83,11 @@ def load_changed(
             if file.unknown_columns:
                 unknown = ", ".join(file.unknown_columns)
                 log.info("%s/%s: unknown columns ignored: %s", file.log, file.source_file, unknown)
+        if conflicting := sum(file.conflicting for file in ledger.files(log_name)):
+            log.warning(
+                "%s: the key of %d accepted rows stands in other rows, with another contact; see key_conflicts in %s",
+                log_name, conflicting, paths.published_quarantine,
+            )  # fmt: skip
         finish_erasures(context)
         if lost := [file for file in damaged if file.source_file not in by_name]:
             raise LakeDamaged(lost)

@@ -36,8 +36,16 @@ class RefreshPlan:
 
 
 def plan_refresh(context: AppContext, *, verify: bool = False, full_refresh: bool = False) -> RefreshPlan:
-    """Compares landing zone (with `verify`, checksums), lake, candidate, publication and exports, and changes none of them."""
-    zone = context.scan_landing()
+    """Compares landing zone (with `verify`, checksums), lake, candidate, publication and exports, and changes none of them.
+
+    Until a log file is loaded there is nothing to do: marts without rows would look like marts of a day without messages.
+
+    Raises:
+        LandingZoneMissing: the landing zone is not there.
+    """
+    zone = context.open_landing()
+    if not zone.files and not context.has_files():
+        return RefreshPlan()
     files = {log: context.ledger.pending_files(zone.files_of(log), verify=verify) for log in Log}
     is_damaged = bool(integrity.find_damaged(context.paths, context.ledger, verify_checksums=verify))
     must_build = full_refresh or any(files.values()) or is_damaged or not is_built(context)

@@ -1,16 +1,23 @@
-"""The quarantine stage: brings the published quarantine database up to date.
+"""The quarantine stage: brings the published quarantine database up to date, with the key conflicts of the lake.
 
 Not here: which rows are rejected (`quality.admission`).
 """
 
+from collections.abc import Iterable
+
+from models.enums import Log
 from orchestration.stages.context import AppContext
 from warehouse.duckdb_tools import corruption_reason
 from warehouse.publish.pointer import upload_files
-from warehouse.quarantine import LAYOUT, write_published_quarantine
+from warehouse.quarantine import LAYOUT, update_key_conflicts, write_published_quarantine
 
 
-def publish_quarantine(context: AppContext) -> None:
-    """Writes `published/quarantine.duckdb` if it is not up to date or is damaged, and uploads it."""
+def publish_quarantine(context: AppContext, logs: Iterable[Log] = Log) -> None:
+    """Writes `published/quarantine.duckdb` if it is not up to date or is damaged, and uploads it.
+
+    `logs`: the logs whose rows in the lake may have changed.
+    """
+    update_key_conflicts(context.settings, context.paths, context.ledger, logs)
     masking = context.settings.mask_phone_numbers
     fingerprint = f"{context.ledger.quarantine_fingerprint()} {LAYOUT}" + (" masked" if masking else "")
     published = context.paths.published_quarantine

@@ -13,13 +13,17 @@ from warehouse.config.settings import SettingsError, load_settings
 from warehouse.export import ExportRefused
 from warehouse.ingest.workers import WorkerDied
 from warehouse.lake.integrity import LakeDamaged
+from warehouse.landing import LandingZoneMissing
 from warehouse.ledger.store import LedgerIsNewer
 from warehouse.privacy import KeyMissing
 from warehouse.storage import ObjectStoreFailed
 from warehouse.transform.candidate import CandidateDamaged
 from warehouse.transform.dbt_runner import BuildFailed
 
-GATE_CODES = {Code.FILE_REFUSED, Code.ROWS_REJECTED, Code.CHECK_FAILED, Code.CHECK_MISSING, Code.BUILD_WITHDRAWN}
+GATE_CODES = {
+    Code.FILE_REFUSED, Code.FILE_WITHOUT_ROWS, Code.ROWS_REJECTED, Code.KEY_CONFLICTS, Code.CHECK_FAILED, Code.CHECK_MISSING,
+    Code.BUILD_WITHDRAWN,
+}  # fmt: skip
 
 
 class DagsterExecutionInterruptedError(BaseException):
@@ -29,6 +33,7 @@ class DagsterExecutionInterruptedError(BaseException):
 ERRORS = [
     (DagsterExecutionInterruptedError(), Code.REFRESH_NOT_FINISHED),
     (LakeDamaged([]), Code.LAKE_FILE_CORRUPT),
+    (LandingZoneMissing("/mnt/logs does not exist"), Code.LANDING_ZONE_MISSING),
     (SettingsError("SENDMART_THREADS: must be a number"), Code.SETTING_INVALID),
     (KeyMissing("/data/hash.key: no key"), Code.HASH_KEY_MISSING),
     (ExportRefused("no such campaign"), Code.EXPORT_REFUSED),

@@ -22,6 +22,12 @@ class File:
     records: int = 1000
     rejected: int = 0
     is_accepted: bool = False
+    conflicting: int = 0
+    not_selected: int = 0
+
+    @property
+    def accepted(self) -> int:
+        return self.records - self.rejected - self.not_selected
 
 
 def evaluate(files=(), recorded=(), expected=(), max_share=0.01, min_rows=10):
@@ -90,20 +96,24 @@ def test_an_accepted_refused_file_does_not_block():
         (999, 10, 0.01, 10, True),
         (100, 9, 0.01, 10, False),
         (100, 10, 0.01, 10, True),
-        (10, 9, 0.01, 10, False),
-        (10, 10, 0.01, 10, True),
+        # More than half, however few rows.
+        (10, 5, 0.01, 10, False),
+        (10, 6, 0.01, 10, True),
+        (3, 2, 0.01, 10, True),
+        (1000, 501, 0.9, 2000, True),
+        (1000, 999, 1.0, 0, False),
         (10_000, 100, 0.01, 10, False),
         (10_000, 101, 0.01, 10, True),
         # A share of 0 is exceeded by one row, a share of 1 never.
         (1000, 10, 0.0, 10, True),
-        (1000, 1000, 1.0, 10, False),
         # Without a minimum of rows, the share alone decides; no row in quarantine never blocks.
         (1000, 1, 0.0, 0, True),
         (1000, 0, 0.0, 0, False),
         (0, 0, 0.0, 0, False),
         # Exactly the share, also where it has no exact binary fraction.
-        *((100, percent, percent / 100, 1, False) for percent in range(1, 100)),
-        *((100, percent + 1, percent / 100, 1, True) for percent in range(1, 100)),
+        *((100, percent, percent / 100, 1, False) for percent in range(1, 51)),
+        *((100, percent, percent / 100, 1, True) for percent in range(51, 100)),
+        *((100, percent + 1, percent / 100, 1, True) for percent in range(1, 99)),
     ],
 )
 def test_a_log_day_blocks_above_the_share_and_from_the_minimum_of_rows(records, rejected, max_share, min_rows, blocks):
@@ -134,6 +144,25 @@ def test_each_log_day_with_too_many_is_listed():
     ]
 
 
+def test_records_that_a_source_does_not_select_are_no_rows():
+    assert evaluate([File(records=100, not_selected=100)]).may_publish
+    assert evaluate([File(records=100, not_selected=80, rejected=8)]).may_publish
+    assert codes(evaluate([File(records=100, not_selected=80, rejected=11)])) == ["rows-rejected"]
+
+
+def test_a_file_without_an_accepted_row_blocks_unless_the_share_is_1():
+    """As do those of a day on which most rows were accepted from other files."""
+    files = [File(), File(source_file="it's.csv", records=1, rejected=1)]
+    (problem,) = evaluate(files).blocking_problems
+    assert problem.code == "file-without-rows"
+    assert "sends/it's.csv: none of its 1 row was accepted" in problem.description
+    assert "sendmart accept 'sends/it'\"'\"'s.csv'" in problem.next_step
+    assert evaluate(files, max_share=1.0).may_publish
+    assert evaluate([File(), replace(files[1], is_accepted=True)]).may_publish
+    assert codes(evaluate([replace(files[1], records=7, rejected=7)])) == ["file-without-rows", "rows-rejected"]
+    assert evaluate([File(records=0)]).may_publish, "an empty file has no records"
+
+
 def test_rejected_rows_of_an_accepted_file_do_not_count():
     accepted = File(source_file="a", records=100, rejected=90, is_accepted=True)
     assert evaluate([accepted]).may_publish
@@ -141,6 +170,45 @@ def test_rejected_rows_of_an_accepted_file_do_not_count():
     (problem,) = evaluate([accepted, File(source_file="b", records=100, rejected=10)]).blocking_problems
     assert "sends/b" in str(problem)
     assert "sends/a" not in str(problem)
+
+
+# Key conflicts
+
+
+@pytest.mark.parametrize(
+    ("accepted", "conflicting", "max_share", "min_rows", "blocks"),
+    [
+        (1000, 10, 0.01, 10, False),
+        (1000, 11, 0.01, 10, True),
+        (100, 9, 0.01, 10, False),
+        (10, 9, 0.01, 10, False),
+        (10, 10, 0.01, 10, True),
+        (10, 10, 1.0, 0, False),
+        (10, 0, 0.0, 0, False),
+        (0, 0, 0.0, 0, False),
+    ],
+)
+def test_conflicting_rows_block_above_the_share_of_accepted_rows_and_from_the_minimum(
+    accepted, conflicting, max_share, min_rows, blocks
+):
+    files = [File(records=accepted, conflicting=conflicting)]
+    assert codes(evaluate(files, max_share=max_share, min_rows=min_rows)) == ["key-conflicts"] * blocks
+
+
+def test_conflicting_rows_count_by_log_day_without_those_of_accepted_files():
+    files = [File(source_file=f"{part}.csv", records=100, conflicting=6) for part in "ab"]
+    (problem,) = evaluate([*files, File(log="clicks", conflicting=9)]).blocking_problems
+    for text in (
+        "sends of 2026-01-05: 12 of 200",
+        "message_id",
+        "sends/a.csv, sends/b.csv",
+        "sendmart accept sends/a.csv",
+    ):
+        assert text in str(problem)
+    assert evaluate([replace(files[0], is_accepted=True), files[1]]).may_publish
+    assert evaluate([files[0], replace(files[1], log_date=TUESDAY)]).may_publish
+    # Rejected rows are no accepted rows.
+    assert codes(evaluate([File(records=1500, rejected=500, conflicting=11)])) == ["rows-rejected", "key-conflicts"]
 
 
 # Checks

@@ -263,7 +263,7 @@ def test_an_acceptance_is_for_one_content_of_a_file_and_has_its_reason(zone):
     assert [file.is_accepted for file in ledger.files()] == [False, False], "other content is judged anew"
     lines = quarantine.status_lines(zone.warehouse, ledger.files())
     assert lines[:2] == [
-        "quarantine: orders/2026-01-05.csv: 3 of 5 rows",
+        "quarantine: orders/2026-01-05.csv: 3 of 5 rows (60 %)",
         f"  2 with total: {decimal(18, 2).rule} (first in row 2)",
     ]
     assert "a test of the shop (no longer in force: the file has changed)" in lines[-1]

@@ -48,6 +48,8 @@ class DataPaths:
         # The candidate: staging and intermediate models, and the marts, which are audited and then published.
         self.build = self.warehouse / "build.duckdb"
         self.candidate = self.warehouse / "candidate.duckdb"
+        # The keys of the lake's rows, hashed, to find key conflicts. It can be deleted: it is written again from the lake.
+        self.key_index = self.warehouse / "keys.duckdb"
         # The folder that Spark writes to, if it is the engine; a cluster's workers must reach it under the same path.
         self.spark = self.warehouse / "spark"
         self.spark_builds = self.spark / "builds"

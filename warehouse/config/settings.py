@@ -140,7 +140,8 @@ class Settings(BaseSettings):
     files."""
 
     max_rejected_share: float = Field(0.01, ge=0, le=1)
-    """Largest share of rejected rows in a log-day. A larger share holds the build back."""
+    """Largest share of rejected rows, and of rows with key conflicts, in a log-day. A larger share holds the build back.
+    1: rejected and conflicting rows never do."""
     min_rejected_rows: int = Field(10, ge=0)
     """Fewer rejected rows in a log-day than this never hold a build back."""
     build_retention: int = Field(7, ge=1, le=1_000)

@@ -68,10 +68,10 @@ def _delete_temp_files(paths: DataPaths) -> None:
 
 
 def _delete_candidate(settings: Settings, paths: DataPaths, ledger: Ledger) -> None:
-    """Deletes all that an incremental build would start from, and what dbt at the prompt has built."""
+    """Deletes all that an incremental build would start from, the index of keys, and what dbt at the prompt has built."""
     ledger.forget_candidate()
     ledger.forget_built_from(list(ledger.built_from()))
-    for file in (paths.build, paths.candidate):
+    for file in (paths.build, paths.candidate, paths.key_index):
         remove(file)
         remove(file.with_name(f"{file.name}.wal"))
     for file in paths.changes.glob("*/*.parquet"):

@@ -52,7 +52,11 @@ F = TypeVar("F", bound=SourceFile)
 
 @dataclass(frozen=True)
 class LoadedFile:
-    """The result of loading one log file, or why it was refused; `is_accepted`: a person accepted it (`sendmart accept`)."""
+    """The result of loading one log file, or why it was refused.
+
+    `is_accepted`: a person accepted it (`sendmart accept`). `conflicting`: accepted rows whose key other rows of the log have
+    with another contact (`warehouse.quarantine.key_conflicts`).
+    """
 
     log: Log
     source_file: str
@@ -73,6 +77,12 @@ class LoadedFile:
     """The fingerprint of the source's mapping."""
     not_selected: int = 0
     """Records that the mapping gives no row for: `records` are the accepted, the rejected and these."""
+    conflicting: int = 0
+
+    @property
+    def rows(self) -> int:
+        """The records that are rows of the log: accepted or rejected."""
+        return self.accepted + self.rejected
 
     @property
     def path_in_landing(self) -> str:
@@ -124,6 +134,9 @@ class Files(Store):
     create table if not exists acceptances (
         log text not null, source_file text not null, sha256 text not null, reason text not null, accepted_at text not null,
         primary key (log, source_file, sha256)
+    );
+    create table if not exists conflicting_rows (
+        log text not null, source_file text not null, number integer not null, primary key (log, source_file)
     );
     """
 
@@ -219,10 +232,11 @@ class Files(Store):
         """The loaded files, of all logs or of one."""
         return self._all(
             LoadedFile,
-            "select files.*, acceptances.sha256 is not null as is_accepted,"
+            "select files.*, acceptances.sha256 is not null as is_accepted, coalesce(number, 0) as conflicting,"
             " coalesce(source, '') as source, coalesce(mapping, '') as mapping, coalesce(not_selected, 0) as not_selected"
             " from files left join acceptances using (log, source_file, sha256)"
             " left join file_sources using (log, source_file)"
+            " left join conflicting_rows using (log, source_file)"
             " where ?1 is null or log = ?1 order by log, log_date, source_file",
             log,
         )
@@ -276,11 +290,20 @@ class Files(Store):
         )
 
     def quarantine_fingerprint(self) -> str:
-        """A fingerprint of the files that have rows in quarantine or were refused."""
+        """A fingerprint of the files that have rows in quarantine, were refused, or have conflicting rows."""
         return self._fingerprint(
-            "select log, source_file, sha256, loaded_at from files where rejected > 0 or refusal is not null"
-            " order by log, source_file"
+            "select log, source_file, sha256, loaded_at, cast(coalesce(number, 0) as text) from files"
+            " left join conflicting_rows using (log, source_file)"
+            " where rejected > 0 or refusal is not null or number > 0 order by log, source_file"
         )
+
+    def record_conflicting_rows(self, log: Log, rows: Mapping[str, int]) -> None:
+        """Records how many rows of each file of a log are conflicting, by its name; of all other files, none."""
+        with self._transaction() as connection:
+            connection.execute("delete from conflicting_rows where log = ?", (log,))
+            connection.executemany(
+                "insert into conflicting_rows values (?, ?, ?)", [(log, name, number) for name, number in rows.items()]
+            )
 
     def record_published_quarantine(self, fingerprint: str) -> None:
         """Records the fingerprint of the published quarantine database."""

@@ -1,4 +1,4 @@
-"""Writes the published quarantine database, `published/quarantine.duckdb`: rejected rows and refused files.
+"""Writes the published quarantine database, `published/quarantine.duckdb`: rejected rows, refused files, key conflicts.
 
 The tables are in the schema `main`, so both `from rejected_rows` and `from quarantine.rejected_rows` work.
 
@@ -12,16 +12,19 @@ import duckdb
 from warehouse.config import DataPaths
 from warehouse.duckdb_tools import literal, masked_words
 from warehouse.ledger import LoadedFile
+from warehouse.quarantine.key_conflicts import copy_key_conflicts
 from warehouse.storage import atomic_replace
 
-LAYOUT = "main"
-"""The schema of the tables. Release 0.2 used another: a file with another layout is written again."""
+LAYOUT = "main, with key_conflicts"
+"""The schema and the tables. Release 0.3 had no key conflicts, 0.2 another schema: such a file is written again."""
 
 
 def write_published_quarantine(
     paths: DataPaths, files: Iterable[LoadedFile], *, mask_phone_numbers: bool = False
 ) -> None:
-    """Writes every row in quarantine, as it arrived or with masked numbers, and those of the loaded `files` that were refused."""
+    """Writes every row in quarantine, as it arrived or with masked numbers, those of the loaded `files` that were refused,
+    and the key conflicts.
+    """
     path = paths.published_quarantine
     path.parent.mkdir(parents=True, exist_ok=True)
     temp_path = path.with_name(f".{path.name}.tmp")
@@ -48,5 +51,6 @@ def write_published_quarantine(
             )
         if refused:
             connection.executemany("insert into published.rejected_files values (?, ?, ?, ?)", refused)
+        copy_key_conflicts(connection, paths, "published.key_conflicts")
         connection.execute("detach published")
     atomic_replace(temp_path, path)

@@ -1,4 +1,4 @@
-"""Prints the quarantine: files and reasons, accepted files, files exported for repair.
+"""Prints the quarantine: files and reasons, key conflicts, accepted files, files exported for repair.
 
 Not here: what is in quarantine (`warehouse.quarantine.summary`), the rest of `sendmart status`.
 """
@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from shlex import quote
 
 from models.enums import Log
+from models.logs import CONTACT_KEYS
 from models.masking import printable
 from orchestration.stages import AppContext
 from orchestration.stages.context import counted
@@ -18,8 +19,10 @@ FILES_IN_STATUS, REASONS_IN_STATUS, ACCEPTANCES_IN_STATUS = 5, 2, 5
 
 
 def status_lines(context: AppContext, files: Iterable[LoadedFile]) -> list[str]:
-    """For `sendmart status`: the files with most rows in quarantine, and the latest acceptances."""
+    """For `sendmart status`: the files that lost the largest shares of their rows, key conflicts, the latest acceptances."""
+    files = list(files)
     lines = _file_lines(context, files, FILES_IN_STATUS, REASONS_IN_STATUS)
+    lines += conflict_lines(files, FILES_IN_STATUS)
     acceptances = context.ledger.acceptances()
     for acceptance in acceptances[:ACCEPTANCES_IN_STATUS]:
         outdated = "" if acceptance.is_in_force else " (no longer in force: the file has changed)"
@@ -47,16 +50,44 @@ def refused_line(file: LoadedFile) -> str:
     return f"refused{_accepted(file)}: {file.log}/{file.source_file}: {file.refusal}"
 
 
+def conflict_lines(files: Iterable[LoadedFile], max_files: int) -> list[str]:
+    """The files with conflicting rows, those with the largest shares first."""
+    with_rows = sorted(
+        (file for file in files if file.conflicting),
+        key=lambda file: (-file.conflicting / file.accepted, -file.conflicting),
+    )
+    lines = [
+        f"key conflicts{_accepted(file)}: {file.log}/{file.source_file}: {file.conflicting:,} of"
+        f" {counted(file.accepted, 'accepted row')} ({_share(file.conflicting, file.accepted)}) have the"
+        f" {CONTACT_KEYS[file.log].column} of rows with another {' or '.join(CONTACT_KEYS[file.log].same)}"
+        for file in with_rows[:max_files]
+    ]
+    if more := with_rows[max_files:]:
+        rows = counted(sum(file.conflicting for file in more), "conflicting row")
+        lines.append(f"… and {rows} of {counted(len(more), 'more file')}: key_conflicts in published/quarantine.duckdb")
+    return lines
+
+
+def _share(part: int, total: int) -> str:
+    """A share in percent: rounded, but neither down to none nor up to all."""
+    if 0 < part * 1000 < total:
+        return "under 0.1 %"
+    percent = 100 * part / total
+    return f"{min(percent, 99.9 if part < total else 100):.3g} %"
+
+
 def _accepted(file: LoadedFile) -> str:
     return " (accepted)" if file.is_accepted else ""
 
 
 def _file_lines(context: AppContext, files: Iterable[LoadedFile], max_files: int, max_reasons: int) -> list[str]:
-    with_rows = sorted((file for file in files if file.rejected), key=lambda file: -file.rejected)
+    with_rows = sorted(
+        (file for file in files if file.rejected), key=lambda file: (-file.rejected / file.rows, -file.rejected)
+    )
     reasons = reasons_by_file(context.paths.quarantine, with_rows[:max_files], max_reasons)
     lines = []
     for file in with_rows[:max_files]:
-        rows = f"{file.rejected:,} of {counted(file.records, 'row')}"
+        rows = f"{file.rejected:,} of {counted(file.rows, 'row')} ({_share(file.rejected, file.rows)})"
         lines.append(f"quarantine{_accepted(file)}: {file.log}/{file.source_file}: {rows}")
         lines += [
             f"  {reason.rows:,} with {printable(reason.reason)} (first in row {reason.row_number})"

@@ -10,14 +10,18 @@ from rich.table import Table
 from models.error_codes import Code
 from models.masking import sanitize
 from orchestration.cli.output.console import console, print_lines, right_aligned, short_path
+from orchestration.cli.output.quarantine import conflict_lines
 from orchestration.stages import AppContext, RefreshPlan, audit_page_of
 from orchestration.stages.context import counted
 from warehouse.duckdb_tools import attached, corruption_reason
 from warehouse.ledger import Refresh
-from warehouse.storage import is_object
 
 MAX_LINES = 20
 MAX_REFUSED_FILES = 5
+MAX_CONFLICT_LINES = 3
+
+FILE_CODES = (Code.FILE_REFUSED, Code.FILE_WITHOUT_ROWS, Code.ROWS_REJECTED, Code.KEY_CONFLICTS)
+"""The problems of log files, which a person fixes or accepts."""
 
 
 def print_landing(context: AppContext, plan: RefreshPlan) -> None:
@@ -54,16 +58,26 @@ def print_outcome(context: AppContext, refresh: Refresh) -> None:
     if refresh.outcome not in ("published", "nothing new"):
         _print_failure(context, refresh)
         return
+    if context.ledger.last_publication() is None:
+        console.print(
+            f"Nothing is published: there is no log file in {short_path(context.settings.landing)}, and none was loaded before."
+        )
+        console.print(
+            "Next: drop log files there, or set SENDMART_LANDING to the folder of your logs; sendmart refresh"
+        )
+        return
     files = context.ledger.files()
     rejected = sum(file.rejected for file in files)
     refused = [f"{file.log}/{file.source_file}" for file in files if file.refusal]
-    marts, landing = short_path(context.paths.published_marts), context.settings.landing
+    marts = short_path(context.paths.published_marts)
     _print_figures(context)
     if refresh.outcome == "nothing new":
         console.print("Up to date: no new files, nothing to build or publish.")
     if rejected:
         quarantine = short_path(context.paths.published_quarantine)
         console.print(f"In quarantine: {counted(rejected, 'row')}, see {quarantine}")
+    for line in conflict_lines(files, MAX_CONFLICT_LINES):
+        console.print(line)
     if refused:
         more = ", …" if len(refused) > MAX_REFUSED_FILES else ""
         console.print(f"Refused files, accepted: {', '.join(refused[:MAX_REFUSED_FILES])}{more}")
@@ -79,8 +93,6 @@ def print_outcome(context: AppContext, refresh: Refresh) -> None:
     console.print(
         f"  \"import duckdb; print(duckdb.connect('{marts}', read_only=True).sql('from marts.campaign_overview'))\""
     )
-    if not is_object(landing) and not landing.is_dir():
-        console.print(f"NOTE: there is no landing zone {short_path(landing)}. Create it, or set SENDMART_LANDING")
 
 
 def _print_failure(context: AppContext, refresh: Refresh) -> None:
@@ -91,7 +103,7 @@ def _print_failure(context: AppContext, refresh: Refresh) -> None:
     lines = refresh.message.splitlines()
     print_lines(lines, MAX_LINES, "more: sendmart status")
     if is_held_back:
-        has_bad_files = any(line.startswith((Code.FILE_REFUSED, Code.ROWS_REJECTED)) for line in lines)
+        has_bad_files = any(line.startswith(FILE_CODES) for line in lines)
         console.print(
             "Next: fix these files and drop them again, or accept them: sendmart accept FILE --reason …; then: sendmart refresh"
             if has_bad_files

@@ -1,0 +1,181 @@
+"""Key conflicts: accepted rows with the id of other rows of the log, and another contact. None of them repeats another row.
+
+The index (`DataPaths.key_index`) holds a hash of the key of every row in the lake, and one of its key and contact. Each update
+reads the lake files that are new or changed, by their checksums, and compares only keys that occur in them. Rows whose hashes
+are in conflict are then compared by their values. The index can be deleted: it is written again from the lake.
+
+Not here: which columns are compared (`models.logs`), how many conflicts hold a build back (`quality.gate`).
+"""
+
+import logging
+from collections.abc import Iterable
+
+import duckdb
+
+from models.enums import Log
+from models.logs import CONTACT_KEYS, ContactKey
+from warehouse.config import DataPaths
+from warehouse.duckdb_tools import SessionLimits, apply_limits, corruption_reason, enable_s3, literal
+from warehouse.lake import tables as lake_tables
+from warehouse.ledger import IN_FLIGHT, Ledger, LoadedFile
+from warehouse.storage import AnyPath, Checksum, is_object, remove
+
+VERSION = f"1, DuckDB {duckdb.__version__}"
+"""The version of the index. DuckDB may change its hashes."""
+
+_TABLES = """
+    create table if not exists keys.version (version varchar);
+    create table if not exists keys.files (log varchar, source_file varchar, content varchar);
+    create table if not exists keys.rows (log varchar, source_file varchar, key_hash ubigint, row_hash ubigint);
+    create table if not exists keys.conflicting_rows
+        (log varchar, source_file varchar, key varchar, key_hash ubigint, row_hash ubigint);
+"""
+
+Files = dict[str, tuple[str, LoadedFile]]
+"""By the name of a log file, what identifies the content of its file in the lake, and its record."""
+
+log = logging.getLogger("sendmart")
+
+
+def update_key_conflicts(limits: SessionLimits, paths: DataPaths, ledger: Ledger, logs: Iterable[Log] = Log) -> None:
+    """Brings the index up to date with the lake, and records in the ledger how many rows of each file are conflicting."""
+    _remove_unusable_index(paths)
+    paths.key_index.parent.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect() as connection:
+        apply_limits(connection, limits)
+        enable_s3(connection, paths.lake)
+        connection.execute(f"attach {literal(paths.key_index)} as keys; {_TABLES}")
+        connection.execute("insert into keys.version select ? where not exists (from keys.version)", [VERSION])
+        for log_name in logs:
+            if log_name in CONTACT_KEYS:
+                _update_log(connection, paths, ledger, log_name)
+        connection.execute("detach keys")
+
+
+def copy_key_conflicts(connection: duckdb.DuckDBPyConnection, paths: DataPaths, table: str) -> None:
+    """Creates a table with a row for each log and key that has several values, and with their numbers."""
+    connection.execute(f'create table {table} (log varchar, "key" varchar, "rows" bigint, "values" bigint)')
+    if not paths.key_index.exists():
+        return
+    connection.execute(f"attach {literal(paths.key_index)} as keys (read_only)")
+    connection.execute(
+        f"insert into {table} select log, key, count(*), count(distinct row_hash) from keys.conflicting_rows"
+        " group by log, key order by log, key"
+    )
+    connection.execute("detach keys")
+
+
+def _remove_unusable_index(paths: DataPaths) -> None:
+    if not paths.key_index.exists():
+        return
+    reason = corruption_reason(paths.key_index)
+    if reason is None:
+        with duckdb.connect(str(paths.key_index), read_only=True) as connection:
+            is_current = connection.execute(
+                "select 1 from duckdb_tables() where table_name = 'version'"
+            ).fetchone() and connection.execute("from version").fetchall() == [(VERSION,)]
+        reason = None if is_current else "another version wrote it"
+    if reason:
+        log.info("%s is written again: %s", paths.key_index, reason)
+        for file in (paths.key_index, paths.key_index.with_name(f"{paths.key_index.name}.wal")):
+            remove(file)
+
+
+def _update_log(connection: duckdb.DuckDBPyConnection, paths: DataPaths, ledger: Ledger, log_name: Log) -> None:
+    recorded = ledger.files(log_name)
+    _update_index(connection, paths, log_name, _files_in_lake(paths, ledger, recorded))
+    counts = "select source_file, count(*) from keys.conflicting_rows where log = ? group by source_file"
+    conflicting = dict(connection.execute(counts, [log_name]).fetchall())
+    # Compared each time: the process may have been killed after the index was written.
+    if conflicting != {file.source_file: file.conflicting for file in recorded if file.conflicting}:
+        ledger.record_conflicting_rows(log_name, conflicting)
+
+
+def _update_index(connection: duckdb.DuckDBPyConnection, paths: DataPaths, log_name: Log, in_lake: Files) -> None:
+    indexed = dict(
+        connection.execute("select source_file, content from keys.files where log = ?", [log_name]).fetchall()
+    )
+    changed = {name for name, (content, _) in in_lake.items() if indexed.get(name) != content}
+    outdated = {name for name in indexed if name not in in_lake or name in changed}
+    if not changed and not outdated:
+        return
+    key = CONTACT_KEYS[log_name]
+    connection.execute("begin")
+    connection.execute(
+        "create or replace temp table outdated as select unnest(?::varchar[]) as source_file", [[*outdated]]
+    )
+    connection.execute("create or replace temp table touched (key_hash ubigint)")
+    parameters = {"log": log_name}
+    is_outdated = "log = $log and source_file in (from outdated)"
+    connection.execute(f"insert into touched select key_hash from keys.rows where {is_outdated}", parameters)
+    connection.execute(f"delete from keys.rows where {is_outdated}", parameters)
+    connection.execute(f"delete from keys.files where {is_outdated}", parameters)
+    if changed:
+        connection.execute(
+            "create or replace temp table added as"
+            f" select source_file, {_hashes(key)} from {_rows_of(paths, changed, in_lake)}"
+        )
+        connection.execute("insert into touched select key_hash from added")
+        connection.execute("insert into keys.rows select $log, * from added", parameters)
+        connection.executemany(
+            "insert into keys.files values (?, ?, ?)", [(log_name, name, in_lake[name][0]) for name in sorted(changed)]
+        )
+    _compare_touched_keys(connection, paths, log_name, in_lake)
+    connection.execute("commit")
+
+
+def _files_in_lake(paths: DataPaths, ledger: Ledger, recorded: Iterable[LoadedFile]) -> Files:
+    """The files with rows in the lake; a damaged one counts as gone until it is loaded again.
+
+    A release before checksums recorded none: the time of the load stands for it.
+    """
+    checksums = ledger.checksums()
+    files: Files = {}
+    for file in recorded:
+        path = lake_tables.path_of(paths.lake, file)
+        checksum = checksums.get(paths.key_of(path))
+        if file.accepted and file.sha256 != IN_FLIGHT and _is_whole(path, checksum):
+            content = checksum.sha256 if checksum else f"{file.sha256} {file.loaded_at.isoformat()}"
+            files[file.source_file] = content, file
+    return files
+
+
+def _is_whole(path: AnyPath, checksum: Checksum | None) -> bool:
+    if is_object(path):
+        return True
+    return path.exists() and (checksum is None or path.stat().st_size == checksum.size)
+
+
+def _compare_touched_keys(
+    connection: duckdb.DuckDBPyConnection, paths: DataPaths, log_name: Log, in_lake: Files
+) -> None:
+    """Finds the conflicting rows of the touched keys anew."""
+    key, parameters = CONTACT_KEYS[log_name], {"log": log_name}
+    connection.execute("delete from keys.conflicting_rows where log = $log and key_hash in (from touched)", parameters)
+    connection.execute(
+        "create or replace temp table candidates as select key_hash from keys.rows"
+        " where log = $log and key_hash in (from touched) group by key_hash having min(row_hash) <> max(row_hash)",
+        parameters,
+    )
+    names = connection.execute(
+        "select distinct source_file from keys.rows where log = $log and key_hash in (from candidates)", parameters
+    ).fetchall()
+    if names:
+        connection.execute(
+            f"insert into keys.conflicting_rows select $log, source_file, {key.column} as key, {_hashes(key)}"
+            f" from {_rows_of(paths, [name for (name,) in names], in_lake)}"
+            # Two keys may have one hash.
+            " where key_hash in (from candidates) window of_key as (partition by key)"
+            " qualify min(row_hash) over of_key <> max(row_hash) over of_key",
+            parameters,
+        )
+
+
+def _hashes(key: ContactKey) -> str:
+    """The hash of a row's key, and the hash of its key and contact: of the contact alone, somebody could guess it."""
+    return f"hash({key.column}) as key_hash, hash({', '.join((key.column, *key.same))}) as row_hash"
+
+
+def _rows_of(paths: DataPaths, names: Iterable[str], in_lake: Files) -> str:
+    files = ", ".join(literal(lake_tables.path_of(paths.lake, in_lake[name][1])) for name in sorted(names))
+    return f"read_parquet([{files}], union_by_name = true, hive_partitioning = false)"
