@@ -110,8 +110,8 @@ def _print_failure(context: AppContext, refresh: Refresh) -> None:
             else "Next: fix the problems above, then: sendmart refresh; or publish anyway: sendmart publish --override …"
         )
         quarantine, candidate = short_path(context.paths.published_quarantine), short_path(context.paths.candidate)
-        console.print(f"Rows in quarantine: {quarantine}. Candidate: {candidate}")
-        print_audit_page(context)
+        page = f". Audit page: {short_path(page)}" if (page := audit_page_of(context)) else ""
+        console.print(f"Rows in quarantine: {quarantine}. Candidate: {candidate}{page}")
     else:
         console.print("Next: fix the cause, then: sendmart refresh. It resumes where this one stopped.")
 
