@@ -20,6 +20,9 @@ _DATE = "{date}"
 _SUFFIX = re.compile(rf"\.(?:{'|'.join(COMPRESSED)})$", re.IGNORECASE)
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
+FILE_DATE, FILE_PATH = "file_date", "file_path"
+"""Fields that every record has: the log date of its file (YYYY-MM-DD), and the path below the landing zone."""
+
 SqlExpression = Annotated[str, Field(min_length=1, max_length=4_000)]
 
 
@@ -137,6 +140,12 @@ class SourceMapping(_Strict):
         parts = re.split(r"(\{date\}|\*\*/|\*)", _SUFFIX.sub("", self.files))
         groups = {_DATE: r"(\d{4}-\d{2}-\d{2})", "**/": "(?:[^/]+/)*", "*": "[^/]*"}
         return re.compile("".join(groups.get(part) or re.escape(part) for part in parts), re.ASCII)
+
+    def path_below_landing(self, path: str) -> str | None:
+        """The end of a path that is a path of this source; None if it has none."""
+        parts = path.split("/")
+        ends = ("/".join(parts[start:]) for start in range(len(parts)))
+        return next((end for end in ends if self.log_date(end)), None)
 
     def log_date(self, path: str) -> date | None:
         """The log date of a path below the landing zone; None if the path is none of a file of this source."""

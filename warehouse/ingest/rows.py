@@ -4,6 +4,7 @@ Not here: the formats (`warehouse.ingest.readers`), the mappings (`warehouse.ing
 """
 
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 from models.enums import Log
@@ -14,8 +15,8 @@ from warehouse.ingest.readers.records import Layout, Records
 from warehouse.ingest.sources import file_format, map_records, mapper_of
 
 
-def rows_of(path: Path, log: Log, source: Source | None) -> Iterator[Records]:
-    """The rows of a log that a file holds, in batches.
+def rows_of(path: Path, log: Log, source: Source | None, name: str, log_date: date) -> Iterator[Records]:
+    """The rows of a log that a file holds, in batches. A mapping may use its name below the landing zone and its log date.
 
     Raises:
         RefusedFile: the file cannot be loaded; raised while iterating, possibly after some batches.
@@ -26,4 +27,4 @@ def rows_of(path: Path, log: Log, source: Source | None) -> Iterator[Records]:
         yield from open_records(path, Layout(tuple(column.name for column in columns), required))
     elif source.mapping is not None and log in source.mapping.logs:
         mapper = mapper_of(source, log)
-        yield from map_records(mapper, open_records(path, mapper.layout, file_format(source.mapping)))
+        yield from map_records(mapper, open_records(path, mapper.layout, file_format(source.mapping)), name, log_date)

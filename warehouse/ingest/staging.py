@@ -129,7 +129,7 @@ class _OpenFile:
         try:
             with self._job.paths.local_copy(self.file.path, info.tag if info else None) as file:
                 self.sha256 = hash_of(file)
-                yield from rows_of(file, self.file.log, self.file.source)
+                yield from rows_of(file, self.file.log, self.file.source, self.file.path_in_landing, self.file.log_date)
             self.is_read = True
         except FileNotFoundError:
             return

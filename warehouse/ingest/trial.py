@@ -15,6 +15,7 @@ from models.rejections import UnreadableValue, ValidationResult, without_values
 from models.source_mapping import Source
 from warehouse.ingest.readers.records import Records, RefusedFile
 from warehouse.ingest.rows import rows_of
+from warehouse.ledger import now
 
 Validator = Callable[[Log, pl.DataFrame, Sequence[UnreadableValue]], ValidationResult]
 
@@ -64,8 +65,11 @@ def try_file(path: Path, log: Log, source: Source | None, validate: Validator, *
     """Reads a file for a log, mapped by a source or in the log's contract, and keeps the first accepted rows and all faults."""
     trial = Trial(log)
     unknown: set[str] = set()
+    mapping = source.mapping if source else None
+    name = (mapping and mapping.path_below_landing(path.absolute().as_posix())) or path.as_posix()
+    log_date = (mapping and mapping.log_date(name)) or now().date()
     try:
-        for records in rows_of(path, log, source):
+        for records in rows_of(path, log, source, name, log_date):
             unknown |= records.unknown_columns
             _add(trial, records, validate, samples)
     except RefusedFile as error:

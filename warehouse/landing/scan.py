@@ -52,6 +52,11 @@ class LandingFile:
     """The source whose mapping gives the rows; None: the file is written in the contract of its log."""
 
     @property
+    def path_in_landing(self) -> str:
+        """The path below the landing zone."""
+        return self.source_file.partition(":")[2] if self.source else f"{self.log}/{self.source_file}"
+
+    @property
     def mapping_fingerprint(self) -> str:
         """The fingerprint of the source's mapping; empty for a file in the contract of its log."""
         return self.source.fingerprint if self.source else ""

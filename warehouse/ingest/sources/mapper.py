@@ -4,8 +4,9 @@ An expression that fails on a record rejects the record, with the column, the ex
 Not here: the check of the expressions (`expressions`), reading mapping files (`catalogue`), the rules of the logs.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import lru_cache
 from typing import Any
 
@@ -15,7 +16,7 @@ import polars as pl
 from models.enums import Log
 from models.logs import COLUMNS
 from models.rejections import UnreadableValue, failed_expression
-from models.source_mapping import Source, SourceMapping
+from models.source_mapping import FILE_DATE, FILE_PATH, Source, SourceMapping
 from warehouse.ingest.readers.records import BrokenRecord, FileFormat, Layout, Records, RefusedFile
 from warehouse.ingest.sources.expressions import check_statement, fields_of, locked_connection, quoted
 from warehouse.ingest.sources.functions import FAULT
@@ -63,8 +64,9 @@ class Mapper:
         fields = sorted({name for names in (*self._fields.values(), self._where_fields) for name in names})
         if clashes := {name.lower() for name in fields if [other.lower() for other in fields].count(name.lower()) > 1}:
             raise RefusedFile(f"the mapping names fields that differ in case alone: {', '.join(sorted(clashes))}")
-        self.layout = Layout(tuple(fields), nested_as_json=True)
-        self.required = [name for name in fields if name not in mapping.optional_fields]
+        of_records = [name for name in fields if name not in (FILE_DATE, FILE_PATH)]
+        self.layout = Layout(tuple(of_records), nested_as_json=True)
+        self.required = [name for name in of_records if name not in mapping.optional_fields]
         self._has_decimal_comma = mapping.format.decimal_comma
         self._connection = locked_connection()
         self._statement = self._select("cast((\n{}\n) as varchar)", self._where)
@@ -78,11 +80,12 @@ class Mapper:
         condition = f" where (\n{where}\n)" if where else ""
         return f"select {quoted(_INDEX)}{values} from records{condition}"
 
-    def map(self, records: Records) -> Records:
-        """The rows of a batch. Records that `where` does not select are counted in `not_selected`."""
+    def map(self, records: Records, of_file: Mapping[str, str]) -> Records:
+        """The rows of a batch of a file. Records that `where` does not select are counted in `not_selected`."""
         raw = records.text.with_row_index(_INDEX).select(_INDEX, *self.layout.columns)
         if self._has_decimal_comma:
             raw = raw.with_columns(_with_point(pl.col(name)) for name in self.layout.columns)
+        raw = raw.with_columns(pl.lit(value).alias(name) for name, value in of_file.items())
         broken = [*records.broken]
         # A record that the reader found fault with is rejected, whether it would be selected or not.
         unreadable = sorted({fault.index for fault in records.faults})
@@ -216,8 +219,8 @@ def mapper_of(source: Source, log: Log) -> Mapper:
     return Mapper(source.mapping, log)
 
 
-def map_records(mapper: Mapper, batches: Iterable[Records]) -> Iterator[Records]:
-    """The rows of a file.
+def map_records(mapper: Mapper, batches: Iterable[Records], path: str, log_date: date) -> Iterator[Records]:
+    """The rows of a file with this path below the landing zone and this log date.
 
     Raises:
         RefusedFile: no record has a field that the mapping names.
@@ -227,7 +230,7 @@ def map_records(mapper: Mapper, batches: Iterable[Records]) -> Iterator[Records]
     for records in batches:
         present |= records.present
         has_records |= records.text.height > 0
-        yield mapper.map(records)
+        yield mapper.map(records, {FILE_DATE: log_date.isoformat(), FILE_PATH: path})
     missing = [name for name in mapper.required if name not in present]
     if has_records and missing:
         raise RefusedFile(
