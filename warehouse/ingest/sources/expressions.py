@@ -29,7 +29,8 @@ _MACROS_OF_DUCKDB = {
 }  # fmt: skip
 _FORBIDDEN = {
     "current_setting", "getvariable", "version", "current_localtime", "current_localtimestamp", "age", "unnest",
-    "repeat", "range", "list_resize", "array_resize", "json_serialize_plan", "json_serialize_sql", "json_deserialize_sql", "parse_duckdb_log_message",
+    "repeat", "range", "row", "list_resize", "array_resize",
+    "json_serialize_plan", "json_serialize_sql", "json_deserialize_sql", "parse_duckdb_log_message",
 }  # fmt: skip
 _KEYWORDS = {"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp", "user", "session_user"}
 
@@ -141,7 +142,8 @@ def _fields(node: Any, parameters: frozenset[str], *, is_list_argument: bool = F
     if kind == "LAMBDA":
         # An arrow that is no argument of a function of lists is the operator of JSON.
         if is_list_argument:
-            parameters |= frozenset(_fields(node["lhs"], frozenset()))
+            names = node["lhs"].get("children") or [node["lhs"]]
+            parameters |= {name for parameter in names for name in _fields(parameter, frozenset())}
         else:
             yield from _fields(node["lhs"], parameters)
         yield from _fields(node["expr"], parameters)
