@@ -54,6 +54,13 @@ class Attribution(StrEnum):
     ASSISTED = "assisted"
 
 
+class UnconvertedReason(StrEnum):
+    """Why an order has no revenue in the reporting currency."""
+
+    NO_EXCHANGE_RATE = "no_exchange_rate"
+    REVENUE_TOO_LARGE = "revenue_too_large"
+
+
 class ConversionRateDenominator(StrEnum):
     """The denominator of the conversion rate, whose numerator is direct orders."""
 

@@ -15,9 +15,9 @@ from models.enums import Log, OrderStatus, SkipReason
 from models.text_types import CAMPAIGN_TYPE, CURRENCY, DATE, ID, INTEGER, STRING, TIMESTAMP, TextType, decimal
 
 Timestamp = Annotated[pl.Datetime, "us", None]
-Money = Annotated[pl.Decimal, 18, 2]
+Money = Annotated[pl.Decimal, 18, 4]
 Cost = Annotated[pl.Decimal, 18, 6]
-Rate = Annotated[pl.Decimal, 18, 8]
+Rate = Annotated[pl.Decimal, 20, 10]
 
 Rule = dict[str, Any]
 """A rule for the values of a column, as an argument of pandera's `Field`."""
@@ -132,8 +132,8 @@ class Orders(LogContract):
     order_id: pl.String = required(ID, "The order.")
     contact_id: pl.String = required(ID, "The contact who ordered.")
     ordered_at: Timestamp = required(TIMESTAMP, "When the order was placed (UTC).")
-    total: Money = required(decimal(18, 2), "What was ordered, in `currency`, before refunds.", **NOT_NEGATIVE)
-    refunded_amount: Money = required(decimal(18, 2), "What was paid back, in `currency`; 0 with none.", default="0")
+    total: Money = required(decimal(18, 4), "What was ordered, in `currency`, before refunds.", **NOT_NEGATIVE)
+    refunded_amount: Money = required(decimal(18, 4), "What was paid back, in `currency`; 0 with none.", default="0")
     currency: pl.String = required(CURRENCY, "The currency of both amounts.")
     status: pl.String = required(STRING, "placed or cancelled.", **ORDER_STATUS)
     updated_at: Timestamp = required(TIMESTAMP, "When this state was written (UTC).")
@@ -159,7 +159,7 @@ class ExchangeRates(LogContract):
 
     rate_date: pl.Date = required(DATE, "The day from which the rate holds.")
     currency: pl.String = required(CURRENCY, "The currency that is converted.")
-    rate: Rate = required(decimal(18, 8), "One unit of `currency`, in the base currency.", **POSITIVE)
+    rate: Rate = required(decimal(20, 10), "One unit of `currency`, in the base currency.", **POSITIVE)
     base_currency: pl.String = optional(CURRENCY, "The currency converted into; null is the reporting currency.")
 
 

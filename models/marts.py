@@ -1,6 +1,6 @@
 """The contracts of the published marts: type, meaning and allowed values of every column, once. `_at` is a UTC timestamp,
-`_rate` a fraction (null where its denominator is 0), money is DECIMAL(18,2), counts are BIGINT, ids are case-sensitive
-strings.
+`_rate` a fraction (null where its denominator is 0), money is DECIMAL(18,2), amounts in an order's own currency are
+DECIMAL(18,4), counts are BIGINT, ids are case-sensitive strings.
 
 Not here: how the figures are computed, and rules between columns and marts (`dbt_project/`); expectations (`quality/`).
 """
@@ -11,10 +11,12 @@ from typing import Annotated, Any
 import pandera.polars as pa
 import polars as pl
 
-from models.enums import Attribution, CampaignType, DeliveryStatus, Log, SkipReason
+from models.enums import Attribution, CampaignType, DeliveryStatus, Log, SkipReason, UnconvertedReason
 
 Timestamp = Annotated[pl.Datetime, "us", None]
 Money = Annotated[pl.Decimal, 18, 2]
+Amount = Annotated[pl.Decimal, 18, 4]
+"""In the currency of an order, which may have four decimal places."""
 
 SCHEMA = "marts"
 
@@ -148,8 +150,8 @@ class AttributedOrders(MartContract):
     click_id: pl.String = always("That click.")
     revenue: Money = maybe("The order's revenue in the reporting currency; null where it could not be converted.", ge=0)
     currency: pl.String = always("The order's currency.")
-    total: Money = always("What was ordered, in the order's currency, before refunds.", ge=0)
-    refunded_amount: Money = always("What was paid back, in the order's currency.", ge=0)
+    total: Amount = always("What was ordered, in the order's currency, before refunds.", ge=0)
+    refunded_amount: Amount = always("What was paid back, in the order's currency.", ge=0)
 
 
 class SuppressedNumbers(MartContract):
@@ -177,14 +179,19 @@ class CampaignDetails(MartContract):
 
 
 class UnconvertedOrders(MartContract):
-    """Placed orders without a usable exchange rate: their revenue counts nowhere. Grain: one row per order."""
+    """Placed orders that could not be converted: their revenue counts nowhere. Grain: one row per order."""
 
     order_id: pl.String = always("The order.")
     contact_id: pl.String = always("The contact who ordered.")
     ordered_at: Timestamp = always("When the order was placed.")
-    currency: pl.String = always("The currency for which there is no rate on or before the order's day.")
-    total: Money = always("What was ordered, in that currency.", ge=0)
-    refunded_amount: Money = always("What was paid back, in that currency.", ge=0)
+    currency: pl.String = always("The order's currency.")
+    total: Amount = always("What was ordered, in that currency.", ge=0)
+    refunded_amount: Amount = always("What was paid back, in that currency.", ge=0)
+    reason: pl.String = always(
+        "no_exchange_rate: no rate into the reporting currency on or before the order's day; revenue_too_large: 10^16 or more"
+        " in the reporting currency.",
+        isin=list(UnconvertedReason),
+    )
 
 
 class UnmappedReceipts(MartContract):

@@ -1,5 +1,5 @@
 """Parsers from text to types, the same for every log and file format. Text is matched with a pattern before it is cast,
-because casts accept more than the rules do (`1e3`, `24:00:00`, a seventh decimal), or round silently.
+because casts accept more than the rules do (`1_000`, `24:00:00`, a seventh decimal), or round silently.
 
 Not here: the type of each column, and whether it is required (`logs`).
 """
@@ -7,6 +7,7 @@ Not here: the type of each column, and whether it is required (`logs`).
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 
 import polars as pl
 
@@ -61,14 +62,40 @@ def _as_campaign_type(text: pl.Series) -> pl.Series:
     return _matching(text, r"^[SsMm][Mm][Ss]$").str.to_uppercase()
 
 
+def _where_null(values: pl.Series, text: pl.Series, pattern: str, read: Reader) -> pl.Series:
+    """`values`; where they are null and the text matches the pattern, what `read` makes of the text. It casts nothing else:
+    hardly any text is written in a rarer notation.
+    """
+    if values.null_count() == text.null_count():
+        return values
+    others = (values.is_null() & text.str.contains(pattern)).fill_null(value=False).arg_true()
+    return values.scatter(others, read(text.gather(others))) if len(others) else values
+
+
 def _as_integer(text: pl.Series) -> pl.Series:
-    return _matching(text, r"^[+-]?0*[0-9]{1,10}$").cast(pl.Int32, strict=False)
+    plain = _matching(text, r"^[+-]?0*[0-9]{1,10}$").cast(pl.Int32, strict=False)
+    return _where_null(plain, text, r"^[+-]?[0-9]+\.0+$", lambda other: _as_integer(other.str.split(".").list.first()))
+
+
+_WITH_EXPONENT = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?[0-9]{1,3}$"
 
 
 def _as_decimal(precision: int, scale: int) -> Reader:
     whole = precision - scale
     pattern = rf"^[+-]?(?:0*[0-9]{{1,{whole}}}(?:\.[0-9]{{0,{scale}}}0*)?|0*\.[0-9]{{1,{scale}}}0*)$"
-    return lambda text: _matching(text, pattern).cast(pl.Decimal(precision, scale), strict=False)
+
+    def read_plain(text: pl.Series) -> pl.Series:
+        return _matching(text, pattern).cast(pl.Decimal(precision, scale), strict=False)
+
+    def read(text: pl.Series) -> pl.Series:
+        return _where_null(read_plain(text), text, _WITH_EXPONENT, lambda other: read_plain(_without_exponent(other)))
+
+    return read
+
+
+def _without_exponent(text: pl.Series) -> pl.Series:
+    """Numbers written out: the digits before and after the point are counted in this form."""
+    return pl.Series([f"{Decimal(number):f}" for number in text], dtype=pl.String)
 
 
 def _as_date(text: pl.Series) -> pl.Series:
@@ -78,15 +105,15 @@ def _as_date(text: pl.Series) -> pl.Series:
 
 _DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _SECONDS = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
-_IN_UTC = rf"^{_DAY}[T ]{_SECONDS}(?:\.[0-9]{{1,6}})?(?:Z|[+-]00:?00)?$"
+_IN_UTC = rf"^{_DAY}[T ]{_SECONDS}(?:\.[0-9]{{1,6}}0*)?(?: ?(?:[Zz]|[+-]00:?00)| UTC| GMT)?$"
 _LENGTH_TO_SECONDS = len("2026-01-05T12:00:00")
 _FIRST_MOMENT, _LAST_MOMENT = datetime(FIRST_YEAR, 1, 1), datetime(LAST_YEAR, 12, 31, 23, 59, 59, 999_999)
 _MICROSECONDS_PER_UNIT = pl.Series([10 ** (6 - digits) for digits in range(7)])
 """By the number of digits of the fraction."""
 _ANY_TIMESTAMP = (
-    rf"^(?P<day>{_DAY})[T ](?P<hour>[01][0-9]|2[0-3]):(?P<minute>[0-5][0-9])"
-    r"(?::(?P<second>[0-5][0-9])(?:\.(?P<fraction>[0-9]{1,6}))?)?"
-    r"(?:Z|(?P<sign>[+-])(?P<offset_hour>[01][0-9]|2[0-3])(?::?(?P<offset_minute>[0-5][0-9]))?)?$"
+    rf"^(?P<day>{_DAY})[Tt ](?P<hour>[01][0-9]|2[0-3]):(?P<minute>[0-5][0-9])"
+    r"(?::(?P<second>[0-5][0-9])(?:\.(?P<fraction>[0-9]{1,6})0*)?)?"
+    r"(?: ?(?:[Zz]|(?P<sign>[+-])(?P<offset_hour>[01][0-9]|2[0-3])(?::?(?P<offset_minute>[0-5][0-9]))?)| UTC| GMT)?$"
 )
 
 
@@ -112,7 +139,7 @@ def _timestamp_in_utc(text: pl.Series) -> pl.Series:
     if not (text.str.len_bytes() > _LENGTH_TO_SECONDS + len("Z")).any():
         return moment
     # The digits after the point, without the offset of UTC and without trailing zeros.
-    digits = text.str.slice(_LENGTH_TO_SECONDS + len(".")).str.strip_chars_end("Z+-:0")
+    digits = text.str.slice(_LENGTH_TO_SECONDS + len(".")).str.strip_chars_end("0Zz+-: UTCGM")
     microseconds = digits.cast(pl.Int64, strict=False) * _MICROSECONDS_PER_UNIT.gather(digits.str.len_bytes())
     return moment + microseconds.fill_null(0).cast(pl.Duration("us"))
 
@@ -145,13 +172,15 @@ ID = TextType("id", pl.String(), f"must be 1 to {MAX_ID_CHARACTERS} characters",
 STRING = TextType("string", pl.String(), "must be text", _as_string)
 CAMPAIGN_TYPE = TextType("campaign type", pl.String(), "must be SMS or MMS", _as_campaign_type)
 CURRENCY = TextType("currency", pl.String(), "must be three ASCII letters", _as_currency)
-INTEGER = TextType("integer", pl.Int32(), "must be a whole number of 32 bits, in digits", _as_integer)
+INTEGER = TextType(
+    "integer", pl.Int32(), "must be a whole number of 32 bits, in digits; a point and zeros may follow", _as_integer
+)
 DATE = TextType("date", pl.Date(), "must be a real date YYYY-MM-DD", _as_date)
 TIMESTAMP = TextType(
     "timestamp",
     pl.Datetime("us"),
     f"must be a real moment from {FIRST_YEAR} to {LAST_YEAR}, as YYYY-MM-DDTHH:MM[:SS[.ffffff]]"
-    " with Z, an offset or nothing for UTC",
+    " with Z, UTC, GMT, an offset or nothing for UTC",
     _as_timestamp,
 )
 
@@ -159,5 +188,5 @@ TIMESTAMP = TextType(
 def decimal(precision: int, scale: int) -> TextType:
     """A decimal number of at most `precision` digits, `scale` of them after the point; more digits are never rounded."""
     most = f"at most {precision - scale} digits before the point and {scale} after it"
-    rule = f"must be a plain decimal number with {most}"
+    rule = f"must be a decimal number with {most}, without separators"
     return TextType("decimal", pl.Decimal(precision, scale), rule, _as_decimal(precision, scale))

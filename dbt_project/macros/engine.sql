@@ -59,28 +59,42 @@
 {%- endmacro %}
 
 
-{# Multiplies an amount, decimal(18,2), by an exchange rate, decimal(18,8), without losing a digit. #}
-{% macro multiply_amount(amount, rate) -%} {{ adapter.dispatch("multiply_amount")(amount, rate) }} {%- endmacro %}
+{#
+    An amount, decimal(18,4) and not negative, times an exchange rate, decimal(20,10): the exact product, rounded half up to
+    decimal(18,2). Null if that does not fit.
+#}
+{% macro converted_amount(amount, rate) -%} {{ adapter.dispatch("converted_amount")(amount, rate) }} {%- endmacro %}
 
-{% macro spark__multiply_amount(amount, rate) -%} {{ amount }} * {{ rate }} {%- endmacro %}
-
-{# The cast: DuckDB gives the product of the two the type decimal(18,10), which has eight digits before the point. #}
-{% macro duckdb__multiply_amount(amount, rate) -%} cast({{ amount }} as decimal(38, 2)) * {{ rate }} {%- endmacro %}
-
-
-{# Casts a value to decimal(18,2), the type of amounts. A value that does not fit fails the build. #}
-{% macro amount(value) -%} {{ adapter.dispatch("amount")(value) }} {%- endmacro %}
-
-{# In a Spark session dbt-spark turns ANSI mode off. Then a cast of a value that does not fit gives null, not an error. #}
-{% macro spark__amount(value) -%}
-    case
-        when {{ value }} is not null and cast({{ value }} as decimal(18, 2)) is null
-        then cast(raise_error('an amount does not fit decimal(18,2)') as decimal(18, 2))
-        else cast({{ value }} as decimal(18, 2))
-    end
+{#
+    Spark rounds a product of 38 digits to 13 decimal places. Therefore it multiplies the part before the point, whose product
+    must fit anyway, and the part after it.
+#}
+{% macro spark__converted_amount(amount, rate) -%}
+    try_cast(
+        round(
+            try_cast(floor({{ amount }}) * {{ rate }} as decimal(27, 10))
+            + cast({{ amount }} - floor({{ amount }}) as decimal(4, 4)) * {{ rate }},
+            2
+        ) as decimal(18, 2)
+    )
 {%- endmacro %}
 
-{% macro duckdb__amount(value) -%} cast({{ value }} as decimal(18, 2)) {%- endmacro %}
+{# The cast: DuckDB gives the product of the two the type decimal(20,14), which has six digits before the point. #}
+{% macro duckdb__converted_amount(amount, rate) -%}
+    try_cast(round(cast({{ amount }} as decimal(38, 4)) * {{ rate }}, 2) as decimal(18, 2))
+{%- endmacro %}
+
+
+{# Fails the build with a message, where it is evaluated; else it would have the type decimal(18,2). #}
+{% macro error_in_place_of_amount(message) -%}
+    {{ adapter.dispatch("error_in_place_of_amount")(message) }}
+{%- endmacro %}
+
+{% macro spark__error_in_place_of_amount(message) -%}
+    cast(raise_error({{ message }}) as decimal(18, 2))
+{%- endmacro %}
+
+{% macro duckdb__error_in_place_of_amount(message) -%} cast(error({{ message }}) as decimal(18, 2)) {%- endmacro %}
 
 
 {# A pre-hook: how a table is compressed. `purpose` is `build` for tables that only a build reads, else `publication`. #}

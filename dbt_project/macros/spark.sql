@@ -8,7 +8,9 @@
         {%- for log in graph.sources.values() | selectattr("source_name", "equalto", "logs") -%}
             {%- set columns = [] -%}
             {%- for column in log.columns.values() -%}
-                {%- do columns.append(column.name ~ " " ~ column.data_type) -%}
+                {#- Files of releases up to 0.3 hold decimal(18,2). Spark reads both types as one that is wide enough. -#}
+                {%- set data_type = "decimal(20,4)" if column.data_type == "decimal(18,4)" else column.data_type -%}
+                {%- do columns.append(column.name ~ " " ~ data_type) -%}
             {%- endfor -%}
             {%- set table = log.schema ~ "." ~ log.identifier -%}
             {%- do run_query("create schema if not exists " ~ log.schema) -%}

@@ -18,6 +18,7 @@ with
             unconverted_orders.order_id,
             unconverted_orders.currency,
             unconverted_orders.ordered_at,
+            unconverted_orders.reason,
             converted_currencies.first_converted_on,
             concat_ws(
                 '; ',
@@ -25,7 +26,9 @@ with
                     when converted_order_ids.order_id is not null then 'the order has revenue in attributed_orders'
                 end,
                 case
-                    when cast(unconverted_orders.ordered_at as date) >= converted_currencies.first_converted_on
+                    when
+                        unconverted_orders.reason = 'no_exchange_rate'
+                        and cast(unconverted_orders.ordered_at as date) >= converted_currencies.first_converted_on
                     then 'an order in that currency was converted on the same day or earlier'
                 end,
                 case

@@ -115,7 +115,9 @@ def log_date_of(source_file: str) -> date | None:
 def read_log_file(log: str, log_date: date, source_file: str, content: bytes) -> FileGave:
     gave = FileGave(log, log_date, source_file)
     try:
-        reading = read_file(source_file, content)
+        reading = read_file(
+            source_file, content, frozenset(name for name, column in LOGS[log].items() if column.kind == "id")
+        )
         if reading.columns is not None:
             _check_columns(log, reading.columns)
     except Refused as refusal:

@@ -15,16 +15,35 @@ BAD_TIMESTAMPS = (
     *("2026-02-30T00:00:00Z", "2026-13-01T00:00:00Z", "2026-01-05T24:00:00Z", "2026-01-05T23:59:60Z"),
     *("2026-01-05T00:60:00", "2025-02-29 12:00", "0000-01-01T00:00:00", "infinity", "now", "1767571200"),
     *("2026-01-05T00:00:00.1234567Z", "2026-01-05T00:00:00.Z", "2026-01-05T00:00:00,5", "2026-01-05T00:00.5"),
-    *("2026-01-05t00:00:00z", "2026-01-05  00:00:00", "2026-01-05T00:00:00 Z", "2026-01-05T00:00:00 UTC"),
+    *("2026-01-05T00:00:00 CET", "2026-01-05  00:00:00", "2026-01-05T00:00:00  Z", "2026-01-05T10:00UTC"),
+    *("2026-01-05T00:00:00 utc", "2026-01-05T00:00:00.000000001Z", "2026-01-05 00:00:00 - 0500", "1767571200.5"),
     *("2026-01-05T00:00:00+24:00", "2026-01-05T00:00:00+02:60", "2026-01-05T00:00:00+2", "2026-01-05T00:00:00+02:"),
     *("1989-12-31T23:59:59.999999Z", "2100-01-01T00:00:00", "1990-01-01T00:00:00+00:01", "2099-12-31T23:59:59-00:01"),
     *("9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+01:00", "２０２６-01-05T00:00:00", "+2026-01-05T00:00:00"),
 )
 BAD_DATES = ("2026-02-30", "2026-01-05T00:00:00", "05/01/2026", "20260105", "2026-1-5", "٢٠٢٦-01-05", "today")
-BAD_INTEGERS = ("two", "1.5", "1.0", "1e3", "1_000", "1,000", "0x10", "--1", "+", "1 2", "２", "2147483648", "9" * 5000)
+BAD_INTEGERS = (
+    "two",
+    "1.5",
+    "1.",
+    "1e0",
+    "1.0e0",
+    "1_000",
+    "1,000",
+    "0x10",
+    "--1",
+    "+",
+    "1 2",
+    "２",
+    "2147483648",
+    "9" * 5000,
+)
 BAD_DECIMALS = (
     "ten",
-    "1e3",
+    "1e",
+    "1e0000",
+    "1e400",
+    "1e-400",
     "1_0",
     "1,5",
     "1.2.3",
@@ -121,7 +140,7 @@ def bad_rows(rng: random.Random, log: str) -> list[dict]:
         add(sent_at=AsIs("soon"), segments=AsIs("two"), mobile_number=AsIs("x"))
     if log == "orders":
         add(total=Decimal("1.00"), refunded_amount=Decimal("1.01"))
-        add(status=AsIs("PLACED"), currency=AsIs("euro"), total=AsIs("12.345"))
+        add(status=AsIs("PLACED"), currency=AsIs("euro"), total=AsIs("12.34567"))
     rows.append(dict.fromkeys(LOGS[log]))
     rng.shuffle(rows)
     return rows
@@ -137,8 +156,10 @@ def bad_json_lines(rng: random.Random, log: str) -> list[Line]:
     lines = []
     for name, column in LOGS[log].items():
         literals = ["true", "false", "[]", '["x"]', "{}"]
-        if column.kind in ("integer", "decimal"):
-            literals = ["true", "[1]", "1e0", "1E2", "1.5e0"] + (["1.0"] if column.kind == "integer" else [])
+        if column.kind == "integer":
+            literals = ["true", "[1]", "1e0", "1E2", "1.5e0", "1.5"]
+        elif column.kind == "decimal":
+            literals = ["true", "[1]", "1e400", "1E-400", "1e0000"]
         others = [pair for pair in pairs() if pair[0] != name]
         for literal in rng.sample(literals, 2):
             lines.append(json_object(rng, [*others, (name, literal)]))

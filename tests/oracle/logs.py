@@ -74,9 +74,9 @@ LOGS: dict[str, dict[str, Column]] = {
         Column("order_id", "id", required=True),
         Column("contact_id", "id", required=True),
         Column("ordered_at", "timestamp", required=True),
-        Column("total", "decimal", required=True, digits=(16, 2), least=0),
+        Column("total", "decimal", required=True, digits=(14, 4), least=0),
         # At most the total.
-        Column("refunded_amount", "decimal", digits=(16, 2), least=0),
+        Column("refunded_amount", "decimal", digits=(14, 4), least=0),
         Column("currency", "currency", required=True),
         Column("status", "string", required=True, one_of=("placed", "cancelled")),
         Column("updated_at", "timestamp", required=True),
@@ -90,7 +90,7 @@ LOGS: dict[str, dict[str, Column]] = {
     "exchange_rates": _columns(
         Column("rate_date", "date", required=True),
         Column("currency", "currency", required=True),
-        Column("rate", "decimal", required=True, digits=(10, 8), above=0),
+        Column("rate", "decimal", required=True, digits=(10, 10), above=0),
         Column("base_currency", "currency"),
     ),
 }

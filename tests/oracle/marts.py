@@ -44,10 +44,17 @@ def load_vocabulary(path: Path = VOCABULARY_FILE) -> Vocabulary:
             (
                 ascii_upper(line["provider"]),
                 ascii_upper(line["provider_status"]),
-                ascii_upper(line["error_code"]) or None,
+                code_key(line["error_code"]) or None,
             ): line["delivery_status"]
             for line in csv.DictReader(file)
         }
+
+
+def code_key(code: str) -> str:
+    """An error code as it is compared: programs that keep codes as floating-point numbers add a point and zeros."""
+    digits, point, zeros = code.partition(".")
+    is_number = digits.isascii() and digits.isdigit() and point and zeros and not zeros.strip("0")
+    return digits if is_number else ascii_upper(code)
 
 
 # Order among values
@@ -130,7 +137,7 @@ def status_of_receipt(receipt: dict, vocabulary: Vocabulary) -> str | None:
     """The status of a receipt by the vocabulary; None if it is not in it."""
     provider, status = ascii_upper(receipt["provider"]), ascii_upper(receipt["provider_status"])
     if receipt["error_code"] is not None:
-        exact = vocabulary.get((provider, status, ascii_upper(receipt["error_code"])))
+        exact = vocabulary.get((provider, status, code_key(receipt["error_code"])))
         if exact is not None:
             return exact
     return vocabulary.get((provider, status, None))
@@ -182,29 +189,34 @@ def total_of(amounts) -> Decimal:
     total = Decimal("0.00")
     for amount in amounts:
         total = EXACT.add(total, amount)
-    return fitting(total)
+    if abs(total) >= TOO_MUCH:
+        raise OverflowError(f"{total} does not fit DECIMAL(18,2)")
+    return total
 
 
-def fitting(amount: Decimal) -> Decimal:
-    if abs(amount) >= TOO_MUCH:
-        raise OverflowError(f"{amount} does not fit DECIMAL(18,2)")
-    return amount
+def rate_for(order: dict, rates: list[dict], settings: Settings) -> Decimal | None:
+    """The rate of the latest day on or before the day of the order; None without one."""
+    if order["currency"] == settings.reporting_currency:
+        return Decimal(1)
+    usable = [
+        rate
+        for rate in rates
+        if rate["currency"] == order["currency"] and rate["rate_date"] <= order["ordered_at"].date()
+    ]
+    return greatest(usable, "rate_date")["rate"] if usable else None
 
 
-def revenue_of(order: dict, rates: list[dict], settings: Settings) -> Decimal | None:
-    """The total minus the refund in the reporting currency; None without a rate on or before the day of the order."""
+def converted(order: dict, rates: list[dict], settings: Settings) -> dict:
+    """The `revenue` of an order in the reporting currency; None if it has none, for the `reason`."""
+    exchange_rate = rate_for(order, rates, settings)
+    if exchange_rate is None:
+        return {"revenue": None, "reason": "no_exchange_rate"}
     amount = EXACT.subtract(order["total"], order["refunded_amount"])
-    if order["currency"] != settings.reporting_currency:
-        usable = [
-            rate
-            for rate in rates
-            if rate["currency"] == order["currency"] and rate["rate_date"] <= order["ordered_at"].date()
-        ]
-        if not usable:
-            return None
-        amount = EXACT.multiply(amount, greatest(usable, "rate_date")["rate"])
     # Amounts are never negative, so half up is half away from zero.
-    return fitting(amount.quantize(CENT, context=EXACT))
+    revenue = EXACT.multiply(amount, exchange_rate).quantize(CENT, context=EXACT)
+    if revenue >= TOO_MUCH:
+        return {"revenue": None, "reason": "revenue_too_large"}
+    return {"revenue": revenue, "reason": None}
 
 
 # Attribution
@@ -289,7 +301,7 @@ class _Facts:
         # Every campaign that occurs in the sends log, sent or skipped.
         self.campaign_ids = {row["campaign_id"] for row in kept["sends"]}
         self.orders = [
-            row | {"revenue": revenue_of(row, kept["exchange_rates"], settings)}
+            row | converted(row, kept["exchange_rates"], settings)
             for row in kept["orders"]
             if row["status"] == "placed"
         ]
@@ -447,7 +459,7 @@ class _Facts:
         ]
 
     def unconverted_orders(self) -> list[dict]:
-        columns = ("order_id", "contact_id", "ordered_at", "currency", "total", "refunded_amount")
+        columns = ("order_id", "contact_id", "ordered_at", "currency", "total", "refunded_amount", "reason")
         return [{column: row[column] for column in columns} for row in self.orders if row["revenue"] is None]
 
     def unmapped_receipts(self) -> list[dict]:

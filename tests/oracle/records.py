@@ -58,7 +58,7 @@ class Reading:
     records: list[Record]
 
 
-def read_file(name: str, content: bytes) -> Reading:
+def read_file(name: str, content: bytes, ids: frozenset[str] = frozenset()) -> Reading:
     if name.endswith(".gz"):
         content = _decompressed(content)
         name = name.removesuffix(".gz")
@@ -68,7 +68,7 @@ def read_file(name: str, content: bytes) -> Reading:
         return read_csv(content)
     if name.endswith(".jsonl"):
         return read_json_lines(content)
-    return read_parquet(content)
+    return read_parquet(content, ids)
 
 
 def _decompressed(content: bytes) -> bytes:
@@ -286,7 +286,7 @@ def read_json_lines(content: bytes) -> Reading:
 # Parquet
 
 
-def read_parquet(content: bytes) -> Reading:
+def read_parquet(content: bytes, ids: frozenset[str] = frozenset()) -> Reading:
     try:
         file = pq.ParquetFile(io.BytesIO(content))
         columns = file.schema_arrow.names
@@ -295,7 +295,7 @@ def read_parquet(content: bytes) -> Reading:
         table = file.read()
     except (pa.ArrowException, OSError) as error:
         raise Refused(f"not Parquet: {error}") from None
-    texts = {name: _texts(table.column(name)) for name in columns}
+    texts = {name: _texts(table.column(name), name in ids) for name in columns}
     records = []
     for index in range(table.num_rows):
         cells = {name: texts[name][index] for name in columns}
@@ -304,9 +304,11 @@ def read_parquet(content: bytes) -> Reading:
     return Reading(columns, records)
 
 
-def _texts(column: pa.ChunkedArray) -> list[Cell]:
+def _texts(column: pa.ChunkedArray, of_ids: bool) -> list[Cell]:
     """The canonical text of each value."""
     kind = column.type
+    if kind == pa.uuid():
+        return _each(column, str)
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
         column = column.cast(kind)
@@ -321,9 +323,11 @@ def _texts(column: pa.ChunkedArray) -> list[Cell]:
         return _each(column, lambda _: Unfit("an array or object"))
     if pa.types.is_floating(kind):
         code = {16: "e", 32: "f", 64: "d"}[kind.bit_width]
-        return _each(column, lambda value: float_text(value, code))
+        # Silent: half floats, which have eleven binary digits.
+        limit = {"e": 2**11, "f": 2**24, "d": 2**53}[code] if of_ids else math.inf
+        return _each(column, lambda value: _float_cell(value, code, limit))
     if pa.types.is_decimal(kind):
-        # Silent: decimals keep the scale of their type, so 3.00 is no integer.
+        # Silent: decimals keep the scale of their type.
         return _each(column, lambda value: format(value, "f"))
     if pa.types.is_null(kind) or pa.types.is_integer(kind):
         return _each(column, str)
@@ -349,7 +353,8 @@ def _utf8_text(value: bytes) -> Cell:
 
 
 def _timestamp_text(value: int, per_second: int) -> Cell:
-    """Silent: digits beyond the microsecond are kept, so that the row is rejected instead of silently cut."""
+    if value * 10**6 % per_second:
+        return Unfit("a time with nanoseconds")
     seconds, rest = divmod(value, per_second)
     try:
         text = (datetime(1970, 1, 1) + timedelta(seconds=seconds)).isoformat(" ")
@@ -366,13 +371,17 @@ def _date_text(days: int) -> Cell:
         return Unfit("no such day")
 
 
+def _float_cell(value: float, code: str, limit: float) -> Cell:
+    if not math.isfinite(value):
+        return Unfit("no number")
+    return Unfit("a rounded id") if abs(value) >= limit else float_text(value, code)
+
+
 def float_text(value: float, code: str = "d") -> str:
     """The shortest digits that give the same value in its own type, integral values without a point.
 
     Silent: very small and very large values have no exponent.
     """
-    if not math.isfinite(value):
-        return str(value)
     if value.is_integer():
         return str(int(value)) if abs(value) < 10**15 else format(Decimal(_shortest(value, code)), "f")
     return format(Decimal(_shortest(value, code)), "f")

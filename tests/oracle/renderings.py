@@ -30,6 +30,11 @@ OFFSETS = (
     ("+0545", 345),
     ("-11", -660),
     ("+23:59", 1439),
+    ("z", 0),
+    (" Z", 0),
+    (" UTC", 0),
+    (" GMT", 0),
+    (" +0200", 120),
 )
 
 
@@ -71,11 +76,12 @@ def timestamp_text(rng: random.Random, moment: datetime) -> str:
     local = moment + timedelta(minutes=minutes)
     if local.year < 1900 or local.year > 9990:
         offset, local = "", moment
-    text = f"{local:%Y-%m-%d}{rng.choice('T ')}{local:%H:%M}"
+    text = f"{local:%Y-%m-%d}{rng.choice('TTT  t')}{local:%H:%M}"
     if local.microsecond:
         text += f":{local:%S}.{local:%f}".rstrip("0") if rng.random() < 0.5 else f":{local:%S}.{local:%f}"
+        text += rng.choice(("", "", "", "000"))
     elif local.second or rng.random() < 0.8:
-        text += f":{local:%S}" + rng.choice(("", "", ".0", ".000", ".000000"))
+        text += f":{local:%S}" + rng.choice(("", "", ".0", ".000", ".000000", ".000000000"))
     return text + offset
 
 
@@ -83,9 +89,19 @@ def plain_text(value: int | Decimal) -> str:
     return format(value, "f") if isinstance(value, Decimal) else str(value)
 
 
+def exponent_text(rng: random.Random, value: Decimal) -> str:
+    places = rng.randint(-8, 8)
+    letter, sign = rng.choice("eE"), "-" if places < 0 else rng.choice(("", "+"))
+    return f"{value.scaleb(-places):f}{letter}{sign}{abs(places):0{rng.randint(1, 3)}}"
+
+
 def number_text(rng: random.Random, value: int | Decimal) -> str:
     text = plain_text(value)
-    if isinstance(value, Decimal) and rng.random() < 0.3:
+    if isinstance(value, int):
+        text += "." + "0" * rng.randint(1, 3) if rng.random() < 0.1 else ""
+    elif rng.random() < 0.1:
+        text = exponent_text(rng, value)
+    elif rng.random() < 0.3:
         text += ("" if "." in text else ".") + "0" * rng.randint(1, 9)
     if rng.random() < 0.1:
         text = "0" * rng.randint(1, 25) + text
@@ -186,6 +202,8 @@ def json_value(rng: random.Random, log: str, column: str, value: object) -> str:
         return rng.choice(("null", '""', '" "'))
     if isinstance(value, int | Decimal) and rng.random() < 0.6:
         text = plain_text(value)
+        if isinstance(value, Decimal) and rng.random() < 0.1:
+            return exponent_text(rng, value)
         return f"{text}00" if "." in text and rng.random() < 0.3 else text
     if column == "error_code" and re.fullmatch("0|[1-9][0-9]*", value) and rng.random() < 0.5:
         return value

@@ -39,7 +39,23 @@ PEOPLE = ("marketing", "crm-robot", "Zoë", "ops")
 CURRENCIES = ("USD", "USD", "EUR", "EUR", "GBP", "GBP", "JPY", "CHF")
 # Statuses that no vocabulary knows; upper-casing beyond ASCII would turn the third into a known one.
 UNKNOWN_STATUSES = ("WAT", "Undel1v", "delıvered", "DELIVRD!")
-ERROR_CODES = (None, None, None, "0", "2", "7", "30003", "30012", "406", "80", "999", "abc")
+ERROR_CODES = (
+    None,
+    None,
+    None,
+    "0",
+    "2",
+    "7",
+    "30003",
+    "30003.0",
+    "6.00",
+    "30003.5",
+    "30012",
+    "406",
+    "80",
+    "999",
+    "abc",
+)
 # What becomes of the messages to one number, in sending order: hard, soft, delivered, deleted, pending, unreceipted.
 BOUNCES = ("hhh", "hhsh", "hphnh", "hhd", "hhdhhh", "hhxhh", "shhhd", "hhhh", "nnn", "hhpsh", "dhhh", "hsh")
 STATUS_OF = {"h": "hard_bounce", "s": "soft_bounce", "d": "delivered", "x": "deleted", "p": "pending"}
@@ -246,6 +262,9 @@ class Story:
 
     def _order(self, contact_id: str, ordered_at: datetime) -> None:
         total = Decimal(self.rng.choice((0, 1, 5, 100, self.rng.randint(1, 20000)))) / 100
+        if self.rng.random() < 0.2:
+            # Currencies with three or four decimal places.
+            total += Decimal(self.rng.choice((50, 49, 5, self.rng.randint(1, 99)))) / 10000
         row = {
             "order_id": f"o{self.number}-{len(self.rows['orders'])}{self.rng.choice(ENDINGS)}",
             "contact_id": contact_id,
@@ -288,7 +307,19 @@ def _exchange_rates(rng: random.Random, rows: Rows) -> None:
                     "rate_date": date(2026, 1, 5) + timedelta(days=day),
                     "currency": currency,
                     "rate": rng.choice(
-                        ("0.5", "0.5", "1.5", "0.25", "1.25", "1.105", "1.25005", "0.00000001", "1.33333333", "2")
+                        (
+                            "0.5",
+                            "0.5",
+                            "1.5",
+                            "0.25",
+                            "1.25",
+                            "1.105",
+                            "1.25005",
+                            "0.0000000001",
+                            "1.33333333",
+                            "1.0333333333",
+                            "2",
+                        )
                     ),
                     "base_currency": rng.choice((None, None, "USD", "USD", "EUR", "CHF")),
                 }
@@ -334,14 +365,19 @@ def _edges(rows: Rows) -> None:
         "contact_id": "edge-buyer",
         # Before any rate: no conversion can make too much of it.
         "ordered_at": first,
-        "total": Decimal("9999999999999999.99"),
+        "total": Decimal("99999999999999.9999"),
         "refunded_amount": None,
         "currency": "USD",
         "status": "placed",
         "updated_at": last,
     }
-    rows["orders"] += [order, order | {"order_id": "edge-order2", "refunded_amount": order["total"]}]
-    rate = {"rate_date": date(2026, 2, 28), "currency": "XAU", "rate": Decimal("9999999999.99999999")}
+    rows["orders"] += [
+        order,
+        order | {"order_id": "edge-order2", "refunded_amount": order["total"]},
+        # Too much in the reporting currency.
+        order | {"order_id": "edge-order3", "currency": "XAU", "ordered_at": datetime(2026, 3, 1)},
+    ]
+    rate = {"rate_date": date(2026, 2, 28), "currency": "XAU", "rate": Decimal("9999999999.9999999999")}
     rows["exchange_rates"] += [rate | {"base_currency": None}, rate | {"currency": "IRR", "base_currency": "GBP"}]
 
 

@@ -13,12 +13,12 @@ WHITE_SPACE = " \t\n\v\f\r"
 
 # Spelt with [0-9] throughout: \d also matches digits of other scripts.
 TIMESTAMP = re.compile(
-    r"([0-9]{4})-([0-9]{2})-([0-9]{2})[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,6}))?)?"
-    r"(?:Z|([+-])([0-9]{2})(?::?([0-9]{2}))?)?"
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,6})0*)?)?"
+    r"(?: UTC| GMT| ?[Zz]| ?([+-])([0-9]{2})(?::?([0-9]{2}))?)?"
 )
 DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
-INTEGER = re.compile(r"[+-]?[0-9]+")
-DECIMAL = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?")
+INTEGER = re.compile(r"([+-]?[0-9]+)(?:\.0+)?")
+DECIMAL = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,3}))?")
 PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
 CURRENCY = re.compile(r"[A-Za-z]{3}")
 
@@ -76,8 +76,10 @@ def calendar_date(text: str) -> date:
 
 
 def integer(text: str) -> int:
-    if INTEGER.fullmatch(text) is None:
+    match = INTEGER.fullmatch(text)
+    if match is None:
         raise Fault("not an integer")
+    text = match[1]
     if len(text.lstrip("+-").lstrip("0")) > 10:
         # Beyond 32 bits for certain, and spares int() a text of any length.
         raise Fault("beyond 32 bits")
@@ -95,6 +97,13 @@ def decimal(text: str, digits: tuple[int, int]) -> Decimal:
     # Silent: whether a point may stand first or last. `.5` and `5.` are taken, a point alone is not.
     if not before and not after:
         raise Fault("not a decimal")
+    # Written out: the exponent moves the point over the digits.
+    exponent = int(match[4] or 0)
+    if exponent > 0:
+        before, after = before + after[:exponent].ljust(exponent, "0"), after[exponent:]
+    elif exponent < 0:
+        before = before.rjust(-exponent, "0")
+        before, after = before[:exponent], before[exponent:] + after
     before, after = before.lstrip("0"), after.rstrip("0")
     if len(before) > digits[0] or len(after) > digits[1]:
         raise Fault("more digits than the type holds")

@@ -66,8 +66,8 @@ CONTRACT = {
         "order_id": ("id", True),
         "contact_id": ("id", True),
         "ordered_at": ("timestamp", True),
-        "total": ("decimal(18,2)", True),
-        "refunded_amount": ("decimal(18,2)", False),
+        "total": ("decimal(18,4)", True),
+        "refunded_amount": ("decimal(18,4)", False),
         "currency": ("currency", True),
         "status": ("string", True),
         "updated_at": ("timestamp", True),
@@ -81,7 +81,7 @@ CONTRACT = {
     Log.EXCHANGE_RATES: {
         "rate_date": ("date", True),
         "currency": ("currency", True),
-        "rate": ("decimal(18,8)", True),
+        "rate": ("decimal(20,10)", True),
         "base_currency": ("currency", False),
     },
 }
@@ -228,9 +228,9 @@ UNREADABLE = {
     "timestamp": ("2026-02-30T12:00", "moment"),
     "date": ("2026-02-30", "date"),
     "integer": ("1.5", "whole number"),
-    "decimal(18,2)": ("12.345", "decimal"),
+    "decimal(18,4)": ("12.34567", "decimal"),
     "decimal(18,6)": ("0.0000001", "decimal"),
-    "decimal(18,8)": ("1e3", "decimal"),
+    "decimal(20,10)": ("1e10", "decimal"),
     "currency": ("US$", "three ASCII letters"),
     "campaign type": ("FAX", "SMS or MMS"),
 }
@@ -262,8 +262,8 @@ BREACHES = [
     *breaches(Log.SENDS, "cost", "0 or more", "-0.000001", "-1"),
     *breaches(Log.SENDS, "cost_currency", "required", "", None),
     Breach(Log.SENDS, "cost_currency", {"cost": "0", "cost_currency": None}, "required"),
-    *breaches(Log.ORDERS, "total", "0 or more", "-0.01", "-9999999999999999.99"),
-    *breaches(Log.ORDERS, "refunded_amount", "0 to the total", "-0.01", "12.51", "9999999999999999.99"),
+    *breaches(Log.ORDERS, "total", "0 or more", "-0.01", "-99999999999999.9999"),
+    *breaches(Log.ORDERS, "refunded_amount", "0 to the total", "-0.01", "12.51", "99999999999999.9999"),
     Breach(Log.ORDERS, "refunded_amount", {"total": "0", "refunded_amount": "0.01"}, "0 to the total"),
     *breaches(Log.ORDERS, "status", "placed or cancelled", "PLACED", "Placed", "refunded", "canceled"),
     *breaches(Log.EXCHANGE_RATES, "rate", "more than 0", "0", "-0", "0.00", "-1.08"),
@@ -290,6 +290,7 @@ KEPT = [
     (Log.SENDS, {"mobile_number": " +123456789012345 "}, {"mobile_number": "+123456789012345"}),
     (Log.SENDS, {"segments": "1"}, {"segments": 1}),
     (Log.SENDS, {"segments": "255"}, {"segments": 255}),
+    (Log.SENDS, {"segments": "2.0"}, {"segments": 2}),
     *((Log.SENDS, SKIPPED | {"skip_reason": reason}, {"skip_reason": reason, "segments": None}) for reason in (
         "SkippedNoContent", "SkippedHypersonalization", "FailedHypersonalization", "ContentTooLong",
     )),
@@ -299,12 +300,13 @@ KEPT = [
     (Log.RECEIPTS, {"provider": " "}, {"provider": "smpp"}),
     (Log.RECEIPTS, {"provider": "PLIVO", "provider_status": "DelivRd"}, {"provider": "PLIVO", "provider_status": "DelivRd"}),
     (Log.RECEIPTS, {"error_code": "007"}, {"error_code": "007"}),
+    (Log.RECEIPTS, {"error_code": "30003.0"}, {"error_code": "30003.0"}),
     (Log.ORDERS, {"refunded_amount": ""}, {"refunded_amount": Decimal(0)}),
     (Log.ORDERS, {"refunded_amount": "12.50"}, {"refunded_amount": Decimal("12.5")}),
     (Log.ORDERS, {"total": "0", "refunded_amount": "0.00"}, {"total": Decimal(0), "refunded_amount": Decimal(0)}),
     (Log.ORDERS, {"status": "cancelled", "currency": "eur"}, {"status": "cancelled", "currency": "EUR"}),
     (Log.UNSUBSCRIBES, {"source": "whatever"}, {"source": "whatever"}),
-    (Log.EXCHANGE_RATES, {"rate": "0.00000001"}, {"rate": Decimal("0.00000001")}),
+    (Log.EXCHANGE_RATES, {"rate": "1e-10"}, {"rate": Decimal("0.0000000001")}),
     (Log.EXCHANGE_RATES, {"currency": "jpy", "base_currency": "eur"}, {"currency": "JPY", "base_currency": "EUR"}),
 ]  # fmt: skip
 
@@ -328,7 +330,7 @@ SEVERAL = [
     (Log.SENDS, {"cost": "1", "cost_currency": "DOLLARS"}, ["cost_currency"]),
     (
         Log.ORDERS,
-        {"total": "12.345", "refunded_amount": "-1", "currency": None, "status": "PLACED"},
+        {"total": "12.34567", "refunded_amount": "-1", "currency": None, "status": "PLACED"},
         ["total", "refunded_amount", "currency", "status"],
     ),
     # A refund is not compared with an invalid total, nor is an unreadable refund.

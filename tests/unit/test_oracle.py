@@ -129,7 +129,7 @@ def test_timestamps(text, moment):
 
 def test_decimals_hold_to_their_digits():
     assert decimal("00012.500", (16, 2)) == Decimal("12.5")
-    for text in ("12.345", "12345678901234567", "1e1", "٣"):
+    for text in ("12.345", "12345678901234567", "1e-3", "1e", "٣"):
         with pytest.raises(Fault):
             decimal(text, (16, 2))
 

@@ -6,6 +6,7 @@ Not here: the rules for values (`test_text_types`, `test_admission`).
 import datetime as dt
 import io
 import json
+import uuid
 from decimal import Decimal
 
 import polars as pl
@@ -21,6 +22,7 @@ from warehouse.ingest.readers import parquet_files
 from warehouse.ingest.readers.records import Layout, RefusedFile
 
 ONE = Layout(("a",), ())
+UUID = uuid.UUID("0AF1E2D3-C4B5-4968-8776-655443322110")
 LAYOUT = Layout(("a", "b"), ("a", "b"))
 MOMENT = dt.datetime(2026, 1, 5, 12, 30)
 MICROSECONDS = 1767616200_000000
@@ -69,7 +71,7 @@ TEXTS = {
         ["2", "0.1", "16777216", None],
     ),
     "half floats by the shortest of their own width": (pa.array([2.0, 0.1, None], pa.float16()), ["2", "0.1", None]),
-    "no numbers": (pa.array([float("nan"), float("inf"), float("-inf")]), ["nan", "inf", "-inf"]),
+    "UUIDs": (pa.array([UUID.bytes, None], pa.uuid()), [str(UUID), None]),
     "decimals": (pa.array([Decimal("12.50"), Decimal("-0.01"), None]), ["12.50", "-0.01", None]),
     "small decimals have no exponent": (pa.array([Decimal("0.00000001")], pa.decimal128(18, 8)), ["0.00000001"]),
     "zero with a scale": (pa.array([Decimal(0)], pa.decimal128(18, 8)), ["0.00000000"]),
@@ -100,12 +102,42 @@ def test_a_timestamp_is_iso_8601_in_utc_if_it_has_a_zone(read_file, zone, unit):
 
 @pytest.mark.parametrize(
     ("nanoseconds", "fraction"),
-    [(500_000_000, ".5"), (1_000, ".000001"), (123_456_000, ".123456"), (1, ".000000001"), (123_456_780, ".12345678")],
+    [(500_000_000, ".5"), (1_000, ".000001"), (123_456_000, ".123456")],
 )
 def test_a_timestamp_has_the_digits_of_a_second_that_it_needs(read_file, nanoseconds, fraction):
-    """Digits beyond the microsecond are kept, so that the rule rejects them instead of a silent cut."""
     array = pa.array([MICROSECONDS * 1000 + nanoseconds], pa.timestamp("ns"))
     assert read_file("f.parquet", parquet({"a": array}), ONE).rows == {1: (f"2026-01-05T12:30:00{fraction}",)}
+
+
+def test_a_timestamp_with_nanoseconds_rejects_its_row_in_a_column_of_any_type(read_file):
+    array = pa.array([MICROSECONDS * 1000 + nanoseconds for nanoseconds in (1, 1000, 123_456_780)], pa.timestamp("ns"))
+    reading = read_file("f.parquet", parquet({"a": array}), ONE)
+    assert {number for number, _, _ in reading.faults} == {1, 3}
+    assert json.loads(reading.raw[1]) == {"a": "2026-01-05T12:30:00.000000001"}
+
+
+@pytest.mark.parametrize("kind", [pa.float16(), pa.float32(), pa.float64()], ids=str)
+def test_no_number_and_infinity_reject_their_rows_in_a_column_of_any_type(read_file, kind):
+    array = pa.array([1, float("nan"), float("inf"), float("-inf"), None], kind)
+    reading = read_file("f.parquet", parquet({"a": array}), ONE)
+    assert {number for number, _, _ in reading.faults} == {2, 3, 4}
+    assert [json.loads(reading.raw[number])["a"] for number in (2, 3, 4)] == ["nan", "inf", "-inf"]
+
+
+@pytest.mark.parametrize(("kind", "digits"), [(pa.float16(), 11), (pa.float32(), 24), (pa.float64(), 53)], ids=str)
+@pytest.mark.parametrize("is_encoded", [False, True])
+def test_a_floating_point_id_that_may_have_been_rounded_rejects_its_row(read_file, kind, digits, is_encoded):
+    array = pa.array([2.0**digits - 1, 2.0**digits, -(2.0**digits), 1 - 2.0**digits, 2.0, None], kind)
+    content = parquet({"a": array.dictionary_encode() if is_encoded else array, "b": array})
+    reading = read_file("f.parquet", content, Layout(("a", "b"), (), ids=frozenset({"a"})))
+    assert {(number, column) for number, column, _ in reading.faults} == {(2, "a"), (3, "a")}
+
+
+def test_a_large_integer_id_is_exact(read_file):
+    array = pa.array([2**53, 2**53 + 1, -(2**63)], pa.int64())
+    reading = read_file("f.parquet", parquet({"a": array}), Layout(("a",), (), ids=frozenset({"a"})))
+    assert reading.rows == {1: (str(2**53),), 2: (str(2**53 + 1),), 3: (str(-(2**63)),)}
+    assert reading.faults == set()
 
 
 FAR_OFF = {
@@ -282,8 +314,10 @@ ARRAYS = st.one_of(
     arrays(st.text(st.characters(exclude_categories=["Cs"]), max_size=4), pa.string()),
     arrays(st.binary(max_size=3), pa.binary()),
     arrays(st.integers(-(2**63), 2**63 - 1), pa.int64()),
-    arrays(st.floats(allow_nan=False), pa.float64()),
-    arrays(st.floats(allow_nan=False, width=32), pa.float32()),
+    arrays(st.floats(), pa.float64()),
+    arrays(st.floats(width=32), pa.float32()),
+    arrays(st.uuids().map(lambda drawn: drawn.bytes), pa.uuid()),
+    arrays(st.integers(-(2**62), 2**62), pa.timestamp("ns")),
     arrays(st.decimals(-(10**9), 10**9, places=8), pa.decimal128(18, 8)),
     arrays(st.datetimes(dt.datetime(1900, 1, 1), dt.datetime(2200, 1, 1)), pa.timestamp("us")),
     arrays(st.dates(), pa.date32()),

@@ -25,7 +25,7 @@ from warehouse.quarantine import NotExportable, RepairFile, export_for_repair
 
 HEADER = "campaign,ordered_at, order_id ,contact_id,total,currency,status,updated_at"
 GOOD = 'x,2026-01-05T10:00:00Z,o1,"k, 1",10.50,USD,placed,2026-01-05T10:00:00Z'
-BAD = "y,2026-01-05T10:00:00Z,o2,k2,1e3,USD,placed,2026-01-05T10:00:00Z"
+BAD = "y,2026-01-05T10:00:00Z,o2,k2,1_000,USD,placed,2026-01-05T10:00:00Z"
 LAST = "z,2026-01-05T11:00:00+01:00,o3,k3, 7 ,eur,cancelled,2026-01-06T10:00:00Z"
 BROKEN = 'y,2026-01-05T10:00:00Z,o4,"k4,1,USD,placed,2026-01-05T10:00:00Z'
 CSV = "\n".join([HEADER, GOOD, BAD, LAST, BROKEN, ""]).encode()
@@ -40,7 +40,7 @@ def json_line(order_id: str, contact_id: str, total: str, currency: str = "USD")
 
 JSON_LINES = (
     json_line("o1", "k, 1", "10.50")
-    + json_line("o2", "k2", "1e3")
+    + json_line("o2", "k2", "1_000")
     + json_line("o3", "k3", "7", "EUR")
     + json_line("o4", "k4", "1").replace("}", "")
 ).encode()
@@ -97,11 +97,11 @@ def zone(tmp_path: Path, bare_environment) -> Zone:
 
 
 def fix(data: bytes) -> bytes:
-    return data.replace(b"1e3", b"1000").replace(b'"k4,1', b"k4,1").replace(b'05T10:00:00Z"\n', b'05T10:00:00Z"}\n')
+    return data.replace(b"1_000", b"1000").replace(b'"k4,1', b"k4,1").replace(b'05T10:00:00Z"\n', b'05T10:00:00Z"}\n')
 
 
 def parquet(folder: Path) -> bytes:
-    rows = [["o1", "k, 1", "10.5"], ["o2", "k2", "1e3"], ["o3", "k3", "7"]]
+    rows = [["o1", "k, 1", "10.5"], ["o2", "k2", "1_000"], ["o3", "k3", "7"]]
     named = [dict(zip(("order_id", "contact_id", "total"), row, strict=True)) for row in rows]
     for row in named:
         row |= {"ordered_at": "2026-01-05T10:00:00Z", "currency": "USD", "status": "placed"}
@@ -139,8 +139,8 @@ def test_a_whole_export_that_is_fixed_and_dropped_empties_the_quarantine_of_the_
     after = zone.rows()
     assert [row for row in after if row[0] in ("o1", "o3")] == before
     assert {row[0]: str(row[3]) for row in after if row not in before} in (
-        {"o2": "1000.00", "o4": "1.00"},
-        {"o2": "1000.00"},
+        {"o2": "1000.0000", "o4": "1.0000"},
+        {"o2": "1000.0000"},
     )
     assert len(after) == written.rows
 
@@ -264,7 +264,7 @@ def test_an_acceptance_is_for_one_content_of_a_file_and_has_its_reason(zone):
     lines = quarantine.status_lines(zone.warehouse, ledger.files())
     assert lines[:2] == [
         "quarantine: orders/2026-01-05.csv: 3 of 5 rows (60 %)",
-        f"  2 with total: {decimal(18, 2).rule} (first in row 2)",
+        f"  2 with total: {decimal(18, 4).rule} (first in row 2)",
     ]
     assert "a test of the shop (no longer in force: the file has changed)" in lines[-1]
     zone.drop("2026-01-05.csv", CSV)

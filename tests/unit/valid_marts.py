@@ -62,7 +62,8 @@ def valid_marts() -> dict[str, pl.DataFrame]:
     marts["attributed_unsubscribes"].append({"contact_id": "nobody", "unsubscribed_at": NOON})
     unconverted = {"contact_id": "p39-0", "ordered_at": NOON + 5 * MINUTE, "currency": "CHF"}
     unconverted |= {"total": Decimal(10), "refunded_amount": Decimal(0)}
-    marts["unconverted_orders"] = [{"order_id": order, **unconverted} for order in ("u1", "u2")]
+    reason = {"reason": "no_exchange_rate"}
+    marts["unconverted_orders"] = [{"order_id": order, **unconverted, **reason} for order in ("u1", "u2")]
     marts["attributed_orders"].append(
         {"order_id": "u1", "campaign_id": "c39", "attribution": "direct", "clicked_at": NOON, "click_id": "k39"}
         | unconverted

@@ -199,19 +199,20 @@ class _Eraser:
     def _rewrite(
         self, path: AnyPath, schema: dict[str, pl.DataType], change: Callable[[pl.DataFrame], pl.DataFrame]
     ) -> None:
-        """Writes a file of lake or quarantine again, with its rows in their order."""
-        writer = lake_tables.RowWriter(path, self.paths.temp_path(path), schema, None)
-        try:
-            with self.paths.local_copy(path) as file:
-                writer.header = lake_tables.header_of(file) or ()
+        """Writes a file of lake or quarantine again, with its rows in their order and the types that it has."""
+        with self.paths.local_copy(path) as file:
+            schema = schema | {name: kind for name, kind in pl.read_parquet_schema(file).items() if name in schema}
+            writer = lake_tables.RowWriter(path, self.paths.temp_path(path), schema, None)
+            writer.header = lake_tables.header_of(file) or ()
+            try:
                 for rows in _batches(file):
                     absent = [
                         pl.lit(None, kind).alias(name) for name, kind in schema.items() if name not in rows.columns
                     ]
                     writer.write(change(rows.with_columns(absent)))
-        except BaseException:
-            writer.discard()
-            raise
+            except BaseException:
+                writer.discard()
+                raise
         # The checksum is forgotten first: after a kill in between, the file is compared with neither the old nor the new.
         key_of = self.paths.key_of
         self.ledger.forget_checksums([key_of(path)])

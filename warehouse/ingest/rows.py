@@ -10,6 +10,7 @@ from pathlib import Path
 from models.enums import Log
 from models.logs import COLUMNS
 from models.source_mapping import Source
+from models.text_types import ID
 from warehouse.ingest.readers import open_records
 from warehouse.ingest.readers.records import Layout, Records
 from warehouse.ingest.sources import file_format, map_records, mapper_of
@@ -24,7 +25,8 @@ def rows_of(path: Path, log: Log, source: Source | None, name: str, log_date: da
     if source is None:
         columns = COLUMNS[log]
         required = tuple(column.name for column in columns if column.must_be_in_file)
-        yield from open_records(path, Layout(tuple(column.name for column in columns), required))
+        ids = frozenset(column.name for column in columns if column.read_as is ID)
+        yield from open_records(path, Layout(tuple(column.name for column in columns), required, ids=ids))
     elif source.mapping is not None and log in source.mapping.logs:
         mapper = mapper_of(source, log)
         yield from map_records(mapper, open_records(path, mapper.layout, file_format(source.mapping)), name, log_date)

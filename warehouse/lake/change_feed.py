@@ -16,9 +16,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import duckdb
+import polars as pl
 
 from models.enums import Log
-from models.logs import COLUMNS
+from models.marts import sql_type
 from warehouse.config import DataPaths
 from warehouse.duckdb_tools import enable_s3, literal
 from warehouse.lake import tables as lake_tables
@@ -90,7 +91,11 @@ def _rows(paths: DataPaths, log: Log, files: Iterable[AnyPath], change: str) -> 
     files = [lake_tables.empty_file(paths.lake, log), *files]
     existing = lake_tables.existing(files)
     names = ", ".join(literal(file) for file in files if file in existing)
-    columns = ", ".join([*(column.name for column in COLUMNS[log]), *lake_tables.LINEAGE])
+    # A file of an older version may hold another decimal type; of a row that was removed, only the key is used.
+    columns = ", ".join(
+        f"try_cast({name} as {sql_type(dtype)}) as {name}" if isinstance(dtype, pl.Decimal) else name
+        for name, dtype in lake_tables.lake_schema(log).items()
+    )
     return (
         f"select {columns}, {literal(change)} as change"
         f" from read_parquet([{names}], union_by_name = true, hive_partitioning = false)"

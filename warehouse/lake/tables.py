@@ -189,19 +189,20 @@ def empty_file(root: Root, log: Log) -> Root:
 def ensure_lake(paths: DataPaths) -> None:
     """Writes the empty file of each log with the columns of its contract, so that the lake can always be read.
 
-    A glob without a match would be an error, and the files of an older version may lack a column, which is then null.
+    A glob without a match would be an error, and the files of an older version may lack a column, which is then null, or
+    hold a narrower type, which is then widened.
     """
     for log in Log:
         empty = empty_file(paths.lake, log)
-        if not _has_columns(paths, empty, list(lake_schema(log))):
+        if not _has_columns(paths, empty, lake_schema(log)):
             with paths.atomic_write(empty) as temp_path:
                 pl.DataFrame(schema=lake_schema(log)).write_parquet(temp_path)
 
 
-def _has_columns(paths: DataPaths, file: AnyPath, columns: list[str]) -> bool:
+def _has_columns(paths: DataPaths, file: AnyPath, columns: dict[str, pl.DataType]) -> bool:
     try:
         with paths.local_copy(file) as local_copy:
-            return list(pq.read_schema(local_copy).names) == columns
+            return list(pl.read_parquet_schema(local_copy).items()) == list(columns.items())
     except FileNotFoundError:
         return False
 

@@ -31,12 +31,12 @@ with
             currency,
             total,
             refunded_amount,
-            cast(total - refunded_amount as decimal(18, 2)) as amount_kept
+            cast(total - refunded_amount as decimal(18, 4)) as amount_kept
         from orders
 
     )
 
--- A revenue that does not fit fails the build.
+-- A revenue that does not fit is null, like one without a rate.
 select
     amounts.order_id,
     amounts.contact_id,
@@ -48,13 +48,8 @@ select
     exchange_rate_periods.rate_date as exchange_rate_date,
     case
         when amounts.currency = '{{ var("reporting_currency") }}'
-        then amounts.amount_kept
-        else
-            {{
-                amount(
-                    "round(" ~ multiply_amount("amounts.amount_kept", "exchange_rate_periods.rate") ~ ", 2)"
-                ) | indent(8)
-            }}
+        then cast(round(amounts.amount_kept, 2) as decimal(18, 2))
+        else {{ converted_amount("amounts.amount_kept", "exchange_rate_periods.rate") | indent(8) }}
     end as revenue
 from amounts
 left join

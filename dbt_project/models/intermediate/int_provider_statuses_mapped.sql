@@ -6,7 +6,7 @@ with
         select
             {{ ascii_upper("provider") }} as provider_upper,
             {{ ascii_upper("provider_status") }} as provider_status_upper,
-            {{ ascii_upper("error_code") }} as error_code_upper,
+            {{ error_code_key("error_code") }} as error_code_key,
             delivery_status,
             provider || ', ' || provider_status || ', ' || coalesce(error_code, 'any code') as vocabulary_row
         from {{ ref("provider_vocabularies") }}
@@ -70,19 +70,19 @@ with
                     *,
                     {{ ascii_upper("provider") }} as provider_upper,
                     {{ ascii_upper("provider_status") }} as provider_status_upper,
-                    {{ ascii_upper("error_code") }} as error_code_upper
+                    {{ error_code_key("error_code") }} as error_code_key
                 from provider_statuses
             ) as provider_statuses
         left join
             vocabulary as of_error_code
             on provider_statuses.provider_upper = of_error_code.provider_upper
             and provider_statuses.provider_status_upper = of_error_code.provider_status_upper
-            and provider_statuses.error_code_upper = of_error_code.error_code_upper
+            and provider_statuses.error_code_key = of_error_code.error_code_key
         left join
             vocabulary as of_any_error_code
             on provider_statuses.provider_upper = of_any_error_code.provider_upper
             and provider_statuses.provider_status_upper = of_any_error_code.provider_status_upper
-            and of_any_error_code.error_code_upper is null
+            and of_any_error_code.error_code_key is null
 
     )
 

@@ -10,6 +10,6 @@ select
     cast(click_id as string) as click_id,
     cast(revenue as decimal(18, 2)) as revenue,
     cast(currency as string) as currency,
-    cast(total as decimal(18, 2)) as total,
-    cast(refunded_amount as decimal(18, 2)) as refunded_amount
+    cast(total as decimal(18, 4)) as total,
+    cast(refunded_amount as decimal(18, 4)) as refunded_amount
 from orders

@@ -5,6 +5,7 @@ select
     cast(contact_id as string) as contact_id,
     cast(ordered_at as timestamp) as ordered_at,
     cast(currency as string) as currency,
-    cast(total as decimal(18, 2)) as total,
-    cast(refunded_amount as decimal(18, 2)) as refunded_amount
+    cast(total as decimal(18, 4)) as total,
+    cast(refunded_amount as decimal(18, 4)) as refunded_amount,
+    cast(case when exchange_rate is null then 'no_exchange_rate' else 'revenue_too_large' end as string) as reason
 from orders

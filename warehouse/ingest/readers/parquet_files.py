@@ -1,7 +1,8 @@
 """Parquet files: each value becomes its canonical text, so that the same rules apply as to a CSV field.
 
 That is the digits of integers and decimals, the shortest form of floating-point numbers without exponent (2.0 is `2`), ISO 8601
-for dates and timestamps, with `Z` if the column has a time zone. A boolean, list or struct in a known column rejects the row.
+for dates and timestamps, with `Z` if the column has a time zone. A boolean, list, struct, infinite number or time finer than
+a microsecond in a known column rejects the row, and so does a floating-point id that may have been rounded.
 
 Not here: the rules for values (`models.logs`).
 """
@@ -138,6 +139,8 @@ def _records_of(batch: pa.RecordBatch, layout: Layout, unknown: frozenset[str], 
             columns[name] = pl.Series(texts, dtype=pl.String)
             continue
         columns[name], bad = canonical_text(batch.column(name))
+        if name in layout.ids:
+            bad += _rounded_ids(batch.column(name))
         faults += [UnreadableValue(index, name, rule) for index, rule in bad]
     return Records(
         text=pl.DataFrame(columns),
@@ -156,6 +159,8 @@ def canonical_text(values: pa.Array) -> tuple[pl.Series, list[tuple[int, str]]]:
     kind = values.type
     if pa.types.is_dictionary(kind):
         return _dictionary_text(values) if _holds_bytes(kind.value_type) else canonical_text(values.dictionary_decode())
+    if isinstance(kind, pa.UuidType):
+        return _uuid_text(values.storage), []
     if pa.types.is_null(kind):
         return pl.Series([None] * len(values), dtype=pl.String), []
     if _holds_bytes(kind):
@@ -165,11 +170,12 @@ def canonical_text(values: pa.Array) -> tuple[pl.Series, list[tuple[int, str]]]:
     if pa.types.is_date(kind):
         return _date_text(values), []
     if pa.types.is_floating(kind):
-        return _float_text(values), []
+        return _float_text(values)
     if pa.types.is_decimal(kind):
         return _decimal_text(_series(values.cast(pa.string()))), []
     if pa.types.is_timestamp(kind):
-        return _timestamp_text(values), []
+        finer = _finer_than_microseconds(values)
+        return _timestamp_text(values).scatter([index for index, _ in finer], None), finer
     type_name = "a boolean" if pa.types.is_boolean(kind) else kind
     rule = f"must be text or a number, not {type_name}"
     present = np.flatnonzero(np.asarray(pc.is_valid(values)))
@@ -217,18 +223,40 @@ EXACT_BELOW = 10**15
 """Integral values below this are written with all digits; the shortest form of a narrow type would end in zeros."""
 
 
-def _float_text(values: pa.Array) -> pl.Series:
-    distinct = pl.Series(values).unique()
+def _float_text(values: pa.Array) -> tuple[pl.Series, list[tuple[int, str]]]:
+    numbers = pl.Series(values)
+    distinct = numbers.unique()
     texts = pl.Series(
         [None if value is None else _number_text(value, values.type) for value in distinct.to_list()], dtype=pl.String
     )
-    return pl.Series(values).replace_strict(distinct, texts, return_dtype=pl.String)
+    text = numbers.replace_strict(distinct, texts, return_dtype=pl.String)
+    no_numbers = (~numbers.is_finite()).fill_null(value=False).arg_true()
+    return text, [(index, f"must be a number, not {numbers[index]}") for index in no_numbers]
 
 
-def _number_text(value: float, kind: pa.DataType) -> str:
+def _rounded_ids(values: pa.Array) -> list[tuple[int, str]]:
+    """The indices of floating-point ids so large that several whole numbers have the same value, with the rule they break."""
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    if not pa.types.is_floating(values.type):
+        return []
+    digits = {16: 11, 32: 24, 64: 53}[values.type.bit_width]
+    numbers = pl.Series(values)
+    rounded = (numbers.is_finite() & (numbers.abs() >= 2.0**digits)).fill_null(value=False)
+    rule = f"must be text or an integer: as a {values.type} an id of 2^{digits} or more may have been rounded"
+    return [(index, rule) for index in rounded.arg_true()]
+
+
+def _uuid_text(storage: pa.Array) -> pl.Series:
+    digits = pl.Series(storage.cast(pa.binary())).bin.encode("hex")
+    parts = [digits.str.slice(start, length) for start, length in ((0, 8), (8, 4), (12, 4), (16, 4), (20, 12))]
+    return pl.select(pl.concat_str(parts, separator="-")).to_series()
+
+
+def _number_text(value: float, kind: pa.DataType) -> str | None:
     number = np.dtype(f"float{kind.bit_width}").type(value)
     if not np.isfinite(number):
-        return str(number)
+        return None
     if value.is_integer() and abs(value) < EXACT_BELOW:
         return str(int(value))
     return np.format_float_positional(number, trim="-")
@@ -248,7 +276,7 @@ def _date_text(values: pa.Array) -> pl.Series:
 
 
 def _timestamp_text(values: pa.Array) -> pl.Series:
-    """ISO 8601 with all digits of the second: nanoseconds are kept, and rejected by the rule."""
+    """ISO 8601 with all digits of the second."""
     units = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
     unit = values.type.unit
     since_1970 = pl.Series(values.view(pa.int64()))
@@ -261,6 +289,14 @@ def _timestamp_text(values: pa.Array) -> pl.Series:
     ).to_series()
     zone = "Z" if values.type.tz else ""
     return _or_number(moment + fraction + zone, since_1970, unit)
+
+
+def _finer_than_microseconds(values: pa.Array) -> list[tuple[int, str]]:
+    """The indices of times with nanoseconds, which the lake cannot hold, with the rule they break."""
+    if values.type.unit != "ns":
+        return []
+    finer = (pl.Series(values.view(pa.int64())) % 1000 != 0).fill_null(value=False).arg_true()
+    return [(index, "must be a time of whole microseconds: it has nanoseconds") for index in finer]
 
 
 _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896
@@ -298,6 +334,8 @@ def _json_values(values: pa.Array, positions: pa.Array) -> list[object]:
     if pa.types.is_floating(kind):
         numbers = values.take(positions).to_pylist()
         return [str(value) if value is not None and not math.isfinite(value) else value for value in numbers]
+    if pa.types.is_timestamp(kind):
+        return _timestamp_text(values.take(positions)).to_list()
     text, unreadable = canonical_text(values.take(positions))
     if unreadable:
         return [_nested(value) for value in values.take(positions)]

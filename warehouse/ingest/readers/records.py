@@ -69,6 +69,8 @@ class Layout:
     """Booleans, arrays and objects are given as JSON text, where else they reject the row."""
     all_columns: bool = False
     """The other columns of the file are given too, after `columns`; those of a batch, if the format has no header."""
+    ids: frozenset[str] = frozenset()
+    """The columns that hold ids: of a floating-point type, a large id rejects its row."""
 
     def columns_with(self, names: Iterable[str]) -> list[str]:
         """The columns of a batch of a file that has columns of these names."""
