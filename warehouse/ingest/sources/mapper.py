@@ -17,6 +17,7 @@ from models.enums import Log
 from models.logs import COLUMNS
 from models.rejections import UnreadableValue, failed_expression
 from models.source_mapping import FILE_DATE, FILE_PATH, Source, SourceMapping
+from models.text_types import ID
 from warehouse.ingest.readers.records import BrokenRecord, FileFormat, Layout, Records, RefusedFile
 from warehouse.ingest.sources.expressions import check_statement, fields_of, locked_connection, quoted
 from warehouse.ingest.sources.functions import FAULT
@@ -65,7 +66,9 @@ class Mapper:
         if clashes := {name.lower() for name in fields if [other.lower() for other in fields].count(name.lower()) > 1}:
             raise RefusedFile(f"the mapping names fields that differ in case alone: {', '.join(sorted(clashes))}")
         of_records = [name for name in fields if name not in (FILE_DATE, FILE_PATH)]
-        self.layout = Layout(tuple(of_records), nested_as_json=True)
+        id_columns = [column.name for column in COLUMNS[log] if column.read_as is ID]
+        ids = frozenset(name for column in id_columns for name in self._fields.get(column, ()))
+        self.layout = Layout(tuple(of_records), nested_as_json=True, ids=ids)
         self.required = [name for name in of_records if name not in mapping.optional_fields]
         self._has_decimal_comma = mapping.format.decimal_comma
         self._connection = locked_connection()
