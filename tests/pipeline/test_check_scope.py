@@ -85,7 +85,7 @@ insert into attributed_orders
         10, 0
     from campaign_metrics;
 insert into unconverted_orders
-    select distinct order_id, contact_id, ordered_at, currency, 10, 11 from attributed_orders where revenue is not null;
+    select distinct order_id, contact_id, ordered_at, currency, 10, 11, 'other' from attributed_orders where revenue is not null;
 update skip_reasons set skip_reason_details = ' ';
 update delivery_status set provider = null, error_code = '30003';
 insert into suppressed_numbers values ('+447700900999', timestamp '2026-01-05', 'other', 'other', 'stranger');
