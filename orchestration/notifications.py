@@ -4,6 +4,7 @@ receiver accepted is sent later. An error while alerting is a warning in the log
 Not here: Dagster. `sendmart refresh` from cron sends the same alerts as Dagster's sensors (`orchestration.defs`).
 """
 
+import hashlib
 import logging
 import socket
 from collections.abc import Callable, Iterable, Mapping
@@ -18,6 +19,7 @@ from models.masking import masking_logger, sanitize
 from orchestration.stages import AppContext, late_days
 from warehouse.config.settings import Settings
 from warehouse.landing import completeness
+from warehouse.landing.proposals import describe_ignored, ignored_of_days
 from warehouse.ledger import Alert, Refresh, now
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ class Title(StrEnum):
     TRIGGER_RECOVERED = "Sendmart: schedule or sensor recovered"
     LATE_LOGS = "Sendmart: late logs"
     LOGS_ARRIVED = "Sendmart: logs arrived"
+    FILES_IGNORED = "Sendmart: files ignored"
     STALE = "Sendmart: figures stale"
     CURRENT = "Sendmart: figures current"
     TEST = "Sendmart: test alert"
@@ -90,6 +93,7 @@ def notify_refresh(context: AppContext, outcome: Refresh, run_id: str | None = N
         lines = [text, *_since_and_run(None, run_id)]
         _raise(context, Title.REFRESH_RECOVERED, occasion, lines, "refresh", ends=["refresh"])
     notify_late_logs(context, late_days(context))
+    notify_ignored_files(context, context.scan_landing().ignored)
 
 
 @_never_fails
@@ -126,7 +130,7 @@ def notify_late_logs(context: AppContext, late: completeness.Days) -> None:
     waited_for = _subjects(completeness.late_days(_days_of(reported), now()))
     context.ledger.end_alarms(kind, [subject for subject in reported if subject not in waited_for])
     if new := [subject for subject in late_subjects if subject not in reported]:
-        lines = ["Late log files:", *described(new)]
+        lines = ["Late log files:", *described(new), *ignored_of_days(context.scan_landing().ignored, _days_of(new))]
         if before := [subject for subject in late_subjects if subject in reported]:
             lines += ["Still late:", *described(before)]
         lines += ["The figures lack these days until the files arrive. See docs/alerts.md"]
@@ -135,6 +139,22 @@ def notify_late_logs(context: AppContext, late: completeness.Days) -> None:
         lines = ["Late log files that have arrived:", *described(arrived)]
         lines += ["Still late:", *described(late_subjects)] if late else ["No other file is late."]
         _raise(context, Title.LOGS_ARRIVED, ", ".join(arrived), lines, kind, ends=arrived)
+
+
+@_never_fails
+def notify_ignored_files(context: AppContext, ignored: Iterable[str]) -> None:
+    """Alerts about ignored files of the landing zone, once for each name."""
+    kind = "ignored file"
+    reported = context.ledger.alarms(kind)
+    # A name may hold a phone number: the ledger keeps its hash.
+    hashes = {hashlib.sha256(name.encode()).hexdigest(): name for name in ignored}
+    if new := {hash_: name for hash_, name in hashes.items() if hash_ not in reported}:
+        lines = [
+            "The landing zone holds files that are ignored: no figure counts their rows. See docs/contracts.md",
+            *(describe_ignored(name) for name in new.values()),
+        ]
+        occasion = hashlib.sha256("".join(sorted(new)).encode()).hexdigest()
+        _raise(context, Title.FILES_IGNORED, occasion, lines, kind, begins=new)
 
 
 def _days_of(subjects: Iterable[str]) -> completeness.Days:

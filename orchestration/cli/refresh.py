@@ -43,6 +43,7 @@ def refresh(
         except LandingZoneMissing as error:
             fail(str(failure_of(error, context)))
         refresh_output.print_landing(context, plan)
+        refresh_output.print_ignored(context)
         refresh_output.print_plan(plan)
         return
     started_at = now()

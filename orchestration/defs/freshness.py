@@ -1,5 +1,6 @@
-"""Whether logs arrive on time and published marts are up to date: checks in every refresh, and a sensor that sends alerts.
-They go by the last successful refresh, not by the last materialization: one that finds nothing new materializes nothing.
+"""Whether logs arrive on time and under names of log files, and published marts are up to date: checks in every refresh, and
+a sensor that sends alerts. Freshness goes by the last successful refresh, not by the last materialization: a refresh that
+finds nothing new materializes nothing.
 
 Not here: which days are late (`warehouse.landing.completeness`), the alerts themselves (`orchestration.notifications`).
 """
@@ -11,12 +12,15 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 
 from models.enums import Log
+from models.masking import sanitize
 from orchestration import notifications, stages
 from orchestration.dagster_internals import TickStatus
-from orchestration.defs.logs import asset_key
+from orchestration.defs.logs import MAX_NAMES_SHOWN, asset_key
+from orchestration.defs.publication import PUBLISHED_MARTS
 from orchestration.resources import WarehouseResource
 from warehouse.export import REPORTS
 from warehouse.landing import completeness
+from warehouse.landing.proposals import describe_ignored, log_of_ignored
 from warehouse.ledger import now
 
 SENSOR_INTERVAL_SECONDS = 600
@@ -38,6 +42,18 @@ ON_TIME = {
     for log in Log
 }
 
+NOTHING_IGNORED = {
+    log: dg.AssetCheckSpec(
+        "nothing_ignored",
+        asset=asset_key(log) if log else PUBLISHED_MARTS,
+        description="No file of the landing zone that seems to be of this log is ignored for its name."
+        if log
+        else "No file of the landing zone is ignored for its name, apart from those that seem to be of a log.",
+    )
+    for log in (*Log, None)
+}
+"""The check of each log, and that of the files which seem to be of none."""
+
 CURRENT = {
     asset: dg.AssetCheckSpec(
         "current",
@@ -57,6 +73,22 @@ def _on_time(log: Log, late: Iterable[date]) -> dg.AssetCheckEvaluation:
         severity=dg.AssetCheckSeverity.WARN,
         metadata={"late_days": len(days), "late": ", ".join(completeness.describe_days({log: days}, [log])) or "none"},
     )
+
+
+def _nothing_ignored(ignored: Iterable[str]) -> list[dg.AssetCheckEvaluation]:
+    names_by_log: dict[Log | None, list[str]] = {log: [] for log in NOTHING_IGNORED}
+    for name in ignored:
+        names_by_log[log_of_ignored(name)].append(sanitize(describe_ignored(name)))
+    return [
+        dg.AssetCheckEvaluation(
+            asset_key=NOTHING_IGNORED[log].asset_key,
+            check_name=NOTHING_IGNORED[log].name,
+            passed=not names,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"files_ignored": len(names), "ignored": "\n".join(names[:MAX_NAMES_SHOWN]) or "none"},
+        )
+        for log, names in names_by_log.items()
+    ]
 
 
 def _current(asset: str, as_of: datetime) -> dg.AssetCheckEvaluation:
@@ -91,6 +123,14 @@ def logs_on_time(context: dg.AssetCheckExecutionContext, warehouse: WarehouseRes
     yield from _selected_results(context, (_on_time(log, late.get(log, ())) for log in Log))
 
 
+@dg.multi_asset_check(specs=list(NOTHING_IGNORED.values()), can_subset=True)
+def landing_zone_read(
+    context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource
+) -> Iterator[dg.AssetCheckResult]:
+    """Names the files of the landing zone that are ignored, and what they should be called."""
+    yield from _selected_results(context, _nothing_ignored(warehouse.open().scan_landing().ignored))
+
+
 @dg.multi_asset_check(specs=list(CURRENT.values()), can_subset=True)
 def figures_current(
     context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource
@@ -103,29 +143,33 @@ def figures_current(
 @dg.sensor(
     minimum_interval_seconds=SENSOR_INTERVAL_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Checks whether logs are late, published marts stale, schedules or sensors failing. Sends alerts, also those"
+    description="Checks whether logs are late, files ignored, published marts stale, schedules or sensors failing. Sends"
+    " alerts, also those"
     " that could not be sent before. Starts no run.",
 )
 def freshness_sensor(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
     opened = warehouse.open()
     late, as_of = stages.late_days(opened), stages.freshness_times(opened)
+    ignored = opened.scan_landing().ignored
     notifications.notify_late_logs(opened, late)
+    notifications.notify_ignored_files(opened, ignored)
     stale = {asset: moment for asset, moment in as_of.items() if now() - moment >= FAIL_AFTER}
     notifications.notify_stale_figures(opened, stale)
     notifications.notify_triggers(opened, _failing(context))
     checks = [_on_time(log, late.get(log, ())) for log in Log]
+    checks += _nothing_ignored(ignored)
     checks += [_current(asset, moment) for asset, moment in as_of.items()]
-    by_asset = {check.asset_key.to_user_string(): check for check in checks}
-    states = {asset: _state(check) for asset, check in by_asset.items()}
-    # Only changes are recorded: other late days, or another colour of a check.
+    by_key = {f"{check.asset_key.to_user_string()} {check.check_name}": check for check in checks}
+    states = {key: _state(check) for key, check in by_key.items()}
+    # Only changes are recorded: other late days, other ignored files, or another colour of a check.
     before = json.loads(context.cursor or "{}")
-    changed = [check for asset, check in by_asset.items() if states[asset] != before.get(asset)]
+    changed = [check for key, check in by_key.items() if states[key] != before.get(key)]
     return dg.SensorResult(asset_events=changed, cursor=json.dumps(states))
 
 
 def _state(check: dg.AssetCheckEvaluation) -> list[object]:
-    late = check.metadata.get("late")
-    return [check.passed, check.severity.value, late and late.value]
+    names = check.metadata.get("late") or check.metadata.get("ignored")
+    return [check.passed, check.severity.value, names and names.value]
 
 
 def _failing(context: dg.SensorEvaluationContext) -> Mapping[str, tuple[datetime, str]]:
@@ -149,4 +193,4 @@ def _failing(context: dg.SensorEvaluationContext) -> Mapping[str, tuple[datetime
 
 @dg.definitions
 def freshness() -> dg.Definitions:
-    return dg.Definitions(asset_checks=[logs_on_time, figures_current], sensors=[freshness_sensor])
+    return dg.Definitions(asset_checks=[logs_on_time, landing_zone_read, figures_current], sensors=[freshness_sensor])

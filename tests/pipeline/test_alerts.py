@@ -201,6 +201,25 @@ def test_a_late_log_is_a_warning_check_and_an_alert_until_its_file_arrives(
     assert receiver.titles == ["late logs", "logs arrived"]
 
 
+def test_an_ignored_file_is_a_warning_check_of_its_log_or_of_the_marts_and_an_alert(
+    warehouse: AppContext, receiver: Receiver, instance: dg.DagsterInstance, definitions: dg.Definitions
+) -> None:
+    for name in ("clicks/20261121.jsonl", "clicks/notes", "Orders-2026-01-05.csv", "notes"):
+        path = warehouse.settings.landing / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    result = _evaluate_freshness(definitions, instance)
+    failed = {event.asset_key.path[-1]: event for event in result.asset_events if not event.passed}
+    counts = {asset: event.metadata["files_ignored"].value for asset, event in failed.items()}
+    assert counts == {"clicks": 2, "orders": 1, "marts": 1}
+    assert {event.check_name for event in failed.values()} == {"nothing_ignored"}
+    assert "rename it to orders/2026-01-05.csv" in failed["orders"].metadata["ignored"].value
+    path.unlink()
+    (resolved,) = _evaluate_freshness(definitions, instance, result.cursor).asset_events
+    assert (resolved.asset_key, resolved.passed) == (publication.PUBLISHED_MARTS, True)
+    assert receiver.titles == ["files ignored"]
+
+
 def test_the_checks_give_the_same_results_when_they_run_in_a_job(
     warehouse: AppContext, instance: dg.DagsterInstance, definitions: dg.Definitions
 ) -> None:

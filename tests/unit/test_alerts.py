@@ -206,6 +206,40 @@ def test_a_day_that_is_too_old_to_wait_for_is_not_reported_as_arrived(
     assert warehouse.ledger.alarms("late log") == {}
 
 
+def test_a_late_log_day_names_the_ignored_file_that_seems_to_be_of_it(
+    warehouse: AppContext, receiver: Receiver
+) -> None:
+    due = last_due_date(now(), warehouse.settings.log_grace_hours)
+    _drop(warehouse, Log.CLICKS, due - timedelta(days=1))
+    (warehouse.settings.landing / "clicks" / f"{due:%Y%m%d}.csv").touch()
+    notifications.notify_late_logs(warehouse, late_days(warehouse))
+    name = f"clicks/{due:%Y%m%d}.csv"
+    line = f"clicks of {due}: {name} is ignored and seems to be of this day; rename it to clicks/{due}.csv"
+    assert f"Late log files:\nclicks: {due}\n{line}\n" in receiver.taken[0]["message"]
+
+
+# --- ignored files
+
+
+def test_an_ignored_file_is_reported_once(warehouse: AppContext, receiver: Receiver) -> None:
+    for names in (
+        ["README.md"],
+        ["README.md"],
+        [],
+        ["README.md", f"clicks/{NUMBER}/20261121.jsonl", "notes"],
+        ["notes"],
+    ):
+        notifications.notify_ignored_files(warehouse, names)
+    assert receiver.titles == ["files ignored", "files ignored"]
+    assert "\nREADME.md: not named like a log file" in receiver.taken[0]["message"]
+    message = receiver.taken[1]["message"]
+    assert "README" not in message
+    assert "clicks/+44…23/20261121.jsonl: seems to be clicks of 2026-11-21; rename it to clicks/" in message
+    assert NUMBER.encode() not in warehouse.paths.ledger.read_bytes()
+    notifications.notify_ignored_files(warehouse, [f"file {number}" for number in range(100)])
+    assert "… and 81 more: sendmart status" in receiver.taken[2]["message"]
+
+
 # --- conditions
 
 

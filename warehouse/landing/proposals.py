@@ -4,6 +4,7 @@ Not here: which names are those of log files (`warehouse.landing.names`).
 """
 
 import re
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -63,6 +64,34 @@ def likely_file(name: str) -> LikelyFile | None:
         )
     is_right = proposal and log_date_of(proposal) and f"{log}/{proposal}" != name
     return LikelyFile(log, log_date, f"{log}/{proposal}" if is_right else None)
+
+
+def log_of_ignored(name: str) -> Log | None:
+    """The log in whose folder an ignored file is, or that it seems to be of."""
+    likely = likely_file(name)
+    return likely.log if likely else log_named_like(name.partition("/")[0])
+
+
+def describe_ignored(name: str) -> str:
+    """The name of an ignored file, what it seems to be, and the name to give it."""
+    likely = likely_file(name)
+    if likely is None:
+        return f"{name}: not named like a log file, or not readable"
+    return f"{name}: seems to be {likely.log} of {likely.log_date}; {_next_step(likely)}"
+
+
+def ignored_of_days(names: Iterable[str], days: Mapping[Log, Container[date]]) -> list[str]:
+    """A line for each ignored file that seems to be of one of these log-days."""
+    likely_files = ((name, likely_file(name)) for name in names)
+    return [
+        f"{likely.log} of {likely.log_date}: {name} is ignored and seems to be of this day; {_next_step(likely)}"
+        for name, likely in likely_files
+        if likely and likely.log_date in days.get(likely.log, ())
+    ]
+
+
+def _next_step(likely: LikelyFile) -> str:
+    return f"rename it to {likely.name}" if likely.name else "docs/contracts.md has the names of log files"
 
 
 def _day(match: re.Match[str]) -> date | None:

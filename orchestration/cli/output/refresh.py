@@ -10,6 +10,7 @@ from rich.table import Table
 from models.error_codes import Code
 from models.masking import sanitize
 from orchestration.cli.output.console import console, print_lines, right_aligned, short_path
+from orchestration.cli.output.landing import ignored_lines
 from orchestration.cli.output.quarantine import conflict_lines
 from orchestration.stages import AppContext, RefreshPlan, audit_page_of
 from orchestration.stages.context import counted
@@ -19,24 +20,28 @@ from warehouse.ledger import Refresh
 MAX_LINES = 20
 MAX_REFUSED_FILES = 5
 MAX_CONFLICT_LINES = 3
+MAX_IGNORED_FILES = 5
 
 FILE_CODES = (Code.FILE_REFUSED, Code.FILE_WITHOUT_ROWS, Code.ROWS_REJECTED, Code.KEY_CONFLICTS)
 """The problems of log files, which a person fixes or accepts."""
 
 
 def print_landing(context: AppContext, plan: RefreshPlan) -> None:
-    """Prints how many log files the landing zone holds, and which of them are new or changed."""
+    """Prints how many log files the landing zone holds, and how many of them are new or changed."""
     zone = context.scan_landing()
     files = counted(len(zone.files), "log file")
     console.print(f"Landing zone {short_path(context.settings.landing)}: {files}")
     if not zone.files:
         console.print("  No log files yet. Next: sendmart sample, or set SENDMART_LANDING to the folder of your logs")
-    ignored = [f"ignored: {name}: not named like a log file, or not readable" for name in zone.ignored]
-    print_lines(ignored, MAX_LINES, "more ignored")
     counts = [f"{log} {len(files)}" for log, files in plan.files.items() if files]
     if counts:
         console.print(f"  new or changed: {', '.join(counts)}")
     print_lines(plan.remapped, MAX_LINES)
+
+
+def print_ignored(context: AppContext, max_files: int = MAX_IGNORED_FILES) -> None:
+    for line in ignored_lines(context.scan_landing(), max_files):
+        console.print(line)
 
 
 def print_plan(plan: RefreshPlan) -> None:
@@ -62,6 +67,7 @@ def print_outcome(context: AppContext, refresh: Refresh) -> None:
         console.print(
             f"Nothing is published: there is no log file in {short_path(context.settings.landing)}, and none was loaded before."
         )
+        print_ignored(context)
         console.print(
             "Next: drop log files there, or set SENDMART_LANDING to the folder of your logs; sendmart refresh"
         )
@@ -81,6 +87,7 @@ def print_outcome(context: AppContext, refresh: Refresh) -> None:
     if refused:
         more = ", …" if len(refused) > MAX_REFUSED_FILES else ""
         console.print(f"Refused files, accepted: {', '.join(refused[:MAX_REFUSED_FILES])}{more}")
+    print_ignored(context)
     last, candidate = context.ledger.last_publication(), context.ledger.candidate()
     if last and candidate:
         console.print(f"Build {last[0]}, published {last[1]:%Y-%m-%d %H:%M} UTC, data until {candidate.data_until}")
@@ -103,6 +110,7 @@ def _print_failure(context: AppContext, refresh: Refresh) -> None:
     lines = refresh.message.splitlines()
     print_lines(lines, MAX_LINES, "more: sendmart status")
     if is_held_back:
+        print_ignored(context)
         has_bad_files = any(line.startswith(FILE_CODES) for line in lines)
         console.print(
             "Next: fix these files and drop them again, or accept them: sendmart accept FILE --reason …; then: sendmart refresh"

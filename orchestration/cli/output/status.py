@@ -8,16 +8,19 @@ import shutil
 from rich.table import Table
 
 from models.enums import Log
-from orchestration.cli.output import quarantine
+from orchestration.cli.output import landing, quarantine
 from orchestration.cli.output.console import console, right_aligned
 from orchestration.cli.output.refresh import print_audit_page
-from orchestration.stages import AppContext, missing_days
+from orchestration.stages import AppContext, group_by_date, missing_days
+from orchestration.stages.context import counted
 from warehouse.duckdb_tools import attached, corruption_reason, fetch_row
 from warehouse.landing import completeness
+from warehouse.landing.proposals import ignored_of_days
 from warehouse.ledger import LoadedFile
 
 
-def print_status(context: AppContext) -> None:
+def print_status(context: AppContext, days: int) -> None:
+    """Prints the state of the warehouse, with the records of the log-days of the latest `days` log dates."""
     last = context.ledger.last_refresh()
     if last is None:
         console.print("Last refresh: none yet. Next: sendmart refresh")
@@ -31,10 +34,14 @@ def print_status(context: AppContext) -> None:
     _print_published_build(context)
     files = context.ledger.files()
     _print_logs(files)
+    _print_log_days(files, days)
     lines = [quarantine.refused_line(file) for file in files if file.refusal]
     lines += quarantine.status_lines(context, files)
-    missing = completeness.describe_days(missing_days(context), context.settings.logs_expected_daily)
-    for line in [*lines, *(f"missing: {days}" for days in missing)]:
+    lines += landing.status_lines(context)
+    missing = missing_days(context)
+    lines += [f"missing: {line}" for line in completeness.describe_days(missing, context.settings.logs_expected_daily)]
+    lines += [f"  {line}" for line in ignored_of_days(context.scan_landing().ignored, missing)]
+    for line in lines:
         console.print(line)
     candidate = context.ledger.candidate()
     if candidate is not None:
@@ -86,3 +93,26 @@ def _print_logs(files: list[LoadedFile]) -> None:
             str(max(dates, default="")),
         )
     console.print(table)
+
+
+def _print_log_days(files: list[LoadedFile], days: int) -> None:
+    """How many records came on each log-day, and what became of them."""
+    by_date = group_by_date(files)
+    dates = sorted(by_date, reverse=True)
+    numbers = right_aligned("Files", "Records", "Accepted", "Rejected", "Not selected", "Conflicting")
+    table = Table("Log date", "Log", *numbers, title="Log days", title_justify="left")
+    for day in dates[:days]:
+        for log in Log:
+            if of_day := [file for file in by_date[day] if file.log == log]:
+                refused = sum(file.refusal is not None for file in of_day)
+                counts = [
+                    sum(getattr(file, name) for file in of_day)
+                    for name in ("records", "accepted", "rejected", "not_selected", "conflicting")
+                ]
+                names = f"{len(of_day)}" + (f" ({refused} refused)" if refused else "")
+                table.add_row(str(day), log, names, *(f"{count:,}" for count in counts))
+    if table.row_count:
+        console.print(table)
+    if len(dates) > days:
+        earlier = counted(len(dates) - days, "earlier log date")
+        console.print(f"{earlier} not listed: sendmart status --days {len(dates)}")

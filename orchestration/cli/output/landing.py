@@ -1,0 +1,29 @@
+"""Prints what the landing zone holds beside log files: ignored files, and the names that would be right for them.
+
+Not here: which names are those of log files (`warehouse.landing.names`), the log files of a refresh.
+"""
+
+from orchestration.stages import AppContext
+from orchestration.stages.context import counted
+from warehouse.landing import LandingZone, LandingZoneMissing
+from warehouse.landing.proposals import describe_ignored
+
+FILES_IN_STATUS = 50
+
+
+def ignored_lines(zone: LandingZone, max_files: int) -> list[str]:
+    """A line for each ignored file; of more than `max_files`, how many there are."""
+    lines = [f"ignored: {describe_ignored(name)}" for name in zone.ignored[:max_files]]
+    if (more := len(zone.ignored) - max_files) > 0:
+        lines.append(
+            f"… and {counted(more, 'more ignored file')}" + ": sendmart status" * (max_files < FILES_IN_STATUS)
+        )
+    return lines
+
+
+def status_lines(context: AppContext) -> list[str]:
+    """For `sendmart status`: that there is no landing zone, or the files in it that are ignored."""
+    try:
+        return ignored_lines(context.open_landing(), FILES_IN_STATUS)
+    except LandingZoneMissing as error:
+        return [f"no landing zone: {error}"]
