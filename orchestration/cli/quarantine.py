@@ -69,7 +69,15 @@ def export(
     has_failed = False
     for selected_file in selected:
         try:
-            written = export_for_repair(context.settings, context.paths, selected_file, to, rows_only=rows_only)
+            source = context.sources.get(selected_file.source)
+            written = export_for_repair(
+                context.settings,
+                context.paths,
+                selected_file,
+                to,
+                rows_only=rows_only,
+                mapping=source.mapping if source else None,
+            )
         except (NotExportable, FileExistsError) as error:
             typer.echo(sanitize(f"{log}/{selected_file.source_file}: {error}"), err=True)
             has_failed = True

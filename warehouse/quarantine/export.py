@@ -10,12 +10,16 @@ from lake and quarantine: rejected rows as they arrived, accepted rows as typed 
 columns empty). Rows from Parquet become JSON lines; beside a whole one, an empty file with the name of the original replaces
 the rows of the original.
 
+Of a file of a source, the raw records are exported: whole only while the landing zone has the file, since the lake holds its
+accepted rows as they were mapped.
+
 An export that is dropped without a fix admits nothing that was rejected before: bytes that were not UTF-8 are restored, and
 a row that the quarantine holds in part is left out.
 
 Not here: how files are read (`warehouse.ingest.readers`), counts of rejected rows (`warehouse.quarantine.summary`).
 """
 
+import codecs
 import csv
 import gzip
 import io
@@ -27,13 +31,14 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from heapq import merge
 from operator import itemgetter
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 import duckdb
 
 from models.logs import COLUMNS
 from models.rejections import ERASED_RAW_ROW, NOT_UTF8, TOO_LONG
+from models.source_mapping import SourceMapping
 from warehouse.config import DataPaths, Settings
 from warehouse.duckdb_tools import apply_limits, enable_s3, fetch_value, literal
 from warehouse.lake import tables as lake_tables
@@ -77,9 +82,18 @@ class RepairFile:
 
 
 def export_for_repair(
-    settings: Settings, paths: DataPaths, file: LoadedFile, folder: Path, *, rows_only: bool = False
+    settings: Settings,
+    paths: DataPaths,
+    file: LoadedFile,
+    folder: Path,
+    *,
+    rows_only: bool = False,
+    mapping: SourceMapping | None = None,
 ) -> RepairFile:
-    """Writes the rows of a file to `<folder>/<log>/…`, laid out as a landing zone.
+    """Writes the rows of a file to `<folder>/<log>/…`, laid out as a landing zone; the raw records of a file of a source.
+
+    Args:
+        mapping: the mapping of the file's source; None if the file has none, or the source is gone.
 
     Raises:
         NotExportable: no row of the file is in quarantine, or an export would lose rows.
@@ -91,6 +105,8 @@ def export_for_repair(
         )
     if not file.rejected:
         raise NotExportable("no row of the file is in quarantine")
+    if file.source:
+        return _export_raw_records(settings, paths, file, folder, mapping, rows_only=rows_only)
     file_type = file_kind(file.source_file)
     if not rows_only and file_type != "parquet" and (copied := _copy_original(settings, paths, file, folder)):
         return RepairFile((copied,), file.records, file.rejected, 0, is_copy=True)
@@ -125,15 +141,66 @@ def export_for_repair(
         return RepairFile((new_file, same_file), file.records, rejected, 0)
 
 
+def _export_raw_records(
+    settings: Settings,
+    paths: DataPaths,
+    file: LoadedFile,
+    folder: Path,
+    mapping: SourceMapping | None,
+    *,
+    rows_only: bool,
+) -> RepairFile:
+    """Copies a file of a source, or writes its rejected records as a further file of the source and the log date."""
+    if not rows_only:
+        if copied := _copy_original(settings, paths, file, folder):
+            return RepairFile((copied,), file.records, file.rejected, 0, is_copy=True)
+        raise NotExportable(
+            "the file is not in the landing zone any more, or has other content. The lake holds its accepted rows as the"
+            " mapping gives them, not as they came. Export the rejected records: --rows-only"
+        )
+    if mapping is None or mapping.format.type == "parquet":
+        reason = "its records are Parquet" if mapping else f"there is no source {file.source} any more"
+        raise NotExportable(f"the rejected records cannot be written as a file of their source: {reason}")
+    raw_format = mapping.format
+    original = PurePosixPath(file.path_in_landing)
+    extension = ".csv" if raw_format.type == "csv" else ".jsonl"
+    names = (original.with_name(f"{original.name.partition('.')[0]}.mended{end}") for end in (extension, ".json"))
+    name = next((name for name in names if mapping.log_date(name.as_posix()) == file.log_date), None)
+    if name is None:
+        raise NotExportable(
+            f"the pattern of {file.source}, {mapping.files}, has no second file of a date. Put * behind {{date}} in it, or"
+            " export the whole file"
+        )
+    quarantine_file = lake_tables.path_of(paths.quarantine, file)
+    header = lake_tables.header_of(quarantine_file) if raw_format.type == "csv" else None
+    rejected_sql = f"read_parquet({literal(quarantine_file)}, hive_partitioning = false)"
+    encoder = codecs.getincrementalencoder(raw_format.encoding)()
+    start, end = (f'{{"{raw_format.records}":[', "]}") if raw_format.records else ("", "")
+    with duckdb.connect() as connection:
+        apply_limits(connection, settings)
+        incomplete = int(fetch_value(connection, f"select count(*) from {rejected_sql} where {_IS_INCOMPLETE}"))
+        written = 0
+        with _new_file(folder / name) as target:
+            if header:
+                target.write(encoder.encode(_csv_line(header, raw_format.delimiter).decode() + "\n"))
+            for _, line in _rejected_rows(connection, rejected_sql, is_json=False):
+                if raw_format.encoding.lower().replace("-", "") == "utf8":
+                    target.write(start.encode() + line + end.encode() + b"\n")
+                else:
+                    target.write(encoder.encode(f"{start}{line.decode()}{end}\n"))
+                written += 1
+    return RepairFile((folder / name,), written, written, incomplete)
+
+
 def _copy_original(settings: Settings, paths: DataPaths, file: LoadedFile, folder: Path) -> Path | None:
     """Copies the file from the landing zone. None if it is not there any more, or has other content."""
-    path = settings.landing / file.log / file.source_file
+    path = settings.landing / file.path_in_landing
     try:
         if LandingFile(file.log, file.log_date, file.source_file, path).sha256() != file.sha256:
             return None
     except OSError:
         return None
-    copy = folder / file.log / file.source_file
+    copy = folder / file.path_in_landing
     with _new_file(copy) as target, paths.local_copy(path) as local, local.open("rb") as source:
         shutil.copyfileobj(source, target)
     return copy
@@ -179,9 +246,9 @@ def _fetch_in_batches(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, 
         yield from rows
 
 
-def _csv_line(fields: list[str]) -> bytes:
+def _csv_line(fields: list[str], delimiter: str = ",") -> bytes:
     text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(fields)
+    csv.writer(text, lineterminator="", delimiter=delimiter).writerow(fields)
     return text.getvalue().encode()
 
 
