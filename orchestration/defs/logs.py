@@ -21,9 +21,11 @@ from models.logs import COLUMNS, CONTRACTS
 from models.masking import sanitize
 from orchestration import metadata, stages
 from orchestration.defs.shared import OWNERS, POOL, retry_transient
+from orchestration.defs.sources import source_materializations, sources_of
 from orchestration.resources import WarehouseResource
 from orchestration.stages import AppContext
 from warehouse.config.settings import SettingsError, load_settings
+from warehouse.ingest.sources import load_sources
 from warehouse.lake.tables import lake_preview
 from warehouse.landing import completeness
 from warehouse.ledger import LoadedFile
@@ -105,7 +107,9 @@ def _dates_of_range(keys: dg.PartitionKeyRange, log_dates: dg.PartitionsDefiniti
     return [date.fromisoformat(key) for key in log_dates.get_partition_keys_in_range(keys)]
 
 
-def _log_asset(log: Log, log_dates: dg.PartitionsDefinition[str], code_version: str) -> dg.AssetsDefinition:
+def _log_asset(
+    log: Log, log_dates: dg.PartitionsDefinition[str], code_version: str, deps: list[dg.AssetKey]
+) -> dg.AssetsDefinition:
     check = dg.AssetCheckSpec(
         "admitted",
         asset=asset_key(log),
@@ -119,6 +123,7 @@ def _log_asset(log: Log, log_dates: dg.PartitionsDefinition[str], code_version: 
         partitions_def=log_dates,
         backfill_policy=dg.BackfillPolicy.single_run(),
         group_name="logs",
+        deps=deps,
         owners=OWNERS,
         pool=POOL,
         kinds={"parquet", "pandera"},
@@ -145,6 +150,9 @@ def _log_asset(log: Log, log_dates: dg.PartitionsDefinition[str], code_version: 
         files_by_date = stages.group_by_date(loaded)
         sizes = stages.file_sizes(opened, log, loaded)
         facts = _log_facts(opened, log, recorded)
+        if any(file.source for file in loaded):
+            for event in source_materializations(loaded, opened.ledger.files()):
+                context.log_event(event)
         if dates is not None or len(files_by_date) <= MAX_DATES_REPORTED:
             for day, files in files_by_date.items():
                 context.log_event(materialization(log, day, files, recorded, sizes, facts if dates else None))
@@ -172,4 +180,5 @@ def logs() -> dg.Definitions:
     log_dates = dg.DailyPartitionsDefinition(start_date=load_settings().first_log_date.isoformat(), end_offset=1)
     modules = (models.logs, models.text_types, models.enums, quality.admission, warehouse.ingest.readers)
     code_version = metadata.code_version(*modules)
-    return dg.Definitions(assets=[_log_asset(log, log_dates, code_version) for log in Log])
+    sources = load_sources(load_settings().sources).values()
+    return dg.Definitions(assets=[_log_asset(log, log_dates, code_version, sources_of(log, sources)) for log in Log])

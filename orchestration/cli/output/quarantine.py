@@ -102,6 +102,7 @@ def _file_lines(context: AppContext, files: Iterable[LoadedFile], max_files: int
 def repair_lines(landing: AnyPath, file: LoadedFile, written: RepairFile, *, rows_only: bool) -> list[str]:
     """For `sendmart quarantine export`: what was written for a file, and the next step."""
     name = f"{file.log}/{file.source_file}"
+    folder = (landing / file.path_in_landing).parent if file.source else landing / file.log
     source = "copied from the landing zone" if written.is_copy else "assembled from lake and quarantine"
     lines = [str(path) for path in written.files]
     lines.append(f"  {name}: {counted(written.rows, 'row')}, {source}; {written.rejected:,} of them to fix")
@@ -111,11 +112,10 @@ def repair_lines(landing: AnyPath, file: LoadedFile, written: RepairFile, *, row
         )
     if rows_only:
         lines.append(
-            f"  Next: fix the rows and drop the file into {landing / file.log}; sendmart accept {quote(name)}"
+            f"  Next: fix the rows and drop the file into {folder}; sendmart accept {quote(name)}"
             f' --reason "fixed in {written.files[0].name}"; sendmart refresh'
         )
     else:
         files = "the file" if len(written.files) == 1 else "all of the files"
-        folder = landing / file.log
         lines.append(f"  Next: fix the rows, drop {files} into {folder} under the same name; sendmart refresh")
     return lines
