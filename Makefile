@@ -88,6 +88,7 @@ docs: install
 	$(BIN)/python -m scripts.dbt_properties
 	$(BIN)/python -m scripts.settings_docs
 	$(BIN)/python -m scripts.cli_reference
+	$(BIN)/python -m scripts.json_schemas
 
 # dbt's docs site as one page, with lineage and exposures: data/dbt-docs.html
 dbt-docs: install

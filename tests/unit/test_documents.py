@@ -1,20 +1,26 @@
 """Generated pages are up to date, links work, and every code of the runbook has a page."""
 
+import json
 import re
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml
 
 from models.error_codes import Code
 from models.marts import columns
 from orchestration.cli.main import app
 from scripts.cli_reference import cli_page
 from scripts.data_dictionary import data_dictionary
+from scripts.json_schemas import FOLDER as SCHEMAS
+from scripts.json_schemas import schemas
 from scripts.settings_docs import SECTIONS, env_example, settings_page
 from warehouse.config.settings import PREFIX, PROJECT, RENAMED_SETTINGS, Settings
 from warehouse.export import CAMPAIGN_REPORT_COLUMNS
+from warehouse.ingest.sources.catalogue import SHIPPED
 
 SUFFIXES = (".py", ".sql", ".yml", ".yaml", ".csv", ".md", ".sh")
 """Of files that documents name by their path in the project."""
@@ -38,7 +44,27 @@ def test_the_pages_list_every_setting_and_every_command() -> None:
     assert set(SECTIONS) <= set(Settings.model_fields)
     commands = [command.name or command.callback.__name__.replace("_", "-") for command in app.registered_commands]
     sections = re.findall(r"^## sendmart (.+)$", cli_page(), flags=re.MULTILINE)
-    assert sections == [*commands, "quarantine list", "quarantine export"]
+    groups = ["quarantine list", "quarantine export", "sources list", "sources show", "sources test"]
+    assert sections == [*commands, *groups]
+
+
+def test_the_json_schemas_are_those_of_the_contracts() -> None:
+    assert {file: file.read_text(encoding="utf-8") for file in SCHEMAS.glob("*.json")} == schemas(), "run: make docs"
+
+
+def test_the_json_schemas_accept_records_of_the_logs_and_the_shipped_mappings() -> None:
+    order = {
+        "order_id": "o1", "contact_id": 7, "ordered_at": "2026-01-05T10:00:00Z", "total": "1e1", "refunded_amount": None,
+        "currency": "usd", "status": "placed", "updated_at": "2026-01-05 10:00 +0100", "more": True,
+    }  # fmt: skip
+    schema = json.loads((SCHEMAS / "orders.schema.json").read_text(encoding="utf-8"))
+    jsonschema.validate(order, schema)
+    for wrong in ({**order, "status": "paid"}, {**order, "total": "1,5"}, {"order_id": "o1"}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(wrong, schema)
+    schema = json.loads((SCHEMAS / "mapping.schema.json").read_text(encoding="utf-8"))
+    for mapping in SHIPPED.glob("*.yml"):
+        jsonschema.validate(yaml.safe_load(mapping.read_text(encoding="utf-8")), schema)
 
 
 def test_every_command_states_its_exit_codes() -> None:

@@ -391,3 +391,17 @@ def test_a_trial_keeps_all_faults_and_the_first_rows(gateway):
     assert [sample.row_number for sample in trial.samples] == [1, 2]
     assert [fault.row_number for fault in trial.faults] == [6, 7]
     assert trial.reasons == [("sent_at: from_local(strptime(Zeit, '%d.%m.%Y %H:%M:%S'), 'Europe/Berlin') failed", 2)]
+
+
+def test_the_example_of_the_docs_maps_its_export(gateway):
+    page = (SHIPPED.parents[1] / "docs" / "sources" / "README.md").read_text(encoding="utf-8")
+    blocks = [block.removeprefix("\n") for block in page.split("```")[1::2]]
+    export = next(block for block in blocks if block.startswith("Id;Campaign"))
+    mapping = next(block for block in blocks if block.startswith("yaml\n   source: gateway"))
+    gateway.write_mapping("\n".join(line.removeprefix("   ") for line in mapping.splitlines()[1:]))
+    gateway.drop("gateway/2026-01-05.csv", export)
+    assert [file.accepted for log in (Log.SENDS, Log.RECEIPTS) for file in gateway.load(log).values()] == [1, 1]
+    (row,) = gateway.rows(Log.SENDS)
+    assert (row["mobile_number"], str(row["sent_at"]), str(row["cost"])) == (
+        "+491711234567", "2026-01-05 09:00:00", "0.150000",
+    )  # fmt: skip

@@ -152,7 +152,7 @@ def _fields(node: Any, parameters: frozenset[str], *, is_list_argument: bool = F
         name = node["function_name"].lower()
         if node["schema"] not in ("", "main") or node["catalog"] or name not in _allowed_functions():
             raise InvalidExpression(
-                f"may not call {name}(): only scalar functions of one record (docs/sources/mapping.md)"
+                f"may not call {name}(): only scalar functions of one record (docs/sources/README.md)"
             )
         if node["filter"] or node["distinct"] or node["order_bys"]["orders"]:
             raise InvalidExpression(f"{name}(): may not aggregate")
