@@ -208,6 +208,8 @@ class LogColumn:
     is_required: bool
     default: str | None
     description: str
+    allowed_values: tuple[str, ...] = ()
+    """The closed list that a value must be in; empty if there is none."""
 
     @property
     def must_be_in_file(self) -> bool:
@@ -217,7 +219,14 @@ class LogColumn:
 
 COLUMNS: dict[Log, tuple[LogColumn, ...]] = {
     log: tuple(
-        LogColumn(name, column.metadata["read_as"], not column.nullable, column.metadata["default"], column.description)
+        LogColumn(
+            name,
+            column.metadata["read_as"],
+            not column.nullable,
+            column.metadata["default"],
+            column.description,
+            next((tuple(check.statistics["allowed_values"]) for check in column.checks if check.name == "isin"), ()),
+        )
         for name, column in contract.to_schema().columns.items()
     )
     for log, contract in CONTRACTS.items()

@@ -244,6 +244,12 @@ _RULES = (
         "Restore it from a backup, or start a new one as the page says; then: sendmart refresh",
     ),
     _Rule(
+        "^SumTooLarge:",
+        Code.SUM_TOO_LARGE,
+        "{text}",
+        "Correct the amount, or the rate, in its log file and drop the file again; then: sendmart refresh",
+    ),
+    _Rule(
         "^BuildFailed:",
         Code.MODEL_NOT_BUILT,
         "{text}",

@@ -9,7 +9,7 @@ import sys
 
 from models.enums import Log
 from models.logs import COLUMNS, CONTRACTS, LogColumn
-from models.marts import MARTS, columns, description
+from models.marts import MARTS, columns, description, sql_type
 
 _INTRODUCTION = """# Data dictionary
 
@@ -35,12 +35,23 @@ def data_dictionary() -> str:
     sections.append("## Raw logs")
     for log in Log:
         rows = [
-            f"| `{column.name}` | {column.read_as.name} | {_required(column)} | {_cell(column.description)} |"
+            f"| `{column.name}` | {_type(column)} | {_required(column)} | {_cell(_with_values(column))} |"
             for column in COLUMNS[log]
         ]
         head = f"### `{log}`\n\n{CONTRACTS[log].__doc__}"
         sections.append("\n".join([head, "", "| column | type | required | meaning |", "|---|---|---|---|", *rows]))
     return "\n\n".join(sections) + "\n"
+
+
+def _type(column: LogColumn) -> str:
+    return sql_type(column.read_as.dtype) if column.read_as.name == "decimal" else column.read_as.name
+
+
+def _with_values(column: LogColumn) -> str:
+    """The meaning of a column and, of a closed list, its values."""
+    if not column.allowed_values:
+        return column.description
+    return f"{column.description} One of {', '.join(f'`{value}`' for value in column.allowed_values)}."
 
 
 def _required(column: LogColumn) -> str:

@@ -38,7 +38,14 @@ def diff(
         fail(f"Both are build {from_id}: nothing to compare", USAGE_ERROR)
     console.print(f"From build {from_id} to build {to_id}")
     campaigns = None if every_campaign or campaign else builds_output.MAX_CAMPAIGNS
-    build_diff = compare(context.settings, from_file, to_file, campaigns=campaigns, campaign_id=campaign)
+    build_diff = compare(
+        context.settings,
+        from_file,
+        to_file,
+        candidate_settings=context.settings.figure_settings(),
+        campaigns=campaigns,
+        campaign_id=campaign,
+    )
     builds_output.print_diff(build_diff)
 
 

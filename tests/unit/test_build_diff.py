@@ -1,5 +1,6 @@
 """What changed between two builds: every kind of change is counted once, and large changes of settled campaigns warn."""
 
+import json
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -72,7 +73,7 @@ def compared(tmp_path: Path, bare_environment, monkeypatch):
             version if isinstance(version, Path) else marts_file(tmp_path / f"{name}.duckdb", version)
             for name, version in (("before", before), ("after", after))
         ]
-        return compare(load_settings(), *files, **options)
+        return compare(load_settings(), *files, **({"candidate_settings": {}} | options))
 
     return compared
 
@@ -87,7 +88,7 @@ def summary_of(tmp_path: Path, bare_environment, monkeypatch):
             for name, rows in (("before", before), ("after", after))
         ]
         with open_builds(load_settings(), *files) as connection:
-            return summarize(connection, "b1", data_until)
+            return summarize(connection, "b1", data_until, {})
 
     return summary_of
 
@@ -217,6 +218,44 @@ def test_changed_metrics_are_listed_by_campaign_the_largest_first(compared, tmp_
 def test_new_and_removed_campaigns_are_listed_and_have_no_metric_changes(compared) -> None:
     diff = compared({"campaign_metrics": [campaign("goes", total_sent=9)]}, {"campaign_metrics": [campaign("comes")]})
     assert (diff.new_campaigns, diff.removed_campaigns, diff.metric_changes) == (("comes",), ("goes",), ())
+
+
+# Settings
+
+
+def in_currency(currency: str, window: int = 120) -> str:
+    settings = json.dumps({"reporting_currency": currency, "conversion_window_hours": window, "engine": "duckdb"})
+    return f"create table build_info as select '{settings}' as settings"
+
+
+def test_changed_settings_are_named_and_amounts_of_two_currencies_are_not_compared(compared, tmp_path) -> None:
+    before = {"campaign_metrics": [campaign("c1", total_sent=1, revenue=100, assisted_revenue=5)]}
+    after = {"campaign_metrics": [campaign("c1", total_sent=3, revenue=87, assisted_revenue=4)]}
+    files = (
+        marts_file(tmp_path / "usd.duckdb", before, in_currency("USD")),
+        marts_file(tmp_path / "eur.duckdb", after, in_currency("EUR", 72)),
+    )
+    diff = compared(*files)
+    assert [str(change) for change in diff.setting_changes] == [
+        "SENDMART_CONVERSION_WINDOW_HOURS 120 → 72", "SENDMART_REPORTING_CURRENCY USD → EUR",
+    ]  # fmt: skip
+    assert [change.metric for change in diff.metric_changes] == ["total_sent"]
+    with open_builds(load_settings(), *files) as connection:
+        summary = summarize(connection, "b1", DATA_UNTIL, {})
+    assert "revenue" not in summary.totals
+    assert summary.warnings == ()
+    assert summary.describe().endswith(
+        "settings changed: SENDMART_CONVERSION_WINDOW_HOURS 120 → 72, SENDMART_REPORTING_CURRENCY USD → EUR"
+    )
+
+
+def test_the_settings_of_a_candidate_are_those_of_the_next_publication(compared, tmp_path) -> None:
+    published = marts_file(tmp_path / "published.duckdb", {}, in_currency("USD"))
+    candidate = marts_file(tmp_path / "candidate.duckdb", {})
+    diff = compared(
+        published, candidate, candidate_settings={"reporting_currency": "USD", "conversion_window_hours": 24}
+    )
+    assert [str(change) for change in diff.setting_changes] == ["SENDMART_CONVERSION_WINDOW_HOURS 120 → 24"]
 
 
 # The summary of a publication

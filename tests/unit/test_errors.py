@@ -17,6 +17,7 @@ from warehouse.landing import LandingZoneMissing
 from warehouse.ledger.store import LedgerIsNewer
 from warehouse.privacy import KeyMissing
 from warehouse.storage import ObjectStoreFailed
+from warehouse.transform.build import SumTooLarge
 from warehouse.transform.candidate import CandidateDamaged
 from warehouse.transform.dbt_runner import BuildFailed
 
@@ -53,6 +54,7 @@ ERRORS = [
     (NotADirectoryError(20, "Not a directory", "/data/lake"), Code.PATH_UNUSABLE),
     (CandidateDamaged("Corrupt database file"), Code.BUILD_FILE_CORRUPT),
     (sqlite3.DatabaseError("file is not a database"), Code.LEDGER_UNUSABLE),
+    (SumTooLarge("campaign c1: 1e16"), Code.SUM_TOO_LARGE),
     (BuildFailed("model sends: no such column"), Code.MODEL_NOT_BUILT),
     (ZeroDivisionError("division by zero"), Code.UNEXPECTED),
 ]

@@ -52,11 +52,16 @@ def explain_order(queries: Queries) -> bool:
 def _revenue_rule(order: dict[str, Any], reporting_currency: str) -> str:
     revenue = f"Revenue: {order['total']} - {order['refunded_amount']} {order['currency']}"
     if order["currency"] == reporting_currency:
-        return f"{revenue}, the reporting currency"
+        return f"{revenue}, the reporting currency, rounded half away from zero"
     if order["exchange_rate"] is None:
         return (
             f"{revenue}: no rate of {order['currency']} to {reporting_currency} on or before"
             f" {order['ordered_at']:%Y-%m-%d}; the order counts, its revenue does not (unconverted_orders)"
+        )
+    if order["revenue"] is None:
+        return (
+            f"{revenue}, times {order['exchange_rate']}, the rate of {order['exchange_rate_date']} ({order['rate_file']},"
+            f" row {order['rate_row']}), is 10^16 or more; the order counts, its revenue does not (unconverted_orders)"
         )
     return (
         f"{revenue}, times {order['exchange_rate']}, the rate of {order['exchange_rate_date']} ({order['rate_file']},"

@@ -25,7 +25,7 @@ def rows_of(path: Path, log: Log, source: Source | None, name: str, log_date: da
     if source is None:
         columns = COLUMNS[log]
         required = tuple(column.name for column in columns if column.must_be_in_file)
-        ids = frozenset(column.name for column in columns if column.read_as is ID)
+        ids = frozenset(column.name for column in columns if column.read_as == ID)
         yield from open_records(path, Layout(tuple(column.name for column in columns), required, ids=ids))
     elif source.mapping is not None and log in source.mapping.logs:
         mapper = mapper_of(source, log)

@@ -4,13 +4,14 @@ the contact-level marts, only the campaigns with another row digest are compared
 Not here: which builds exist (`warehouse.publish.kept_builds`), how a diff is printed (`orchestration.cli.output.builds`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import starmap
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -18,6 +19,7 @@ from models.marts import DBT_MARTS, SCHEMA, columns
 from models.masking import printable
 from warehouse.duckdb_tools import SessionLimits, apply_limits, attached, fetch_row, fetch_value, preview_rows
 from warehouse.publish.published_file import row_digests_sql
+from warehouse.publish.setting_changes import CURRENCY, SettingChange, find_setting_changes
 
 CAMPAIGN_MARTS = ("campaign_metrics", "campaign_overview")
 
@@ -72,8 +74,11 @@ class MetricChange:
 
 @dataclass(frozen=True)
 class BuildDiff:
-    """All changes between two builds. `metric_changes` holds the campaigns with the largest changes, each in full."""
+    """All changes between two builds. `metric_changes` holds the campaigns with the largest changes, each in full; no amounts
+    if the reporting currency has changed.
+    """
 
+    setting_changes: tuple[SettingChange, ...]
     marts: tuple[MartChange, ...]
     new_campaigns: tuple[str, ...]
     removed_campaigns: tuple[str, ...]
@@ -82,12 +87,23 @@ class BuildDiff:
 
 
 def compare(
-    limits: SessionLimits, earlier: Path, later: Path, *, campaigns: int | None = 20, campaign_id: str | None = None
+    limits: SessionLimits,
+    earlier: Path,
+    later: Path,
+    *,
+    candidate_settings: Mapping[str, Any],
+    campaigns: int | None = 20,
+    campaign_id: str | None = None,
 ) -> BuildDiff:
-    """Compares two build files. `metric_changes` holds the `campaigns` with the largest changes (None: all), or one campaign."""
+    """Compares two build files. `metric_changes` holds the `campaigns` with the largest changes (None: all), or one campaign.
+
+    `candidate_settings` are the settings of figures of the candidate, which names none before it is published.
+    """
     with open_builds(limits, earlier, later) as connection:
-        _create_metric_changes(connection, *CAMPAIGN_MARTS)
+        setting_changes = find_setting_changes(connection, EARLIER, LATER, candidate_settings)
+        _create_metric_changes(connection, *CAMPAIGN_MARTS, with_amounts=not has_other_currency(setting_changes))
         return BuildDiff(
+            setting_changes,
             tuple(_mart_change(connection, mart) for mart in DBT_MARTS),
             _campaigns_only_in(connection, LATER, EARLIER),
             _campaigns_only_in(connection, EARLIER, LATER),
@@ -104,6 +120,11 @@ def open_builds(limits: SessionLimits, earlier: Path, later: Path) -> Iterator[d
         yield connection
 
 
+def has_other_currency(changes: tuple[SettingChange, ...]) -> bool:
+    """Whether amounts of the two builds are in different currencies."""
+    return any(change.name == CURRENCY for change in changes)
+
+
 def _column_types(connection: duckdb.DuckDBPyConnection, database: str, mart: str) -> dict[str, str]:
     """The columns of a mart with their types. Empty if the build has no such mart."""
     types = connection.execute(
@@ -117,16 +138,21 @@ def _column_types(connection: duckdb.DuckDBPyConnection, database: str, mart: st
 # --- metrics of campaigns
 
 
-def _shared_metrics(connection: duckdb.DuckDBPyConnection, mart: str) -> list[str]:
+def _shared_metrics(connection: duckdb.DuckDBPyConnection, mart: str, *, with_amounts: bool) -> list[str]:
     """The counts and amounts of a campaign mart that both builds have. Rates follow from them."""
+    types = ("bigint", "decimal(18,2)") if with_amounts else ("bigint",)
     before, after = (_column_types(connection, build, mart) for build in BUILDS)
-    metrics = [column.name for column in columns(mart) if column.sql_type in ("bigint", "decimal(18,2)")]
+    metrics = [column.name for column in columns(mart) if column.sql_type in types]
     return [metric for metric in metrics if metric in before and metric in after]
 
 
-def _create_metric_changes(connection: duckdb.DuckDBPyConnection, *marts: str) -> None:
+def _create_metric_changes(connection: duckdb.DuckDBPyConnection, *marts: str, with_amounts: bool) -> None:
     """Creates the table `metric_changes`, of campaigns in both builds. A metric of several marts is compared in the first."""
-    marts_by_metric = {metric: mart for mart in reversed(marts) for metric in _shared_metrics(connection, mart)}
+    marts_by_metric = {
+        metric: mart
+        for mart in reversed(marts)
+        for metric in _shared_metrics(connection, mart, with_amounts=with_amounts)
+    }
     changes = " union all ".join(
         f"select campaign_id, '{metric}' as metric,"
         f" mart_before.{metric}::decimal(38,2) as value_before, mart_after.{metric}::decimal(38,2) as value_after"
@@ -242,6 +268,7 @@ class DiffSummary:
     totals: dict[str, tuple[Decimal, Decimal]]
     warnings: tuple[str, ...]
     largest_changes: str
+    setting_changes: tuple[SettingChange, ...] = ()
 
     def describe(self) -> str:
         parts = [f"{self.new_campaigns:+,} campaigns"]
@@ -253,13 +280,20 @@ class DiffSummary:
                 parts.append(f"{int(after - before):+,} {unit}")
         if "revenue" in self.totals:
             parts.append(f"revenue {format_change(*self.totals['revenue'])}")
-        return f"since build {self.since}: {', '.join(parts)}, {self.changed_campaigns:,} campaigns changed"
+        described = f"since build {self.since}: {', '.join(parts)}, {self.changed_campaigns:,} campaigns changed"
+        if self.setting_changes:
+            described += f"; settings changed: {', '.join(map(str, self.setting_changes))}"
+        return described
 
 
-def summarize(connection: duckdb.DuckDBPyConnection, since: str, data_until: date | None) -> DiffSummary:
+def summarize(
+    connection: duckdb.DuckDBPyConnection, since: str, data_until: date | None, candidate_settings: Mapping[str, Any]
+) -> DiffSummary:
     """Compares the builds of `open_builds`: `since` is the earlier one's id. Raises duckdb.Error if a file is damaged."""
-    _create_metric_changes(connection, "campaign_metrics")
-    metrics = _shared_metrics(connection, "campaign_metrics")
+    setting_changes = find_setting_changes(connection, EARLIER, LATER, candidate_settings)
+    with_amounts = not has_other_currency(setting_changes)
+    _create_metric_changes(connection, "campaign_metrics", with_amounts=with_amounts)
+    metrics = _shared_metrics(connection, "campaign_metrics", with_amounts=with_amounts)
     sums = ", ".join(f"coalesce(sum({metric}), 0)::decimal(38,2)" for metric in metrics)
     before, after = (fetch_row(connection, f"select {sums} from {build}.{SCHEMA}.campaign_metrics") for build in BUILDS)
     totals = dict(zip(metrics, zip(before, after, strict=True), strict=True))
@@ -273,6 +307,7 @@ def summarize(connection: duckdb.DuckDBPyConnection, since: str, data_until: dat
         totals,
         (*_warnings_of_totals(totals, removed), *_warnings_of_campaigns(connection, data_until)),
         preview_rows(connection, f"(select {preview} from metric_changes {LARGEST_FIRST})"),
+        setting_changes,
     )
 
 

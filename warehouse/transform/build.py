@@ -17,6 +17,7 @@ from models.masking import masking_logger, sanitize
 from warehouse.config import DataPaths, Settings, sendmart_version
 from warehouse.duckdb_tools import attached, corruption_reason, is_corruption_error
 from warehouse.lake import change_feed, integrity
+from warehouse.lake.origins import origin_of_order
 from warehouse.ledger import Build, Change, Ledger, now
 from warehouse.transform import check_scope
 from warehouse.transform.candidate import CandidateDamaged, identity_mismatch, remove_candidate, write_identity
@@ -91,7 +92,7 @@ def run_models(
         _verify_lake(paths, ledger)
         raise CandidateDamaged(message)
     if message:
-        raise BuildFailed(message)
+        raise _too_large_sum(paths) or BuildFailed(message)
     build = Build(_new_build_id(), build_inputs, ledger.data_until(), now())
     predecessor = ledger.last_build() if is_incremental else None
     write_identity(paths, build)
@@ -136,6 +137,30 @@ def _failures(results: list[Any]) -> str:
     failed = [result for result in results if result.status not in ("success", "pass")]
     messages = "; ".join(f"{result.node.name}: {first_line(result.message)}" for result in failed if result.message)
     return f"{len(failed)} of {len(results)} models were not built: {messages}" if failed else ""
+
+
+class SumTooLarge(BuildFailed):
+    """The revenue of a campaign does not fit its type."""
+
+
+def _too_large_sum(paths: DataPaths) -> SumTooLarge | None:
+    """The error of a build that failed for the revenue of a campaign; None if it failed for another reason."""
+    with attached(build=paths.build) as connection:
+        try:
+            sums = connection.execute(
+                "select campaign_id, attribution, sum(revenue)::varchar as revenue, max_by(order_id, revenue)"
+                " from build.intermediate.int_orders_attributed group by campaign_id, attribution"
+                " having try_cast(sum(revenue) as decimal(18,2)) is null and sum(revenue) is not null order by all limit 1"
+            ).fetchall()
+        except duckdb.CatalogException:  # the model that failed comes before
+            return None
+        for campaign_id, attribution, revenue, order_id in sums:
+            return SumTooLarge(
+                f"campaign {_short(campaign_id)}: the revenue of its {attribution} orders, {revenue}, does not fit"
+                f" decimal(18,2); its largest order is {_short(order_id)}"
+                f" ({sanitize(origin_of_order(connection, paths, order_id))})"
+            )
+    return None
 
 
 def _seconds(results: list[Any]) -> dict[str, float]:

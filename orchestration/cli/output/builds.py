@@ -8,7 +8,7 @@ from rich.table import Table
 from models.masking import printable
 from orchestration.cli.output.console import console, right_aligned
 from orchestration.stages import AppContext
-from warehouse.publish.build_diff import BuildDiff, format_change, format_number
+from warehouse.publish.build_diff import BuildDiff, format_change, format_number, has_other_currency
 from warehouse.publish.kept_builds import KeptBuilds
 
 MAX_CAMPAIGNS = 20
@@ -23,7 +23,11 @@ def print_kept_builds(context: AppContext) -> None:
 
 
 def print_diff(diff: BuildDiff) -> None:
-    """Prints what changed between two builds: by mart, then by campaign."""
+    """Prints what changed between two builds: the settings, then by mart, then by campaign."""
+    for setting in diff.setting_changes:
+        console.print(f"Setting changed: {setting}")
+    if has_other_currency(diff.setting_changes):
+        console.print("Revenue is not compared: it is in another currency.")
     numbers = right_aligned("Rows before", "Rows after", "Added", "Removed", "Changed")
     table = Table("Mart", *numbers, "Columns", title="Marts", title_justify="left")
     for mart in diff.marts:

@@ -15,6 +15,7 @@ from orchestration.cli.output.quarantine import conflict_lines
 from orchestration.stages import AppContext, RefreshPlan, audit_page_of
 from orchestration.stages.context import counted
 from warehouse.duckdb_tools import attached, corruption_reason
+from warehouse.explain.unconverted import describe_unconverted
 from warehouse.ledger import Refresh
 
 MAX_LINES = 20
@@ -83,6 +84,8 @@ def print_outcome(context: AppContext, refresh: Refresh) -> None:
         quarantine = short_path(context.paths.published_quarantine)
         console.print(f"In quarantine: {counted(rejected, 'row')}, see {quarantine}")
     for line in conflict_lines(files, MAX_CONFLICT_LINES):
+        console.print(line)
+    for line in describe_unconverted(context.settings, context.paths):
         console.print(line)
     if refused:
         more = ", …" if len(refused) > MAX_REFUSED_FILES else ""

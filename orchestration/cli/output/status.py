@@ -14,6 +14,7 @@ from orchestration.cli.output.refresh import print_audit_page
 from orchestration.stages import AppContext, group_by_date, missing_days
 from orchestration.stages.context import counted
 from warehouse.duckdb_tools import attached, corruption_reason, fetch_row
+from warehouse.explain.unconverted import describe_unconverted
 from warehouse.landing import completeness
 from warehouse.landing.proposals import ignored_of_days
 from warehouse.ledger import LoadedFile
@@ -65,6 +66,8 @@ def _print_published_build(context: AppContext) -> None:
             build_id, published_at, data_until, version = fetch_row(connection, query)
         published = f"{published_at:%Y-%m-%d %H:%M:%S} UTC, data until {data_until}, version {version}"
         console.print(f"Published build: {build_id}, {published}")
+        for line in describe_unconverted(context.settings, context.paths):
+            console.print(f"  {line}")
         latest = context.ledger.publications()[-1]
         if latest.rolled_back_from:
             moment = f"{latest.published_at:%Y-%m-%d %H:%M:%S} UTC"

@@ -66,7 +66,7 @@ class Mapper:
         if clashes := {name.lower() for name in fields if [other.lower() for other in fields].count(name.lower()) > 1}:
             raise RefusedFile(f"the mapping names fields that differ in case alone: {', '.join(sorted(clashes))}")
         of_records = [name for name in fields if name not in (FILE_DATE, FILE_PATH)]
-        id_columns = [column.name for column in COLUMNS[log] if column.read_as is ID]
+        id_columns = [column.name for column in COLUMNS[log] if column.read_as == ID]
         ids = frozenset(name for column in id_columns for name in self._fields.get(column, ()))
         self.layout = Layout(tuple(of_records), nested_as_json=True, ids=ids)
         self.required = [name for name in of_records if name not in mapping.optional_fields]
