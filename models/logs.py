@@ -135,7 +135,7 @@ class Orders(LogContract):
     total: Money = required(decimal(18, 4), "What was ordered, in `currency`, before refunds.", **NOT_NEGATIVE)
     refunded_amount: Money = required(decimal(18, 4), "What was paid back, in `currency`; 0 with none.", default="0")
     currency: pl.String = required(CURRENCY, "The currency of both amounts.")
-    status: pl.String = required(STRING, "placed or cancelled.", **ORDER_STATUS)
+    status: pl.String = required(STRING, "The state of the order.", **ORDER_STATUS)
     updated_at: Timestamp = required(TIMESTAMP, "When this state was written (UTC).")
 
     @pa.check("refunded_amount", error="must be from 0 to the total")
@@ -225,7 +225,14 @@ COLUMNS: dict[Log, tuple[LogColumn, ...]] = {
             not column.nullable,
             column.metadata["default"],
             column.description,
-            next((tuple(check.statistics["allowed_values"]) for check in column.checks if check.name == "isin"), ()),
+            next(
+                (
+                    tuple(map(str, check.statistics["allowed_values"]))
+                    for check in column.checks
+                    if check.name == "isin"
+                ),
+                (),
+            ),
         )
         for name, column in contract.to_schema().columns.items()
     )
