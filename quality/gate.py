@@ -130,21 +130,25 @@ def _rejected_rows(files: Iterable[FileFacts], max_share: float, min_rows: int) 
         open_files = [file for file in day_files if file.rejected and not file.is_accepted]
         rejected = sum(file.rejected for file in open_files)
         if rejected and rejected >= min_rows and rejected / records > max_share:
-            names = ", ".join(f"{log}/{file.source_file}" for file in open_files[:3])
+            names = _join_first([f"{log}/{file.source_file}" for file in open_files], 3)
             yield BlockingProblem(
                 Code.ROWS_REJECTED,
-                f"{log} of {day}: {rejected} of {records} rows are in quarantine ({names}{', …' * (len(open_files) > 3)})",
+                f"{log} of {day}: {rejected} of {records} rows are in quarantine ({names})",
                 "See published/quarantine.duckdb. Fix the file and drop it again, or accept it:"
                 f' sendmart accept {quote(f"{log}/{open_files[0].source_file}")} --reason "…"',
             )
 
 
+def _join_first(names: list[str], limit: int) -> str:
+    """The first names, separated by commas; `…` stands for the others."""
+    return ", ".join([*names[:limit], "…"] if len(names) > limit else names)
+
+
 def _checks(missing: set[str], failed: Iterable[CheckResult]) -> Iterable[BlockingProblem]:
     if missing:
-        shown = ", ".join(sorted(missing)[:5])
         yield BlockingProblem(
             Code.CHECK_MISSING,
-            f"{len(missing)} checks did not run on this build ({shown}{', …' * (len(missing) > 5)})",
+            f"{len(missing)} checks did not run on this build ({_join_first(sorted(missing), 5)})",
             "Run: sendmart refresh. If they are missing again, see the audit step in Dagster",
         )
     for result in sorted(failed, key=lambda result: result.name):

@@ -37,8 +37,8 @@ PROVIDER_PREFIX = "contacts decided by "
 
 @dataclass(frozen=True)
 class BuildFacts:
-    """What marts do not say of a build: its latest log date, the time of its audit (UTC); by log, its last log date and rows
-    of the build's.
+    """Facts about a build that its marts do not hold: its latest log date and the time of its audit in UTC. `logs` holds, by
+    log, its last log date and its rows of the build's latest log date.
     """
 
     build_id: str = "candidate"

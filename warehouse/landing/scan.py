@@ -106,22 +106,24 @@ def _files(landing: Path, follows_links: bool) -> Iterator[Candidate]:
         if leaves(entry):
             yield f"{entry.name}{_LEAVES}", None, None
             continue
-        if entry.name not in list(Log) or not _is(entry, DirEntry.is_dir):
+        if entry.name not in list(Log) or not _has_type(entry, DirEntry.is_dir):
             yield entry.name, None, None
             continue
         for path in _entries(Path(entry.path)):
             if leaves(path):
                 yield f"{entry.name}/{path.name}{_LEAVES}", None, None
                 continue
-            inner = list(_entries(Path(path.path))) if _is(path, DirEntry.is_dir) else [path]
+            candidates = list(_entries(Path(path.path))) if _has_type(path, DirEntry.is_dir) else [path]
             # An empty folder is reported only if it has the name of a log file.
-            for candidate in inner or [path] * bool(_log_date(path.name)):
+            if not candidates and _log_date(path.name):
+                candidates = [path]
+            for candidate in candidates:
                 file = Path(candidate.path)
                 name = file.relative_to(landing).as_posix()
                 if leaves(candidate):
                     yield f"{name}{_LEAVES}", None, None
                     continue
-                yield name, file if _is(candidate, DirEntry.is_file) else None, None
+                yield name, file if _has_type(candidate, DirEntry.is_file) else None, None
 
 
 _LEAVES = " (a link out of the landing zone; SENDMART_FOLLOW_LINKS allows it)"
@@ -138,10 +140,10 @@ def _entries(folder: Path) -> Iterator[DirEntry[str]]:
         return
 
 
-def _is(entry: DirEntry[str], kind: Callable[[DirEntry[str]], bool]) -> bool:
-    """Whether an entry is of a kind, links followed; a loop of links is of no kind."""
+def _has_type(entry: DirEntry[str], is_type: Callable[[DirEntry[str]], bool]) -> bool:
+    """Whether an entry is a folder or a regular file, after following links. A loop of links is neither."""
     try:
-        return kind(entry)
+        return is_type(entry)
     except OSError as error:
         if error.errno == errno.ELOOP:
             return False

@@ -249,10 +249,10 @@ def _check_result(result: Any, connection: duckdb.DuckDBPyConnection | None) -> 
     detail = "" if passed else first_line(result.message)
     if not passed and result.failures:
         relation = str(result.node.relation_name)
-        described = describe_failing_rows(connection, relation) if connection else ""
+        examples = describe_failing_rows(connection, relation) if connection else ""
         location = "warehouse/build.duckdb" if connection else "Spark"
         detail = (
-            f"{result.failures} rows{': ' * bool(described)}{described}; to see them in {location}:"
+            f"{result.failures} rows{f': {examples}' if examples else ''}; to see them in {location}:"
             f" from {'.'.join(relation.split('.')[-2:])}"
         )
     rule = Rule(result.node.description or result.node.name, passed, detail, failing_rows=result.failures)
@@ -272,11 +272,11 @@ def describe_failing_rows(connection: duckdb.DuckDBPyConnection, relation: str) 
     keys = [name for name in _KEY_COLUMNS if name in columns]
     if keys:
         rows = connection.execute(f"select distinct {', '.join(keys)} from {relation} order by all limit {MOST_NAMED}")
-        named = [
+        row_keys = [
             ", ".join(f"{name} {_short(value)}" for name, value in zip(keys, row, strict=True) if value is not None)
             for row in rows.fetchall()
         ]
-        parts += [row for row in named if row]
+        parts += [row_key for row_key in row_keys if row_key]
     return "; ".join(parts)
 
 
