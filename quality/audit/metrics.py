@@ -16,14 +16,14 @@ import duckdb
 from models.enums import Log
 from quality.audit.formatting import error_text, format_value
 
-ENOUGH, ENOUGH_CAMPAIGNS = 100, 20
+MIN_DENOMINATOR, MIN_CAMPAIGNS = 100, 20
 """The fewest messages, contacts, clicks, orders or events that a share is taken of, and the fewest campaigns."""
 
 _MACROS = f"""
     create temporary macro share(part, whole) as
-        case when whole >= {ENOUGH} then cast(part as double) / whole end;
+        case when whole >= {MIN_DENOMINATOR} then cast(part as double) / whole end;
     create temporary macro share_of_campaigns(part, campaigns) as
-        case when campaigns >= {ENOUGH_CAMPAIGNS} then cast(part as double) / campaigns end;
+        case when campaigns >= {MIN_CAMPAIGNS} then cast(part as double) / campaigns end;
 """
 
 _QUERIES = Path(__file__).parent / "metric_queries"

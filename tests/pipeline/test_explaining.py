@@ -85,7 +85,7 @@ def test_a_full_build_records_the_sql_that_dbt_compiles(refreshed_wide: Refreshe
     elsewhere = DataPaths(tmp_path, lake_override=warehouse.paths.lake)
     full_build_sql(warehouse.settings, elsewhere)
     compiled = json.loads(elsewhere.compiled_sql.read_bytes())
-    assert compiled["made_of"] == recorded["made_of"]
+    assert compiled["inputs_digest"] == recorded["inputs_digest"]
     by_name = [{model["name"]: model for model in sql["models"]} for sql in (recorded, compiled)]
     assert by_name[0] == by_name[1]
 

@@ -12,7 +12,7 @@ from models.marts import DBT_MARTS
 from quality.audit import anomalies
 from quality.audit.anomalies import (
     COMPARISONS,
-    ENOUGH_BUILDS,
+    MIN_BUILDS,
     ComparedMetric,
     Lag,
     Ratio,
@@ -207,14 +207,14 @@ def test_every_comparison_can_warn(mart, comparison):
 
 
 def test_with_few_builds_only_shrinking_totals_warn():
-    few = published(ENOUGH_BUILDS)
+    few = published(MIN_BUILDS)
     incident = {"campaign_metrics": {"sends_rows_of_last_day": 1, "days_behind": 30}}
     # Increases have one value less than there are builds.
-    assert out_of_range(build(ENOUGH_BUILDS, **incident), few).keys() == {
+    assert out_of_range(build(MIN_BUILDS, **incident), few).keys() == {
         "campaign_metrics: sends_rows_of_last_day",
         "campaign_metrics: days_behind",
     }
-    assert out_of_range(build(ENOUGH_BUILDS - 1, **incident), few[:-1]) == {}
+    assert out_of_range(build(MIN_BUILDS - 1, **incident), few[:-1]) == {}
     shrunk = {"campaign_metrics": {"messages_sent": 5.0}}
     assert "campaign_metrics: messages_sent" in out_of_range(build(1, **shrunk), few[:1])
 

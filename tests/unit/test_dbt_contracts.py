@@ -25,7 +25,7 @@ SQL_FILES = sorted(MODELS.rglob("*.sql"))
 INTERMEDIATE = [file.stem for file in SQL_FILES if file.parent.name == "intermediate"]
 THIS_RUN = [file.stem for file in SQL_FILES if file.parent.name == "this_run"]
 ROW_DIGESTS = [file.stem for file in SQL_FILES if file.parent.name == "row_digests"]
-LINEAGE = {"log_date": "date", "source_file": "string", "row_number": "bigint"}
+SOURCE_ROW_COLUMNS = {"log_date": "date", "source_file": "string", "row_number": "bigint"}
 EXPORTS = {"campaign_metrics", "campaign_overview", "delivery_status", "skip_reasons", "attributed_unsubscribes"}
 
 
@@ -135,7 +135,7 @@ class TestSource:
             for column in COLUMNS[log]
         ]
         assert properties_in_yml[: len(expected)] == expected
-        assert {name: data_type for name, data_type, _ in properties_in_yml[len(expected) :]} == LINEAGE
+        assert {name: data_type for name, data_type, _ in properties_in_yml[len(expected) :]} == SOURCE_ROW_COLUMNS
 
     def test_description(self, log: Log) -> None:
         assert source(log)["description"] == " ".join((CONTRACTS[log].__doc__ or "").split())

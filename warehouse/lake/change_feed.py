@@ -91,7 +91,7 @@ def _rows(paths: DataPaths, log: Log, files: Iterable[AnyPath], change: str) -> 
     files = [lake_tables.empty_file(paths.lake, log), *files]
     existing = lake_tables.existing(files)
     names = ", ".join(literal(file) for file in files if file in existing)
-    columns = ", ".join([*(column.name for column in COLUMNS[log]), *lake_tables.LINEAGE])
+    columns = ", ".join([*(column.name for column in COLUMNS[log]), *lake_tables.SOURCE_ROW_COLUMNS])
     return (
         f"select {columns}, {literal(change)} as change"
         f" from read_parquet([{names}], union_by_name = true, hive_partitioning = false)"

@@ -87,10 +87,10 @@ def reconcile_tombstones(paths: DataPaths, ledger: Ledger) -> None:
         save_tombstone_copy(paths, ledger)
 
 
-def _missing_from(tombstones: Iterable[Erased], others: Iterable[Erased]) -> list[Erased]:
-    """Those of `others` that `tombstones` lacks."""
+def _missing_from(tombstones: Iterable[Erased], expected: Iterable[Erased]) -> list[Erased]:
+    """Those of the `expected` tombstones that `tombstones` lacks."""
     present = {(tombstone.kind, tombstone.hash) for tombstone in tombstones}
-    return [tombstone for tombstone in others if (tombstone.kind, tombstone.hash) not in present]
+    return [tombstone for tombstone in expected if (tombstone.kind, tombstone.hash) not in present]
 
 
 def _read(paths: DataPaths) -> _Copy | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 
-from models.check_results import CheckResult, Rule
+from models.check_results import MAX_EXAMPLES, CheckResult, Rule
 from models.masking import masking_logger, sanitize
 from warehouse.config import DataPaths, Settings, sendmart_version
 from warehouse.duckdb_tools import attached, corruption_reason, is_corruption_error
@@ -26,9 +26,6 @@ from warehouse.transform.fingerprints import ModelFingerprints
 from warehouse.transform.spark.builds import WITHOUT_THIS_RUN, SparkBuild, is_spark
 
 log = masking_logger("sendmart.build")
-
-MOST_NAMED = 5
-"""The most problems and the most rows that a description names."""
 
 _KEY_COLUMNS = (
     *("mart", "campaign_id", "message_id", "order_id", "click_id"),
@@ -266,12 +263,14 @@ def describe_failing_rows(connection: duckdb.DuckDBPyConnection, relation: str) 
     if "problem" in columns:
         problems = connection.execute(
             f"select problem, count(*) from (select unnest(string_split(problem, '; ')) as problem from {relation})"
-            f" group by problem order by count(*) desc, problem limit {MOST_NAMED}"
+            f" group by problem order by count(*) desc, problem limit {MAX_EXAMPLES}"
         ).fetchall()
         parts += [f"{problem} ({count})" for problem, count in problems]
     keys = [name for name in _KEY_COLUMNS if name in columns]
     if keys:
-        rows = connection.execute(f"select distinct {', '.join(keys)} from {relation} order by all limit {MOST_NAMED}")
+        rows = connection.execute(
+            f"select distinct {', '.join(keys)} from {relation} order by all limit {MAX_EXAMPLES}"
+        )
         row_keys = [
             ", ".join(f"{name} {_short(value)}" for name, value in zip(keys, row, strict=True) if value is not None)
             for row in rows.fetchall()
