@@ -41,8 +41,8 @@ class RefreshedWarehouse:
 
 def environment_of(data: Path, landing: Path, **settings: str) -> dict[str, str]:
     """The variables of a refresh: where it works, and the settings by their names in lower case."""
-    named = {f"{PREFIX}{name.upper()}": value for name, value in settings.items()}
-    return {f"{PREFIX}DATA": str(data), f"{PREFIX}LANDING": str(landing), **named}
+    setting_variables = {f"{PREFIX}{name.upper()}": value for name, value in settings.items()}
+    return {f"{PREFIX}DATA": str(data), f"{PREFIX}LANDING": str(landing), **setting_variables}
 
 
 @contextmanager
@@ -81,8 +81,10 @@ def sendmart_killed_after(
 
 def clean_environment(variables: dict[str, str]) -> dict[str, str]:
     """The machine's environment without its settings, and these variables."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX) and name != "DAGSTER_HOME"}
-    return {**kept, **variables}
+    other_variables = {
+        name: value for name, value in os.environ.items() if not name.startswith(PREFIX) and name != "DAGSTER_HOME"
+    }
+    return {**other_variables, **variables}
 
 
 def mart_rows(file: Path, mart: str) -> list[dict[str, Any]]:
@@ -147,8 +149,12 @@ def exported_rows(paths: DataPaths, report: str) -> list[dict[str, str]]:
 
 def _campaign_of(row: dict[str, str]) -> str:
     # Text that begins like a formula has an apostrophe in front in a CSV for spreadsheets.
-    found = row.get("campaign_id", row.get("Campaign ID"))
-    return found[1:] if found[:1] == "'" and found[1:2] in ("=", "+", "-", "@", "\t", "\r", "\n") else found
+    campaign_id = row.get("campaign_id", row.get("Campaign ID"))
+    return (
+        campaign_id[1:]
+        if campaign_id[:1] == "'" and campaign_id[1:2] in ("=", "+", "-", "@", "\t", "\r", "\n")
+        else campaign_id
+    )
 
 
 def rejected_rows(file: Path) -> list[dict[str, Any]]:

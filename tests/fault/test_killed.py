@@ -90,7 +90,7 @@ def test_after_a_killed_load_the_marts_agree_with_the_lake_if_log_files_disappea
     zone: Zone, published: Outcome, final: Outcome
 ) -> None:
     zone.restore("published")
-    _be_killed_in_every_log(zone, published, "both have moved, the ledger does not know")
+    _be_killed_in_every_log(zone, published, "both files have moved, the ledger does not record them")
     for files in zone.altered.values():
         for path in files:
             (zone.landing / path).unlink()
@@ -108,7 +108,7 @@ def test_after_a_killed_load_the_marts_agree_with_the_lake_if_log_files_disappea
 
 def test_after_a_killed_load_restored_log_files_give_their_old_rows(zone: Zone, published: Outcome) -> None:
     zone.restore("published")
-    _be_killed_in_every_log(zone, published, "the lake's file has moved, that of the quarantine has not", but=NEW_IN)
+    _be_killed_in_every_log(zone, published, "the lake file has moved, the quarantine file has not", but=NEW_IN)
     for log in Log:
         if log != NEW_IN:
             zone.drop({path: zone.first[path] for path in zone.altered[log]})
@@ -125,13 +125,13 @@ def test_a_killed_publication_of_the_quarantine_is_repeated_without_new_files(
     zone.drop_altered([log])
     refresh_killed_at(zone.warehouse(), point)
     warehouse = zone.warehouse()
-    shown = warehouse.paths.published_quarantine
-    assert quarantine_of(shown) == published["published quarantine"]
+    published_file = warehouse.paths.published_quarantine
+    assert quarantine_of(published_file) == published["published quarantine"]
     assert stages.load_changed(warehouse, log) == []
-    repeated = quarantine_of(shown)
+    repeated = quarantine_of(published_file)
     assert repeated != published["published quarantine"]
     stages.publish_quarantine(warehouse)
-    assert repeated == quarantine_of(shown)
+    assert repeated == quarantine_of(published_file)
 
 
 @pytest.mark.parametrize("point", killing.BETWEEN_LOGS)

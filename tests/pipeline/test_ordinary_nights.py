@@ -94,8 +94,8 @@ def test_ordinary_nights_rarely_warn_and_incidents_do(nights: Nights) -> None:
     for night in range(NIGHTS):
         nights.add_log_date(night)
         build = nights.build(night)
-        if found := nights.warnings(build):
-            warned[night] = found
+        if warnings := nights.warnings(build):
+            warned[night] = warnings
         nights.published.append(build)
     assert len(warned) <= 1, warned
     with_range = [

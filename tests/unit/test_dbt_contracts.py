@@ -178,9 +178,9 @@ def test_the_enum_of_a_build_has_the_five_delivery_statuses() -> None:
 
 
 def test_every_yml_has_its_model() -> None:
-    named = {file.with_suffix("") for file in SQL_FILES}
-    others = {"_logs__sources.yml", "_changes__sources.yml", "groups.yml", "exposures.yml"}
-    assert {file.with_suffix("") for file in MODELS.rglob("*.yml") if file.name not in others} == named
+    models = {file.with_suffix("") for file in SQL_FILES}
+    files_without_model = {"_logs__sources.yml", "_changes__sources.yml", "groups.yml", "exposures.yml"}
+    assert {file.with_suffix("") for file in MODELS.rglob("*.yml") if file.name not in files_without_model} == models
 
 
 def test_every_export_is_an_exposure() -> None:

@@ -163,8 +163,10 @@ def test_figures_equal_a_build_from_the_landing_zone(upgraded: Upgraded, refresh
 
 
 def _without_persons(rows: list[dict[str, object]]) -> list[str]:
-    kept = ({name: value for name, value in row.items() if name not in MASKED_COLUMNS | HIDDEN_COLUMNS} for row in rows)
-    return sorted(map(repr, kept))
+    impersonal_rows = (
+        {name: value for name, value in row.items() if name not in MASKED_COLUMNS | HIDDEN_COLUMNS} for row in rows
+    )
+    return sorted(map(repr, impersonal_rows))
 
 
 def test_erased_contacts_stay_erased(upgraded: Upgraded) -> None:
