@@ -16,7 +16,7 @@ from models.enums import Log
 from tests.loads import (
     BYTES_PER_TEST_WORKER,
     changing_files,
-    failing_of,
+    failing_at,
     left_by,
     load_files,
     load_log,
@@ -184,10 +184,10 @@ def test_a_file_whose_rows_do_not_add_up_is_refused_and_the_others_load(
 def test_an_error_of_a_worker_is_raised_masked_with_its_traceback(tmp_path: Path, landing: Path) -> None:
     data = tmp_path / "data"
     with pytest.raises(OSError) as caught:
-        load_log(landing, data, LOG, 2, failing_of("k7", OSError(f"cannot take {NUMBER}")))
+        load_log(landing, data, LOG, 2, failing_at("k7", OSError(f"cannot take {NUMBER}")))
     message = "".join(traceback.format_exception(caught.value))
     assert str(caught.value) == "cannot take +44…23"
-    assert "_failing_of" in message, "where it failed"
+    assert "_failing_at" in message, "where it failed"
     assert NUMBER not in message
     assert left_by(data)["temp_files"] == []
 
