@@ -6,6 +6,7 @@ Not here: what must come out (`tests/oracle`, `tests/cases`).
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from filelock import FileLock
 
 from models.marts import CONTACT_REPORTS, DBT_MARTS
 from orchestration.stages import AppContext, plan_refresh
@@ -65,6 +67,23 @@ def refresh_in_process(data: Path, landing: Path, **settings: str) -> RefreshedW
         work = plan_refresh(warehouse)
         ended = Refresh(now(), now(), "nothing new", "") if work.is_empty else run_refresh(warehouse, work)
         return RefreshedWarehouse(landing, warehouse, ended.outcome, ended.message, variables)
+
+
+def refreshed_once(
+    tmp_path_factory: pytest.TempPathFactory, name: str, landing: Path, **settings: str
+) -> RefreshedWarehouse:
+    """A copy of a warehouse that one process of the suite refreshes, while the others wait for it."""
+    own = tmp_path_factory.mktemp(name)
+    shared = own.parent.parent if "PYTEST_XDIST_WORKER" in os.environ else own.parent
+    data, ended = shared / f"refreshed-{name}", shared / f"refreshed-{name}.json"
+    with FileLock(shared / f"refreshed-{name}.lock"):
+        if not ended.exists():
+            refreshed = refresh_in_process(data, landing, **settings)
+            ended.write_text(json.dumps([refreshed.outcome, refreshed.message]))
+    shutil.copytree(data, own, dirs_exist_ok=True)
+    variables = environment_of(own, landing, **settings)
+    with environment(variables):
+        return RefreshedWarehouse(landing, AppContext.of(load_settings()), *json.loads(ended.read_text()), variables)
 
 
 def sendmart(variables: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:

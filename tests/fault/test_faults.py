@@ -200,7 +200,10 @@ def _blocks_of_nothing(file: Path) -> None:
         opened.write(os.urandom(size - 12288))
 
 
-@pytest.mark.parametrize(("name", "damage"), [("build", _garbage), ("candidate", _cut), ("build", _blocks_of_nothing)])
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [("candidate", _cut), ("build", _blocks_of_nothing), pytest.param("build", _garbage, marks=pytest.mark.torture)],
+)
 def test_a_damaged_build_file_is_reported_and_rebuilt_from_the_lake(
     zone: Zone, published: Outcome, final: Outcome, caplog: pytest.LogCaptureFixture, name: str, damage
 ) -> None:
@@ -221,6 +224,7 @@ def test_a_truncated_dbt_manifest_is_written_again(zone: Zone, published: Outcom
     assert stages.evaluate_gate(zone.warehouse()) == verdict
 
 
+@pytest.mark.torture
 def test_a_damaged_candidate_is_never_published(zone: Zone, published: Outcome, final: Outcome) -> None:
     zone.restore("published")
     zone.drop_altered()
@@ -284,6 +288,7 @@ def test_damaged_lake_files_are_loaded_again_from_the_landing_zone(zone: Zone, p
     assert_same(warehouse, published)
 
 
+@pytest.mark.torture
 def test_replacing_a_damaged_lake_file_gives_the_right_marts(zone: Zone, published: Outcome, final: Outcome) -> None:
     zone.restore("published")
     for log in (Log.SENDS, Log.ORDERS):
@@ -293,7 +298,9 @@ def test_replacing_a_damaged_lake_file_gives_the_right_marts(zone: Zone, publish
     assert_same(zone.warehouse(), final)
 
 
-@pytest.mark.parametrize("damage", [_cut, _other_bytes, Path.unlink])
+@pytest.mark.parametrize(
+    "damage", [_cut, *(pytest.param(damage, marks=pytest.mark.torture) for damage in (_other_bytes, Path.unlink))]
+)
 def test_a_damaged_lake_file_without_its_log_file_fails_the_refresh_until_the_file_is_dropped_again(
     zone: Zone, published: Outcome, damage
 ) -> None:

@@ -11,7 +11,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from orchestration import stages
 from tests.oracle.admission import read_landing
 from tests.oracle.compare import differences
 from tests.oracle.marts import compute
+from tests.processes import run_command_line
 from tests.running import (
     CASES,
     RefreshedWarehouse,
@@ -62,12 +62,10 @@ def dbt_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
 
 
 def type_in(command: str, data: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Runs a command in `dbt_project/` with the environment's programs first on the path."""
+    """Runs a command in `dbt_project/`."""
+    program, *arguments = shlex.split(command)
     environment = clean_environment({"SENDMART_DBT_DATA": str(data), **variables})
-    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
-    return subprocess.run(
-        shlex.split(command), cwd=DBT_PROJECT, env=environment, capture_output=True, text=True, check=False
-    )
+    return run_command_line(environment, tuple(arguments), program=program, folder=DBT_PROJECT)
 
 
 def marts_in(file: Path) -> dict[str, list[str]]:

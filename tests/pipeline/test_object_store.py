@@ -268,6 +268,7 @@ def next_night(store: Any, warehouse: AppContext) -> tuple[str, str]:
     return before, candidate.build_id
 
 
+@pytest.mark.torture
 def test_an_incremental_build_in_the_store_equals_a_full_build(
     store: Any, warehouse: AppContext, next_night: tuple[str, str], tmp_path: Path
 ) -> None:
