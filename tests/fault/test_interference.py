@@ -214,6 +214,7 @@ def read_only(folder: Path) -> Iterator[None]:
         subprocess.run(["umount", folder], check=True)
 
 
+@pytest.mark.torture
 def test_a_read_only_landing_zone_is_enough_and_a_read_only_data_folder_is_reported(
     zone: Zone, published: Outcome, final: Outcome
 ) -> None:

@@ -88,7 +88,7 @@ def test_a_load_killed_on_every_kind_of_file_is_repeated(
 
 def _be_killed_in_every_log(zone: Zone, published: Outcome, *points: str, but: Log | None = None) -> None:
     # The last log first: each refresh comes to a log of its own before it comes to those where others were killed.
-    for log, point in zip(reversed(Log), cycle(points)):  # noqa: B905  # the points repeat
+    for log, point in zip(reversed(Log), cycle(points)):  # the points repeat
         if log != but:
             zone.drop_altered([log])
             refresh_killed_at(zone.warehouse(), point)

@@ -189,6 +189,7 @@ def _kill_after(model: str) -> Callable[[Any], None]:
     return watch
 
 
+@pytest.mark.torture
 def test_a_changed_setting_rebuilds_the_models_that_depend_on_it(zone: Zone, caplog: pytest.LogCaptureFixture) -> None:
     for file in zone.begin(77):
         zone.drop(file)
