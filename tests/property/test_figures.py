@@ -50,7 +50,7 @@ def _build(workplace: Path, landing: Path, settings: OracleSettings) -> AppConte
     return warehouse
 
 
-@pytest.mark.parametrize("seed", [*(1, 3), *(pytest.param(seed, marks=pytest.mark.torture) for seed in (2, 4))])
+@pytest.mark.parametrize("seed", [3, *(pytest.param(seed, marks=pytest.mark.torture) for seed in (1, 2, 4))])
 def test_every_mart_agrees_with_the_oracle(workplace: Path, seed: int) -> None:
     landing = workplace / f"landing-{seed}"
     write_landing_zone(landing, seed, stories=250, refused=True, fault_share=0.3)
