@@ -224,7 +224,6 @@ def test_a_truncated_dbt_manifest_is_written_again(zone: Zone, published: Outcom
     assert stages.evaluate_gate(zone.warehouse()) == verdict
 
 
-@pytest.mark.torture
 def test_a_damaged_candidate_is_never_published(zone: Zone, published: Outcome, final: Outcome) -> None:
     zone.restore("published")
     zone.drop_altered()
@@ -288,7 +287,6 @@ def test_damaged_lake_files_are_loaded_again_from_the_landing_zone(zone: Zone, p
     assert_same(warehouse, published)
 
 
-@pytest.mark.torture
 def test_replacing_a_damaged_lake_file_gives_the_right_marts(zone: Zone, published: Outcome, final: Outcome) -> None:
     zone.restore("published")
     for log in (Log.SENDS, Log.ORDERS):

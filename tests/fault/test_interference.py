@@ -97,7 +97,6 @@ def test_a_locked_ledger_fails_each_stage_and_the_next_refresh_completes(
     assert_same(warehouse, final)
 
 
-@pytest.mark.torture
 def test_a_deleted_write_ahead_log_or_journal_of_the_ledger_loses_no_row(
     zone: Zone, published: Outcome, final: Outcome
 ) -> None:
@@ -151,7 +150,6 @@ def _cut(file: Path) -> None:
     os.truncate(file, file.stat().st_size // 2)
 
 
-@pytest.mark.torture
 def test_a_lake_file_that_is_damaged_between_load_and_build_is_loaded_again(
     zone: Zone, published: Outcome, final: Outcome
 ) -> None:
@@ -214,7 +212,6 @@ def read_only(folder: Path) -> Iterator[None]:
         subprocess.run(["umount", folder], check=True)
 
 
-@pytest.mark.torture
 def test_a_read_only_landing_zone_is_enough_and_a_read_only_data_folder_is_reported(
     zone: Zone, published: Outcome, final: Outcome
 ) -> None:
@@ -236,7 +233,6 @@ def test_a_read_only_landing_zone_is_enough_and_a_read_only_data_folder_is_repor
         assert_same(warehouse, final)
 
 
-@pytest.mark.torture
 def test_a_second_data_folder_on_the_landing_zone_is_independent_and_a_folder_can_move(
     zone: Zone, published: Outcome, final: Outcome
 ) -> None:

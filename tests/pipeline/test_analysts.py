@@ -477,6 +477,7 @@ def test_dbts_docs_site_may_call_no_other_host(dbt_docs: Path) -> None:
     }
 
 
+@pytest.mark.torture
 def test_a_browser_shows_dbts_docs_site(dbt_docs: Path, tmp_path: Path) -> None:
     browser = shutil.which("chromium")
     if browser is None:

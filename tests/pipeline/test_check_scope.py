@@ -135,7 +135,6 @@ def test_every_broken_invariant_blocks_publication(audited: AppContext) -> None:
     assert not stages.evaluate_gate(audited).may_publish
 
 
-@pytest.mark.torture
 def test_all_rows_are_checked_after_an_unchecked_build(audited: AppContext) -> None:
     """Killed before the checks: nobody knows whether they would have held."""
     stages.build_candidate(audited)

@@ -89,6 +89,7 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
     shutil.rmtree(folder)
 
 
+@pytest.mark.torture
 def test_ordinary_nights_rarely_warn_and_incidents_do(nights: Nights) -> None:
     warned = {}
     for night in range(NIGHTS):

@@ -102,6 +102,7 @@ def _load_and_build(*, full_refresh: bool = False) -> AppContext:
     return warehouse
 
 
+@pytest.mark.torture
 def test_many_messages_to_one_contact_and_clicks_before_one_order(tmp_path: Path) -> None:
     messages, clicks = 3_000, 300
     landing = tmp_path / "landing"

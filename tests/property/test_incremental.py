@@ -148,8 +148,9 @@ KILLED_AFTER = ("messages_this_run", "int_messages_resolved", "int_orders_dedupl
 """The models after which a build is killed, so that some of the later models are built and others are not."""
 
 
-@pytest.mark.torture
-@pytest.mark.parametrize("model", KILLED_AFTER)
+@pytest.mark.parametrize(
+    "model", [KILLED_AFTER[0], *(pytest.param(model, marks=pytest.mark.torture) for model in KILLED_AFTER[1:])]
+)
 def test_a_build_killed_between_two_models_is_repeated(zone: Zone, model: str) -> None:
     files = zone.begin(KILLED_AFTER.index(model) + 1)
     early, late, later = files[::3], files[1::3], files[2::3]
@@ -189,7 +190,6 @@ def _kill_after(model: str) -> Callable[[Any], None]:
     return watch
 
 
-@pytest.mark.torture
 def test_a_changed_setting_rebuilds_the_models_that_depend_on_it(zone: Zone, caplog: pytest.LogCaptureFixture) -> None:
     for file in zone.begin(77):
         zone.drop(file)
