@@ -98,8 +98,8 @@ def main(
         lines = ["| what | before, wall s | CPU s | now, wall s | CPU s | CPU ratio |", "|---|--:|--:|--:|--:|--:|"]
         for name, run in measured.items():
             costs = measure_in_turn(rounds, (earlier, current), run)
-            for release, each in costs.items():
-                cpu = ", ".join(f"{cost.cpu:.2f}" for cost in each)
+            for release, release_costs in costs.items():
+                cpu = ", ".join(f"{cost.cpu:.2f}" for cost in release_costs)
                 typer.echo(f"{name}, {release.folder.name}: {cpu} CPU s", err=True)
             old, new = cheapest(costs[earlier]), cheapest(costs[current])
             lines.append(

@@ -36,7 +36,7 @@ def _refresh_stage(name: str) -> Callable[[], dict[str, Any]]:
 
     def build(full_refresh: bool = False) -> dict[str, Any]:
         _, seconds = stages.build_candidate(context, full_refresh=full_refresh)
-        return {"models": {name.rpartition(".")[2]: taken for name, taken in seconds.items()}}
+        return {"models": {name.rpartition(".")[2]: duration for name, duration in seconds.items()}}
 
     def dbt_tests() -> dict[str, Any]:
         return {"failed": [result.name for result in stages.test_candidate(context).values() if not result.passed]}

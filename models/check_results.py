@@ -11,6 +11,10 @@ Metrics = Mapping[str, Mapping[str, float]]
 """Volumes and shares of a build, by mart and name, to compare later builds with; one that could not be computed is missing."""
 
 
+MAX_EXAMPLES = 5
+"""The most failing rows, or kinds of problem, that the detail of a check names."""
+
+
 @dataclass(frozen=True)
 class Rule:
     """One rule of a check. `message` says how it is broken; `example_keys` are keys of failing rows, mobile numbers masked. A

@@ -314,10 +314,11 @@ def published_columns(mart: str, *, is_masked: bool) -> tuple[MartColumn, ...]:
     """The columns of a mart as it is published: with masked numbers, each has its keyed hash beside it."""
     published = []
     for column in columns(mart):
-        published.append(column)
         if is_masked and column.name == NUMBER:
-            published[-1] = replace(column, description=f"{column.description} {_MASKED}")
+            published.append(replace(column, description=f"{column.description} {_MASKED}"))
             published.append(MartColumn(NUMBER_HASH, column.sql_type, column.nullable, _HASH, None))
+        else:
+            published.append(column)
     return tuple(published)
 
 

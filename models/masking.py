@@ -16,7 +16,7 @@ MASKED_COLUMNS = {"mobile_number"}
 HIDDEN_COLUMNS = {"contact_id", "raw_row", "url", "user_agent"}
 """Columns that identify a person or hold text by a person: previews hide them."""
 
-WORDS_COLUMNS = {"source"}
+FREE_TEXT_COLUMNS = {"source"}
 """Text columns of marts that people wrote: if numbers are masked, the numbers in these texts are masked as well."""
 
 NUMBER_PATTERN = r"(?:\+|\b00)[1-9](?:[ ().-]{0,2}[0-9]){6,14}"

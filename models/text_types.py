@@ -122,8 +122,8 @@ def _as_timestamp(text: pl.Series) -> pl.Series:
     if in_utc.all():
         moment = _timestamp_in_utc(text)
     else:
-        others = (~in_utc).arg_true()
-        moment = _timestamp_in_utc(text.set(~in_utc, None)).scatter(others, _any_timestamp(text.gather(others)))
+        other_rows = (~in_utc).arg_true()
+        moment = _timestamp_in_utc(text.set(~in_utc, None)).scatter(other_rows, _any_timestamp(text.gather(other_rows)))
     # The range is in UTC, after the offset: 1989-12-31T23:30-01:00 is in range, 1990-01-01T00:00+01:00 is not.
     return moment.set(~moment.is_between(_FIRST_MOMENT, _LAST_MOMENT), None)
 
@@ -133,9 +133,9 @@ def _timestamp_in_utc(text: pl.Series) -> pl.Series:
     head = text.str.head(_LENGTH_TO_SECONDS)
     moment = head.str.to_datetime("%Y-%m-%dT%H:%M:%S", time_unit="us", strict=False)
     if moment.null_count() > head.null_count():
-        others = (moment.is_null() & head.is_not_null()).arg_true()
-        spaced = head.gather(others).str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
-        moment = moment.scatter(others, spaced)
+        unparsed = (moment.is_null() & head.is_not_null()).arg_true()
+        spaced = head.gather(unparsed).str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
+        moment = moment.scatter(unparsed, spaced)
     if not (text.str.len_bytes() > _LENGTH_TO_SECONDS + len("Z")).any():
         return moment
     # The digits after the point, without the offset of UTC and without trailing zeros.

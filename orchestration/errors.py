@@ -71,8 +71,8 @@ class _Rule(NamedTuple):
     condition: Callable[[str, AppContext], bool] = lambda text, context: True
 
     def matches(self, error: _Error, context: AppContext) -> bool:
-        found = re.search(self.pattern, f"{error.type_name}: {error.text}")
-        return found is not None and self.condition(error.text, context)
+        match = re.search(self.pattern, f"{error.type_name}: {error.text}")
+        return match is not None and self.condition(error.text, context)
 
 
 def failure_of(error: BaseException, context: AppContext) -> Failure:
@@ -89,9 +89,9 @@ def failure_of_step(step: str, error: "SerializableErrorInfo", context: AppConte
     chain, link = [], cast("SerializableErrorInfo | None", error)
     while link is not None:
         # Dagster begins the message with the name of the type, sometimes with its module.
-        prefix, _, rest = link.message.strip().partition(": ")
+        prefix, _, text = link.message.strip().partition(": ")
         type_name = (link.cls_name or prefix).rpartition(".")[2]
-        chain.append(_Error.of(type_name, rest if prefix.rpartition(".")[2] == type_name else link.message))
+        chain.append(_Error.of(type_name, text if prefix.rpartition(".")[2] == type_name else link.message))
         link = link.cause or link.context
     failure = _failure(chain, context)
     return replace(failure, description=f"{step}: {failure.description}")

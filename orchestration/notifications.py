@@ -192,10 +192,10 @@ def _notify_conditions(
         last = context.ledger.last_refresh()
         refresh = [f"Last refresh: {_format(last.started_at)}: {last.outcome}."] if last else []
         _raise(context, begun, _occasion(new, since), [*lines, *refresh], kind, begins=new)
-    if gone := [subject for subject in reported if subject not in since]:
-        good_news = [f"{subject}: in order again. It began at {_format(reported[subject])}." for subject in gone]
+    if resolved := [subject for subject in reported if subject not in since]:
+        good_news = [f"{subject}: in order again. It began at {_format(reported[subject])}." for subject in resolved]
         still_open = ["Still open:", *lines] if lines else []
-        _raise(context, ended, _occasion(gone, reported), [*good_news, *still_open], kind, ends=gone)
+        _raise(context, ended, _occasion(resolved, reported), [*good_news, *still_open], kind, ends=resolved)
 
 
 def _occasion(subjects: Iterable[str], since: Mapping[str, datetime]) -> str:
@@ -222,10 +222,12 @@ def _raise(
 
 
 def _body(settings: Settings, lines: list[str]) -> str:
-    shown = lines[:MAX_LINES]
+    listed_lines = lines[:MAX_LINES]
     if len(lines) > MAX_LINES:
-        shown.append(f"… and {len(lines) - MAX_LINES} more: sendmart status")
-    return "\n".join([*(sanitize(line) for line in shown), f"On {socket.gethostname()}, data folder {settings.data}"])
+        listed_lines.append(f"… and {len(lines) - MAX_LINES} more: sendmart status")
+    return "\n".join(
+        [*(sanitize(line) for line in listed_lines), f"On {socket.gethostname()}, data folder {settings.data}"]
+    )
 
 
 def send_unsent(context: AppContext) -> None:

@@ -186,11 +186,16 @@ def _is_too_much(number: int, total: int, max_share: float, min_rows: int) -> bo
 
 
 def _names(files: list[FileFacts]) -> str:
-    return ", ".join(f"{file.log}/{file.source_file}" for file in files[:3]) + ", …" * (len(files) > 3)
+    return _join_first([f"{file.log}/{file.source_file}" for file in files], 3)
+
+
+def _join_first(names: list[str], limit: int) -> str:
+    """The first names, separated by commas; `…` stands for the others."""
+    return ", ".join([*names[:limit], "…"] if len(names) > limit else names)
 
 
 def _rows(number: int) -> str:
-    return f"{number:,} row" + "s" * (number != 1)
+    return "1 row" if number == 1 else f"{number:,} rows"
 
 
 def _accept(file: FileFacts) -> str:
@@ -200,10 +205,9 @@ def _accept(file: FileFacts) -> str:
 
 def _checks(missing: set[str], failed: Iterable[CheckResult]) -> Iterable[BlockingProblem]:
     if missing:
-        shown = ", ".join(sorted(missing)[:5])
         yield BlockingProblem(
             Code.CHECK_MISSING,
-            f"{len(missing)} checks did not run on this build ({shown}{', …' * (len(missing) > 5)})",
+            f"{len(missing)} checks did not run on this build ({_join_first(sorted(missing), 5)})",
             "Run: sendmart refresh. If they are missing again, see the audit step in Dagster",
         )
     for result in sorted(failed, key=lambda result: result.name):

@@ -188,7 +188,7 @@ class ReportPages:
 
     def _show_exports(self, request: Request, published: Published | None) -> Response:
         # Read before the files, so that the file of a finished request is listed.
-        requests = [(each, each.is_pending, each.state) for each in self.requests.latest]
+        requests = [(export, export.is_pending, export.state) for export in self.requests.latest]
         files = export_requests.exported_files(self.paths, self.settings.export_retention_days)
         names = export_requests.campaign_names(published, files) if published else {}
         return self._page(request, "exports.html", published, files=files, names=names, requests=requests)

@@ -98,7 +98,9 @@ class TableQuery:
 def link(path: str, parameters: Iterable[tuple[str, Any]]) -> str:
     """A link with those parameters that have a value."""
     encoded = urlencode([(name, value) for name, value in parameters if value])
-    return path + ("&" if "?" in path else "?") * bool(encoded) + encoded
+    if not encoded:
+        return path
+    return f"{path}&{encoded}" if "?" in path else f"{path}?{encoded}"
 
 
 def one_of(values: Iterable[str], text: str | None, default: str) -> str:

@@ -94,16 +94,16 @@ class Published:
         pages = max(1, -(-count // PAGE_SIZE))
         number = min(number, pages)
         before = (number - 1) * PAGE_SIZE
-        shown = min(PAGE_SIZE, count - before)
+        page_rows = min(PAGE_SIZE, count - before)
         # Sorted from the nearer end, so that the last page costs as much as the first.
         is_reversed = before > count / 2
-        skip = count - before - shown if is_reversed else before
+        skip = count - before - page_rows if is_reversed else before
         order = selection.order_sql(is_reversed=is_reversed)
-        page = f"{mart} {selection.where} order by {order} limit $shown offset $skip"
+        page = f"{mart} {selection.where} order by {order} limit $page_rows offset $skip"
         # If possible, only the keys are sorted; the other columns are read for the rows of the page alone.
         holds_its_rows = holds_rows(self.connection, DATABASE, SCHEMA, selection.mart)
         rows = f"{mart} where rowid in (select rowid {page})" if holds_its_rows else f"from (select * {page}) as mart"
-        parameters = {**selection.parameters, "shown": shown, "skip": skip}
+        parameters = {**selection.parameters, "page_rows": page_rows, "skip": skip}
         return Page(self.rows(f"select * {rows} order by {selection.order_sql()}", parameters), count, number, pages)
 
     def has(self, schema: str, table: str) -> bool:

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 import tests.examples  # noqa: F401  registers the profile of `make torture`
-from tests.running import CASES, RefreshedWarehouse, refresh_in_process
+from tests.parsed_projects import share_parsed_projects
+from tests.running import CASES, RefreshedWarehouse, refreshed_once
 from warehouse.config import settings
 
 LONGEST_FIRST = ("spark", "upgrade", "fault", "property", "pipeline", "reports", "unit")
@@ -36,6 +37,7 @@ def pytest_configure() -> None:
         os.environ.setdefault("TMPDIR", str(MEMORY))
         tempfile.tempdir = None  # looked up anew
     gc.set_threshold(*COLLECTIONS)
+    share_parsed_projects()
     for name in list(os.environ):
         if name.startswith(settings.PREFIX) or name == "DAGSTER_HOME":
             del os.environ[name]
@@ -48,7 +50,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _refreshed(case: str, tmp_path_factory: pytest.TempPathFactory) -> RefreshedWarehouse:
-    return refresh_in_process(tmp_path_factory.mktemp(case), CASES / case / "landing", max_rejected_share="1")
+    return refreshed_once(tmp_path_factory, case, CASES / case / "landing", max_rejected_share="1")
 
 
 @pytest.fixture(scope="session")

@@ -128,34 +128,34 @@ def _waiting(folder: Path, log: Log, text: pl.DataFrame, faults: Any) -> Validat
     raise AssertionError("nobody ended this process")
 
 
-def dying_of(contact_id: str) -> Validator:
+def killed_at(contact_id: str) -> Validator:
     """A validator whose process is killed at a row of this contact."""
-    return partial(_dying_of, contact_id)
+    return partial(_killed_at, contact_id)
 
 
-def _dying_of(contact_id: str, log: Log, text: pl.DataFrame, faults: Any) -> ValidationResult:
+def _killed_at(contact_id: str, log: Log, text: pl.DataFrame, faults: Any) -> ValidationResult:
     if contact_id in text["contact_id"]:
         os.kill(os.getpid(), signal.SIGKILL)
     return validate(log, text, faults)
 
 
-def failing_of(contact_id: str, error: Exception) -> Validator:
+def failing_at(contact_id: str, error: Exception) -> Validator:
     """A validator that fails at a row of this contact."""
-    return partial(_failing_of, contact_id, error)
+    return partial(_failing_at, contact_id, error)
 
 
-def _failing_of(contact_id: str, error: Exception, log: Log, text: pl.DataFrame, faults: Any) -> ValidationResult:
+def _failing_at(contact_id: str, error: Exception, log: Log, text: pl.DataFrame, faults: Any) -> ValidationResult:
     if contact_id in text["contact_id"]:
         raise error
     return validate(log, text, faults)
 
 
-def acting(changes: dict[str, tuple[Path, bytes | None]]) -> Validator:
+def changing_files(changes: dict[str, tuple[Path, bytes | None]]) -> Validator:
     """A validator that replaces or deletes a file at a row of a contact."""
-    return partial(_acting, changes)
+    return partial(_changing_files, changes)
 
 
-def _acting(
+def _changing_files(
     changes: dict[str, tuple[Path, bytes | None]], log: Log, text: pl.DataFrame, faults: Any
 ) -> ValidationResult:
     for contact_id in set(text["contact_id"]) & changes.keys():

@@ -74,10 +74,10 @@ def postgres(password: str = PASSWORD) -> Iterator[dict[str, str]]:
 
 def _programs() -> Path:
     # Debian keeps them out of PATH, by version.
-    found = shutil.which("initdb") or next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))), None)
-    if found is None:
+    initdb = shutil.which("initdb") or next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))), None)
+    if initdb is None:
         pytest.skip("PostgreSQL is not installed here: apt-get install postgresql")
-    return Path(found).resolve().parent
+    return Path(initdb).resolve().parent
 
 
 def _owner() -> str | None:

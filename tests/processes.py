@@ -11,9 +11,12 @@ import os
 import subprocess
 import sys
 import tempfile
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from warehouse.config.settings import PROJECT
+
+SENDMART = "sendmart"
 
 processes = multiprocessing.get_context("forkserver")
 processes.set_forkserver_preload(
@@ -45,17 +48,22 @@ processes.set_forkserver_preload(
 
 
 def run_command_line(
-    environment: dict[str, str], arguments: tuple[str, ...], kill_after: float | None = None
+    environment: dict[str, str],
+    arguments: tuple[str, ...],
+    kill_after: float | None = None,
+    *,
+    program: str = SENDMART,
+    folder: Path = PROJECT,
 ) -> subprocess.CompletedProcess[str]:
-    """Runs the command line as the program does, in this environment alone; gives what it printed and its exit code.
+    """Runs a program in this environment alone, in a folder; gives what it printed and its exit code.
 
     After `kill_after` seconds it is killed, unless it has ended.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        printed = [Path(folder) / "stdout", Path(folder) / "stderr"]
+    with tempfile.TemporaryDirectory() as printed_to:
+        printed = [Path(printed_to) / "stdout", Path(printed_to) / "stderr"]
         for file in printed:
             file.touch()
-        process = processes.Process(target=run_in_environment, args=(environment, arguments, *printed))
+        process = processes.Process(target=run_in_environment, args=(environment, arguments, *printed, program, folder))
         process.start()
         process.join(kill_after)
         if process.is_alive():
@@ -65,13 +73,20 @@ def run_command_line(
         return subprocess.CompletedProcess(arguments, process.exitcode, out, err)
 
 
-def run_in_environment(environment: dict[str, str], arguments: tuple[str, ...], out: Path, err: Path) -> None:
+def run_in_environment(
+    environment: dict[str, str],
+    arguments: tuple[str, ...],
+    out: Path,
+    err: Path,
+    program: str = SENDMART,
+    folder: Path = PROJECT,
+) -> None:
+    """Becomes the program: calls the function that the installed script of this name calls."""
     for file, descriptor in ((out, 1), (err, 2)):
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), descriptor)
     os.environ.clear()
     os.environ.update(environment)
-    os.chdir(PROJECT)
-    sys.argv = ["sendmart", *arguments]
-    from orchestration.cli.main import main
-
-    main()
+    os.chdir(folder)
+    sys.argv = [program, *arguments]
+    (script,) = entry_points(group="console_scripts", name=program)
+    script.load()()

@@ -25,13 +25,13 @@ class Receiver:
     """A webhook; answers 500 while it `is_down`."""
 
     url: str = ""
-    taken: list[dict[str, Any]] = field(default_factory=list)
+    alerts: list[dict[str, Any]] = field(default_factory=list)
     is_down: bool = False
 
     @property
     def titles(self) -> list[str]:
         """The titles of the received alerts, without the prefix that all have."""
-        return [alert["title"].removeprefix("Sendmart: ") for alert in self.taken]
+        return [alert["title"].removeprefix("Sendmart: ") for alert in self.alerts]
 
 
 @contextmanager
@@ -64,7 +64,7 @@ def webhook() -> Iterator[Receiver]:
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             if not receiver.is_down:
-                receiver.taken.append(body)
+                receiver.alerts.append(body)
             self.send_response(500 if receiver.is_down else 200)
             self.end_headers()
 

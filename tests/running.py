@@ -6,6 +6,7 @@ Not here: what must come out (`tests/oracle`, `tests/cases`).
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from filelock import FileLock
 
 from models.marts import CONTACT_REPORTS, DBT_MARTS
 from orchestration.stages import AppContext, plan_refresh
@@ -41,8 +43,8 @@ class RefreshedWarehouse:
 
 def environment_of(data: Path, landing: Path, **settings: str) -> dict[str, str]:
     """The variables of a refresh: where it works, and the settings by their names in lower case."""
-    named = {f"{PREFIX}{name.upper()}": value for name, value in settings.items()}
-    return {f"{PREFIX}DATA": str(data), f"{PREFIX}LANDING": str(landing), **named}
+    setting_variables = {f"{PREFIX}{name.upper()}": value for name, value in settings.items()}
+    return {f"{PREFIX}DATA": str(data), f"{PREFIX}LANDING": str(landing), **setting_variables}
 
 
 @contextmanager
@@ -67,6 +69,23 @@ def refresh_in_process(data: Path, landing: Path, **settings: str) -> RefreshedW
         return RefreshedWarehouse(landing, warehouse, ended.outcome, ended.message, variables)
 
 
+def refreshed_once(
+    tmp_path_factory: pytest.TempPathFactory, name: str, landing: Path, **settings: str
+) -> RefreshedWarehouse:
+    """A copy of a warehouse that one process of the suite refreshes, while the others wait for it."""
+    own = tmp_path_factory.mktemp(name)
+    shared = own.parent.parent if "PYTEST_XDIST_WORKER" in os.environ else own.parent
+    data, ended = shared / f"refreshed-{name}", shared / f"refreshed-{name}.json"
+    with FileLock(shared / f"refreshed-{name}.lock"):
+        if not ended.exists():
+            refreshed = refresh_in_process(data, landing, **settings)
+            ended.write_text(json.dumps([refreshed.outcome, refreshed.message]))
+    shutil.copytree(data, own, dirs_exist_ok=True)
+    variables = environment_of(own, landing, **settings)
+    with environment(variables):
+        return RefreshedWarehouse(landing, AppContext.of(load_settings()), *json.loads(ended.read_text()), variables)
+
+
 def sendmart(variables: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs the command line as a process of its own."""
     return run_command_line(clean_environment(variables), arguments)
@@ -81,8 +100,10 @@ def sendmart_killed_after(
 
 def clean_environment(variables: dict[str, str]) -> dict[str, str]:
     """The machine's environment without its settings, and these variables."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX) and name != "DAGSTER_HOME"}
-    return {**kept, **variables}
+    other_variables = {
+        name: value for name, value in os.environ.items() if not name.startswith(PREFIX) and name != "DAGSTER_HOME"
+    }
+    return {**other_variables, **variables}
 
 
 def mart_rows(file: Path, mart: str) -> list[dict[str, Any]]:
@@ -147,8 +168,12 @@ def exported_rows(paths: DataPaths, report: str) -> list[dict[str, str]]:
 
 def _campaign_of(row: dict[str, str]) -> str:
     # Text that begins like a formula has an apostrophe in front in a CSV for spreadsheets.
-    found = row.get("campaign_id", row.get("Campaign ID"))
-    return found[1:] if found[:1] == "'" and found[1:2] in ("=", "+", "-", "@", "\t", "\r", "\n") else found
+    campaign_id = row.get("campaign_id", row.get("Campaign ID"))
+    return (
+        campaign_id[1:]
+        if campaign_id[:1] == "'" and campaign_id[1:2] in ("=", "+", "-", "@", "\t", "\r", "\n")
+        else campaign_id
+    )
 
 
 def rejected_rows(file: Path) -> list[dict[str, Any]]:

@@ -59,11 +59,13 @@ def _find_build(context: AppContext, name: str) -> tuple[str, Path]:
         return candidate.build_id, paths.candidate
     if name in ("current", "previous"):
         published = [publication.build_id for publication in ledger.publications()]
-        current = published[-1:]
-        named = current if name == "current" else [build_id for build_id in published if build_id not in current][-1:]
-        if not named:
+        current = published[-1] if published else None
+        earlier = [build_id for build_id in published if build_id != current]
+        previous = earlier[-1] if earlier else None
+        build_id = current if name == "current" else previous
+        if build_id is None:
             raise BuildNotFound(f"there is no {name} build")
-        (name,) = named
-        if named == current and paths.published_marts.exists():
-            return name, paths.published_marts
+        if name == "current" and paths.published_marts.exists():
+            return build_id, paths.published_marts
+        name = build_id
     return name, KeptBuilds(paths.kept_builds, ledger).find(name)

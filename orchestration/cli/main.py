@@ -8,14 +8,28 @@ Not here: the commands themselves (`orchestration.cli`).
 
 import sqlite3
 import sys
-from importlib import import_module
 
 import duckdb
 import typer
 
 from models.masking import mask_error
 from orchestration.cli import quarantine, sources
+from orchestration.cli.accept import accept
+from orchestration.cli.alert_test import alert_test
+from orchestration.cli.check import check
 from orchestration.cli.common import FAILED
+from orchestration.cli.dbt_docs import dbt_docs
+from orchestration.cli.dev import dev
+from orchestration.cli.diff import diff
+from orchestration.cli.erase import erase
+from orchestration.cli.explain import explain
+from orchestration.cli.export import export
+from orchestration.cli.publish import publish
+from orchestration.cli.refresh import refresh
+from orchestration.cli.reports import reports
+from orchestration.cli.rollback import rollback
+from orchestration.cli.sample import sample
+from orchestration.cli.status import status
 from warehouse.storage import ObjectStoreFailed
 
 app = typer.Typer(
@@ -28,11 +42,11 @@ app = typer.Typer(
     " them. Settings are SENDMART_… variables of the environment or of .env: docs/settings.md.",
 )
 
-for name in (
-    "refresh", "status", "accept", "publish", "rollback", "diff", "explain", "export", "erase", "reports", "alert_test",
-    "dev", "dbt_docs", "sample", "check",
+for command in (
+    refresh, status, accept, publish, rollback, diff, explain, export, erase, reports, alert_test, dev, dbt_docs, sample,
+    check,
 ):  # fmt: skip
-    app.command()(getattr(import_module(f"orchestration.cli.{name}"), name))
+    app.command()(command)
 app.add_typer(quarantine.app)
 app.add_typer(sources.app)
 

@@ -63,7 +63,7 @@ def export(
         if not selected:
             fail(f"{log}/{name}: no such file was loaded. See: sendmart quarantine list", USAGE_ERROR)
     else:
-        selected = [known for known in log_files if known.rejected]
+        selected = [log_file for log_file in log_files if log_file.rejected]
         if not selected:
             fail(f"{log}: no rows are in quarantine. See: sendmart quarantine list")
     has_failed = False

@@ -3,14 +3,14 @@
 Not here: late logs, stale marts, failing schedules and sensors (`freshness`), the alerts (`orchestration.notifications`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
 
 from models.error_codes import Code
 from orchestration import notifications
-from orchestration.defs.jobs import refresh
+from orchestration.defs.jobs import Job, refresh
 from orchestration.resources import WarehouseResource
 from orchestration.run_refresh import STARTED_BY_COMMAND, refresh_outcome
 from warehouse.ledger import Refresh, now
@@ -94,11 +94,13 @@ def _sensor(
     react: Callable[[dg.RunStatusSensorContext, WarehouseResource], dg.SkipReason | None],
     run_status: dg.DagsterRunStatus,
     description: str,
+    monitored_jobs: Sequence[Job] | None = None,
 ) -> dg.SensorDefinition:
+    """A sensor on the runs of some jobs, or of all jobs."""
     return dg.run_status_sensor(
         run_status,
         name,
-        monitored_jobs=[refresh] if react is _record else None,
+        monitored_jobs=monitored_jobs,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=f"{description} Starts no run.",
     )(react)
@@ -108,10 +110,12 @@ record_refresh_success = _sensor(
     "record_refresh_success", _record, SUCCESS,
     "Records, for `sendmart status`, that a refresh published a build or found nothing new. Sends an alert if it is the first"
     " success after a failure.",
+    monitored_jobs=[refresh],
 )  # fmt: skip
 record_refresh_failure = _sensor(
     "record_refresh_failure", _record, FAILURE,
     "Records, for `sendmart status`, that a refresh was held back or failed, and why. Sends an alert.",
+    monitored_jobs=[refresh],
 )  # fmt: skip
 alert_on_run_failure = _sensor(
     "alert_on_run_failure", _alert, FAILURE,

@@ -45,7 +45,6 @@ def erase_contact(context: AppContext, contact_id: str, reason: str) -> Erasure 
     with context.paths.writer_lock():
         # First: the copy of the tombstones is written from the ledger below, and may hold some that the ledger lacks.
         check_ledger(context)
-        lake_tables.ensure_lake(context.paths)
         hashes = load_keyed_hash(context.paths, context.ledger)
         if ErasureIndex(hashes, context.ledger.erased()).tokens(CONTACT, [contact_id]):
             return finish_erasures(context)
@@ -72,6 +71,7 @@ def finish_erasures(context: AppContext) -> Erasure | None:
         return None
     with context.paths.writer_lock():
         started = time.perf_counter()
+        lake_tables.ensure_lake(context.paths)
         erased = load_erasure_index(context.paths, context.ledger)
         assert erased is not None  # an erasure is recorded
         rewritten = erase_contacts(context.settings, context.paths, context.ledger, erased)

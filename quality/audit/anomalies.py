@@ -19,12 +19,12 @@ from statistics import median
 from typing import Any
 
 from models.check_results import BuildMetrics
-from quality.audit.metrics import ENOUGH, PROVIDER_PREFIX
+from quality.audit.metrics import MIN_DENOMINATOR, PROVIDER_PREFIX
 
 RECENT = 28
 """How many earlier log dates make a range: four of each day of the week."""
 
-ENOUGH_BUILDS = 7
+MIN_BUILDS = 7
 """The fewest earlier log dates that make a range: a week, because days of the week differ."""
 
 _DEVIATION_OF_MEDIAN_DEVIATION = 1.4826
@@ -92,10 +92,12 @@ class _Current:
 
 @dataclass(frozen=True)
 class Total(_Current):
-    """A total since the first log. It shrinks only if rows are removed; the share `min_share` of it must remain."""
+    """A total since the first log. It shrinks only if rows are removed; the share `min_share` of it must remain. A total below
+    `min_total` is not compared.
+    """
 
     min_share: float = 0.99
-    enough: int = ENOUGH
+    min_total: int = MIN_DENOMINATOR
 
 
 @dataclass(frozen=True)
@@ -116,13 +118,13 @@ class Volume(_Current):
 
     def range(self, step: _Step, history: _History) -> _Range:
         values = [value for _, value in history]
-        if median(values) < ENOUGH:
+        if median(values) < MIN_DENOMINATOR:
             return None, None
         middle, deviation = _middle_and_deviation([math.log(max(value, 1)) for value in values])
         lower = math.exp(middle - max(_DEVIATIONS * deviation, -math.log(_LEAST_VOLUME)))
         upper = math.exp(middle + max(_DEVIATIONS * deviation, math.log(_MOST_VOLUME)))
         # Where days differ much, the range still ends not far beyond the extremes.
-        if len(values) >= 2 * ENOUGH_BUILDS:
+        if len(values) >= 2 * MIN_BUILDS:
             lower, upper = max(lower, min(values) / _BEYOND_EXTREMES), min(upper, max(values) * _BEYOND_EXTREMES)
         # A quiet Sunday is usual where Sundays are quiet.
         same_weekday = [value for day, value in history if day.weekday() == step.log_date.weekday()]
@@ -147,12 +149,12 @@ class Lag(_Current):
 
 @dataclass(frozen=True, kw_only=True)
 class _Part:
-    """The increase of `part` per increase of `whole`, if that is at least `enough`."""
+    """The increase of `part` per increase of `whole`, if that is at least `min_whole`."""
 
     part: str
     whole: str | None = None
     description: str
-    enough: int = ENOUGH
+    min_whole: int = MIN_DENOMINATOR
 
     @property
     def name(self) -> str:
@@ -162,7 +164,7 @@ class _Part:
         if self.whole is None:
             return step.current.get(self.part)
         part_increase, whole_increase = step.increase(self.part), step.increase(self.whole)
-        if part_increase is None or whole_increase is None or whole_increase < self.enough:
+        if part_increase is None or whole_increase is None or whole_increase < self.min_whole:
             return None
         return part_increase / whole_increase
 
@@ -194,7 +196,7 @@ class Ratio(_Part):
 
     def range(self, step: _Step, history: _History) -> _Range:
         logarithms = [math.log(value) for _, value in history if value > 0]
-        if len(logarithms) < ENOUGH_BUILDS:
+        if len(logarithms) < MIN_BUILDS:
             return None, None
         middle, deviation = _middle_and_deviation(logarithms)
         width = max(_DEVIATIONS * deviation, math.log(self.factor))
@@ -224,8 +226,8 @@ COMPARISONS = {
 def compare(mart: str, candidate: BuildMetrics, published: Sequence[BuildMetrics]) -> list[ComparedMetric]:
     """The metrics of a candidate's mart beside those of the `published` builds, which are in the order of publication."""
     # The candidate may have been published before.
-    others = [build for build in published if build.build_id != candidate.build_id]
-    steps = list(_steps(mart, candidate, others))
+    earlier_builds = [build for build in published if build.build_id != candidate.build_id]
+    steps = list(_steps(mart, candidate, earlier_builds))
     if not steps:
         return []
     *earlier_steps, step = steps
@@ -244,7 +246,7 @@ def compare(mart: str, candidate: BuildMetrics, published: Sequence[BuildMetrics
             continue
         values = [(earlier.log_date, comparison.value(earlier)) for earlier in earlier_steps]
         history = tuple((day, earlier_value) for day, earlier_value in values if earlier_value is not None)
-        lower, upper = _range(comparison, mart, step, history, others)
+        lower, upper = _range(comparison, mart, step, history, earlier_builds)
         compared.append(ComparedMetric(comparison.name, comparison.description, value, lower, upper, history))
     return compared
 
@@ -272,8 +274,8 @@ def _range(
     if isinstance(comparison, Total):
         # One earlier build is enough, whatever its log date.
         last = published[-1].metrics.get(mart, {}).get(comparison.metric) if published else None
-        return (last * comparison.min_share if last is not None and last >= comparison.enough else None), None
-    return comparison.range(step, history) if len(history) >= ENOUGH_BUILDS else (None, None)
+        return (last * comparison.min_share if last is not None and last >= comparison.min_total else None), None
+    return comparison.range(step, history) if len(history) >= MIN_BUILDS else (None, None)
 
 
 def _middle_and_deviation(values: Sequence[float]) -> tuple[float, float]:

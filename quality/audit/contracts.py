@@ -13,9 +13,9 @@ import duckdb
 import polars as pl
 from pandera.errors import SchemaErrors
 
-from models.check_results import CheckResult, Rule
+from models.check_results import MAX_EXAMPLES, CheckResult, Rule
 from models.marts import DBT_MARTS, columns
-from quality.audit.formatting import MOST_NAMED, error_text, format_value, in_candidate, name_rows, result_of
+from quality.audit.formatting import error_text, format_value, in_candidate, name_rows, result_of
 
 BATCH_ROWS = 500_000
 
@@ -101,7 +101,7 @@ def _check_rows(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str, relat
             rows_by_rule.update(dict(broken.group_by("rule").len().iter_rows()))
             failing_rows = broken["index"].unique().sort()
             failing += len(failing_rows)
-            examples += batch[failing_rows.head(MOST_NAMED - len(examples))].select(*key, _ROW_NUMBER).to_dicts()
+            examples += batch[failing_rows.head(MAX_EXAMPLES - len(examples))].select(*key, _ROW_NUMBER).to_dicts()
     if not failing:
         return Rule(description, passed=True, checked_rows=checked, failing_rows=0)
     broken_rules = ", ".join(f"{rule} ({count})" for rule, count in sorted(rows_by_rule.items()))
@@ -142,7 +142,7 @@ def _check_keys(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str, relat
     ((keys, failing),) = cursor.execute(f"select count(*), sum(count) from ({repeated})").fetchall()
     if not keys:
         return Rule(description, passed=True)
-    first_keys = cursor.execute(f"{repeated} order by all limit {MOST_NAMED}").fetchall()
+    first_keys = cursor.execute(f"{repeated} order by all limit {MAX_EXAMPLES}").fetchall()
     examples = [dict(zip(key, row, strict=False)) for row in first_keys]
     message = (
         f"{failing} rows share {keys} keys ({listed}); {name_rows(examples, keys)}; "

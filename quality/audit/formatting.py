@@ -8,9 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from models.check_results import CheckResult, Rule
 from models.masking import MASKED_COLUMNS, masked, sanitize
 
-MOST_NAMED = 5
-"""The most rows that a message names; the others are counted."""
-
 _LONGEST_VALUE = 80
 _LONGEST_ERROR = 500
 _CONTACT_COLUMN = "contact_id"

@@ -16,14 +16,14 @@ import duckdb
 from models.enums import Log
 from quality.audit.formatting import error_text, format_value
 
-ENOUGH, ENOUGH_CAMPAIGNS = 100, 20
+MIN_DENOMINATOR, MIN_CAMPAIGNS = 100, 20
 """The fewest messages, contacts, clicks, orders or events that a share is taken of, and the fewest campaigns."""
 
 _MACROS = f"""
     create temporary macro share(part, whole) as
-        case when whole >= {ENOUGH} then cast(part as double) / whole end;
+        case when whole >= {MIN_DENOMINATOR} then cast(part as double) / whole end;
     create temporary macro share_of_campaigns(part, campaigns) as
-        case when campaigns >= {ENOUGH_CAMPAIGNS} then cast(part as double) / campaigns end;
+        case when campaigns >= {MIN_CAMPAIGNS} then cast(part as double) / campaigns end;
 """
 
 _QUERIES = Path(__file__).parent / "metric_queries"
@@ -37,8 +37,8 @@ PROVIDER_PREFIX = "contacts decided by "
 
 @dataclass(frozen=True)
 class BuildFacts:
-    """What marts do not say of a build: its latest log date, the time of its audit (UTC); by log, its last log date and rows
-    of the build's.
+    """Facts about a build that its marts do not hold: its latest log date and the time of its audit in UTC. `logs` holds, by
+    log, its last log date and its rows of the build's latest log date.
     """
 
     build_id: str = "candidate"

@@ -101,4 +101,4 @@ def _range(lower: float | None, upper: float | None) -> str:
 def _exception_texts(info: Mapping[str, Any]) -> str:
     """The messages of exceptions: `info` holds one directly, or by metric of Great Expectations."""
     exceptions = [info] if "exception_message" in info else list(info.values())
-    return "; ".join(dict.fromkeys(error_text(str(each["exception_message"])) for each in exceptions))
+    return "; ".join(dict.fromkeys(error_text(str(exception["exception_message"])) for exception in exceptions))

@@ -1,4 +1,6 @@
-"""The landing zone of the faults, once for each module: as it was published, and as a refresh of all of it would give."""
+"""The landing zone of the faults, once for each process of the suite: as it was published, and as a refresh of all of it
+would give.
+"""
 
 from collections.abc import Iterator
 
@@ -9,29 +11,36 @@ from tests.fault.zones import Outcome, Zone, outcome
 from tests.running import environment, environment_of
 
 
-@pytest.fixture(scope="module")
-def zone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zone]:
-    zone = Zone(tmp_path_factory.mktemp("killed"))
-    with environment(environment_of(zone.data, zone.landing)):
-        yield zone
+@pytest.fixture(scope="session")
+def _zone(tmp_path_factory: pytest.TempPathFactory) -> Zone:
+    return Zone(tmp_path_factory.mktemp("faults"))
 
 
-@pytest.fixture(scope="module")
-def final(zone: Zone) -> Outcome:
+@pytest.fixture(scope="session")
+def final(_zone: Zone) -> Outcome:
     """The outcome of one refresh of all files."""
-    zone.drop(zone.first)
-    zone.drop_altered()
-    refresh(zone.warehouse())
-    return outcome(zone.warehouse())
+    with environment(environment_of(_zone.data, _zone.landing)):
+        _zone.drop(_zone.first)
+        _zone.drop_altered()
+        refresh(_zone.warehouse())
+        return outcome(_zone.warehouse())
+
+
+@pytest.fixture(scope="session")
+def published(_zone: Zone, final: Outcome) -> Outcome:
+    """The outcome of a refresh of the first files. The data folder is kept under the name `published`."""
+    with environment(environment_of(_zone.data, _zone.landing)):
+        _zone.clear()
+        _zone.drop(_zone.first)
+        refresh(_zone.warehouse())
+        first = outcome(_zone.warehouse())
+    assert [part for part in first if first[part] == final[part]] == [], "the altered files change every part"
+    _zone.keep("published")
+    return first
 
 
 @pytest.fixture(scope="module")
-def published(zone: Zone, final: Outcome) -> Outcome:
-    """The outcome of a refresh of the first files. The data folder is kept under the name `published`."""
-    zone.clear()
-    zone.drop(zone.first)
-    refresh(zone.warehouse())
-    first = outcome(zone.warehouse())
-    assert [part for part in first if first[part] == final[part]] == [], "the altered files change every part"
-    zone.keep("published")
-    return first
+def zone(_zone: Zone) -> Iterator[Zone]:
+    """The zone, with the settings of its warehouse in the environment."""
+    with environment(environment_of(_zone.data, _zone.landing)):
+        yield _zone

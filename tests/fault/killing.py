@@ -73,16 +73,16 @@ def after_model(name: str) -> CrashPoint:
 OLD_EXPORT = "campaign_metrics_20200101T000000Z.csv"
 
 IN_A_LOAD = {
-    "what it held is kept aside, the change is not noted": before("warehouse.ledger.Ledger.record_changes"),
-    "the change is noted, no file has moved": after("warehouse.lake.change_feed.record"),
-    "the lake's file has moved, that of the quarantine has not": after("warehouse.lake.tables.StagedParquet.commit"),
-    "both have moved, the ledger does not know": before("warehouse.ledger.Ledger.record_files"),
+    "the previous version is kept, the change is not recorded": before("warehouse.ledger.Ledger.record_changes"),
+    "the change is recorded, no file has moved": after("warehouse.lake.change_feed.record"),
+    "the lake file has moved, the quarantine file has not": after("warehouse.lake.tables.StagedParquet.commit"),
+    "both files have moved, the ledger does not record them": before("warehouse.ledger.Ledger.record_files"),
 }
 IN_A_PUBLICATION_OF_QUARANTINE = {
-    "the ledger knows, the quarantine is not published": before(
+    "the ledger records the files, the quarantine is not published": before(
         "orchestration.stages.quarantine.write_published_quarantine"
     ),
-    "the quarantine is about to be swapped in": before(
+    "the published quarantine is about to be replaced": before(
         "warehouse.quarantine.published.atomic_replace", argument="quarantine.duckdb"
     ),
 }
@@ -90,10 +90,12 @@ BETWEEN_LOGS = {
     "between two logs": before("orchestration.stages.load_changed", call=4),
 }
 IN_A_BUILD = {
-    "the candidate is forgotten": after("warehouse.ledger.Ledger.forget_candidate"),
-    "what the last build touched is gone, the changes are not shown": before("warehouse.lake.change_feed.create_views"),
-    "every model is built, the candidate is not noted": before("warehouse.ledger.Ledger.record_candidate"),
-    "the candidate is noted, what was kept aside is still there": before("warehouse.lake.change_feed.prune"),
+    "the ledger has forgotten the candidate": after("warehouse.ledger.Ledger.forget_candidate"),
+    "the tables of the last run are dropped, the views on changes are not created": before(
+        "warehouse.lake.change_feed.create_views"
+    ),
+    "every model is built, the candidate is not recorded": before("warehouse.ledger.Ledger.record_candidate"),
+    "the candidate is recorded, the previous versions are not deleted": before("warehouse.lake.change_feed.prune"),
 }
 BETWEEN_MODELS = {
     "the largest of the stateful models is built": after_model("int_messages_resolved"),
@@ -103,41 +105,57 @@ IN_A_BUILD_OF_CHANGED_CODE = {
     "the tables of changed models are dropped": after("warehouse.transform.build._drop"),
 }
 IN_A_FULL_BUILD = {
-    "one of the two files is removed": after("warehouse.transform.candidate.remove", call=2),
-    "both files are removed": after("warehouse.transform.candidate.remove", call=4),
-    "both files are new and empty": after("warehouse.lake.change_feed.create_views"),
+    "one of the two database files is removed": after("warehouse.transform.candidate.remove", call=2),
+    "both database files are removed": after("warehouse.transform.candidate.remove", call=4),
+    "both database files are new and empty": after("warehouse.lake.change_feed.create_views"),
 }
 IN_A_PUBLICATION = {
-    "the candidate is copied": before("warehouse.publish.published_file._write_build_info"),
-    "the copy says which build it is": after("warehouse.publish.published_file._write_build_info"),
-    "the copy is about to be kept": before("warehouse.publish.kept_builds.atomic_replace"),
-    "the copy is kept, and about to be swapped in": before("warehouse.publish.publication.atomic_replace"),
-    "the copy is swapped in, and current.json names the one before": before("warehouse.publish.pointer.write_pointer"),
-    "the copy is swapped in, the ledger does not know": before("warehouse.ledger.Ledger.record_publication"),
-    "the ledger knows, old builds are not pruned": before("warehouse.publish.kept_builds.KeptBuilds.prune"),
-    "the ledger knows, nothing is exported": after("warehouse.ledger.Ledger.record_publication"),
-}
-IN_A_ROLLBACK = {
-    "the earlier build is about to be swapped in": before(
-        "warehouse.publish.publication.atomic_replace", argument="sendmart.duckdb"
+    "the candidate is copied, the copy has no build_info": before("warehouse.publish.published_file._write_build_info"),
+    "the copy has its build_info": after("warehouse.publish.published_file._write_build_info"),
+    "the copy is about to be added to the kept builds": before("warehouse.publish.kept_builds.atomic_replace"),
+    "the copy is a kept build, the published file is about to be replaced": before(
+        "warehouse.publish.publication.atomic_replace"
     ),
-    "the earlier build is swapped in, and current.json names the later": before(
+    "the published file is replaced, current.json names the build before": before(
         "warehouse.publish.pointer.write_pointer"
     ),
-    "the earlier build is swapped in, the ledger does not know": before("warehouse.ledger.Ledger.record_publication"),
-    "the ledger knows that there was a way back": after("warehouse.ledger.Ledger.record_publication"),
+    "the published file is replaced, the ledger does not record the publication": before(
+        "warehouse.ledger.Ledger.record_publication"
+    ),
+    "the ledger records the publication, old builds are not pruned": before(
+        "warehouse.publish.kept_builds.KeptBuilds.prune"
+    ),
+    "the ledger records the publication, nothing is exported": after("warehouse.ledger.Ledger.record_publication"),
+}
+IN_A_ROLLBACK = {
+    "the published file is about to be replaced by the earlier build": before(
+        "warehouse.publish.publication.atomic_replace", argument="sendmart.duckdb"
+    ),
+    "the earlier build is published, current.json names the later one": before(
+        "warehouse.publish.pointer.write_pointer"
+    ),
+    "the earlier build is published, the ledger does not record the rollback": before(
+        "warehouse.ledger.Ledger.record_publication"
+    ),
+    "the ledger records the rollback": after("warehouse.ledger.Ledger.record_publication"),
 }
 IN_AN_EXPORT = {
-    "both files are written aside": before("warehouse.export.exports.atomic_replace"),
-    "the description is there, the rows are not": before("warehouse.export.exports.atomic_replace"),
-    "both are there, the ledger does not know": before("warehouse.ledger.Ledger.record_export"),
+    "the rows are a temporary file, the description is not written": before(
+        "warehouse.export.exports.write_description"
+    ),
+    "the description is written, the rows are a temporary file": before("warehouse.export.exports.atomic_replace"),
+    "the rows and the description are written, the ledger does not record the export": before(
+        "warehouse.ledger.Ledger.record_export"
+    ),
     "some reports are exported, others are not": before("warehouse.export.exports.atomic_replace", call=3),
 }
 IN_THE_CHECKS = {
-    "the rows to check are put aside, no dbt test has run": before("warehouse.transform.build.run_tests"),
-    "the dbt tests have run, nothing is recorded": before("warehouse.ledger.Ledger.record_checks"),
-    "the dbt tests are recorded, the audit has not begun": before("quality.audit.contracts.check_contracts"),
-    "the audit has ended, nothing of it is recorded": before("warehouse.ledger.Ledger.record_checks", call=2),
+    "the rows to check are copied, no dbt test has run": before("warehouse.transform.build.run_tests"),
+    "the dbt tests have run, their results are not recorded": before("warehouse.ledger.Ledger.record_checks"),
+    "the results of the dbt tests are recorded, the audit has not begun": before(
+        "quality.audit.contracts.check_contracts"
+    ),
+    "the audit has ended, its results are not recorded": before("warehouse.ledger.Ledger.record_checks", call=2),
 }
 IN_THE_PRUNING = {
     "one old export is deleted, others are not": after("pathlib.Path.unlink", argument=OLD_EXPORT),

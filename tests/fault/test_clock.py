@@ -71,7 +71,7 @@ def test_a_clock_that_jumps_changes_no_figure_and_no_order_of_builds_and_exports
     refresh(context)
     clock.record_refresh(context)
     outcomes = {"older": outcome(context), "altered": final}
-    for days, name in ((400, "altered"), (-3, "older"), (800, "altered"), (0, "older"), (-800, "altered")):
+    for days, name in ((400, "altered"), (-800, "older")):
         publications, names_before = context.ledger.publications(), _export_names(context)
         if name == "older":
             zone.drop(older)
@@ -88,7 +88,7 @@ def test_a_clock_that_jumps_changes_no_figure_and_no_order_of_builds_and_exports
             assert names[: len(names_before[report])] == names_before[report], "none is pruned, new ones come last"
 
     stages.rollback_build(context)
-    assert marts_of(context.paths.published_marts) == outcomes["older"]["marts"]
+    assert marts_of(context.paths.published_marts) == outcomes["altered"]["marts"]
 
 
 def test_a_clock_that_jumps_prunes_only_old_exports(zone: Zone, clock: Clock) -> None:

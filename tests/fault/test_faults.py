@@ -61,11 +61,11 @@ def disk(zone: Zone, published: Outcome) -> Iterator[Callable[[str], None]]:
 
 
 @contextmanager
-def full(zone: Zone, left: int) -> Iterator[None]:
+def full(zone: Zone, free_bytes: int) -> Iterator[None]:
     """So many bytes are left on the disk of the data folder."""
     filler = zone.data / "filler"
     with filler.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, max(1, shutil.disk_usage(zone.data).free - left))
+        os.posix_fallocate(file.fileno(), 0, max(1, shutil.disk_usage(zone.data).free - free_bytes))
     try:
         yield
     finally:
@@ -83,16 +83,16 @@ def test_a_full_disk_in_any_stage_is_reported_and_keeps_the_published_build(
         for log in Log:
             stages.load_changed(warehouse, log)
 
-    for stage, left, shown in (
+    for stage, free_bytes, expected_outcome in (
         (load, 4 << 10, published),
         (lambda: stages.build_candidate(warehouse), 4 << 10, published),
         (lambda: stages.publish_candidate(warehouse, warehouse.ledger.candidate()), 64 << 10, published),
         (lambda: stages.export_reports(warehouse, exports.REPORTS), 0, final),
     ):
-        with full(zone, left):
+        with full(zone, free_bytes):
             failure = failing(zone, stage)
             assert (failure.code, str(zone.data) in failure.description) == (Code.DISK_FULL, True), str(failure)
-        assert marts_of(marts) == shown["marts"]
+        assert marts_of(marts) == expected_outcome["marts"]
         stage()
     assert_same(warehouse, final)
 
@@ -200,7 +200,10 @@ def _blocks_of_nothing(file: Path) -> None:
         opened.write(os.urandom(size - 12288))
 
 
-@pytest.mark.parametrize(("name", "damage"), [("build", _garbage), ("candidate", _cut), ("build", _blocks_of_nothing)])
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [("candidate", _cut), ("build", _blocks_of_nothing), pytest.param("build", _garbage, marks=pytest.mark.torture)],
+)
 def test_a_damaged_build_file_is_reported_and_rebuilt_from_the_lake(
     zone: Zone, published: Outcome, final: Outcome, caplog: pytest.LogCaptureFixture, name: str, damage
 ) -> None:
@@ -293,7 +296,9 @@ def test_replacing_a_damaged_lake_file_gives_the_right_marts(zone: Zone, publish
     assert_same(zone.warehouse(), final)
 
 
-@pytest.mark.parametrize("damage", [_cut, _other_bytes, Path.unlink])
+@pytest.mark.parametrize(
+    "damage", [_cut, *(pytest.param(damage, marks=pytest.mark.torture) for damage in (_other_bytes, Path.unlink))]
+)
 def test_a_damaged_lake_file_without_its_log_file_fails_the_refresh_until_the_file_is_dropped_again(
     zone: Zone, published: Outcome, damage
 ) -> None:
@@ -304,8 +309,8 @@ def test_a_damaged_lake_file_without_its_log_file_fails_the_refresh_until_the_fi
     damage(_held_of(zone, Log.SENDS))
     failure = failing(zone, lambda: refresh(warehouse, full_refresh=True))
     assert failure.code == Code.LAKE_FILE_CORRUPT
-    for named in (path.as_posix(), "2026-01-", "lake/sends/log_date="):
-        assert named in failure.description
+    for expected_text in (path.as_posix(), "2026-01-", "lake/sends/log_date="):
+        assert expected_text in failure.description
     assert marts_of(warehouse.paths.published_marts) == published["marts"]
     if damage is _cut:
         zone.drop({path: zone.first[path]})
@@ -327,8 +332,8 @@ def test_a_lake_without_recorded_checksums_is_checked_by_row_counts_and_then_rec
     connection.close()
     assert stages.plan_refresh(warehouse).is_empty
     _cut(_held_of(zone, Log.ORDERS))
-    (found,) = integrity.find_damaged(warehouse.paths, warehouse.ledger, verify_checksums=True)
-    assert found.log == Log.ORDERS
+    (damaged_file,) = integrity.find_damaged(warehouse.paths, warehouse.ledger, verify_checksums=True)
+    assert damaged_file.log == Log.ORDERS
     for log in Log:
         stages.load_changed(warehouse, log, verify=True)
     noted = warehouse.ledger.checksums()
@@ -359,8 +364,10 @@ def test_a_damaged_or_missing_ledger_is_a_clear_error_and_a_new_one_reloads_ever
     assert marts_of(paths.published_marts) == published["marts"]
 
     zone.warehouse().ledger.create()
-    gone = [path for log, files in zone.altered.items() for path in files if log not in (NEW_IN, Log.CAMPAIGNS)]
-    for path in gone:
+    deleted_paths = [
+        path for log, files in zone.altered.items() for path in files if log not in (NEW_IN, Log.CAMPAIGNS)
+    ]
+    for path in deleted_paths:
         (zone.landing / path).unlink()
     refresh(zone.warehouse())
     assert marts_of(paths.published_marts) == published["marts"], "the lake is the archive"

@@ -113,7 +113,7 @@ def _seconds_of(refresh_for: Callable[[dict[str, str], float | None], bool], var
 
 @pytest.mark.parametrize(
     ("rounds", "refresh_for"),
-    [(3, _refresh_by_stages), pytest.param(100, _refresh_by_command, marks=pytest.mark.torture)],
+    [(2, _refresh_by_stages), pytest.param(100, _refresh_by_command, marks=pytest.mark.torture)],
 )
 def test_refreshes_killed_while_files_are_replaced_end_with_the_right_figures(
     tmp_path: Path, rounds: int, refresh_for: Callable[[dict[str, str], float | None], bool]

@@ -19,7 +19,7 @@ from models.enums import Log
 from models.error_codes import Code
 from orchestration.errors import Failure, failure_of
 from orchestration.stages import AppContext
-from tests.loads import PATIENCE_SECONDS, THREE_FILES_A_TASK, dying_of, failing_of, left_by, load_log, wait_for
+from tests.loads import PATIENCE_SECONDS, THREE_FILES_A_TASK, failing_at, killed_at, left_by, load_log, wait_for
 from tests.running import environment, environment_of
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import PROJECT, load_settings
@@ -144,7 +144,7 @@ def test_a_killed_worker_fails_the_load_with_the_next_step(
 ) -> None:
     before = left_by(data)["lake"]
     with pytest.raises(WorkerDied) as died:
-        load_log(landing, data, LOG, 2, dying_of("k9"), **THREE_FILES_A_TASK)
+        load_log(landing, data, LOG, 2, killed_at("k9"), **THREE_FILES_A_TASK)
     left = left_by(data)
     assert left["temp_files"] == []
     new = {file for file, content in left["lake"].items() if before[file] != content}
@@ -160,7 +160,7 @@ def test_a_killed_worker_fails_the_load_with_the_next_step(
 
 def test_an_error_in_a_worker_is_reported_like_one_in_a_single_process(landing: Path, data: Path) -> None:
     with pytest.raises(OSError) as failed:
-        load_log(landing, data, LOG, 2, failing_of("k9", OSError("no such device")))
+        load_log(landing, data, LOG, 2, failing_at("k9", OSError("no such device")))
     failure = failure_to(landing, data, failed.value)
     assert (failure.code, failure.description) == (Code.UNEXPECTED, "OSError: no such device")
 

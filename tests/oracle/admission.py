@@ -165,18 +165,18 @@ def read_row(log: str, record: Record) -> tuple[dict, list[tuple[str, str]]]:
     # Silent: whether a key twice is a fault where it is no column. It is, as a column twice is in CSV.
     faults = [(key, "key given twice") for key in sorted(record.repeated_keys)]
     values: dict[str, object] = {}
-    given: set[str] = set()
+    given_columns: set[str] = set()
     for name, column in LOGS[log].items():
         values[name] = None
         if name in record.repeated_keys:
-            given.add(name)
+            given_columns.add(name)
             continue
         cell = _with_default(log, name, _trimmed_cell(record.cells.get(name)))
         if cell is None:
             if column.required:
                 faults.append((name, "required"))
             continue
-        given.add(name)
+        given_columns.add(name)
         if isinstance(cell, Unfit):
             faults.append((name, f"{cell.reason} in place of a text or number"))
             continue
@@ -184,7 +184,7 @@ def read_row(log: str, record: Record) -> tuple[dict, list[tuple[str, str]]]:
             values[name] = typed(column, cell)
         except Fault as fault:
             faults.append((name, str(fault)))
-    faults += _faults_across(log, values, given, {column for column, _ in faults})
+    faults += _faults_across(log, values, given_columns, {column for column, _ in faults})
     return values, faults
 
 
@@ -201,7 +201,7 @@ def _with_default(log: str, column: str, cell: Cell) -> Cell:
     return cell
 
 
-def _faults_across(log: str, values: dict, given: set[str], at_fault: set[str]) -> list[tuple[str, str]]:
+def _faults_across(log: str, values: dict, given_columns: set[str], at_fault: set[str]) -> list[tuple[str, str]]:
     """The rules on two columns.
 
     Silent: conditions that hang on a value which is itself at fault. What is asked is whether a value was given,
@@ -209,9 +209,9 @@ def _faults_across(log: str, values: dict, given: set[str], at_fault: set[str]) 
     """
     faults = []
     if log == "sends":
-        if "segments" not in given and "skip_reason" not in given:
+        if "segments" not in given_columns and "skip_reason" not in given_columns:
             faults.append(("segments", "required unless skipped"))
-        if "cost" in given and "cost_currency" not in given:
+        if "cost" in given_columns and "cost_currency" not in given_columns:
             faults.append(("cost_currency", "required with a cost"))
     if log == "orders" and not at_fault & {"total", "refunded_amount"}:
         total, refunded = values["total"], values["refunded_amount"]

@@ -40,7 +40,7 @@ COUNTS = {
 }
 
 
-def level(column: str, value: object) -> object:
+def normalized(column: str, value: object) -> object:
     """A value in a normal form for comparison, whether it was text, float, Decimal or another type."""
     if value is None:
         return None
@@ -86,8 +86,8 @@ def differences(
     missing_columns = sorted({column for row in actual for column in columns if column not in row})
     if missing_columns:
         return [f"no such column: {column}" for column in missing_columns]
-    expected_rows = Counter(_levelled(row, columns) for row in expected)
-    actual_rows = Counter(_levelled(row, columns) for row in actual)
+    expected_rows = Counter(_normalized_row(row, columns) for row in expected)
+    actual_rows = Counter(_normalized_row(row, columns) for row in actual)
     missing, unexpected = expected_rows - actual_rows, actual_rows - expected_rows
     messages = _described("missing", missing, columns, most) + _described("unexpected", unexpected, columns, most)
     if messages:
@@ -95,8 +95,8 @@ def differences(
     return messages
 
 
-def _levelled(row: dict, columns: list[str]) -> tuple:
-    return tuple(level(column, row[column]) for column in columns)
+def _normalized_row(row: dict, columns: list[str]) -> tuple:
+    return tuple(normalized(column, row[column]) for column in columns)
 
 
 def _described(kind: str, rows: Counter, columns: list[str], most: int) -> list[str]:
@@ -132,9 +132,9 @@ def rejected_differences(expected: list[dict], actual: Iterable[dict]) -> list[s
     """Compares rejected rows; the actual `reason_columns` may name further columns."""
     actual = list(actual)
     messages = differences(expected, actual, REJECTED_KEY)
-    reasons = {_levelled(row, list(REJECTED_KEY)): set((row["reason_columns"] or "").split()) for row in actual}
+    reasons = {_normalized_row(row, list(REJECTED_KEY)): set((row["reason_columns"] or "").split()) for row in actual}
     for row in expected:
-        key = _levelled(row, list(REJECTED_KEY))
+        key = _normalized_row(row, list(REJECTED_KEY))
         missing_reasons = set((row["reason_columns"] or "").split()) - reasons.get(key, set())
         if key in reasons and missing_reasons:
             location = f"{row['log']}/{row['source_file']}, row {row['row_number']}"

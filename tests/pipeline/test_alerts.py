@@ -111,7 +111,7 @@ def test_a_refresh_that_dagster_ended_has_failed(
     assert now() - last.started_at < timedelta(minutes=5)
     _evaluate_sensor(run_status_sensors.record_refresh_success, instance, refresh_job, None)
     assert receiver.titles == ["refresh failed", "refresh recovered"]
-    assert why in receiver.taken[0]["message"]
+    assert why in receiver.alerts[0]["message"]
 
 
 def test_sensors_do_not_report_runs_that_dagster_retries_or_that_the_command_line_started(
@@ -138,7 +138,7 @@ def test_exports_that_fail_and_recover_are_reported(
             why,
         )
     assert receiver.titles == ["exports failed", "exports recovered"]
-    assert "killed" in receiver.taken[0]["message"]
+    assert "killed" in receiver.alerts[0]["message"]
 
 
 def test_a_reload_is_named_by_its_assets_and_dates() -> None:
@@ -260,7 +260,7 @@ def test_figures_are_fresh_as_of_the_last_successful_refresh_even_without_new_fi
     for _ in range(2):
         assert marts_check() == (False, dg.AssetCheckSeverity.ERROR)
     assert receiver.titles == ["figures stale"]
-    assert "published/marts: as of 20" in receiver.taken[0]["message"]
+    assert "published/marts: as of 20" in receiver.alerts[0]["message"]
     record_refresh("nothing new", 1)
     assert marts_check() == (True, dg.AssetCheckSeverity.WARN)
     assert receiver.titles == ["figures stale", "figures current"]
@@ -313,7 +313,7 @@ def test_a_schedule_is_reported_after_one_failure_and_a_sensor_after_three(
     ):
         _tick(instance, state, status)
         _evaluate_freshness(definitions, instance)
-        alerts_after.append(len(receiver.taken))
+        alerts_after.append(len(receiver.alerts))
     assert alerts_after == [0, 0, 0, 1, 2, 3, 3, 4]
-    assert "nightly: no such column +44…23" in receiver.taken[0]["message"]
-    assert "freshness_sensor: no such column" in receiver.taken[2]["message"]
+    assert "nightly: no such column +44…23" in receiver.alerts[0]["message"]
+    assert "freshness_sensor: no such column" in receiver.alerts[2]["message"]

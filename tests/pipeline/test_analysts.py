@@ -22,7 +22,7 @@ import pytest
 import yaml
 
 from models.marts import DBT_MARTS, MARTS, columns
-from tests.oracle.compare import level, read_mart
+from tests.oracle.compare import normalized, read_mart
 from tests.running import CASES, RefreshedWarehouse, mart_rows, sendmart
 from warehouse.config.settings import PROJECT
 
@@ -45,7 +45,7 @@ Rows = list[dict[str, Any]]
 def expected(mart: str) -> Rows:
     """The rows that the wide case must give."""
     rows = read_mart(CASES / "wide" / "marts" / f"{mart}.csv")
-    return [{column: level(column, text) for column, text in row.items()} for row in rows]
+    return [{column: normalized(column, text) for column, text in row.items()} for row in rows]
 
 
 def share(part: Any, whole: Any) -> float | None:
@@ -400,8 +400,8 @@ def test_amounts_of_unconverted_orders_are_less_refunds_and_by_currency(
     orders = by(mart_rows(paths.published_marts, "unconverted_orders"), "currency")
     with duckdb.connect() as connection:
         connection.execute(ATTACH)
-        found = connection.execute(FILES["unconverted-orders-by-currency"]).fetchall()
-    assert {row[:3] for row in found} == {
+        rows_of_query = connection.execute(FILES["unconverted-orders-by-currency"]).fetchall()
+    assert {row[:3] for row in rows_of_query} == {
         (currency, len(rows), sum(row["total"] - row["refunded_amount"] for row in rows))
         for (currency,), rows in orders.items()
     }
@@ -448,8 +448,8 @@ def dbt_docs(refreshed_wide: RefreshedWarehouse) -> Path:
 def test_dbts_docs_site_describes_every_mart_with_the_types_of_the_build_and_every_exposure(dbt_docs: Path) -> None:
     page = dbt_docs.read_text(encoding="utf-8")
     manifest, catalog = (
-        json.JSONDecoder().raw_decode(page, found.start())[0]
-        for found in re.finditer(r'\{"metadata": \{"dbt_schema_version": "[^"]+/(?:manifest|catalog)/', page)
+        json.JSONDecoder().raw_decode(page, match.start())[0]
+        for match in re.finditer(r'\{"metadata": \{"dbt_schema_version": "[^"]+/(?:manifest|catalog)/', page)
     )
     for mart in DBT_MARTS:
         node = f"model.sendmart.{mart}"
@@ -477,11 +477,12 @@ def test_dbts_docs_site_may_call_no_other_host(dbt_docs: Path) -> None:
     }
 
 
+@pytest.mark.torture
 def test_a_browser_shows_dbts_docs_site(dbt_docs: Path, tmp_path: Path) -> None:
     browser = shutil.which("chromium")
     if browser is None:
         pytest.skip("there is no chromium on this machine")
-    shown = subprocess.run(
+    rendered_page = subprocess.run(
         [
             *(browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}"),
             *("--virtual-time-budget=10000", "--dump-dom"),
@@ -493,6 +494,6 @@ def test_a_browser_shows_dbts_docs_site(dbt_docs: Path, tmp_path: Path) -> None:
         check=True,
     ).stdout
     # What stands in the page's data, and not in a script, has been drawn.
-    drawn = re.sub(r"<script.*?</script>", "", shown, flags=re.DOTALL)
+    drawn = re.sub(r"<script.*?</script>", "", rendered_page, flags=re.DOTALL)
     assert "The tiles of a campaign" in drawn
     assert "Analysts' queries" in drawn

@@ -13,8 +13,8 @@ def test_every_mart_equals_the_expected_rows(refreshed_case: RefreshedWarehouse)
         if file.stem != "rejected_rows"
     }
     assert len(expected) == 12
-    found = {mart: differences(rows, mart_rows(published, mart)) for mart, rows in expected.items()}
-    assert {mart: messages for mart, messages in found.items() if messages} == {}
+    messages_by_mart = {mart: differences(rows, mart_rows(published, mart)) for mart, rows in expected.items()}
+    assert {mart: messages for mart, messages in messages_by_mart.items() if messages} == {}
 
 
 def test_quarantine_holds_exactly_the_bad_rows(refreshed_case: RefreshedWarehouse) -> None:

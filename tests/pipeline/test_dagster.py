@@ -162,7 +162,9 @@ def test_the_audit_shows_the_path_of_its_page_and_a_check_its_counts(
 ) -> None:
     audit = dg.AssetKey(["audit", "candidate_audit"])
     page = Path(instance.get_latest_materialization_event(audit).asset_materialization.metadata["page"].value)
-    assert page.parent == refreshed_small.warehouse.paths.audits
+    audits = refreshed_small.warehouse.paths.audits
+    assert page.parts[-3:-1] == audits.parts[-2:]
+    assert (audits / page.name).exists()
     assert f"Audit of build {page.stem}" in page.read_text()
     key = dg.AssetCheckKey(dg.AssetKey(["marts", "delivery_status"]), "contract")
     (record,) = instance.event_log_storage.get_latest_asset_check_execution_by_key([key]).values()

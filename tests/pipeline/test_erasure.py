@@ -90,8 +90,8 @@ def test_published_builds_and_exports_hold_tokens_and_the_same_figures(
 ) -> None:
     before = _with_tokens(all_marts(refreshed_wide.warehouse.paths.published_marts), _tokens(warehouse))
     assert _sorted(all_marts(warehouse.paths.published_marts)) == _sorted(before)
-    kept = warehouse.paths.kept_builds / "kept.duckdb"
-    assert kept.stat().st_ino == warehouse.paths.published_marts.stat().st_ino
+    kept_build = warehouse.paths.kept_builds / "kept.duckdb"
+    assert kept_build.stat().st_ino == warehouse.paths.published_marts.stat().st_ino
     for report in ("delivery_status", "attributed_unsubscribes", "skip_reasons"):
         was = exported_rows(refreshed_wide.warehouse.paths, report)
         tokens = {CONTACT: _tokens(warehouse)["contact"], f"'{NUMBER}": f"'{_tokens(warehouse)['number']}"}
@@ -177,10 +177,10 @@ def test_an_interrupted_erasure_is_finished_by_the_next_refresh(
     copy = copy_warehouse(refreshed_wide, tmp_path)
     with monkeypatch.context() as patch:
         owner = erase._Eraser if hasattr(erase._Eraser, broken_off_at) else erase
-        done = getattr(owner, broken_off_at)
+        erase_part = getattr(owner, broken_off_at)
 
         def once_then_killed(*arguments):
-            done(*arguments)
+            erase_part(*arguments)
             raise KeyboardInterrupt
 
         patch.setattr(owner, broken_off_at, once_then_killed)

@@ -85,7 +85,7 @@ def test_a_full_build_records_the_sql_that_dbt_compiles(refreshed_wide: Refreshe
     elsewhere = DataPaths(tmp_path, lake_override=warehouse.paths.lake)
     full_build_sql(warehouse.settings, elsewhere)
     compiled = json.loads(elsewhere.compiled_sql.read_bytes())
-    assert compiled["made_of"] == recorded["made_of"]
+    assert compiled["inputs_digest"] == recorded["inputs_digest"]
     by_name = [{model["name"]: model for model in sql["models"]} for sql in (recorded, compiled)]
     assert by_name[0] == by_name[1]
 
@@ -226,9 +226,9 @@ def test_after_a_load_the_explanation_shows_which_published_figures_differ(
     assert not explanation.basis.is_current
     assert explanation.disagreements["delivery_status"] == ("delivered", "pending")
     explanations.print_explanation(explanation)
-    shown = capsys.readouterr().out
-    assert "have changed since build" in shown
-    assert "DIFFERS FROM THE PUBLISHED BUILD delivery_status: published pending, now delivered" in shown
+    output = capsys.readouterr().out
+    assert "have changed since build" in output
+    assert "DIFFERS FROM THE PUBLISHED BUILD delivery_status: published pending, now delivered" in output
 
 
 def test_values_from_logs_are_printed_as_text_with_masked_numbers() -> None:
@@ -239,8 +239,8 @@ def test_where_a_row_came_in_is_never_cut_and_its_numbers_are_masked(capsys: pyt
     path = f"2026-01-05/{'part-' * 20}+447700900123.csv, row 7"
     listing = Listing("Rows", ("came_in",), ((path,),), 1)
     explanations.print_explanation(Explanation("message", "m", Basis(None, None, False, None), listings=[listing]))
-    shown = "".join(line.strip("│ ") for line in capsys.readouterr().out.splitlines())
-    assert path.replace("+447700900123", "+44…23") in shown
+    output = "".join(line.strip("│ ") for line in capsys.readouterr().out.splitlines())
+    assert path.replace("+447700900123", "+44…23") in output
 
 
 def test_suppressed_numbers_are_listed_although_they_were_published_masked(

@@ -98,8 +98,8 @@ def test_hostile_text_is_published_unchanged(hostile: Hostile) -> None:
             ("attributed_unsubscribes", "source"),
         ),
     ):
-        found = sorted(row[column] for row in mart_rows(marts, mart) if row.get("contact_id") != "n")
-        assert found == sorted(NAMES), (mart, column)
+        values = sorted(row[column] for row in mart_rows(marts, mart) if row.get("contact_id") != "n")
+        assert values == sorted(NAMES), (mart, column)
     assert {row["provider_status"] for row in mart_rows(marts, "unmapped_receipts")} <= set(NAMES)
 
 
@@ -122,21 +122,23 @@ def test_copies_of_hostile_campaigns_stay_in_their_folders_and_are_masked(hostil
         warehouse = AppContext.of(load_settings())
     before = set((hostile.data / "exports").rglob("*"))
     for name in NAMES:
-        for of in FileFormat:
-            stages.export_reports(warehouse, ["delivery_status", "attributed_orders"], campaign=name, file_format=of)
+        for file_format in FileFormat:
+            stages.export_reports(
+                warehouse, ["delivery_status", "attributed_orders"], campaign=name, file_format=file_format
+            )
     written = set((hostile.data / "exports").rglob("*.*")) - before
     assert len(written) == len(NAMES) * 2 * 2 * 2
-    seen = set()
+    text_cells = set()
     for file in written:
         assert set(file.name) <= set(SAFE)
         if file.suffix == ".xlsx":
             sheet = openpyxl.load_workbook(file).active
             header, *rows = sheet.iter_rows(values_only=True)
             cells = [cell for row in rows for cell in zip(header, row, strict=True)]
-            seen |= {(name, spelled_out(value)) for name, value in cells if isinstance(value, str)}
+            text_cells |= {(name, spelled_out(value)) for name, value in cells if isinstance(value, str)}
             assert not [cell for row in sheet.iter_rows() for cell in row if cell.data_type == "f" or cell.hyperlink]
-    assert {text for column, text in seen if column == "campaign_id"} == set(NAMES)
-    numbers = {text for column, text in seen if column == "mobile_number"}
+    assert {text for column, text in text_cells if column == "campaign_id"} == set(NAMES)
+    numbers = {text for column, text in text_cells if column == "mobile_number"}
     assert numbers == {masked_number(number) for number in NUMBERS.values()}
     for file in written:
         file.unlink()
@@ -157,9 +159,9 @@ def test_no_phone_number_is_printed_recorded_or_published(hostile: Hostile) -> N
     for name in ("sendmart", "quarantine"):
         texts[name] = _rows_of(hostile.data / "published" / f"{name}.duckdb")
     # A campaign's name is published as it is: it is no contact's number.
-    seen = {(path, number) for path, text in texts.items() for number in numbers if number in text}
-    assert {path for path, number in seen if number != ELSEWHERE[0]} == set()
-    assert not [path for path, _ in seen if "dagster" in path or "ledger" in path or path == "printed"]
+    occurrences = {(path, number) for path, text in texts.items() for number in numbers if number in text}
+    assert {path for path, number in occurrences if number != ELSEWHERE[0]} == set()
+    assert not [path for path, _ in occurrences if "dagster" in path or "ledger" in path or path == "printed"]
 
 
 def _rows_of(file: Path) -> str:
@@ -207,8 +209,8 @@ def test_a_changed_masking_setting_publishes_and_exports_again(hostile: Hostile)
     assert (work.must_build, work.must_publish) == (False, True)
     stages.publish_candidate(plain, plain.ledger.candidate())
     assert "delivery_status" in stages.reports_to_export(plain)
-    (told,) = stages.export_reports(plain, ["delivery_status"])
-    assert told.rows == len(NAMES), "under another setting every row is another"
+    (export,) = stages.export_reports(plain, ["delivery_status"])
+    assert export.rows == len(NAMES), "under another setting every row is another"
     assert {row["mobile_number"] for row in mart_rows(plain.paths.published_marts, "delivery_status")} == set(
         NUMBERS.values()
     )

@@ -14,11 +14,12 @@ from orchestration import stages
 from orchestration.errors import failure_of
 from orchestration.stages import AppContext
 from tests.contact_search import CONTACT, copy_warehouse, files_with_contact
+from tests.examples import tried
 from tests.running import RefreshedWarehouse
 from warehouse.ledger import LedgerDamaged
 from warehouse.privacy import KeyMissing
 
-FUZZED_LEDGERS = 25
+FUZZED_LEDGERS = tried(8).max_examples
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ import pytest
 from models.enums import Log
 from tests.loads import (
     BYTES_PER_TEST_WORKER,
-    acting,
-    failing_of,
+    changing_files,
+    failing_at,
     left_by,
     load_files,
     load_log,
@@ -72,21 +72,26 @@ def test_two_workers_load_a_faulty_landing_zone_like_one_process(tmp_path: Path)
     left = []
     for worker_count in (1, 2):
         data = tmp_path / f"data-{worker_count}"
-        for log, enough in (
+        for log, bytes_per_worker in (
             (Log.SENDS, BYTES_PER_TEST_WORKER),
             (Log.ORDERS, 4 * BYTES_PER_TEST_WORKER),
         ):  # each file by itself; some together
             (folder := tmp_path / f"{log}-{worker_count}").mkdir()
             load_log(
-                tmp_path / "landing", data, log, worker_count, recording(folder, worker_count), bytes_per_worker=enough
+                tmp_path / "landing",
+                data,
+                log,
+                worker_count,
+                recording(folder, worker_count),
+                bytes_per_worker=bytes_per_worker,
             )
             assert len(recorded_processes(folder)) == worker_count
         left.append(left_by(data))
-    one, two = left
-    assert [part for part in one if one[part] != two[part]] == []
-    assert all(one[part] for part in ("lake", "quarantine", "files", "lake_contents", "changes"))
-    assert any("refusal': None" not in file for file in one["files"])
-    assert one["temp_files"] == []
+    by_one_process, by_two_workers = left
+    assert [part for part in by_one_process if by_one_process[part] != by_two_workers[part]] == []
+    assert all(by_one_process[part] for part in ("lake", "quarantine", "files", "lake_contents", "changes"))
+    assert any("refusal': None" not in file for file in by_one_process["files"])
+    assert by_one_process["temp_files"] == []
 
 
 def test_two_workers_run_in_parallel_beside_the_loading_process_and_no_more_for_few_files(
@@ -111,7 +116,7 @@ def test_files_that_change_or_disappear_during_the_load_keep_their_rows(
         drop(landing, day, content(day, number=NUMBER))
     files = scan(landing).files_of(LOG)
     log_file(landing, 1).unlink()
-    changing = acting({"k2": (log_file(landing, 2), content(2)), "k3": (log_file(landing, 3), None)})
+    changing = changing_files({"k2": (log_file(landing, 2), content(2)), "k3": (log_file(landing, 3), None)})
     loaded = load_files(data, files, worker_count, changing)
     assert sorted(file.log_date.day for file in loaded) == list(DAYS[3:])
     after = left_by(data)
@@ -134,9 +139,9 @@ def test_an_erased_contact_gets_the_same_token_in_every_worker(tmp_path: Path, l
     job = StagingJob(paths, recording(folder, 2), erased)
     load(job, ledger, scan(landing).files_of(LOG), workers=2, bytes_per_worker=BYTES_PER_TEST_WORKER)
     assert len(recorded_processes(folder)) == 2
-    found = pl.concat(pl.read_parquet(file, hive_partitioning=False) for file in lake_tables.files(paths.lake, LOG))
+    lake_rows = pl.concat(pl.read_parquet(file, hive_partitioning=False) for file in lake_tables.files(paths.lake, LOG))
     contact, number = (tombstone.token for tombstone in ledger.erased())
-    assert (set(found["contact_id"]), set(found["mobile_number"])) == ({contact}, {number})
+    assert (set(lake_rows["contact_id"]), set(lake_rows["mobile_number"])) == ({contact}, {number})
     assert ledger.erased()[1].hash == hashes.of(NUMBER)
     assert ledger.is_erasing(), "the number may stand elsewhere"
 
@@ -179,10 +184,10 @@ def test_a_file_whose_rows_do_not_add_up_is_refused_and_the_others_load(
 def test_an_error_of_a_worker_is_raised_masked_with_its_traceback(tmp_path: Path, landing: Path) -> None:
     data = tmp_path / "data"
     with pytest.raises(OSError) as caught:
-        load_log(landing, data, LOG, 2, failing_of("k7", OSError(f"cannot take {NUMBER}")))
+        load_log(landing, data, LOG, 2, failing_at("k7", OSError(f"cannot take {NUMBER}")))
     message = "".join(traceback.format_exception(caught.value))
     assert str(caught.value) == "cannot take +44…23"
-    assert "_failing_of" in message, "where it failed"
+    assert "_failing_at" in message, "where it failed"
     assert NUMBER not in message
     assert left_by(data)["temp_files"] == []
 

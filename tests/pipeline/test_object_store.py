@@ -200,10 +200,10 @@ def test_two_workers_load_the_same_objects_as_one(store: Any, warehouse: AppCont
     (folder := tmp_path / "processes").mkdir()
     load(StagingJob(paths, recording(folder, 2)), ledger, files, workers=2, bytes_per_worker=BYTES_PER_TEST_WORKER)
     assert len(recorded_processes(folder)) == 2
-    found = {name.removeprefix("lake-of-two/"): _read(store, name) for name in _objects(store, "lake-of-two/")}
+    objects = {name.removeprefix("lake-of-two/"): _read(store, name) for name in _objects(store, "lake-of-two/")}
     expected = {name.removeprefix("lake/"): _read(store, name) for name in _objects(store, "lake/sends/")}
     del expected[lake_tables.empty_file(warehouse.paths.lake, Log.SENDS).relative_to(warehouse.paths.lake).as_posix()]
-    assert found == expected
+    assert objects == expected
     assert list(paths.transfers.iterdir()) == []
     for name in _objects(store, "lake-of-two/"):
         store.delete_object(Bucket=BUCKET, Key=name)
@@ -223,7 +223,7 @@ def test_figures_are_explained_from_the_store(warehouse: AppContext) -> None:
 def test_an_object_that_changes_after_the_listing_is_left_for_the_next_refresh(
     store: Any, warehouse: AppContext
 ) -> None:
-    found = [
+    listed_files = [
         file
         for file in landing_scan.scan(warehouse.settings.landing).files_of(Log.SENDS)
         if CHANGED.endswith(file.source_file)
@@ -231,15 +231,15 @@ def test_an_object_that_changes_after_the_listing_is_left_for_the_next_refresh(
     before = _read(store, f"landing/{CHANGED}")
     store.put_object(Bucket=BUCKET, Key=f"landing/{CHANGED}", Body=before + b"\n")
     try:
-        assert load(StagingJob(warehouse.paths, validate), warehouse.ledger, found) == []
+        assert load(StagingJob(warehouse.paths, validate), warehouse.ledger, listed_files) == []
     finally:
         store.put_object(Bucket=BUCKET, Key=f"landing/{CHANGED}", Body=before)
-    again = [
+    unchanged_files = [
         file
         for file in landing_scan.scan(warehouse.settings.landing).files_of(Log.SENDS)
         if CHANGED.endswith(file.source_file)
     ]
-    assert warehouse.ledger.pending_files(again) == [], "the content is again what was taken"
+    assert warehouse.ledger.pending_files(unchanged_files) == [], "the content is again what was taken"
 
 
 # --- nights after
@@ -251,12 +251,14 @@ def next_night(store: Any, warehouse: AppContext) -> tuple[str, str]:
     Returns the ids of the published build and of the candidate.
     """
     (before, _) = warehouse.ledger.last_publication()
-    first, *others = _read(store, f"landing/{CHANGED}").splitlines(keepends=True)
-    store.put_object(Bucket=BUCKET, Key=f"landing/{CHANGED}", Body=b"".join(others))
-    other = (
+    first, *remaining_lines = _read(store, f"landing/{CHANGED}").splitlines(keepends=True)
+    store.put_object(Bucket=BUCKET, Key=f"landing/{CHANGED}", Body=b"".join(remaining_lines))
+    other_line = (
         first.replace(b"m3-6", b"m99-0").replace(b"c3-1", b"c99-0").replace(b"p3-1", b"p99-0").replace(b"0031", b"0990")
     )
-    store.put_object(Bucket=BUCKET, Key="landing/sends/2026-01-14.jsonl", Body=first.replace(b"m3-6", b"m3-7") + other)
+    store.put_object(
+        Bucket=BUCKET, Key="landing/sends/2026-01-14.jsonl", Body=first.replace(b"m3-6", b"m3-7") + other_line
+    )
     assert [file.source_file for file in plan_refresh(warehouse).files[Log.SENDS]] == [
         "2026-01-09.1.jsonl",
         "2026-01-14.jsonl",
@@ -266,6 +268,7 @@ def next_night(store: Any, warehouse: AppContext) -> tuple[str, str]:
     return before, candidate.build_id
 
 
+@pytest.mark.torture
 def test_an_incremental_build_in_the_store_equals_a_full_build(
     store: Any, warehouse: AppContext, next_night: tuple[str, str], tmp_path: Path
 ) -> None:
@@ -359,8 +362,8 @@ def test_a_deleted_export_is_noticed(store: Any, warehouse: AppContext) -> None:
     (csv, _) = _objects(store, "exports/skip_reasons/")
     content = _read(store, csv)
     store.delete_object(Bucket=BUCKET, Key=csv)
-    (gone,) = missing(warehouse.settings, warehouse.paths, warehouse.ledger, "skip_reasons")
-    assert csv.endswith(gone)
+    (missing_export,) = missing(warehouse.settings, warehouse.paths, warehouse.ledger, "skip_reasons")
+    assert csv.endswith(missing_export)
     store.put_object(Bucket=BUCKET, Key=csv, Body=content)
 
 
@@ -383,8 +386,8 @@ def test_a_lost_lake_object_is_found_by_listing_and_loaded_again(store: Any, war
 def test_unknown_checksums_of_lake_objects_are_recorded(store: Any, warehouse: AppContext) -> None:
     loaded_file = next(file for file in warehouse.ledger.files(Log.CLICKS) if file.accepted)
     path = lake_tables.path_of(warehouse.paths.lake, loaded_file)
-    gone = replace(loaded_file, source_file=f"{loaded_file.log_date}.gone.csv")
-    unknown = lake_tables.path_of(warehouse.paths.lake, gone)
+    unrecorded_file = replace(loaded_file, source_file=f"{loaded_file.log_date}.gone.csv")
+    unknown = lake_tables.path_of(warehouse.paths.lake, unrecorded_file)
     store.copy_object(Bucket=BUCKET, Key=unknown.key, CopySource={"Bucket": BUCKET, "Key": path.key})
     recovery.recover(warehouse.paths, warehouse.ledger, Log.CLICKS, [])
     assert warehouse.paths.key_of(unknown) in warehouse.ledger.checksums()

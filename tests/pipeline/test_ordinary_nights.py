@@ -89,13 +89,14 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
     shutil.rmtree(folder)
 
 
+@pytest.mark.torture
 def test_ordinary_nights_rarely_warn_and_incidents_do(nights: Nights) -> None:
     warned = {}
     for night in range(NIGHTS):
         nights.add_log_date(night)
         build = nights.build(night)
-        if found := nights.warnings(build):
-            warned[night] = found
+        if warnings := nights.warnings(build):
+            warned[night] = warnings
         nights.published.append(build)
     assert len(warned) <= 1, warned
     with_range = [

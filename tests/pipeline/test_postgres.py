@@ -36,7 +36,7 @@ def test_moving_dagster_to_postgresql_keeps_the_figures(
     from orchestration.definitions import defs
 
     marts = _sorted_marts(moved)
-    days = {file.log_date.isoformat() for file in moved.ledger.files(Log.SENDS)}
+    days = set(sorted({file.log_date.isoformat() for file in moved.ledger.files(Log.SENDS)})[:2])
     assert plan_refresh(moved).is_empty
     with dg.DagsterInstance.get() as instance:
         assert instance.get_materialized_partitions(SENDS) == set(), "the history on SQLite is not moved"

@@ -26,7 +26,7 @@ def test_tables_columns_and_comments_follow_the_contract(refreshed_case: Refresh
     file = refreshed_case.warehouse.paths.published_marts
     tables = dict(_describe(file, "select table_name, comment from duckdb_tables() where schema_name = 'marts'"))
     assert tables == {mart: description(mart) for mart in MARTS}
-    found = _describe(
+    described_columns = _describe(
         file,
         "select table_name, column_name, lower(data_type), comment from duckdb_columns()"
         " where database_name = 'p' and schema_name = 'marts' order by table_name, column_index",
@@ -34,7 +34,7 @@ def test_tables_columns_and_comments_follow_the_contract(refreshed_case: Refresh
     expected = [
         (mart, column.name, column.sql_type, column.description) for mart in sorted(MARTS) for column in columns(mart)
     ]
-    assert found == expected
+    assert described_columns == expected
 
 
 def test_build_info_states_how_fresh_the_figures_are(refreshed_case: RefreshedWarehouse) -> None:

@@ -46,7 +46,7 @@ DATABASE = {
 @contextmanager
 def command_lines() -> Iterator[list[str]]:
     """Collects the command lines of processes that hold the mark, while the block runs."""
-    found: list[str] = []
+    lines_with_the_mark: list[str] = []
     is_stopped = threading.Event()
 
     def look() -> None:
@@ -57,12 +57,12 @@ def command_lines() -> Iterator[list[str]]:
                 except OSError:
                     continue
                 if MARK in line:
-                    found.append(line)
+                    lines_with_the_mark.append(line)
 
     thread = threading.Thread(target=look)
     thread.start()
     try:
-        yield found
+        yield lines_with_the_mark
     finally:
         is_stopped.set()
         thread.join()
@@ -70,7 +70,7 @@ def command_lines() -> Iterator[list[str]]:
 
 def files_with_the_mark(folder: Path) -> list[str]:
     """The files below a folder that hold the mark; tables of DuckDB, whose files are compressed, row by row."""
-    found = [file for file in folder.rglob("*") if file.is_file() and MARK.encode() in file.read_bytes()]
+    files = [file for file in folder.rglob("*") if file.is_file() and MARK.encode() in file.read_bytes()]
     for file in folder.rglob("*.duckdb"):
         with duckdb.connect() as connection:
             connection.execute(f"attach '{file}' as searched (read_only)")
@@ -80,8 +80,8 @@ def files_with_the_mark(folder: Path) -> list[str]:
             for schema, table in tables.fetchall():
                 rows = f'from searched."{schema}"."{table}" as row where contains(row::varchar, $mark) limit 1'
                 if connection.execute(rows, {"mark": MARK}).fetchone():
-                    found.append(file)
-    return sorted({str(file.relative_to(folder)) for file in found})
+                    files.append(file)
+    return sorted({str(file.relative_to(folder)) for file in files})
 
 
 @pytest.mark.torture
@@ -92,7 +92,7 @@ def test_no_command_shows_or_keeps_a_secret(tmp_path: Path) -> None:
     shutil.copyfile(PROJECT / "docker" / "dagster.yaml", home / "dagster.yaml")
     unreachable = variables | DATABASE | {"DAGSTER_HOME": str(home)}
     outputs = {}
-    with command_lines() as shown:
+    with command_lines() as lines_with_the_mark:
         for name, environment, arguments, exit_code in (
             ("alerts that no receiver accepts", variables, ("alert-test",), 1),
             ("a refresh that cannot reach the history", unreachable, ("refresh",), 1),
@@ -114,7 +114,7 @@ def test_no_command_shows_or_keeps_a_secret(tmp_path: Path) -> None:
     assert "Traceback" in outputs["a refresh that cannot reach the history"]
     assert "object-store: " in outputs["a refresh that cannot reach the store"]
     assert [name for name, output in outputs.items() if MARK in output] == []
-    assert shown == []
+    assert lines_with_the_mark == []
     assert files_with_the_mark(tmp_path) == []
 
 
@@ -161,7 +161,7 @@ def test_the_processes_of_dagster_show_and_keep_no_secret(tmp_path: Path) -> Non
     shutil.copyfile(PROJECT / "docker" / "dagster.yaml", home / "dagster.yaml")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with postgres(f"{MARK}database") as database, command_lines() as shown:
+    with postgres(f"{MARK}database") as database, command_lines() as lines_with_the_mark:
         variables = environment_of(data, CASES / "small" / "landing", max_rejected_share="1")
         variables |= SECRETS | STORE | database | {"DAGSTER_HOME": str(home)}
         assert sendmart(variables, "refresh").returncode == 0
@@ -179,5 +179,5 @@ def test_the_processes_of_dagster_show_and_keep_no_secret(tmp_path: Path) -> Non
         finally:
             os.killpg(server.pid, 15)
             server.wait()
-    assert shown == []
+    assert lines_with_the_mark == []
     assert files_with_the_mark(tmp_path) == []

@@ -102,6 +102,7 @@ def _load_and_build(*, full_refresh: bool = False) -> AppContext:
     return warehouse
 
 
+@pytest.mark.torture
 def test_many_messages_to_one_contact_and_clicks_before_one_order(tmp_path: Path) -> None:
     messages, clicks = 3_000, 300
     landing = tmp_path / "landing"
@@ -111,10 +112,10 @@ def test_many_messages_to_one_contact_and_clicks_before_one_order(tmp_path: Path
     with environment(environment_of(tmp_path / "data", landing, memory_limit="100MB", threads="1")):
         file = _load_and_build().paths.candidate
 
-    each = messages // CAMPAIGNS
+    messages_of_a_campaign = messages // CAMPAIGNS
     metrics = {row["campaign_id"]: row for row in mart_rows(file, "campaign_metrics")}
     assert metrics.keys() == {f"c{number}" for number in range(CAMPAIGNS)}
-    assert {row["total_sent"] for row in metrics.values()} == {each}
+    assert {row["total_sent"] for row in metrics.values()} == {messages_of_a_campaign}
     assert sum(row["total_delivered"] for row in metrics.values()) == messages * 2 // 3
     assert {(row["total_clicks"], row["unique_clickers"]) for row in metrics.values()} == {(clicks // CAMPAIGNS, 1)}
     # Of each campaign a contact stands in one row, by the message that was delivered first.
@@ -123,7 +124,9 @@ def test_many_messages_to_one_contact_and_clicks_before_one_order(tmp_path: Path
     }
     statuses = mart_rows(file, "delivery_status")
     assert {row["campaign_id"]: row["message_id"] for row in statuses} == first_delivered
-    assert {(row["delivery_status"], row["messages_sent"]) for row in statuses} == {("delivered", each)}
+    assert {(row["delivery_status"], row["messages_sent"]) for row in statuses} == {
+        ("delivered", messages_of_a_campaign)
+    }
     # The last click decides; every other campaign assisted, once.
     last_clicks = {f"c{number % CAMPAIGNS}": f"k{number:06}" for number in range(clicks - CAMPAIGNS, clicks)}
     direct = f"c{(clicks - 1) % CAMPAIGNS}"

@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,7 +14,7 @@ from orchestration.cli.reports import application
 from orchestration.stages import AppContext
 from reports.server import create_server
 from sample_data import write_sample
-from tests.running import RefreshedWarehouse, refresh_in_process
+from tests.running import RefreshedWarehouse, refreshed_once
 from warehouse.config.paths import DataPaths
 
 
@@ -56,9 +55,9 @@ def with_settings(warehouse: AppContext, **changed: Any) -> AppContext:
 @pytest.fixture(scope="session")
 def refreshed_sample(tmp_path_factory: pytest.TempPathFactory) -> RefreshedWarehouse:
     """A sample like that of `make refresh`, but smaller, refreshed by the real job."""
-    folder: Path = tmp_path_factory.mktemp("sample")
-    write_sample(folder / "landing", sends=3_000, days=4)
-    return refresh_in_process(folder / "data", folder / "landing")
+    landing = tmp_path_factory.mktemp("sample_landing")
+    write_sample(landing, sends=3_000, days=4)
+    return refreshed_once(tmp_path_factory, "sample", landing)
 
 
 @pytest.fixture(scope="session")

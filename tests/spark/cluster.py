@@ -57,8 +57,8 @@ class Cluster:
         """A session on the Thrift server, with this configuration of its own."""
         host, _, port = self.thrift.partition(":")
         # Without the prefix the server takes no notice of it.
-        named = {f"set:{name}": value for name, value in (configuration or {}).items()}
-        with hive.connect(host, int(port), configuration=named) as connection, connection.cursor() as cursor:
+        session_settings = {f"set:{name}": value for name, value in (configuration or {}).items()}
+        with hive.connect(host, int(port), configuration=session_settings) as connection, connection.cursor() as cursor:
             yield cursor
 
 

@@ -64,10 +64,10 @@ def test_the_published_file_equals_the_one_built_on_duckdb(published: Published,
         for name in ("duckdb", engine):
             connection.execute(f"attach '{published.files[name]}' as by_{name} (read_only)")
         for mart in DBT_MARTS:
-            expected, found = f"by_duckdb.{SCHEMA}.{mart}", f"by_{engine}.{SCHEMA}.{mart}"
+            expected, actual = f"by_duckdb.{SCHEMA}.{mart}", f"by_{engine}.{SCHEMA}.{mart}"
             assert connection.execute(f"from {expected} limit 1").fetchall(), mart
-            assert _columns(connection, found) == _columns(connection, expected), mart
-            assert _rows_apart(connection, expected, found) == NONE, mart
+            assert _columns(connection, actual) == _columns(connection, expected), mart
+            assert _rows_apart(connection, expected, actual) == NONE, mart
 
 
 def test_tables_in_spark_equal_the_marts_built_on_duckdb(published: Published, spark: Cluster, tmp_path: Path) -> None:
@@ -76,9 +76,9 @@ def test_tables_in_spark_equal_the_marts_built_on_duckdb(published: Published, s
         for mart in DBT_MARTS:
             file = tmp_path / f"{mart}.parquet"
             connection.execute(f"copy by_duckdb.{SCHEMA}.{mart} to '{file}'")
-            expected, found = f"parquet.`{file}`", f"{SCHEMA}.{mart}"
-            assert _columns(cursor, found) == _columns(cursor, expected), mart
-            assert _rows_apart(cursor, expected, found) == NONE, mart
+            expected, actual = f"parquet.`{file}`", f"{SCHEMA}.{mart}"
+            assert _columns(cursor, actual) == _columns(cursor, expected), mart
+            assert _rows_apart(cursor, expected, actual) == NONE, mart
 
 
 @pytest.mark.parametrize("published", THE_CASES, indirect=True)
@@ -90,8 +90,10 @@ def test_every_mart_of_a_case_equals_the_expected_rows(published: Published, eng
         if file.stem != "rejected_rows"
     }
     assert expected.keys() == DBT_MARTS.keys()
-    found = {mart: differences(rows, mart_rows(published.files[engine], mart)) for mart, rows in expected.items()}
-    assert {mart: messages for mart, messages in found.items() if messages} == {}
+    messages_by_mart = {
+        mart: differences(rows, mart_rows(published.files[engine], mart)) for mart, rows in expected.items()
+    }
+    assert {mart: messages for mart, messages in messages_by_mart.items() if messages} == {}
 
 
 def _run(variables: dict[str, str], *arguments: str) -> None:
@@ -110,8 +112,8 @@ def _columns(cursor: Any, table: str) -> list[tuple[str, str]]:
 
 def _rows_apart(cursor: Any, one: str, other: str) -> tuple[int, int]:
     """How many rows only the one has, and how many only the other."""
-    found = []
+    counts = []
     for here, there in ((one, other), (other, one)):
         cursor.execute(f"select count(*) from (select * from {here} except all select * from {there}) as apart")
-        found.append(cursor.fetchall()[0][0])
-    return tuple(found)
+        counts.append(cursor.fetchall()[0][0])
+    return tuple(counts)

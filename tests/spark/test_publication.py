@@ -40,8 +40,8 @@ class OnCluster:
     cluster: Cluster
 
     def run(self, *arguments: str, **settings: str) -> str:
-        named = {"engine": "spark", "spark_thrift": self.cluster.thrift, "spark_schema": self.schema} | settings
-        run = sendmart(environment_of(self.data, self.landing, max_rejected_share="1", **named), *arguments)
+        all_settings = {"engine": "spark", "spark_thrift": self.cluster.thrift, "spark_schema": self.schema} | settings
+        run = sendmart(environment_of(self.data, self.landing, max_rejected_share="1", **all_settings), *arguments)
         assert run.returncode == 0, run.stdout + run.stderr
         return run.stdout
 

@@ -60,7 +60,7 @@ def test_each_failed_refresh_and_the_first_success_after_it_are_reported(
     assert receiver.titles == [
         "refresh failed", "refresh held back", "refresh recovered", "refresh held back", "refresh recovered",
     ]  # fmt: skip
-    first, second, recovered, *_ = [alert["message"] for alert in receiver.taken]
+    first, second, recovered, *_ = [alert["message"] for alert in receiver.alerts]
     assert "The refresh of 2026-01-07 03:30 UTC failed." in first
     assert "disk-full: no room" in first
     assert "since" not in first
@@ -68,7 +68,7 @@ def test_each_failed_refresh_and_the_first_success_after_it_are_reported(
     assert "The refresh of 2026-01-09 03:30 UTC succeeded: nothing new." in recovered
     assert "failing since 2026-01-07 03:30 UTC." in recovered
     assert str(warehouse.settings.data) in first
-    assert [alert["type"] for alert in receiver.taken[:3]] == ["failure", "failure", "success"]
+    assert [alert["type"] for alert in receiver.alerts[:3]] == ["failure", "failure", "success"]
 
 
 def test_a_refresh_that_is_reported_twice_is_one_alert(warehouse: AppContext, receiver: Receiver) -> None:
@@ -76,17 +76,17 @@ def test_a_refresh_that_is_reported_twice_is_one_alert(warehouse: AppContext, re
     for _ in range(2):
         notifications.notify_refresh(warehouse, _refresh(0, "failed"), "run-1")
     assert receiver.titles == ["refresh failed"]
-    assert "Dagster run run-1" in receiver.taken[0]["message"]
+    assert "Dagster run run-1" in receiver.alerts[0]["message"]
 
 
 def test_phone_numbers_are_masked_and_control_characters_escaped(warehouse: AppContext, receiver: Receiver) -> None:
     notifications.notify_refresh(warehouse, _refresh(0, "failed", f"unexpected: of {NUMBER}\x1b[31m"))
-    assert "unexpected: of +44…23\\x1b[31m" in receiver.taken[0]["message"]
+    assert "unexpected: of +44…23\\x1b[31m" in receiver.alerts[0]["message"]
 
 
 def test_a_long_message_is_cut(warehouse: AppContext, receiver: Receiver) -> None:
     notifications.notify_refresh(warehouse, _refresh(0, "held back", "\n".join(f"hold {n}" for n in range(1000))))
-    message = receiver.taken[0]["message"]
+    message = receiver.alerts[0]["message"]
     assert "hold 18\n… and 981 more: sendmart status\n" in message
 
 
@@ -97,7 +97,7 @@ def test_an_alert_that_cannot_be_sent_is_a_warning_and_is_sent_later(
     with caplog.at_level(logging.DEBUG):
         notifications.notify_refresh(warehouse, _refresh(0, "failed"))
         notifications.notify_refresh(warehouse, _refresh(1, "failed"))
-    assert receiver.taken == []
+    assert receiver.alerts == []
     assert "alert 'Sendmart: refresh failed' could not be sent to receiver 1 (JSON)" in caplog.text
     assert SECRET not in "".join(record.getMessage() for record in caplog.records if record.name == "sendmart")
     receiver.is_down = False
@@ -115,7 +115,7 @@ def test_an_alert_that_cannot_be_sent_for_a_week_is_dropped(
             patch.setattr("warehouse.ledger.alerts.now", lambda days=days: now() - timedelta(days=days))
             ledger.raise_alert(Alert(Title.RUN_FAILED, f"{days} days ago", f"{days} days ago"), "run", since=now())
     notifications.send_unsent(warehouse)
-    assert [alert["message"] for alert in receiver.taken] == ["6 days ago"]
+    assert [alert["message"] for alert in receiver.alerts] == ["6 days ago"]
 
 
 def test_a_receiver_that_is_down_does_not_stop_the_others_and_no_alert_is_repeated(
@@ -161,9 +161,9 @@ def test_runs_are_reported_by_job_and_assets(warehouse: AppContext, receiver: Re
     end_run("csv_exports", "4", None)
     end_run("csv_exports", "5", None)
     assert receiver.titles == ["exports failed", "run failed", "exports recovered"]
-    assert "no room for +44…23" in receiver.taken[0]["message"]
-    assert "logs/sends: failed" in receiver.taken[1]["message"]
-    assert "failing since 2026-01-06 03:30 UTC" in receiver.taken[2]["message"]
+    assert "no room for +44…23" in receiver.alerts[0]["message"]
+    assert "logs/sends: failed" in receiver.alerts[1]["message"]
+    assert "failing since 2026-01-06 03:30 UTC" in receiver.alerts[2]["message"]
 
 
 # --- late logs
@@ -181,16 +181,16 @@ def test_a_late_log_day_is_reported_once_and_again_when_its_file_has_arrived(
     for _ in range(2):
         notifications.notify_late_logs(warehouse, late_days(warehouse))
     assert receiver.titles == ["late logs"]
-    assert f"Late log files:\nsends: {before} to {due}\n" in receiver.taken[0]["message"]
+    assert f"Late log files:\nsends: {before} to {due}\n" in receiver.alerts[0]["message"]
     _drop(warehouse, Log.SENDS, due)
     for _ in range(2):
         notifications.notify_late_logs(warehouse, late_days(warehouse))
     assert receiver.titles == ["late logs", "logs arrived"]
-    assert f"that have arrived:\nsends: {due}\nStill late:\nsends: {before}\n" in receiver.taken[1]["message"]
+    assert f"that have arrived:\nsends: {due}\nStill late:\nsends: {before}\n" in receiver.alerts[1]["message"]
     (warehouse.settings.landing / "clicks" / f"{due}.csv").unlink()
     notifications.notify_late_logs(warehouse, late_days(warehouse))
     assert receiver.titles == ["late logs", "logs arrived", "late logs"]
-    assert f"Late log files:\nclicks: {due}\nStill late:\nsends: {before}\n" in receiver.taken[2]["message"]
+    assert f"Late log files:\nclicks: {due}\nStill late:\nsends: {before}\n" in receiver.alerts[2]["message"]
 
 
 def test_a_day_that_is_too_old_to_wait_for_is_not_reported_as_arrived(
@@ -215,7 +215,7 @@ def test_a_late_log_day_names_the_ignored_file_that_seems_to_be_of_it(
     notifications.notify_late_logs(warehouse, late_days(warehouse))
     name = f"clicks/{due:%Y%m%d}.csv"
     line = f"clicks of {due}: {name} is ignored and seems to be of this day; rename it to clicks/{due}.csv"
-    assert f"Late log files:\nclicks: {due}\n{line}\n" in receiver.taken[0]["message"]
+    assert f"Late log files:\nclicks: {due}\n{line}\n" in receiver.alerts[0]["message"]
 
 
 # --- ignored files
@@ -231,13 +231,13 @@ def test_an_ignored_file_is_reported_once(warehouse: AppContext, receiver: Recei
     ):
         notifications.notify_ignored_files(warehouse, names)
     assert receiver.titles == ["files ignored", "files ignored"]
-    assert "\nREADME.md: not named like a log file" in receiver.taken[0]["message"]
-    message = receiver.taken[1]["message"]
+    assert "\nREADME.md: not named like a log file" in receiver.alerts[0]["message"]
+    message = receiver.alerts[1]["message"]
     assert "README" not in message
     assert "clicks/+44…23/20261121.jsonl: seems to be clicks of 2026-11-21; rename it to clicks/" in message
     assert NUMBER.encode() not in warehouse.paths.ledger.read_bytes()
     notifications.notify_ignored_files(warehouse, [f"file {number}" for number in range(100)])
-    assert "… and 81 more: sendmart status" in receiver.taken[2]["message"]
+    assert "… and 81 more: sendmart status" in receiver.alerts[2]["message"]
 
 
 # --- conditions
@@ -250,12 +250,12 @@ def test_stale_figures_and_failing_triggers_are_reported_once_and_when_they_reco
     for stale_now in (stale, stale, stale | {"exports/campaigns": NIGHT}, stale, {}):
         notifications.notify_stale_figures(warehouse, stale_now)
     assert receiver.titles == ["figures stale", "figures stale", "figures current", "figures current"]
-    assert "published/marts" in receiver.taken[0]["message"]
-    assert "exports/campaigns: in order again" in receiver.taken[2]["message"]
+    assert "published/marts" in receiver.alerts[0]["message"]
+    assert "exports/campaigns: in order again" in receiver.alerts[2]["message"]
     notifications.notify_triggers(warehouse, {"nightly_refresh": (NIGHT, f"no such thing as {NUMBER}")})
     notifications.notify_triggers(warehouse, {})
     assert receiver.titles[4:] == ["schedule or sensor failed", "schedule or sensor recovered"]
-    assert "nightly_refresh: no such thing as +44…23" in receiver.taken[4]["message"]
+    assert "nightly_refresh: no such thing as +44…23" in receiver.alerts[4]["message"]
 
 
 # --- the hook
@@ -308,7 +308,7 @@ def test_a_test_alert_names_receivers_that_did_not_accept_it(
         settings = _warehouse(tmp_path, f"{receiver.url} {other.url}").settings
         assert notifications.send_test(settings) == (2, ["receiver 2 (JSON)"])
     assert receiver.titles == ["test alert"]
-    assert receiver.taken[0]["type"] == "info"
+    assert receiver.alerts[0]["type"] == "info"
 
 
 def test_the_page_lists_every_title() -> None:

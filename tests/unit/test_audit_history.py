@@ -12,7 +12,7 @@ from models.marts import DBT_MARTS
 from quality.audit import anomalies
 from quality.audit.anomalies import (
     COMPARISONS,
-    ENOUGH_BUILDS,
+    MIN_BUILDS,
     ComparedMetric,
     Lag,
     Ratio,
@@ -86,12 +86,12 @@ def published(nights: int = NIGHTS) -> list[BuildMetrics]:
 
 
 def out_of_range(candidate_build: BuildMetrics, earlier: list[BuildMetrics]) -> dict[str, ComparedMetric]:
-    found = {}
+    metrics_by_name = {}
     for mart in DBT_MARTS:
         for metric in compare(mart, candidate_build, earlier):
             if not metric.is_in_range:
-                found[f"{mart}: {metric.name}"] = metric
-    return found
+                metrics_by_name[f"{mart}: {metric.name}"] = metric
+    return metrics_by_name
 
 
 def total(mart: str, metric: str, added: float) -> dict[str, dict[str, float]]:
@@ -174,8 +174,8 @@ def test_ordinary_nights_have_ranges_and_no_warning():
 
 @pytest.mark.parametrize("incident", INCIDENTS)
 def test_an_incident_is_named(incident):
-    changes, named = INCIDENTS[incident]
-    assert out_of_range(build(NIGHTS, **_merged(changes)), published()).keys() >= named
+    changes, expected_names = INCIDENTS[incident]
+    assert out_of_range(build(NIGHTS, **_merged(changes)), published()).keys() >= expected_names
 
 
 def _merged(changes: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
@@ -207,14 +207,14 @@ def test_every_comparison_can_warn(mart, comparison):
 
 
 def test_with_few_builds_only_shrinking_totals_warn():
-    few = published(ENOUGH_BUILDS)
+    few = published(MIN_BUILDS)
     incident = {"campaign_metrics": {"sends_rows_of_last_day": 1, "days_behind": 30}}
     # Increases have one value less than there are builds.
-    assert out_of_range(build(ENOUGH_BUILDS, **incident), few).keys() == {
+    assert out_of_range(build(MIN_BUILDS, **incident), few).keys() == {
         "campaign_metrics: sends_rows_of_last_day",
         "campaign_metrics: days_behind",
     }
-    assert out_of_range(build(ENOUGH_BUILDS - 1, **incident), few[:-1]) == {}
+    assert out_of_range(build(MIN_BUILDS - 1, **incident), few[:-1]) == {}
     shrunk = {"campaign_metrics": {"messages_sent": 5.0}}
     assert "campaign_metrics: messages_sent" in out_of_range(build(1, **shrunk), few[:1])
 
@@ -239,8 +239,8 @@ def test_building_twice_a_day_does_not_count_twice():
 
 def test_the_candidate_is_compared_neither_with_itself_nor_with_later_dates():
     later = [build(night) for night in range(NIGHTS + 5)]
-    found = compare("campaign_metrics", build(NIGHTS), later)
-    assert max(day for metric in found for day, _ in metric.history) == FIRST + timedelta(days=NIGHTS - 1)
+    compared_metrics = compare("campaign_metrics", build(NIGHTS), later)
+    assert max(day for metric in compared_metrics for day, _ in metric.history) == FIRST + timedelta(days=NIGHTS - 1)
 
 
 def test_a_low_volume_is_usual_on_a_quiet_weekday_and_warns_on_another():

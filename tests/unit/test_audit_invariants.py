@@ -575,5 +575,5 @@ def test_there_is_a_fault_for_every_invariant_and_every_problem() -> None:
     assert {(mart, expression) for mart, _, expression in ROW_FAULTS} >= set(expression_tests())
     for name, sql in SINGULAR_TESTS.items():
         problems = set(re.findall(r"then '([^']+)'|'([^']+)' as problem", sql))
-        named = {problem for test, _, _, problem in FAULTS if test == name and problem}
-        assert {first or second for first, second in problems} == named, name
+        problems_with_fault = {problem for test, _, _, problem in FAULTS if test == name and problem}
+        assert {first or second for first, second in problems} == problems_with_fault, name

@@ -59,17 +59,17 @@ def check(warehouse: LoadFolder, name: str, case: Case) -> None:
     warehouse.drop(name, case.content)
     warehouse.drop("2026-01-06.csv", HEADER + b"good,2026-01-06T12:00,\n")
     loaded = warehouse.load(batch_rows=250_000)
-    taken = loaded.pop(name)
+    loaded_file = loaded.pop(name)
     assert loaded["2026-01-06.csv"].accepted == 1
     if case.refusal is None:
-        assert taken.refusal is None
+        assert loaded_file.refusal is None
     else:
-        assert case.refusal in (taken.refusal or "")
-    assert taken.unknown_columns == case.unknown
-    assert (taken.accepted, taken.rejected) == (len(case.accepted), len(case.rejected))
-    assert taken.records == taken.accepted + taken.rejected
-    found = warehouse.quarantine("select row_number, raw_row, reasons from rejected_rows order by all")
-    assert {number: (raw, reasons) for number, raw, reasons in found} == case.rejected
+        assert case.refusal in (loaded_file.refusal or "")
+    assert loaded_file.unknown_columns == case.unknown
+    assert (loaded_file.accepted, loaded_file.rejected) == (len(case.accepted), len(case.rejected))
+    assert loaded_file.records == loaded_file.accepted + loaded_file.rejected
+    quarantined_rows = warehouse.quarantine("select row_number, raw_row, reasons from rejected_rows order by all")
+    assert {number: (raw, reasons) for number, raw, reasons in quarantined_rows} == case.rejected
     assert accepted(warehouse, name) == case.accepted
 
 
@@ -190,8 +190,8 @@ def value(key: str, literal: str, *reasons: str, unknown: tuple[str, ...] = ()) 
     return Case(objects(line.encode()), {1: "k1", 3: "kz"} | good, bad, unknown=unknown)
 
 
-def no_text(key: str, what: str) -> str:
-    return f"{key}: must be text or a number, not {what}"
+def no_text(key: str, kind_of_value: str) -> str:
+    return f"{key}: must be text or a number, not {kind_of_value}"
 
 
 JSONL = {
@@ -261,19 +261,19 @@ def test_broken_json_lines_are_rejected_row_by_row_or_refused(warehouse, case, e
 def parquet(**columns) -> bytes:
     buffer = io.BytesIO()
     rows = max(map(len, columns.values()))
-    given = {"contact_id": ["k1", "k2", "kz"][:rows], "unsubscribed_at": [MOMENT] * rows} | columns
-    pq.write_table(pa.table(given), buffer)
+    table_columns = {"contact_id": ["k1", "k2", "kz"][:rows], "unsubscribed_at": [MOMENT] * rows} | columns
+    pq.write_table(pa.table(table_columns), buffer)
     return buffer.getvalue()
 
 
-def source(values: pa.Array | list, what: str | None = None) -> Case:
+def source(values: pa.Array | list, rejected_kind: str | None = None) -> Case:
     """A column of null, a value, null; and what is wrong with the value."""
     contents, all_rows = parquet(source=values), {1: "k1", 2: "k2", 3: "kz"}
-    if what is None:
+    if rejected_kind is None:
         return Case(contents, all_rows)
-    shown = pq.ParquetFile(io.BytesIO(contents)).read(["source"]).column(0)[1].as_py()
-    raw = {"contact_id": "k2", "unsubscribed_at": "2026-01-05T12:00:00", "source": shown}
-    return Case(contents, {1: "k1", 3: "kz"}, {2: (json.dumps(raw), [no_text("source", what)])})
+    raw_value = pq.ParquetFile(io.BytesIO(contents)).read(["source"]).column(0)[1].as_py()
+    raw = {"contact_id": "k2", "unsubscribed_at": "2026-01-05T12:00:00", "source": raw_value}
+    return Case(contents, {1: "k1", 3: "kz"}, {2: (json.dumps(raw), [no_text("source", rejected_kind)])})
 
 
 def moments(kind: pa.DataType) -> Case:

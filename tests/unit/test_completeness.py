@@ -36,8 +36,8 @@ def test_a_day_is_due_some_hours_after_its_end_in_utc(moment: datetime, due: dat
 
 
 def test_missing_days_lie_between_the_first_file_and_the_last_due_date() -> None:
-    found = missing_days(files(sends=[3, 5], orders=[4, 5, 6], clicks=[5], receipts=[9]), Log, day(6))
-    assert found == {Log.SENDS: [day(4), day(6)], Log.CLICKS: [day(6)]}
+    days = missing_days(files(sends=[3, 5], orders=[4, 5, 6], clicks=[5], receipts=[9]), Log, day(6))
+    assert days == {Log.SENDS: [day(4), day(6)], Log.CLICKS: [day(6)]}
 
 
 def test_a_log_without_files_or_not_expected_daily_has_no_missing_days() -> None:

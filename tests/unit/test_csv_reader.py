@@ -41,14 +41,14 @@ def records_of(reading: FileReading) -> list:
 
 
 def check(reading: FileReading, expected: list) -> None:
-    found = records_of(reading)
-    shown = [
+    records = records_of(reading)
+    comparable_records = [
         Broken(want.why, got.raw)
         if isinstance(got, Broken) and isinstance(want, Broken) and want.why in got.why
         else got
-        for got, want in zip(found, expected, strict=False)
+        for got, want in zip(records, expected, strict=False)
     ]
-    assert shown + found[len(expected) :] == expected
+    assert comparable_records + records[len(expected) :] == expected
 
 
 FIELDS, UNCLOSED, STRAY, AFTER = (

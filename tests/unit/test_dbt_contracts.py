@@ -25,7 +25,7 @@ SQL_FILES = sorted(MODELS.rglob("*.sql"))
 INTERMEDIATE = [file.stem for file in SQL_FILES if file.parent.name == "intermediate"]
 THIS_RUN = [file.stem for file in SQL_FILES if file.parent.name == "this_run"]
 ROW_DIGESTS = [file.stem for file in SQL_FILES if file.parent.name == "row_digests"]
-LINEAGE = {"log_date": "date", "source_file": "string", "row_number": "bigint"}
+SOURCE_ROW_COLUMNS = {"log_date": "date", "source_file": "string", "row_number": "bigint"}
 EXPORTS = {"campaign_metrics", "campaign_overview", "delivery_status", "skip_reasons", "attributed_unsubscribes"}
 
 
@@ -135,7 +135,7 @@ class TestSource:
             for column in COLUMNS[log]
         ]
         assert properties_in_yml[: len(expected)] == expected
-        assert {name: data_type for name, data_type, _ in properties_in_yml[len(expected) :]} == LINEAGE
+        assert {name: data_type for name, data_type, _ in properties_in_yml[len(expected) :]} == SOURCE_ROW_COLUMNS
 
     def test_description(self, log: Log) -> None:
         assert source(log)["description"] == " ".join((CONTRACTS[log].__doc__ or "").split())
@@ -178,9 +178,9 @@ def test_the_enum_of_a_build_has_the_five_delivery_statuses() -> None:
 
 
 def test_every_yml_has_its_model() -> None:
-    named = {file.with_suffix("") for file in SQL_FILES}
-    others = {"_logs__sources.yml", "_changes__sources.yml", "groups.yml", "exposures.yml"}
-    assert {file.with_suffix("") for file in MODELS.rglob("*.yml") if file.name not in others} == named
+    models = {file.with_suffix("") for file in SQL_FILES}
+    files_without_model = {"_logs__sources.yml", "_changes__sources.yml", "groups.yml", "exposures.yml"}
+    assert {file.with_suffix("") for file in MODELS.rglob("*.yml") if file.name not in files_without_model} == models
 
 
 def test_every_export_is_an_exposure() -> None:

@@ -101,9 +101,9 @@ def layer(node: Node) -> str:
     return Path(node["path"]).parent.name
 
 
-def check(rule: str, found: Iterator[str]) -> None:
+def check(rule: str, violations: Iterator[str]) -> None:
     """What breaks a rule must be exactly what the table of exceptions lists."""
-    assert set(found) == EXCEPTIONS.get(rule, {}).keys(), rule
+    assert set(violations) == EXCEPTIONS.get(rule, {}).keys(), rule
 
 
 # --- modelling

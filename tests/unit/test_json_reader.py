@@ -338,12 +338,12 @@ def test_random_lines_are_read_like_the_oracle(read_file, content, mark, end, bl
         assert reading.broken_raw == {record.number: record.raw for record in expected if record.broken}
         at_fault = {(record.number, key) for record in whole for key in record.repeated_keys}
         for record in whole:
-            for column, found in zip("ab", reading.rows[record.number], strict=True):
+            for column, value in zip("ab", reading.rows[record.number], strict=True):
                 cell = record.cells.get(column)
                 if isinstance(cell, oracle.Unfit):
                     at_fault.add((record.number, column))
                 elif column not in record.repeated_keys:
-                    assert found == (cell or None)
+                    assert value == (cell or None)
         assert {(number, column) for number, column, _ in reading.faults} == at_fault
 
 

@@ -314,12 +314,12 @@ def acting_once(act):
     """A validator that performs an action during its first call."""
     actions = [act]
 
-    def acting(log, text, faults):
+    def acting_validator(log, text, faults):
         if actions:
             actions.pop()()
         return validate(log, text, faults)
 
-    return acting
+    return acting_validator
 
 
 def test_a_file_replaced_while_it_is_refused_keeps_its_rows(warehouse, monkeypatch):
@@ -422,9 +422,9 @@ def test_the_published_quarantine_has_every_rejected_row_and_refused_file(wareho
     warehouse.load()
     refused = list(warehouse.load(log=Log.CLICKS).values())
     write_published_quarantine(warehouse.paths, refused, mask_phone_numbers=False)
-    found = warehouse.published("from rejected_rows order by all")
-    reasons = {(source_file, number): reasons for _, _, source_file, number, reasons, _ in found}
-    assert [(*row[:4], row[5]) for row in found] == [
+    rejected_rows = warehouse.published("from rejected_rows order by all")
+    reasons = {(source_file, number): reasons for _, _, source_file, number, reasons, _ in rejected_rows}
+    assert [(*row[:4], row[5]) for row in rejected_rows] == [
         ("unsubscribes", date(2026, 1, 5), "2026-01-05.csv", 1, " k1 ,,é"),
         ("unsubscribes", date(2026, 1, 5), "2026-01-05.csv", 3, "k3,\\xff"),
         ("unsubscribes", date(2026, 1, 5), "2026-01-05.csv", 4, ",yesterday,"),
@@ -459,10 +459,10 @@ def test_a_raw_row_is_truncated_at_64_kibibytes_between_characters(warehouse):
     bad_rows = [f"k,,{letter * letters}" for letter in "xé日😀" for letters in (16_000, 20_000, 70_000, 200_000)]
     warehouse.drop("2026-01-05.csv", HEADER + "\n".join(bad_rows).encode())
     warehouse.load()
-    for came, (_, _, kept) in zip(bad_rows, warehouse.quarantine(), strict=True):
-        assert came.startswith(kept)
-        size = len(came.encode())
-        assert len(kept.encode()) == size if size <= 65536 else 65532 < len(kept.encode()) <= 65536
+    for line, (_, _, raw_row) in zip(bad_rows, warehouse.quarantine(), strict=True):
+        assert line.startswith(raw_row)
+        size = len(line.encode())
+        assert len(raw_row.encode()) == size if size <= 65536 else 65532 < len(raw_row.encode()) <= 65536
 
 
 def test_a_data_folder_may_have_any_name(tmp_path):
@@ -475,8 +475,8 @@ def test_a_data_folder_may_have_any_name(tmp_path):
     with duckdb.connect() as connection:
         path = str(warehouse.paths.published_quarantine).replace("'", "''")
         connection.execute(f"attach '{path}' as published (read_only)")
-        found = connection.execute("select log, source_file from published.rejected_rows").fetchall()
-    assert found == [("unsubscribes", "2026-01-05.csv")]
+        rejected_rows = connection.execute("select log, source_file from published.rejected_rows").fetchall()
+    assert rejected_rows == [("unsubscribes", "2026-01-05.csv")]
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from warehouse.config.settings import PROJECT
 def _pinned(lock: str) -> dict[str, str]:
     """Versions by package; what is not meant for every platform counts as another package for each."""
     lines = (PROJECT / lock).read_text(encoding="utf-8").splitlines()
-    found = [re.fullmatch(r"([\w.-]+)(?:\[[^]]*])?==(\S+)( ; .+)? \\", line) for line in lines]
-    return {f"{line[1]}{line[3] or ''}": line[2] for line in found if line}
+    matches = [re.fullmatch(r"([\w.-]+)(?:\[[^]]*])?==(\S+)( ; .+)? \\", line) for line in lines]
+    return {f"{line[1]}{line[3] or ''}": line[2] for line in matches if line}
 
 
 def test_spark_changes_no_version_of_what_everybody_has() -> None:

@@ -341,8 +341,8 @@ def test_random_values_are_read_like_the_oracle(read_file, array):
     assert {number for number, _, _ in reading.faults} == at_fault
     # The contract does not say whether a time has a T or a space, or whether a zero keeps its sign.
     alike = {"-0": "0"} if pa.types.is_floating(array.type) else {}
-    found = [text for (text,) in reading.rows.values()]
+    values = [text for (text,) in reading.rows.values()]
     if pa.types.is_timestamp(array.type):
-        found = [text and text.replace("T", " ") for text in found]
+        values = [text and text.replace("T", " ") for text in values]
     expected = [None if isinstance(cell, oracle.Unfit) else cell or None for cell in cells]
-    assert [alike.get(text, text) for text in found] == [alike.get(text, text) for text in expected]
+    assert [alike.get(text, text) for text in values] == [alike.get(text, text) for text in expected]

@@ -89,10 +89,10 @@ def test_a_log_masks_numbers_in_messages_arguments_and_traces(caplog: pytest.Log
         raise ValueError("cannot cast '+447700900123'")
     except ValueError:
         logger.exception("of %s\nforged", "+447700900123")
-    shown = logging.Formatter("%(message)s").format(caplog.records[0])
-    assert "+44…23\n  forged" in shown
-    assert "cannot cast '+44…23'" in shown
-    assert "7009" not in shown
+    output = logging.Formatter("%(message)s").format(caplog.records[0])
+    assert "+44…23\n  forged" in output
+    assert "cannot cast '+44…23'" in output
+    assert "7009" not in output
 
 
 def test_the_message_of_an_error_and_of_its_cause_are_masked() -> None:
@@ -126,9 +126,9 @@ def test_python_and_sql_give_the_same_hmac() -> None:
 
 def test_the_key_is_created_once_and_never_replaced(settings: Settings, paths: DataPaths) -> None:
     ledger = Ledger(paths.ledger)
-    made = load_keyed_hash(paths, ledger).of("x")
+    first_hash = load_keyed_hash(paths, ledger).of("x")
     assert paths.hash_key.stat().st_mode & 0o777 == 0o600
-    assert load_keyed_hash(paths, ledger).of("x") == made
+    assert load_keyed_hash(paths, ledger).of("x") == first_hash
     key = paths.hash_key.read_text()
     for spoilt, words in ((None, "does not exist"), ("00" * 32, "not the key"), ("zz", "32 bytes"), ("é", "32 bytes")):
         paths.hash_key.unlink(missing_ok=True)
@@ -137,7 +137,7 @@ def test_the_key_is_created_once_and_never_replaced(settings: Settings, paths: D
         with pytest.raises(KeyMissing, match=words):
             load_keyed_hash(paths, ledger)
     paths.hash_key.write_text(key)
-    assert load_keyed_hash(paths, ledger).of("x") == made
+    assert load_keyed_hash(paths, ledger).of("x") == first_hash
 
 
 # --- tombstones

@@ -102,11 +102,11 @@ def fix(data: bytes) -> bytes:
 
 def parquet(folder: Path) -> bytes:
     rows = [["o1", "k, 1", "10.5"], ["o2", "k2", "1_000"], ["o3", "k3", "7"]]
-    named = [dict(zip(("order_id", "contact_id", "total"), row, strict=True)) for row in rows]
-    for row in named:
+    records = [dict(zip(("order_id", "contact_id", "total"), row, strict=True)) for row in rows]
+    for row in records:
         row |= {"ordered_at": "2026-01-05T10:00:00Z", "currency": "USD", "status": "placed"}
         row |= {"updated_at": "2026-01-05T10:00:00Z"}
-    pq.write_table(pa.Table.from_pylist(named), folder / "made.parquet")
+    pq.write_table(pa.Table.from_pylist(records), folder / "made.parquet")
     return (folder / "made.parquet").read_bytes()
 
 

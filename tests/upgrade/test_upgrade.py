@@ -46,20 +46,18 @@ from warehouse.storage import Checksum
 
 @dataclass(frozen=True)
 class Upgraded:
-    """A data folder as the older version left it, and as this one did after one refresh."""
+    """A data folder as an older version left it, what commands of this one said then, and one refresh by this one."""
 
+    release: str
     erased: str
     ledger_before: int
     files_before: list[LoadedFile]
     build_before: str
+    build_info_before: dict[str, object]
+    commands_before: list[subprocess.CompletedProcess[str]]
+    databases_before: set[str]
     after: RefreshedWarehouse
     said: str
-
-
-@pytest.fixture(scope="module")
-def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The program of release 0.1, in a folder of its own."""
-    return _program(LAST_OF_0_1, tmp_path_factory.mktemp("older"))
 
 
 def _program(commit: str, folder: Path) -> Path:
@@ -113,29 +111,53 @@ def _logged() -> Iterator[list[str]]:
         logger.removeHandler(handler)
 
 
-@pytest.fixture(scope="module")
-def upgraded(older: Path, refreshed_small: RefreshedWarehouse, tmp_path_factory: pytest.TempPathFactory) -> Upgraded:
+def _upgrade(release: str, commit: str, folder: Path, erased: str) -> Upgraded:
     """Under the older version: somebody erased, everything loaded, a row in quarantine, a build published. Then this one."""
-    data, landing = tmp_path_factory.mktemp("upgraded") / "data", CASES / "small" / "landing"
+    data, landing, published = folder / "data", folder / "landing", folder / "data" / "published"
+    shutil.copytree(CASES / "small" / "landing", landing)
     # As operators have it in their `.env`: under the name that the setting had then.
     variables = environment_of(data, landing, max_rejected_share="1", kept_builds="5")
-    erased = _somebody_undisputed(refreshed_small.warehouse.paths)
-    _run_older(older, variables, "erase", "--contact", erased)
-    _run_older(older, variables, "refresh")
+    program = _program(commit, folder / "program")
+    _run_older(program, variables, "erase", "--contact", erased)
+    _run_older(program, variables, "refresh")
     paths = DataPaths(data)
     with sqlite3.connect(paths.ledger) as connection:
         (ledger_before,) = connection.execute("pragma user_version").fetchone()
     ledger = Ledger(paths.ledger)
     files, (build, _) = ledger.files(), ledger.last_publication()
-    assert paths.published_marts.name == "marts.duckdb"
-    assert mart_rows(paths.published_marts, "build_info")[0]["version"] == "0.1.0", "release 0.1 published it"
+    (info,) = mart_rows(published / "marts.duckdb", "build_info")
+    commands = (("status",), ("export", "campaign_metrics", "--format", "xlsx")) if release == "0.2" else ()
+    before = [sendmart(variables, *arguments) for arguments in commands]
+    databases = {path.name for path in published.glob("*.duckdb")}
     with _logged() as words:
         after = refresh_in_process(data, landing, max_rejected_share="1", kept_builds="5")
-    return Upgraded(erased, ledger_before, files, build, after, "\n".join(words))
+    return Upgraded(release, erased, ledger_before, files, build, info, before, databases, after, "\n".join(words))
+
+
+@pytest.fixture(scope="module")
+def erased(refreshed_small: RefreshedWarehouse) -> str:
+    return _somebody_undisputed(refreshed_small.warehouse.paths)
+
+
+@pytest.fixture(scope="module")
+def upgraded_from_0_2(erased: str, tmp_path_factory: pytest.TempPathFactory) -> Upgraded:
+    return _upgrade("0.2", LAST_OF_0_2, tmp_path_factory.mktemp("upgraded_from_0_2"), erased)
+
+
+@pytest.fixture(scope="module")
+def upgraded_from_0_1(erased: str, tmp_path_factory: pytest.TempPathFactory) -> Upgraded:
+    return _upgrade("0.1", LAST_OF_0_1, tmp_path_factory.mktemp("upgraded_from_0_1"), erased)
+
+
+# The last release in `make test`, the one before it in `make torture`.
+@pytest.fixture(scope="module", params=["0_2", pytest.param("0_1", marks=pytest.mark.torture)])
+def upgraded(request: pytest.FixtureRequest) -> Upgraded:
+    return request.getfixturevalue(f"upgraded_from_{request.param}")
 
 
 def test_a_build_of_an_older_version_is_rebuilt_in_full(upgraded: Upgraded) -> None:
     assert upgraded.after.outcome == "published", upgraded.after.message
+    assert upgraded.build_info_before["version"] == f"{upgraded.release}.0", "the older release published it"
     assert re.search(r"removed: .*\btouched_messages\b.*; everything is built in full", upgraded.said)
     published = upgraded.after.warehouse.paths.published_marts
     assert mart_rows(published, "build_info")[0]["version"] == sendmart_version()
@@ -163,8 +185,10 @@ def test_figures_equal_a_build_from_the_landing_zone(upgraded: Upgraded, refresh
 
 
 def _without_persons(rows: list[dict[str, object]]) -> list[str]:
-    kept = ({name: value for name, value in row.items() if name not in MASKED_COLUMNS | HIDDEN_COLUMNS} for row in rows)
-    return sorted(map(repr, kept))
+    impersonal_rows = (
+        {name: value for name, value in row.items() if name not in MASKED_COLUMNS | HIDDEN_COLUMNS} for row in rows
+    )
+    return sorted(map(repr, impersonal_rows))
 
 
 def test_erased_contacts_stay_erased(upgraded: Upgraded) -> None:
@@ -173,7 +197,7 @@ def test_erased_contacts_stay_erased(upgraded: Upgraded) -> None:
 
 
 def test_the_ledger_is_migrated(upgraded: Upgraded) -> None:
-    assert upgraded.ledger_before == 0
+    assert upgraded.ledger_before == {"0.1": 0, "0.2": 1}[upgraded.release]
     assert _version(upgraded.after.warehouse) == VERSION
 
 
@@ -196,60 +220,16 @@ def test_settings_under_their_old_names_are_read_with_one_warning(upgraded: Upgr
     assert [json.loads(row["settings"])["build_retention"] for row in mart_rows(published, "build_info")] == [5]
 
 
-def test_a_column_missing_in_an_older_lake_is_null(upgraded: Upgraded) -> None:
-    """As after an upgrade by which a contract gained one: every file was written without it, the empty one included."""
-    warehouse = upgraded.after.warehouse
-    view = "build.staging.stg_logs__sends"
-    with duckdb.connect() as connection:
-        connection.execute(f"attach '{warehouse.paths.build}' as build (read_only)")
-        counted = connection.sql(f"select count(*), count(cost_currency) from {view}").fetchone()
-        assert counted[0] > counted[1] > 0
-        for file in (warehouse.paths.lake / Log.SENDS).glob("log_date=*/*.parquet"):
-            rows = pq.read_table(file, partitioning=None).drop_columns(["cost_currency"])
-            pq.write_table(rows, file)
-            warehouse.ledger.record_files([], {file.relative_to(warehouse.paths.data): Checksum.of(file)})
-        lake_tables.ensure_lake(warehouse.paths)
-        assert connection.sql(f"select count(*), count(cost_currency) from {view}").fetchone() == (counted[0], 0)
-    assert plan_refresh(warehouse, verify=True).files[Log.SENDS] == [], "such a file is whole"
-
-
-@dataclass(frozen=True)
-class UpgradedFrom02:
-    """A data folder of release 0.2, what commands said before the first refresh, and that refresh."""
-
-    build_before: str
-    build_info_before: dict[str, object]
-    commands_before: list[subprocess.CompletedProcess[str]]
-    files_before: set[str]
-    after: RefreshedWarehouse
-    said: str
-
-
-@pytest.fixture(scope="module")
-def upgraded_from_0_2(tmp_path_factory: pytest.TempPathFactory) -> UpgradedFrom02:
-    folder = tmp_path_factory.mktemp("upgraded_from_0_2")
-    data, landing, published = folder / "data", folder / "landing", folder / "data" / "published"
-    shutil.copytree(CASES / "small" / "landing", landing)
-    variables = environment_of(data, landing, max_rejected_share="1")
-    _run_older(_program(LAST_OF_0_2, folder / "program"), variables, "refresh")
-    build = Ledger(DataPaths(data).ledger).last_publication()[0]
-    (info,) = mart_rows(published / "marts.duckdb", "build_info")
-    commands = (("status",), ("export", "campaign_metrics", "--format", "xlsx"))
-    before = [sendmart(variables, *arguments) for arguments in commands]
-    files = {path.name for path in published.glob("*.duckdb")}
-    with _logged() as words:
-        after = refresh_in_process(data, landing, max_rejected_share="1")
-    return UpgradedFrom02(build, info, before, files, after, "\n".join(words))
-
-
-def test_a_data_folder_of_0_2_is_read_before_the_first_refresh(upgraded_from_0_2: UpgradedFrom02) -> None:
+def test_a_data_folder_of_0_2_is_read_before_the_first_refresh(upgraded_from_0_2: Upgraded) -> None:
     status, export = upgraded_from_0_2.commands_before
     assert (status.returncode, f"Published build: {upgraded_from_0_2.build_before}" in status.stdout) == (0, True)
     assert export.returncode == 0, export.stdout + export.stderr
-    assert upgraded_from_0_2.files_before == {"marts.duckdb", "quarantine.duckdb"}, "commands that read move nothing"
+    assert upgraded_from_0_2.databases_before == {"marts.duckdb", "quarantine.duckdb"}, (
+        "commands that read move nothing"
+    )
 
 
-def test_the_first_refresh_moves_the_published_file_of_0_2(upgraded_from_0_2: UpgradedFrom02) -> None:
+def test_the_first_refresh_moves_the_published_file_of_0_2(upgraded_from_0_2: Upgraded) -> None:
     after = upgraded_from_0_2.after
     assert after.outcome == "published", after.message
     assert "removed: " in upgraded_from_0_2.said and "; everything is built in full" in upgraded_from_0_2.said
@@ -263,14 +243,16 @@ def test_the_first_refresh_moves_the_published_file_of_0_2(upgraded_from_0_2: Up
     assert rejected > 0
 
 
-def test_the_tables_of_a_0_2_build_are_read_in_the_schemas_of_0_2(upgraded_from_0_2: UpgradedFrom02) -> None:
+def test_the_tables_of_a_0_2_build_are_read_in_the_schemas_of_0_2(upgraded_from_0_2: Upgraded) -> None:
     """Its row digests and hourly clicks have other names: exports, diff, report pages, erasure and rollback read both."""
     old_build, context = upgraded_from_0_2.build_before, upgraded_from_0_2.after.warehouse
     (export,) = (context.paths.exports / "delivery_status").glob("*.json")
     exported_by = json.loads(export.read_text(encoding="utf-8"))["build_id"]
     assert exported_by == old_build, "nothing has changed since the export of 0.2, so there is no other"
     old_file, new_file = (context.paths.kept_builds / f"{build}.duckdb" for build in (old_build, _published(context)))
-    changes = {change.mart: change for change in compare(context.settings, old_file, new_file, candidate_settings={}).marts}
+    changes = {
+        change.mart: change for change in compare(context.settings, old_file, new_file, candidate_settings={}).marts
+    }
     assert changes["delivery_status"] == MartChange("delivery_status", 32, 32, 0, 0, 0, (), (), ())
     assert changes["campaign_clicks_hourly"].rows_before == 0
 
@@ -308,6 +290,23 @@ def _published(context: AppContext) -> str:
 def _clicks_over_time(context: AppContext, campaign_id: str) -> list[int]:
     with PublishedDatabase(context.settings, context.paths).open() as published:
         return over_time(published, campaign_id, "UTC").clicks[0].counts
+
+
+def test_a_column_missing_in_an_older_lake_is_null(upgraded: Upgraded) -> None:
+    """As after an upgrade by which a contract gained one: every file was written without it, the empty one included."""
+    warehouse = upgraded.after.warehouse
+    view = "build.staging.stg_logs__sends"
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{warehouse.paths.build}' as build (read_only)")
+        counted = connection.sql(f"select count(*), count(cost_currency) from {view}").fetchone()
+        assert counted[0] > counted[1] > 0
+        for file in (warehouse.paths.lake / Log.SENDS).glob("log_date=*/*.parquet"):
+            rows = pq.read_table(file, partitioning=None).drop_columns(["cost_currency"])
+            pq.write_table(rows, file)
+            warehouse.ledger.record_files([], {file.relative_to(warehouse.paths.data): Checksum.of(file)})
+        lake_tables.ensure_lake(warehouse.paths)
+        assert connection.sql(f"select count(*), count(cost_currency) from {view}").fetchone() == (counted[0], 0)
+    assert plan_refresh(warehouse, verify=True).files[Log.SENDS] == [], "such a file is whole"
 
 
 def test_a_ledger_of_a_newer_version_is_refused(tmp_path: Path) -> None:

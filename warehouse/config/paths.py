@@ -97,7 +97,9 @@ class DataPaths:
         """A file or folder which shows that the data folder has had a ledger; None in a new data folder."""
         if names_in(self.lake) if is_object(self.lake) else any(self.lake.glob("*/log_date=*/*.parquet")):
             return str(self.lake)
-        files = (self.new_published_marts, self.published_marts_of_0_2, self.data / "hash.key", self.tombstone_copy)
+        # A key file elsewhere, and its tombstones, may be those of another data folder.
+        own_files = (self.data / "hash.key", self.data / "hash.key.tombstones")
+        files = (self.new_published_marts, self.published_marts_of_0_2, *own_files)
         return next((str(file) for file in files if file.exists()), None)
 
     def has_lake(self) -> bool:

@@ -69,12 +69,12 @@ def _memory_limit(value: str) -> str:
     return value
 
 
-def _matching(pattern: str, what: str) -> AfterValidator:
-    """Accepts text that matches a pattern as a whole; `what` completes the message: it must be …"""
+def _matching(pattern: str, requirement: str) -> AfterValidator:
+    """Accepts text that matches a pattern as a whole. The error message is `must be <requirement>`."""
 
     def check(value: str) -> str:
         if not re.fullmatch(pattern, value):
-            raise ValueError(f"must be {what}")
+            raise ValueError(f"must be {requirement}")
         return value
 
     return AfterValidator(check)

@@ -4,7 +4,7 @@ Not here: how the figures are computed (`dbt_project/models/marts/`).
 """
 
 from models.enums import Log
-from warehouse.explain.explanation import CAME_IN, Queries
+from warehouse.explain.explanation import SOURCE_ROW_TEXT, Queries
 
 _FIGURES = """
     select last_sent_at, total_sent,
@@ -27,7 +27,7 @@ _COUNTS = (
 
 
 def explain_campaign(queries: Queries) -> bool:
-    columns = f"campaign_name, campaign_type, modified_by, modified_at, {CAME_IN}"
+    columns = f"campaign_name, campaign_type, modified_by, modified_at, {SOURCE_ROW_TEXT}"
     has_edits = queries.add_list("Edits in the campaigns log", columns, "from campaigns_rows order by row_rank")
     if figures := queries.records(_FIGURES):
         (queries.explanation.conclusion,) = figures
@@ -56,7 +56,7 @@ def explain_campaign(queries: Queries) -> bool:
     )
     queries.add_list(
         "Unsubscribes attributed",
-        f"contact_id, unsubscribed_at, message_id, sent_at, {CAME_IN}",
+        f"contact_id, unsubscribed_at, message_id, sent_at, {SOURCE_ROW_TEXT}",
         "from unsubscribes where campaign_id = $key order by unsubscribed_at desc, contact_id",
     )
     queries.add_published("campaign_metrics", "campaign_id")

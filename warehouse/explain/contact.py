@@ -4,7 +4,7 @@ Not here: how numbers are suppressed (`dbt_project/models/intermediate/int_mobil
 """
 
 from models.marts import NUMBER_HASH
-from warehouse.explain.explanation import CAME_IN, Queries
+from warehouse.explain.explanation import SOURCE_ROW_TEXT, Queries
 from warehouse.privacy import load_keyed_hash
 
 _FIGURES = """
@@ -46,7 +46,7 @@ def explain_contact(queries: Queries) -> bool:
     if not any(queries.explanation.conclusion.values()) and not queries.records("from orders_rows limit 1"):
         return False
     for title, columns, query in _LISTS:
-        queries.add_list(title, f"{columns}, {CAME_IN}", query)
+        queries.add_list(title, f"{columns}, {SOURCE_ROW_TEXT}", query)
     if queries.has_published and queries.add_list(
         "Numbers of the contact that are suppressed, with the message that completed the run of hard bounces",
         "mobile_number, suppressed_at, campaign_id, message_id, contact_id",

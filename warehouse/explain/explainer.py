@@ -69,9 +69,11 @@ def _basis(
     if published is None:
         return Basis(None, None, False, data_until)
     build_id, published_at = fetch_row(published, "select build_id, published_at from published.marts.build_info")
-    last, candidate = ledger.last_publication(), ledger.candidate()
-    is_candidate = last is not None and candidate is not None and build_id == last[0] == candidate.build_id
-    return Basis(build_id, published_at, is_candidate and is_candidate_current(), data_until)
+    last_publication, candidate = ledger.last_publication(), ledger.candidate()
+    is_last_publication = last_publication is not None and last_publication[0] == build_id
+    is_candidate = candidate is not None and candidate.build_id == build_id
+    is_current = is_last_publication and is_candidate and is_candidate_current()
+    return Basis(build_id, published_at, is_current, data_until)
 
 
 def attach_published(connection: duckdb.DuckDBPyConnection, paths: DataPaths) -> None:

@@ -21,7 +21,7 @@ from warehouse.ledger import Ledger
 MAX_ROWS = 10
 """The rows of a list that are shown; the others are counted."""
 
-CAME_IN = "source_file || ', row ' || row_number as came_in"
+SOURCE_ROW_TEXT = "source_file || ', row ' || row_number as came_in"
 """The column that names the file and the row that a row came from."""
 
 
@@ -99,19 +99,19 @@ class Queries:
         if not total:
             return False
         names, rows = self._execute(f"select {columns} {query} limit {MAX_ROWS}")
-        shown = tuple(
+        masked_rows = tuple(
             tuple(
                 masked_number(value) if name in MASKED_COLUMNS and value else value
                 for name, value in zip(names, row, strict=True)
             )
             for row in rows
         )
-        self.explanation.listings.append(Listing(title, names, shown, total))
+        self.explanation.listings.append(Listing(title, names, masked_rows, total))
         return True
 
     def add_rows_of_log(self, log: Log, columns: str) -> bool:
         """Adds the rows of a log with the id, the kept one first."""
-        columns = f"if(row_rank = 1, 'kept', '') as kept, {columns}, {CAME_IN}"
+        columns = f"if(row_rank = 1, 'kept', '') as kept, {columns}, {SOURCE_ROW_TEXT}"
         return self.add_list(f"Rows of the {log} log", columns, f"from {log}_rows order by row_rank")
 
     def add_rules(self, *rules: str) -> None:
@@ -127,14 +127,14 @@ class Queries:
 
     def kept_row(self, log: Log) -> str:
         """In words: which of the rows with the key is kept, and the rule that decided."""
-        kept, *others = self.records(
+        kept_row, *other_rows = self.records(
             f"select sort_values, rows_of_key, source_file, row_number from {log}_rows order by row_rank limit 2"
         )
-        location = f"row {kept['row_number']} of {log}/{kept['source_file']}"
-        if not others:
+        location = f"row {kept_row['row_number']} of {log}/{kept_row['source_file']}"
+        if not other_rows:
             return f"its only row in the log is {location}"
-        rule = self.deduplication[log].deciding_term(kept["sort_values"], others[0]["sort_values"])
-        return f"of {kept['rows_of_key']} rows in the log, {location} is kept: {rule}"
+        rule = self.deduplication[log].deciding_term(kept_row["sort_values"], other_rows[0]["sort_values"])
+        return f"of {kept_row['rows_of_key']} rows in the log, {location} is kept: {rule}"
 
     def add_quarantined(self) -> None:
         """Adds the rows in quarantine whose text contains the id."""

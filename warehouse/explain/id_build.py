@@ -102,7 +102,7 @@ _VIEWS = {
 
 SAME = "the rows are the same in every column that the models read"
 
-_WORDS = {
+_TERM_DESCRIPTIONS = {
     "case when skip_reason is null then 0 else 1 end": "a sent row before a skipped one",
     "case when status = 'cancelled' then 0 else 1 end": "cancelled before placed",
 }
@@ -127,11 +127,11 @@ class Deduplication:
             f" as row_rank from {relation} where {self.where}"
         )
 
-    def deciding_term(self, kept: list[str | None], other: list[str | None]) -> str:
-        """In words, the first term of the rule in which two rows differ, given their `sort_values`."""
-        for term, kept_value, other_value in zip(self.order_by, kept, other, strict=True):
+    def deciding_term(self, kept_values: list[str | None], other_values: list[str | None]) -> str:
+        """A description of the first term of the rule in which two rows differ, given their `sort_values`."""
+        for term, kept_value, other_value in zip(self.order_by, kept_values, other_values, strict=True):
             if kept_value != other_value:
-                return _words(term)
+                return _describe_term(term)
         return SAME
 
 
@@ -139,12 +139,12 @@ def _value(term: str) -> str:
     return term.removesuffix(" nulls last").removesuffix(" desc")
 
 
-def _words(term: str) -> str:
+def _describe_term(term: str) -> str:
     value = _value(term)
     is_descending = " desc" in term
     if value.endswith("_at"):
         return f"the {'latest' if is_descending else 'earliest'} {value}"
-    return _WORDS.get(value, f"the {'greatest' if is_descending else 'smallest'} {value}")
+    return _TERM_DESCRIPTIONS.get(value, f"the {'greatest' if is_descending else 'smallest'} {value}")
 
 
 class IdBuild:

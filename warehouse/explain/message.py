@@ -78,12 +78,12 @@ def _deciding_receipt(receipts: list[dict[str, Any]]) -> str:
     """The rule that decided between the receipts, which are in the order of `_RECEIPTS`."""
     if not receipts or not receipts[0]["is_deciding"]:
         return "No receipt decides: none came, or the vocabulary maps none of them. The message is pending since it was sent"
-    deciding, others = receipts[0], receipts[1:]
+    deciding, other_receipts = receipts[0], receipts[1:]
     rule = {
         DeliveryStatus.DELIVERED: "The message was delivered: the earliest delivered receipt decides, whatever came later",
         DeliveryStatus.PENDING: "No final receipt came: the latest pending one decides",
     }.get(deciding["delivery_status"], "The message was never delivered: the latest final receipt decides")
-    if _moment(deciding) in map(_moment, others):
+    if _moment(deciding) in map(_moment, other_receipts):
         rule += (
             "; of several at that moment, deleted before hard_bounce before soft_bounce, then the greatest provider,"
             " provider_status, error_code"

@@ -6,7 +6,7 @@ Not here: how orders are attributed (`dbt_project/models/intermediate/int_orders
 from typing import Any
 
 from models.enums import Log
-from warehouse.explain.explanation import CAME_IN, Queries
+from warehouse.explain.explanation import SOURCE_ROW_TEXT, Queries
 
 
 def explain_order(queries: Queries) -> bool:
@@ -38,7 +38,7 @@ def explain_order(queries: Queries) -> bool:
     )
     queries.add_list(
         "Campaigns credited, each by the contact's last click on it",
-        f"campaign_id, attribution, clicked_at, click_id, {clicks_in_window}, {CAME_IN}",
+        f"campaign_id, attribution, clicked_at, click_id, {clicks_in_window}, {SOURCE_ROW_TEXT}",
         "from credited_clicks as credited order by attribution = 'assisted', clicked_at desc, campaign_id",
     )
     if queries.has_published:

@@ -99,7 +99,7 @@ def write_description(paths: DataPaths, path: AnyPath, description: Export) -> N
 
 @dataclass(frozen=True)
 class Unchanged:
-    """A report that was not exported: no row has changed since the export `since`."""
+    """A report that was not exported, because no row has changed since its last export. `since` is the file of that export."""
 
     report: str
     since: str
@@ -210,7 +210,8 @@ class _Exporter:
     ) -> Export:
         """Writes an export and its `.json`.
 
-        `campaigns` are those to export, None for all. They changed since the file `since`, or are the one `campaign` requested.
+        `campaigns` are the campaigns to export, None for all. `since` is the file of the last export, if only the campaigns that
+        changed since then are exported. `campaign` is the campaign of an export on request, which the file name contains.
         """
         folder = self.paths.exports / report
         name, exported_at = _next_name(report, campaign, {*names_in(folder), *([since] if since else ())})

@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 from models.marts import NUMBER, SCHEMA, MartColumn, published_columns, published_key
-from models.masking import WORDS_COLUMNS
+from models.masking import FREE_TEXT_COLUMNS
 from warehouse.duckdb_tools import fetch_value, holds_rows, literal, masked_words
 from warehouse.export.formula_cells import mark_sql
 
@@ -43,13 +43,14 @@ def value_sql(column: MartColumn, *, masks_phone_numbers: bool) -> str:
     value = f"mart.{column.name}"
     if masks_phone_numbers and column.name == NUMBER:
         return f"(left({value}, 3) || '…' || right({value}, 2))"
-    return masked_words(value) if masks_phone_numbers and column.name in WORDS_COLUMNS else value
+    return masked_words(value) if masks_phone_numbers and column.name in FREE_TEXT_COLUMNS else value
 
 
 def has_phone_numbers(report: str) -> bool:
     """Whether a report has a column with phone numbers, or with text that may contain one."""
     return any(
-        column.name == NUMBER or column.name in WORDS_COLUMNS for column in published_columns(report, is_masked=False)
+        column.name == NUMBER or column.name in FREE_TEXT_COLUMNS
+        for column in published_columns(report, is_masked=False)
     )
 
 

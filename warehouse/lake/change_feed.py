@@ -39,34 +39,35 @@ def record(paths: DataPaths, ledger: Ledger, files: Iterable[LogFile]) -> None:
     changes = []
     for file in files:
         path = lake_tables.path_of(paths.lake, file)
-        kept = _keep_previous(paths, file.log, path) if path in existing else None
+        previous_version = _keep_previous(paths, file.log, path) if path in existing else None
         checksum = recorded.get(paths.key_of(path))
-        if kept and checksum and Checksum.of(kept) != checksum:
+        if previous_version and checksum and Checksum.of(previous_version) != checksum:
             log.warning("%s is damaged and will be replaced: the next build builds every model in full", path)
             ledger.forget_built_from(ledger.built_from())
             remove(path)
-            remove(kept)
-            kept = None
-        changes.append((file, lake_tables.path_of(Path(), file), kept and kept.relative_to(paths.changes)))
+            remove(previous_version)
+            previous_version = None
+        replaced = previous_version.relative_to(paths.changes) if previous_version else None
+        changes.append((file, lake_tables.path_of(Path(), file), replaced))
     ledger.record_changes(changes)
 
 
 def _keep_previous(paths: DataPaths, log: Log, path: AnyPath) -> Path:
     """Keeps the content of a lake file in the folder of the change feed, by a hard link if possible."""
-    kept = paths.changes / log / f"{path.stem}-{secrets.token_hex(6)}.parquet"
-    kept.parent.mkdir(parents=True, exist_ok=True)
+    previous_version = paths.changes / log / f"{path.stem}-{secrets.token_hex(6)}.parquet"
+    previous_version.parent.mkdir(parents=True, exist_ok=True)
     if is_object(path):
         with paths.local_copy(path) as copy:
             sync_file(copy)
-            copy.replace(kept)
+            copy.replace(previous_version)
     else:
         try:
-            os.link(path, kept)
+            os.link(path, previous_version)
         except OSError:  # some file systems have no hard links
-            shutil.copyfile(path, kept)
-            sync_file(kept)
-    sync_folder(kept.parent)
-    return kept
+            shutil.copyfile(path, previous_version)
+            sync_file(previous_version)
+    sync_folder(previous_version.parent)
+    return previous_version
 
 
 def create_views(

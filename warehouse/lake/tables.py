@@ -34,7 +34,7 @@ DICTIONARY_SAMPLE_ROWS = 10_000
 RAW_ROW_BYTES = 64 << 10
 _HEADER = "sendmart.header"
 DATA_FILE = re.compile(r"log_date=[^/]+/[^./][^/]*\.parquet")
-LINEAGE = {"source_file": pl.String(), "row_number": pl.Int64()}
+SOURCE_ROW_COLUMNS = {"source_file": pl.String(), "row_number": pl.Int64()}
 QUARANTINE_SCHEMA = {
     "source_file": pl.String(),
     "row_number": pl.Int64(),
@@ -49,7 +49,7 @@ Root = TypeVar("Root", Path, AnyPath)
 
 def lake_schema(log: Log) -> dict[str, pl.DataType]:
     """The columns of a log in the lake: those of its contract, source file and row number."""
-    return {column.name: column.read_as.dtype for column in COLUMNS[log]} | LINEAGE
+    return {column.name: column.read_as.dtype for column in COLUMNS[log]} | SOURCE_ROW_COLUMNS
 
 
 def partition(root: Root, log: Log, log_date: str) -> Root:

@@ -45,14 +45,20 @@ def missing_days(files: Iterable[DatedFile], expected: Iterable[Log], until: dat
     present: dict[Log, set[date]] = {}
     for file in files:
         present.setdefault(file.log, set()).add(file.log_date)
-    days = {log: [day for day in _days(min(dates), until) if day not in dates] for log, dates in present.items()}
-    return {log: days[log] for log in Log if log in expected and days.get(log)}
+    missing = {}
+    for log in Log:
+        if log in expected and log in present:
+            days = [day for day in _days(min(present[log]), until) if day not in present[log]]
+            if days:
+                missing[log] = days
+    return missing
 
 
 def late_days(days: Days, moment: datetime) -> Days:
     """The missing days that are recent enough to be late."""
     since = moment.date() - LATE_AFTER
-    return {log: recent for log, dates in days.items() if (recent := [day for day in dates if day >= since])}
+    recent = {log: [day for day in dates if day >= since] for log, dates in days.items()}
+    return {log: dates for log, dates in recent.items() if dates}
 
 
 def describe_days(days: Mapping[Log, Iterable[date]], expected: Iterable[Log]) -> list[str]:
@@ -61,8 +67,8 @@ def describe_days(days: Mapping[Log, Iterable[date]], expected: Iterable[Log]) -
     shared = set.intersection(*(set(days.get(log, ())) for log in expected)) if len(expected) > 1 else set()
     lines = [f"{ALL_LOGS}: {format_ranges(sorted(shared))}"] if shared else []
     for log, dates in days.items():
-        if others := sorted(set(dates) - shared):
-            lines.append(f"{log}: {format_ranges(others)}")
+        if days_of_log := sorted(set(dates) - shared):
+            lines.append(f"{log}: {format_ranges(days_of_log)}")
     return lines
 
 
@@ -78,5 +84,7 @@ def format_ranges(days: list[date]) -> str:
             ranges[-1] = (ranges[-1][0], day)
         else:
             ranges.append((day, day))
-    shown = [str(first) if first == last else f"{first} to {last}" for first, last in ranges[-RANGES_SHOWN:]]
-    return ", ".join(["…"] * (len(ranges) > RANGES_SHOWN) + shown)
+    texts = [str(first) if first == last else f"{first} to {last}" for first, last in ranges[-RANGES_SHOWN:]]
+    if len(ranges) > RANGES_SHOWN:
+        texts.insert(0, "…")
+    return ", ".join(texts)

@@ -140,11 +140,11 @@ def _files(landing: Path, follows_links: bool, folders_of_sources: frozenset[str
             elif (
                 (name or entry.name in folders_of_sources or log_named_like(entry.name))
                 and target not in parents
-                and _is(entry, DirEntry.is_dir)
+                and _has_type(entry, DirEntry.is_dir)
             ):
                 yield from walk(entry.path, entry_name, parents | {target})
             else:
-                yield entry_name, Path(entry.path) if name and _is(entry, DirEntry.is_file) else None, None
+                yield entry_name, Path(entry.path) if name and _has_type(entry, DirEntry.is_file) else None, None
 
     yield from walk(str(landing), "", frozenset([root]))
 
@@ -163,10 +163,10 @@ def _entries(folder: str) -> Iterator[DirEntry[str]]:
         return
 
 
-def _is(entry: DirEntry[str], kind: Callable[[DirEntry[str]], bool]) -> bool:
-    """Whether an entry is of a kind, links followed; a loop of links is of no kind."""
+def _has_type(entry: DirEntry[str], is_type: Callable[[DirEntry[str]], bool]) -> bool:
+    """Whether an entry is a folder or a regular file, after following links. A loop of links is neither."""
     try:
-        return kind(entry)
+        return is_type(entry)
     except OSError as error:
         if error.errno == errno.ELOOP:
             return False

@@ -1,7 +1,8 @@
 """The second copy of the tombstones, beside the key of the keyed hashes: erased contacts stay erased if the ledger is lost.
 
 The copy holds keyed hashes and tokens, the fingerprint of the key, and a checksum. It is written after each change of the
-ledger's tombstones, and compared with them at the start of each refresh.
+ledger's tombstones, and compared with them at the start of each refresh. Data folders that share a key file share the copy:
+a contact that is erased in one of them is erased in the others, too.
 
 Not here: the tombstones (`warehouse.privacy.tombstones`), erasing values from files (`warehouse.erasure`).
 """
@@ -15,6 +16,7 @@ from dataclasses import asdict, dataclass
 from models.masking import masking_logger
 from warehouse.config import DataPaths
 from warehouse.ledger import Erased, Ledger, LedgerDamaged
+from warehouse.privacy.keyed_hash import KeyMissing
 from warehouse.storage import atomic_replace
 
 log = masking_logger("sendmart")
@@ -37,12 +39,24 @@ def _checksum(content: Mapping[str, object]) -> str:
 
 
 def save_tombstone_copy(paths: DataPaths, ledger: Ledger) -> None:
-    """Writes the ledger's tombstones to the copy."""
-    _write(paths, _Copy(ledger.hash_key(), tuple(ledger.erased())))
+    """Adds the ledger's tombstones to the copy, which keeps those of other data folders.
+
+    Raises:
+        KeyMissing: the copy was written under another key than the one that the ledger records.
+    """
+    recorded = ledger.erased()
+    try:
+        copy = _read(paths, ledger)
+    except ValueError:  # damaged since the refresh began
+        copy = None
+    others = _missing_from(recorded, copy.erased) if copy else []
+    _write(paths, _Copy(ledger.hash_key(), (*recorded, *others)))
 
 
 def _write(paths: DataPaths, copy: _Copy) -> None:
-    temp_path = paths.temp_path(paths.tombstone_copy)
+    # The writers of one data folder hold its lock. Those of another one must not write the same temporary file.
+    writer = hashlib.sha256(os.fsencode(paths.data.absolute())).hexdigest()[:12]
+    temp_path = paths.temp_path(paths.tombstone_copy, by=writer)
     temp_path.unlink(missing_ok=True)
     descriptor = os.open(temp_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -53,15 +67,16 @@ def _write(paths: DataPaths, copy: _Copy) -> None:
 def reconcile_tombstones(paths: DataPaths, ledger: Ledger) -> None:
     """Adds tombstones that only the copy has to the ledger, and the reverse.
 
-    A tombstone that the ledger lacks is from after a backup that was restored, or from a ledger that was lost. Its erasure
-    becomes unfinished: `finish_erasures` erases the contact from all files again.
+    A tombstone that the ledger lacks is from after a backup that was restored, from a ledger that was lost, or from another
+    data folder with the same key file. Its erasure becomes unfinished: `finish_erasures` erases the contact from all files.
 
     Raises:
+        KeyMissing: the copy was written under another key than the one that the ledger records.
         LedgerDamaged: the copy is damaged, and the ledger has no tombstones.
     """
     recorded = ledger.erased()
     try:
-        copy = _read(paths)
+        copy = _read(paths, ledger)
     except ValueError as error:
         if not recorded:
             raise LedgerDamaged(
@@ -78,26 +93,28 @@ def reconcile_tombstones(paths: DataPaths, ledger: Ledger) -> None:
         ledger.record_hash_key(copy.key_fingerprint)
     missing = _missing_from(recorded, copy.erased)
     if missing:
-        ledger.restore_erased(missing, "restored from the copy of the tombstones")
+        ledger.restore_erased(missing, "recorded in the copy of the tombstones")
         log.warning(
-            "The ledger lacked %d erased contacts and numbers. They were restored from %s, and are erased again.",
+            "%d erased contacts and numbers in %s were not in the ledger: it is an older one, or they were erased in another"
+            " data folder with the same key file. They are erased here, too.",
             len(missing), paths.tombstone_copy,
         )  # fmt: skip
     if missing or _missing_from(copy.erased, recorded):
         save_tombstone_copy(paths, ledger)
 
 
-def _missing_from(tombstones: Iterable[Erased], others: Iterable[Erased]) -> list[Erased]:
-    """Those of `others` that `tombstones` lacks."""
+def _missing_from(tombstones: Iterable[Erased], expected: Iterable[Erased]) -> list[Erased]:
+    """Those of the `expected` tombstones that `tombstones` lacks."""
     present = {(tombstone.kind, tombstone.hash) for tombstone in tombstones}
-    return [tombstone for tombstone in others if (tombstone.kind, tombstone.hash) not in present]
+    return [tombstone for tombstone in expected if (tombstone.kind, tombstone.hash) not in present]
 
 
-def _read(paths: DataPaths) -> _Copy | None:
+def _read(paths: DataPaths, ledger: Ledger) -> _Copy | None:
     """The copy; None if it does not exist.
 
     Raises:
         ValueError: the file is damaged.
+        KeyMissing: it was written under another key than the one that the ledger records.
     """
     try:
         content = json.loads(paths.tombstone_copy.read_bytes())
@@ -105,4 +122,10 @@ def _read(paths: DataPaths) -> _Copy | None:
         return None
     if not isinstance(content, dict) or content.pop("sha256", None) != _checksum(content):
         raise ValueError("its checksum is wrong")
+    recorded_key = ledger.hash_key()
+    if content["key"] and recorded_key and content["key"] != recorded_key:
+        raise KeyMissing(
+            f"{paths.tombstone_copy} was written under another key than the one that {paths.ledger} records:"
+            " set SENDMART_HASH_KEY_FILE to the key of this data folder, or restore it from a backup (docs/privacy.md)"
+        )
     return _Copy(content["key"], tuple(Erased(**tombstone) for tombstone in content["erased"]))

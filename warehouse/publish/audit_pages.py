@@ -27,8 +27,8 @@ def write_page(paths: DataPaths, build_id: str, page: str) -> Path:
 def prune_pages(paths: DataPaths, build_ids: Collection[str]) -> list[str]:
     """Deletes the pages of other builds than `build_ids`, except the latest few. Returns the builds of the deleted pages."""
     # A build id begins with the time of the build.
-    others = sorted(page for page in paths.audits.glob("*.html") if page.stem not in build_ids)
-    deleted = others[:-OTHER_PAGES_KEPT]
+    other_pages = sorted(page for page in paths.audits.glob("*.html") if page.stem not in build_ids)
+    deleted = other_pages[:-OTHER_PAGES_KEPT]
     for page in [*deleted, *paths.audits.glob(".*.tmp")]:
         page.unlink()
     if deleted:

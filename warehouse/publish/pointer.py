@@ -80,10 +80,11 @@ def delete_stale_objects(paths: DataPaths) -> None:
     """Deletes builds and audit pages from the object store that are no longer on the disk. Leaves other names alone."""
     if (store := paths.published_store) is None:
         return
-    kept = {name for name, _ in _kept_builds(paths)} | {f"audits/{page.name}" for page in paths.audits.glob("*.html")}
+    names_on_disk = {name for name, _ in _kept_builds(paths)}
+    names_on_disk |= {f"audits/{page.name}" for page in paths.audits.glob("*.html")}
     for name in list_objects(store):
         folder, _, file = name.partition("/")
-        if (folder, Path(file).suffix) in (("builds", ".duckdb"), ("audits", ".html")) and name not in kept:
+        if (folder, Path(file).suffix) in (("builds", ".duckdb"), ("audits", ".html")) and name not in names_on_disk:
             remove(store / name)
 
 

@@ -99,22 +99,22 @@ def rollback(settings: Settings, paths: DataPaths, ledger: Ledger, build_id: str
     """Publishes a kept build again; a kill leaves one build published. Raises BuildNotFound with the reason why it cannot."""
     recover_publication(paths, ledger)
     kept_builds = KeptBuilds(paths.kept_builds, ledger)
-    kept, last = kept_builds.find(build_id), ledger.last_publication()
-    if last is None or build_id == last[0]:
+    build_file, last_publication = kept_builds.find(build_id), ledger.last_publication()
+    if last_publication is None or build_id == last_publication[0]:
         raise BuildNotFound(f"build {build_id} is already published")
-    if reason := corruption_reason(kept):
+    if reason := corruption_reason(build_file):
         raise BuildNotFound(f"{reason}; the published build stays")
-    if settings.mask_phone_numbers and not is_file_masked(kept):
+    if settings.mask_phone_numbers and not is_file_masked(build_file):
         raise BuildNotFound(f"build {build_id} holds whole numbers, and SENDMART_MASK_PHONE_NUMBERS is set")
     if is_spark(settings) and not SparkBuild(settings, paths, build_id).mart_tables:
         reason = "DuckDB computed it, or a contact was erased since"
         raise BuildNotFound(f"Spark has no tables of build {build_id}: {reason}")
-    if not kept_builds.path_of(last[0]).exists() and paths.published_marts.exists():
-        kept_builds.keep(paths.published_marts, last[0])
+    if not kept_builds.path_of(last_publication[0]).exists() and paths.published_marts.exists():
+        kept_builds.keep(paths.published_marts, last_publication[0])
     temp_path = paths.temp_path(paths.published_marts)
-    link_or_copy(kept, temp_path)
+    link_or_copy(build_file, temp_path)
     _switch_readers(settings, paths, build_id, temp_path)
-    ledger.record_publication(build_id, now(), rolled_back_from=last[0])
+    ledger.record_publication(build_id, now(), rolled_back_from=last_publication[0])
 
 
 def _switch_readers(settings: Settings, paths: DataPaths, build_id: str, temp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import duckdb
 
 from models.marts import CONTACT_REPORTS, MARTS, NUMBER, NUMBER_HASH, SCHEMA, columns, description, published_columns
-from models.masking import WORDS_COLUMNS
+from models.masking import FREE_TEXT_COLUMNS
 from warehouse.config import DataPaths, Settings, sendmart_version
 from warehouse.duckdb_tools import (
     Column,
@@ -117,7 +117,7 @@ def _masked(original: Sequence[Column]) -> Iterator[Column]:
             yield replace(column, value=f"left({NUMBER}, 3) || '…' || right({NUMBER}, 2)")
             yield replace(column, name=NUMBER_HASH, value=f"keyed_hash({NUMBER})")
         else:
-            yield replace(column, value=masked_words(column.name)) if column.name in WORDS_COLUMNS else column
+            yield replace(column, value=masked_words(column.name)) if column.name in FREE_TEXT_COLUMNS else column
 
 
 def _write_build_info(

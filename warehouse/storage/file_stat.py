@@ -41,9 +41,9 @@ class FileStat:
 
     @classmethod
     def of(cls, path: Path) -> "FileStat":
-        found = path.stat()
-        times = _signed(found.st_mtime_ns), _signed(found.st_ctime_ns)
-        return cls(found.st_size, *times, _signed(found.st_ino), time.time_ns())
+        stat = path.stat()
+        times = _signed(stat.st_mtime_ns), _signed(stat.st_ctime_ns)
+        return cls(stat.st_size, *times, _signed(stat.st_ino), time.time_ns())
 
     @classmethod
     def of_object(cls, info: ObjectInfo) -> "FileStat":

@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 
-from models.check_results import CheckResult, Rule
+from models.check_results import MAX_EXAMPLES, CheckResult, Rule
 from models.masking import masking_logger, sanitize
 from warehouse.config import DataPaths, Settings, sendmart_version
 from warehouse.duckdb_tools import attached, corruption_reason, is_corruption_error
@@ -27,9 +27,6 @@ from warehouse.transform.fingerprints import ModelFingerprints
 from warehouse.transform.spark.builds import WITHOUT_THIS_RUN, SparkBuild, is_spark
 
 log = masking_logger("sendmart.build")
-
-MOST_NAMED = 5
-"""The most problems and the most rows that a description names."""
 
 _KEY_COLUMNS = (
     *("mart", "campaign_id", "message_id", "order_id", "click_id"),
@@ -274,10 +271,10 @@ def _check_result(result: Any, connection: duckdb.DuckDBPyConnection | None) -> 
     detail = "" if passed else first_line(result.message)
     if not passed and result.failures:
         relation = str(result.node.relation_name)
-        described = describe_failing_rows(connection, relation) if connection else ""
+        examples = describe_failing_rows(connection, relation) if connection else ""
         location = "warehouse/build.duckdb" if connection else "Spark"
         detail = (
-            f"{result.failures} rows{': ' * bool(described)}{described}; to see them in {location}:"
+            f"{result.failures} rows{f': {examples}' if examples else ''}; to see them in {location}:"
             f" from {'.'.join(relation.split('.')[-2:])}"
         )
     rule = Rule(result.node.description or result.node.name, passed, detail, failing_rows=result.failures)
@@ -291,17 +288,19 @@ def describe_failing_rows(connection: duckdb.DuckDBPyConnection, relation: str) 
     if "problem" in columns:
         problems = connection.execute(
             f"select problem, count(*) from (select unnest(string_split(problem, '; ')) as problem from {relation})"
-            f" group by problem order by count(*) desc, problem limit {MOST_NAMED}"
+            f" group by problem order by count(*) desc, problem limit {MAX_EXAMPLES}"
         ).fetchall()
         parts += [f"{problem} ({count})" for problem, count in problems]
     keys = [name for name in _KEY_COLUMNS if name in columns]
     if keys:
-        rows = connection.execute(f"select distinct {', '.join(keys)} from {relation} order by all limit {MOST_NAMED}")
-        named = [
+        rows = connection.execute(
+            f"select distinct {', '.join(keys)} from {relation} order by all limit {MAX_EXAMPLES}"
+        )
+        row_keys = [
             ", ".join(f"{name} {_short(value)}" for name, value in zip(keys, row, strict=True) if value is not None)
             for row in rows.fetchall()
         ]
-        parts += [row for row in named if row]
+        parts += [row_key for row_key in row_keys if row_key]
     return "; ".join(parts)
 
 

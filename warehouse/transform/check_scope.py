@@ -1,5 +1,5 @@
-"""The rows that the checks of a build read: all rows, or only those that it changed, if the build before passed every check.
-These are copied to `checked.<model>`, which tests of single relations and contracts then read in place of the model.
+"""The scope of a build's checks: every row, or only the rows that the build changed, if the build before passed every check.
+The changed rows are copied to `checked.<model>`. Contracts and the tests of single relations then read this copy of the model.
 
 Not here: when the rows are copied (`orchestration.stages`), the checks (`dbt_project/`, `quality.audit`).
 """

@@ -52,7 +52,7 @@ def full_build_sql(settings: Settings, paths: DataPaths) -> dict[str, CompiledMo
         record = json.loads(paths.compiled_sql.read_bytes())
     except (FileNotFoundError, ValueError):
         record = {}
-    if record.get("made_of") != _made_of(settings, paths):
+    if record.get("inputs_digest") != _inputs_digest(settings, paths):
         record = _record(settings, paths, _compile(settings, paths))
         # Whoever may only read the data folder compiles each time.
         with suppress(OSError):
@@ -78,7 +78,7 @@ def _record(settings: Settings, paths: DataPaths, results: Iterable[Any]) -> dic
         }
         for node in nodes.values()
     ]
-    return {"made_of": _made_of(settings, paths), "models": models}
+    return {"inputs_digest": _inputs_digest(settings, paths), "models": models}
 
 
 def _write(paths: DataPaths, record: dict[str, Any]) -> None:
@@ -107,7 +107,7 @@ def _seed_query(node: Any) -> str:
     return f"select * from read_csv({file}, header = true, all_varchar = true, nullstr = '')"
 
 
-def _made_of(settings: Settings, paths: DataPaths) -> str:
+def _inputs_digest(settings: Settings, paths: DataPaths) -> str:
     return json_digest([str(DBT_PROJECT), str(paths.lake), settings.figure_settings(), project_digest()])
 
 

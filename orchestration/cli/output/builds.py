@@ -39,8 +39,8 @@ def print_diff(diff: BuildDiff) -> None:
     for kind, campaigns in (("New", diff.new_campaigns), ("Removed", diff.removed_campaigns)):
         if campaigns:
             more = f", … and {len(campaigns) - MAX_CAMPAIGNS:,} more" if len(campaigns) > MAX_CAMPAIGNS else ""
-            shown = ", ".join(printable(campaign, "?") for campaign in campaigns[:MAX_CAMPAIGNS])
-            console.print(f"{kind} campaigns: {len(campaigns):,}: {shown}{more}")
+            first_campaigns = ", ".join(printable(campaign, "?") for campaign in campaigns[:MAX_CAMPAIGNS])
+            console.print(f"{kind} campaigns: {len(campaigns):,}: {first_campaigns}{more}")
     console.print(f"Campaigns with changed figures: {diff.changed_campaigns:,}")
     if not diff.metric_changes:
         return

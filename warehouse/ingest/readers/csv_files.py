@@ -1,8 +1,8 @@
 """CSV files: double quotes, a header line, a comma or another delimiter.
 
 A record is the shortest run of lines that parses strictly to the header's number of fields; a line where no record starts is
-a broken one. A block whose lines are all records without quotes, as its commas and line ends show, goes to the fast parser
-unchanged. Of other blocks, the lines that are no record by themselves are parsed one by one, and the rest goes to the parser.
+a broken one. The fast parser gets a block unchanged if each of its lines is a record without quotes, which its commas and line
+ends show. In any other block, each line that is no record by itself is parsed alone, and the fast parser gets the other lines.
 
 Not here: the rules for values (`models.logs`).
 """
@@ -185,7 +185,7 @@ class CsvReader(LineReader):
     def _resolve(
         self, lines: pl.Series, is_record: pl.Series, not_utf8: set[int], is_last: bool
     ) -> tuple[Records, bytes]:
-        """The same for a block in which some lines are no record by themselves: these are parsed one by one."""
+        """The records of a block in which some lines are no record by themselves. These lines are parsed one by one."""
         runs: list[pl.Series] = []
         row_numbers: list[pl.Series] = []
         broken: list[BrokenRecord] = []
