@@ -177,9 +177,14 @@ def _campaign_of(row: dict[str, str]) -> str:
 
 
 def rejected_rows(file: Path) -> list[dict[str, Any]]:
-    """The rows in a published quarantine."""
+    """The rejected rows in a published quarantine."""
+    return quarantine_rows(file, "rejected_rows")
+
+
+def quarantine_rows(file: Path, table: str) -> list[dict[str, Any]]:
+    """The rows of a table of a published quarantine."""
     with duckdb.connect() as connection:
         connection.execute(f"attach '{file}' as quarantine_file (read_only)")
-        cursor = connection.execute("select * from quarantine_file.rejected_rows")
+        cursor = connection.execute(f"select * from quarantine_file.{table}")
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

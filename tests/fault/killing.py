@@ -86,6 +86,12 @@ IN_A_PUBLICATION_OF_QUARANTINE = {
         "warehouse.quarantine.published.atomic_replace", argument="quarantine.duckdb"
     ),
 }
+IN_AN_UPDATE_OF_KEY_CONFLICTS = {
+    "rows of the index are replaced, nothing is committed": before(
+        "warehouse.quarantine.key_conflicts._compare_touched_keys"
+    ),
+    "the index is committed, the ledger does not know": before("warehouse.ledger.Ledger.record_conflicting_rows"),
+}
 BETWEEN_LOGS = {
     "between two logs": before("orchestration.stages.load_changed", call=4),
 }

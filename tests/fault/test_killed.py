@@ -143,6 +143,28 @@ def test_a_killed_publication_of_the_quarantine_is_repeated_without_new_files(
     assert repeated == quarantine_of(published_file)
 
 
+@pytest.mark.parametrize("point", killing.IN_AN_UPDATE_OF_KEY_CONFLICTS)
+def test_a_killed_update_of_key_conflicts_is_repeated_without_new_files(
+    zone: Zone, published: Outcome, point: str
+) -> None:
+    zone.restore("published")
+    before = _conflicting(zone)
+    zone.drop_altered([Log.SENDS])
+    refresh_killed_at(zone.warehouse(), point)
+    assert _conflicting(zone) == before
+    assert stages.load_changed(zone.warehouse(), Log.SENDS) == []
+    repeated = _conflicting(zone)
+    assert repeated != before
+    zone.warehouse().paths.key_index.unlink()
+    stages.publish_quarantine(zone.warehouse())
+    assert _conflicting(zone) == repeated
+
+
+def _conflicting(zone: Zone) -> dict[tuple[Log, str], int]:
+    files = zone.warehouse().ledger.files()
+    return {(file.log, file.source_file): file.conflicting for file in files if file.conflicting}
+
+
 @pytest.mark.parametrize("point", killing.BETWEEN_LOGS)
 def test_a_refresh_killed_between_two_logs_is_repeated_with_new_files(
     zone: Zone, published: Outcome, final: Outcome, point: str

@@ -130,7 +130,16 @@ def outcome(warehouse: AppContext) -> Outcome:
         "quarantine": contents_of(paths.quarantine),
         "published quarantine": quarantine_of(paths.published_quarantine),
         "files": [
-            (file.log, file.source_file, file.sha256, file.refusal, file.records, file.accepted, file.first_event)
+            (
+                file.log,
+                file.source_file,
+                file.sha256,
+                file.refusal,
+                file.records,
+                file.accepted,
+                file.first_event,
+                file.conflicting,
+            )
             for file in warehouse.ledger.files()
         ],
         "exports": {report: exported_rows(paths, report) for report in REPORTS},
@@ -160,7 +169,7 @@ def _sha256(file: Path) -> str:
 def quarantine_of(file: Path) -> Counter:
     with duckdb.connect() as connection:
         connection.execute(f"attach '{file}' as published (read_only)")
-        tables = [f"published.{table}" for table in ("rejected_rows", "rejected_files")]
+        tables = [f"published.{table}" for table in ("rejected_rows", "rejected_files", "key_conflicts")]
         return Counter(repr(row) for table in tables for row in connection.execute(f"from {table}").fetchall())
 
 

@@ -14,6 +14,9 @@ from tests.oracle.admission import Rejected
 
 NULL = "\\N"
 
+QUARANTINE_TABLES = {"rejected_rows", "key_conflicts"}
+"""The tables of the published quarantine beside the expected marts of a case."""
+
 MONEY = {"revenue", "assisted_revenue", "total", "refunded_amount"}
 RATES = {"click_to_delivered_rate", "conversion_rate"}
 COUNTS = {
@@ -37,6 +40,8 @@ COUNTS = {
     "messages",
     "events",
     "row_number",
+    "rows",
+    "values",
 }
 
 

@@ -1,7 +1,7 @@
 """The cases: small landing zones with the marts that they must give, every value, through the real job."""
 
-from tests.oracle.compare import differences, read_mart, rejected_differences
-from tests.running import CASES, RefreshedWarehouse, mart_rows, refresh_in_process, rejected_rows
+from tests.oracle.compare import QUARANTINE_TABLES, differences, read_mart, rejected_differences
+from tests.running import CASES, RefreshedWarehouse, mart_rows, quarantine_rows, refresh_in_process, rejected_rows
 
 
 def test_every_mart_equals_the_expected_rows(refreshed_case: RefreshedWarehouse) -> None:
@@ -10,7 +10,7 @@ def test_every_mart_equals_the_expected_rows(refreshed_case: RefreshedWarehouse)
     expected = {
         file.stem: read_mart(file)
         for file in (refreshed_case.landing.parent / "marts").glob("*.csv")
-        if file.stem != "rejected_rows"
+        if file.stem not in QUARANTINE_TABLES
     }
     assert len(expected) == 12
     messages_by_mart = {mart: differences(rows, mart_rows(published, mart)) for mart, rows in expected.items()}
@@ -24,6 +24,13 @@ def test_quarantine_holds_exactly_the_bad_rows(refreshed_case: RefreshedWarehous
         for row in rejected_rows(refreshed_case.warehouse.paths.published_quarantine)
     ]
     assert rejected_differences(expected, actual) == []
+
+
+def test_key_conflicts_are_listed_and_counted_by_file(refreshed_case: RefreshedWarehouse) -> None:
+    expected = read_mart(refreshed_case.landing.parent / "marts" / "key_conflicts.csv")
+    warehouse = refreshed_case.warehouse
+    assert differences(expected, quarantine_rows(warehouse.paths.published_quarantine, "key_conflicts")) == []
+    assert sum(file.conflicting for file in warehouse.ledger.files()) == sum(int(row["rows"]) for row in expected)
 
 
 def test_a_second_refresh_finds_nothing_to_do(refreshed_case: RefreshedWarehouse) -> None:

@@ -15,10 +15,11 @@ from orchestration import stages
 from orchestration.stages import AppContext
 from tests.oracle.admission import read_landing
 from tests.oracle.compare import differences
+from tests.oracle.key_conflicts import conflicting_rows, key_conflicts
 from tests.oracle.landing_zones import write_landing_zone
 from tests.oracle.marts import Settings as OracleSettings
 from tests.oracle.marts import compute, load_vocabulary
-from tests.running import all_marts, environment, environment_of
+from tests.running import all_marts, environment, environment_of, quarantine_rows
 from warehouse.config.settings import load_settings
 
 ZONES = {
@@ -55,7 +56,8 @@ def test_every_mart_agrees_with_the_oracle(workplace: Path, seed: int) -> None:
     landing = workplace / f"landing-{seed}"
     write_landing_zone(landing, seed, stories=250, refused=True, fault_share=0.3)
     warehouse = _build(workplace, landing, ZONES[seed])
-    expected = compute(read_landing(landing).rows, ZONES[seed], load_vocabulary())
+    admitted = read_landing(landing)
+    expected = compute(admitted.rows, ZONES[seed], load_vocabulary())
     actual = all_marts(warehouse.paths.candidate)
     assert actual.keys() == expected.keys()
     worded = {"skip_reason_details"}  # free text, which the contract gives in substance only
@@ -64,5 +66,12 @@ def test_every_mart_agrees_with_the_oracle(workplace: Path, seed: int) -> None:
         for mart, rows in expected.items()
     }
     assert {mart: messages for mart, messages in messages_by_mart.items() if messages} == {}
+    conflicts = quarantine_rows(warehouse.paths.published_quarantine, "key_conflicts")
+    assert differences(key_conflicts(admitted.rows), conflicts) == []
+    conflicting = {
+        (file.log, file.source_file): file.conflicting for file in warehouse.ledger.files() if file.conflicting
+    }
+    assert conflicting == conflicting_rows(admitted.rows)
+    assert conflicting
     if ZONES[seed].hard_bounce_suppression:
         assert all(expected.values()), "a zone that leaves a mart empty tests nothing of it"

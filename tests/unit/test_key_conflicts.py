@@ -127,6 +127,10 @@ def test_counts_that_a_killed_update_did_not_record_are_recorded_by_the_next(war
     warehouse.ledger.record_conflicting_rows(Log.ORDERS, {})
     warehouse.update()
     assert warehouse.conflicting() == expected != {}
+    # Of a file that was emptied since, no row is in conflict.
+    warehouse.write(Log.ORDERS, "2026-01-06.csv")
+    warehouse.load(log=Log.ORDERS)
+    assert warehouse.conflicting() == {"orders/2026-01-05.csv": 1}
 
 
 def test_a_lake_file_that_is_missing_or_cut_short_has_no_rows_until_it_is_loaded_again(warehouse: Warehouse) -> None:

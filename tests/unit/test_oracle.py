@@ -9,7 +9,8 @@ import pytest
 
 from tests.oracle import faults
 from tests.oracle.admission import Admitted, log_date_of, read_landing, read_log_file
-from tests.oracle.compare import differences, read_mart, rejected_differences, rejected_rows
+from tests.oracle.compare import QUARANTINE_TABLES, differences, read_mart, rejected_differences, rejected_rows
+from tests.oracle.key_conflicts import conflicting_rows, key_conflicts
 from tests.oracle.landing_zones import write_landing_zone
 from tests.oracle.logs import LOGS
 from tests.oracle.marts import compute
@@ -30,17 +31,20 @@ def test_marts_of_the_cases_come_out_exactly(case):
     folder, admitted = case
     marts = compute(admitted.rows)
     expected = {path.stem for path in (folder / "marts").glob("*.csv")}
-    assert set(marts) == expected - {"rejected_rows"}
+    assert set(marts) == expected - QUARANTINE_TABLES
     wrong = {mart: differences(read_mart(folder / "marts" / f"{mart}.csv"), rows) for mart, rows in marts.items()}
     assert {mart: messages for mart, messages in wrong.items() if messages} == {}
 
 
-def test_rejected_rows_of_the_cases_come_out_exactly(case):
+def test_rejected_rows_and_key_conflicts_of_the_cases_come_out_exactly(case):
     folder, admitted = case
     expected = read_mart(folder / "marts" / "rejected_rows.csv")
     assert rejected_differences(expected, rejected_rows(admitted.rejected)) == []
     assert admitted.refused == []
     assert admitted.ignored == []
+    conflicts = key_conflicts(admitted.rows)
+    assert differences(read_mart(folder / "marts" / "key_conflicts.csv"), conflicts) == []
+    assert sum(row["rows"] for row in conflicts) == conflicting_rows(admitted.rows).total()
 
 
 def contents(folder: Path) -> dict[str, bytes]:

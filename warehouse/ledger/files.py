@@ -232,7 +232,7 @@ class Files(Store):
         """The loaded files, of all logs or of one."""
         return self._all(
             LoadedFile,
-            "select files.*, acceptances.sha256 is not null as is_accepted, coalesce(number, 0) as conflicting,"
+            "select files.*, acceptances.sha256 is not null as is_accepted, min(coalesce(number, 0), accepted) as conflicting,"
             " coalesce(source, '') as source, coalesce(mapping, '') as mapping, coalesce(not_selected, 0) as not_selected"
             " from files left join acceptances using (log, source_file, sha256)"
             " left join file_sources using (log, source_file)"
