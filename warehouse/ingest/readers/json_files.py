@@ -28,6 +28,9 @@ from warehouse.ingest.readers.records import (
 
 NOT_AN_OBJECT = "line: is not a JSON object"
 
+_PIECE_BYTES = 4 << 20
+"""So much is decoded at a time where records are read by their position."""
+
 _BLANKS = re.compile(r"[ \t\r\n]*")
 _ESCAPED_BYTE = re.compile("[\udc80-\udcff]")
 
@@ -67,24 +70,25 @@ class JsonReader:
             raise RefusedFile("truncated: the array that the file begins with is not closed by `]`")
 
     def _records_of(self, data: bytes, *, is_last: bool) -> Batches:
-        if self._skips_line:
-            end = data.find(b"\n") + 1
-            self._skips_line = not end
-            data = data[end or len(data) :]
         if not self._has_begun:
             data = data.lstrip(WHITE_SPACE)
             self._has_begun = bool(data)
             self._in_array = data.startswith(b"[")
             data = data[self._in_array :]
-        if not self._in_array:
+        taken = 0
+        if not self._in_array and not self._skips_line:
             end = len(data) if is_last else data.rfind(b"\n") + 1
             batch, taken = self._records_on_lines(data[:end])
             if batch.count:
                 yield batch
+            del batch
             if taken == end and len(data) - end <= MAX_RECORD_BYTES:
                 return data[end:]
-            data = data[taken:]
-        return (yield from self._records_by_position(data, is_last))
+        rest = b""
+        for start in range(taken, len(data), _PIECE_BYTES):
+            end = start + _PIECE_BYTES
+            rest = yield from self._records_by_position(rest + data[start:end], is_last and end >= len(data))
+        return rest
 
     def _records_on_lines(self, data: bytes) -> tuple[Records, int]:
         """The objects on the first lines, as far as each is alone on its line; and the number of bytes of these lines."""
@@ -120,6 +124,10 @@ class JsonReader:
         return value  # type: ignore[no-any-return]  # its class was compared, which mypy does not follow
 
     def _records_by_position(self, data: bytes, is_last: bool) -> Batches:
+        if self._skips_line:
+            end = data.find(b"\n") + 1
+            self._skips_line = not end
+            data = data[end or len(data) :]
         text, left_over = _decoded(data, is_last)
         at = 0
         while True:
