@@ -180,11 +180,15 @@ def record_at(lines: list[bytes], start: int, width: int | None) -> tuple[list[s
     raise reason
 
 
+def _is_no_record(line: bytes) -> bool:
+    return not line.strip(WHITE_SPACE.encode() + b",")
+
+
 def read_csv(content: bytes) -> Reading:
     lines = _lines(content)
-    at = 0
+    at = 1 if lines and lines[0].rstrip(WHITE_SPACE.encode()) == b"sep=," else 0
     # Silent: blank lines before the header. They are passed over like any other.
-    while at < len(lines) and _is_blank(lines[at]):
+    while at < len(lines) and _is_no_record(lines[at]):
         at += 1
     if at == len(lines):
         return Reading(None, [])
@@ -198,8 +202,9 @@ def read_csv(content: bytes) -> Reading:
         raise Refused("a CR without LF in the header")
     at += count
     records: list[Record] = []
+    filled: set[int] = set()
     while at < len(lines):
-        if _is_blank(lines[at]):
+        if _is_no_record(lines[at]):
             at += 1
             continue
         number = len(records) + 1
@@ -211,9 +216,11 @@ def read_csv(content: bytes) -> Reading:
             at += 1
             continue
         run = _without_carriage_return(b"\n".join(lines[at : at + count]))
-        records.append(Record(number, _as_it_came(run), dict(zip(columns, fields, strict=True))))
+        cells = {name: field for name, field in zip(columns, fields, strict=True) if name}
+        filled |= {index for index, field in enumerate(fields) if not columns[index] and field.strip(WHITE_SPACE)}
+        records.append(Record(number, _as_it_came(run), cells))
         at += count
-    return Reading(columns, records)
+    return Reading([name for index, name in enumerate(columns) if name or index in filled], records)
 
 
 # JSON
