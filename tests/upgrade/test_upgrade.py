@@ -274,7 +274,9 @@ def test_the_tables_of_a_0_2_build_are_read_in_the_schemas_of_0_2(upgraded_from_
     exported_by = json.loads(export.read_text(encoding="utf-8"))["build_id"]
     assert exported_by == old_build, "nothing has changed since the export of 0.2, so there is no other"
     old_file, new_file = (context.paths.kept_builds / f"{build}.duckdb" for build in (old_build, _published(context)))
-    changes = {change.mart: change for change in compare(context.settings, old_file, new_file, candidate_settings={}).marts}
+    changes = {
+        change.mart: change for change in compare(context.settings, old_file, new_file, candidate_settings={}).marts
+    }
     assert changes["delivery_status"] == MartChange("delivery_status", 32, 32, 0, 0, 0, (), (), ())
     assert changes["campaign_clicks_hourly"].rows_before == 0
 
