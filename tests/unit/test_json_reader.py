@@ -242,6 +242,49 @@ def test_many_objects_on_a_line_are_read_in_batches(tmp_path, monkeypatch):
     assert [records.count for records in open_records(tmp_path / "f.json", LAYOUT)] == [100] * 10
 
 
+PAGES = {
+    "one": (b'{"results": [{"a": 1}, {"a": 2}], "more": {"x": [1]}}', [1, 2], {}),
+    "several, laid out": (
+        b' {"n": 2,\n "results": [\n{"a": 1},\n{"a": 2}\n]\n}\n{"results": []}{"re\\u0073ults" : [{"a": 3}]}',
+        [1, 2, 3], {},
+    ),
+    "an element that is no object": (b'{"results": [7, {"a": 2}]}', [2], {1: "7"}),
+    "nothing": (b" \n", [], {}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("content", "numbers", "broken"), PAGES.values(), ids=PAGES)
+def test_records_may_stand_in_an_array_of_each_object(tmp_path, monkeypatch, content, numbers, broken):
+    (tmp_path / "f.json").write_bytes(content)
+    for block_bytes in (1 << 20, SMALL_BLOCK):
+        monkeypatch.setattr(reader_content, "BLOCK_BYTES", block_bytes)
+        reading = read_whole(tmp_path / "f.json", LAYOUT, FileFormat("json", records="results"))
+        assert {number: row[0] for number, row in reading.rows.items()} == {number: str(number) for number in numbers}
+        assert reading.broken_raw == broken
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        *((b'[{"results": []}]', "not JSON objects with an array `results`"), (b'{"a": 1}', "no array `results`")),
+        *(
+            (b'{"results": null}', "no array"),
+            (b'{"results": [], "results": []}', "twice"),
+            (b'{"x": 1 2}', "around the array"),
+        ),
+        *(
+            (b'{"results": [{"a": 1}', "truncated"),
+            (b'{"results": [{"a": 1}]', "truncated"),
+            (b'{"x": "', "around the array"),
+        ),
+    ],
+)
+def test_objects_without_the_array_of_the_records_are_refused(tmp_path, content, says):
+    (tmp_path / "f.json").write_bytes(content)
+    with pytest.raises(RefusedFile, match=says):
+        read_whole(tmp_path / "f.json", LAYOUT, FileFormat("json", records="results"))
+
+
 def test_raw_fields_keep_their_json(read_file, tmp_path):
     line = '{"a": 1.50, "n": {"x": [1.0, true, null, "é\\n"], "x": 2e3}, "b": false, "s": "t", "z": null}'
     (tmp_path / "f.json").write_text(line + line.replace('"s"', '"t"'))

@@ -15,6 +15,7 @@ from typing import Any
 from models.rejections import HAS_NUL, NOT_UTF8, TOO_LONG
 from warehouse.ingest.readers import content
 from warehouse.ingest.readers.json_objects import JsonBatch, JsonObject, decoder_for, is_encodable
+from warehouse.ingest.readers.json_pages import JsonPage
 from warehouse.ingest.readers.lines import OVERLONG_HEAD_BYTES, WHITE_SPACE
 from warehouse.ingest.readers.records import (
     MAX_RECORD_BYTES,
@@ -46,6 +47,7 @@ class JsonReader:
         self.file_format = file_format
         self.records_read = 0
         self._decoder = decoder_for(layout)
+        self._page = JsonPage(file_format.records, self._decoder) if file_format.records else None
         self._has_begun = False
         self._in_array = False
         self._may_have_comma = False
@@ -67,16 +69,18 @@ class JsonReader:
         if in_file != accounted_for:
             raise ReconciliationError(f"{in_file} bytes in the file, {accounted_for} accounted for")
         if self._in_array:
-            raise RefusedFile("truncated: the array that the file begins with is not closed by `]`")
+            raise RefusedFile("truncated: the array of the records is not closed by `]`")
+        if self._page and self._page.is_open:
+            raise RefusedFile("truncated: the object around the records is not closed by `}`")
 
     def _records_of(self, data: bytes, *, is_last: bool) -> Batches:
         if not self._has_begun:
             data = data.lstrip(WHITE_SPACE)
             self._has_begun = bool(data)
-            self._in_array = data.startswith(b"[")
+            self._in_array = data.startswith(b"[") and not self._page
             data = data[self._in_array :]
         taken = 0
-        if not self._in_array and not self._skips_line:
+        if not self._in_array and not self._skips_line and not self._page:
             end = len(data) if is_last else data.rfind(b"\n") + 1
             batch, taken = self._records_on_lines(data[:end])
             if batch.count:
@@ -152,6 +156,13 @@ class JsonReader:
             if at == len(text):
                 break
             first, begin = window[at - start], at - start
+            if self._page and not self._in_array:
+                is_end = is_last and start + len(window) == len(text)
+                position, self._in_array = self._page.step(window, begin, is_end=is_end)
+                if position is None:
+                    break
+                at = start + position
+                continue
             if self._in_array and (first == "]" or (first == "," and self._may_have_comma)):
                 self._in_array = first != "]"
                 self._may_have_comma = False
