@@ -17,7 +17,13 @@ from tests.oracle.records import Cell, Record, Refused, Unfit, read_file
 from tests.oracle.values import Fault, trimmed, typed
 
 # Silent: what a part may be. Anything but nothing, as with the names of files in a day's folder.
-FILE_NAME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:\.[^/]+?|/[^/]+?)?\.(?:csv|csv\.gz|jsonl|jsonl\.gz|parquet)")
+PATHS = (
+    r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})(?:\.[^/]+?|/[^/]+?)?",
+    # Silent: a name with another equals sign in it. It is none, as it can be read in two ways.
+    r"[^/=]+=(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})/.*?[^/]",
+    r"(?P<date>[0-9]{4}/[0-9]{2}/[0-9]{2})/.*?[^/]",
+)
+EXTENSION = r"\.(?:(?:csv|json|jsonl|ndjson)(?:\.(?:gz|zst|zstd))?|parquet)"
 
 
 @dataclass(frozen=True)
@@ -103,13 +109,14 @@ def _is_being_written(path: Path) -> bool:
 
 
 def log_date_of(source_file: str) -> date | None:
-    match = FILE_NAME.fullmatch(source_file)
-    if match is None:
-        return None
-    try:
-        return date.fromisoformat(match[1])
-    except ValueError:
-        return None
+    for path in PATHS:
+        match = re.fullmatch(path + f"(?i:{EXTENSION})", source_file)
+        if match:
+            try:
+                return date.fromisoformat(match["date"].replace("/", "-"))
+            except ValueError:
+                return None
+    return None
 
 
 def read_log_file(log: str, log_date: date, source_file: str, content: bytes) -> FileGave:

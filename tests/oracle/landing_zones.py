@@ -14,11 +14,21 @@ import pyarrow as pa
 
 from tests.oracle import faults as bad
 from tests.oracle.logs import LOGS
-from tests.oracle.renderings import EXTENSIONS, Line, csv_bytes, csv_columns, parquet_bytes, parquet_file, render
+from tests.oracle.renderings import (
+    EXTENSIONS,
+    Line,
+    compressed,
+    csv_bytes,
+    csv_columns,
+    parquet_bytes,
+    parquet_file,
+    render,
+    zstd,
+)
 from tests.oracle.stories import tell
 
 FIRST_DAY = date(2026, 1, 5)
-FORMS = ("day", "part", "folder")
+FORMS = ("day", "part", "folder", "partition", "folders")
 
 
 def write_landing_zone(
@@ -75,15 +85,20 @@ def _paths(rng: random.Random, log: str) -> list[str]:
     """Files of every extension and form of name, over nine days with gaps."""
     paths: list[str] = []
     extensions: list[str] = []
-    for index in range(rng.randint(7, 13)):
+    for index in range(rng.randint(9, 13)):
         # Each extension comes once before any comes again.
         extensions = extensions or rng.sample(EXTENSIONS, len(EXTENSIONS))
         extension = extensions.pop()
+        if rng.random() < 0.2:
+            extension = rng.choice((extension.upper(), extension.title()))
         day = FIRST_DAY + timedelta(days=rng.randint(0, 8))
+        folders = rng.choice(("", "hour=08/", "eu/08/"))
         name = {
             "day": f"{day}.{extension}",
             "part": f"{day}.{rng.choice((f'{index:04d}', str(index)))}.{extension}",
             "folder": f"{day}/{rng.choice(('gateway-eu', 'gw', 'export of.today', 'zürich'))}-{index}.{extension}",
+            "partition": f"{rng.choice(('date', 'dt', 'Tag'))}={day}/{folders}part-{index}.{extension}",
+            "folders": f"{day:%Y/%m/%d}/{folders}{index}.{extension}",
         }[FORMS[index % len(FORMS)]]
         paths.append(f"{log}/{name}")
     return list(dict.fromkeys(paths))
@@ -91,13 +106,13 @@ def _paths(rng: random.Random, log: str) -> list[str]:
 
 def _extension(path: str) -> str:
     # Longest first: .csv.gz also ends in a name's last dot and gz.
-    return max((extension for extension in EXTENSIONS if path.endswith(f".{extension}")), key=len)
+    return max((extension for extension in EXTENSIONS if path.lower().endswith(f".{extension}")), key=len)
 
 
 def _add_bad_json_lines(
     rng: random.Random, log: str, shares: dict[str, list[dict | Line]], fault_share: float, long_lines: bool
 ) -> None:
-    paths = [path for path in shares if ".jsonl" in path]
+    paths = [path for path in shares if "json" in _extension(path)]
     lines = _some(rng, bad.bad_json_lines(rng, log), fault_share) + (bad.long_lines(log, None) if long_lines else [])
     for line in lines:
         share = shares[rng.choice(paths)]
@@ -123,7 +138,7 @@ def _file(
     for line in lines:
         content.insert(rng.randint(0, len(content)), line)
     written = csv_bytes(rng, log, content, columns)
-    return gzip.compress(written, mtime=0) if extension == "csv.gz" else written
+    return compressed(rng, extension, written)
 
 
 def _bystanders(rng: random.Random, folder: Path, log: str) -> None:
@@ -144,10 +159,20 @@ def _bystanders(rng: random.Random, folder: Path, log: str) -> None:
     }.items():
         if rng.random() < 0.4:
             _write(folder / log / name, content)
-    for name in (f"{day}.csv.tmp", f"{day}/x.csv.part", f"{day}/.x.csv", f"_{day}.csv", f".{day}.csv"):
+    for name in (
+        *(f"{day}.csv.tmp", f"{day}/x.csv.part", f"{day}/.x.csv", f"_{day}.csv", f".{day}.csv"),
+        f"date={day}/_temporary/0/x.csv",
+    ):
         if rng.random() < 0.3:
             _write(folder / log / name, good)
-    for name in ("2026-02-30.csv", "today.csv", f"{day}.CSV", f"{day}.txt", f"{day}/deep/er.csv", f"{day}.csv.zip"):
+    for name in (
+        "2026-02-30.csv",
+        "today.csv",
+        f"{day}.txt",
+        f"{day}/deep/er.csv",
+        f"{day}.csv.zip",
+        f"eu/date={day}/x.csv",
+    ):
         if rng.random() < 0.3:
             _write(folder / log / name, good)
 
@@ -165,7 +190,9 @@ def _refused_files(rng: random.Random, folder: Path, log: str) -> None:
     for name, refused in {
         f"{day}/truncated.csv.gz": packed[:-9],
         f"{day}/corrupt.csv.gz": packed[:-8] + bytes(byte ^ 255 for byte in packed[-8:]),
-        f"{day}/plain.jsonl.gz": b'{"a": 1}\n',
+        f"{day}/twice.jsonl.gz": gzip.compress(gzip.compress(b'{"a": 1}\n', mtime=0), mtime=0),
+        f"{day}/truncated.csv.zst": zstd(content)[:-3],
+        f"{day}/array.json": b'[{"a": 1},\n',
         f"{day}/truncated.parquet": parquet[:-20],
         f"{day}/text.parquet": content,
         f"{day}.lacking.csv": csv_bytes(plain, log, [row], [name for name in columns if name != required]),

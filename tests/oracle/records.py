@@ -1,4 +1,4 @@
-"""The file formats in the oracle: the bytes of a CSV, JSON Lines or Parquet file become records of texts.
+"""The file formats in the oracle: the bytes of a CSV, JSON or Parquet file become records of texts.
 
 Broken lines become broken records.
 
@@ -9,6 +9,7 @@ import gzip
 import io
 import json
 import math
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -59,25 +60,25 @@ class Reading:
 
 
 def read_file(name: str, content: bytes, ids: frozenset[str] = frozenset()) -> Reading:
-    if name.endswith(".gz"):
-        content = _decompressed(content)
-        name = name.removesuffix(".gz")
+    content = _decompressed(content)
     if not content:
         return Reading(None, [])
-    if name.endswith(".csv"):
-        return read_csv(content)
-    if name.endswith(".jsonl"):
-        return read_json_lines(content)
-    return read_parquet(content, ids)
+    kind = re.sub(r"\.(gz|zst|zstd)$", "", name.lower()).rpartition(".")[2]
+    if kind == "parquet":
+        return read_parquet(content, ids)
+    return read_csv(content) if kind == "csv" else read_json(content)
 
 
 def _decompressed(content: bytes) -> bytes:
-    if not content:
-        return b""
+    """The first bytes tell whether a content is compressed."""
     try:
-        return gzip.decompress(content)
+        if content.startswith(b"\x1f\x8b"):
+            return gzip.decompress(content)
+        if content.startswith(b"\x28\xb5\x2f\xfd"):
+            return pa.CompressedInputStream(pa.BufferReader(content), "zstd").read()
     except (OSError, EOFError, zlib.error) as error:
-        raise Refused(f"truncated or corrupt gzip: {error}") from None
+        raise Refused(f"truncated or corrupt: {error}") from None
+    return content
 
 
 def _lines(content: bytes) -> list[bytes]:
@@ -179,11 +180,15 @@ def record_at(lines: list[bytes], start: int, width: int | None) -> tuple[list[s
     raise reason
 
 
+def _is_no_record(line: bytes) -> bool:
+    return not line.strip(WHITE_SPACE.encode() + b",")
+
+
 def read_csv(content: bytes) -> Reading:
     lines = _lines(content)
-    at = 0
+    at = 1 if lines and lines[0].rstrip(WHITE_SPACE.encode()) == b"sep=," else 0
     # Silent: blank lines before the header. They are passed over like any other.
-    while at < len(lines) and _is_blank(lines[at]):
+    while at < len(lines) and _is_no_record(lines[at]):
         at += 1
     if at == len(lines):
         return Reading(None, [])
@@ -197,8 +202,9 @@ def read_csv(content: bytes) -> Reading:
         raise Refused("a CR without LF in the header")
     at += count
     records: list[Record] = []
+    filled: set[int] = set()
     while at < len(lines):
-        if _is_blank(lines[at]):
+        if _is_no_record(lines[at]):
             at += 1
             continue
         number = len(records) + 1
@@ -210,12 +216,14 @@ def read_csv(content: bytes) -> Reading:
             at += 1
             continue
         run = _without_carriage_return(b"\n".join(lines[at : at + count]))
-        records.append(Record(number, _as_it_came(run), dict(zip(columns, fields, strict=True))))
+        cells = {name: field for name, field in zip(columns, fields, strict=True) if name}
+        filled |= {index for index, field in enumerate(fields) if not columns[index] and field.strip(WHITE_SPACE)}
+        records.append(Record(number, _as_it_came(run), cells))
         at += count
-    return Reading(columns, records)
+    return Reading([name for index, name in enumerate(columns) if name or index in filled], records)
 
 
-# JSON lines
+# JSON
 
 
 class _Object(list):
@@ -235,26 +243,6 @@ _JSON = json.JSONDecoder(
 )
 
 
-def _json_object(line: bytes) -> _Object:
-    if len(line) > MOST_BYTES:
-        raise BrokenLine("longer than 1 MiB")
-    if b"\0" in line:
-        raise BrokenLine("a NUL")
-    try:
-        text = line.decode("utf-8")
-    except UnicodeDecodeError:
-        raise BrokenLine("no valid UTF-8") from None
-    try:
-        pairs = _JSON.decode(text)
-        # Silent: half a surrogate pair, by escape. No UTF-8 can hold it, so the line is taken as broken.
-        json.dumps(pairs, ensure_ascii=False).encode("utf-8")
-    except (ValueError, RecursionError):
-        raise BrokenLine("no valid JSON") from None
-    if not isinstance(pairs, _Object):
-        raise BrokenLine("not a JSON object")
-    return pairs
-
-
 def _json_cell(value: object) -> Cell:
     if value is None or isinstance(value, str):
         return value
@@ -263,24 +251,61 @@ def _json_cell(value: object) -> Cell:
     return Unfit("an object" if isinstance(value, _Object) else "an array")
 
 
-def read_json_lines(content: bytes) -> Reading:
+def read_json(content: bytes) -> Reading:
+    """Objects one after another, or an array of them and what follows it."""
+    text = content.removeprefix(BYTE_ORDER_MARK).decode("utf-8", "surrogateescape")
     records: list[Record] = []
-    for line in _lines(content):
-        line = _without_carriage_return(line)
-        if _is_blank(line):
+    at = _after(WHITE_SPACE, text, 0)
+    in_array = text.startswith("[", at)
+    at += in_array
+    after_element = False
+    while (at := _after(" \t\r\n", text, at)) < len(text):
+        if in_array and (text[at] == "]" or (text[at] == "," and after_element)):
+            in_array, after_element = text[at] == ",", False
+            at += 1
             continue
-        record = Record(len(records) + 1, _as_it_came(line))
+        # Silent: a missing comma between elements, and one too many before the `]`. Both are read: in one way only.
+        after_element = True
+        value, end = _value_at(text, at)
+        if isinstance(value, _Object):
+            record = Record(len(records) + 1, text[at:end])
+            for key, item in value:
+                if key in record.cells:
+                    record.repeated_keys.add(key)
+                record.cells[key] = _json_cell(item)
+        elif in_array and end:
+            record = Record(len(records) + 1, text[at:end], broken="an element that is no object")
+        else:
+            end = text.find("\n", at)
+            end = len(text) if end < 0 else end
+            line = text[at:end].encode("utf-8", "surrogateescape").removesuffix(b"\r")
+            record = Record(len(records) + 1, _as_it_came(line), broken="no valid JSON object")
+            if _is_blank(line):
+                at = end
+                continue
         records.append(record)
-        try:
-            pairs = _json_object(line)
-        except BrokenLine as error:
-            record.broken = str(error)
-            continue
-        for key, value in pairs:
-            if key in record.cells:
-                record.repeated_keys.add(key)
-            record.cells[key] = _json_cell(value)
+        at = end
+    if in_array:
+        raise Refused("an array without its end")
     return Reading(None, records)
+
+
+def _after(white_space: str, text: str, at: int) -> int:
+    while at < len(text) and text[at] in white_space:
+        at += 1
+    return at
+
+
+def _value_at(text: str, at: int) -> tuple[object, int]:
+    """The JSON value that starts here and the place after it; 0 in its place if none of at most 1 MiB does."""
+    try:
+        value, end = _JSON.raw_decode(text, at)
+        # Silent: half a surrogate pair, by escape. No UTF-8 can hold it, so it is taken as broken.
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+        size = len(text[at:end].encode("utf-8"))
+    except (ValueError, RecursionError):
+        return None, 0
+    return (value, end) if size <= MOST_BYTES else (None, 0)
 
 
 # Parquet

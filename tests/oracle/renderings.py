@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 from tests.oracle.logs import LOGS
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-EXTENSIONS = ("csv", "csv.gz", "jsonl", "jsonl.gz", "parquet")
+EXTENSIONS = ("csv", "csv.gz", "csv.zst", "json", "jsonl", "jsonl.gz", "ndjson.zstd", "parquet")
+NO_NAMES = ("", " ")
 UNKNOWN_COLUMNS = ("extra", "Message_ID", "tenant")
 OFFSETS = (
     ("", 0),
@@ -55,17 +56,26 @@ class Line:
 def render(rng: random.Random, extension: str, log: str, rows: list[dict | Line]) -> bytes:
     if extension == "parquet":
         return parquet_bytes(rng, log, rows)
-    writer = csv_bytes if extension.startswith("csv") else json_lines_bytes
-    content = writer(rng, log, rows)
-    return compressed(rng, content) if extension.endswith(".gz") else content
+    writer = csv_bytes if extension.startswith("csv") else json_bytes
+    return compressed(rng, extension, writer(rng, log, rows))
 
 
-def compressed(rng: random.Random, content: bytes) -> bytes:
-    """Sometimes as two members in sequence, which is valid gzip."""
+def compressed(rng: random.Random, extension: str, content: bytes) -> bytes:
+    """Compressed as the extension says, sometimes otherwise; sometimes in two parts, which is valid."""
+    named = {"gz": "gzip", "zst": "zstd", "zstd": "zstd"}.get(extension.rpartition(".")[2], "none")
+    compression = rng.choice(("gzip", "zstd", "none")) if rng.random() < 0.15 else named
+    compress = {"gzip": lambda part: gzip.compress(part, mtime=0), "zstd": zstd, "none": bytes}[compression]
     if rng.random() < 0.2:
         middle = len(content) // 2
-        return gzip.compress(content[:middle], mtime=0) + gzip.compress(content[middle:], mtime=0)
-    return gzip.compress(content, mtime=0)
+        return compress(content[:middle]) + compress(content[middle:])
+    return compress(content)
+
+
+def zstd(content: bytes) -> bytes:
+    buffer = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(buffer, "zstd") as stream:
+        stream.write(content)
+    return buffer.getvalue().to_pybytes()
 
 
 # Values
@@ -153,6 +163,8 @@ def csv_columns(rng: random.Random, log: str, rows: list[dict]) -> list[str]:
     columns = _columns_used(rng, log, rows)
     if rng.random() < 0.3:
         columns.insert(rng.randint(0, len(columns)), rng.choice(UNKNOWN_COLUMNS))
+    for _ in range(rng.choice((0, 0, 0, 1, 3))):
+        columns.insert(rng.choice((len(columns), rng.randint(0, len(columns)))), rng.choice(NO_NAMES))
     return columns
 
 
@@ -163,18 +175,27 @@ def csv_field(rng: random.Random, text: str) -> str:
 
 
 def csv_row(rng: random.Random, log: str, columns: list[str], row: dict) -> bytes:
+    others = dict.fromkeys(NO_NAMES, ("", "  "))
     texts = [
-        _text(rng, log, column, row.get(column)) if column in LOGS[log] else rng.choice(("", "x", "1,5"))
+        _text(rng, log, column, row.get(column))
+        if column in LOGS[log]
+        else rng.choice(others.get(column, ("", "x", "1,5")))
         for column in columns
     ]
-    return ",".join(csv_field(rng, text) for text in texts).encode()
+    fields = [csv_field(rng, text) for text in texts]
+    if not "".join(fields).strip():
+        # Commas and blanks alone are no record: quotes make one of them.
+        fields[0] = '""'
+    return ",".join(fields).encode()
 
 
 def csv_bytes(rng: random.Random, log: str, rows: list[dict | Line], columns: list[str] | None = None) -> bytes:
     columns = columns or csv_columns(rng, log, [row for row in rows if isinstance(row, dict)])
     header = ",".join(csv_field(rng, f" {name}\t" if rng.random() < 0.1 else name) for name in columns).encode()
     records = [row.content if isinstance(row, Line) else csv_row(rng, log, columns, row) for row in rows]
-    content = _joined(rng, [header, *records])
+    for _ in range(rng.choice((0, 0, 0, 2))):
+        records.insert(rng.randint(0, len(records)), rng.choice((b",", b"," * (len(columns) - 1), b" ,,")))
+    content = _joined(rng, [*[b"sep=,"] * (rng.random() < 0.1), header, *records])
     return BYTE_ORDER_MARK + content if rng.random() < 0.3 else content
 
 
@@ -228,11 +249,21 @@ def json_object(rng: random.Random, pairs: list[tuple[str, str]]) -> bytes:
     return ("{" + comma.join(f'"{key}"{colon}{literal}' for key, literal in pairs) + "}").encode()
 
 
-def json_lines_bytes(rng: random.Random, log: str, rows: list[dict | Line]) -> bytes:
-    return _joined(
-        rng,
-        [row.content if isinstance(row, Line) else json_object(rng, json_pairs(rng, log, row)) for row in rows],
-    )
+def json_bytes(rng: random.Random, log: str, rows: list[dict | Line]) -> bytes:
+    """One object a line, or another form that a JSON file may have; with broken lines among them, lines stay lines."""
+    objects = [row.content if isinstance(row, Line) else json_object(rng, json_pairs(rng, log, row)) for row in rows]
+    form = rng.choice(("lines", "lines", "lines", "laid out", "array"))
+    has_lines = any(isinstance(row, Line) for row in rows)
+    if form == "laid out":
+        objects = [
+            content if isinstance(row, Line) else content.replace(b"{", b"{\n  ", 1)
+            for row, content in zip(rows, objects, strict=True)
+        ]
+    if form == "array" and not has_lines:
+        return b" [" + rng.choice((b",", b",\n", b"\n, ")).join(objects) + rng.choice((b"]", b"\n]\n"))
+    if form != "lines" and not has_lines:
+        return rng.choice((b"", b" ", b"\n", b"\r\n\r\n")).join(objects)
+    return _joined(rng, objects)
 
 
 # Parquet

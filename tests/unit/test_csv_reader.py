@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.oracle import records as oracle
-from tests.unit.conftest import SMALL_BLOCK, FileReading
-from warehouse.ingest.readers import csv_files, lines
-from warehouse.ingest.readers.records import Layout, RefusedFile
+from tests.unit.conftest import SMALL_BLOCK, FileReading, read_whole
+from warehouse.ingest.readers import csv_files, lines, open_records
+from warehouse.ingest.readers.records import FileFormat, Layout, RefusedFile
 
 LAYOUT = Layout(("a", "b"), ("a", "b"))
 MIB = 1 << 20
@@ -65,9 +65,11 @@ WELL_FORMED = {
     "CRLF": (b"1,2\r\n3,4\r\n", [("1", "2"), ("3", "4")]),
     "CRLF but for the end": (b"1,2\r\n3,4", [("1", "2"), ("3", "4")]),
     "mixed line ends": (b'1,2\r\n3,4\n"5",6\r\n"7","8"\n9,"0"\r\n', [("1", "2"), ("3", "4"), ("5", "6"), ("7", "8"), ("9", "0")]),
-    "empty fields": (b'1,\n,2\n,\n"",""\n', [("1", None), (None, "2"), (None, None), (None, None)]),
+    "empty fields": (b'1,\n,2\n,\n"",""\n', [("1", None), (None, "2"), (None, None)]),
     "blank lines": (b"\n1,2\n\n \t\r\n\x0b\x0c\n3,4\n\n\n", [("1", "2"), ("3", "4")]),
     "blank lines, CRLF": (b"\r\n1,2\r\n\r\n3,4\r\n\r\n", [("1", "2"), ("3", "4")]),
+    "commas and blanks alone": (b',\n1,2\n,,,,\r\n , \n\t,\n3,4\n,', [("1", "2"), ("3", "4")]),
+    "commas and blanks alone, in quotes": (b'1,"x\n,\n,,\ny"\n,\n"",\n', [("1", "x\n,\n,,\ny"), (None, None)]),
     "a comma in quotes": (b'"1,1",2\n1,"2,2"\n', [("1,1", "2"), ("1", "2,2")]),
     "quotes in quotes": (b'"""",""""""\n"a""b",2\n', [('"', '""'), ('a"b', "2")]),
     "a line break in quotes": (b'1,"x\ny"\n"x\n\ny",2\n3,4\n', [("1", "x\ny"), ("x\n\ny", "2"), ("3", "4")]),
@@ -220,6 +222,11 @@ HEADERS = {
     "with unknown columns": b"x,a,y,b,z\n0,1,0,2,0\n",
     "with an unknown column without a name": b"a,b,\n1,2,0\n",
     "with an unknown column in another case": b"A,a,b\n0,1,2\n",
+    "after a line of commas": b",,,\n , \na,b\n1,2\n",
+    "after the separator": b"sep=,\na,b\n1,2\n",
+    "after a byte-order mark and the separator": MARK + b"sep=,\r\n,,\na,b\n1,2\n",
+    "with empty columns without a name": b'a,,b,"", \n1,,2, ,\n,,,,\n',
+    "with an index column without a name": b",a,b,\n0,1,2, \n",
     "with a name over two lines": b'a,"x\ny",b\n1,0,2\n',
 }
 
@@ -228,6 +235,29 @@ HEADERS = {
 @pytest.mark.parametrize("content", HEADERS.values(), ids=HEADERS)
 def test_values_are_assigned_by_header_names(read_file, content, block_bytes):
     assert read_file("f.csv", content, LAYOUT, block_bytes).rows == {1: ("1", "2")}
+
+
+def test_other_delimiters_and_encodings_are_options(tmp_path):
+    (tmp_path / "f.csv").write_bytes(
+        'sep=;\na;b\n1,5;"é;"\n;;\n €;\x81\n'.encode("cp1252", "replace").replace(b"?", b"\x81")
+    )
+    reading = read_whole(tmp_path / "f.csv", LAYOUT, FileFormat("csv", delimiter=";", encoding="cp1252"))
+    assert reading.rows == {1: ("1,5", "é;")}
+    assert reading.broken_raw == {2: " €;\\x81"}
+    (tmp_path / "g.csv").write_bytes("a|b\n1|2\n".encode("utf-16"))
+    assert read_whole(tmp_path / "g.csv", LAYOUT, FileFormat("csv", delimiter="|", encoding="utf-16")).rows == {
+        1: ("1", "2")
+    }
+    for options in ({"delimiter": ";;"}, {"delimiter": '"'}, {"delimiter": "é"}, {"encoding": "utf-99"}):
+        with pytest.raises(ValueError, match=r"delimiter|encoding"):
+            FileFormat("csv", **options)
+
+
+def test_all_columns_are_given_where_they_are_asked_for(tmp_path):
+    (tmp_path / "f.csv").write_bytes(b"x,b,,y\n1,2,,4\n")
+    (records,) = open_records(tmp_path / "f.csv", Layout(("b", "gone"), nested_as_json=True, all_columns=True))
+    assert records.text.to_dicts() == [{"b": "2", "gone": None, "x": "1", "y": "4"}]
+    assert records.present == {"b", "x", "y"}
 
 
 def test_unknown_columns_are_reported_and_missing_ones_are_null(read_file):
@@ -245,8 +275,19 @@ REFUSED = {
     "a column twice": (b"a,b,a\n1,2,3\n", "a"),
     "a column twice once trimmed": (b"a,b, a\n1,2,3\n", "a"),
     "an unknown column twice": (b"a,b,x,x\n1,2,3,4\n", "x"),
-    "another delimiter": (b"a;b\n1;2\n", "a"),
-    "tabs": (b"a\tb\n1\t2\n", "a"),
+    "semicolons": (
+        b"a;b;c\n1;2;3\n",
+        r"one column found, `a;b…`: separated by semicolons\? set `delimiter` in a source",
+    ),
+    "tabs": (b"a\tb\n1\t2\n", r"one column found, `a\\tb…`: separated by tabs"),
+    "semicolons without a header": (b"44770;1\n", "one column found: separated by semicolons"),
+    "a renamed column": (b"a,B of,utm\n1,2,3\n", "column missing: b; found, but not of this log: B of, utm$"),
+    "two columns with values and without a name": (
+        b"a,,b,\n1,,2,3\n1,4,2,\n",
+        "columns 2 and 4 have values but no name",
+    ),
+    "the separator after a blank line": (b"\nsep=,\na,b\n1,2\n", "missing"),
+    "another separator": (b"sep=;\na;b\n1;2\n", "separated by semicolons"),
     "no header": (b"1,2\n3,4\n", "a"),
     "an unclosed quote in the header": (b'a,"b\n1,2\n', "quote"),
     "a stray quote in the header": (b'a,b"\n1,2\n', "quote"),
@@ -384,7 +425,10 @@ def test_random_lines_are_read_like_the_oracle(read_file, content, mark, end, bl
 
 
 START = st.sampled_from(
-    [b"a,b\n", b"\n \r\n b,a\r\n", b'"a",x,b\n', b'a,"x\n\ny",b\n', b"a,b,", b'a,"b', b"a,b\0\n", b"a,", b""]
+    [
+        *(b"a,b\n", b"\n \r\n b,a\r\n", b'"a",x,b\n', b'a,"x\n\ny",b\n', b"a,b,", b'a,"b', b"a,b\0\n", b"a,", b""),
+        *(b"sep=,\n,\na,b\n", b"a,,b,\n1,,2,\n"),
+    ]
 )
 
 

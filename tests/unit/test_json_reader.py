@@ -9,12 +9,13 @@ import json
 import time
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from tests.oracle import records as oracle
 from tests.unit.conftest import SMALL_BLOCK, FileReading, read_whole
-from warehouse.ingest.readers import json_files, lines
+from warehouse.ingest.readers import content as reader_content
+from warehouse.ingest.readers import json_files, open_records
 from warehouse.ingest.readers.records import FileFormat, Layout, RefusedFile
 
 LAYOUT = Layout(("a", "b"), ("a", "b"))
@@ -128,14 +129,9 @@ BROKEN = {
     "an array of objects": (b'[{"a": 1, "b": 2}]', NOT_AN_OBJECT),
     "an object cut off": (b'{"a": 1, "b": ', NOT_AN_OBJECT),
     "an object cut off within text": (b'{"a": 1, "b": "x', NOT_AN_OBJECT),
-    "two objects": (b'{"a": 1}{"b": 2}', NOT_AN_OBJECT),
-    "two objects and white space": (b'{"a": 1} {"b": 2}', NOT_AN_OBJECT),
-    "text after the object": (b'{"a": 1} x', NOT_AN_OBJECT),
-    "a comma after the object": (b'{"a": 1},', NOT_AN_OBJECT),
     "a comma too many": (b'{"a": 1,}', NOT_AN_OBJECT),
     "single quotes": (b"{'a': 1}", NOT_AN_OBJECT),
     "keys without quotes": (b"{a: 1}", NOT_AN_OBJECT),
-    "a comment": (b'{"a": 1} // x', NOT_AN_OBJECT),
     "NaN": (b'{"a": NaN}', NOT_AN_OBJECT),
     "infinity": (b'{"a": Infinity}', NOT_AN_OBJECT),
     "minus infinity": (b'{"a": -Infinity}', NOT_AN_OBJECT),
@@ -160,7 +156,6 @@ BROKEN = {
     "half a surrogate pair in a key": (b'{"\\ud800": 1}', NOT_UTF8),
     "half a surrogate pair in an unknown key": (b'{"a": 1, "x": ["\\ud800"]}', NOT_UTF8),
     "a NUL": (b'{"a": "x\0"}', NUL),
-    "a NUL after the object": (b'{"a": 1}\0', NUL),
     "nothing but a NUL": (b"\0", NUL),
 }
 
@@ -187,6 +182,124 @@ def test_a_utf_16_file_is_refused_without_the_option_that_reads_it(read_file, tm
     assert reading.rows == {1: ("é", None), 2: ("2", None)}
 
 
+FORMS = {
+    "without white space": (b'{"a": 1}{"a": 2}{"a": 3}', [1, 2, 3], {}),
+    "several on a line": (b'{"a": 1} {"a": 2}\n{"a": 3}\t{"a": 4}\r\n', [1, 2, 3, 4], {}),
+    "over several lines": (b'{\n  "a": 1\n}\n{\r\n  "a":\r\n 2\r\n}\r\n\n{"a": 3}', [1, 2, 3], {}),
+    "an array on a line": (b'[{"a": 1}, {"a": 2},{"a": 3}]', [1, 2, 3], {}),
+    "an array over lines": (MARK + b' \n[\n{"a": 1},\n{"a": 2\n},{"a": 3}\n]\n', [1, 2, 3], {}),
+    "an empty array": (b" [ ] \n", [], {}),
+    "objects after an array": (b'[{"a": 1}]{"a": 2}\n{"a": 3}', [1, 2, 3], {}),
+    "an array after an array": (b'[{"a": 1}][{"a": 2}]\n{"a": 3}', [1, 3], {2: '[{"a": 2}]'}),
+    "an array that is not the beginning": (b'{"a": 1}\n[{"a": 2}]\n{"a": 3}', [1, 3], {2: '[{"a": 2}]'}),
+    "elements that are no objects": (
+        b'[7, {"a": 1}, "x", null, [{"a": 2}], {"a": 3}]',
+        [2, 6],
+        {1: "7", 3: '"x"', 4: "null", 5: '[{"a": 2}]'},
+    ),
+    "a broken element": (b'[{"a": 1},\n{"a": },\n{"a": 3}\n]', [1, 3], {2: '{"a": },'}),
+    "a comma after a broken element": (b'[{"a": 1},\n{"a": }\n,{"a": 3}\n]', [1, 3], {2: '{"a": }'}),
+    "the end after a broken element": (b'[{"a": 1},\n{"a": }\n]', [1], {2: '{"a": }'}),
+    "text after an object": (b'{"a": 1} x {"a": 2}\n{"a": 3}', [1, 3], {2: 'x {"a": 2}'}),
+    "a comma between objects": (b'{"a": 1},\n{"a": 2}', [1, 3], {2: ","}),
+    "an object that is cut": (b'{"a": 1}{"a": 2\n{"a": 3}{"a": ', [1, 3], {2: '{"a": 2', 4: '{"a": '}),
+    "an object of lines that is cut": (b'{\n"a": 1,\n{"a": 3}', [3], {1: "{", 2: '"a": 1,'}),
+    "a NUL after an object": (b'{"a": 1}\0\n{"a": 2}', [1, 3], {2: "\0"}),
+    "braces and quotes in text": (b'{"a": "}{]["}{"a": "\\"}"}', [1, 2], {}),
+}
+
+
+@pytest.mark.parametrize("block_bytes", [None, SMALL_BLOCK], ids=["one block", "small blocks"])
+@pytest.mark.parametrize("name", ["f.json", "f.ndjson.gz"])
+@pytest.mark.parametrize(("content", "numbers", "broken"), FORMS.values(), ids=FORMS)
+def test_objects_in_any_form_are_records(read_file, content, numbers, broken, name, block_bytes):
+    reading = read_file(name, content, LAYOUT, block_bytes)
+    assert list(reading.rows) == numbers
+    assert reading.broken_raw == broken
+
+
+@pytest.mark.parametrize(
+    "content", [b'[{"a": 1}', b'[{"a": 1},', b'[{"a": 1}, x]\n{"a": 2}', b"[", b'[\n{"a": 1},\n{"a": ']
+)
+def test_an_array_without_its_end_is_truncated(read_file, content):
+    for block_bytes in (None, SMALL_BLOCK):
+        with pytest.raises(RefusedFile, match="truncated"):
+            read_file("f.json", content, LAYOUT, block_bytes)
+
+
+def test_a_line_of_any_length_holds_records_of_at_most_a_mebibyte(read_file):
+    long = b'{"a": "%s"}' % (b"x" * (MIB - 9))
+    content = long * 5 + b'{"a": "%s"}' % (b"x" * (MIB - 8)) + b'{"a": 1}\n{"a": 2}' + b" " * (2 * MIB) + b'{"a": 3}'
+    for block_bytes in (None, MIB // 3):
+        reading = read_file("f.json", content, LAYOUT, block_bytes)
+        assert list(reading.rows) == [1, 2, 3, 4, 5, 7, 8]
+        assert [TOO_LONG in reasons[0] for reasons in reading.broken.values()] == [True]
+
+
+def test_many_objects_on_a_line_are_read_in_batches(tmp_path, monkeypatch):
+    monkeypatch.setattr(reader_content, "BLOCK_LINES", 100)
+    (tmp_path / "f.json").write_bytes(b'{"a": 1}' * 1_000)
+    assert [records.count for records in open_records(tmp_path / "f.json", LAYOUT)] == [100] * 10
+
+
+PAGES = {
+    "one": (b'{"results": [{"a": 1}, {"a": 2}], "more": {"x": [1]}}', [1, 2], {}),
+    "several, laid out": (
+        b' {"n": 2,\n "results": [\n{"a": 1},\n{"a": 2}\n]\n}\n{"results": []}{"re\\u0073ults" : [{"a": 3}]}',
+        [1, 2, 3], {},
+    ),
+    "an element that is no object": (b'{"results": [7, {"a": 2}]}', [2], {1: "7"}),
+    "nothing": (b" \n", [], {}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("content", "numbers", "broken"), PAGES.values(), ids=PAGES)
+def test_records_may_stand_in_an_array_of_each_object(tmp_path, monkeypatch, content, numbers, broken):
+    (tmp_path / "f.json").write_bytes(content)
+    for block_bytes in (1 << 20, SMALL_BLOCK):
+        monkeypatch.setattr(reader_content, "BLOCK_BYTES", block_bytes)
+        reading = read_whole(tmp_path / "f.json", LAYOUT, FileFormat("json", records="results"))
+        assert {number: row[0] for number, row in reading.rows.items()} == {number: str(number) for number in numbers}
+        assert reading.broken_raw == broken
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        *((b'[{"results": []}]', "not JSON objects with an array `results`"), (b'{"a": 1}', "no array `results`")),
+        *(
+            (b'{"results": null}', "no array"),
+            (b'{"results": [], "results": []}', "twice"),
+            (b'{"x": 1 2}', "around the array"),
+        ),
+        *(
+            (b'{"results": [{"a": 1}', "truncated"),
+            (b'{"results": [{"a": 1}]', "truncated"),
+            (b'{"x": "', "around the array"),
+        ),
+    ],
+)
+def test_objects_without_the_array_of_the_records_are_refused(tmp_path, content, says):
+    (tmp_path / "f.json").write_bytes(content)
+    with pytest.raises(RefusedFile, match=says):
+        read_whole(tmp_path / "f.json", LAYOUT, FileFormat("json", records="results"))
+
+
+def test_raw_fields_keep_their_json(read_file, tmp_path):
+    line = '{"a": 1.50, "n": {"x": [1.0, true, null, "é\\n"], "x": 2e3}, "b": false, "s": "t", "z": null}'
+    (tmp_path / "f.json").write_text(line + line.replace('"s"', '"t"'))
+    (records,) = open_records(tmp_path / "f.json", Layout(("b", "gone"), nested_as_json=True, all_columns=True))
+    nested = '{"x":[1.0,true,null,"é\\n"],"x":2e3}'
+    assert records.text.to_dicts() == [
+        {"b": "false", "gone": None, "a": "1.50", "n": nested, "s": "t", "t": None, "z": None},
+        {"b": "false", "gone": None, "a": "1.50", "n": nested, "s": None, "t": "t", "z": None},
+    ]
+    assert records.present == {"a", "b", "n", "s", "t", "z"}
+    (named,) = open_records(tmp_path / "f.json", Layout(("n", "gone"), nested_as_json=True))
+    assert named.text.to_dicts() == [{"n": nested, "gone": None}] * 2
+    assert (named.present, named.unknown_columns) == ({"n"}, {"a", "b", "s", "t", "z"})
+
+
 @pytest.mark.parametrize("depth", [200, 450, 600, 800, 950, 990, 2000])
 @pytest.mark.parametrize("opening, closing", [(b"[", b"]"), (b'{"x": ', b"}")], ids=["arrays", "objects"])
 @pytest.mark.parametrize("text", [b'"x"', b'"\\u0041"'], ids=["plain", "with an escape"])
@@ -209,7 +322,7 @@ def test_a_line_with_thousands_of_repeated_keys_is_read(read_file):
 
 def test_raw_rows_are_the_original_lines(read_file):
     reading = read_file("f.jsonl", b' {"a": 1.50}\t\r\n\r\n{"b":"\\u0041"}', LAYOUT)
-    assert reading.raw == {1: ' {"a": 1.50}\t', 2: '{"b":"\\u0041"}'}
+    assert reading.raw == {1: '{"a": 1.50}', 2: '{"b":"\\u0041"}'}
 
 
 @pytest.mark.parametrize("name", ["f.jsonl", "f.jsonl.gz"])
@@ -308,8 +421,11 @@ PIECES = st.sampled_from(
         ),
     ]
 )
-LINES = st.one_of(OBJECTS, OBJECTS, st.lists(PIECES, max_size=6).map(b"".join), st.binary(max_size=8))
-ENDS = st.sampled_from([b"\n", b"\r\n", b"\n\n", b"\r\n \n"])
+ARRAYS = st.lists(OBJECTS, max_size=3).map(lambda objects: b"[" + b",".join(objects) + b"]")
+LAID_OUT = OBJECTS.map(lambda text: text.replace(b", ", b",\n "))
+ODD_TEXT = st.lists(PIECES, max_size=6).map(b"".join)
+LINES = st.one_of(ARRAYS, LAID_OUT, OBJECTS, OBJECTS, ODD_TEXT, st.binary(max_size=8))
+ENDS = st.sampled_from([b"", b",\n", b" ", b"\n", b"\r\n", b"\n\n", b"\r\n \n"])
 CONTENTS = st.lists(st.tuples(LINES, ENDS).map(b"".join), max_size=8).map(b"".join)
 FUZZ = settings(
     max_examples=120,
@@ -320,16 +436,29 @@ FUZZ = settings(
 )
 
 
+def _expected(content: bytes) -> list[oracle.Record] | None:
+    """None if the file is refused."""
+    try:
+        return oracle.read_json(content).records
+    except oracle.Refused:
+        return None
+
+
 @FUZZ
 @given(
     content=CONTENTS,
-    mark=st.sampled_from([b"", MARK]),
-    end=st.sampled_from([b"", b'{"a": "1"', b'{"a": "1"}']),
+    mark=st.sampled_from([b"", MARK, MARK + b" [", b"[\n", b"["]),
+    end=st.sampled_from([b"", b'{"a": "1"', b'{"a": "1"}', b"]", b"\n]", b'\n] {"a": 1}']),
     block=st.integers(1, 40),
 )
 def test_random_lines_are_read_like_the_oracle(read_file, content, mark, end, block):
     content = mark + content + end
-    expected = oracle.read_json_lines(content).records
+    expected = _expected(content)
+    if expected is None:
+        for block_bytes in (None, block):
+            with pytest.raises(RefusedFile, match="truncated"):
+                read_file("f.jsonl", content, LAYOUT, block_bytes)
+        return
     whole = [record for record in expected if not record.broken]
     for block_bytes in (None, block):
         reading = read_file("f.jsonl", content, LAYOUT, block_bytes)
@@ -355,10 +484,10 @@ def test_random_lines_are_read_like_the_oracle(read_file, content, mark, end, bl
 def test_overlong_lines_are_detected_at_any_block_boundary(read_file, content, block):
     """The limit is lowered to 12 bytes, so that random lines often exceed it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lines, "MAX_RECORD_BYTES", 12)
         patch.setattr(json_files, "MAX_RECORD_BYTES", 12)
         patch.setattr(oracle, "MOST_BYTES", 12)
-        expected = oracle.read_json_lines(content).records
+        expected = _expected(content)
+        assume(expected is not None)
         for block_bytes in (None, block):
             reading = read_file("f.jsonl", content, LAYOUT, block_bytes)
             assert reading.rows.keys() == {record.number for record in expected if not record.broken}

@@ -71,7 +71,7 @@ def test_every_log_has_a_folder_of_its_own(tmp_path, log):
         *("sends/eu/date=2026-01-05/a.csv", "sends/eu/2026/01/05/a.csv", "sends/date=2026-01-05", "sends/a=b=2026-01-05/a.csv"),
         *("sends/date=2026-01-05.csv", "sends/2026/01/05.csv", "sends/2026-01-05/eu/a.csv"),
         *("sends/2026-01-05.csv/a.csv", "sends/2026-01-05.csv.bz2", "2026-01-05.csv", "README.md", "SENDS", "sends.csv"),
-        "sends/2026-01-05/csv",
+        *("sends/2026-01-05/csv", "sends/date=2026-01-05/csv"),
     ],
 )  # fmt: skip
 def test_any_other_name_is_reported_as_ignored(tmp_path, name):
@@ -146,14 +146,8 @@ def test_an_ignored_file_seems_to_be_of_a_log_and_date_and_may_have_a_right_name
 @pytest.mark.parametrize(
     "name",
     [
-        "clicks/2026-02-30.csv",
-        "clicks/05-01-2026.csv",
-        "clicks/today.csv",
-        "2026-01-05.csv",
-        "sends_and_clicks_2026-01-05.csv",
-        "clicks/2026-01-05_2026-01-06.csv",
-        "README.md",
-        "clicks/202601051.csv",
+        *("clicks/2026-02-30.csv", "clicks/05-01-2026.csv", "clicks/today.csv", "2026-01-05.csv", "README.md"),
+        *("clicks/2026-01-05_2026-01-06.csv", "sends_and_clicks_2026-01-05.csv", "clicks/202601051.csv"),
     ],
 )
 def test_a_name_that_can_be_read_in_several_ways_gives_no_proposal(name):

@@ -16,7 +16,7 @@ from polars.exceptions import PanicException
 from models.rejections import ValidationResult
 from quality.admission import validate
 from tests.unit.test_load import HEADER, LoadFolder, row, rows
-from warehouse.ingest import rows as ingest_rows
+from warehouse.ingest import rows as file_rows
 from warehouse.ingest.readers import records
 from warehouse.ingest.readers.records import Layout, ReconciliationError, Records
 
@@ -59,12 +59,12 @@ def test_an_error_of_a_reader_refuses_that_file(
         if path.name == ODD:
             raise error
 
-    open_records = ingest_rows.open_records
-    monkeypatch.setattr(ingest_rows, "open_records", read)
+    open_records = file_rows.open_records
+    monkeypatch.setattr(file_rows, "open_records", read)
     monkeypatch.setattr("warehouse.ingest.readers.content.BLOCK_BYTES", 64)
     monkeypatch.setattr("warehouse.ingest.readers.content.BLOCK_LINES", 1)
     _assert_only_the_odd_one_is_refused(warehouse, warehouse.load(batch_rows))
-    monkeypatch.setattr(ingest_rows, "open_records", open_records)
+    monkeypatch.setattr(file_rows, "open_records", open_records)
     assert list(warehouse.load()) == [ODD], "each refresh tries again"
     assert warehouse.contacts(ODD) == ["k2"] * 4
 

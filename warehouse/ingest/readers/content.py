@@ -64,9 +64,9 @@ def read_chunks(path: Path, file_format: FileFormat) -> Iterator[bytes]:
         opened.seek(0)
         try:
             file = _decompressed(opened, compression)
-            head = file.read(_HEAD_BYTES)
-            _check(head, compression, file_format)
-            chunks: Iterator[bytes] = chain([head], iter(lambda: file.read(BLOCK_BYTES), b""))
+            first = file.read(BLOCK_BYTES)
+            _check(first[:_HEAD_BYTES], compression, file_format)
+            chunks: Iterator[bytes] = chain([first], iter(lambda: file.read(BLOCK_BYTES), b""))
             if not file_format.is_utf8:
                 chunks = _transcoded(chunks, file_format.encoding)
             for chunk in _without_mark(chunks):

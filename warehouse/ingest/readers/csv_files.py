@@ -24,8 +24,10 @@ from warehouse.ingest.readers.lines import (
     no_raw_rows,
 )
 from warehouse.ingest.readers.records import (
+    MAX_COLUMNS,
     MAX_RECORD_BYTES,
     MAX_RECORD_LINES,
+    MAX_UNKNOWN_COLUMNS,
     BrokenRecord,
     FileFormat,
     Layout,
@@ -34,6 +36,7 @@ from warehouse.ingest.readers.records import (
     RefusedFile,
     as_text,
     is_utf8,
+    names_shown,
 )
 
 _LONE_CR = re.compile(r"\r(?!\n)")
@@ -94,9 +97,14 @@ class CsvReader(LineReader):
         super().__init__(layout, file_format)
         self._delimiter = file_format.delimiter
         self._no_separators = bytes(set(range(256)) - set(self._delimiter.encode() + b"\n"))
+        self.blanks = WHITE_SPACE + self._delimiter.encode()
+        self._blank_line = re.compile(rb"\n[%b]*(?=\n)" % re.escape(self.blanks.replace(b"\n", b"")))
         self.header: list[str] = []
         """The columns of the header; empty until it is read."""
         self._unknown: frozenset[str] = frozenset()
+        self._nameless: list[int] = []
+        """The columns without a name of which no cell had a value so far."""
+        self._filled_nameless: list[int] = []
         self._columns = layout.columns_with(())
 
     def records_of(self, data: bytes, *, is_last: bool) -> tuple[Records, bytes]:
@@ -112,23 +120,29 @@ class CsvReader(LineReader):
             self.lines_read += count
             return self._batch(data, _numbers_from(first, count), lambda indices: _lines_at(data, indices)), b""
         lines, not_utf8 = _lines_of(data)
-        if b'"' not in data and not not_utf8:  # no record goes on over a blank line
-            is_blank = lines.str.strip_chars(WHITE_SPACE.decode()).str.len_bytes().eq(0)
-            if len(self.header) > 1 and is_blank.any():
-                self.lines_read += int(is_blank.sum())
-                lines = lines.filter(~is_blank)
-        is_record = self._is_record(lines, may_hold_quotes=b'"' in data, may_hold_nul=bool(not_utf8) or b"\0" in data)
+        is_blank = lines.str.strip_chars(self.blanks.decode()).str.len_bytes().eq(0)
+        if b'"' not in data and is_blank.any():  # no record goes on over a blank line
+            self.lines_read += int(is_blank.sum())
+            kept = (~is_blank).arg_true()
+            not_utf8 = set(kept.is_in(list(not_utf8)).arg_true()) if not_utf8 else not_utf8
+            lines, is_blank = lines.gather(kept), is_blank.gather(kept)
+        is_record = ~is_blank & self._is_record(
+            lines, may_hold_quotes=b'"' in data, may_hold_nul=bool(not_utf8) or b"\0" in data
+        )
         return self._resolve(lines, is_record, not_utf8, is_last)
 
     def overlong_line(self, line: OverlongLine) -> Records:
-        if not self.header:
+        if not self.header and not line.is_blank:
             raise RefusedFile("the header line is longer than 1 MiB")
         return super().overlong_line(line)
 
     def _read_header(self, data: bytes, is_last: bool) -> int | None:
         """Reads the header; returns the offset of the line after it, or None if it continues beyond these lines."""
         lines = io.BytesIO(data)
-        first = next((line for line in lines if line.strip(WHITE_SPACE)), b"")
+        first = lines.readline()
+        if self.lines_read or first.rstrip(WHITE_SPACE) != b"sep=" + self._delimiter.encode():
+            lines.seek(0)
+        first = next((line for line in lines if line.strip(self.blanks)), b"")
         start = lines.tell() - len(first)
         if not first:
             self.lines_read += _count_lines(data)
@@ -148,8 +162,7 @@ class CsvReader(LineReader):
         # If lines ended with CR only, the whole file would be one header line, and its rows would be lost silently.
         if any(_LONE_CR.search(name) for name in self.header):
             raise RefusedFile("the header holds a CR without LF; lines must end with LF or CRLF")
-        self._unknown = frozenset(self.layout.check(self.header))
-        self._columns = self.layout.columns_with(self.header)
+        self._check_columns()
         delimiter = rf"\x{ord(self._delimiter):02x}"
         field = rf'(?:"(?:[^"]|"")*"|[^"{delimiter}]*)'
         self._strict_record = rf"^{field}(?:{delimiter}{field}){{{len(fields) - 1}}}\r?$"
@@ -157,9 +170,36 @@ class CsvReader(LineReader):
         self.lines_read += _count_lines(data[:start])
         return start
 
+    def _check_columns(self) -> None:
+        """RefusedFile if the columns of the header are not those of the layout; their cells judge those without a name."""
+        names = [name for name in self.header if name]
+        if len(self.header) == 1 and set(self.layout.required) - set(names):
+            for separator, word in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars"), (",", "commas")):
+                if separator in names[0] and separator != self._delimiter:
+                    shown = names_shown(names[0].split(separator)[:2], separator).replace("\t", "\\t")
+                    found = f"one column found, `{shown}…`" if shown else "one column found"
+                    raise RefusedFile(f"{found}: separated by {word}? set `delimiter` in a source")
+        self._nameless = [index for index, name in enumerate(self.header) if not name]
+        nameless = [f"column {index + 1} (without a name)" for index in self._nameless[:MAX_UNKNOWN_COLUMNS]]
+        self._unknown = frozenset([*self.layout.check([*names, *nameless[:1]]), *nameless])
+        self._columns = self.layout.columns_with(names)
+
+    def _judge_nameless(self, frame: pl.DataFrame) -> None:
+        """RefusedFile if a second column without a name has a value: the two would be one column twice."""
+        for index in list(self._nameless):
+            values = frame[f"field {index}"].str.strip_chars(WHITE_SPACE.decode())
+            if (values.str.len_bytes() > 0).any():
+                self._nameless.remove(index)
+                self._filled_nameless.append(index + 1)
+        if len(self._filled_nameless) > 1:
+            first, second, *_ = self._filled_nameless
+            raise RefusedFile(f"column twice: columns {first} and {second} have values but no name; name them")
+
     def _count_plain_records(self, data: bytes) -> int:
         """The number of lines, if each is a record without quotes, as in almost all blocks; else 0."""
         if b'"' in data or b"\0" in data or not data.endswith(b"\n") or not is_utf8(data):
+            return 0
+        if self._blank_line.search(data) or not data[: data.index(b"\n")].strip(self.blanks):
             return 0
         # A line that is too long would fill one of these windows.
         window = MAX_RECORD_BYTES // 2
@@ -172,10 +212,12 @@ class CsvReader(LineReader):
 
     def _is_record(self, lines: pl.Series, *, may_hold_quotes: bool, may_hold_nul: bool) -> pl.Series:
         """Which lines are a complete record by themselves."""
-        if may_hold_quotes:
+        if may_hold_quotes and len(self.header) <= MAX_COLUMNS:
             is_record = lines.str.contains(self._strict_record)
         else:
+            # Of so many columns, the pattern would be too large: lines with a quote are parsed one by one.
             is_record = lines.str.count_matches(self._delimiter, literal=True).eq(len(self.header) - 1)
+            is_record = is_record & ~lines.str.contains('"', literal=True)
         if may_hold_nul:
             is_record = is_record & ~lines.str.contains("\0", literal=True)
         if (lines.str.len_bytes() > MAX_RECORD_BYTES).any():
@@ -205,7 +247,7 @@ class CsvReader(LineReader):
                 continue  # within a record that began on an earlier line
             add_records_up_to(odd)
             line, span = lines[odd], 1
-            if line.strip(WHITE_SPACE.decode()):
+            if line.strip(self.blanks.decode()):
                 # A record of several lines has a quote in the first one.
                 run = lines.slice(odd, MAX_RECORD_LINES).to_list() if '"' in line else [line]
                 fields, span, reason = parse_record(run, self._delimiter)
@@ -268,7 +310,7 @@ class CsvReader(LineReader):
         """Parses well-formed records, whose number is known."""
         if not count:
             return pl.DataFrame(schema=dict.fromkeys(self._columns, pl.String))
-        known = [index for index, name in enumerate(self.header) if name in self._columns]
+        known = [index for index, name in enumerate(self.header) if name in self._columns or index in self._nameless]
         frame = pl.read_csv(
             # The parser strips a byte-order mark, so it gets one to strip, and not the beginning of a value.
             io.BytesIO(BYTE_ORDER_MARK + data),
@@ -281,7 +323,8 @@ class CsvReader(LineReader):
         )
         if frame.height != count:
             raise ReconciliationError(f"{count} CSV records given to the parser, {frame.height} came back")
-        frame.columns = [self.header[index] for index in known]
+        self._judge_nameless(frame)
+        frame.columns = [self.header[index] or f"nameless {index}" for index in known]
         absent = [pl.lit(None, pl.String).alias(name) for name in self._columns if name not in self.header]
         return frame.with_columns(absent).select(self._columns)
 

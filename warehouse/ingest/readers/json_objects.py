@@ -51,7 +51,6 @@ class JsonBatch:
     def __init__(self, layout: Layout, first: int) -> None:
         self._layout = layout
         self._known = frozenset(layout.columns)
-        self._row_of = self._raw_row if layout.nested_as_json else self._row
         self._next = first
         self._numbers: list[int] = []
         self._rows: list[dict[str, str | None]] = []
@@ -67,7 +66,7 @@ class JsonBatch:
     def add(self, pairs: JsonObject) -> None:
         self._numbers.append(self._next)
         self._next += 1
-        self._rows.append(self._row_of(pairs))
+        self._rows.append(self._raw_row(pairs) if self._layout.nested_as_json else self._row(pairs))
 
     def add_broken(self, reason: str, raw: str) -> None:
         self._broken.append(BrokenRecord.of(self._next, reason, raw))

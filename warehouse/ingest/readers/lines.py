@@ -31,15 +31,18 @@ OVERLONG_HEAD_BYTES = 64 << 10
 
 @dataclass(frozen=True)
 class OverlongLine:
-    """A line too long to be a record: its first bytes."""
+    """A line too long to be a record: its first bytes, and whether it is blank, so that it is none."""
 
     head: bytes
+    is_blank: bool
 
 
 class LineReader(ABC):
     """Turns the lines of a file into batches of records, and counts both. Subclasses know the meaning of a line."""
 
     header: Sequence[str] = ()
+    blanks = WHITE_SPACE
+    """A line of nothing but these is no record."""
 
     def __init__(self, layout: Layout, file_format: FileFormat) -> None:
         self.layout = layout
@@ -71,24 +74,26 @@ class LineReader(ABC):
             raise ReconciliationError(f"{self._lines_in_file} lines in the file, {self.lines_read} accounted for")
 
     def overlong_line(self, line: OverlongLine) -> Records:
-        """A batch with one broken record."""
+        """A batch with one broken record, or none."""
         self.lines_read += 1
-        self.records_read += 1
-        broken = BrokenRecord.of(self.records_read, TOO_LONG, beginning_as_text(line.head))
-        no_rows = pl.DataFrame(schema=dict.fromkeys(self.layout.columns, pl.String))
-        return Records(no_rows, NO_NUMBERS, no_raw_rows, 1, len(line.head), [broken], header=self.header)
+        self.records_read += not line.is_blank
+        broken = [BrokenRecord.of(self.records_read, TOO_LONG, beginning_as_text(line.head))] * (not line.is_blank)
+        no_rows = pl.DataFrame(schema=dict.fromkeys(self.layout.columns_with(self.header), pl.String))
+        return Records(no_rows, NO_NUMBERS, no_raw_rows, len(broken), len(line.head), broken, header=self.header)
 
     def _blocks(self, path: Path) -> Iterator[bytes | OverlongLine]:
         """Blocks of complete lines; the last line of a file may lack its LF."""
         rest = b""
         overlong: bytes | None = None
+        is_blank = False
         for chunk in read_chunks(path, self.file_format):
             self._lines_in_file += chunk.count(b"\n")
             if overlong is not None:
                 end = chunk.find(b"\n")
+                is_blank = is_blank and not (chunk if end < 0 else chunk[:end]).strip(self.blanks)
                 if end < 0:
                     continue
-                yield OverlongLine(overlong)
+                yield OverlongLine(overlong, is_blank)
                 overlong, chunk = None, chunk[end + 1 :]
             cut = chunk.rfind(b"\n") + 1
             if cut:
@@ -96,10 +101,11 @@ class LineReader(ABC):
                 rest = b""
             rest += chunk[cut:]
             if len(rest) > MAX_RECORD_BYTES + len(b"\r"):
+                is_blank = not rest.strip(self.blanks)
                 overlong, rest = rest[:OVERLONG_HEAD_BYTES], b""
         if overlong is not None or rest:
             self._lines_in_file += 1
-            yield rest if overlong is None else OverlongLine(overlong)
+            yield rest if overlong is None else OverlongLine(overlong, is_blank)
 
 
 NO_NUMBERS = pl.Series([], dtype=pl.Int64)

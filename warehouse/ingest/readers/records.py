@@ -20,6 +20,7 @@ MAX_COLUMNS = 1_000
 """Columns of a file. Exports of real systems have some hundred at most."""
 MAX_UNKNOWN_COLUMNS = 100
 """Names of unknown columns that are recorded for a batch: a JSON file may have another key in each record."""
+NAMES_SHOWN = 20
 MAX_RAW_BYTES = 128 << 10
 """Of a broken record, as much is kept in memory. The quarantine keeps half, so that no id at the cut is only half there."""
 
@@ -30,6 +31,14 @@ class RefusedFile(Exception):
 
 class ReconciliationError(Exception):
     """The records of the batches do not add up to those of the file: an error of the load, never of the file."""
+
+
+def names_shown(names: Iterable[str], separator: str = ", ") -> str:
+    """Names of columns for a message: without text that looks like no name, as in a file without a header line it could be a
+    phone number.
+    """
+    shown = [name for name in names if re.fullmatch(r"[A-Za-z_][A-Za-z_ ]{0,60}", name)]
+    return separator.join([*shown[:NAMES_SHOWN], *["…"] * (len(shown) > NAMES_SHOWN)])
 
 
 @dataclass(frozen=True)
@@ -83,12 +92,12 @@ class Layout:
             raise RefusedFile(f"{len(columns):,} columns; a file may have {MAX_COLUMNS:,}")
         duplicates = sorted(name for name, count in Counter(columns).items() if count > 1)
         if duplicates:
-            # Only text that looks like a name is shown: in a file without a header line it could be a phone number.
-            names = [repr(name) for name in duplicates if re.fullmatch(r"[A-Za-z_][A-Za-z_ ]{0,60}", name)]
-            raise RefusedFile(f"column twice: {', '.join(names) or 'one without a name'}; keep one of each")
+            raise RefusedFile(f"column twice: {names_shown(duplicates) or 'one without a name'}; keep one of each")
         missing = [name for name in self.required if name not in columns]
         if missing:
-            hint = "" if set(columns) & set(self.columns) else "; is there a header line?"
+            unknown = names_shown([name for name in columns if name not in self.columns])
+            hint = f"; found, but not of this log: {unknown}" if unknown else ""
+            hint += "" if set(columns) & set(self.columns) else "; is there a header line?"
             raise RefusedFile(f"required column missing: {', '.join(missing)}{hint}")
         return [name for name in columns if name not in self.columns]
 
