@@ -95,7 +95,7 @@ def load_facts(loaded: list[LoadedFile], sizes: Mapping[str, tuple[int, int]]) -
     """The figures of a load; empty if no file was loaded. `sizes`: by file name, its bytes and those of its rows in the lake."""
     if not loaded:
         return {}
-    records = sum(file.records for file in loaded)
+    records, rows = sum(file.records for file in loaded), sum(file.rows for file in loaded)
     rejected = sum(file.rejected for file in loaded)
     unknown = sorted({name for file in loaded for name in file.unknown_columns})
     events = [event for file in loaded for event in (file.first_event, file.last_event) if event]
@@ -105,7 +105,7 @@ def load_facts(loaded: list[LoadedFile], sizes: Mapping[str, tuple[int, int]]) -
         "rows_in": records,
         "rows_accepted": sum(file.accepted for file in loaded),
         "rows_quarantined": rejected,
-        "quarantined_share": rejected / records if records else 0.0,
+        "quarantined_share": rejected / rows if rows else 0.0,
         "bytes_of_log_files": sum(sizes[file.source_file][0] for file in loaded),
         "bytes_in_lake": sum(sizes[file.source_file][1] for file in loaded),
         "first_log_date": str(min(file.log_date for file in loaded)),

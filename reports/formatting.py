@@ -22,6 +22,12 @@ def money(value: Decimal | None) -> str:
     return NOTHING if value is None else f"{value:,.2f}"
 
 
+def amount(value: Decimal | None) -> str:
+    """An amount in the currency of an order, with two decimal places, or four if it has more."""
+    text = NOTHING if value is None else f"{value:,.4f}"
+    return text.removesuffix("00")
+
+
 def rate(value: float | None) -> str:
     """A rate in per cent with one decimal. A rate near 0 or 1 is shown as <0.1 or >99.9, not as 0 or 100."""
     if value is None:
@@ -53,7 +59,12 @@ def cell(value: Any, column: MartColumn, zone: ZoneInfo) -> str:
     """A value formatted by the type of its column."""
     if value is None or column.sql_type == "timestamp":
         return moment(value, zone)
-    formatters: dict[str, Callable[[Any], str]] = {"decimal(18,2)": money, "double": rate, "bigint": count}
+    formatters: dict[str, Callable[[Any], str]] = {
+        "decimal(18,2)": money,
+        "decimal(18,4)": amount,
+        "double": rate,
+        "bigint": count,
+    }
     return formatters.get(column.sql_type, str)(value)
 
 

@@ -15,7 +15,7 @@ from models.marts import CONTACT_REPORTS
 from orchestration import stages
 from orchestration.stages import AppContext
 from tests.contact_search import CONTACT, NUMBER, copy_warehouse, files_with_contact
-from tests.running import RefreshedWarehouse, all_marts, exported_rows
+from tests.running import RefreshedWarehouse, all_marts, exported_rows, quarantine_rows
 from warehouse.erasure import SPREADSHEETS, erase
 from warehouse.export import ON_REQUEST, FileFormat, campaign_hash
 
@@ -135,6 +135,20 @@ def test_rejected_rows_keep_their_row_number_and_reasons(warehouse: AppContext, 
             " where source_file = '2026-01-14.csv' and log = 'unsubscribes' order by 1"
         ).fetchall()
     assert rows == [(1, True, "erased"), (2, True, "erased"), (3, True, "erased"), (4, True, "k1,tomorrow,,link")]
+
+
+def test_key_conflicts_are_the_same_with_tokens(
+    warehouse: AppContext, erasure: stages.Erasure, refreshed_wide: RefreshedWarehouse
+) -> None:
+    conflicts = quarantine_rows(warehouse.paths.published_quarantine, "key_conflicts")
+    assert conflicts == quarantine_rows(refreshed_wide.warehouse.paths.published_quarantine, "key_conflicts") != []
+    sends = f"read_parquet('{refreshed_wide.warehouse.paths.lake}/sends/*/*.parquet', hive_partitioning = false)"
+    hashes = f"select hash(message_id, contact_id, mobile_number) from {sends} where contact_id = '{CONTACT}'"
+    counts = []
+    for paths in (refreshed_wide.warehouse.paths, warehouse.paths):
+        with duckdb.connect(str(paths.key_index), read_only=True) as index:
+            counts.append(index.execute(f"select count(*) from rows where row_hash in ({hashes})").fetchall()[0][0])
+    assert (counts[0] > 0, counts[1]) == (True, 0)
 
 
 def test_dropping_a_file_again_does_not_bring_an_erased_contact_back(

@@ -143,6 +143,8 @@ def test_an_error_in_the_middle_of_a_csv_is_raised() -> None:
 def test_values_are_formatted() -> None:
     assert formatting.count(1234567) == "1,234,567"
     assert formatting.money(Decimal("1234.5")) == "1,234.50"
+    assert formatting.amount(Decimal("1234.5000")) == "1,234.50"
+    assert formatting.amount(Decimal("1234.3450")) == "1,234.3450"
     assert formatting.rate(0.1234) == "12.3\N{NO-BREAK SPACE}%"
     assert [formatting.rate(part).replace("\N{NO-BREAK SPACE}", " ") for part in (0, 0.0004, 0.0005, 0.9996, 1, 2)] == [
         "0.0 %",

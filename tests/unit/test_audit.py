@@ -175,7 +175,7 @@ insert into suppressed_numbers
 update campaigns set campaign_name = 'Same', campaign_type = 'MMS', body = null;
 insert into unconverted_orders
     select 'x' || n, 'p', '2026-01-05', ['AUD', 'NZD', 'SEK', 'NOK', 'DKK', 'PLN'][n + 1], 5, 0, 'no_exchange_rate'
-        from range(6) x(n);
+    from range(6) x(n);
 insert into unmapped_receipts
     select 'smpp', 'free text ' || n, null, 1, 1, '2026-01-05', '2026-01-05' from range(201) x(n);
 update unmatched_events set events = 400;

@@ -143,7 +143,8 @@ class Settings(BaseSettings):
     """Largest share of rejected rows, and of rows with key conflicts, in a log-day. A larger share holds the build back.
     1: rejected and conflicting rows never do."""
     min_rejected_rows: int = Field(10, ge=0)
-    """Fewer rejected rows in a log-day than this never hold a build back."""
+    """Fewer rejected or conflicting rows in a log-day than this hold no build back, unless more than half of its rows are
+    rejected, or every row of a file."""
     build_retention: int = Field(7, ge=1, le=1_000)
     """Number of published builds to keep for rollback, the current one included."""
     mask_phone_numbers: bool = False

@@ -201,7 +201,7 @@ class _Eraser:
     ) -> None:
         """Writes a file of lake or quarantine again, with its rows in their order and the types that it has."""
         with self.paths.local_copy(path) as file:
-            schema = schema | {name: kind for name, kind in pl.read_parquet_schema(file).items() if name in schema}
+            schema = schema | {name: kind for name, kind in lake_tables.schema_of(file).items() if name in schema}
             writer = lake_tables.RowWriter(path, self.paths.temp_path(path), schema, None)
             writer.header = lake_tables.header_of(file) or ()
             try:

@@ -25,6 +25,7 @@ _NUMBER_FORMATS = {
     "varchar": "@",  # stays text when the cell is edited
     "timestamp": 'yyyy-mm-dd hh:mm:ss"Z"',
     "decimal(18,2)": "#,##0.00",
+    "decimal(18,4)": "#,##0.00##",
     "double": "0.00%",
     "bigint": "#,##0",
 }

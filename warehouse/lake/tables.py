@@ -202,9 +202,15 @@ def ensure_lake(paths: DataPaths) -> None:
 def _has_columns(paths: DataPaths, file: AnyPath, columns: dict[str, pl.DataType]) -> bool:
     try:
         with paths.local_copy(file) as local_copy:
-            return list(pl.read_parquet_schema(local_copy).items()) == list(columns.items())
+            return list(schema_of(local_copy).items()) == list(columns.items())
     except FileNotFoundError:
         return False
+
+
+def schema_of(file: Path) -> dict[str, pl.DataType]:
+    """The columns of a Parquet file. It is opened here: polars would take its path for a glob."""
+    with file.open("rb") as opened:
+        return dict(pl.read_parquet_schema(opened))
 
 
 def lake_preview(paths: DataPaths, log: Log) -> str:
