@@ -4,6 +4,7 @@ An expression that fails on a record rejects the record, with the column, the ex
 Not here: the check of the expressions (`expressions`), reading mapping files (`catalogue`), the rules of the logs.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -26,6 +27,8 @@ MAX_EXPLAINED_FAILURES = 100
 """Failures in a batch whose reason says what DuckDB says; each takes a query."""
 
 _INDEX = "record index"
+_FIELD = re.compile(r'[A-Za-z_][A-Za-z0-9_]*|"[^"]+"')
+_CONSTANT = re.compile(r"'[^']*'")
 _DECIMAL_COMMA = r"^\s*([+-]?)(?:[0-9]*|[0-9]{1,3}(?:\.[0-9]{3})+),[0-9]+\s*$"
 
 
@@ -57,10 +60,20 @@ class Mapper:
     """Maps the records of one source to the rows of one log."""
 
     def __init__(self, mapping: SourceMapping, log: Log) -> None:
-        self._columns = mapping.logs[log].columns
+        columns = mapping.logs[log].columns
+        # What is a field or a constant as it stands is not evaluated: that would copy every value twice.
+        self._constants = {name: text[1:-1] for name, text in columns.items() if _CONSTANT.fullmatch(text)}
+        self._copied = {
+            name: text.strip('"')
+            for name, text in columns.items()
+            if _FIELD.fullmatch(text) and fields_of(text) == {text.strip('"')}  # `null` is no field
+        }
+        self._columns = {
+            name: text for name, text in columns.items() if name not in self._constants and name not in self._copied
+        }
         self._where = mapping.logs[log].where
         self._names = [column.name for column in COLUMNS[log]]
-        self._fields = {name: sorted(fields_of(text)) for name, text in self._columns.items()}
+        self._fields = {name: sorted(fields_of(text)) for name, text in columns.items()}
         self._where_fields = sorted(fields_of(self._where)) if self._where else []
         fields = sorted({name for names in (*self._fields.values(), self._where_fields) for name in names})
         if clashes := {name.lower() for name in fields if [other.lower() for other in fields].count(name.lower()) > 1}:
@@ -107,11 +120,19 @@ class Mapper:
             [(f"where: {failure.rule}",) for failure in failed_where],
         )
         position = {index: row for row, index in enumerate(batch.indices)} if batch.failures else {}
-        missing = [pl.lit(None, pl.String).alias(name) for name in self._names if name not in self._columns]
-        renamed = [pl.col(f"mapped {name}").alias(name) for name in self._columns]
         indices = batch.indices
+        values = batch.rows
+        if self._copied and values.height != raw.height:
+            raw = raw.join(values.select(_INDEX), on=_INDEX, how="semi", maintain_order="left")
+        if self._copied:
+            values = values.with_columns(raw[field].alias(f"mapped {name}") for name, field in self._copied.items())
+        values = values.with_columns(pl.lit(text).alias(f"mapped {name}") for name, text in self._constants.items())
+        missing = [
+            pl.lit(None, pl.String).alias(name) for name in self._names if f"mapped {name}" not in values.columns
+        ]
+        renamed = [pl.col(f"mapped {name}").alias(name) for name in self._names if f"mapped {name}" in values.columns]
         return Records(
-            text=batch.rows.select(*renamed, *missing).select(self._names),
+            text=values.select(*renamed, *missing).select(self._names),
             row_numbers=records.row_numbers.gather(indices),
             raw=lambda rows: records.raw([indices[row] for row in rows]),
             count=records.count,
