@@ -9,6 +9,7 @@ Not here: where an object begins and ends in a file (`json_files`), the rules fo
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
+from json.encoder import encode_basestring
 from typing import Any
 
 import polars as pl
@@ -114,7 +115,7 @@ class JsonBatch:
             if value is None:
                 continue
             if value.__class__ is not str:
-                row[column] = value = str(value) if isinstance(value, _Number) else _json_text(value)
+                row[column] = value = _json_text(value)
             if "\0" in value:
                 self._add_fault(column, "holds a NUL")
                 row[column] = None
@@ -160,8 +161,13 @@ def _kind(value: Any) -> str:
 
 def _json_text(value: Any) -> str:
     """A decoded value as JSON text, with every number as it came."""
-    if isinstance(value, JsonObject):
-        return "{" + ",".join(f"{_json_text(key)}:{_json_text(item)}" for key, item in value) + "}"
-    if isinstance(value, list):
-        return "[" + ",".join(map(_json_text, value)) + "]"
-    return str(value) if isinstance(value, _Number) else json.dumps(value, ensure_ascii=False)
+    kind = value.__class__  # compared exactly, because a subclass of a string is a number here
+    if kind is str:
+        return encode_basestring(value)
+    if kind is _Number:
+        return str(value)
+    if kind is JsonObject:
+        return "{" + ",".join([f"{encode_basestring(key)}:{_json_text(item)}" for key, item in value]) + "}"
+    if kind is list:
+        return "[" + ",".join([_json_text(item) for item in value]) + "]"
+    return json.dumps(value)
