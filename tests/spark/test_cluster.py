@@ -36,12 +36,12 @@ ONE_ROW_OF_EACH_KIND: dict[Log, dict[str, list[Any]]] = {
     },
     Log.ORDERS: {
         "ordered_at": MOMENTS,
-        "total": [Decimal("9999999999999999.99"), Decimal("-0.01"), None, Decimal("0.00")],
+        "total": [Decimal("99999999999999.9999"), Decimal("-0.0001"), None, Decimal("0.00")],
         "row_number": [1, 2, 3, 4],
     },
     Log.EXCHANGE_RATES: {
         "rate_date": [date(1, 1, 1), date(1582, 10, 10), None, date(9999, 12, 31)],
-        "rate": [Decimal("9999999999.99999999"), Decimal("0.00000001"), None, Decimal("1.17400000")],
+        "rate": [Decimal("9999999999.9999999999"), Decimal("0.0000000001"), None, Decimal("1.17400000")],
         "row_number": [1, 2, 3, 4],
     },
 }
