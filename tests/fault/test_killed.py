@@ -149,12 +149,14 @@ def test_a_killed_update_of_key_conflicts_is_repeated_without_new_files(
 ) -> None:
     zone.restore("published")
     before = _conflicting(zone)
-    zone.drop_altered([Log.SENDS])
+    rows = "".join(f"a click,c1,{contact},2026-01-05T08:00\n" for contact in ("one", "another"))
+    file = zone.landing / Log.CLICKS / "2026-01-28.conflicts.csv"
+    file.write_text(f"click_id,campaign_id,contact_id,clicked_at\n{rows}", encoding="utf-8")
     refresh_killed_at(zone.warehouse(), point)
     assert _conflicting(zone) == before
-    assert stages.load_changed(zone.warehouse(), Log.SENDS) == []
+    assert stages.load_changed(zone.warehouse(), Log.CLICKS) == []
     repeated = _conflicting(zone)
-    assert repeated != before
+    assert repeated == before | {(Log.CLICKS, file.name): 2}
     zone.warehouse().paths.key_index.unlink()
     stages.publish_quarantine(zone.warehouse())
     assert _conflicting(zone) == repeated
