@@ -291,7 +291,7 @@ PARQUET = {
     "cut in the middle": Case(WHOLE[: len(WHOLE) // 2], refusal="not a complete Parquet file"),
     "cut by a byte": Case(WHOLE[:-1], refusal="not a complete Parquet file"),
     "CSV": Case(among(), refusal="not a complete Parquet file"),
-    "gzip": Case(gzip.compress(WHOLE), refusal="not a complete Parquet file"),
+    "gzip": Case(gzip.compress(WHOLE), refusal="gzip, not Parquet as its name says"),
     "a column twice": Case(twice(), refusal="column twice: contact_id"),
     "a missing column": Case(parquet(contact_id=["k1"], unsubscribed_at=pa.nulls(1)).replace(b"contact_id", b"kontact_id"),
                              refusal="required column missing: contact_id"),

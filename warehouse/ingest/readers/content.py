@@ -24,7 +24,7 @@ BLOCK_LINES = 250_000
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 GZIP, ZSTD = "gzip", "zstd"
-_HEAD_BYTES = 8
+HEAD_BYTES = 8
 _SIGNATURES = {
     b"\x1f\x8b": GZIP,
     b"\x28\xb5\x2f\xfd": ZSTD,
@@ -60,12 +60,12 @@ def type_of_content(head: bytes) -> str:
 def read_chunks(path: Path, file_format: FileFormat) -> Iterator[bytes]:
     """The content of a file in chunks, without its byte-order mark; RefusedFile if it is damaged, or no text."""
     with open_regular(path) as opened:
-        compression = type_of_content(opened.read(_HEAD_BYTES))
+        compression = type_of_content(opened.read(HEAD_BYTES))
         opened.seek(0)
         try:
             file = _decompressed(opened, compression)
             first = file.read(BLOCK_BYTES)
-            _check(first[:_HEAD_BYTES], compression, file_format)
+            _check(first[:HEAD_BYTES], compression, file_format)
             chunks: Iterator[bytes] = chain([first], iter(lambda: file.read(BLOCK_BYTES), b""))
             if not file_format.is_utf8:
                 chunks = _transcoded(chunks, file_format.encoding)

@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from models.rejections import TOO_LONG, UnreadableValue
+from warehouse.ingest.readers.content import HEAD_BYTES, type_of_content
 from warehouse.ingest.readers.records import (
     MAX_RAW_BYTES,
     MAX_RECORD_BYTES,
@@ -47,6 +48,10 @@ def read(path: Path, layout: Layout) -> Iterator[Records]:
     """The records of a file; RefusedFile if it is damaged, or its columns or number of rows are not what they should be."""
     row_count, read_rows = 0, 0
     try:
+        with open_regular(path) as source:
+            found = type_of_content(source.read(HEAD_BYTES))
+        if found not in ("Parquet", ""):
+            raise RefusedFile(f"{found}, not Parquet as its name says; Parquet must not be compressed again")
         with open_regular(path) as source, pq.ParquetFile(source) as file:
             metadata, schema = file.metadata, file.schema_arrow
             unknown = frozenset(layout.check(schema.names))
