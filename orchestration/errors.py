@@ -165,6 +165,7 @@ _RULES = (
         "{text}",
         "Mount it, or set SENDMART_LANDING to the folder of your logs; then: sendmart refresh",
     ),
+    _Rule("^MappingInvalid:", Code.SETTING_INVALID, "{text}", "Correct the mapping; then: sendmart refresh"),
     _Rule("^SettingsError:", Code.SETTING_INVALID, "{text}", "Correct the setting; then: sendmart refresh"),
     _Rule("^KeyMissing:", Code.HASH_KEY_MISSING, "{text}", "Restore the key from its backup; then: sendmart refresh"),
     _Rule("^ExportRefused:", Code.EXPORT_REFUSED, "{text}", "Request another export: see the page"),

@@ -17,15 +17,18 @@ from models.masking import masking_logger, sanitize
 from orchestration.cli.output.console import console
 from orchestration.stages import AppContext
 from warehouse.config.settings import SettingsError, load_settings
+from warehouse.ingest.sources import load_sources
 from warehouse.ledger import LoadedFile
 
 OK, FAILED, USAGE_ERROR = 0, 1, 2  # exit codes
 
 
 def open_context() -> AppContext:
-    """The data folder of the current settings. Invalid settings are printed, and the program ends."""
+    """The data folder of the current settings. Invalid settings and mappings are printed, and the program ends."""
     try:
-        return AppContext.of(load_settings())
+        settings = load_settings()
+        load_sources(settings.sources)
+        return AppContext.of(settings)
     except SettingsError as error:
         fail(str(error), USAGE_ERROR)
 

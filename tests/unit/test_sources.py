@@ -8,9 +8,11 @@ import pytest
 from typer.testing import CliRunner
 
 from models.enums import Log
+from models.error_codes import Code
 from models.rejections import ERASED_RAW_ROW
 from orchestration import stages
 from orchestration.cli.main import app
+from orchestration.errors import failure_of
 from orchestration.stages import AppContext, load_changed, plan_refresh
 from quality.admission import validate
 from tests.running import environment_of
@@ -405,3 +407,14 @@ def test_the_example_of_the_docs_maps_its_export(gateway):
     assert (row["mobile_number"], str(row["sent_at"]), str(row["cost"])) == (
         "+491711234567", "2026-01-05 09:00:00", "0.150000",
     )  # fmt: skip
+
+
+def test_an_invalid_mapping_stops_every_command_before_anything_runs(gateway, run):
+    gateway.write_mapping(MAPPING.replace("segments: Teile", "segments: now()"))
+    refused = run("refresh")
+    assert refused.exit_code == 2
+    assert "gateway.yml: logs.sends.columns.segments: may not call now()" in refused.output
+    with pytest.raises(MappingInvalid) as raised:
+        _ = gateway.context.sources
+    valid = AppContext.of(Settings(landing=gateway.landing, data=gateway.folder / "data"))
+    assert failure_of(raised.value, valid).code == Code.SETTING_INVALID
