@@ -1,5 +1,6 @@
 """A ledger that is lost, damaged or restored from an old backup: an erased contact never comes back, or the refresh refuses."""
 
+import os
 import random
 import shutil
 import sqlite3
@@ -108,7 +109,9 @@ def test_an_erasure_with_an_older_ledger_keeps_the_tombstones_of_the_copy(contex
     assert files_with_contact(context.paths.data) == set()
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b"\xff", b'{"key": null, "erased": [], "sha256": "0"}'])
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", b"[1]", b"\xff", b"[" * 200_000, b'{"key": null, "erased": [], "sha256": "0"}']
+)
 def test_a_damaged_copy_is_written_again_or_refused(context: AppContext, content: bytes) -> None:
     original = context.paths.tombstone_copy.read_bytes()
     context.paths.tombstone_copy.write_bytes(content)
@@ -117,6 +120,18 @@ def test_a_damaged_copy_is_written_again_or_refused(context: AppContext, content
     context.paths.tombstone_copy.write_bytes(content)
     _delete_tombstones(context.paths.ledger)
     with pytest.raises(LedgerDamaged, match="restore one of the two"):
+        stages.check_ledger(context)
+
+
+def test_a_pipe_in_place_of_the_copy_or_the_key_does_not_block(context: AppContext) -> None:
+    original = context.paths.tombstone_copy.read_bytes()
+    context.paths.tombstone_copy.unlink()
+    os.mkfifo(context.paths.tombstone_copy)
+    stages.check_ledger(context)
+    assert context.paths.tombstone_copy.read_bytes() == original
+    context.paths.hash_key.unlink()
+    os.mkfifo(context.paths.hash_key)
+    with pytest.raises(KeyMissing, match="must hold 32 bytes"):
         stages.check_ledger(context)
 
 

@@ -15,7 +15,7 @@ import duckdb
 
 from warehouse.config import DataPaths
 from warehouse.ledger import Ledger
-from warehouse.storage import atomic_replace
+from warehouse.storage import NotRegularFile, atomic_replace, open_regular
 
 KEY_BYTES = 32
 _SHA256_BLOCK_BYTES = 64
@@ -69,10 +69,11 @@ def load_keyed_hash(paths: DataPaths, ledger: Ledger) -> KeyedHash:
 
 def _read_key(file: Path) -> bytes | None:
     try:
-        key = bytes.fromhex(file.read_text(encoding="ascii").strip())
+        with open_regular(file) as key_file:
+            key = bytes.fromhex(key_file.read().decode("ascii").strip())
     except FileNotFoundError:
         return None
-    except ValueError:  # not ASCII, or not hexadecimal
+    except (ValueError, NotRegularFile):  # not ASCII, not hexadecimal, or a named pipe
         key = b""
     if len(key) != KEY_BYTES:
         raise KeyMissing(f"{file}: must hold {KEY_BYTES} bytes as hexadecimal digits")

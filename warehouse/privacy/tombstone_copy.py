@@ -17,7 +17,7 @@ from models.masking import masking_logger
 from warehouse.config import DataPaths
 from warehouse.ledger import Erased, Ledger, LedgerDamaged
 from warehouse.privacy.keyed_hash import KeyMissing
-from warehouse.storage import atomic_replace
+from warehouse.storage import atomic_replace, read_json_object
 
 log = masking_logger("sendmart")
 
@@ -117,10 +117,10 @@ def _read(paths: DataPaths, ledger: Ledger) -> _Copy | None:
         KeyMissing: it was written under another key than the one that the ledger records.
     """
     try:
-        content = json.loads(paths.tombstone_copy.read_bytes())
+        content = read_json_object(paths.tombstone_copy)
     except FileNotFoundError:
         return None
-    if not isinstance(content, dict) or content.pop("sha256", None) != _checksum(content):
+    if content.pop("sha256", None) != _checksum(content):
         raise ValueError("its checksum is wrong")
     recorded_key = ledger.hash_key()
     if content["key"] and recorded_key and content["key"] != recorded_key:

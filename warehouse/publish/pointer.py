@@ -12,7 +12,7 @@ from typing import Any
 
 from warehouse.config import DataPaths
 from warehouse.publish.published_file import read_build_info
-from warehouse.storage import AnyPath, Checksum, list_objects, read_object, remove, upload
+from warehouse.storage import AnyPath, Checksum, list_objects, read_json_object, read_object, remove, upload
 
 _HASH_DIGITS = 12
 
@@ -39,7 +39,7 @@ def write_pointer(paths: DataPaths) -> None:
 def is_pointer_current(paths: DataPaths, build_id: str) -> bool:
     """Whether `current.json` names this build and the published file, on the disk and in the object store."""
     try:
-        pointer = json.loads(paths.current.read_bytes())
+        pointer = read_json_object(paths.current)
         if pointer["build_id"] != build_id or pointer["marts"]["file"] != paths.published_marts.name:
             return False
         if (store := paths.published_store) is None:

@@ -6,7 +6,7 @@ Not here: which file lies where (`warehouse.config.paths`), what DuckDB needs to
 """
 
 from warehouse.storage.atomic import atomic_replace, exists, names_in, remove, sync_file, sync_folder
-from warehouse.storage.file_stat import Checksum, FileStat, hash_of, open_regular
+from warehouse.storage.file_stat import Checksum, FileStat, NotRegularFile, hash_of, open_regular, read_json_object
 from warehouse.storage.object_store import (
     SCHEME,
     AnyPath,
@@ -24,8 +24,9 @@ from warehouse.storage.object_store import read as read_object
 from warehouse.storage.object_store import sha256 as object_sha256
 
 __all__ = [
-    "SCHEME", "AnyPath", "Checksum", "FileStat", "ObjectInfo", "ObjectStoreFailed", "atomic_replace", "exists", "fetch",
+    "SCHEME", "AnyPath", "Checksum", "FileStat", "NotRegularFile", "ObjectInfo", "ObjectStoreFailed",
+    "atomic_replace", "exists", "fetch",
     "hash_of", "head_object", "is_object", "list_objects", "names_in", "object_sha256", "open_regular",
-    "path_of", "read_object", "remove",
+    "path_of", "read_json_object", "read_object", "remove",
     "store_access", "sync_file", "sync_folder", "upload",
 ]  # fmt: skip

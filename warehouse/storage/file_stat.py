@@ -5,12 +5,14 @@ Not here: the recorded stats and checksums (`warehouse.ledger`), what happens to
 
 import errno
 import hashlib
+import json
 import os
 import stat
 import time
 from dataclasses import dataclass, field
 from io import BufferedReader
 from pathlib import Path
+from typing import Any
 
 from warehouse.storage.object_store import ObjectInfo
 
@@ -58,17 +60,38 @@ def _signed(number: int) -> int:
     return (number + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
+class NotRegularFile(OSError):
+    """The path is a pipe, a device, a socket or a folder."""
+
+
 def open_regular(path: Path) -> BufferedReader:
     """Opens a regular file for reading. Never blocks: a named pipe without a writer would, if it were opened as a file.
 
     Raises:
-        OSError: the path is a pipe, a device, a socket or a folder.
+        NotRegularFile: the path is a pipe, a device, a socket or a folder.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise OSError(errno.EINVAL, "not a regular file", str(path))
+        raise NotRegularFile(errno.EINVAL, "not a regular file", str(path))
     return os.fdopen(descriptor, "rb")
+
+
+def read_json_object(path: Path) -> dict[str, Any]:
+    """The JSON object in a file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged: not a regular file, not JSON, or JSON of another kind.
+    """
+    try:
+        with open_regular(path) as file:
+            content = json.load(file)
+    except (NotRegularFile, RecursionError) as error:
+        raise ValueError(f"{path}: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: not a JSON object")
+    return content
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from typing import Any
 from models.masking import masking_logger
 from warehouse.config import DataPaths, Engine, Settings
 from warehouse.duckdb_tools import literal
-from warehouse.storage import atomic_replace
+from warehouse.storage import atomic_replace, read_json_object
 from warehouse.transform.dbt_runner import DBT_PROJECT, BuildFailed, first_line, json_digest, project_digest, run_dbt
 
 Lineage = dict[str, list[list[str]]]
@@ -49,7 +49,7 @@ class CompiledModel:
 def full_build_sql(settings: Settings, paths: DataPaths) -> dict[str, CompiledModel]:
     """The models and seeds by name, each after its parents, without `*_this_run`. Raises BuildFailed if dbt cannot compile."""
     try:
-        record = json.loads(paths.compiled_sql.read_bytes())
+        record = read_json_object(paths.compiled_sql)
     except (FileNotFoundError, ValueError):
         record = {}
     if record.get("inputs_digest") != _inputs_digest(settings, paths):
@@ -129,7 +129,7 @@ def record_column_lineage(paths: DataPaths, manifest: Mapping[str, Any], compile
 def column_lineage(paths: DataPaths) -> dict[str, Lineage]:
     """The recorded lineage by dbt's id of the model; empty if the file was deleted, until the next full build."""
     try:
-        return dict(json.loads(paths.column_lineage.read_bytes()))
+        return read_json_object(paths.column_lineage)
     except (FileNotFoundError, ValueError):
         return {}
 
