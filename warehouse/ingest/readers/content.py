@@ -67,6 +67,7 @@ def read_chunks(path: Path, file_format: FileFormat) -> Iterator[bytes]:
             first = file.read(BLOCK_BYTES)
             _check(first[:HEAD_BYTES], compression, file_format)
             chunks: Iterator[bytes] = chain([first], iter(lambda: file.read(BLOCK_BYTES), b""))
+            del first  # or it would be kept as long as the file is read
             if not file_format.is_utf8:
                 chunks = _transcoded(chunks, file_format.encoding)
             for chunk in _without_mark(chunks):
