@@ -216,11 +216,14 @@ def test_a_damaged_build_file_is_reported_and_rebuilt_from_the_lake(
     assert_same(zone.warehouse(), final)
 
 
-def test_a_truncated_dbt_manifest_is_written_again(zone: Zone, published: Outcome) -> None:
-    """dbt's manifest is truncated after a whole build: the release gate reads the expected checks from a new one."""
+def test_a_damaged_dbt_manifest_is_written_again(zone: Zone, published: Outcome) -> None:
+    """dbt's manifest is damaged after a whole build: the release gate reads the expected checks from a new one."""
     zone.restore("published")
     verdict = stages.evaluate_gate(zone.warehouse())
-    _cut(zone.warehouse().paths.dbt_target / "manifest.json")
+    manifest = zone.warehouse().paths.dbt_target / "manifest.json"
+    _cut(manifest)
+    assert stages.evaluate_gate(zone.warehouse()) == verdict
+    manifest.write_text("{}")
     assert stages.evaluate_gate(zone.warehouse()) == verdict
 
 

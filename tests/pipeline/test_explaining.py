@@ -83,6 +83,8 @@ def test_a_full_build_records_the_sql_that_dbt_compiles(refreshed_wide: Refreshe
     recorded = json.loads(warehouse.paths.compiled_sql.read_bytes())
     assert len(recorded["models"]) > 30
     elsewhere = DataPaths(tmp_path, lake_override=warehouse.paths.lake)
+    elsewhere.dbt_target.mkdir(parents=True)
+    elsewhere.compiled_sql.write_bytes(b"[" * 200_000)  # damaged: as if there were none
     full_build_sql(warehouse.settings, elsewhere)
     compiled = json.loads(elsewhere.compiled_sql.read_bytes())
     assert compiled["inputs_digest"] == recorded["inputs_digest"]

@@ -110,7 +110,15 @@ def test_an_erasure_with_an_older_ledger_keeps_the_tombstones_of_the_copy(contex
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{}", b"[1]", b"\xff", b"[" * 200_000, b'{"key": null, "erased": [], "sha256": "0"}']
+    "content",
+    [
+        b"",
+        b"{}",
+        b"[1]",
+        b"\xff",
+        pytest.param(b"[" * 200_000, id="deeply nested"),
+        b'{"key": null, "erased": [], "sha256": "0"}',
+    ],
 )
 def test_a_damaged_copy_is_written_again_or_refused(context: AppContext, content: bytes) -> None:
     original = context.paths.tombstone_copy.read_bytes()

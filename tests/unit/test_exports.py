@@ -823,7 +823,17 @@ def test_the_description_of_a_report_without_phone_numbers_does_not_mention_them
     assert written.phone_numbers is None
 
 
-OTHER_SHAPES = ["", "null", "[]", "7", '"text"', "{}", '{"rows": "many"}', '{"report": "skip_reasons"}']
+OTHER_SHAPES = [
+    "",
+    pytest.param("[" * 200_000, id="deeply nested"),
+    "null",
+    "[]",
+    "7",
+    '"text"',
+    "{}",
+    '{"rows": "many"}',
+    '{"report": "skip_reasons"}',
+]
 
 
 @pytest.mark.parametrize("content", OTHER_SHAPES)

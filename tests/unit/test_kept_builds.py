@@ -298,7 +298,7 @@ OTHER_SHAPES = [
     b"{}",
     b'{"build_id": 1}',
     b'{"marts": []}',
-    b"[" * 200_000,
+    pytest.param(b"[" * 200_000, id="deeply nested"),
 ]
 
 

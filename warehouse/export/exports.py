@@ -34,7 +34,7 @@ from warehouse.duckdb_tools import apply_limits, fetch_value, literal
 from warehouse.export.report_sql import NO_CAMPAIGN, ExportRefused, ReportQuery, has_phone_numbers
 from warehouse.ledger import Ledger, now
 from warehouse.publish.published_file import is_masked, row_digests_sql
-from warehouse.storage import AnyPath, atomic_replace, hash_of, is_object, names_in, read_object, remove
+from warehouse.storage import AnyPath, atomic_replace, hash_of, is_object, names_in, open_regular, read_object, remove
 
 REPORTS = ("campaign_metrics", "campaign_overview", "delivery_status", "skip_reasons", "attributed_unsubscribes")
 """The scheduled reports: exported after each publication."""
@@ -86,7 +86,10 @@ def read_description(path: AnyPath) -> Export | None:
     """The `.json` beside an export. None if it is missing, damaged or of another shape."""
     file = path.with_suffix(".json")
     try:
-        return _DESCRIPTION.validate_json(read_object(file) if is_object(file) else file.read_bytes(), strict=True)
+        if is_object(file):
+            return _DESCRIPTION.validate_json(read_object(file), strict=True)
+        with open_regular(file) as description:
+            return _DESCRIPTION.validate_json(description.read(), strict=True)
     except (OSError, ValueError):
         return None
 

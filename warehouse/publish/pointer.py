@@ -46,7 +46,8 @@ def is_pointer_current(paths: DataPaths, build_id: str) -> bool:
             return True
         in_store = json.loads(read_object(store / paths.current.name))
         return bool(in_store["marts"]["sha256"] == pointer["marts"]["sha256"])
-    except (FileNotFoundError, ValueError, LookupError, TypeError):  # missing, damaged, or JSON of another shape
+    except (FileNotFoundError, ValueError, LookupError, TypeError, RecursionError):
+        # missing, damaged, or JSON of another shape
         return False
 
 

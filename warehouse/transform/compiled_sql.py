@@ -16,14 +16,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from models.masking import masking_logger
 from warehouse.config import DataPaths, Engine, Settings
 from warehouse.duckdb_tools import literal
 from warehouse.storage import atomic_replace, read_json_object
 from warehouse.transform.dbt_runner import DBT_PROJECT, BuildFailed, first_line, json_digest, project_digest, run_dbt
 
-Lineage = dict[str, list[list[str]]]
+Lineage = dict[str, list[tuple[str, str]]]
 """For each column, its source columns as pairs: dbt's id of the model, seed or source, and the name of the column."""
+
+_LINEAGES = TypeAdapter(dict[str, Lineage])
 
 _DIALECT = "duckdb"
 
@@ -127,9 +131,9 @@ def record_column_lineage(paths: DataPaths, manifest: Mapping[str, Any], compile
 
 
 def column_lineage(paths: DataPaths) -> dict[str, Lineage]:
-    """The recorded lineage by dbt's id of the model; empty if the file was deleted, until the next full build."""
+    """The recorded lineage by dbt's id of the model; empty if the file is missing or damaged, until the next full build."""
     try:
-        return read_json_object(paths.column_lineage)
+        return _LINEAGES.validate_python(read_json_object(paths.column_lineage))
     except (FileNotFoundError, ValueError):
         return {}
 
@@ -161,7 +165,7 @@ def _lineage_of(manifest: Mapping[str, Any], name: str, sql: str) -> Lineage:
                 for node in lineage(column, query, schema, scope=scope, dialect=_DIALECT).walk()
                 if not node.downstream and isinstance(node.expression, exp.Table)
             }
-            sources[column] = [[parent, source] for parent, source in sorted(pairs)]
+            sources[column] = sorted(pairs)
     except SqlglotError as error:  # lineage is for people to read: a build does not fail for it
         log.warning("%s: no column lineage: %s", name, error)
         return {}

@@ -18,7 +18,7 @@ from filelock import FileLock
 
 from models.masking import masked, masking_logger
 from warehouse.config import DBT_PREFIX, PROJECT, DataPaths, Settings
-from warehouse.storage import remove
+from warehouse.storage import read_json_object, remove
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -63,8 +63,13 @@ def dbt_manifest(settings: Settings, paths: DataPaths) -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def _read_manifest(file: Path, mtime_ns: int, size: int) -> dict[str, Any]:
-    """A manifest of a modification time and size. A refresh needs it five times, and reads it once."""
-    manifest: dict[str, Any] = json.loads(file.read_bytes())
+    """A manifest of a modification time and size. A refresh needs it five times, and reads it once.
+
+    Raises OSError or ValueError if it is missing, damaged or of another shape.
+    """
+    manifest = read_json_object(file)
+    if "nodes" not in manifest:
+        raise ValueError(f"{file}: not a manifest")
     return manifest
 
 
