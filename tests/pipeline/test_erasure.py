@@ -37,7 +37,9 @@ def warehouse(refreshed_wide: RefreshedWarehouse, tmp_path_factory: pytest.TempP
     stages.load_changed(copy, Log.UNSUBSCRIBES)
     os.link(copy.paths.published_marts, copy.paths.kept_builds / "kept.duckdb")
     copy.paths.audits.mkdir(exist_ok=True)
-    (copy.paths.audits / "kept.html").write_text(f"<td>{CONTACT}</td><td>{NUMBER}</td>")
+    (copy.paths.audits / "kept.html").write_bytes(
+        f"<td>{CONTACT}</td><td>{NUMBER}</td>".encode() + b"<td>damaged: \xff</td>"
+    )
     for half_written in ("published/.sendmart.duckdb.tmp.wal", "exports/delivery_status/.delivery_status.csv.tmp"):
         (copy.paths.data / half_written).write_text(f"{CONTACT},{NUMBER}")
     copy.paths.dbt_dev.mkdir()

@@ -243,7 +243,7 @@ class _Eraser:
         return 1
 
     def erase_page(self, page: Path) -> int:
-        before = page.read_text(encoding="utf-8")
+        before = page.read_text(encoding="utf-8", errors="replace")  # a damaged page stops no erasure
         after = self.index.erase_text(before)
         if after == before:
             return 0
