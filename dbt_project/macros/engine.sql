@@ -90,9 +90,7 @@
     {{ adapter.dispatch("error_in_place_of_amount")(message) }}
 {%- endmacro %}
 
-{% macro spark__error_in_place_of_amount(message) -%}
-    cast(raise_error({{ message }}) as decimal(18, 2))
-{%- endmacro %}
+{% macro spark__error_in_place_of_amount(message) -%} cast(raise_error({{ message }}) as decimal(18, 2)) {%- endmacro %}
 
 {% macro duckdb__error_in_place_of_amount(message) -%} cast(error({{ message }}) as decimal(18, 2)) {%- endmacro %}
 

@@ -10,6 +10,7 @@ import dagster as dg
 from models.enums import Log
 from models.source_mapping import Source
 from orchestration.defs.shared import OWNERS
+from orchestration.metadata import tags
 from warehouse.config.settings import load_settings
 from warehouse.ingest.sources import load_sources
 from warehouse.ledger import LoadedFile
@@ -68,6 +69,8 @@ def sources() -> dg.Definitions:
             group_name="sources",
             owners=OWNERS,
             kinds={source.mapping.format.type},
+            tags=tags("sources", [name for log in source.mapping.logs.values() for name in log.columns]),
+            code_version=source.fingerprint[:12],
             metadata={"mapping": source.fingerprint[:12], "documented_at": source.mapping.documented_at or "none"},
         )
         for source in load_sources(load_settings().sources).values()

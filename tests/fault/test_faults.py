@@ -148,7 +148,7 @@ def test_the_second_of_two_concurrent_refreshes_waits_and_says_so(tmp_path: Path
     from tests.oracle.compare import differences, read_mart
 
     for file in (case / "marts").glob("*.csv"):
-        if file.stem != "rejected_rows":
+        if file.stem not in ("rejected_rows", "key_conflicts"):
             assert differences(read_mart(file), mart_rows(tmp_path / "published" / "sendmart.duckdb", file.stem)) == []
 
 

@@ -47,7 +47,7 @@ def test_refreshes_killed_in_every_stage_end_with_the_right_figures(tmp_path: Pa
     last = sendmart(variables, "refresh")
     assert last.returncode == 0, last.stdout + last.stderr
     for file in (case / "marts").glob("*.csv"):
-        if file.stem != "rejected_rows":
+        if file.stem not in ("rejected_rows", "key_conflicts"):
             assert differences(read_mart(file), mart_rows(published, file.stem)) == []
     exported = {file.parent.name for file in (tmp_path / "exports").glob("*/*.csv")}
     assert len(exported) == 5, "what the killed refresh had not exported was exported by the next"

@@ -87,7 +87,8 @@ class Replacer:
 def _file_names(data: Path) -> set[str]:
     """The files of a data folder, but Dagster's and those of which there is one for each build."""
     each_build = re.compile(
-        r"dagster/|exports/|published/(builds|audits)/[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}\.(duckdb|html)$"
+        r"dagster/|exports/|warehouse/dbt/(partial_parse|perf_info|semantic_manifest)\.|"
+        r"published/(builds|audits)/[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}\.(duckdb|html)$"
     )
     files = (file.relative_to(data).as_posix() for file in data.rglob("*") if file.is_file())
     return {name for name in files if not each_build.match(name)}

@@ -300,8 +300,9 @@ def _value_at(text: str, at: int) -> tuple[object, int]:
     """The JSON value that starts here and the place after it; 0 in its place if none of at most 1 MiB does."""
     try:
         value, end = _JSON.raw_decode(text, at)
-        # Silent: half a surrogate pair, by escape. No UTF-8 can hold it, so it is taken as broken.
-        json.dumps(value, ensure_ascii=False).encode("utf-8")
+        # Silent: half a surrogate pair, by escape. No UTF-8 can hold it, so an object with one is taken as broken.
+        if isinstance(value, _Object):
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
         size = len(text[at:end].encode("utf-8"))
     except (ValueError, RecursionError):
         return None, 0

@@ -478,7 +478,7 @@ def test_an_export_of_one_campaign_is_requested_on_its_page_and_downloaded_maske
 ) -> None:
     data = tmp_path / "data"
     shutil.copytree(refreshed_wide.warehouse.paths.data, data, ignore=shutil.ignore_patterns("dagster", "warehouse"))
-    warehouse = AppContext.of(Settings(data=data))
+    warehouse = AppContext.of(Settings(data=data, landing=refreshed_wide.landing))
     rows = mart_rows(warehouse.paths.published_marts, "delivery_status")
     known = {
         row["campaign_id"]: row["campaign_name"] for row in mart_rows(warehouse.paths.published_marts, "campaigns")

@@ -31,7 +31,7 @@ OTHER_LINEAGES = [
 def test_a_file_that_holds_no_json_object_is_damaged(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "file.json"
     file.write_bytes(content)
-    with pytest.raises(ValueError):  # noqa: PT011  # of the decoder or of `read_json_object`
+    with pytest.raises(ValueError):  # of the decoder or of `read_json_object`
         read_json_object(file)
 
 
