@@ -207,7 +207,9 @@ def test_a_condition_that_fails_rejects_the_record(gateway):
 def test_a_field_that_no_record_has_refuses_the_file(gateway):
     gateway.drop("gateway/2026-01-05.csv", (HEADER + GOOD).replace("Kampagne", "Aktion"))
     gateway.drop("gateway/2026-01-06.csv", HEADER.replace("Kampagne", "Aktion"))
+    gateway.drop("gateway/2026-01-07.csv", "one\n1\n2\n")
     loaded = gateway.load(Log.SENDS)
+    assert loaded["gateway:gateway/2026-01-07.csv"].refusal.startswith("no record has the field ")
     assert loaded["gateway:gateway/2026-01-05.csv"].refusal.startswith("no record has the field Kampagne")
     assert loaded["gateway:gateway/2026-01-06.csv"].refusal is None
 

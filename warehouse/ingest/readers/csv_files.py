@@ -311,6 +311,8 @@ class CsvReader(LineReader):
         if not count:
             return pl.DataFrame(schema=dict.fromkeys(self._columns, pl.String))
         known = [index for index, name in enumerate(self.header) if name in self._columns or index in self._nameless]
+        if not known:  # the parser gives no rows where it is asked for no column
+            return pl.DataFrame({name: pl.Series([None] * count, dtype=pl.String) for name in self._columns})
         frame = pl.read_csv(
             # The parser strips a byte-order mark, so it gets one to strip, and not the beginning of a value.
             io.BytesIO(BYTE_ORDER_MARK + data),
