@@ -85,9 +85,9 @@ class Replacer:
 
 
 def _file_names(data: Path) -> set[str]:
-    """The files of a data folder, but Dagster's and those of which there is one for each build."""
+    """The files of a data folder, but Dagster's, dbt's (only the command runs dbt tests), and those of each build."""
     each_build = re.compile(
-        r"dagster/|exports/|warehouse/dbt/(partial_parse|perf_info|semantic_manifest)\.|"
+        r"dagster/|exports/|warehouse/dbt/|"
         r"published/(builds|audits)/[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}\.(duckdb|html)$"
     )
     files = (file.relative_to(data).as_posix() for file in data.rglob("*") if file.is_file())
