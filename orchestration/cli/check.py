@@ -36,6 +36,6 @@ def check(
     if as_json:
         typer.echo(trials_as_json([trial]))
     else:
-        print_trials([trial], shows_raw_rows=True)
+        print_trials([trial])
     if not trial.is_accepted:
         raise typer.Exit(FAILED)

@@ -34,7 +34,8 @@ def list_() -> None:
     table = Table("Source", "Files below the landing zone", "Logs", "Mapping")
     for source in sources.values():
         if source.mapping:
-            is_own = own is not None and mapping_file(own, source.name) is not None
+            file = mapping_file(own, source.name)
+            is_own = file is not None and file.parent == own
             logs = ", ".join(source.mapping.logs)
             table.add_row(source.name, source.mapping.files, logs, "own" if is_own else "shipped")
     console.print(table)
@@ -73,7 +74,7 @@ def test(
     if as_json:
         typer.echo(trials_as_json(trials))
     else:
-        print_trials(trials, shows_raw_rows=True)
+        print_trials(trials)
     if not all(trial.is_accepted for trial in trials):
         raise typer.Exit(FAILED)
 

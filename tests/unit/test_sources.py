@@ -133,6 +133,11 @@ def test_the_shipped_mappings_are_valid_and_have_a_page():
         ("segments: Teile", "segments: 1", "logs.sends.columns.segments: must be text; write it in quotes: '1'"),
         ("segments: Teile", "segments: (select 1)", "logs.sends.columns.segments: may not hold a subquery"),
         ("segments: Teile", "segments: Teile +", "logs.sends.columns.segments: is no SQL expression"),
+        (
+            "segments: Teile",
+            "segments: from",
+            "segments: from is an SQL keyword; for the field of this name write '\"from\"'",
+        ),
         ("segments: Teile", "segments: now()", "logs.sends.columns.segments: may not call now()"),
         ("segments: Teile", "segments: tiele(Teile)", "logs.sends.columns.segments: may not call tiele()"),
         ("segments: Teile", "segments: Teile -> '$.x'", "gives JSON, not text or a number; use ->>"),
@@ -354,7 +359,10 @@ def test_commands_of_sources(gateway, run):
     listed = run("sources", "list")
     assert listed.exit_code == 0
     assert "gateway/{date}*.csv" in listed.output
-    assert "twilio_bulk_export" in listed.output
+    origins = {
+        line.split("│")[1].strip(): line.split("│")[-2].strip() for line in listed.output.splitlines() if "│" in line
+    }
+    assert (origins["gateway"], origins["twilio_bulk_export"]) == ("own", "shipped")
     assert "from_local(strptime(Zeit" in run("sources", "show", "gateway").output
     file = gateway.drop("2026-01-05.csv", HEADER + GOOD + INCOMING)
     good = run("sources", "test", "gateway", file)

@@ -15,7 +15,7 @@ from warehouse.ingest.trial import Trial
 MAX_RAW_CHARACTERS = 500
 
 
-def print_trials(trials: Iterable[Trial], *, shows_raw_rows: bool) -> None:
+def print_trials(trials: Iterable[Trial]) -> None:
     """Prints of each log the first accepted rows, every fault, and the counts."""
     for trial in trials:
         console.print()
@@ -24,8 +24,7 @@ def print_trials(trials: Iterable[Trial], *, shows_raw_rows: bool) -> None:
             console.print(f"  unknown columns, ignored: {', '.join(trial.unknown_columns)}")
         for sample in trial.samples:
             console.print(f"  record {sample.row_number}")
-            if shows_raw_rows:
-                console.print(f"    raw     {_line(sample.raw_row)}")
+            console.print(f"    raw     {_line(sample.raw_row)}")
             values = ", ".join(f"{name} = {_line(value)}" for name, value in sample.values.items())
             console.print(f"    {trial.log}  {values}")
         for fault in trial.faults:

@@ -26,7 +26,7 @@ class MappingInvalid(SettingsError):
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses a key that occurs twice, of which YAML would use the last."""
+    """Refuses a key that occurs twice. YAML alone would use the last one."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]

@@ -8,6 +8,7 @@ Not here: the functions of ours (`functions`), the evaluation of a mapping (`map
 """
 
 import json
+import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -32,6 +33,7 @@ _FORBIDDEN = {
     "repeat", "range", "row", "list_resize", "array_resize",
     "json_serialize_plan", "json_serialize_sql", "json_deserialize_sql", "parse_duckdb_log_message",
 }  # fmt: skip
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _KEYWORDS = {"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp", "user", "session_user"}
 
 
@@ -81,8 +83,17 @@ def fields_of(expression: str) -> frozenset[str]:
     Raises:
         InvalidExpression: it is no SQL expression over one record.
     """
-    # On a line of its own, so that a comment cannot hide the parenthesis.
-    return frozenset(_fields(_parsed(f"select (\n{expression}\n)", 1, "EMPTY")[0], frozenset()))
+    try:
+        # On a line of its own, so that a comment cannot hide the parenthesis.
+        (parsed,) = _parsed(f"select (\n{expression}\n)", 1, "EMPTY")
+    except InvalidExpression as error:
+        if _WORD.fullmatch(expression.strip()):
+            word = expression.strip()
+            raise InvalidExpression(
+                f"{word} is an SQL keyword; for the field of this name write '\"{word}\"'"
+            ) from error
+        raise
+    return frozenset(_fields(parsed, frozenset()))
 
 
 def check_statement(statement: str, columns: int) -> None:

@@ -47,6 +47,7 @@ def _checked(text: str, pattern: str, value: str, rule: str) -> str:
 
 _DIGITS = r"regexp_replace(trim(cast(number as varchar)), '[\s().\/-]', '', 'g')"
 _TRIMMED = "trim(cast(number as varchar))"
+_TRIMMED_TEXT = "trim(cast(text as varchar))"
 _DECIMAL = r"[+-]?[0-9]{1,10}(\.[0-9]{1,9})?"
 _DAYS = "(Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 _MONTHS = "(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
@@ -123,12 +124,12 @@ FUNCTIONS = (
     ),
     Function(
         "from_rfc2822",
-        ("number",),
+        ("text",),
         _checked(
-            _TRIMMED,
+            _TRIMMED_TEXT,
             _RFC_2822,
             "strftime(timezone('UTC', strptime(regexp_replace(regexp_replace("
-            f"{_TRIMMED}, '^[A-Z][a-z]{{2}}, ', ''), '(GMT|UTC|UT|Z)$', '+0000'), '%d %b %Y %H:%M:%S %z')),"
+            f"{_TRIMMED_TEXT}, '^[A-Z][a-z]{{2}}, ', ''), '(GMT|UTC|UT|Z)$', '+0000'), '%d %b %Y %H:%M:%S %z')),"
             " '%Y-%m-%dT%H:%M:%SZ')",
             "a date of RFC 2822, such as Mon, 05 Jan 2026 12:30:00 +0000",
         ),
