@@ -1,4 +1,4 @@
-"""The mapping file of a source: which files of an export become rows of which logs, and by which SQL expressions.
+"""The format of a mapping file. It names the files of an export, the logs that they feed, and an SQL expression for each column.
 
 Not here: the check and the evaluation of the expressions, and reading mapping files (`warehouse.ingest.sources`).
 """

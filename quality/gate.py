@@ -129,7 +129,7 @@ def _refused_files(files: Iterable[FileFacts]) -> Iterable[BlockingProblem]:
 
 
 def _files_without_rows(files: Iterable[FileFacts], max_share: float) -> Iterable[BlockingProblem]:
-    """Files of which every row is in quarantine. Records that the mapping of a source left out are no rows."""
+    """Files whose rows are all in quarantine. A record that a mapping does not select is not a row."""
     for file in files:
         if file.rejected and not file.accepted and not file.is_accepted and max_share < 1:
             yield BlockingProblem(

@@ -22,7 +22,7 @@ log = masking_logger("sendmart")
 
 def counted(number: int, noun: str) -> str:
     """A number with its noun: `1 row`, `2,000 rows`."""
-    return f"{number:,} {noun}" + "s" * (number != 1)
+    return f"1 {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 @dataclass(frozen=True)

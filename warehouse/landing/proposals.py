@@ -73,7 +73,7 @@ def log_of_ignored(name: str) -> Log | None:
 
 
 def describe_ignored(name: str) -> str:
-    """The name of an ignored file, what it seems to be, and the name to give it."""
+    """A line about an ignored file: its name, its likely log and log date, and its right name."""
     likely = likely_file(name)
     if likely is None:
         return f"{name}: not named like a log file, or not readable"

@@ -149,7 +149,7 @@ def _is_whole(path: AnyPath, checksum: Checksum | None) -> bool:
 def _compare_touched_keys(
     connection: duckdb.DuckDBPyConnection, paths: DataPaths, log_name: Log, in_lake: Files
 ) -> None:
-    """Finds the conflicting rows of the touched keys anew."""
+    """Replaces the recorded conflicting rows of the touched keys."""
     key, parameters = CONTACT_KEYS[log_name], {"log": log_name}
     connection.execute("delete from keys.conflicting_rows where log = $log and key_hash in (from touched)", parameters)
     connection.execute(

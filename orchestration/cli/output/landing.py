@@ -14,10 +14,11 @@ FILES_IN_STATUS = 50
 def ignored_lines(zone: LandingZone, max_files: int) -> list[str]:
     """A line for each ignored file; of more than `max_files`, how many there are."""
     lines = [f"ignored: {describe_ignored(name)}" for name in zone.ignored[:max_files]]
-    if (more := len(zone.ignored) - max_files) > 0:
-        lines.append(
-            f"… and {counted(more, 'more ignored file')}" + ": sendmart status" * (max_files < FILES_IN_STATUS)
-        )
+    more = len(zone.ignored) - max_files
+    if more > 0 and max_files < FILES_IN_STATUS:
+        lines.append(f"… and {counted(more, 'more ignored file')}: sendmart status")
+    elif more > 0:
+        lines.append(f"… and {counted(more, 'more ignored file')}")
     return lines
 
 

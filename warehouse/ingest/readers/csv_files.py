@@ -103,7 +103,7 @@ class CsvReader(LineReader):
         """The columns of the header; empty until it is read."""
         self._unknown: frozenset[str] = frozenset()
         self._nameless: list[int] = []
-        """The columns without a name of which no cell had a value so far."""
+        """Columns without a name. No cell of them has had a value so far."""
         self._filled_nameless: list[int] = []
         self._columns = layout.columns_with(())
 
