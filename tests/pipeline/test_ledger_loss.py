@@ -15,12 +15,9 @@ from orchestration import stages
 from orchestration.errors import failure_of
 from orchestration.stages import AppContext
 from tests.contact_search import CONTACT, copy_warehouse, files_with_contact
-from tests.examples import tried
 from tests.running import RefreshedWarehouse
 from warehouse.ledger import LedgerDamaged
 from warehouse.privacy import KeyMissing
-
-FUZZED_LEDGERS = tried(8).max_examples
 
 
 @pytest.fixture(scope="module")
@@ -157,10 +154,11 @@ def test_a_missing_key_is_noticed_at_each_start(context: AppContext) -> None:
         stages.check_ledger(context)
 
 
-def test_a_fuzzed_ledger_is_refused_or_keeps_the_erasure(context: AppContext) -> None:
+@pytest.mark.parametrize("count", [8, pytest.param(150, marks=pytest.mark.torture)])
+def test_a_fuzzed_ledger_is_refused_or_keeps_the_erasure(context: AppContext, count: int) -> None:
     original, chosen = context.paths.ledger.read_bytes(), random.Random(16)
     refused = 0
-    for _ in range(FUZZED_LEDGERS):
+    for _ in range(count):
         content = bytearray(original)
         for position in chosen.sample(range(len(content)), 200):
             content[position] ^= chosen.randrange(1, 256)
