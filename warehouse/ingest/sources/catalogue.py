@@ -6,6 +6,7 @@ Not here: the format of a mapping file (`models.source_mapping`), the check of i
 
 import hashlib
 import json
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ class MappingInvalid(SettingsError):
     """Mapping files are invalid; the message has one line for each problem: file, key, and what to change."""
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """Refuses a key that occurs twice. YAML alone would use the last one."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -85,9 +86,18 @@ def read_mapping(file: Path, *, checks_expressions: bool = True) -> Source:
         MappingInvalid: it cannot be read, or is invalid.
     """
     try:
-        content = yaml.load(file.read_text(encoding="utf-8"), _Loader)
+        text = file.read_bytes()
     except OSError as error:
         raise MappingInvalid(f"{file}: cannot be read: {error.strerror}") from error
+    return _mapping_of(file, text, checks_expressions)
+
+
+# A refresh looks at the sources a dozen times.
+@lru_cache(maxsize=256)
+def _mapping_of(file: Path, text: bytes, checks_expressions: bool) -> Source:
+    """The source that this text of a mapping file describes. Raises MappingInvalid."""
+    try:
+        content = yaml.load(text.decode("utf-8"), _Loader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise MappingInvalid(f"{file}: is no YAML in UTF-8: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
