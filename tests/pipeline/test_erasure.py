@@ -149,7 +149,7 @@ def test_key_conflicts_are_the_same_with_tokens(
     counts = []
     for paths in (refreshed_wide.warehouse.paths, warehouse.paths):
         with duckdb.connect(str(paths.key_index), read_only=True) as index:
-            counts.append(index.execute(f"select count(*) from rows where row_hash in ({hashes})").fetchall()[0][0])
+            counts.append(index.execute(f"select count(*) from sends where row_hash in ({hashes})").fetchall()[0][0])
     assert (counts[0] > 0, counts[1]) == (True, 0)
 
 

@@ -69,6 +69,10 @@ WELL_FORMED = {
     "blank lines": (b"\n1,2\n\n \t\r\n\x0b\x0c\n3,4\n\n\n", [("1", "2"), ("3", "4")]),
     "blank lines, CRLF": (b"\r\n1,2\r\n\r\n3,4\r\n\r\n", [("1", "2"), ("3", "4")]),
     "commas and blanks alone": (b',\n1,2\n,,,,\r\n , \n\t,\n3,4\n,', [("1", "2"), ("3", "4")]),
+    "blank rows with the header's commas": (
+        b",\n1,2\n , \r\n3,\n\t,4\n,\n,5\n",
+        [("1", "2"), ("3", None), ("\t", "4"), (None, "5")],
+    ),
     "commas and blanks alone, in quotes": (b'1,"x\n,\n,,\ny"\n,\n"",\n', [("1", "x\n,\n,,\ny"), (None, None)]),
     "a comma in quotes": (b'"1,1",2\n1,"2,2"\n', [("1,1", "2"), ("1", "2,2")]),
     "quotes in quotes": (b'"""",""""""\n"a""b",2\n', [('"', '""'), ('a"b', "2")]),

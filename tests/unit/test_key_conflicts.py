@@ -111,7 +111,7 @@ def test_an_index_that_is_damaged_or_of_another_version_is_written_again(warehou
         if content is None:
             with duckdb.connect(str(index)) as connection:
                 connection.execute(
-                    "update version set version = 'older'; delete from rows; delete from conflicting_rows"
+                    "update version set version = 'older'; delete from orders; delete from conflicting_rows"
                 )
         else:
             index.write_bytes(content)

@@ -20,16 +20,19 @@ from warehouse.lake import tables as lake_tables
 from warehouse.ledger import IN_FLIGHT, Ledger, LoadedFile
 from warehouse.storage import AnyPath, Checksum, is_object, remove
 
-VERSION = f"1, DuckDB {duckdb.__version__}"
+VERSION = f"2, DuckDB {duckdb.__version__}"
 """The version of the index. DuckDB may change its hashes."""
 
 _TABLES = """
     create table if not exists keys.version (version varchar);
-    create table if not exists keys.files (log varchar, source_file varchar, content varchar);
-    create table if not exists keys.rows (log varchar, source_file varchar, key_hash ubigint, row_hash ubigint);
+    create table if not exists keys.files (log varchar, source_file varchar, content varchar, number uinteger);
     create table if not exists keys.conflicting_rows
         (log varchar, source_file varchar, key varchar, key_hash ubigint, row_hash ubigint);
-"""
+""" + "".join(
+    f"create table if not exists keys.{log} (file uinteger, key_hash ubigint, row_hash ubigint);"
+    for log in CONTACT_KEYS
+)
+"""The table of a log has its rows. `file` is the number of a file in `files`: a name in each row would take most of the time."""
 
 Files = dict[str, tuple[str, LoadedFile]]
 """By the name of a log file, what identifies the content of its file in the lake, and its record."""
@@ -39,16 +42,16 @@ log = logging.getLogger("sendmart")
 
 def update_key_conflicts(limits: SessionLimits, paths: DataPaths, ledger: Ledger, logs: Iterable[Log] = Log) -> None:
     """Brings the index up to date with the lake, and records in the ledger how many rows of each file are conflicting."""
-    _remove_unusable_index(paths)
+    logs = [log_name for log_name in logs if log_name in CONTACT_KEYS]
+    if not logs:
+        return
     paths.key_index.parent.mkdir(parents=True, exist_ok=True)
     with duckdb.connect() as connection:
         apply_limits(connection, limits)
         enable_s3(connection, paths.lake)
-        connection.execute(f"attach {literal(paths.key_index)} as keys; {_TABLES}")
-        connection.execute("insert into keys.version select ? where not exists (from keys.version)", [VERSION])
+        _attach(connection, paths)
         for log_name in logs:
-            if log_name in CONTACT_KEYS:
-                _update_log(connection, paths, ledger, log_name)
+            _update_log(connection, paths, ledger, log_name)
         connection.execute("detach keys")
 
 
@@ -65,20 +68,25 @@ def copy_key_conflicts(connection: duckdb.DuckDBPyConnection, paths: DataPaths, 
     connection.execute("detach keys")
 
 
-def _remove_unusable_index(paths: DataPaths) -> None:
-    if not paths.key_index.exists():
-        return
-    reason = corruption_reason(paths.key_index)
-    if reason is None:
-        with duckdb.connect(str(paths.key_index), read_only=True) as connection:
-            is_current = connection.execute(
-                "select 1 from duckdb_tables() where table_name = 'version'"
-            ).fetchone() and connection.execute("from version").fetchall() == [(VERSION,)]
-        reason = None if is_current else "another version wrote it"
+def _attach(connection: duckdb.DuckDBPyConnection, paths: DataPaths) -> None:
+    """Attaches the index as `keys`. One that is damaged or of another version is deleted, so that it is written again."""
+    reason = corruption_reason(paths.key_index, connection)
+    if reason is None and paths.key_index.exists():
+        connection.execute(f"attach {literal(paths.key_index)} as keys")
+        has_version = connection.execute(
+            "select 1 from duckdb_tables() where (database_name, table_name) = ('keys', 'version')"
+        ).fetchone()
+        if has_version and connection.execute("from keys.version").fetchall() == [(VERSION,)]:
+            return
+        connection.execute("detach keys")
+        reason = "another version wrote it"
     if reason:
         log.info("%s is written again: %s", paths.key_index, reason)
         for file in (paths.key_index, paths.key_index.with_name(f"{paths.key_index.name}.wal")):
             remove(file)
+    connection.execute(f"attach {literal(paths.key_index)} as keys; begin; {_TABLES}")
+    connection.execute("insert into keys.version values (?)", [VERSION])
+    connection.execute("commit")
 
 
 def _update_log(connection: duckdb.DuckDBPyConnection, paths: DataPaths, ledger: Ledger, log_name: Log) -> None:
@@ -99,29 +107,50 @@ def _update_index(connection: duckdb.DuckDBPyConnection, paths: DataPaths, log_n
     outdated = {name for name in indexed if name not in in_lake or name in changed}
     if not changed and not outdated:
         return
-    key = CONTACT_KEYS[log_name]
     connection.execute("begin")
     connection.execute(
         "create or replace temp table outdated as select unnest(?::varchar[]) as source_file", [[*outdated]]
     )
-    connection.execute("create or replace temp table touched (key_hash ubigint)")
-    parameters = {"log": log_name}
     is_outdated = "log = $log and source_file in (from outdated)"
-    connection.execute(f"insert into touched select key_hash from keys.rows where {is_outdated}", parameters)
-    connection.execute(f"delete from keys.rows where {is_outdated}", parameters)
-    connection.execute(f"delete from keys.files where {is_outdated}", parameters)
-    if changed:
+    parameters = {"log": log_name}
+    # Only a key in conflict can cease to be, and only a key of an added row can begin to be.
+    connection.execute(
+        "create or replace temp table candidates as"
+        f" select distinct key_hash from keys.conflicting_rows where {is_outdated}",
+        parameters,
+    )
+    if outdated:
         connection.execute(
-            "create or replace temp table added as"
-            f" select source_file, {_hashes(key)} from {_rows_of(paths, changed, in_lake)}"
+            f"delete from keys.{log_name} where file in (select number from keys.files where {is_outdated})", parameters
         )
-        connection.execute("insert into touched select key_hash from added")
-        connection.execute("insert into keys.rows select $log, * from added", parameters)
-        connection.executemany(
-            "insert into keys.files values (?, ?, ?)", [(log_name, name, in_lake[name][0]) for name in sorted(changed)]
-        )
-    _compare_touched_keys(connection, paths, log_name, in_lake)
+        connection.execute(f"delete from keys.files where {is_outdated}", parameters)
+    if changed:
+        _add_rows(connection, paths, log_name, {name: in_lake[name] for name in sorted(changed)})
+    _compare_candidates(connection, paths, log_name, in_lake)
     connection.execute("commit")
+
+
+def _add_rows(connection: duckdb.DuckDBPyConnection, paths: DataPaths, log_name: Log, added: Files) -> None:
+    """Adds the rows of files to the index, and the keys that conflict with them to the candidates."""
+    ((first,),) = connection.execute("select coalesce(max(number) + 1, 0) from keys.files").fetchall()
+    connection.execute(
+        f"create or replace temp table added as select {first} + file_index as file, {_hashes(CONTACT_KEYS[log_name])}"
+        f" from {_rows_of(paths, added, added)}"
+    )
+    connection.executemany(
+        "insert into keys.files values (?, ?, ?, ?)",
+        [(log_name, name, content, first + index) for index, (name, (content, _)) in enumerate(added.items())],
+    )
+    connection.execute(
+        "create or replace temp table added_keys as"
+        " select key_hash, min(row_hash) as row_hash, max(row_hash) as other_row_hash from added group by key_hash"
+    )
+    connection.execute("insert into candidates select key_hash from added_keys where row_hash <> other_row_hash")
+    connection.execute(
+        f"insert into candidates select distinct key_hash from keys.{log_name} as indexed join added_keys using (key_hash)"
+        " where indexed.row_hash <> added_keys.row_hash"
+    )
+    connection.execute(f"insert into keys.{log_name} from added")
 
 
 def _files_in_lake(paths: DataPaths, ledger: Ledger, recorded: Iterable[LoadedFile]) -> Files:
@@ -146,19 +175,18 @@ def _is_whole(path: AnyPath, checksum: Checksum | None) -> bool:
     return path.exists() and (checksum is None or path.stat().st_size == checksum.size)
 
 
-def _compare_touched_keys(
-    connection: duckdb.DuckDBPyConnection, paths: DataPaths, log_name: Log, in_lake: Files
-) -> None:
-    """Replaces the recorded conflicting rows of the touched keys."""
+def _compare_candidates(connection: duckdb.DuckDBPyConnection, paths: DataPaths, log_name: Log, in_lake: Files) -> None:
+    """Replaces the recorded conflicting rows of the candidates."""
+    if not connection.execute("select 1 from candidates limit 1").fetchone():
+        return
     key, parameters = CONTACT_KEYS[log_name], {"log": log_name}
-    connection.execute("delete from keys.conflicting_rows where log = $log and key_hash in (from touched)", parameters)
     connection.execute(
-        "create or replace temp table candidates as select key_hash from keys.rows"
-        " where log = $log and key_hash in (from touched) group by key_hash having min(row_hash) <> max(row_hash)",
-        parameters,
+        "delete from keys.conflicting_rows where log = $log and key_hash in (from candidates)", parameters
     )
     names = connection.execute(
-        "select distinct source_file from keys.rows where log = $log and key_hash in (from candidates)", parameters
+        "select source_file from keys.files where log = $log and number in"
+        f" (select file from keys.{log_name} where key_hash in (from candidates))",
+        parameters,
     ).fetchall()
     if names:
         connection.execute(

@@ -115,10 +115,12 @@ class CsvReader(LineReader):
                 return self._batch(b"", NO_NUMBERS, no_raw_rows), carried
         count = self._count_plain_records(data)
         if count:
-            first = self.records_read + 1
-            self.records_read += count
-            self.lines_read += count
-            return self._batch(data, _numbers_from(first, count), lambda indices: _lines_at(data, indices)), b""
+            numbers = _numbers_from(self.records_read + 1, count)
+            batch = self._batch(data, numbers, lambda indices: _lines_at(data, indices))
+            if _has_no_blank_row(batch.text) or not self._has_blank_line(data):
+                self.records_read += count
+                self.lines_read += count
+                return batch, b""
         lines, not_utf8 = _lines_of(data)
         is_blank = lines.str.strip_chars(self.blanks.decode()).str.len_bytes().eq(0)
         if b'"' not in data and is_blank.any():  # no record goes on over a blank line
@@ -196,11 +198,11 @@ class CsvReader(LineReader):
             raise RefusedFile(f"column twice: columns {first} and {second} have values but no name; name them")
 
     def _count_plain_records(self, data: bytes) -> int:
-        """The number of lines, if each is a record without quotes, as in almost all blocks; else 0."""
+        """The number of lines, if each is a record without quotes, or blank with as many fields; else 0."""
         if b'"' in data or b"\0" in data or not data.endswith(b"\n") or not is_utf8(data):
             return 0
-        if self._blank_line.search(data) or not data[: data.index(b"\n")].strip(self.blanks):
-            return 0
+        if len(self.header) == 1 and self._has_blank_line(data):
+            return 0  # the parser skips it
         # A line that is too long would fill one of these windows.
         window = MAX_RECORD_BYTES // 2
         if any(data.find(b"\n", start, start + window) < 0 for start in range(0, len(data), window)):
@@ -209,6 +211,10 @@ class CsvReader(LineReader):
         record = self._delimiter.encode() * (len(self.header) - 1) + b"\n"
         count = len(separators) // len(record)
         return count if separators == record * count else 0
+
+    def _has_blank_line(self, data: bytes) -> bool:
+        """Whether a complete line has nothing but white space and delimiters."""
+        return bool(self._blank_line.search(data)) or not data[: data.index(b"\n")].strip(self.blanks)
 
     def _is_record(self, lines: pl.Series, *, may_hold_quotes: bool, may_hold_nul: bool) -> pl.Series:
         """Which lines are a complete record by themselves."""
@@ -329,6 +335,11 @@ class CsvReader(LineReader):
         frame.columns = [self.header[index] or f"nameless {index}" for index in known]
         absent = [pl.lit(None, pl.String).alias(name) for name in self._columns if name not in self.header]
         return frame.with_columns(absent).select(self._columns)
+
+
+def _has_no_blank_row(text: pl.DataFrame) -> bool:
+    """Whether a column shows that no row is blank, without a search in the lines: white space sorts before all else."""
+    return any(not column.null_count() and str(column.min()) >= "!" for column in text)
 
 
 def _lines_of(data: bytes) -> tuple[pl.Series, set[int]]:
