@@ -19,6 +19,11 @@ Money = Annotated[pl.Decimal, 18, 4]
 Cost = Annotated[pl.Decimal, 18, 6]
 Rate = Annotated[pl.Decimal, 20, 10]
 
+ADMISSION_VERSION = 1
+"""The version of the rules by which records are read and admitted. Raise it with each change by which a record that was
+rejected, or a file that was refused, may be valid: the next refresh loads these files again. 0: releases up to 0.3.0.
+"""
+
 Rule = dict[str, Any]
 """A rule for the values of a column, as an argument of pandera's `Field`."""
 

@@ -14,7 +14,7 @@ from models.masking import mask_phone_numbers_in_errors
 from orchestration.stages.context import AppContext, log
 from orchestration.stages.erase import check_ledger, finish_erasures
 from orchestration.stages.quarantine import publish_quarantine
-from orchestration.stages.sources import remapped_lines
+from orchestration.stages.sources import reload_lines
 from quality.admission import validate
 from warehouse.config import file_modes
 from warehouse.ingest.load import load
@@ -61,7 +61,7 @@ def load_changed(
         repairable = [file for file in damaged if file.source_file in by_name]
         integrity.delete_damaged(paths, ledger, repairable)
         files = sorted({*files, *(by_name[file.source_file] for file in repairable)})
-        for line in remapped_lines(files, ledger.mapped_files()):
+        for line in reload_lines(files, ledger):
             log.info("%s", line)
         job, workers = StagingJob(paths, validate, load_erasure_index(paths, ledger)), context.settings.load_workers
         # First: a file whose log date has changed stands among the others, too, with its new date.

@@ -11,7 +11,7 @@ from orchestration.stages.build import is_built
 from orchestration.stages.context import AppContext
 from orchestration.stages.export import reports_to_export
 from orchestration.stages.publish import is_published
-from orchestration.stages.sources import remapped_lines
+from orchestration.stages.sources import reload_lines
 from warehouse.export import exports
 from warehouse.lake import integrity
 from warehouse.landing import completeness
@@ -27,8 +27,8 @@ class RefreshPlan:
     must_build: bool = False
     must_publish: bool = False
     must_export: bool = False
-    remapped: tuple[str, ...] = ()
-    """A line for each source whose mapping has changed."""
+    reloaded: tuple[str, ...] = ()
+    """A line for each reason to load files again: a changed mapping, new rules of admission."""
 
     @property
     def is_empty(self) -> bool:
@@ -53,8 +53,7 @@ def plan_refresh(context: AppContext, *, verify: bool = False, full_refresh: boo
     must_publish = must_build or candidate is None or not is_published(context, candidate)
     must_export = must_publish or bool(reports_to_export(context))
     pending = [file for of_log in files.values() for file in of_log]
-    remapped = remapped_lines(pending, context.ledger.mapped_files())
-    return RefreshPlan(files, must_build, must_publish, must_export, tuple(remapped))
+    return RefreshPlan(files, must_build, must_publish, must_export, tuple(reload_lines(pending, context.ledger)))
 
 
 def missing_days(context: AppContext) -> completeness.Days:

@@ -1,4 +1,5 @@
-"""The sources of a landing zone: files that a source maps no more, and files that are loaded again for a changed mapping.
+"""The sources of a landing zone: files that a source maps no more, and files that are loaded again for a changed mapping or
+for new rules of admission.
 
 Not here: reading and evaluating mappings (`warehouse.ingest.sources`).
 """
@@ -6,10 +7,11 @@ Not here: reading and evaluating mappings (`warehouse.ingest.sources`).
 from collections import Counter
 from collections.abc import Iterable
 
+from models.enums import Log
 from models.source_mapping import Source
 from warehouse.config.settings import Settings
 from warehouse.landing.scan import LandingFile, LandingZone
-from warehouse.ledger import LoadedFile
+from warehouse.ledger import Ledger, LoadedFile
 from warehouse.storage import is_object
 
 
@@ -31,19 +33,32 @@ def withdrawn_files(settings: Settings, zone: LandingZone, recorded: Iterable[Lo
     return withdrawn
 
 
-def remapped_lines(pending: Iterable[LandingFile], recorded: Iterable[LoadedFile]) -> list[str]:
-    """A line for each source whose mapping has changed since its files were loaded."""
-    fingerprints = {(file.log, file.source_file): file.mapping for file in recorded}
-    changed, gone = Counter[str](), Counter[str]()
+def reload_lines(pending: Iterable[LandingFile], ledger: Ledger) -> list[str]:
+    """A line for each source whose mapping has changed since its files were loaded, and for each log with files that are loaded
+    again because an earlier release rejected rows of them or refused them.
+    """
+    if not (pending := list(pending)):
+        return []
+    recorded = ledger.recorded_stats()
+    changed, gone, rejected_before = Counter[str](), Counter[str](), Counter[Log]()
     for file in pending:
-        before = fingerprints.get((file.log, file.source_file))
-        if file.source and before and before != file.mapping_fingerprint:
+        before = recorded.get((file.log, file.source_file))
+        if before is None:
+            continue
+        if file.source and before.mapping and before.mapping != file.mapping_fingerprint:
             (changed if file.source.mapping else gone)[f"{file.source.name}: {file.log}"] += 1
-    lines = [
-        f"the mapping of {name} has changed: {_files(count)} loaded again" for name, count in sorted(changed.items())
-    ]
-    return lines + [
-        f"{name} is mapped no more: rows of {_files(count)} removed" for name, count in sorted(gone.items())
+        elif before.has_old_rejections:
+            rejected_before[file.log] += 1
+    return [
+        *(
+            f"the mapping of {name} has changed: {_files(count)} loaded again"
+            for name, count in sorted(changed.items())
+        ),
+        *(f"{name} is mapped no more: rows of {_files(count)} removed" for name, count in sorted(gone.items())),
+        *(
+            f"{log}: {_files(count)} loaded again, because an earlier release rejected rows that may be valid now"
+            for log, count in rejected_before.items()
+        ),
     ]
 
 

@@ -247,11 +247,11 @@ def test_a_changed_mapping_reloads_the_files_of_its_source_and_gives_what_a_new_
     gateway.drop("receipts/2026-01-05.csv", "message_id,provider_status,occurred_at\nx,DELIVRD,2026-01-05T10:00:00Z\n")
     for log in (Log.SENDS, Log.RECEIPTS):
         gateway.load(log)
-    assert plan_refresh(gateway.context).remapped == ()
+    assert plan_refresh(gateway.context).reloaded == ()
     assert gateway.load(Log.SENDS) == {}
     gateway.write_mapping(MAPPING.replace("campaign_id: Kampagne", "campaign_id: lower('C-' || Kampagne)"))
     plan = plan_refresh(gateway.context)
-    assert plan.remapped == (
+    assert plan.reloaded == (
         "the mapping of gateway: receipts has changed: 2 files are loaded again",
         "the mapping of gateway: sends has changed: 2 files are loaded again",
     )
@@ -278,7 +278,7 @@ def test_rows_of_a_file_that_is_mapped_no_more_are_removed(gateway, change):
         gateway.write_mapping(MAPPING.replace("gateway/{date}", "elsewhere/{date}"))
     else:
         (gateway.mappings / "gateway.yml").unlink()
-    assert plan_refresh(gateway.context).remapped == ("gateway: sends is mapped no more: rows of 1 file is removed",)
+    assert plan_refresh(gateway.context).reloaded == ("gateway: sends is mapped no more: rows of 1 file is removed",)
     (loaded,) = gateway.load(Log.SENDS).values()
     assert (loaded.records, loaded.accepted) == (0, 0)
     assert [row["source_file"] for row in gateway.rows(Log.SENDS)] == ["gateway:gateway/2026-01-06.csv"]

@@ -112,10 +112,23 @@ def _logged() -> Iterator[list[str]]:
         logger.removeHandler(handler)
 
 
+REJECTED_BEFORE = "2026-01-07.0.csv"
+"""A file of receipts with small `t` and `z` in its times: older versions reject these rows."""
+
+
+def _write_files_that_older_versions_do_not_read(landing: Path) -> None:
+    """The same rows as before: one file gets times that older versions reject, another a name that they ignore."""
+    receipts = landing / Log.RECEIPTS / REJECTED_BEFORE
+    receipts.write_text(re.sub(r"(\d)T([\d:.]+)Z", r"\1t\2z", receipts.read_text(encoding="utf-8")), encoding="utf-8")
+    clicks = landing / Log.CLICKS / "2026-01-11" / "gw-1.jsonl"
+    clicks.rename(clicks.with_suffix(".json"))
+
+
 def _upgrade(release: str, commit: str, folder: Path, erased: str) -> Upgraded:
-    """Under the older version: somebody erased, everything loaded, a row in quarantine, a build published. Then this one."""
+    """Under the older version: somebody erased, everything loaded, rows in quarantine, a build published. Then this one."""
     data, landing, published = folder / "data", folder / "landing", folder / "data" / "published"
     shutil.copytree(CASES / "small" / "landing", landing)
+    _write_files_that_older_versions_do_not_read(landing)
     # As operators have it in their `.env`: under the name that the setting had then.
     variables = environment_of(data, landing, max_rejected_share="1", kept_builds="5")
     program = _program(commit, folder / "program")
@@ -165,9 +178,17 @@ def test_a_build_of_an_older_version_is_rebuilt_in_full(upgraded: Upgraded) -> N
     assert {path.name for path in published.parent.glob("*.duckdb")} == {"sendmart.duckdb", "quarantine.duckdb"}
 
 
-def test_the_lake_of_the_older_version_is_read_unchanged(upgraded: Upgraded) -> None:
+def test_only_files_with_rejected_rows_are_loaded_again(upgraded: Upgraded) -> None:
     files = upgraded.after.warehouse.ledger.files()
-    assert [replace(file, conflicting=0) for file in files] == upgraded.files_before, "nothing was loaded again"
+    before = {(file.log, file.source_file): file for file in upgraded.files_before}
+    after = {(file.log, file.source_file): replace(file, conflicting=0) for file in files}
+    has_rejections = {name for name, file in before.items() if file.rejected or file.refusal}
+    mended, read_now = (Log.RECEIPTS, REJECTED_BEFORE), (Log.CLICKS, "2026-01-11/gw-1.json")
+    assert has_rejections > {mended}
+    assert {name for name, file in after.items() if before.get(name) != file} == {*has_rejections, read_now}
+    assert (before[mended].accepted, before[mended].rejected) == (1, 3)
+    assert (after[mended].accepted, after[mended].rejected) == (4, 0)
+    assert plan_refresh(upgraded.after.warehouse).is_empty, "and once"
     conflicts = quarantine_rows(upgraded.after.warehouse.paths.published_quarantine, "key_conflicts")
     assert sum(row["rows"] for row in conflicts) == sum(file.conflicting for file in files) > 0
 

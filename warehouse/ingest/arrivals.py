@@ -62,7 +62,13 @@ def find_arrivals(files: Iterable[LandingFile], recorded: Mapping[tuple[Log, str
             stat = file.stat()
         except FileNotFoundError:
             continue  # gone since the landing zone was scanned
-        if before is None or before.is_in_flight or before.stat != stat or before.mapping != file.mapping_fingerprint:
+        if (
+            before is None
+            or before.is_in_flight
+            or before.has_old_rejections
+            or before.stat != stat
+            or before.mapping != file.mapping_fingerprint
+        ):
             name = _printable_name(file.log, file.source_file)
             pending.append(
                 Arrival(

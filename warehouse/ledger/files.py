@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from models.enums import Log
+from models.logs import ADMISSION_VERSION
 from warehouse.ledger.store import Store, now
 from warehouse.storage import Checksum, FileStat
 
@@ -93,13 +94,14 @@ class LoadedFile:
 @dataclass(frozen=True)
 class RecordedStat:
     """The stat of a log file when it was loaded, and the fingerprint of its source's mapping; `is_in_flight`: the result of the
-    load is not recorded.
+    load is not recorded. `has_old_rejections`: rules of an earlier release rejected rows of it, or refused it.
     """
 
     log_date: date
     stat: FileStat
     is_in_flight: bool
     mapping: str = ""
+    has_old_rejections: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,13 @@ class Acceptance:
     is_in_force: bool
 
 
+_RECORDED = """
+    select files.*, coalesce(mapping, '') as mapping,
+        admission < ? and (rejected > 0 or refusal is not null) as has_old_rejections
+    from files left join file_sources using (log, source_file)
+"""
+
+
 class Files(Store):
     """Loaded log files and acceptances."""
 
@@ -123,6 +132,7 @@ class Files(Store):
         noted_ns integer not null,
         refusal text, records integer not null, accepted integer not null, rejected integer not null,
         first_event text, last_event text, unknown_columns text not null, loaded_at text not null,
+        admission integer not null default 0,
         primary key (log, source_file)
     );
     create table if not exists file_sources (
@@ -141,25 +151,22 @@ class Files(Store):
     """
 
     def pending_files(self, files: Iterable[F], *, verify: bool = False) -> list[F]:
-        """The files whose content is not the one that was loaded last, or whose source has another mapping now.
+        """The files whose content is not the one that was loaded last, or whose source has another mapping now; and those with
+        rows that an earlier version of the rules rejected.
 
         A file is hashed only if its stat differs from the recorded one, or is too fresh to be trusted; with `verify`,
         always. If only the stat has changed, the new one is recorded.
         """
         with self._transaction() as connection:
             recorded = {
-                (row["log"], row["source_file"]): row
-                for row in connection.execute(
-                    "select files.*, coalesce(mapping, '') as mapping from files"
-                    " left join file_sources using (log, source_file)"
-                )
+                (row["log"], row["source_file"]): row for row in connection.execute(_RECORDED, (ADMISSION_VERSION,))
             }
             pending = []
             for file in files:
                 row = recorded.get((file.log, file.source_file))
                 try:
                     stat = file.stat()
-                    if row is not None and row["mapping"] != file.mapping_fingerprint:
+                    if row is not None and (row["mapping"] != file.mapping_fingerprint or row["has_old_rejections"]):
                         pending.append(file)
                         continue
                     if row is not None and not verify and _stat(row) == stat and not _stat(row).is_fresh:
@@ -183,13 +190,15 @@ class Files(Store):
 
     def recorded_stats(self) -> dict[tuple[Log, str], RecordedStat]:
         """By log and name, the stat of each log file when it was loaded."""
-        rows = self._rows(
-            "select files.*, coalesce(mapping, '') as mapping from files left join file_sources using (log, source_file)"
-        )
+        rows = self._rows(_RECORDED, ADMISSION_VERSION)
         with self._reading():
             return {
                 (Log(row["log"]), row["source_file"]): RecordedStat(
-                    date.fromisoformat(row["log_date"]), _stat(row), row["sha256"] == IN_FLIGHT, row["mapping"]
+                    date.fromisoformat(row["log_date"]),
+                    _stat(row),
+                    row["sha256"] == IN_FLIGHT,
+                    row["mapping"],
+                    bool(row["has_old_rejections"]),
                 )
                 for row in rows
             }
@@ -205,12 +214,13 @@ class Files(Store):
                 [(str(key), checksum.size, checksum.sha256) for key, checksum in (checksums or {}).items()],
             )
             connection.executemany(
-                "insert or replace into files values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "insert or replace into files values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     (
                         file.log, file.source_file, file.log_date, file.sha256, *vars(stat).values(),
                         file.refusal, file.records, file.accepted, file.rejected,
                         file.first_event, file.last_event, json.dumps(file.unknown_columns), file.loaded_at,
+                        ADMISSION_VERSION,
                     )
                     for file, stat in loaded
                 ],
@@ -316,8 +326,22 @@ class Files(Store):
         fingerprint: str | None = self._value("select fingerprint from published_quarantine")
         return fingerprint
 
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        """Gives the files of 0.3.0 or earlier the version 0 of the rules."""
+        super()._migrate(connection)
+        if _is_without_admission(connection):
+            connection.execute("begin immediate")
+            with connection:
+                if _is_without_admission(connection):  # still: another process may have been first
+                    connection.execute("alter table files add column admission integer not null default 0")
+
     def _fingerprint(self, query: str) -> str:
         return hashlib.sha256(b"".join("\0".join(row).encode() + b"\n" for row in self._rows(query))).hexdigest()
+
+
+def _is_without_admission(connection: sqlite3.Connection) -> bool:
+    columns = {row["name"] for row in connection.execute("pragma table_info(files)")}
+    return bool(columns) and "admission" not in columns
 
 
 def _hash_or_placeholder(file: SourceFile, stat: FileStat) -> str:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 from models.enums import Log
 
-VERSION = 1
+VERSION = 2
 """The version of the tables, recorded in the file. Raise it, and add a migration, with every change that an older program
 would read wrongly or would not maintain. 0: a file from before the version was recorded.
 """

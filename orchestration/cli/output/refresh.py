@@ -37,7 +37,7 @@ def print_landing(context: AppContext, plan: RefreshPlan) -> None:
     counts = [f"{log} {len(files)}" for log, files in plan.files.items() if files]
     if counts:
         console.print(f"  new or changed: {', '.join(counts)}")
-    print_lines(plan.remapped, MAX_LINES)
+    print_lines(plan.reloaded, MAX_LINES)
 
 
 def print_ignored(context: AppContext, max_files: int = MAX_IGNORED_FILES) -> None:
