@@ -5,11 +5,13 @@ Not here: the type of each column, and whether it is required (`logs`).
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
 import polars as pl
+import pyarrow as pa
 
 ASCII_WHITE_SPACE = " \t\n\x0b\x0c\r"
 _FIRST_PRINTABLE = "!"
@@ -34,8 +36,9 @@ class TextType:
 def trimmed(text: pl.Series) -> pl.Series:
     """`text` without surrounding ASCII white space; an empty string becomes null."""
     # Hardly any value has white space at its ends, and trimming every value costs far more than comparing them.
-    if any((end < _FIRST_PRINTABLE).any() for end in (text, text.str.slice(-1))):
-        text = text.str.strip_chars(ASCII_WHITE_SPACE)
+    if not any((end < _FIRST_PRINTABLE).any() for end in (text, text.str.slice(-1))):
+        return text
+    text = text.str.strip_chars(ASCII_WHITE_SPACE)
     return text.set(text.str.len_bytes() == 0, None)
 
 
@@ -129,7 +132,13 @@ def _as_timestamp(text: pl.Series) -> pl.Series:
 
 
 def _timestamp_in_utc(text: pl.Series) -> pl.Series:
-    """Timestamps with seconds and no offset other than UTC, by the fast parser for a fixed format."""
+    """Timestamps with seconds and no offset other than UTC, by the fast parsers for a fixed format."""
+    has_zone = any(text.str.ends_with(zone).all() for zone in ("Z", "+00:00"))
+    if has_zone or text.str.len_bytes().max() == _LENGTH_TO_SECONDS:
+        # Where all rows have one notation: Arrow takes long to find that it cannot read one.
+        with suppress(pa.ArrowInvalid):  # the 30th of February
+            zoned = text.to_arrow().cast(pa.timestamp("us", "UTC" if has_zone else None))
+            return pl.Series(zoned.cast(pa.timestamp("us")))
     head = text.str.head(_LENGTH_TO_SECONDS)
     moment = head.str.to_datetime("%Y-%m-%dT%H:%M:%S", time_unit="us", strict=False)
     if moment.null_count() > head.null_count():

@@ -5,11 +5,13 @@ Not here: which rows are rejected (`quality.admission`).
 
 from collections.abc import Iterable
 
+import duckdb
+
 from models.enums import Log
 from orchestration.stages.context import AppContext
 from warehouse.duckdb_tools import corruption_reason
 from warehouse.publish.pointer import upload_files
-from warehouse.quarantine import LAYOUT, update_key_conflicts, write_published_quarantine
+from warehouse.quarantine import LAYOUT, delete_damaged_index, update_key_conflicts, write_published_quarantine
 
 
 def publish_quarantine(context: AppContext, logs: Iterable[Log] = Log) -> None:
@@ -23,6 +25,12 @@ def publish_quarantine(context: AppContext, logs: Iterable[Log] = Log) -> None:
     published = context.paths.published_quarantine
     if published.exists() and context.ledger.published_quarantine() == fingerprint and not corruption_reason(published):
         return
-    write_published_quarantine(context.paths, context.ledger.files(), mask_phone_numbers=masking)
+    try:
+        write_published_quarantine(context.paths, context.ledger.files(), mask_phone_numbers=masking)
+    except duckdb.Error as error:
+        if not delete_damaged_index(context.paths, error):
+            raise
+        update_key_conflicts(context.settings, context.paths, context.ledger)
+        write_published_quarantine(context.paths, context.ledger.files(), mask_phone_numbers=masking)
     upload_files(context.paths, published)
     context.ledger.record_published_quarantine(fingerprint)

@@ -9,6 +9,8 @@ import duckdb
 import pytest
 
 from models.enums import Log
+from orchestration.stages import AppContext
+from orchestration.stages.quarantine import publish_quarantine
 from tests.running import environment, environment_of
 from tests.unit.test_load import LoadFolder
 from warehouse.config.settings import load_settings
@@ -42,6 +44,9 @@ class Warehouse(LoadFolder):
 
     def conflicts(self) -> list[tuple]:
         write_published_quarantine(self.paths, [])
+        return self.published_conflicts()
+
+    def published_conflicts(self) -> list[tuple]:
         with duckdb.connect(str(self.paths.published_quarantine), read_only=True) as connection:
             return connection.execute('select log, "key", "rows", "values" from key_conflicts order by all').fetchall()
 
@@ -107,7 +112,8 @@ def test_an_index_that_is_damaged_or_of_another_version_is_written_again(warehou
         warehouse.write(Log.ORDERS, f"2026-01-0{day}.csv", line(Log.ORDERS, "k", f"contact {day}"))
     warehouse.update()
     index = warehouse.paths.key_index
-    for content in (b"no database", b"", None):
+    whole = index.read_bytes()
+    for content in (b"no database", b"", whole[: len(whole) // 2], None):
         if content is None:
             with duckdb.connect(str(index)) as connection:
                 connection.execute(
@@ -117,6 +123,22 @@ def test_an_index_that_is_damaged_or_of_another_version_is_written_again(warehou
             index.write_bytes(content)
         warehouse.update()
         assert warehouse.conflicts() == [("orders", "k", 2, 2)]
+
+
+@pytest.mark.parametrize("log", [Log.ORDERS, Log.RECEIPTS])
+def test_publishing_with_a_damaged_index_writes_it_again(warehouse: Warehouse, log: Log) -> None:
+    for day in (5, 6):
+        warehouse.write(Log.CLICKS, f"2026-01-0{day}.csv", line(Log.CLICKS, "k", f"contact {day}"))
+    warehouse.update()
+    whole = warehouse.paths.key_index.read_bytes()
+    for content in (b"no database", whole[: len(whole) // 2], None):
+        if content is None:
+            warehouse.paths.key_index.unlink()
+        else:
+            warehouse.paths.key_index.write_bytes(content)
+        warehouse.paths.published_quarantine.unlink(missing_ok=True)
+        publish_quarantine(AppContext.of(load_settings()), [log])
+        assert warehouse.published_conflicts() == [("clicks", "k", 2, 2)]
 
 
 def test_counts_that_a_killed_update_did_not_record_are_recorded_by_the_next(warehouse: Warehouse) -> None:

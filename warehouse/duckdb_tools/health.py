@@ -37,26 +37,21 @@ def holds_rows(connection: duckdb.DuckDBPyConnection, database: str, schema: str
     return table_found.fetchone() is not None
 
 
-def corruption_reason(file: Path, connection: duckdb.DuckDBPyConnection | None = None) -> str | None:
-    """The damage of a file, in one line; None if it can be opened, does not exist, or is locked by another process.
-
-    `connection`: one that may attach the file meanwhile, as `checked`.
-    """
+def corruption_reason(file: Path) -> str | None:
+    """The damage of a file, in one line; None if it can be opened, does not exist, or is locked by another process."""
     if not file.exists():
         return None
-    with duckdb.connect() if connection is None else connection.cursor() as checking:
-        try:
-            checking.execute(f"attach {literal(file)} as checked (read_only)")
-            checking.execute("select count(*) from duckdb_columns() where database_name = 'checked'").fetchone()
+    try:
+        with duckdb.connect() as connection:
+            connection.execute(f"attach {literal(file)} as checked (read_only)")
+            connection.execute("select count(*) from duckdb_columns() where database_name = 'checked'").fetchone()
             # A truncated file can be opened as long as its catalogue is there. DuckDB itself removes free blocks at the end.
-            ((used_bytes,),) = checking.execute(
+            ((used_bytes,),) = connection.execute(
                 "select block_size * used_blocks from pragma_database_size() where database_name = 'checked'"
             ).fetchall()
             if file.stat().st_size < used_bytes:
                 return f"{file} is damaged (it is truncated: at least {used_bytes:,} bytes were written)"
-        except duckdb.Error as error:
-            message = " ".join(str(error).split())
-            return f"{file} is damaged ({message[:200]})" if is_corruption_error(message) else None
-        finally:
-            checking.execute("detach database if exists checked")
+    except duckdb.Error as error:
+        message = " ".join(str(error).split())
+        return f"{file} is damaged ({message[:200]})" if is_corruption_error(message) else None
     return None

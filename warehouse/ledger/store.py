@@ -54,6 +54,8 @@ class Store:
         """`find_data` names data which shows that the folder has had a ledger; None: a missing ledger is a new one."""
         self._path = path
         self._find_data = find_data
+        self._prepared_schema: int | None = None
+        """SQLite's number of the schema that has all tables: to look for each of them would take longer than most queries."""
 
     def create(self) -> None:
         """Creates an empty ledger file, although the data folder holds data; a file with content is left as it is."""
@@ -109,10 +111,12 @@ class Store:
                 raise LedgerIsNewer(
                     f"{self._path} has version {version} of the ledger, and this program knows {VERSION}"
                 )
-            self._migrate(connection)
-            connection.executescript("".join(vars(subject).get("tables", "") for subject in type(self).__mro__))
-            if version < VERSION:
-                connection.execute(f"pragma user_version = {VERSION}")
+            if version < VERSION or _schema_version(connection) != self._prepared_schema:
+                self._migrate(connection)
+                connection.executescript("".join(vars(subject).get("tables", "") for subject in type(self).__mro__))
+                if version < VERSION:
+                    connection.execute(f"pragma user_version = {VERSION}")
+                self._prepared_schema = _schema_version(connection)
             yield connection
         finally:
             connection.close()
@@ -147,6 +151,11 @@ class Store:
 
     def _first(self, kind: type[T], query: str, *values: object) -> T | None:
         return next(iter(self._all(kind, query, *values)), None)
+
+
+def _schema_version(connection: sqlite3.Connection) -> int:
+    (version,) = connection.execute("pragma schema_version").fetchone()
+    return int(version)
 
 
 def _parser(hint: Any) -> Callable[[Any], Any]:

@@ -4,7 +4,7 @@ Not here: the rules that reject a row (`quality.admission`), how rows get into q
 """
 
 from warehouse.quarantine.export import NotExportable, RepairFile, export_for_repair
-from warehouse.quarantine.key_conflicts import update_key_conflicts
+from warehouse.quarantine.key_conflicts import delete_damaged_index, update_key_conflicts
 from warehouse.quarantine.published import LAYOUT, write_published_quarantine
 from warehouse.quarantine.summary import Reason, most_frequent_reasons, reasons_by_file
 
@@ -13,6 +13,7 @@ __all__ = [
     "NotExportable",
     "Reason",
     "RepairFile",
+    "delete_damaged_index",
     "export_for_repair",
     "most_frequent_reasons",
     "reasons_by_file",

@@ -8,14 +8,14 @@ Not here: which columns are compared (`models.logs`), how many conflicts hold a 
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import duckdb
 
 from models.enums import Log
 from models.logs import CONTACT_KEYS, ContactKey
 from warehouse.config import DataPaths
-from warehouse.duckdb_tools import SessionLimits, apply_limits, corruption_reason, enable_s3, literal
+from warehouse.duckdb_tools import SessionLimits, apply_limits, enable_s3, is_corruption_error, literal
 from warehouse.lake import tables as lake_tables
 from warehouse.ledger import IN_FLIGHT, Ledger, LoadedFile
 from warehouse.storage import AnyPath, Checksum, is_object, remove
@@ -41,18 +41,27 @@ log = logging.getLogger("sendmart")
 
 
 def update_key_conflicts(limits: SessionLimits, paths: DataPaths, ledger: Ledger, logs: Iterable[Log] = Log) -> None:
-    """Brings the index up to date with the lake, and records in the ledger how many rows of each file are conflicting."""
-    logs = [log_name for log_name in logs if log_name in CONTACT_KEYS]
-    if not logs:
+    """Brings the index up to date with the lake, and records in the ledger how many rows of each file are conflicting.
+
+    `logs`: those whose rows in the lake may have changed.
+    """
+    with_key = [log_name for log_name in logs if log_name in CONTACT_KEYS]
+    if not with_key and paths.key_index.exists():
         return
-    paths.key_index.parent.mkdir(parents=True, exist_ok=True)
-    with duckdb.connect() as connection:
-        apply_limits(connection, limits)
-        enable_s3(connection, paths.lake)
-        _attach(connection, paths)
-        for log_name in logs:
-            _update_log(connection, paths, ledger, log_name)
-        connection.execute("detach keys")
+    try:
+        _update_index(limits, paths, ledger, with_key)
+    except duckdb.Error as error:
+        if not delete_damaged_index(paths, error):
+            raise
+        _update_index(limits, paths, ledger, with_key)
+
+
+def delete_damaged_index(paths: DataPaths, error: duckdb.Error) -> bool:
+    """Whether DuckDB's error means that the index is damaged. It is deleted then, and the next update writes it again."""
+    if not is_corruption_error(str(error)) or not paths.key_index.exists():
+        return False
+    _delete_index(paths, " ".join(str(error).split())[:200])
+    return True
 
 
 def copy_key_conflicts(connection: duckdb.DuckDBPyConnection, paths: DataPaths, table: str) -> None:
@@ -68,30 +77,40 @@ def copy_key_conflicts(connection: duckdb.DuckDBPyConnection, paths: DataPaths, 
     connection.execute("detach keys")
 
 
-def _attach(connection: duckdb.DuckDBPyConnection, paths: DataPaths) -> None:
-    """Attaches the index as `keys`. One that is damaged or of another version is deleted, so that it is written again."""
-    reason = corruption_reason(paths.key_index, connection)
-    if reason is None and paths.key_index.exists():
+def _update_index(limits: SessionLimits, paths: DataPaths, ledger: Ledger, logs: Sequence[Log]) -> None:
+    paths.key_index.parent.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect() as connection:
+        apply_limits(connection, limits)
+        enable_s3(connection, paths.lake)
         connection.execute(f"attach {literal(paths.key_index)} as keys")
-        has_version = connection.execute(
-            "select 1 from duckdb_tables() where (database_name, table_name) = ('keys', 'version')"
-        ).fetchone()
-        if has_version and connection.execute("from keys.version").fetchall() == [(VERSION,)]:
-            return
+        if not _is_current(connection):
+            connection.execute("detach keys")
+            _delete_index(paths, "it is new, or another version wrote it")
+            connection.execute(f"attach {literal(paths.key_index)} as keys; begin; {_TABLES}")
+            connection.execute("insert into keys.version values (?)", [VERSION])
+            connection.execute("commit")
+            logs = list(CONTACT_KEYS)
+        for log_name in logs:
+            _update_log(connection, paths, ledger, log_name)
         connection.execute("detach keys")
-        reason = "another version wrote it"
-    if reason:
-        log.info("%s is written again: %s", paths.key_index, reason)
-        for file in (paths.key_index, paths.key_index.with_name(f"{paths.key_index.name}.wal")):
-            remove(file)
-    connection.execute(f"attach {literal(paths.key_index)} as keys; begin; {_TABLES}")
-    connection.execute("insert into keys.version values (?)", [VERSION])
-    connection.execute("commit")
+
+
+def _is_current(connection: duckdb.DuckDBPyConnection) -> bool:
+    has_version = connection.execute(
+        "select 1 from duckdb_tables() where (database_name, table_name) = ('keys', 'version')"
+    ).fetchone()
+    return has_version is not None and connection.execute("from keys.version").fetchall() == [(VERSION,)]
+
+
+def _delete_index(paths: DataPaths, reason: str) -> None:
+    log.info("%s is written again: %s", paths.key_index, reason)
+    for file in (paths.key_index, paths.key_index.with_name(f"{paths.key_index.name}.wal")):
+        remove(file)
 
 
 def _update_log(connection: duckdb.DuckDBPyConnection, paths: DataPaths, ledger: Ledger, log_name: Log) -> None:
     recorded = ledger.files(log_name)
-    _update_index(connection, paths, log_name, _files_in_lake(paths, ledger, recorded))
+    _update_rows(connection, paths, log_name, _files_in_lake(paths, ledger, recorded))
     counts = "select source_file, count(*) from keys.conflicting_rows where log = ? group by source_file"
     conflicting = dict(connection.execute(counts, [log_name]).fetchall())
     # Compared each time: the process may have been killed after the index was written.
@@ -99,7 +118,7 @@ def _update_log(connection: duckdb.DuckDBPyConnection, paths: DataPaths, ledger:
         ledger.record_conflicting_rows(log_name, conflicting)
 
 
-def _update_index(connection: duckdb.DuckDBPyConnection, paths: DataPaths, log_name: Log, in_lake: Files) -> None:
+def _update_rows(connection: duckdb.DuckDBPyConnection, paths: DataPaths, log_name: Log, in_lake: Files) -> None:
     indexed = dict(
         connection.execute("select source_file, content from keys.files where log = ?", [log_name]).fetchall()
     )
@@ -141,15 +160,18 @@ def _add_rows(connection: duckdb.DuckDBPyConnection, paths: DataPaths, log_name:
         "insert into keys.files values (?, ?, ?, ?)",
         [(log_name, name, content, first + index) for index, (name, (content, _)) in enumerate(added.items())],
     )
+    in_conflict = "group by key_hash having min(row_hash) <> max(row_hash)"
+    connection.execute(f"insert into candidates select key_hash from added {in_conflict}")
     connection.execute(
-        "create or replace temp table added_keys as"
-        " select key_hash, min(row_hash) as row_hash, max(row_hash) as other_row_hash from added group by key_hash"
+        "create or replace temp table earlier as"
+        f" select key_hash, row_hash from keys.{log_name} where key_hash in (select key_hash from added)"
     )
-    connection.execute("insert into candidates select key_hash from added_keys where row_hash <> other_row_hash")
-    connection.execute(
-        f"insert into candidates select distinct key_hash from keys.{log_name} as indexed join added_keys using (key_hash)"
-        " where indexed.row_hash <> added_keys.row_hash"
-    )
+    if connection.execute("select 1 from earlier limit 1").fetchone():
+        connection.execute(
+            "insert into candidates select key_hash from (from earlier union all"
+            " select key_hash, row_hash from added where key_hash in (select key_hash from earlier))"
+            f" {in_conflict}"
+        )
     connection.execute(f"insert into keys.{log_name} from added")
 
 

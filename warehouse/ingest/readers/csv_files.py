@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Sequence
 from itertools import islice
 
+import numpy as np
 import polars as pl
 
 from models.rejections import HAS_NUL, NOT_UTF8, TOO_LONG
@@ -321,7 +322,7 @@ class CsvReader(LineReader):
             return pl.DataFrame({name: pl.Series([None] * count, dtype=pl.String) for name in self._columns})
         frame = pl.read_csv(
             # The parser strips a byte-order mark, so it gets one to strip, and not the beginning of a value.
-            io.BytesIO(BYTE_ORDER_MARK + data),
+            io.BytesIO(BYTE_ORDER_MARK + data if data.startswith(BYTE_ORDER_MARK) else data),
             has_header=False,
             new_columns=[f"field {index}" for index in range(len(self.header))],
             columns=known,
@@ -354,8 +355,11 @@ def _lines_of(data: bytes) -> tuple[pl.Series, set[int]]:
 
 def _lines_at(data: bytes, indices: Sequence[int]) -> list[str]:
     """The lines with these indices, of data that is UTF-8 and ends with a line end."""
-    lines = data.split(b"\n") if indices else []
-    return [lines[index].decode().removesuffix("\r") for index in indices]
+    if not indices:
+        return []
+    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n"))
+    starts = [ends[index - 1] + 1 if index else 0 for index in indices]
+    return [data[start : ends[index]].decode().removesuffix("\r") for start, index in zip(starts, indices, strict=True)]
 
 
 def _decoded(line: bytes) -> tuple[str, bool]:
