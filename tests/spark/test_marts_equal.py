@@ -13,6 +13,7 @@ import pytest
 
 from models.marts import DBT_MARTS, SCHEMA
 from tests.oracle.compare import QUARANTINE_TABLES, differences, read_mart
+from tests.oracle.landing_zones import write_landing_zone
 from tests.running import CASES, environment_of, mart_rows, rejected_rows, sendmart
 from tests.spark.cluster import QUICK_JAVA, Cluster
 
@@ -20,6 +21,8 @@ THE_CASES = ["small", "wide"]
 LARGER = "larger"
 SENDS = 100_000
 """Of the larger zone: a night's work in more than one task. The sample brings bad rows along."""
+STORIES = 250
+"""Beside the sample: generated events with the values at the limits of every rule."""
 
 ON_SPARK = ["cluster", "session"]
 NONE = (0, 0)
@@ -41,6 +44,7 @@ def published(request: pytest.FixtureRequest, spark: Cluster, tmp_path_factory: 
     if request.param == LARGER:
         landing = folder / "landing"
         _run({}, "sample", "--sends", str(SENDS), "--to", str(landing))
+        write_landing_zone(landing, seed=1, stories=STORIES)
     engines = {
         "duckdb": {},
         "cluster": {"engine": "spark", "spark_thrift": spark.thrift},
