@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import tests.examples  # noqa: F401  registers the profile of `make torture`
-from tests.parsed_projects import share_parsed_projects
+from tests.parsed_projects import share_lineages, share_parsed_projects
 from tests.running import CASES, RefreshedWarehouse, refreshed_once
 from warehouse.config import settings
 
@@ -38,6 +38,7 @@ def pytest_configure() -> None:
         tempfile.tempdir = None  # looked up anew
     gc.set_threshold(*COLLECTIONS)
     share_parsed_projects()
+    share_lineages()
     for name in list(os.environ):
         if name.startswith(settings.PREFIX) or name == "DAGSTER_HOME":
             del os.environ[name]
