@@ -5,6 +5,7 @@ not survive a fork.
 """
 
 import gc
+import os
 import pkgutil
 import tempfile
 from pathlib import Path
@@ -19,8 +20,10 @@ for module in pkgutil.iter_modules(orchestration.defs.__path__, "orchestration.d
     pkgutil.resolve_name(module.name)
 
 share_parsed_projects()
+os.environ["DBT_STATIC_PARSER"] = "false"  # it has threads
 with tempfile.TemporaryDirectory() as folder:
     dbt_manifest(load_settings(), DataPaths(Path(folder)))
+del os.environ["DBT_STATIC_PARSER"]
 
 gc.freeze()  # the collector of a forked process need not look through, and so copy, what is here
 gc.set_threshold(50_000, 20, 20)  # as in tests/conftest.py

@@ -33,16 +33,29 @@ def audited_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppContex
         for log in Log:
             stages.load_changed(warehouse, log)
         shutil.copytree(folder / "data", folder / "as_audited")
+        stages.build_candidate(warehouse)
+        shutil.copytree(folder / "data", folder / "as_built")
         yield warehouse
+
+
+def _restored(warehouse: AppContext, name: str) -> AppContext:
+    """At the same place, for dbt parses a project again wherever its paths differ."""
+    data = warehouse.paths.data
+    shutil.rmtree(data)
+    shutil.copytree(data.with_name(name), data)
+    return warehouse
 
 
 @pytest.fixture
 def audited(audited_once: AppContext) -> AppContext:
-    """As it was; at the same place, for dbt parses a project again wherever its paths differ."""
-    data = audited_once.paths.data
-    shutil.rmtree(data)
-    shutil.copytree(data.with_name("as_audited"), data)
-    return audited_once
+    """Every check passed; then a row was loaded that is in no build."""
+    return _restored(audited_once, "as_audited")
+
+
+@pytest.fixture
+def built(audited_once: AppContext) -> AppContext:
+    """The same after a build, before the checks."""
+    return _restored(audited_once, "as_built")
 
 
 def _refresh(warehouse: AppContext) -> None:
@@ -95,53 +108,49 @@ update unmatched_events set events = events + 1000, kind = 'other';
 UNTOUCHED = "(select min(contact_id) from marts.delivery_status)"
 
 
-def test_rows_changed_by_a_build_are_checked(audited: AppContext) -> None:
-    stages.build_candidate(audited)
-    _spoil(audited, "'zz-new'")
-    _check(audited)
+def test_rows_changed_by_a_build_are_checked(built: AppContext) -> None:
+    _spoil(built, "'zz-new'")
+    _check(built)
     assert {
         "contract_delivery_status",
         "keys_of_delivery_status_are_unique",
         "delivery_status_of_delivery_status_is_known",
-    } <= set(_holds(audited))
+    } <= set(_holds(built))
 
 
-def test_unchanged_rows_are_checked_in_sums_only(audited: AppContext) -> None:
-    stages.build_candidate(audited)
-    _spoil(audited, UNTOUCHED)
-    _check(audited)
-    failed_checks = _holds(audited)
+def test_unchanged_rows_are_checked_in_sums_only(built: AppContext) -> None:
+    _spoil(built, UNTOUCHED)
+    _check(built)
+    failed_checks = _holds(built)
     assert "contract_delivery_status" not in failed_checks
     assert "assert_contacts_and_messages_add_up_by_campaign" in failed_checks
-    stages.build_candidate(audited)
-    _check(audited)
-    assert {"contract_delivery_status", "keys_of_delivery_status_are_unique"} <= set(_holds(audited)), (
+    stages.build_candidate(built)
+    _check(built)
+    assert {"contract_delivery_status", "keys_of_delivery_status_are_unique"} <= set(_holds(built)), (
         "after a build that failed a check, all rows are looked at"
     )
 
 
-def test_every_broken_invariant_blocks_publication(audited: AppContext) -> None:
-    stages.build_candidate(audited)
-    with duckdb.connect(str(audited.paths.candidate)) as connection:
-        connection.execute(f"use {audited.paths.candidate.stem}.marts")
+def test_every_broken_invariant_blocks_publication(built: AppContext) -> None:
+    with duckdb.connect(str(built.paths.candidate)) as connection:
+        connection.execute(f"use {built.paths.candidate.stem}.marts")
         connection.execute(BREAK_EVERY_INVARIANT)
-    with duckdb.connect(str(audited.paths.build)) as connection:
+    with duckdb.connect(str(built.paths.build)) as connection:
         connection.execute("update intermediate.int_messages_resolved set is_sent = false")
-    results = {result.name: result.detail for result in stages.test_candidate(audited).values()}
+    results = {result.name: result.detail for result in stages.test_candidate(built).values()}
     assert "total_segments is less than total_sent (" in results["assert_campaign_rates_follow_from_counts"]
     assert "; campaign_id " in results["assert_campaign_rates_follow_from_counts"]
     invariants = {file.stem for file in (DBT_PROJECT / "tests").glob("*.sql")}
-    assert invariants <= set(_holds(audited))
-    assert not stages.evaluate_gate(audited).may_publish
+    assert invariants <= set(_holds(built))
+    assert not stages.evaluate_gate(built).may_publish
 
 
-def test_all_rows_are_checked_after_an_unchecked_build(audited: AppContext) -> None:
+def test_all_rows_are_checked_after_an_unchecked_build(built: AppContext) -> None:
     """Killed before the checks: nobody knows whether they would have held."""
-    stages.build_candidate(audited)
-    _spoil(audited, UNTOUCHED)
-    stages.build_candidate(audited)
-    _check(audited)
-    assert "contract_delivery_status" in _holds(audited)
+    _spoil(built, UNTOUCHED)
+    stages.build_candidate(built)
+    _check(built)
+    assert "contract_delivery_status" in _holds(built)
 
 
 def test_replaced_and_emptied_files_are_checked(audited: AppContext) -> None:
