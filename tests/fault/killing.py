@@ -18,10 +18,10 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from models.enums import Log
 from orchestration import stages
 from orchestration.stages import AppContext
 from tests.processes import processes
+from tests.running import refresh_without_dagster as refresh
 
 PATIENCE_SECONDS = 120
 """The longest wait for a refresh, which takes a few seconds."""
@@ -181,22 +181,6 @@ CRASH_POINTS = {
     **IN_A_ROLLBACK,
     **IN_AN_EXPORT,
 }
-
-
-def refresh(warehouse: AppContext, *, full_refresh: bool = False, checks: bool = False) -> None:
-    """The stages of the refresh job, without Dagster and the gate; the checks only if `checks`."""
-    for log in Log:
-        stages.load_changed(warehouse, log)
-    if full_refresh or not stages.is_built(warehouse):
-        stages.build_candidate(warehouse, full_refresh=full_refresh)
-    candidate = warehouse.ledger.candidate()
-    if checks:
-        stages.test_candidate(warehouse)
-        stages.audit_candidate(warehouse)
-    if not stages.is_published(warehouse, candidate):
-        stages.publish_candidate(warehouse, candidate)
-    stages.export_reports(warehouse, stages.reports_to_export(warehouse))
-    stages.prune_exports(warehouse)
 
 
 def refresh_killed_at(warehouse: AppContext, point: str, *, full_refresh: bool = False, checks: bool = False) -> None:

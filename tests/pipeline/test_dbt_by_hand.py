@@ -28,9 +28,11 @@ from tests.running import (
     RefreshedWarehouse,
     all_marts,
     clean_environment,
+    copy_of,
     environment,
     mart_rows,
     refresh_in_process,
+    refreshed_once,
 )
 from warehouse.config.paths import DataPaths
 from warehouse.transform.candidate import CandidateDamaged, identity_mismatch
@@ -49,9 +51,8 @@ COMMANDS = (
 @pytest.fixture(scope="module")
 def refreshed(tmp_path_factory: pytest.TempPathFactory) -> RefreshedWarehouse:
     """The small case, in a data folder and a landing zone of this module."""
-    folder = tmp_path_factory.mktemp("by_hand")
-    shutil.copytree(CASES / "small" / "landing", folder / "landing")
-    return refresh_in_process(folder / "data", folder / "landing", max_rejected_share="1")
+    small = refreshed_once(tmp_path_factory, "small", CASES / "small" / "landing", max_rejected_share="1")
+    return copy_of(small, tmp_path_factory.mktemp("by_hand"), max_rejected_share="1")
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from warehouse.config.settings import PROJECT
 PROGRAMS = SENDMART.parent
 
 
-@pytest.mark.parametrize("command", ["check defs", "list defs"])
+@pytest.mark.parametrize("command", [pytest.param("check defs", marks=pytest.mark.torture), "list defs"])
 def test_dg_loads_the_definitions(refreshed_small: RefreshedWarehouse, command: str) -> None:
     process = subprocess.run(
         [PROGRAMS / "dg", *command.split()],

@@ -4,14 +4,21 @@ Not here: single values (`tests/unit/test_text_types.py`), generated landing zon
 """
 
 import uuid
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
-from tests.running import RefreshedWarehouse, mart_rows, refresh_in_process, rejected_rows
+from orchestration import stages
+from orchestration.errors import failure_of
+from orchestration.stages import AppContext
+from tests.running import environment, environment_of, mart_rows, refresh_without_dagster, rejected_rows
+from warehouse.config.settings import load_settings
 from warehouse.explain.unconverted import describe_unconverted
+from warehouse.transform.dbt_runner import BuildFailed
 
 UUID = uuid.UUID("0AF1E2D3-C4B5-4968-8776-655443322110")
 
@@ -48,11 +55,13 @@ def drop(landing: Path, name: str, content: str) -> None:
     file.write_text(content, encoding="utf-8")
 
 
-def refresh(folder: Path) -> RefreshedWarehouse:
-    return refresh_in_process(folder / "data", folder / "landing", max_rejected_share="1")
+@pytest.fixture
+def context(tmp_path: Path) -> Iterator[AppContext]:
+    with environment(environment_of(tmp_path / "data", tmp_path / "landing", max_rejected_share="1")):
+        yield AppContext.of(load_settings())
 
 
-def test_values_of_programs_and_money_that_does_not_fit(tmp_path: Path) -> None:
+def test_values_of_programs_and_money_that_does_not_fit(tmp_path: Path, context: AppContext) -> None:
     landing = tmp_path / "landing"
     for log, content in LOGS.items():
         drop(landing, f"{log}/2026-01-05.csv", content)
@@ -67,12 +76,10 @@ def test_values_of_programs_and_money_that_does_not_fit(tmp_path: Path) -> None:
     pq.write_table(pa.table(sends), landing / "sends" / "2026-01-05.parquet")
     pq.write_table(pa.table(sends | {"contact_id": pa.array([2.0**53])}), landing / "sends" / "2026-01-06.parquet")
 
-    refreshed = refresh(tmp_path)
-    assert refreshed.outcome == "published", refreshed.message
-    context, marts = refreshed.warehouse, refreshed.warehouse.paths.published_marts
-    rejected = {
-        (row["source_file"], row["row_number"]) for row in rejected_rows(refreshed.warehouse.paths.published_quarantine)
-    }
+    refresh_without_dagster(context, checks=True)
+    assert stages.evaluate_gate(context).may_publish
+    marts = context.paths.published_marts
+    rejected = {(row["source_file"], row["row_number"]) for row in rejected_rows(context.paths.published_quarantine)}
     assert rejected == {("2026-01-05.csv", 3), ("2026-01-06.parquet", 1)}
     statuses = mart_rows(marts, "delivery_status")
     assert {row["message_id"]: row["delivery_status"] for row in statuses} == {
@@ -102,12 +109,13 @@ def test_values_of_programs_and_money_that_does_not_fit(tmp_path: Path) -> None:
     ]
     header = LOGS["orders"].partition("\n")[0]
     drop(landing, "orders/2026-01-06.csv", "\n".join([header, *lines, lines[7].replace("b7,", "b99x,")]) + "\n")
-    failed = refresh(tmp_path)
-    assert failed.outcome == "failed"
-    assert failed.message.startswith("sum-too-large: build: campaign c1: the revenue of its direct orders, ")
-    assert "(orders/2026-01-06.csv, row " in failed.message
+    with pytest.raises(BuildFailed) as failed:
+        refresh_without_dagster(context)
+    failure = str(failure_of(failed.value, context))
+    assert failure.startswith("sum-too-large: campaign c1: the revenue of its direct orders, ")
+    assert "(orders/2026-01-06.csv, row " in failure
     assert mart_rows(marts, "campaign_metrics") == [metrics], "the published build is untouched"
 
     drop(landing, "orders/2026-01-06.csv", header + "\n")
-    assert refresh(tmp_path).outcome == "published"
+    refresh_without_dagster(context)
     assert mart_rows(marts, "campaign_metrics") == [metrics]
