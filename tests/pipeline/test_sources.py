@@ -70,5 +70,5 @@ def test_a_source_is_an_asset_upstream_of_its_logs(refreshed):
             event = instance.get_latest_materialization_event(twilio)
     metadata = {name: value.value for name, value in event.asset_materialization.metadata.items()}
     assert {name: metadata[name] for name in ("records_read", "records_selected", "rows_accepted", "rows_rejected")} == {
-        "records_read": 5, "records_selected": 6, "rows_accepted": 6, "rows_rejected": 0,
+        "records_read": 6, "records_selected": 6, "rows_accepted": 6, "rows_rejected": 0,
     }  # fmt: skip
