@@ -1,7 +1,7 @@
 """Admission in the oracle: a landing zone becomes accepted rows, rejected rows and refused files.
 
-Here are the names of log files, the result of a file, and the rules for whole rows. Repeated rows are all accepted; `marts`
-decides which of them is kept.
+Here are the names of log files and exports, the result of a file, and the rules for whole rows. Repeated rows are all
+accepted; `marts` decides which of them is kept.
 
 Not here: single values (`values`), the file formats (`records`).
 """
@@ -12,6 +12,7 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
+from tests.oracle.exports import SOURCES, read_export
 from tests.oracle.logs import LOGS
 from tests.oracle.records import Cell, Record, Refused, Unfit, read_file
 from tests.oracle.values import Fault, trimmed, typed
@@ -23,6 +24,8 @@ PATHS = (
     r"[^/=]+=(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})/.*?[^/]",
     r"(?P<date>[0-9]{4}/[0-9]{2}/[0-9]{2})/.*?[^/]",
 )
+EXPORTED = {folder: log for log, folder in SOURCES.items()}
+EXPORT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})\..*")
 EXTENSION = r"\.(?:(?:csv|json|jsonl|ndjson)(?:\.(?:gz|zst|zstd))?|parquet)"
 
 
@@ -96,6 +99,11 @@ def read_landing(folder: Path, earlier: Admitted | None = None) -> Admitted:
         if _is_being_written(path.relative_to(folder)):
             continue
         log_date = log_date_of(source_file)
+        of_export = EXPORTED.get(log)
+        if of_export and (day := EXPORT.fullmatch(source_file)):
+            name = f"{log}:{log}/{source_file}"
+            files[of_export, name] = _read_export(of_export, date.fromisoformat(day[1]), name, path.read_bytes())
+            continue
         if log not in LOGS or log_date is None:
             ignored.append(path.relative_to(folder).as_posix())
             continue
@@ -132,7 +140,20 @@ def read_log_file(log: str, log_date: date, source_file: str, content: bytes) ->
         return gave
     gave.records = len(reading.records)
     gave.unknown_columns = set(reading.columns or ()) - set(LOGS[log])
-    for record in reading.records:
+    _admit(gave, reading.records)
+    return gave
+
+
+def _read_export(log: str, log_date: date, source_file: str, content: bytes) -> FileGave:
+    gave = FileGave(log, log_date, source_file)
+    gave.records, selected = read_export(log, content)
+    _admit(gave, selected)
+    return gave
+
+
+def _admit(gave: FileGave, records: list[Record]) -> None:
+    log, log_date, source_file = gave.log, gave.log_date, gave.source_file
+    for record in records:
         gave.unknown_columns |= set(record.cells) - set(LOGS[log])
         values, faults = read_row(log, record)
         if record.broken is None and not faults:
@@ -152,7 +173,6 @@ def read_log_file(log: str, log_date: date, source_file: str, content: bytes) ->
                 broken=record.broken is not None,
             )
         )
-    return gave
 
 
 def _check_columns(log: str, columns: list[str]) -> None:

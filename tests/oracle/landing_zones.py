@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from tests.oracle import faults as bad
+from tests.oracle.exports import SOURCES, write_exports
 from tests.oracle.logs import LOGS
 from tests.oracle.renderings import (
     EXTENSIONS,
@@ -41,13 +42,15 @@ def write_landing_zone(
     long_lines: bool = False,
     fault_share: float = 1.0,
     crumbs: int = 0,
+    exports: bool = False,
 ) -> None:
     """Fills `folder` with a landing zone of so many stories.
 
     Of each log, so many rows lie in files of their own, `crumb-<number>.jsonl`.
 
     `faults` adds bad rows and broken lines, `fault_share` of every kind known (each in a format drawn by the seed);
-    `refused` adds files that are refused whole; `long_lines` adds lines beyond 1 MiB.
+    `refused` adds files that are refused whole; `long_lines` adds lines beyond 1 MiB. With `exports`, a third of the receipts
+    and orders lies in raw exports, which the mappings of `exports.write_mappings` read.
     """
     rng = random.Random(f"landing zone {seed}")
     rows = tell(rng, stories)
@@ -58,7 +61,13 @@ def write_landing_zone(
             _write(folder / log / f"{FIRST_DAY}/crumb-{number}.jsonl", render(rng, "jsonl", log, [row]))
         rows[log] = rows[log][crumbs:]
         shares: dict[str, list[dict | Line]] = {path: [] for path in paths}
-        for row in rows[log] + (_some(rng, bad.bad_rows(rng, log), fault_share) if faults else []):
+        to_distribute = rows[log] + (_some(rng, bad.bad_rows(rng, log), fault_share) if faults else [])
+        if exports and log in SOURCES:
+            rng.shuffle(to_distribute)
+            third = len(to_distribute) // 3
+            write_exports(rng, folder, log, to_distribute[:third], FIRST_DAY)
+            to_distribute = to_distribute[third:]
+        for row in to_distribute:
             shares[rng.choice(paths)].append(row)
         for content in shares.values():
             rng.shuffle(content)

@@ -60,7 +60,7 @@ class Reading:
 
 
 def read_file(name: str, content: bytes, ids: frozenset[str] = frozenset()) -> Reading:
-    content = _decompressed(content)
+    content = decompressed(content)
     if not content:
         return Reading(None, [])
     kind = re.sub(r"\.(gz|zst|zstd)$", "", name.lower()).rpartition(".")[2]
@@ -69,7 +69,7 @@ def read_file(name: str, content: bytes, ids: frozenset[str] = frozenset()) -> R
     return read_csv(content) if kind == "csv" else read_json(content)
 
 
-def _decompressed(content: bytes) -> bytes:
+def decompressed(content: bytes) -> bytes:
     """The first bytes tell whether a content is compressed."""
     try:
         if content.startswith(b"\x1f\x8b"):

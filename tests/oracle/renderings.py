@@ -135,7 +135,7 @@ def value_text(rng: random.Random, log: str, column: str, value: object) -> str:
     return text + rng.choice((" ", "\t ", "\n", "\f", "\r")) if rng.random() < 0.04 else text
 
 
-def _text(rng: random.Random, log: str, column: str, value: object) -> str:
+def cell_text(rng: random.Random, log: str, column: str, value: object) -> str:
     """Null is written as an empty text or as white space."""
     if isinstance(value, AsIs):
         return value.text
@@ -177,7 +177,7 @@ def csv_field(rng: random.Random, text: str) -> str:
 def csv_row(rng: random.Random, log: str, columns: list[str], row: dict) -> bytes:
     others = dict.fromkeys(NO_NAMES, ("", "  "))
     texts = [
-        _text(rng, log, column, row.get(column))
+        cell_text(rng, log, column, row.get(column))
         if column in LOGS[log]
         else rng.choice(others.get(column, ("", "x", "1,5")))
         for column in columns
@@ -307,7 +307,7 @@ def _parquet_column(rng: random.Random, log: str, column: str, values: list) -> 
         return _decimal_column(rng, values, LOGS[log][column].digits[1])
     if typed and column == "error_code" and all(re.fullmatch("0|[1-9][0-9]*", value) for value in filled):
         return pa.array([value and int(value) for value in values], rng.choice((pa.int64(), pa.float64())))
-    texts = [None if value is None else _text(rng, log, column, value) for value in values]
+    texts = [None if value is None else cell_text(rng, log, column, value) for value in values]
     array = pa.array(texts, rng.choice((pa.string(), pa.string(), pa.large_string())))
     return array.dictionary_encode() if rng.random() < 0.2 else array
 

@@ -15,6 +15,7 @@ from orchestration import stages
 from orchestration.stages import AppContext
 from tests.oracle.admission import read_landing
 from tests.oracle.compare import differences
+from tests.oracle.exports import write_mappings
 from tests.oracle.key_conflicts import conflicting_rows, key_conflicts
 from tests.oracle.landing_zones import write_landing_zone
 from tests.oracle.marts import Settings as OracleSettings
@@ -43,7 +44,8 @@ def _build(workplace: Path, landing: Path, settings: OracleSettings) -> AppConte
         shutil.rmtree(data / kept_from_before, ignore_errors=True)
     (data / "ledger.sqlite").unlink(missing_ok=True)
     settings_as_text = {name: str(value) for name, value in asdict(settings).items()}
-    with environment(environment_of(data, landing, **settings_as_text)):
+    sources = str(write_mappings(workplace / "sources"))
+    with environment(environment_of(data, landing, sources=sources, **settings_as_text)):
         warehouse = AppContext.of(load_settings())
         for log in Log:
             stages.load_changed(warehouse, log)
@@ -54,7 +56,7 @@ def _build(workplace: Path, landing: Path, settings: OracleSettings) -> AppConte
 @pytest.mark.parametrize("seed", [3, *(pytest.param(seed, marks=pytest.mark.torture) for seed in (1, 2, 4))])
 def test_every_mart_agrees_with_the_oracle(workplace: Path, seed: int) -> None:
     landing = workplace / f"landing-{seed}"
-    write_landing_zone(landing, seed, stories=250, refused=True, fault_share=0.3)
+    write_landing_zone(landing, seed, stories=250, refused=True, fault_share=0.3, exports=True)
     warehouse = _build(workplace, landing, ZONES[seed])
     admitted = read_landing(landing)
     expected = compute(admitted.rows, ZONES[seed], load_vocabulary())

@@ -9,6 +9,7 @@ import io
 import shutil
 import tempfile
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -21,10 +22,12 @@ from models.enums import Log
 from quality.admission import validate
 from tests.examples import tried
 from tests.oracle import admission as oracle
+from tests.oracle.exports import write_mappings
 from tests.oracle.landing_zones import write_landing_zone
-from tests.oracle.renderings import EXTENSIONS
+from tests.oracle.renderings import EXTENSIONS, zstd
 from warehouse.config.paths import DataPaths
 from warehouse.ingest.load import load
+from warehouse.ingest.sources import load_sources
 from warehouse.ingest.staging import StagingJob
 from warehouse.lake import tables as lake_tables
 from warehouse.landing.scan import scan
@@ -37,7 +40,8 @@ def _take(landing: Path, paths: DataPaths, batch_rows: int) -> int:
     """Loads the pending files, as a refresh does; returns their number."""
     ledger = Ledger(paths.ledger)
     lake_tables.ensure_lake(paths)
-    zone = scan(landing)
+    # The mapping files lie beside the landing zone.
+    zone = scan(landing, sources=load_sources(write_mappings(landing.parent / "sources")).values())
     job = StagingJob(paths, validate, batch_rows=batch_rows)
     loaded_files = [load(job, ledger, ledger.pending_files(zone.files_of(log))) for log in Log]
     return sum(len(files) for files in loaded_files)
@@ -58,7 +62,7 @@ def _contents(root: Path) -> dict[Log, list[tuple]]:
 def test_any_order_and_number_of_loads_gives_the_same_lake(data: st.DataObject, seed: int, batch_rows: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_landing_zone(folder / "all", seed, stories=5, refused=True, fault_share=0.05)
+        write_landing_zone(folder / "all", seed, stories=5, refused=True, fault_share=0.05, exports=True)
         at_once, bit_by_bit = DataPaths(folder / "at-once"), DataPaths(folder / "bit-by-bit")
         _take(folder / "all", at_once, batch_rows=100_000)
 
@@ -82,7 +86,7 @@ def test_any_order_and_number_of_loads_gives_the_same_lake(data: st.DataObject, 
 def test_loading_twice_equals_loading_once(seed: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_landing_zone(folder / "landing", seed, stories=5, refused=True, fault_share=0.05)
+        write_landing_zone(folder / "landing", seed, stories=5, refused=True, fault_share=0.05, exports=True)
         paths = DataPaths(folder / "data")
         assert _take(folder / "landing", paths, batch_rows=100) > 0
         before = _contents(paths.lake)
@@ -93,8 +97,25 @@ def test_loading_twice_equals_loading_once(seed: int) -> None:
 # Random bytes
 
 ODD_BYTES = st.sampled_from(
-    [b'"', b"\n", b"\r", b"\r\n", b"\0", b",", b"\xef\xbb\xbf", b"\xff", b"{", b"}", b"\\", b"\x1f\x8b"]
+    [
+        b'"',
+        b"\n",
+        b"\r",
+        b"\r\n",
+        b"\0",
+        b",",
+        b"\xef\xbb\xbf",
+        b"\xff",
+        b"{",
+        b"}",
+        b"\\",
+        b"\x1f\x8b",
+        b"\x28\xb5\x2f\xfd",
+    ]
 )
+
+
+COMPRESSIONS = {"gz": partial(gzip.compress, mtime=0), "zst": zstd, "zstd": zstd}
 
 
 def _whole(extension: str) -> bytes:
@@ -109,7 +130,7 @@ def _whole(extension: str) -> bytes:
     else:
         line = b'{"contact_id": "%s", "unsubscribed_at": "2026-01-05T12:00", "source": 7}\n'
         content = line % b"k1" + b"{}\n" + line % b"k3"
-    return gzip.compress(content, mtime=0) if extension.endswith("gz") else content
+    return COMPRESSIONS.get(extension.rpartition(".")[2], bytes)(content)
 
 
 @st.composite
@@ -140,8 +161,9 @@ def _files(draw: st.DrawFn) -> tuple[str, bytes]:
     extension = draw(st.sampled_from(EXTENSIONS))
     if draw(st.integers(0, 9)) == 0:
         return extension, draw(st.binary(max_size=200))
-    if extension.endswith("gz") and draw(st.booleans()):
-        return extension, gzip.compress(draw(_damaged(_whole(extension.removesuffix(".gz")))), mtime=0)
+    plain, _, compression = extension.rpartition(".")
+    if compression in COMPRESSIONS and draw(st.booleans()):
+        return extension, COMPRESSIONS[compression](draw(_damaged(_whole(plain))))
     return extension, draw(_damaged(_whole(extension)))
 
 
