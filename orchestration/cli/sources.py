@@ -61,7 +61,7 @@ def test(
     rows: Annotated[int, typer.Option(min=0, help="Number of mapped rows to show for each log.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Test a mapping on a file: the first mapped rows beside the raw records, and every fault. Nothing is written.
+    """Test a mapping on a file: the first mapped rows beside the raw records, and the first 100 faults. Nothing is written.
 
     Exit code 0: every selected record gives a row. 1: a record would be rejected, or the file refused. 2: an argument or the
     mapping is invalid.

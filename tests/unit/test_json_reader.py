@@ -227,6 +227,18 @@ def test_an_array_without_its_end_is_truncated(read_file, content):
             read_file("f.json", content, LAYOUT, block_bytes)
 
 
+@pytest.mark.parametrize("line", [b'{"a":\n', b'[{"a":[1,\n', b"[\n"])
+def test_a_file_of_objects_that_do_not_end_is_refused_before_each_is_decoded_to_the_end(read_file, line):
+    """Each line begins an object within that of the line before: decoded from each one to where it fails, 1 MB took minutes."""
+    with pytest.raises(RefusedFile, match="too many objects are not closed"):
+        read_file("f.json", line * ((1 << 20) // len(line)), LAYOUT)
+
+
+def test_objects_that_do_not_end_are_broken_lines_up_to_thousands(read_file):
+    reading = read_file("f.json", b'{"a":\n' * 200 + b'{"a": 1}\n' + b'{"a": 2,\n' * 50_000 + b'{"a": 3}', LAYOUT)
+    assert list(reading.rows) == [201, 50_202]
+
+
 def test_a_line_of_any_length_holds_records_of_at_most_a_mebibyte(read_file):
     long = b'{"a": "%s"}' % (b"x" * (MIB - 9))
     content = long * 5 + b'{"a": "%s"}' % (b"x" * (MIB - 8)) + b'{"a": 1}\n{"a": 2}' + b" " * (2 * MIB) + b'{"a": 3}'

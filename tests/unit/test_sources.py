@@ -19,7 +19,7 @@ from tests.running import environment_of
 from warehouse.config.settings import Settings
 from warehouse.ingest.sources import MappingInvalid, load_sources, read_mapping
 from warehouse.ingest.sources.catalogue import SHIPPED
-from warehouse.ingest.trial import try_file
+from warehouse.ingest.trial import MAX_FAULTS, try_file
 from warehouse.lake import tables as lake_tables
 from warehouse.quarantine import NotExportable, export_for_repair, most_frequent_reasons
 
@@ -397,7 +397,20 @@ def test_check_of_a_file_in_the_contract_of_a_log(gateway, run):
     assert run("check", "unsubscribes", gateway.drop("any.txt", "")).exit_code == 2
 
 
-def test_a_trial_keeps_all_faults_and_the_first_rows(gateway):
+def test_a_trial_keeps_the_first_faults_and_counts_all(gateway, run):
+    wrong = "contact_id,unsubscribed_at\n" + "k1,soon\n" * 30_000 + "k1\n" * 120 + "k1,2026-01-05T10:00:00Z\n"
+    file = gateway.drop("any.csv", wrong)
+    trial = try_file(file, Log.UNSUBSCRIBES, None, validate, samples=0)
+    assert (trial.records, trial.accepted, trial.rejected) == (30_121, 1, 30_120)
+    assert [fault.row_number for fault in trial.faults] == list(range(1, MAX_FAULTS + 1))
+    assert [count for _, count in trial.reasons] == [30_000, 120]
+    output = run("check", "unsubscribes", file).output
+    assert "1 accepted, 30,120 rejected" in output
+    assert "and 30,020 more rejected records. Of all:\n    30,000 unsubscribed_at: " in output
+    assert '"rejected": 30120,' in run("check", "unsubscribes", file, "--json").output
+
+
+def test_a_trial_shows_faults_and_the_first_rows(gateway):
     file = gateway.drop("gateway/2026-01-05.csv", HEADER + GOOD * 5 + BAD_TIME * 2)
     trial = try_file(file, Log.SENDS, gateway.context.sources["gateway"], validate, samples=2)
     assert [sample.row_number for sample in trial.samples] == [1, 2]

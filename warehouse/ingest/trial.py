@@ -4,7 +4,7 @@ Not here: how a trial is printed (`orchestration.cli.output.trial`).
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,9 +13,14 @@ import polars as pl
 from models.enums import Log
 from models.rejections import UnreadableValue, ValidationResult, without_values
 from models.source_mapping import Source
-from warehouse.ingest.readers.records import Records, RefusedFile
+from warehouse.ingest.readers.records import MAX_UNKNOWN_COLUMNS, Records, RefusedFile
 from warehouse.ingest.rows import rows_of
 from warehouse.ledger import now
+
+MAX_FAULTS = 100
+"""Rejected records that are kept; all of them are counted."""
+_MAX_REASONS = 1_000
+"""Different reasons that are counted one by one: the keys of JSON objects can be part of them."""
 
 Validator = Callable[[Log, pl.DataFrame, Sequence[UnreadableValue]], ValidationResult]
 
@@ -45,24 +50,35 @@ class Trial:
     log: Log
     records: int = 0
     accepted: int = 0
+    rejected: int = 0
     not_selected: int = 0
     faults: list[Fault] = field(default_factory=list)
+    """The first `MAX_FAULTS` rejected records."""
     samples: list[Sample] = field(default_factory=list)
     unknown_columns: tuple[str, ...] = ()
     refusal: str | None = None
 
+    _reasons: Counter[str] = field(default_factory=Counter)
+
     @property
     def is_accepted(self) -> bool:
-        return not self.faults and self.refusal is None
+        return not self.rejected and self.refusal is None
 
     @property
     def reasons(self) -> list[tuple[str, int]]:
         """Every reason without values, and the number of records that have it; the most frequent first."""
-        return Counter(without_values(reason) for fault in self.faults for reason in fault.reasons).most_common()
+        return self._reasons.most_common()
+
+    def count_reasons(self, reasons: Iterable[str]) -> None:
+        """Counts the reasons of one rejected record."""
+        for reason in reasons:
+            name = without_values(reason)
+            is_counted = name in self._reasons or len(self._reasons) < _MAX_REASONS
+            self._reasons[name if is_counted else "other reasons"] += 1
 
 
 def try_file(path: Path, log: Log, source: Source | None, validate: Validator, *, samples: int) -> Trial:
-    """Reads a file for a log, mapped by a source or in the log's contract, and keeps the first accepted rows and all faults."""
+    """Reads a file for a log, mapped by a source or in the log's contract; keeps the first accepted rows and the first faults."""
     trial = Trial(log)
     unknown: set[str] = set()
     mapping = source.mapping if source else None
@@ -76,17 +92,24 @@ def try_file(path: Path, log: Log, source: Source | None, validate: Validator, *
         trial.refusal = str(error)
     except OSError as error:
         trial.refusal = f"cannot be read: {error.strerror or type(error).__name__}"
-    trial.unknown_columns = tuple(sorted(unknown))
+    trial.unknown_columns = tuple(sorted(unknown)[:MAX_UNKNOWN_COLUMNS])
     return trial
 
 
 def _add(trial: Trial, records: Records, validate: Validator, samples: int) -> None:
     validated = validate(trial.log, records.text, records.faults)
     rejected = validated.reasons["index"].to_list()
-    faults = zip(records.row_numbers.gather(rejected), validated.reasons["reasons"], records.raw(rejected), strict=True)
+    for reasons in [*validated.reasons["reasons"], *(broken.reasons for broken in records.broken)]:
+        trial.count_reasons(reasons)
+    trial.rejected += len(rejected) + len(records.broken)
+    wanted = MAX_FAULTS - len(trial.faults)
+    first = rejected[:wanted]
+    faults = zip(
+        records.row_numbers.gather(first), validated.reasons["reasons"][:wanted], records.raw(first), strict=True
+    )
     of_batch = [Fault(number, tuple(reasons), raw) for number, reasons, raw in faults]
     of_batch += [Fault(broken.row_number, broken.reasons, broken.raw) for broken in records.broken]
-    trial.faults += sorted(of_batch, key=lambda fault: fault.row_number)
+    trial.faults += sorted(of_batch, key=lambda fault: fault.row_number)[:wanted]
     trial.records += records.count
     trial.accepted += records.text.height - len(rejected)
     trial.not_selected += records.not_selected

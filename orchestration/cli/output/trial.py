@@ -13,10 +13,11 @@ from orchestration.stages.context import counted
 from warehouse.ingest.trial import Trial
 
 MAX_RAW_CHARACTERS = 500
+MAX_REASONS = 20
 
 
 def print_trials(trials: Iterable[Trial]) -> None:
-    """Prints of each log the first accepted rows, every fault, and the counts."""
+    """Prints of each log the counts, the first accepted rows, the first faults, and how many there are of each reason."""
     for trial in trials:
         console.print()
         console.print(_summary(trial))
@@ -32,12 +33,16 @@ def print_trials(trials: Iterable[Trial]) -> None:
             console.print(f"    raw     {_line(fault.raw_row)}")
             for reason in fault.reasons:
                 console.print(f"    {_line(reason)}")
+        if more := trial.rejected - len(trial.faults):
+            console.print(f"  … and {counted(more, 'more rejected record')}. Of all:")
+            for reason, number in trial.reasons[:MAX_REASONS]:
+                console.print(f"    {number:,} {_line(reason)}")
 
 
 def _summary(trial: Trial) -> str:
     if trial.refusal:
         return f"{trial.log}: the file is refused: {trial.refusal}"
-    counts = f"{trial.accepted:,} accepted, {len(trial.faults):,} rejected"
+    counts = f"{trial.accepted:,} accepted, {trial.rejected:,} rejected"
     if trial.not_selected:
         counts += f", {trial.not_selected:,} not selected"
     return f"{trial.log}: {counted(trial.records, 'record')}: {counts}"
@@ -49,14 +54,14 @@ def _line(text: str) -> str:
 
 
 def trials_as_json(trials: Iterable[Trial]) -> str:
-    """The trials as JSON, phone numbers masked: by log, the counts, reasons with their counts, faults and first rows."""
+    """The trials as JSON, phone numbers masked: by log, the counts, reasons with their counts, first faults and first rows."""
     content = [
         {
             "log": trial.log,
             "refusal": trial.refusal,
             "records": trial.records,
             "accepted": trial.accepted,
-            "rejected": len(trial.faults),
+            "rejected": trial.rejected,
             "not_selected": trial.not_selected,
             "unknown_columns": trial.unknown_columns,
             "reasons": dict(trial.reasons),

@@ -32,6 +32,13 @@ NOT_AN_OBJECT = "line: is not a JSON object"
 _PIECE_BYTES = 4 << 20
 """So much is decoded at a time where records are read by their position."""
 
+_ATTEMPTS = (4 << 10, 64 << 10, 2 * MAX_RECORD_BYTES)
+"""A value is looked for in so many characters first. An error costs as much as the text before it is long."""
+_LONGEST_TOKEN = 16
+"""Of a number or word that the end of the text may have cut."""
+_IN_VAIN, _IN_VAIN_PER_BYTE = 16 << 20, 16
+"""A file may make the reader decode so many characters of objects that fail: nested ones fail again and again."""
+
 _BLANKS = re.compile(r"[ \t\r\n]*")
 _ESCAPED_BYTE = re.compile("[\udc80-\udcff]")
 
@@ -52,6 +59,7 @@ class JsonReader:
         self._in_array = False
         self._may_have_comma = False
         """Whether a comma may come next in the array."""
+        self._may_decode_in_vain = _IN_VAIN
         self._skips_line = False
         """Whether the next bytes are the rest of a line that is broken."""
 
@@ -61,6 +69,7 @@ class JsonReader:
         rest = b""
         for chunk in content.read_chunks(path, self.file_format):
             in_file += len(chunk)
+            self._may_decode_in_vain += _IN_VAIN_PER_BYTE * len(chunk)
             data = rest + chunk
             rest = yield from self._records_of(data, is_last=False)
             accounted_for += len(data) - len(rest)
@@ -171,15 +180,11 @@ class JsonReader:
             value: Any = None
             end, reason = begin, NOT_AN_OBJECT
             if first == "{" or self._in_array:
-                try:
-                    value, end = self._decoder.raw_decode(window, begin)
-                except ValueError as error:
-                    if getattr(error, "pos", 0) - begin > MAX_RECORD_BYTES:
-                        reason = TOO_LONG
-                except RecursionError:
-                    pass
+                value, end, failed_at = self._decode(window, begin)
                 if end > begin:
                     reason = self._fault(value, window, begin, end, has_bad_bytes)
+                elif failed_at - begin > MAX_RECORD_BYTES:
+                    reason = TOO_LONG
             has_next = end < len(window) or (is_last and start + len(window) == len(text))
             if end > begin and not reason:
                 batch.add(value)
@@ -195,6 +200,35 @@ class JsonReader:
             at = start + end
             self._may_have_comma = True
         return at
+
+    def _decode(self, window: str, begin: int) -> tuple[Any, int, int]:
+        """The value at this position with the position after it, which is `begin` if there is none; and where decoding failed.
+
+        Of a value that fails, no more is decoded than needed to see that: the next line may begin another one within it.
+        """
+        failed_at = begin
+        for size in _ATTEMPTS:
+            piece = window[begin : begin + size]
+            has_all = begin + size >= len(window)
+            try:
+                value, end = self._decoder.raw_decode(piece)
+                if end < len(piece) or has_all:
+                    return value, begin + end, begin
+                continue  # a number that may go on
+            except ValueError as error:
+                position: int = getattr(error, "pos", 0)
+                may_go_on = position > len(piece) - _LONGEST_TOKEN or "Unterminated" in str(error)
+            except RecursionError:
+                position, may_go_on = len(piece), False
+            failed_at = begin + position
+            self._may_decode_in_vain -= position
+            if self._may_decode_in_vain < 0:
+                raise RefusedFile(
+                    "not JSON objects one after another: too many objects are not closed; export it again"
+                )
+            if not may_go_on:
+                break
+        return None, begin, failed_at
 
     def _fault(self, value: object, window: str, begin: int, end: int, has_bad_bytes: bool) -> str:
         """Why a decoded value is no record; empty if it is one."""

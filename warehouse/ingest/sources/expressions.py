@@ -19,7 +19,7 @@ from models.source_mapping import SourceMapping
 from warehouse.ingest.sources.functions import FUNCTIONS
 
 MEMORY_LIMIT = "1GB"
-"""For one batch. DuckDB does not count every string, so functions that repeat a value are forbidden."""
+"""For one batch. DuckDB does not count every string, so functions that repeat or widen a value are forbidden or limited."""
 
 _CLASSES = {
     "CONSTANT", "COLUMN_REF", "FUNCTION", "CASE", "CAST", "COMPARISON", "CONJUNCTION", "OPERATOR", "BETWEEN", "LAMBDA",
@@ -30,9 +30,11 @@ _MACROS_OF_DUCKDB = {
 }  # fmt: skip
 _FORBIDDEN = {
     "current_setting", "getvariable", "version", "current_localtime", "current_localtimestamp", "age", "unnest",
-    "repeat", "range", "row", "list_resize", "array_resize",
+    "repeat", "range", "row", "list_resize", "array_resize", "bitstring", "format", "printf",
     "json_serialize_plan", "json_serialize_sql", "json_deserialize_sql", "parse_duckdb_log_message",
 }  # fmt: skip
+_PADDING = {"lpad", "rpad"}
+MAX_PADDED_LENGTH = 1_000
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _KEYWORDS = {"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp", "user", "session_user"}
 
@@ -167,11 +169,23 @@ def _fields(node: Any, parameters: frozenset[str], *, is_list_argument: bool = F
             )
         if node["filter"] or node["distinct"] or node["order_bys"]["orders"]:
             raise InvalidExpression(f"{name}(): may not aggregate")
+        if name in _PADDING and not _is_short(node["children"][1:2]):
+            raise InvalidExpression(f"{name}(): the length must be a number, at most {MAX_PADDED_LENGTH:,}")
         for child in node["children"]:
             yield from _fields(child, parameters, is_list_argument=name.startswith(("list_", "array_")))
         return
     for value in node.values():
         yield from _fields(value, parameters)
+
+
+def _is_short(lengths: list[dict[str, Any]]) -> bool:
+    """Whether a length is written as a number, so that no record can ask for more memory."""
+    return all(
+        length["class"] == "CONSTANT"
+        and isinstance(length["value"].get("value"), int)
+        and length["value"]["value"] <= MAX_PADDED_LENGTH
+        for length in lengths
+    )
 
 
 _REASONS = {
