@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import tests.examples  # noqa: F401  registers the profile of `make torture`
-from tests.parsed_projects import share_lineages, share_parsed_projects
+from tests.cheaper_dbt import make_dbt_cheaper
 from tests.running import CASES, RefreshedWarehouse, refreshed_once
 from warehouse.config import settings
 
@@ -20,7 +20,7 @@ LONGEST_FIRST = ("spark", "upgrade", "fault", "property", "pipeline", "reports",
 """The folders of the tests."""
 
 MEMORY = Path("/dev/shm")
-COLLECTIONS = (50_000, 20, 20)
+COLLECTIONS = (1_000_000, 10, 10)
 """Thresholds of the garbage collector, which otherwise takes a quarter of the CPU time of a dbt build: it looks through the
 many objects of dbt and Dagster again and again.
 """
@@ -37,8 +37,7 @@ def pytest_configure() -> None:
         os.environ.setdefault("TMPDIR", str(MEMORY))
         tempfile.tempdir = None  # looked up anew
     gc.set_threshold(*COLLECTIONS)
-    share_parsed_projects()
-    share_lineages()
+    make_dbt_cheaper()
     for name in list(os.environ):
         if name.startswith(settings.PREFIX) or name == "DAGSTER_HOME":
             del os.environ[name]
