@@ -88,7 +88,7 @@ IN_A_PUBLICATION_OF_QUARANTINE = {
 }
 IN_AN_UPDATE_OF_KEY_CONFLICTS = {
     "rows of the index are replaced, nothing is committed": before(
-        "warehouse.quarantine.key_conflicts._compare_touched_keys"
+        "warehouse.quarantine.key_conflicts._compare_candidates"
     ),
     "the index is committed, the ledger does not know": before("warehouse.ledger.Ledger.record_conflicting_rows"),
 }
