@@ -26,6 +26,8 @@ from tests.running import RefreshedWarehouse, all_marts
 from warehouse.ingest.arrivals import SensorCursor
 from warehouse.ledger import Ledger
 
+SOURCE_FIXTURES = Path(__file__).parents[1] / "sources" / "landing"
+
 
 @pytest.fixture
 def resource(refreshed_small: RefreshedWarehouse, tmp_path: Path) -> WarehouseResource:
@@ -141,6 +143,16 @@ def test_a_tick_waits_for_a_refresh_that_is_running(
     )
     assert len(sensor.tick().run_requests) == 1, f"{killed.run_id} does not hold the lock, so it is dead"
     assert "requested before" in sensor.tick().skip_message
+
+
+def test_a_file_of_a_source_starts_a_refresh_of_every_log_that_it_feeds(warehouse: AppContext, sensor: Sensor) -> None:
+    export = "twilio_console_csv/spring-console/2026-01-05.csv"
+    dropped = warehouse.settings.landing / export.replace("05", "14")
+    dropped.parent.mkdir(parents=True)
+    shutil.copyfile(SOURCE_FIXTURES / export, dropped)
+    assert "waiting until unchanged" in sensor.tick().skip_message
+    (request,) = sensor.tick().run_requests
+    assert request.tags["sendmart/days"] == "receipts 2026-01-14; sends 2026-01-14"
 
 
 def test_messages_and_cursor_of_a_tick_hold_no_phone_number(warehouse: AppContext, sensor: Sensor) -> None:
