@@ -137,10 +137,16 @@ def test_bad_files_hold_a_build_back_until_they_are_fixed_or_accepted(tmp_path: 
     (campaigns / "2026-01-02.csv").write_text("campaign_id,campaign_name\nc2,Summer\n")
     bad_rows = "".join(f"c{number},Name,TELEX,ann,2026-01-03T10:00:00Z\n" for number in range(20))
     (campaigns / "2026-01-03.csv").write_text(HEADER + bad_rows)
+    (landing / "orders").mkdir()
+    (landing / "orders" / "2026-01-03.csv").write_text(
+        "order_id,contact_id,ordered_at,total,currency,status,updated_at\n"
+        "o1,p1,2026-01-03T10:00:00Z,1,EUR,placed,2026-01-03T10:00:00Z\n"
+    )
     held_back = sendmart(variables, "refresh")
     assert held_back.returncode == 1
-    last_lines = "\n".join(held_back.stdout.splitlines()[-6:])
+    last_lines = "\n".join(held_back.stdout.splitlines()[-7:])
     assert "HELD BACK" in last_lines
+    assert "Not converted: 1 order, no rate EUR→USD" in last_lines
     assert "file-refused: campaigns/2026-01-02.csv: required column missing: campaign_type" in last_lines
     assert "rows-rejected: campaigns of 2026-01-03: 20 of 20 rows" in last_lines
     assert "sendmart accept campaigns/2026-01-02.csv" in last_lines

@@ -97,7 +97,7 @@ def test_values_of_programs_and_money_that_does_not_fit(tmp_path: Path, context:
         "o2": "no_exchange_rate",
         "o3": "revenue_too_large",
     }
-    without_rate, too_large = describe_unconverted(context.settings, context.paths)
+    without_rate, too_large = describe_unconverted(context.settings, context.paths, marts)
     assert without_rate.startswith("Not converted: 1 order, no rate TND→USD on or before")
     assert "base_currency USD" in without_rate
     assert too_large.startswith(

@@ -1,7 +1,9 @@
-"""Says why orders of the published build have no revenue in the reporting currency, and what to do.
+"""Says why orders of a build have no revenue in the reporting currency, and what to do.
 
 Not here: how orders are converted (`dbt_project/models/intermediate/int_orders_converted.sql`).
 """
+
+from pathlib import Path
 
 from models.enums import UnconvertedReason
 from models.masking import printable
@@ -13,13 +15,16 @@ MAX_ORDERS = 3
 MAX_CURRENCIES = 5
 
 
-def describe_unconverted(settings: Settings, paths: DataPaths) -> list[str]:
-    """A line for the orders without an exchange rate, and one for each order whose revenue does not fit, up to three."""
-    with attached(published=paths.published_marts) as connection:
-        columns = connection.execute("select column_name from (describe published.marts.unconverted_orders)").fetchall()
+def describe_unconverted(settings: Settings, paths: DataPaths, marts: Path) -> list[str]:
+    """A line for the orders without an exchange rate, and one for each order whose revenue does not fit, up to three.
+
+    `marts`: the published file, or the candidate.
+    """
+    with attached(build=marts) as connection:
+        columns = connection.execute("select column_name from (describe build.marts.unconverted_orders)").fetchall()
         # A build of 0.3 that was rolled back to lists orders without a rate only.
         reason = "reason" if ("reason",) in columns else f"'{UnconvertedReason.NO_EXCHANGE_RATE}'"
-        source = f"(select *, {reason} as why from published.marts.unconverted_orders)"
+        source = f"(select *, {reason} as why from build.marts.unconverted_orders)"
         by_currency = connection.execute(
             f"select currency, count(*) from {source} where why = ? group by all order by 2 desc, 1",
             [UnconvertedReason.NO_EXCHANGE_RATE],

@@ -3,8 +3,10 @@
 Not here: `sendmart status` (`orchestration.cli.output.status`).
 """
 
+import contextlib
 import sqlite3
 
+import duckdb
 from rich.table import Table
 
 from models.error_codes import Code
@@ -85,7 +87,7 @@ def print_outcome(context: AppContext, refresh: Refresh) -> None:
         console.print(f"In quarantine: {counted(rejected, 'row')}, see {quarantine}")
     for line in conflict_lines(files, MAX_CONFLICT_LINES):
         console.print(line)
-    for line in describe_unconverted(context.settings, context.paths):
+    for line in describe_unconverted(context.settings, context.paths, context.paths.published_marts):
         console.print(line)
     if refused:
         more = ", …" if len(refused) > MAX_REFUSED_FILES else ""
@@ -113,6 +115,10 @@ def _print_failure(context: AppContext, refresh: Refresh) -> None:
     lines = refresh.message.splitlines()
     print_lines(lines, MAX_LINES, "more: sendmart status")
     if is_held_back:
+        # A damaged candidate, or one that another refresh is replacing, is not a reason to fail here.
+        with contextlib.suppress(duckdb.Error):
+            for line in describe_unconverted(context.settings, context.paths, context.paths.candidate):
+                console.print(line)
         print_ignored(context)
         has_bad_files = any(line.startswith(FILE_CODES) for line in lines)
         console.print(

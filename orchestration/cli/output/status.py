@@ -66,7 +66,7 @@ def _print_published_build(context: AppContext) -> None:
             build_id, published_at, data_until, version = fetch_row(connection, query)
         published = f"{published_at:%Y-%m-%d %H:%M:%S} UTC, data until {data_until}, version {version}"
         console.print(f"Published build: {build_id}, {published}")
-        for line in describe_unconverted(context.settings, context.paths):
+        for line in describe_unconverted(context.settings, context.paths, context.paths.published_marts):
             console.print(f"  {line}")
         latest = context.ledger.publications()[-1]
         if latest.rolled_back_from:
