@@ -25,8 +25,8 @@ from warehouse.transform.spark.builds import discard_builds
 class Erasure:
     """The result of an erasure.
 
-    `rewritten` is the number of files by kind. `still_in_landing` are files of the landing zone (`<log>/<name>`) that hold
-    erased contacts.
+    `rewritten` is the number of files by kind. `still_in_landing` are the paths of files of the landing zone that hold erased
+    contacts.
     """
 
     rewritten: dict[str, int]
@@ -82,5 +82,7 @@ def finish_erasures(context: AppContext) -> Erasure | None:
         source_files = source_files_of_erased_rows(context.paths, context.ledger)
         context.ledger.record_erasures_finished()
         log.info("erased in %.1f s: files rewritten: %s", time.perf_counter() - started, rewritten)
-        in_landing = {f"{file.log}/{file.source_file}" for file in context.scan_landing().files}
-        return Erasure(rewritten, [name for name in source_files if name in in_landing])
+        in_landing = {f"{file.log}/{file.source_file}": file.path_in_landing for file in context.scan_landing().files}
+        # A file of a source may feed several logs.
+        paths = dict.fromkeys(in_landing[name] for name in source_files if name in in_landing)
+        return Erasure(rewritten, list(paths))

@@ -3,6 +3,7 @@
 The stages of a refresh run as they do on a disk, without Dagster and the audit, which know nothing of where files lie.
 """
 
+import gzip
 import hashlib
 import io
 import json
@@ -29,6 +30,7 @@ from orchestration.stages import AppContext, plan_refresh
 from orchestration.stages.build import is_built
 from quality.admission import validate
 from tests.loads import BYTES_PER_TEST_WORKER, recorded_processes, recording
+from tests.oracle.logs import LOGS
 from tests.running import CASES, RefreshedWarehouse, environment
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import PREFIX, load_settings
@@ -40,7 +42,9 @@ from warehouse.ingest.load import load
 from warehouse.ingest.staging import StagingJob
 from warehouse.lake import integrity, recovery
 from warehouse.lake import tables as lake_tables
+from warehouse.landing import LandingZoneMissing
 from warehouse.landing import scan as landing_scan
+from warehouse.landing.presence import check_presence
 from warehouse.ledger import Ledger
 from warehouse.publish import pointer
 from warehouse.publish.kept_builds import KeptBuilds
@@ -54,6 +58,17 @@ LANDING = CASES / "small" / "landing"
 CONTACT, NUMBER = "p3-1", "+4477000031"
 CHANGED = "sends/2026-01-09.1.jsonl"
 """Of the small case: sent to CONTACT at NUMBER, among others."""
+AS_CONTRACT, AS_EXPORT = "sends/2026-01-10.0.jsonl.gz", "messenger/2026-01-10.json.gz"
+"""A file of the small case, which lies in the store as an export that a source maps to the same rows."""
+MAPPING = """
+source: messenger
+description: Each record has a message in one field
+files: messenger/{date}.json.gz
+format: {type: json}
+logs:
+  sends:
+    columns:
+"""
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +78,10 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
+    columns = "".join(f"      {name}: message ->> '$.{name}'\n" for name in LOGS[Log.SENDS])
+    (sources := tmp_path_factory.mktemp("sources")).joinpath("messenger.yml").write_text(MAPPING + columns)
     variables = {
+        f"{PREFIX}SOURCES": str(sources),
         "AWS_ENDPOINT_URL": f"http://{host}:{port}",
         "AWS_REGION": "eu-central-1",
         "AWS_DEFAULT_REGION": "eu-central-1",
@@ -86,6 +104,10 @@ def warehouse(store: Any) -> AppContext:
     for file in LANDING.rglob("*"):
         if file.is_file():
             store.upload_file(str(file), BUCKET, f"landing/{file.relative_to(LANDING).as_posix()}")
+    store.delete_object(Bucket=BUCKET, Key=f"landing/{AS_CONTRACT}")
+    lines = gzip.decompress((LANDING / AS_CONTRACT).read_bytes()).splitlines()
+    exported = b"\n".join(b'{"message": %s}' % line for line in lines)
+    store.put_object(Bucket=BUCKET, Key=f"landing/{AS_EXPORT}", Body=gzip.compress(exported))
     warehouse = AppContext.of(load_settings())
     for log in Log:
         stages.load_changed(warehouse, log)
@@ -186,9 +208,9 @@ def test_a_second_refresh_finds_nothing_and_writes_nothing(store: Any, warehouse
 
 
 def test_nothing_is_written_to_the_landing_zone_or_left_on_disk(store: Any, warehouse: AppContext) -> None:
-    assert {f"landing/{file.relative_to(LANDING).as_posix()}" for file in LANDING.rglob("*") if file.is_file()} == set(
-        _objects(store, "landing/")
-    )
+    of_case = {file.relative_to(LANDING).as_posix() for file in LANDING.rglob("*") if file.is_file()}
+    in_store = {key.removeprefix("landing/") for key in _objects(store, "landing/")}
+    assert in_store == of_case - {AS_CONTRACT} | {AS_EXPORT}
     assert list(warehouse.paths.transfers.iterdir()) == []
     assert not (warehouse.paths.data / "lake").exists()
 
@@ -196,7 +218,8 @@ def test_nothing_is_written_to_the_landing_zone_or_left_on_disk(store: Any, ware
 def test_two_workers_load_the_same_objects_as_one(store: Any, warehouse: AppContext, tmp_path: Path) -> None:
     paths = DataPaths(tmp_path, lake_override=path_of(f"s3://{BUCKET}/lake-of-two"))
     ledger = Ledger(paths.ledger)
-    files = landing_scan.scan(warehouse.settings.landing).files_of(Log.SENDS)
+    files = warehouse.scan_landing().files_of(Log.SENDS)
+    assert f"messenger:{AS_EXPORT}" in {file.source_file for file in files}
     (folder := tmp_path / "processes").mkdir()
     load(StagingJob(paths, recording(folder, 2)), ledger, files, workers=2, bytes_per_worker=BYTES_PER_TEST_WORKER)
     assert len(recorded_processes(folder)) == 2
@@ -216,8 +239,10 @@ def test_figures_are_explained_from_the_store(warehouse: AppContext) -> None:
         )
         (campaign,) = connection.execute("select campaign_id from published.marts.campaign_metrics limit 1").fetchone()
         explanation = explainer.explain("campaign", campaign)
+        of_export = explainer.explain("message", "m10-3")
     assert explanation.published
-    assert explanation.disagreements == {}
+    assert explanation.disagreements == of_export.disagreements == {}
+    assert f"messenger:{AS_EXPORT}" in repr(of_export)
 
 
 def test_an_object_that_changes_after_the_listing_is_left_for_the_next_refresh(
@@ -240,6 +265,16 @@ def test_an_object_that_changes_after_the_listing_is_left_for_the_next_refresh(
         if CHANGED.endswith(file.source_file)
     ]
     assert warehouse.ledger.pending_files(unchanged_files) == [], "the content is again what was taken"
+
+
+def test_an_empty_prefix_where_files_were_before_is_a_missing_landing_zone(store: Any, warehouse: AppContext) -> None:
+    settings = warehouse.settings.model_copy(update={"landing": path_of(f"s3://{BUCKET}/elsewhere")})
+    with pytest.raises(LandingZoneMissing, match=f"s3://{BUCKET}/elsewhere is empty, and log files were loaded"):
+        plan_refresh(replace(warehouse, settings=settings))
+    store.put_object(Bucket=BUCKET, Key="elsewhere/sends/", Body=b"")  # what stands for a folder
+    assert replace(warehouse, settings=settings).open_landing().files == ()
+    store.delete_object(Bucket=BUCKET, Key="elsewhere/sends/")
+    check_presence(settings.landing, has_loaded_files=False)  # a new prefix: it exists once it holds an object
 
 
 # --- nights after
@@ -402,7 +437,7 @@ def test_no_object_holds_an_erased_contact(
     assert not [key for key in _objects(store, "exports/delivery_status/") if copy.file.removesuffix(".xlsx") in key]
     assert _holding(store, tmp_path) == []
     assert CHANGED not in erasure.still_in_landing, "the row that named the contact was taken away"
-    assert erasure.still_in_landing
+    assert AS_EXPORT in erasure.still_in_landing
     assert _build_read(store, warehouse) == warehouse.ledger.last_publication()[0]
     assert integrity.find_damaged(warehouse.paths, warehouse.ledger, verify_checksums=True) == []
 
