@@ -33,7 +33,7 @@ from warehouse.lake import tables as lake_tables
 from warehouse.landing.scan import scan
 from warehouse.ledger import Ledger
 
-FEW = tried(4, suppress_health_check=list(HealthCheck))
+FEW = tried(2, torture=40, suppress_health_check=list(HealthCheck))
 
 
 def _take(landing: Path, paths: DataPaths, batch_rows: int) -> int:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,11 +24,21 @@ from warehouse.publish.publication import publish, recover_publication, rollback
 A, B, C, D = (f"20260105T03300{number}Z-00000{number}" for number in range(1, 5))
 
 
+def write_empty_candidate(file: Path) -> Path:
+    with duckdb.connect(str(file)) as connection:
+        connection.execute(f"create schema {SCHEMA}")
+        for mart in DBT_MARTS:
+            definition = ", ".join(f"{column.name} {column.sql_type}" for column in columns(mart))
+            connection.execute(f"create table {SCHEMA}.{mart} ({definition})")
+    return file
+
+
 class Builds:
     """A data folder in which candidates are made, and published."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, empty: Path | None = None) -> None:
         self.paths = DataPaths(data)
+        self._empty = empty or write_empty_candidate(data.parent / "empty.duckdb")
         self.ledger = Ledger(self.paths.ledger)
         self._made: dict[str, Build] = {}
         self._kept_builds = KeptBuilds(self.paths.kept_builds, self.ledger)
@@ -35,12 +46,8 @@ class Builds:
     def make(self, build_id: str, inputs: str | None = None) -> Build:
         """A candidate of this id; its one campaign is named for it."""
         self.paths.candidate.parent.mkdir(parents=True, exist_ok=True)
-        self.paths.candidate.unlink(missing_ok=True)
+        shutil.copyfile(self._empty, self.paths.candidate)
         with duckdb.connect(str(self.paths.candidate)) as connection:
-            connection.execute(f"create schema {SCHEMA}")
-            for mart in DBT_MARTS:
-                definition = ", ".join(f"{column.name} {column.sql_type}" for column in columns(mart))
-                connection.execute(f"create table {SCHEMA}.{mart} ({definition})")
             connection.execute(f"insert into {SCHEMA}.campaigns (campaign_id) values (?)", [build_id])
         build = Build(build_id, inputs or build_id, None, datetime(2026, 1, 5, tzinfo=UTC))
         if build_id not in self._made:
@@ -75,9 +82,15 @@ class Builds:
         return self.paths.kept_builds / f"{build_id}.duckdb"
 
 
+@pytest.fixture(scope="module")
+def empty_candidate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A candidate without rows."""
+    return write_empty_candidate(tmp_path_factory.mktemp("empty") / "candidate.duckdb")
+
+
 @pytest.fixture
-def builds(tmp_path: Path, bare_environment) -> Builds:
-    return Builds(tmp_path / "data")
+def builds(tmp_path: Path, bare_environment, empty_candidate: Path) -> Builds:
+    return Builds(tmp_path / "data", empty_candidate)
 
 
 def test_a_build_with_whole_numbers_is_not_rolled_back_to_if_numbers_are_masked(builds: Builds, monkeypatch) -> None:

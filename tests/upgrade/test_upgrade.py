@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import shlex
 import shutil
 import sqlite3
 import subprocess
@@ -70,9 +71,22 @@ def _program(commit: str, folder: Path) -> Path:
         pytest.skip(f"the history is not there (a shallow clone?): {error}")
 
 
-def _run_older(program: Path, variables: dict[str, str], *arguments: str) -> str:
+RUN_ALL = f"""
+import shlex, sys
+for command in sys.argv[1:]:
+    sys.argv = ["sendmart", *shlex.split(command)]
+    try:
+        exec({RUN!r})
+    except SystemExit as ended:
+        if ended.code:
+            raise
+"""
+"""In one process, because imports take longer than the commands."""
+
+
+def _run_older(program: Path, variables: dict[str, str], *commands: str) -> None:
     run = subprocess.run(
-        [sys.executable, "-c", RUN, *arguments],
+        [sys.executable, "-c", RUN_ALL, *commands],
         env={**clean_environment(variables), "PYTHONPATH": str(program)},
         cwd=program,
         capture_output=True,
@@ -80,7 +94,6 @@ def _run_older(program: Path, variables: dict[str, str], *arguments: str) -> str
         check=False,
     )
     assert run.returncode == 0, run.stdout + run.stderr
-    return run.stdout + run.stderr
 
 
 def _somebody_undisputed(paths: DataPaths) -> str:
@@ -134,8 +147,7 @@ def _upgrade(release: str, commit: str, folder: Path, erased: str) -> Upgraded:
     # As operators have it in their `.env`: under the name that the setting had then.
     variables = environment_of(data, landing, max_rejected_share="1", kept_builds="5")
     program = _program(commit, folder / "program")
-    _run_older(program, variables, "erase", "--contact", erased)
-    _run_older(program, variables, "refresh")
+    _run_older(program, variables, f"erase --contact {shlex.quote(erased)}", "refresh")
     paths = DataPaths(data)
     with sqlite3.connect(paths.ledger) as connection:
         (ledger_before,) = connection.execute("pragma user_version").fetchone()
