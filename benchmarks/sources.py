@@ -1,4 +1,5 @@
-"""`python -m benchmarks.sources`: the CPU of a load of mapped files beside the same rows in the contract of the log.
+"""`python -m benchmarks.sources`: the CPU of a load of mapped files beside the same rows in the contract of the log, and of
+JSON objects one after another beside JSON lines.
 
 Not here: the rest of a refresh (`benchmarks.harness`).
 """
@@ -9,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 from typing import Annotated
 
 import typer
@@ -66,48 +68,63 @@ def rows(count: int, kind: str) -> Iterator[tuple[dict[str, object], dict[str, o
         yield row, record
 
 
-def write(file: Path, records: Iterator[dict[str, object]], kind: str) -> None:
-    """Writes records as JSON lines or CSV."""
+def write(file: Path, records: Iterator[dict[str, object]], kind: str, *, line_end: str = "\n") -> None:
+    """Writes records as JSON objects or CSV."""
     file.parent.mkdir(parents=True)
     with file.open("w", encoding="utf-8") as target:
         for number, record in enumerate(records):
             if kind == "json":
-                target.write(json.dumps(record) + "\n")
+                target.write(json.dumps(record) + line_end)
                 continue
             if number == 0:
                 target.write(",".join(record) + "\n")
             target.write(",".join(str(value) for value in record.values()) + "\n")
 
 
-def cpu_of_load(folder: Path, mapping: Path | None) -> float:
-    """Seconds of CPU of a load of `folder`, the cheapest of three."""
-    sources = [read_mapping(mapping)] if mapping else []
-    costs = []
-    for _ in range(3):
-        data = folder / "data"
-        shutil.rmtree(data, ignore_errors=True)
-        files = scan.scan(folder / "landing", sources=sources).files_of(Log.SENDS)
-        paths = DataPaths(data)
-        started = time.process_time()
-        load(StagingJob(paths, validate), Ledger(paths.ledger), files)
-        costs.append(time.process_time() - started)
-    return min(costs)
+def cpu_of_load(folder: Path) -> float:
+    """Seconds of CPU of a load of `folder`, whose mapping file, if it has one, maps the files."""
+    mapping = folder / "gateway.yml"
+    sources = [read_mapping(mapping)] if mapping.exists() else []
+    data = folder / "data"
+    shutil.rmtree(data, ignore_errors=True)
+    files = scan.scan(folder / "landing", sources=sources).files_of(Log.SENDS)
+    paths = DataPaths(data)
+    started = time.process_time()
+    load(StagingJob(paths, validate), Ledger(paths.ledger), files)
+    return time.process_time() - started
 
 
-def main(count: Annotated[int, typer.Argument(help="Rows of each file.")] = 300_000) -> None:
-    """Prints the CPU of both, and their quotient, for CSV and for JSON lines."""
-    for kind, extension in (("csv", "csv"), ("json", "jsonl")):
-        with tempfile.TemporaryDirectory(prefix="sendmart-benchmark-") as temporary:
-            folder = Path(temporary)
-            own, mapped = folder / "own", folder / "mapped"
-            write(own / "landing" / "sends" / f"2026-01-05.{extension}", (row for row, _ in rows(count, kind)), kind)
-            write(
-                mapped / "landing" / "gateway" / f"2026-01-05.{extension}", (raw for _, raw in rows(count, kind)), kind
+def write_landings(folder: Path, count: int) -> dict[str, tuple[Path, Path]]:
+    """Writes each pair of landing zones with the same rows, by what the second has: the first is in the contract."""
+    pairs: dict[str, tuple[Path, Path]] = {}
+    for kind, extension, name in (("csv", "csv", "mapped CSV"), ("json", "jsonl", "mapped JSON lines, nested")):
+        own, mapped = folder / f"own-{kind}", folder / f"mapped-{kind}"
+        write(own / "landing" / "sends" / f"2026-01-05.{extension}", (row for row, _ in rows(count, kind)), kind)
+        raw = (record for _, record in rows(count, kind))
+        write(mapped / "landing" / "gateway" / f"2026-01-05.{extension}", raw, kind)
+        mapping = MAPPING.format(kind=kind, extension=extension, **EXPRESSIONS[kind])
+        (mapped / "gateway.yml").write_text(mapping, encoding="utf-8")
+        pairs[name] = own, mapped
+    one_line = folder / "one-line"
+    sends = (row for row, _ in rows(count, "json"))
+    write(one_line / "landing" / "sends" / "2026-01-05.json", sends, "json", line_end="")
+    return pairs | {"JSON objects on one line": (folder / "own-json", one_line)}
+
+
+def main(
+    count: Annotated[int, typer.Argument(help="Rows of each file.")] = 300_000,
+    rounds: Annotated[int, typer.Option(min=1, help="Number of loads of each file.")] = 5,
+) -> None:
+    """Prints the medians of the CPU of both, and of their quotient in a round; in CSV and JSON lines, in turn."""
+    with tempfile.TemporaryDirectory(prefix="sendmart-benchmark-") as temporary:
+        print("| file | rows | in the contract, CPU s | CPU s | CPU ratio | range |\n|---|--:|--:|--:|--:|---|")
+        for name, folders in write_landings(Path(temporary), count).items():
+            costs = [[cpu_of_load(folder) for folder in folders] for _ in range(rounds + 1)][1:]
+            ratios = sorted(other / own for own, other in costs)
+            print(
+                f"| {name} | {count:,} | {median(own for own, _ in costs):.2f} | {median(other for _, other in costs):.2f}"
+                f" | {median(ratios):.2f} | {ratios[0]:.2f} to {ratios[-1]:.2f} |"
             )
-            mapping = folder / "gateway.yml"
-            mapping.write_text(MAPPING.format(kind=kind, extension=extension, **EXPRESSIONS[kind]), encoding="utf-8")
-            of_own, of_mapped = cpu_of_load(own, None), cpu_of_load(mapped, mapping)
-            print(f"{kind}: {of_own:.2f} s in the contract, {of_mapped:.2f} s mapped: {of_mapped / of_own:.2f}")
 
 
 if __name__ == "__main__":

@@ -88,6 +88,8 @@ FUNCTIONS = (
         ("number", "default_prefix := '+'"),
         f"""
         case
+            -- Almost all numbers are digits alone.
+            when default_prefix = '+' and regexp_full_match(cast(number as varchar), '[1-9][0-9]*') then '+' || number
             when {_DIGITS} is null or {_DIGITS} = '' then null
             when starts_with({_DIGITS}, '+') then {_DIGITS}
             when starts_with({_DIGITS}, '00') then '+' || substr({_DIGITS}, 3)

@@ -51,7 +51,7 @@ class _Failure:
 class _Batch:
     """The rows of a batch: of each selected record, the index and the values of the log's columns."""
 
-    indices: list[int]
+    indices: pl.Series
     rows: pl.DataFrame
     failures: list[_Failure] = field(default_factory=list)
 
@@ -134,7 +134,7 @@ class Mapper:
         return Records(
             text=values.select(*renamed, *missing).select(self._names),
             row_numbers=records.row_numbers.gather(indices),
-            raw=lambda rows: records.raw([indices[row] for row in rows]),
+            raw=lambda rows: records.raw(indices.gather(list(rows)).to_list()),
             count=records.count,
             size=records.size,
             broken=broken,
@@ -151,7 +151,7 @@ class Mapper:
     def _evaluate(self, raw: pl.DataFrame) -> _Batch:
         try:
             rows = self._query(self._statement, raw)
-            return _Batch(rows[_INDEX].to_list(), rows)
+            return _Batch(rows[_INDEX], rows)
         except (duckdb.OutOfMemoryException, duckdb.FatalException):
             raise
         except duckdb.Error:
@@ -186,7 +186,7 @@ class Mapper:
         values = rows.with_columns(
             pl.col(f"mapped {name}").struct.field("value").alias(f"mapped {name}") for name in self._columns
         )
-        return _Batch(rows[_INDEX].to_list(), values, failures)
+        return _Batch(rows[_INDEX], values, failures)
 
     def _explain(
         self, column: str, expression: str, fields: Sequence[str], raw: pl.DataFrame, failed: list[int]
