@@ -8,8 +8,10 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import psutil
@@ -27,8 +29,10 @@ def _refresh_stage(name: str) -> Callable[[], dict[str, Any]]:
     context = stages.AppContext.of(load_settings())
 
     def admission() -> dict[str, Any]:
-        files = [file for log in Log for file in stages.load_changed(context, log)]
+        with _cpu_of_calls(stages.quarantine, "update_key_conflicts") as key_conflicts:
+            files = [file for log in Log for file in stages.load_changed(context, log)]
         return {
+            "key_conflicts_cpu": sum(key_conflicts),
             "accepted": sum(file.accepted for file in files),
             "rejected": sum(file.rejected for file in files),
             "sends": sum(file.accepted for file in files if file.log == Log.SENDS),
@@ -64,6 +68,25 @@ def _refresh_stage(name: str) -> Callable[[], dict[str, Any]]:
         "publish": publish,
         "export": export,
     }[name]
+
+
+@contextmanager
+def _cpu_of_calls(module: ModuleType, function: str) -> Iterator[list[float]]:
+    """The CPU seconds of each call of a function within this block."""
+    original, seconds = getattr(module, function), list[float]()
+
+    def measured(*arguments: Any, **keywords: Any) -> Any:
+        started = _cpu_seconds()
+        try:
+            return original(*arguments, **keywords)
+        finally:
+            seconds.append(_cpu_seconds() - started)
+
+    setattr(module, function, measured)
+    try:
+        yield seconds
+    finally:
+        setattr(module, function, original)
 
 
 def _baseline_stage(name: str) -> Callable[[], dict[str, Any]]:

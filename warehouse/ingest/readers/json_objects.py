@@ -108,7 +108,8 @@ class JsonBatch:
         row = self._by_key(pairs)
         if not self._layout.all_columns and not row.keys() <= self._known:
             row = self._known_only(row)
-        self._present |= row.keys()
+        if not row.keys() <= self._present:
+            self._present |= row.keys()
         if len(self._present) > MAX_COLUMNS:
             raise RefusedFile(f"more than {MAX_COLUMNS:,} different keys in {len(self._rows) + 1:,} records")
         for column, value in row.items():
@@ -167,7 +168,12 @@ def _json_text(value: Any) -> str:
     if kind is _Number:
         return str(value)
     if kind is JsonObject:
-        return "{" + ",".join([f"{encode_basestring(key)}:{_json_text(item)}" for key, item in value]) + "}"
+        texts = [
+            # Most are text: a call for each would take longer than to write it.
+            f"{encode_basestring(key)}:{encode_basestring(item) if item.__class__ is str else _json_text(item)}"
+            for key, item in value
+        ]
+        return "{" + ",".join(texts) + "}"
     if kind is list:
         return "[" + ",".join([_json_text(item) for item in value]) + "]"
     return json.dumps(value)
