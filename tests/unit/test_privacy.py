@@ -5,6 +5,8 @@ import json
 import logging
 import os
 import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
@@ -25,6 +27,7 @@ from warehouse.privacy import (
     KeyedHash,
     KeyMissing,
     contact_token,
+    keyed_hash,
     load_erasure_index,
     load_keyed_hash,
 )
@@ -138,6 +141,24 @@ def test_the_key_is_created_once_and_never_replaced(settings: Settings, paths: D
             load_keyed_hash(paths, ledger)
     paths.hash_key.write_text(key)
     assert load_keyed_hash(paths, ledger).of("x") == first_hash
+
+
+def test_data_folders_that_create_a_shared_key_in_the_same_moment_have_one_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = [DataPaths(tmp_path / str(number), hash_key_override=tmp_path / "keys" / "key") for number in range(8)]
+    nobody_has_created_it = threading.Barrier(len(folders))
+
+    def token_bytes(count: int) -> bytes:
+        nobody_has_created_it.wait(timeout=60)
+        return os.urandom(count)
+
+    monkeypatch.setattr(keyed_hash.secrets, "token_bytes", token_bytes)
+    with ThreadPoolExecutor(len(folders)) as threads:
+        hashes = threads.map(lambda folder: load_keyed_hash(folder, Ledger(folder.ledger)).of("x"), folders)
+        assert len(set(hashes)) == 1
+    assert [file.name for file in (tmp_path / "keys").iterdir()] == ["key"]
+    assert folders[0].hash_key.stat().st_mode & 0o777 == 0o600
 
 
 # --- tombstones

@@ -6,6 +6,7 @@ hashes would not be recognised: a key other than the recorded one is an error, a
 Not here: what is hashed (`warehouse.publish.published_file`, `warehouse.privacy.tombstones`).
 """
 
+import hashlib
 import hmac
 import os
 import secrets
@@ -15,7 +16,7 @@ import duckdb
 
 from warehouse.config import DataPaths
 from warehouse.ledger import Ledger
-from warehouse.storage import NotRegularFile, atomic_replace, open_regular
+from warehouse.storage import NotRegularFile, atomic_replace, open_regular, sync_file, sync_folder
 
 KEY_BYTES = 32
 _SHA256_BLOCK_BYTES = 64
@@ -54,7 +55,8 @@ def load_keyed_hash(paths: DataPaths, ledger: Ledger) -> KeyedHash:
     recorded = ledger.hash_key()
     key = _read_key(file)
     if key is None and recorded is None:
-        key = _create_key(file)
+        _create_key(paths)
+        key = _read_key(file)
     if key is None:
         raise KeyMissing(
             f"{file}: the key of the keyed hashes does not exist: restore it from a backup (docs/privacy.md)"
@@ -80,14 +82,31 @@ def _read_key(file: Path) -> bytes | None:
     return key
 
 
-def _create_key(file: Path) -> bytes:
-    key = secrets.token_bytes(KEY_BYTES)
+def _create_key(paths: DataPaths) -> None:
+    """Creates the key file, unless another data folder with the same file creates it in the same moment."""
+    file = paths.hash_key
     file.parent.mkdir(parents=True, exist_ok=True)
-    temp_path = file.with_name(f".{file.name}.tmp")
+    temp_path = write_private_temp_file(paths, file, secrets.token_bytes(KEY_BYTES).hex() + "\n")
+    try:
+        sync_file(temp_path)
+        os.link(temp_path, file)  # unlike a rename, it replaces no file
+        sync_folder(file.parent)
+    except FileExistsError:
+        pass
+    except OSError:  # not every file system has hard links
+        atomic_replace(temp_path, file)
+    finally:
+        temp_path.unlink(missing_ok=True)
+
+
+def write_private_temp_file(paths: DataPaths, file: Path, content: str) -> Path:
+    """Writes a temporary file, which will become `file`. Only its owner reads it, whatever SENDMART_UMASK says.
+
+    The writers of one data folder hold its lock. Those of another one, with the same key file, write another temporary file.
+    """
+    temp_path = paths.temp_path(file, by=hashlib.sha256(os.fsencode(paths.data.absolute())).hexdigest()[:12])
     temp_path.unlink(missing_ok=True)
-    # Only its owner reads the key, whatever SENDMART_UMASK says.
     descriptor = os.open(temp_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as key_file:
-        key_file.write(key.hex() + "\n")
-    atomic_replace(temp_path, file)
-    return key
+    with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+        opened.write(content)
+    return temp_path

@@ -9,14 +9,13 @@ Not here: the tombstones (`warehouse.privacy.tombstones`), erasing values from f
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 from models.masking import masking_logger
 from warehouse.config import DataPaths
 from warehouse.ledger import Erased, Ledger, LedgerDamaged
-from warehouse.privacy.keyed_hash import KeyMissing
+from warehouse.privacy.keyed_hash import KeyMissing, write_private_temp_file
 from warehouse.storage import atomic_replace, read_json_object
 
 log = masking_logger("sendmart")
@@ -54,13 +53,7 @@ def save_tombstone_copy(paths: DataPaths, ledger: Ledger) -> None:
 
 
 def _write(paths: DataPaths, copy: _Copy) -> None:
-    # The writers of one data folder hold its lock. Those of another one must not write the same temporary file.
-    writer = hashlib.sha256(os.fsencode(paths.data.absolute())).hexdigest()[:12]
-    temp_path = paths.temp_path(paths.tombstone_copy, by=writer)
-    temp_path.unlink(missing_ok=True)
-    descriptor = os.open(temp_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(copy.encode())
+    temp_path = write_private_temp_file(paths, paths.tombstone_copy, copy.encode())
     atomic_replace(temp_path, paths.tombstone_copy)
 
 
