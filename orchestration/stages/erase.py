@@ -8,6 +8,7 @@ from orchestration.stages.context import AppContext, log
 from orchestration.stages.quarantine import publish_quarantine
 from warehouse.erasure import erase_contacts, source_files_of_erased_rows
 from warehouse.lake import tables as lake_tables
+from warehouse.lake.integrity import LakeDamaged, delete_damaged, find_damaged
 from warehouse.privacy import (
     CONTACT,
     ErasureIndex,
@@ -18,6 +19,7 @@ from warehouse.privacy import (
     save_tombstone_copy,
 )
 from warehouse.publish.publication import replace_uploaded_files
+from warehouse.storage import is_object
 from warehouse.transform.spark.builds import discard_builds
 
 
@@ -66,12 +68,17 @@ def check_ledger(context: AppContext) -> None:
 
 
 def finish_erasures(context: AppContext) -> Erasure | None:
-    """Finishes erasures that were recorded, also those of a process that was killed; None if there are none."""
+    """Finishes erasures that were recorded, also those of a process that was killed; None if there are none.
+
+    Raises:
+        LakeDamaged: rows are damaged, and their log file is no longer in the landing zone. Nothing is erased yet.
+    """
     if not context.ledger.is_erasing():
         return None
     with context.paths.writer_lock():
         started = time.perf_counter()
         lake_tables.ensure_lake(context.paths)
+        _delete_damaged_files(context)
         erased = load_erasure_index(context.paths, context.ledger)
         assert erased is not None  # an erasure is recorded
         rewritten = erase_contacts(context.settings, context.paths, context.ledger, erased)
@@ -86,3 +93,19 @@ def finish_erasures(context: AppContext) -> Erasure | None:
         # A file of a source may feed several logs.
         paths = dict.fromkeys(in_landing[name] for name in source_files if name in in_landing)
         return Erasure(rewritten, list(paths))
+
+
+def _delete_damaged_files(context: AppContext) -> None:
+    """Deletes damaged files of lake and quarantine, which cannot be searched. The next load writes them again, erased.
+
+    To write such a file again with tokens would give it a right checksum, and hide the damage.
+    """
+    # Every byte of an object is a download, and the store compares checksums itself.
+    is_on_disk = not is_object(context.paths.lake)
+    damaged = find_damaged(context.paths, context.ledger, verify_checksums=is_on_disk)
+    if not damaged:
+        return
+    in_landing = {(file.log, file.source_file) for file in context.scan_landing().files}
+    if lost := [file for file in damaged if (file.log, file.source_file) not in in_landing]:
+        raise LakeDamaged(lost)
+    delete_damaged(context.paths, context.ledger, damaged)

@@ -1,8 +1,10 @@
 """Erasure: figures stay what they were, nobody can be found any more, and nobody comes back with a late file."""
 
+import glob
 import hashlib
 import json
 import os
+import re
 import shutil
 import sqlite3
 from pathlib import Path
@@ -16,8 +18,11 @@ from orchestration import stages
 from orchestration.stages import AppContext
 from tests.contact_search import CONTACT, NUMBER, copy_warehouse, files_with_contact
 from tests.running import RefreshedWarehouse, all_marts, exported_rows, quarantine_rows
+from warehouse.config import DataPaths
 from warehouse.erasure import SPREADSHEETS, erase
 from warehouse.export import ON_REQUEST, FileFormat, campaign_hash
+from warehouse.lake import tables as lake_tables
+from warehouse.lake.integrity import LakeDamaged, find_damaged
 
 SENT, CREDITED, ANOTHER = "c84-0Z", "never84", "c0-1É"
 """Campaigns of it: sent to the contact, credited with its order, and one that has nothing to do with it."""
@@ -206,6 +211,43 @@ def test_an_interrupted_erasure_is_finished_by_the_next_refresh(
     stages.finish_erasures(copy)
     assert files_with_contact(copy.paths.data) == set()
     assert not copy.ledger.is_erasing()
+
+
+def test_damaged_files_of_lake_and_quarantine_are_loaded_again_without_the_contact(
+    refreshed_wide: RefreshedWarehouse, tmp_path: Path
+) -> None:
+    """A file that is rewritten with tokens gets a new checksum, so damage in it must not be rewritten."""
+    copy = copy_warehouse(refreshed_wide, tmp_path)
+    lost, *others = (file for file in copy.ledger.files(Log.SENDS) if file.accepted)
+    flipped, cut = (lake_tables.path_of(copy.paths.lake, file) for file in others[:2])
+    content = bytearray(flipped.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    flipped.write_bytes(content)
+    rejected = next(copy.paths.quarantine.rglob("*.parquet"))
+    for file in (cut, rejected):
+        os.truncate(file, file.stat().st_size // 2)
+    stages.erase_contact(copy, CONTACT, "request 9")
+    assert files_with_contact(copy.paths.data) == set()
+    for log in Log:
+        stages.load_changed(copy, log)
+    assert files_with_contact(copy.paths.data) == set()
+    assert find_damaged(copy.paths, copy.ledger, verify_checksums=True) == []
+    original = refreshed_wide.warehouse.paths
+    assert _lake_rows(copy.paths, _tokens(copy)) == _lake_rows(original, _tokens(copy))
+
+    (copy.settings.landing / "sends" / lost.source_file).unlink()
+    lake_tables.path_of(copy.paths.lake, lost).write_bytes(b"")
+    with pytest.raises(LakeDamaged, match=re.escape(lost.source_file)):
+        stages.erase_contact(copy, "somebody", "request 10")
+    assert copy.ledger.is_erasing()
+
+
+def _lake_rows(paths: DataPaths, tokens: dict[str, str]) -> list[str]:
+    """The sends in a lake, with tokens in place of the erased values."""
+    files = f"{glob.escape(str(paths.lake))}/sends/*/*.parquet"
+    values = {CONTACT: tokens["contact"], NUMBER: tokens["number"]}
+    rows = duckdb.execute("from read_parquet(?, union_by_name = true, hive_partitioning = false)", [files]).fetchall()
+    return sorted(repr([values.get(value, value) for value in row]) for row in rows)
 
 
 def test_without_the_hash_key_nothing_is_erased_or_loaded(refreshed_wide: RefreshedWarehouse, tmp_path: Path) -> None:

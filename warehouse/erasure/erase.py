@@ -4,14 +4,18 @@ Erased values are recognised by their keyed hashes alone. Each file is written t
 file without erased values stays as it is. So the next process continues an erasure that was killed, and need not know the
 contact. The candidate is deleted: the next build is a full one, from the lake.
 
+A damaged file cannot be searched. A build or export is deleted, because it is made again; a file of the lake or the
+quarantine is loaded again from its log file (`orchestration.stages.erase`).
+
 Not here: rows that arrive later (`warehouse.privacy.tombstones`), `published/quarantine.duckdb`, which is written again from
 the quarantine (`warehouse.quarantine.published`), the builds of Spark (`warehouse.transform`).
 """
 
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from glob import escape
 from pathlib import Path
@@ -23,13 +27,24 @@ import pyarrow.parquet as pq
 from models.enums import Log
 from models.rejections import ERASED_RAW_ROW, erase_reasons
 from warehouse.config import DataPaths, Settings
-from warehouse.duckdb_tools import Column, apply_limits, columns_of, copy_with_changes, enable_s3, list_tables, literal
+from warehouse.duckdb_tools import (
+    Column,
+    apply_limits,
+    columns_of,
+    copy_with_changes,
+    enable_s3,
+    is_corruption_error,
+    list_tables,
+    literal,
+)
 from warehouse.erasure.exports import delete_spreadsheets, erase_csv_exports
 from warehouse.erasure.tokens import TokenReplacer, sql_list
 from warehouse.lake import tables as lake_tables
 from warehouse.ledger import Ledger
 from warehouse.privacy import ErasureIndex, save_tombstone_copy
-from warehouse.storage import AnyPath, atomic_replace, is_object, remove
+from warehouse.storage import AnyPath, NotRegularFile, atomic_replace, is_object, open_regular, remove
+
+log = logging.getLogger("sendmart")
 
 SPREADSHEETS = "spreadsheets (deleted)"
 
@@ -126,17 +141,26 @@ def _published_builds(paths: DataPaths) -> list[list[Path]]:
     return list(by_inode.values())
 
 
+class _BuildDamaged(Exception):
+    """The file of a build is damaged."""
+
+
 @contextmanager
 def _attached(connection: duckdb.DuckDBPyConnection, build: Path) -> Iterator[dict[str, list[str]]]:
-    """Attaches a build as `kept`. Gives the columns of its tables."""
-    connection.execute(f"attach {literal(build)} as kept (read_only)")
+    """Attaches a build as `kept`. Gives the columns of its tables. Raises _BuildDamaged, also for a block that is read."""
     try:
-        yield {
-            f'kept."{schema}"."{table}"': [column.name for column in columns_of(connection, "kept", schema, table)]
-            for schema, table, _ in list_tables(connection, "kept")
-        }
-    finally:
-        connection.execute("detach kept")
+        connection.execute(f"attach {literal(build)} as kept (read_only)")
+        try:
+            yield {
+                f'kept."{schema}"."{table}"': [column.name for column in columns_of(connection, "kept", schema, table)]
+                for schema, table, _ in list_tables(connection, "kept")
+            }
+        finally:
+            connection.execute("detach kept")
+    except duckdb.Error as error:
+        if not is_corruption_error(str(error)):
+            raise
+        raise _BuildDamaged(str(error)) from error
 
 
 @dataclass(frozen=True)
@@ -153,7 +177,7 @@ class _Eraser:
         for log in _LOGS:
             self.replacer.record_numbers(_lake_relation(self.paths, log), lake_tables.lake_schema(log))
         for names in builds:
-            with _attached(self.replacer.connection, names[0]) as relations:
+            with suppress(_BuildDamaged), _attached(self.replacer.connection, names[0]) as relations:
                 for relation, columns in relations.items():
                     self.replacer.record_numbers(relation, columns)
         self.ledger.record_erased_numbers(self.index.take_new_numbers())
@@ -219,6 +243,16 @@ class _Eraser:
         self.ledger.record_files([], {key_of(name): checksum for name, checksum in writer.finish().commit().items()})
 
     def erase_build(self, names: list[Path]) -> int:
+        try:
+            return self._erase_undamaged_build(names)
+        except _BuildDamaged as error:
+            log.warning("%s is damaged and is deleted, because it may hold erased contacts (%s)", names[0], error)
+        for name in names:
+            remove(name)
+            remove(name.with_name(f"{name.name}.wal"))
+        return 1
+
+    def _erase_undamaged_build(self, names: list[Path]) -> int:
         connection, temp_path = self.replacer.connection, names[0].with_name(f".{names[0].name}.tmp")
         with _attached(connection, names[0]) as relations:
             erased = {relation: self.replacer.find(relation, columns) for relation, columns in relations.items()}
@@ -243,7 +277,11 @@ class _Eraser:
         return 1
 
     def erase_page(self, page: Path) -> int:
-        before = page.read_text(encoding="utf-8", errors="replace")  # a damaged page stops no erasure
+        try:
+            with open_regular(page) as file:
+                before = file.read().decode("utf-8", errors="replace")  # a damaged page stops no erasure
+        except NotRegularFile:
+            return 0
         after = self.index.erase_text(before)
         if after == before:
             return 0

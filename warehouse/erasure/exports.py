@@ -1,15 +1,20 @@
 """Erases contacts from exports: CSV files are written again with tokens, spreadsheets are deleted.
 
 Any spreadsheet of a contact-level report may hold the contact, so all of them are deleted. A spreadsheet is a copy on
-request and can be requested again.
+request and can be requested again. A damaged CSV file cannot be searched for the contact, so it is deleted, too: the next
+refresh exports every campaign again.
 
 Not here: exports without contacts, and what an export holds (`warehouse.export`).
 """
 
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from io import TextIOWrapper
 from pathlib import Path
+
+import duckdb
 
 from models.marts import NUMBER_HASH, columns, published_columns
 from warehouse.config import DataPaths
@@ -24,17 +29,24 @@ from warehouse.export import (
     unmark_sql,
     write_description,
 )
-from warehouse.storage import AnyPath, atomic_replace, hash_of, names_in, remove
+from warehouse.storage import AnyPath, NotRegularFile, atomic_replace, hash_of, names_in, open_regular, remove
+
+log = logging.getLogger("sendmart")
 
 _CONTACT_REPORTS = [report for report in ON_REQUEST if "contact_id" in {column.name for column in columns(report)}]
 _CELL = re.compile(r'("(?:[^"]|"")*"|[^,\n]*)[,\n]')
+_NAME = re.compile("[a-z_0-9]+")
 _FIRST_RECORD_CHARACTERS = 1 << 20
 
 
+class ExportDamaged(Exception):
+    """A CSV export is not the file that was written."""
+
+
 def erase_csv_exports(paths: DataPaths, replacer: TokenReplacer) -> int:
-    """Replaces erased values in the CSV exports. Returns the number of files that were written again."""
+    """Replaces erased values in the CSV exports, and deletes damaged ones. Returns the number of these files."""
     csv_files = [path for path in _files(paths, FileFormat.CSV) if not path.name.startswith(".")]
-    return sum(_erase_csv(paths, path, replacer) for path in csv_files)
+    return sum(_erase_or_delete_csv(paths, path, replacer) for path in csv_files)
 
 
 def delete_spreadsheets(paths: DataPaths) -> int:
@@ -51,11 +63,28 @@ def _files(paths: DataPaths, file_format: FileFormat) -> list[AnyPath]:
     return [folder / name for folder in folders for name in names_in(folder) if name.endswith(f".{file_format}")]
 
 
+def _erase_or_delete_csv(paths: DataPaths, path: AnyPath, replacer: TokenReplacer) -> bool:
+    try:
+        return _erase_csv(paths, path, replacer)
+    except (ExportDamaged, duckdb.InvalidInputException) as error:
+        problem = str(error).partition("\n")[0]  # DuckDB's next line is a line of the file
+        log.warning("%s is damaged and is deleted, because it may hold erased contacts (%s)", path, problem)
+    remove(path)
+    remove(path.with_suffix(".json"))
+    return True
+
+
 def _erase_csv(paths: DataPaths, path: AnyPath, replacer: TokenReplacer) -> bool:
-    """Writes an export again, with its rows in their order, and updates its `.json`. False if it holds nothing erased."""
-    report = path.parent.name
+    """Writes an export again, with its rows in their order, and updates its `.json`. False if it holds nothing erased.
+
+    Raises:
+        ExportDamaged, duckdb.InvalidInputException: the file is damaged.
+    """
+    report, description = path.parent.name, read_description(path)
     with paths.local_copy(path) as file:
         header, is_quoted = csv_layout(file, report)
+        if description and description.sha256 != hash_of(file):
+            raise ExportDamaged("its SHA-256 is not the one in its .json")
         types = ", ".join(f"{literal(name)}: 'varchar'" for name in header)
         relation = (
             f"read_csv({literal(file)}, header = true, auto_detect = false, delim = ',', quote = '\"', escape = '\"',"
@@ -69,17 +98,27 @@ def _erase_csv(paths: DataPaths, path: AnyPath, replacer: TokenReplacer) -> bool
         options = csv_options(_text_columns(report, header) if is_quoted else ())
         temp_path = paths.temp_path(path)
         replacer.connection.execute(f"copy (select {cells} from {relation}) to {literal(temp_path)} ({options})")
-    if description := read_description(path):
+    if description:
         write_description(paths, path, replace(description, sha256=hash_of(temp_path)))
     atomic_replace(temp_path, path)
     return True
 
 
 def csv_layout(file: Path, report: str) -> tuple[list[str], bool]:
-    """The header of an export, and whether it is in spreadsheet mode, which quotes every text."""
-    with file.open(encoding="utf-8", newline="") as text:
-        header = text.readline().rstrip("\n").replace('"', "").split(",")
-        cells = _CELL.findall(text.read(_FIRST_RECORD_CHARACTERS))
+    """The header of an export, and whether it is in spreadsheet mode, which quotes every text.
+
+    Raises:
+        ExportDamaged: the file is not UTF-8, or its header is none of this report's.
+    """
+    try:
+        with TextIOWrapper(open_regular(file), encoding="utf-8", newline="") as text:
+            header = text.readline(_FIRST_RECORD_CHARACTERS).rstrip("\n").replace('"', "").split(",")
+            cells = _CELL.findall(text.read(_FIRST_RECORD_CHARACTERS))
+    except (UnicodeDecodeError, NotRegularFile) as error:
+        raise ExportDamaged(str(error)) from error
+    names = set(header)
+    if "contact_id" not in names or len(names) < len(header) or not all(map(_NAME.fullmatch, header)):
+        raise ExportDamaged(f"its header is none of {report}")
     first_record = dict(zip(header, cells, strict=False))
     return header, all(first_record.get(name, "")[:1] in ("", '"') for name in _text_columns(report, header))
 
