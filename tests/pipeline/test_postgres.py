@@ -10,9 +10,9 @@ import pytest
 
 from models.enums import Log
 from orchestration.run_refresh import run_refresh
-from orchestration.stages import AppContext, plan_refresh
+from orchestration.stages import AppContext, RefreshPlan, plan_refresh
 from tests.postgres import postgres
-from tests.running import RefreshedWarehouse, all_marts, environment, environment_of
+from tests.running import RefreshedWarehouse, all_marts, environment, environment_of, refresh_without_dagster
 from warehouse.config.settings import PROJECT, load_settings
 
 SENDS = dg.AssetKey(["logs", "sends"])
@@ -53,12 +53,14 @@ def test_moving_dagster_to_postgresql_keeps_the_figures(
             )
         )
         assert loaded.success
-        assert run_refresh(moved, plan_refresh(moved)).outcome == "published"
+        refresh_without_dagster(moved)
+        shutil.rmtree(moved.paths.exports)
+        assert run_refresh(moved, RefreshPlan(must_export=True)).outcome == "nothing new"
         assert days <= instance.get_materialized_partitions(SENDS)
         assert {run.status for run in instance.get_runs()} == {dg.DagsterRunStatus.SUCCESS}
-        assert instance.get_latest_materialization_event(dg.AssetKey(["published", "marts"]))
+        assert instance.get_latest_materialization_event(dg.AssetKey(["exports", "campaign_metrics"]))
     assert _sorted_marts(moved) == marts
-    assert _runs_in_the_database() == 3, "the load, the refresh and its pruning"
+    assert _runs_in_the_database() == 3, "the load, the exports and the pruning"
 
 
 def _sorted_marts(warehouse: AppContext) -> dict[str, list[str]]:

@@ -141,7 +141,7 @@ def test_a_very_long_name_takes_little_room(browser, sample: Site) -> None:
         assert shown.size["width"] > 100, name
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.torture)])
 def test_pages_are_accessible(browser, sample: Site, scheme: str) -> None:
     """Axe checks contrast, labels, headings and tables."""
     set_screen(browser, scheme=scheme)
