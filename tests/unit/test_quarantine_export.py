@@ -1,7 +1,9 @@
 """Export for repair: rejected rows exported, fixed and dropped again, in every format; refused files; acceptances."""
 
 import gzip
+import re
 import shlex
+from datetime import time
 from pathlib import Path
 
 import polars as pl
@@ -159,6 +161,33 @@ def test_a_rows_only_export_is_a_further_part_and_the_file_is_held_until_it_is_a
     assert (zone.in_quarantine(), zone.is_held_back()) == (bad, True), "the problems of the file itself stand"
     zone.warehouse.ledger.accept(Log.ORDERS, name, zone.file(name).sha256, "fixed in another file")
     assert not zone.is_held_back()
+
+
+@pytest.mark.parametrize("rows_only", [False, True])
+def test_values_that_parquet_alone_can_reject_are_not_admitted_as_json(zone, tmp_path, rows_only):
+    unknown = [2.0**53, float("nan"), float("inf")]
+    columns = {
+        "order_id": pa.array([1.0, *unknown, 2.0], pa.float64()),
+        "contact_id": pa.array([time(10), *[None] * 3, time(11)], pa.time64("us")),
+        "total": pa.array([0.1] * 5, pa.float32()),
+        "currency": ["USD"] * 5,
+        "status": ["placed"] * 5,
+        "ordered_at": ["2026-01-05T10:00:00Z"] * 5,
+        "updated_at": ["2026-01-05T10:00:00Z"] * 5,
+    }
+    pq.write_table(pa.table(columns), tmp_path / "made.parquet")
+    zone.drop("2026-01-05.parquet", (tmp_path / "made.parquet").read_bytes())
+    zone.load()
+    assert (zone.file("2026-01-05.parquet").accepted, zone.in_quarantine()) == (0, 5)
+    written = zone.export("2026-01-05.parquet", rows_only=rows_only)
+    zone.drop_fixed(written, lambda data: data)
+    part = zone.file(written.files[0].name)
+    assert (part.accepted, part.rejected) == (0, 5)
+    fixed = re.sub(rb"\[[^]]*\]|null", b'"k1"', written.files[0].read_bytes())
+    zone.drop_fixed(written, lambda data: fixed if data else data)
+    assert [(row[0], str(row[3])) for row in zone.rows()] == [
+        ("1", "0.1000"), ("2", "0.1000"), ("k1", "0.1000"), ("k1", "0.1000"), ("k1", "0.1000"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("rows_only", [False, True])

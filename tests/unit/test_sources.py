@@ -1,9 +1,12 @@
 """Sources: mapping files, and loads, reloads, quarantine and erasure of the files that they map."""
 
+import re
 from pathlib import Path
 
 import duckdb
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
@@ -310,14 +313,93 @@ def test_rejected_records_are_exported_as_they_came_and_can_be_dropped_again(gat
     rows = export_for_repair(
         context.settings, context.paths, loaded, tmp_path / "rows", rows_only=True, mapping=mapping
     )
-    assert rows.files[0].relative_to(tmp_path / "rows").as_posix() == "gateway/2026-01-05.mended.csv"
+    name = rows.files[0].relative_to(tmp_path / "rows").as_posix()
+    assert re.fullmatch(r"gateway/2026-01-05\.mended-[0-9a-f]{12}\.csv", name)
     assert rows.files[0].read_text() == HEADER + BAD_TIME
-    gateway.drop("gateway/2026-01-05.mended.csv", rows.files[0].read_text().replace("29.03.", "30.03."))
+    gateway.drop(name, rows.files[0].read_text().replace("29.03.", "30.03."))
     gateway.load(Log.SENDS)
     assert [row["message_id"] for row in gateway.rows(Log.SENDS)] == ["m1", "m3"]
     file.unlink()
     with pytest.raises(NotExportable, match="--rows-only"):
         export_for_repair(context.settings, context.paths, loaded, tmp_path / "gone", mapping=mapping)
+
+
+def test_exports_of_rejected_records_never_have_the_name_of_a_file_in_the_landing_zone(gateway, tmp_path):
+    def export(name: str, log: Log = Log.SENDS) -> str:
+        context = gateway.context
+        loaded = next(file for file in context.ledger.files(log) if file.path_in_landing == name)
+        mapping = context.sources["gateway"].mapping
+        to = tmp_path / "repair"
+        written = export_for_repair(context.settings, context.paths, loaded, to, rows_only=True, mapping=mapping)
+        return written.files[0].relative_to(to).as_posix()
+
+    no_status = BAD_TIME.replace(";undeliv;", ";;")
+    gateway.drop("gateway/2026-01-05.csv", HEADER + GOOD + no_status)
+    gateway.drop("gateway/2026-01-05.csv.gz", HEADER + BAD_TIME)
+    for log in (Log.SENDS, Log.RECEIPTS):
+        gateway.load(log)
+    names = [export("gateway/2026-01-05.csv"), export("gateway/2026-01-05.csv.gz")]
+    names.append(export("gateway/2026-01-05.csv", Log.RECEIPTS))
+    assert len(set(names)) == 3
+    gateway.drop(names[0], HEADER + GOOD.replace("m1", "m3") + BAD_TIME)
+    gateway.load(Log.SENDS)
+    of_export, again = export(names[0]), export("gateway/2026-01-05.csv")
+    assert len({*names, of_export, again}) == 5
+    gateway.drop(of_export, HEADER + GOOD.replace("m1", "m4"))
+    gateway.load(Log.SENDS)
+    assert {row["message_id"] for row in gateway.rows(Log.SENDS)} == {"m1", "m3", "m4"}
+
+
+PARQUET_MAPPING = """
+source: lake_export
+description: Clicks of a shop's lake
+files: lake_export/{date}*.parquet
+format: {type: parquet}
+logs:
+  clicks:
+    columns:
+      click_id: id
+      message_id: message
+      campaign_id: campaign
+      contact_id: contact
+      url: tags ->> '$.url'
+      clicked_at: moment
+"""
+
+
+def test_rejected_records_of_a_parquet_source_are_exported_as_parquet_and_admit_nothing_without_a_fix(
+    gateway, tmp_path
+):
+    gateway.write_mapping(PARQUET_MAPPING, "lake_export")
+    (gateway.landing / "lake_export").mkdir(parents=True)
+    file = gateway.landing / "lake_export" / "2026-01-05.parquet"
+    columns = {
+        "id": pa.array([1.0, 2.0**53, float("nan"), 4.0, None], pa.float64()),
+        "message": pa.array([b"a", b"b", b"c", b"\xff", b"e"], pa.binary()),
+        "campaign": pa.array([1.5, 2.5, 3.5, 4.5, 5.5], pa.float32()),
+        "contact": ["k1", "k2", "k3", "k4", "k5"],
+        "tags": [{"url": "https://a.example"}] * 5,
+        "moment": ["2026-01-05T10:00:00Z"] * 5,
+    }
+    pq.write_table(pa.table(columns), file)
+    (loaded,) = gateway.load(Log.CLICKS).values()
+    assert (loaded.accepted, loaded.rejected, loaded.refusal) == (1, 4, None)
+    file.unlink()
+    context = gateway.context
+    mapping = context.sources["lake_export"].mapping
+    written = export_for_repair(context.settings, context.paths, loaded, tmp_path, rows_only=True, mapping=mapping)
+    assert (written.rows, written.left_out) == (4, 0)
+    dropped = gateway.landing / written.files[0].relative_to(tmp_path)
+    dropped.write_bytes(written.files[0].read_bytes())
+    (again,) = gateway.load(Log.CLICKS).values()
+    assert (again.accepted, again.rejected, again.refusal) == (0, 4, None)
+    table = pq.read_table(dropped).drop_columns(["id", "message"])
+    fixed = table.append_column("id", [["2", "3", "4", "5"]]).append_column("message", [["b", "c", "d", "e"]])
+    pq.write_table(fixed, dropped)
+    gateway.load(Log.CLICKS)
+    assert sorted((row["click_id"], row["campaign_id"], row["url"]) for row in gateway.rows(Log.CLICKS)) == [
+        (str(number), f"{number}.5", "https://a.example") for number in (1, 2, 3, 4, 5)
+    ]
 
 
 def test_an_erased_contact_leaves_lake_and_quarantine(gateway):

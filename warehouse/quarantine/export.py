@@ -11,10 +11,10 @@ columns empty). Rows from Parquet become JSON lines; beside a whole one, an empt
 the rows of the original.
 
 Of a file of a source, the raw records are exported: whole only while the landing zone has the file, since the lake holds its
-accepted rows as they were mapped.
+accepted rows as they were mapped. Those of a Parquet file become a Parquet file.
 
-An export that is dropped without a fix admits nothing that was rejected before: bytes that were not UTF-8 are restored, and
-a row that the quarantine holds in part is left out.
+An export that is dropped without a fix admits nothing that was rejected before: bytes that were not UTF-8 are restored,
+values that Parquet alone can reject are marked (`unreadable_values`), and a row that the quarantine holds in part is left out.
 
 Not here: how files are read (`warehouse.ingest.readers`), counts of rejected rows (`warehouse.quarantine.summary`).
 """
@@ -22,6 +22,7 @@ Not here: how files are read (`warehouse.ingest.readers`), counts of rejected ro
 import codecs
 import csv
 import gzip
+import hashlib
 import io
 import json
 import re
@@ -35,6 +36,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 import duckdb
+import pyarrow.parquet as pq
 
 from models.logs import COLUMNS
 from models.rejections import ERASED_RAW_ROW, NOT_UTF8, TOO_LONG
@@ -44,6 +46,7 @@ from warehouse.duckdb_tools import apply_limits, enable_s3, fetch_value, literal
 from warehouse.lake import tables as lake_tables
 from warehouse.landing import LandingFile, file_kind
 from warehouse.ledger import LoadedFile
+from warehouse.quarantine.unreadable_values import raw_records_table, with_brackets
 from warehouse.storage import atomic_replace, exists
 
 ROWS_PER_BATCH = 10_000
@@ -117,7 +120,9 @@ def export_for_repair(
         )
     rejected_sql = f"read_parquet({literal(lake_tables.path_of(paths.quarantine, file))}, hive_partitioning = false)"
     extension = "csv" if file_type == "csv" else "jsonl"
-    new_file = folder / file.log / f"{file.log_date}.mended-{lake_tables.file_name(file.source_file)}.{extension}"
+    name = f"{file.log_date}.mended-{lake_tables.file_name(file.source_file)}"
+    names = (f"{file.log}/{name}{number}.{extension}" for number in _NUMBERS)
+    new_file = folder / next(name for name in names if not exists(settings.landing / name))
     same_file = folder / file.log / file.source_file
     with duckdb.connect() as connection:
         apply_limits(connection, settings)
@@ -158,19 +163,12 @@ def _export_raw_records(
             "the file is not in the landing zone any more, or has other content. The lake holds its accepted rows as the"
             " mapping gives them, not as they came. Export the rejected records: --rows-only"
         )
-    if mapping is None or mapping.format.type == "parquet":
-        reason = "its records are Parquet" if mapping else f"there is no source {file.source} any more"
-        raise NotExportable(f"the rejected records cannot be written as a file of their source: {reason}")
-    raw_format = mapping.format
-    original = PurePosixPath(file.path_in_landing)
-    extension = ".csv" if raw_format.type == "csv" else ".jsonl"
-    names = (original.with_name(f"{original.name.partition('.')[0]}.mended{end}") for end in (extension, ".json"))
-    name = next((name for name in names if mapping.log_date(name.as_posix()) == file.log_date), None)
-    if name is None:
+    if mapping is None:
         raise NotExportable(
-            f"the pattern of {file.source}, {mapping.files}, has no second file of a date. Put * behind {{date}} in it, or"
-            " export the whole file"
+            f"the rejected records cannot be written as a file of their source: there is no source {file.source} any more"
         )
+    raw_format = mapping.format
+    name = _free_name_of_source(settings, file, mapping)
     quarantine_file = lake_tables.path_of(paths.quarantine, file)
     header = lake_tables.header_of(quarantine_file) if raw_format.type == "csv" else None
     rejected_sql = f"read_parquet({literal(quarantine_file)}, hive_partitioning = false)"
@@ -178,6 +176,12 @@ def _export_raw_records(
     start, end = (f'{{"{raw_format.records}":[', "]}") if raw_format.records else ("", "")
     with duckdb.connect() as connection:
         apply_limits(connection, settings)
+        if raw_format.type == "parquet":
+            table = raw_records_table((raw, reasons) for _, raw, reasons in _raw_rows(connection, rejected_sql))
+            with _new_file(folder / name) as target:
+                pq.write_table(table, target)
+            rows = table.num_rows
+            return RepairFile((folder / name,), rows, rows, file.rejected - rows)
         incomplete = int(fetch_value(connection, f"select count(*) from {rejected_sql} where {_IS_INCOMPLETE}"))
         written = 0
         with _new_file(folder / name) as target:
@@ -190,6 +194,26 @@ def _export_raw_records(
                     target.write(encoder.encode(f"{start}{line.decode()}{end}\n"))
                 written += 1
     return RepairFile((folder / name,), written, written, incomplete)
+
+
+_NUMBERS = ("", *(f"-{number}" for number in range(2, 1_000)))
+"""Ends of names: an export that was dropped before may hold fixed rows, which one of the same name would remove."""
+
+
+def _free_name_of_source(settings: Settings, file: LoadedFile, mapping: SourceMapping) -> str:
+    """A path that the pattern of the source reads with the date of the file, and that is not in the landing zone."""
+    original = PurePosixPath(file.path_in_landing)
+    digest = hashlib.sha256(f"{file.log}/{file.source_file}".encode()).hexdigest()[:12]
+    stem = f"{original.name.partition('.')[0]}.mended-{digest}"
+    extensions = {"csv": (".csv",), "json": (".jsonl", ".json"), "parquet": (".parquet",)}[mapping.format.type]
+    for end in (*extensions, *original.suffixes[-1:]):
+        if mapping.log_date(original.with_name(f"{stem}{end}").as_posix()) == file.log_date:
+            names = (original.with_name(f"{stem}{number}{end}").as_posix() for number in _NUMBERS)
+            return next(name for name in names if not exists(settings.landing / name))
+    raise NotExportable(
+        f"the pattern of {file.source}, {mapping.files}, has no second file of a date. Put * behind {{date}} in it, or"
+        " export the whole file"
+    )
 
 
 def _copy_original(settings: Settings, paths: DataPaths, file: LoadedFile, folder: Path) -> Path | None:
@@ -206,15 +230,20 @@ def _copy_original(settings: Settings, paths: DataPaths, file: LoadedFile, folde
     return copy
 
 
-def _rejected_rows(connection: duckdb.DuckDBPyConnection, rejected_sql: str, *, is_json: bool) -> NumberedRows:
-    """The complete rejected rows, as the bytes that arrived."""
+def _raw_rows(connection: duckdb.DuckDBPyConnection, rejected_sql: str) -> Iterator[tuple[int, str, list[str]]]:
+    """The complete rejected rows: row number, raw row and reasons."""
     cursor = connection.cursor().execute(
         f"select row_number, raw_row, reasons from {rejected_sql} where not {_IS_INCOMPLETE} order by row_number"
     )
+    yield from _fetch_in_batches(cursor)
+
+
+def _rejected_rows(connection: duckdb.DuckDBPyConnection, rejected_sql: str, *, is_json: bool) -> NumberedRows:
+    """The complete rejected rows, as the bytes that arrived. `is_json`: JSON lines that were made from Parquet."""
     # In a JSON line, which was made from a value that was not UTF-8, the backslash itself is escaped.
     escaped_byte = re.compile(rb"\\\\x([89a-f][0-9a-f])" if is_json else rb"\\x([89a-f][0-9a-f])")
-    for number, raw_row, reasons in _fetch_in_batches(cursor):
-        line = raw_row.encode()
+    for number, raw_row, reasons in _raw_rows(connection, rejected_sql):
+        line = (with_brackets(raw_row, reasons) if is_json else raw_row).encode()
         if any(reason.endswith(_NOT_UTF8_RULE) for reason in reasons):
             line = escaped_byte.sub(lambda match: bytes.fromhex(match[1].decode()), line)
         yield number, line

@@ -345,14 +345,21 @@ def _json_values(values: pa.Array, positions: pa.Array) -> list[object]:
     if pa.types.is_boolean(kind) or pa.types.is_integer(kind):
         return list(values.take(positions).to_pylist())
     if pa.types.is_floating(kind):
-        numbers = values.take(positions).to_pylist()
-        return [str(value) if value is not None and not math.isfinite(value) else value for value in numbers]
+        return [None if value is None else _json_number(value, kind) for value in values.take(positions).to_pylist()]
     if pa.types.is_timestamp(kind):
         return _timestamp_text(values.take(positions)).to_list()
     text, unreadable = canonical_text(values.take(positions))
     if unreadable:
         return [_nested(value) for value in values.take(positions)]
     return text.to_list()
+
+
+def _json_number(value: float, kind: pa.DataType) -> object:
+    """A number whose literal is the canonical text, but for an exponent; text if it is not finite."""
+    if not math.isfinite(value):
+        return str(value)
+    number = float(_number_text(value, kind) or value)
+    return int(number) if number.is_integer() and abs(number) < EXACT_BELOW else number
 
 
 def _nested(value: pa.Scalar) -> object:
