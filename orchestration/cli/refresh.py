@@ -14,6 +14,7 @@ from orchestration.errors import failure_of
 from orchestration.stages import check_ledger, finish_erasures, plan_refresh, prune_exports, publish_quarantine
 from warehouse.landing import LandingZoneMissing
 from warehouse.ledger import Refresh, now
+from warehouse.privacy import KeyMissing, load_erasure_index
 from warehouse.publish.publication import recover_publication
 
 
@@ -39,8 +40,9 @@ def refresh(
     show_progress()
     if dry_run:
         try:
+            load_erasure_index(context.paths, context.ledger)
             plan = plan_refresh(context, verify=verify, full_refresh=full_refresh)
-        except LandingZoneMissing as error:
+        except (KeyMissing, LandingZoneMissing) as error:
             fail(str(failure_of(error, context)))
         refresh_output.print_landing(context, plan)
         refresh_output.print_ignored(context)

@@ -15,7 +15,7 @@ from orchestration import stages
 from orchestration.errors import failure_of
 from orchestration.stages import AppContext
 from tests.contact_search import CONTACT, copy_warehouse, files_with_contact
-from tests.running import RefreshedWarehouse
+from tests.running import RefreshedWarehouse, environment_of, sendmart
 from warehouse.ledger import LedgerDamaged
 from warehouse.privacy import KeyMissing
 
@@ -152,6 +152,10 @@ def test_a_missing_key_is_noticed_at_each_start(context: AppContext) -> None:
     context.paths.hash_key.unlink()
     with pytest.raises(KeyMissing, match="restore it from a backup"):
         stages.check_ledger(context)
+    variables = environment_of(context.settings.data, context.settings.landing)
+    for command in (("refresh",), ("refresh", "--dry-run"), ("status",)):
+        run = sendmart(variables, *command)
+        assert f"{Code.HASH_KEY_MISSING}: " in run.stdout + run.stderr, command
 
 
 @pytest.mark.parametrize("count", [8, pytest.param(150, marks=pytest.mark.torture)])
