@@ -86,7 +86,8 @@ def _time_zones() -> set[str]:
 
 
 def _time_zone(value: str) -> str:
-    if value not in _time_zones():
+    # The default without a look: to list all zones takes longer than to read the other settings.
+    if value != "UTC" and value not in _time_zones():
         raise ValueError("must be a time zone of the IANA database, such as Europe/Berlin")
     return value
 

@@ -32,8 +32,9 @@ NOT_AN_OBJECT = "line: is not a JSON object"
 _PIECE_BYTES = 4 << 20
 """So much is decoded at a time where records are read by their position."""
 
+_FAILURES_IN_WINDOW = 100
 _ATTEMPTS = (4 << 10, 64 << 10, 2 * MAX_RECORD_BYTES)
-"""A value is looked for in so many characters first. An error costs as much as the text before it is long."""
+"""After these failures, a value is looked for in so many characters first: an error takes as long as the text before it."""
 _LONGEST_TOKEN = 16
 """Of a number or word that the end of the text may have cut."""
 _IN_VAIN, _IN_VAIN_PER_BYTE = 16 << 20, 16
@@ -60,6 +61,7 @@ class JsonReader:
         self._may_have_comma = False
         """Whether a comma may come next in the array."""
         self._may_decode_in_vain = _IN_VAIN
+        self._failures = 0
         self._skips_line = False
         """Whether the next bytes are the rest of a line that is broken."""
 
@@ -207,6 +209,13 @@ class JsonReader:
         Of a value that fails, no more is decoded than needed to see that: the next line may begin another one within it.
         """
         failed_at = begin
+        if self._failures < _FAILURES_IN_WINDOW:
+            try:
+                value, end = self._decoder.raw_decode(window, begin)
+            except (ValueError, RecursionError):
+                self._failures += 1
+            else:
+                return value, end, begin
         for size in _ATTEMPTS:
             piece = window[begin : begin + size]
             has_all = begin + size >= len(window)
