@@ -79,3 +79,14 @@ def test_the_empty_file_of_an_older_lake_gets_the_types_of_this_release(paths: D
     tables.ensure_lake(paths)
     assert pl.read_parquet_schema(empty) == tables.lake_schema(Log.ORDERS)
     assert tables.partition(paths.lake, Log.ORDERS, date(1970, 1, 1).isoformat()) == empty.parent
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1", b"no Parquet" * 100, b"PAR1" + bytes(100) + b"PAR1"])
+def test_a_damaged_empty_file_is_written_again(tmp_path: Path, content: bytes) -> None:
+    paths = DataPaths(tmp_path / "data")
+    tables.ensure_lake(paths)
+    file = tables.empty_file(paths.lake, Log.SENDS)
+    whole = file.read_bytes()
+    file.write_bytes(content)
+    tables.ensure_lake(paths)
+    assert file.read_bytes() == whole

@@ -203,7 +203,7 @@ def _has_columns(paths: DataPaths, file: AnyPath, columns: dict[str, pl.DataType
     try:
         with paths.local_copy(file) as local_copy:
             return list(schema_of(local_copy).items()) == list(columns.items())
-    except FileNotFoundError:
+    except (FileNotFoundError, pl.exceptions.PolarsError):  # missing or damaged
         return False
 
 
