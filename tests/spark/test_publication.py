@@ -10,11 +10,13 @@ import threading
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import duckdb
 import pytest
 
+from models.error_codes import Code
 from models.marts import DBT_MARTS, SCHEMA
 from tests.running import CASES, environment_of, sendmart
 from tests.spark.cluster import Cluster
@@ -39,9 +41,14 @@ class OnCluster:
     schema: str
     cluster: Cluster
 
-    def run(self, *arguments: str, **settings: str) -> str:
+    def process(self, *arguments: str, **settings: str) -> CompletedProcess[str]:
+        """Runs a command; it may fail."""
         all_settings = {"engine": "spark", "spark_thrift": self.cluster.thrift, "spark_schema": self.schema} | settings
-        run = sendmart(environment_of(self.data, self.landing, max_rejected_share="1", **all_settings), *arguments)
+        return sendmart(environment_of(self.data, self.landing, max_rejected_share="1", **all_settings), *arguments)
+
+    def run(self, *arguments: str, **settings: str) -> str:
+        """Runs a command and returns its output."""
+        run = self.process(*arguments, **settings)
         assert run.returncode == 0, run.stdout + run.stderr
         return run.stdout
 
@@ -139,6 +146,23 @@ def test_erased_contacts_are_gone_from_spark_after_the_next_build(small: OnClust
         assert cursor.fetchall() == [(0,)]
     holding = [file for file in small.data.rglob("*") if file.is_file() and contact.encode() in file.read_bytes()]
     assert holding == []
+
+
+def test_a_sum_that_does_not_fit_names_the_row_of_its_largest_order(small: OnCluster) -> None:
+    contact, ordered_at = small.of_file(
+        "select contact_id, ordered_at::varchar from published.marts.attributed_orders"
+        " where attribution = 'direct' limit 1"
+    )[0]
+    lines = [f"sum-{number},{contact},{ordered_at},{10**14 - 1},USD,placed,{ordered_at}" for number in range(101)]
+    header = "order_id,contact_id,ordered_at,total,currency,status,updated_at"
+    (small.landing / "orders" / "2026-01-14.csv").write_text("\n".join([header, *lines]), encoding="utf-8")
+    before = small.published()
+    run = small.process("refresh")
+    assert run.returncode == 1
+    assert f"{Code.SUM_TOO_LARGE}: build: campaign " in run.stdout
+    assert "(orders/2026-01-14.csv, row " in run.stdout
+    with small.cluster.connect() as cursor:
+        assert small.seen(cursor) == small.published() == before
 
 
 def _rows(small: OnCluster) -> dict[str, int]:

@@ -112,9 +112,9 @@ def _run_on_spark(settings: Settings, paths: DataPaths, ledger: Ledger) -> tuple
     build = Build(_new_build_id(), build_inputs, ledger.data_until(), now())
     spark_build = SparkBuild(settings, paths, build.build_id)
     results = spark_build.build_models(ledger)
-    if message := _failures(results):
-        raise BuildFailed(message)
     spark_build.create_duckdb_views()
+    if message := _failures(results):
+        raise _too_large_sum(paths) or BuildFailed(message)
     write_identity(paths, build)
     ledger.record_candidate(build, changes, {}, None)
     change_feed.prune(paths, ledger)

@@ -84,14 +84,14 @@ class SparkBuild:
         return self.run_dbt("build", *resources, "--full-refresh", *WITHOUT_THIS_RUN)
 
     def create_duckdb_views(self) -> None:
-        """Creates views on the tables of the build in the two DuckDB files of the candidate."""
+        """Creates views on the tables that Spark has written completely, in the two DuckDB files of the candidate."""
         nodes = dbt_manifest(self.settings, self.paths)["nodes"].values()
         with attached(read_only=False, build=self.paths.build, candidate=self.paths.candidate) as connection:
             for node in (node for node in nodes if node["resource_type"] in ("model", "seed")):
                 is_in_candidate = node["config"]["database"] == "candidate"
                 table = (self.marts if is_in_candidate else self.work) / node["alias"]
                 schema = f"{'candidate' if is_in_candidate else 'build'}.{node['config']['schema']}"
-                if table.is_dir():
+                if (table / "_SUCCESS").exists():
                     connection.execute(f"create schema if not exists {schema}")
                     connection.execute(
                         f'create or replace view {schema}."{node["alias"]}" as'
