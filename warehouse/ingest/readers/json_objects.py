@@ -35,14 +35,20 @@ class _Number(str):
     __slots__ = ()
 
 
+class _Fraction(_Number):
+    """The literal of a number with a point or exponent. Within nested JSON it becomes text: DuckDB would round it to a double."""
+
+    __slots__ = ()
+
+
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
 def decoder_for(layout: Layout) -> json.JSONDecoder:
-    number = _Number if layout.nested_as_json else str
+    whole, fraction = (_Number, _Fraction) if layout.nested_as_json else (str, str)
     return json.JSONDecoder(
-        object_pairs_hook=JsonObject, parse_int=number, parse_float=number, parse_constant=_no_constant
+        object_pairs_hook=JsonObject, parse_int=whole, parse_float=fraction, parse_constant=_no_constant
     )
 
 
@@ -116,7 +122,7 @@ class JsonBatch:
             if value is None:
                 continue
             if value.__class__ is not str:
-                row[column] = value = _json_text(value)
+                row[column] = value = str(value) if isinstance(value, _Number) else _json_text(value)
             if "\0" in value:
                 self._add_fault(column, "holds a NUL")
                 row[column] = None
@@ -161,12 +167,14 @@ def _kind(value: Any) -> str:
 
 
 def _json_text(value: Any) -> str:
-    """A decoded value as JSON text, with every number as it came."""
+    """A decoded value as JSON text: whole numbers as they came, other numbers as text, so that no digit is lost."""
     kind = value.__class__  # compared exactly, because a subclass of a string is a number here
     if kind is str:
         return encode_basestring(value)
     if kind is _Number:
         return str(value)
+    if kind is _Fraction:
+        return f'"{value}"'
     if kind is JsonObject:
         texts = [
             # Most are text: a call for each would take longer than to write it.

@@ -31,10 +31,13 @@ _MACROS_OF_DUCKDB = {
 _FORBIDDEN = {
     "current_setting", "getvariable", "version", "current_localtime", "current_localtimestamp", "age", "unnest",
     "repeat", "range", "row", "list_resize", "array_resize", "bitstring", "format", "printf",
+    "equi_width_bins", "json_pretty",
     "json_serialize_plan", "json_serialize_sql", "json_deserialize_sql", "parse_duckdb_log_message",
 }  # fmt: skip
 _PADDING = {"lpad", "rpad"}
 MAX_PADDED_LENGTH = 1_000
+_ZONE_ARGUMENTS = {"from_local": 1, "timezone": 0}
+"""The position of the time zone among the arguments; `AT TIME ZONE` is the function `timezone`."""
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _KEYWORDS = {"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp", "user", "session_user"}
 
@@ -169,6 +172,8 @@ def _fields(node: Any, parameters: frozenset[str], *, is_list_argument: bool = F
             )
         if node["filter"] or node["distinct"] or node["order_bys"]["orders"]:
             raise InvalidExpression(f"{name}(): may not aggregate")
+        if name in _ZONE_ARGUMENTS:
+            _check_zone(name, node["children"][_ZONE_ARGUMENTS[name] :][:1])
         if name in _PADDING and not _is_short(node["children"][1:2]):
             raise InvalidExpression(f"{name}(): the length must be a number, at most {MAX_PADDED_LENGTH:,}")
         for child in node["children"]:
@@ -176,6 +181,19 @@ def _fields(node: Any, parameters: frozenset[str], *, is_list_argument: bool = F
         return
     for value in node.values():
         yield from _fields(value, parameters)
+
+
+def _check_zone(function: str, zones: list[dict[str, Any]]) -> None:
+    """InvalidExpression if a time zone is written as a constant that DuckDB does not know."""
+    for zone in zones:
+        name = zone["value"].get("value") if zone["class"] == "CONSTANT" else None
+        try:
+            if isinstance(name, str):
+                _checker().execute("select timezone(?, timestamp '2000-01-01')", [name])
+        except duckdb.NotImplementedException as error:
+            raise InvalidExpression(
+                f"{function}(): {name} is no time zone of the IANA database, such as Europe/Berlin"
+            ) from error
 
 
 def _is_short(lengths: list[dict[str, Any]]) -> bool:
@@ -209,11 +227,7 @@ def check_expressions(mapping: SourceMapping) -> None:
             expressions[f"logs.{log}.where"] = log_mapping.where
         for key, expression in expressions.items():
             try:
-                fields = fields_of(expression)
-                columns = ", ".join(f"null::varchar as {quoted(field)}" for field in sorted(fields)) or "1"
-                (kind,) = _checker().execute(
-                    f"select typeof((\n{expression}\n)) from (select {columns}) as records"
-                ).fetchone() or ("",)
+                kind = type_of(expression)
             except InvalidExpression as error:
                 raise InvalidExpression(f"{key}: {error}") from error
             except duckdb.Error as error:
@@ -224,6 +238,14 @@ def check_expressions(mapping: SourceMapping) -> None:
             if not is_condition and not _is_scalar(kind):
                 hint = "; use ->> for the text of a key" if kind == "JSON" else ""
                 raise InvalidExpression(f"{key}: gives {kind}, not text or a number{hint}")
+
+
+def type_of(expression: str) -> str:
+    """The DuckDB type that an expression gives. Raises InvalidExpression, or an error of DuckDB if no such type exists."""
+    columns = ", ".join(f"null::varchar as {quoted(field)}" for field in sorted(fields_of(expression))) or "1"
+    statement = f"select typeof((\n{expression}\n)) from (select {columns}) as records"
+    (kind,) = _checker().execute(statement).fetchone() or ("",)
+    return str(kind)
 
 
 def _is_scalar(kind: str) -> bool:

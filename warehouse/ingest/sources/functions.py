@@ -48,17 +48,23 @@ def _checked(text: str, pattern: str, value: str, rule: str) -> str:
 _DIGITS = r"regexp_replace(trim(cast(number as varchar)), '[\s().\/-]', '', 'g')"
 _TRIMMED = "trim(cast(number as varchar))"
 _TRIMMED_TEXT = "trim(cast(text as varchar))"
-_DECIMAL = r"[+-]?[0-9]{1,10}(\.[0-9]{1,9})?"
+_DECIMAL = r"[+-]?0*[0-9]{1,10}(\.[0-9]{1,9}0*)?"
+_WITH_EXPONENT = r"[+-]?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,3})?"
 _DAYS = "(Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 _MONTHS = "(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_OFFSET = "([01][0-9]|2[0-3])[0-5][0-9]"
 _RFC_2822 = (
-    rf"({_DAYS}, )?[0-9]{{1,2}} {_MONTHS} [0-9]{{4}} [0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}} ([+-][0-9]{{4}}|GMT|UTC|UT|Z)"
+    rf"({_DAYS}, )?[0-9]{{1,2}} {_MONTHS} [0-9]{{4}} [0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}} ([+-]{_OFFSET}|GMT|UTC|UT|Z)"
 )
-_LOCAL = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
+_LOCAL = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?"
 
-_LOCAL_BODY = f"""
+_LOCAL_BODY = rf"""
 case
     when local_time is null then null
+    -- DuckDB's `timezone` fails on an unknown zone, within `try` too. This cast does not.
+    when not (
+        regexp_full_match(zone, '[A-Za-z]\S*') and try_cast('2000-01-01 00:00:00 ' || zone as timestamptz) is not null
+    ) then {_fault("'must be in a time zone of the IANA database, not ' || zone")}
     when not regexp_full_match(trim(cast(local_time as varchar)), '{_LOCAL}')
         then {_fault("'must be YYYY-MM-DD HH:MM[:SS[.ffffff]], without an offset'")}
     else list_transform(
@@ -82,24 +88,71 @@ case
 end
 """
 
+
+def _written_out(number: str) -> str:
+    """SQL for a decimal number without its exponent, with a zero at both ends."""
+    return rf"""
+    list_transform(
+        [struct_pack(
+            digits := regexp_extract({number}, '[0-9]+') || regexp_extract({number}, '\.([0-9]+)', 1),
+            point := length(regexp_extract({number}, '[0-9]+'))
+                + coalesce(try_cast(regexp_extract({number}, '[eE](.*)', 1) as integer), 0)
+        )],
+        lambda n: regexp_extract({number}, '^[+-]?') || '0'
+            || left(repeat('0', -n.point) || n.digits || repeat('0', n.point - length(n.digits)), greatest(n.point, 0)) || '.'
+            || substr(repeat('0', -n.point) || n.digits, greatest(n.point, 0) + 1) || '0'
+    )[1]
+    """
+
+
+def _product(a: str, b: str) -> str:
+    product = f"cast({a} as decimal(19, 9)) * cast({b} as decimal(19, 9))"
+    return f"rtrim(rtrim(cast({product} as varchar), '0'), '.')"
+
+
+_A, _B = "trim(cast(a as varchar))", "trim(cast(b as varchar))"
+_NO_FACTORS = _fault("'must be two decimal numbers with at most 10 digits before the point and 9 after it'")
+
+_TIMES_BODY = f"""
+case
+    when {_A} is null or {_B} is null then null
+    when regexp_full_match({_A}, '{_DECIMAL}') and regexp_full_match({_B}, '{_DECIMAL}') then {_product(_A, _B)}
+    when regexp_full_match({_A}, '{_WITH_EXPONENT}') and regexp_full_match({_B}, '{_WITH_EXPONENT}')
+        then list_transform(
+            [struct_pack(x := {_written_out(_A)}, y := {_written_out(_B)})],
+            lambda factors: case
+                when regexp_full_match(factors.x, '{_DECIMAL}') and regexp_full_match(factors.y, '{_DECIMAL}')
+                    then {_product("factors.x", "factors.y")}
+                else {_NO_FACTORS}
+            end
+        )[1]
+    else {_NO_FACTORS}
+end
+"""
+
 FUNCTIONS = (
     Function(
         "e164",
         ("number", "default_prefix := '+'"),
-        f"""
+        rf"""
         case
             -- Almost all numbers are digits alone.
             when default_prefix = '+' and regexp_full_match(cast(number as varchar), '[1-9][0-9]*') then '+' || number
             when {_DIGITS} is null or {_DIGITS} = '' then null
+            when regexp_matches(cast(number as varchar), '\(\s*0\s*\)')
+                then {_fault("'must be a number without (0): write +49 171 or 0171 for +49 (0) 171'")}
             when starts_with({_DIGITS}, '+') then {_DIGITS}
             when starts_with({_DIGITS}, '00') then '+' || substr({_DIGITS}, 3)
             when default_prefix = '+' then '+' || {_DIGITS}
+            when starts_with('+' || {_DIGITS}, default_prefix)
+                then {_fault("'must be a number with +, 00 or 0 before it: it begins like ' || default_prefix")}
             else default_prefix || regexp_replace({_DIGITS}, '^0', '')
         end
         """,
         "A phone number with a `+`. Spaces, `-`, `.`, `/` and parentheses go. `00` becomes `+`. A number without either gets"
         " `default_prefix`: `+` alone for numbers with their country code, or a country code such as `'+49'` for national"
-        " numbers, whose first `0` goes.",
+        " numbers, whose first `0` goes. `(0)`, and a number without `+`, `00` or `0` that begins with the digits of the"
+        " country code, are a fault of the row.",
     ),
     Function(
         "from_epoch_s",
@@ -147,25 +200,15 @@ FUNCTIONS = (
     Function(
         "abs_decimal",
         ("number",),
-        f"regexp_replace({_TRIMMED}, '^-', '')",
+        rf"regexp_replace({_TRIMMED}, '^-([0-9.])', '\1')",
         "A number without its minus sign; its digits stay as they are.",
     ),
     Function(
         "times",
         ("a", "b"),
-        _checked(
-            "trim(cast(a as varchar))",
-            _DECIMAL,
-            _checked(
-                "trim(cast(b as varchar))",
-                _DECIMAL,
-                "rtrim(rtrim(cast(cast(trim(cast(a as varchar)) as decimal(19, 9))"
-                " * cast(trim(cast(b as varchar)) as decimal(19, 9)) as varchar), '0'), '.')",
-                "two decimal numbers with at most 10 digits before the point and 9 after it",
-            ),
-            "two decimal numbers with at most 10 digits before the point and 9 after it",
-        ),
-        "The exact product of two decimal numbers, each with at most 10 digits before the point and 9 after it.",
+        _TIMES_BODY,
+        "The exact product of two decimal numbers, each with at most 10 digits before the point and 9 after it."
+        " An exponent is written out first: `7.5e-05` is 0.000075.",
     ),
     Function(
         "plain",

@@ -20,13 +20,17 @@ from models.rejections import UnreadableValue, failed_expression
 from models.source_mapping import FILE_DATE, FILE_PATH, Source, SourceMapping
 from models.text_types import ID
 from warehouse.ingest.readers.records import BrokenRecord, FileFormat, Layout, Records, RefusedFile
-from warehouse.ingest.sources.expressions import check_statement, fields_of, locked_connection, quoted
+from warehouse.ingest.sources.expressions import check_statement, fields_of, locked_connection, quoted, type_of
 from warehouse.ingest.sources.functions import FAULT
 
 MAX_EXPLAINED_FAILURES = 100
 """Failures in a batch whose reason says what DuckDB says; each takes a query."""
+MAX_ISOLATED_FAILURES = 1_000
+"""Records of a batch on which an expression fails though in `try`. Each takes some queries to find; more refuse the file."""
 
 _INDEX = "record index"
+_NO_NUMBERS = ["nan", "-nan", "inf", "-inf"]
+"""DuckDB's text of floating-point values that are no numbers, as `0 / 0` gives."""
 _FIELD = re.compile(r'[A-Za-z_][A-Za-z0-9_]*|"[^"]+"')
 _CONSTANT = re.compile(r"'[^']*'")
 _DECIMAL_COMMA = r"^\s*([+-]?)(?:[0-9]*|[0-9]{1,3}(?:\.[0-9]{3})+),[0-9]+\s*$"
@@ -71,6 +75,7 @@ class Mapper:
         self._columns = {
             name: text for name, text in columns.items() if name not in self._constants and name not in self._copied
         }
+        self._floating = [name for name, text in self._columns.items() if type_of(text) in ("DOUBLE", "FLOAT")]
         self._where = mapping.logs[log].where
         self._names = [column.name for column in COLUMNS[log]]
         self._fields = {name: sorted(fields_of(text)) for name, text in columns.items()}
@@ -151,11 +156,19 @@ class Mapper:
     def _evaluate(self, raw: pl.DataFrame) -> _Batch:
         try:
             rows = self._query(self._statement, raw)
-            return _Batch(rows[_INDEX], rows)
+            batch = _Batch(rows[_INDEX], rows)
         except (duckdb.OutOfMemoryException, duckdb.FatalException):
             raise
         except duckdb.Error:
-            return self._evaluate_with_failures(raw)
+            batch = self._evaluate_with_failures(raw)
+        for name in self._floating:
+            value = pl.col(f"mapped {name}")
+            has_no_number = value.is_in(_NO_NUMBERS)
+            no_numbers = batch.rows.filter(has_no_number)[_INDEX].to_list()
+            if no_numbers:
+                batch.failures += self._explain(name, self._columns[name], self._fields[name], raw, no_numbers)
+                batch.rows = batch.rows.with_columns(pl.when(~has_no_number).then(value))
+        return batch
 
     def _evaluate_with_failures(self, raw: pl.DataFrame) -> _Batch:
         """The same, if an expression fails on a record: each value, and whether it failed.
@@ -164,22 +177,11 @@ class Mapper:
         """
         failures: list[_Failure] = []
         if self._where:
-            selected = f"try(struct_pack(value := cast((\n{self._where}\n) as boolean)))"
-            try:
-                states = self._query(
-                    f"select {quoted(_INDEX)}, selected is null as has_failed, selected.value as is_selected"
-                    f" from (select {quoted(_INDEX)}, {selected} as selected from records)",
-                    raw,
-                )
-            except duckdb.Error as error:
-                raise _mapping_failed(error) from error
-            failed = states.filter(pl.col("has_failed"))[_INDEX].to_list()
+            states = self._tried({"where": f"cast((\n{self._where}\n) as boolean)"}, raw)["mapped where"]
+            failed = raw.filter(states.is_null())[_INDEX].to_list()
             failures += self._explain("where", self._where, self._where_fields, raw, failed)
-            raw = raw.filter(pl.col(_INDEX).is_in(states.filter(pl.col("is_selected"))[_INDEX].implode()))
-        try:
-            rows = self._query(self._select("try(struct_pack(value := cast((\n{}\n) as varchar)))", None), raw)
-        except duckdb.Error as error:
-            raise _mapping_failed(error) from error
+            raw = raw.filter(states.struct.field("value").eq("true").fill_null(value=False))
+        rows = self._tried(self._columns, raw)
         for name, text in self._columns.items():
             failed = rows.filter(pl.col(f"mapped {name}").is_null())[_INDEX].to_list()
             failures += self._explain(name, text, self._fields[name], raw, failed)
@@ -187,6 +189,51 @@ class Mapper:
             pl.col(f"mapped {name}").struct.field("value").alias(f"mapped {name}") for name in self._columns
         )
         return _Batch(rows[_INDEX], values, failures)
+
+    def _tried(self, expressions: Mapping[str, str], raw: pl.DataFrame) -> pl.DataFrame:
+        """Structs with the value of each expression for each record, null where it fails.
+
+        Some errors end the query though in `try`. Their records are looked for by halves.
+
+        Raises:
+            RefusedFile: an expression fails so on more records than can be looked for.
+        """
+        values = "".join(
+            f", try(struct_pack(value := cast((\n{text}\n) as varchar))) as {quoted(f'mapped {name}')}"
+            for name, text in expressions.items()
+        )
+        statement = f"select {quoted(_INDEX)}{values} from records"
+        results: list[pl.DataFrame] = []
+        failed_count = 0
+        parts = [raw]
+        while parts:
+            part = parts.pop()
+            try:
+                results.append(self._query(statement, part))
+            except (duckdb.OutOfMemoryException, duckdb.FatalException):
+                raise
+            except duckdb.Error as error:
+                if len(expressions) > 1:
+                    columns = [self._tried({name: text}, raw) for name, text in expressions.items()]
+                    return pl.concat(
+                        [raw.select(_INDEX), *(column.drop(_INDEX) for column in columns)], how="horizontal"
+                    )
+                middle = part.height // 2
+                parts += [part[middle:], part[:middle]] if middle else []
+                failed_count += not middle
+                if failed_count > MAX_ISOLATED_FAILURES:
+                    (name,) = expressions
+                    raise RefusedFile(
+                        f"the mapping failed on more than {MAX_ISOLATED_FAILURES:,} records: {name}: {_message_of(error)};"
+                        " correct the mapping"
+                    ) from error
+        if not failed_count:
+            return pl.concat(results)
+        schema = {_INDEX: raw.schema[_INDEX]} | {
+            f"mapped {name}": pl.Struct({"value": pl.String}) for name in expressions
+        }
+        found = pl.concat([pl.DataFrame(schema=schema), *results])
+        return raw.select(_INDEX).join(found, on=_INDEX, how="left", maintain_order="left")
 
     def _explain(
         self, column: str, expression: str, fields: Sequence[str], raw: pl.DataFrame, failed: list[int]
@@ -205,10 +252,8 @@ class Mapper:
                 pl.DataFrame([row], infer_schema_length=None),
             )
         except duckdb.Error as error:
-            text = str(error)
-            fault = FAULT.search(text)
-            return fault[1] if fault else text.splitlines()[0].partition(": ")[2]
-        return ""
+            return _message_of(error)
+        return "gives no finite number"
 
     def _query(self, statement: str, records: pl.DataFrame) -> pl.DataFrame:
         self._connection.register("records", records.to_arrow())
@@ -231,8 +276,11 @@ def _broken(records: Records, indices: list[int], reasons: Sequence[tuple[str, .
     ]
 
 
-def _mapping_failed(error: duckdb.Error) -> RefusedFile:
-    return RefusedFile(f"the mapping failed: {str(error).splitlines()[0]}")
+def _message_of(error: duckdb.Error) -> str:
+    """What DuckDB, or a function of ours, says about a failure."""
+    text = str(error)
+    fault = FAULT.search(text)
+    return fault[1] if fault else text.splitlines()[0].partition(": ")[2]
 
 
 @lru_cache(maxsize=64)
