@@ -137,9 +137,15 @@ class SourceMapping(_Strict):
 
     @cached_property
     def _path(self) -> re.Pattern[str]:
-        parts = re.split(r"(\{date\}|\*\*/|\*)", _SUFFIX.sub("", self.files))
+        def pattern_of(text: str) -> str:
+            parts = re.split(r"(\{date\}|\*\*/|\*)", text)
+            return "".join(groups.get(part) or re.escape(part) for part in parts)
+
         groups = {_DATE: r"(\d{4}-\d{2}-\d{2})", "**/": "(?:[^/]+/)*", "*": "[^/]*"}
-        return re.compile("".join(groups.get(part) or re.escape(part) for part in parts), re.ASCII)
+        stem, dot, extension = _SUFFIX.sub("", self.files).rpartition(".")
+        if not dot or "/" in extension:
+            return re.compile(pattern_of(_SUFFIX.sub("", self.files)), re.ASCII)
+        return re.compile(rf"{pattern_of(stem)}(?i:\.{pattern_of(extension)})", re.ASCII)
 
     def path_below_landing(self, path: str) -> str | None:
         """The end of a path that is a path of this source; None if it has none."""

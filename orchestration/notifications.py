@@ -18,8 +18,8 @@ from models.enums import Log
 from models.masking import masking_logger, sanitize
 from orchestration.stages import AppContext, late_days
 from warehouse.config.settings import Settings
-from warehouse.landing import completeness
-from warehouse.landing.proposals import describe_ignored, ignored_of_days
+from warehouse.landing import LandingZone, completeness
+from warehouse.landing.proposals import IgnoredFiles
 from warehouse.ledger import Alert, Refresh, now
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def notify_refresh(context: AppContext, outcome: Refresh, run_id: str | None = N
         lines = [text, *_since_and_run(None, run_id)]
         _raise(context, Title.REFRESH_RECOVERED, occasion, lines, "refresh", ends=["refresh"])
     notify_late_logs(context, late_days(context))
-    notify_ignored_files(context, context.scan_landing().ignored)
+    notify_ignored_files(context, context.scan_landing())
 
 
 @_never_fails
@@ -130,7 +130,7 @@ def notify_late_logs(context: AppContext, late: completeness.Days) -> None:
     waited_for = _subjects(completeness.late_days(_days_of(reported), now()))
     context.ledger.end_alarms(kind, [subject for subject in reported if subject not in waited_for])
     if new := [subject for subject in late_subjects if subject not in reported]:
-        lines = ["Late log files:", *described(new), *ignored_of_days(context.scan_landing().ignored, _days_of(new))]
+        lines = ["Late log files:", *described(new), *IgnoredFiles(context.scan_landing()).of_days(_days_of(new))]
         if before := [subject for subject in late_subjects if subject in reported]:
             lines += ["Still late:", *described(before)]
         lines += ["The figures lack these days until the files arrive. See docs/alerts.md"]
@@ -142,16 +142,18 @@ def notify_late_logs(context: AppContext, late: completeness.Days) -> None:
 
 
 @_never_fails
-def notify_ignored_files(context: AppContext, ignored: Iterable[str]) -> None:
+def notify_ignored_files(context: AppContext, zone: LandingZone) -> None:
     """Alerts about ignored files of the landing zone, once for each name."""
     kind = "ignored file"
     reported = context.ledger.alarms(kind)
     # A name may hold a phone number: the ledger keeps its hash.
-    hashes = {hashlib.sha256(name.encode()).hexdigest(): name for name in ignored}
+    hashes = {hashlib.sha256(name.encode()).hexdigest(): name for name in zone.ignored}
     if new := {hash_: name for hash_, name in hashes.items() if hash_ not in reported}:
+        ignored = IgnoredFiles(zone)
         lines = [
-            "The landing zone holds files that are ignored: no figure counts their rows. See docs/contracts.md",
-            *(describe_ignored(name) for name in new.values()),
+            "The landing zone holds files that are ignored: no figure counts their rows. See docs/contracts.md"
+            " and docs/sources",
+            *(ignored.describe(name) for name in new.values()),
         ]
         occasion = hashlib.sha256("".join(sorted(new)).encode()).hexdigest()
         _raise(context, Title.FILES_IGNORED, occasion, lines, kind, begins=new)

@@ -19,8 +19,8 @@ from orchestration.defs.logs import MAX_NAMES_SHOWN, asset_key
 from orchestration.defs.publication import PUBLISHED_MARTS
 from orchestration.resources import WarehouseResource
 from warehouse.export import REPORTS
-from warehouse.landing import completeness
-from warehouse.landing.proposals import describe_ignored, log_of_ignored
+from warehouse.landing import LandingZone, completeness
+from warehouse.landing.proposals import IgnoredFiles
 from warehouse.ledger import now
 
 SENSOR_INTERVAL_SECONDS = 600
@@ -75,10 +75,11 @@ def _on_time(log: Log, late: Iterable[date]) -> dg.AssetCheckEvaluation:
     )
 
 
-def _nothing_ignored(ignored: Iterable[str]) -> list[dg.AssetCheckEvaluation]:
+def _nothing_ignored(zone: LandingZone) -> list[dg.AssetCheckEvaluation]:
     names_by_log: dict[Log | None, list[str]] = {log: [] for log in NOTHING_IGNORED}
-    for name in ignored:
-        names_by_log[log_of_ignored(name)].append(sanitize(describe_ignored(name)))
+    ignored = IgnoredFiles(zone)
+    for name in ignored.names:
+        names_by_log[ignored.log_of(name)].append(sanitize(ignored.describe(name)))
     return [
         dg.AssetCheckEvaluation(
             asset_key=NOTHING_IGNORED[log].asset_key,
@@ -128,7 +129,7 @@ def landing_zone_read(
     context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource
 ) -> Iterator[dg.AssetCheckResult]:
     """Names the files of the landing zone that are ignored, and what they should be called."""
-    yield from _selected_results(context, _nothing_ignored(warehouse.open().scan_landing().ignored))
+    yield from _selected_results(context, _nothing_ignored(warehouse.open().scan_landing()))
 
 
 @dg.multi_asset_check(specs=list(CURRENT.values()), can_subset=True)
@@ -150,14 +151,14 @@ def figures_current(
 def freshness_sensor(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
     opened = warehouse.open()
     late, as_of = stages.late_days(opened), stages.freshness_times(opened)
-    ignored = opened.scan_landing().ignored
+    zone = opened.scan_landing()
     notifications.notify_late_logs(opened, late)
-    notifications.notify_ignored_files(opened, ignored)
+    notifications.notify_ignored_files(opened, zone)
     stale = {asset: moment for asset, moment in as_of.items() if now() - moment >= FAIL_AFTER}
     notifications.notify_stale_figures(opened, stale)
     notifications.notify_triggers(opened, _failing(context))
     checks = [_on_time(log, late.get(log, ())) for log in Log]
-    checks += _nothing_ignored(ignored)
+    checks += _nothing_ignored(zone)
     checks += [_current(asset, moment) for asset, moment in as_of.items()]
     by_key = {f"{check.asset_key.to_user_string()} {check.check_name}": check for check in checks}
     states = {key: _state(check) for key, check in by_key.items()}

@@ -1,6 +1,6 @@
 """The context of a stage: settings, data paths and ledger of one data folder."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from models.enums import Log
@@ -48,8 +48,10 @@ class AppContext:
     def open_landing(self) -> LandingZone:
         """Scans the landing zone to load from it. Raises LandingZoneMissing if it is not there."""
         zone = self.scan_landing()
-        if not (zone.files or zone.ignored):
-            check_presence(self.settings.landing, has_loaded_files=self.has_files())
+        if not zone.files:
+            folders = {mapping.folder for mapping in zone.mappings}
+            folders |= {file.path_in_landing.partition("/")[0] for file in self.ledger.files() if file.source}
+            check_presence(self.settings.landing, has_loaded_files=self.has_files(), folders_of_sources=folders)
         return zone
 
     def scan_landing(self) -> LandingZone:
@@ -57,7 +59,7 @@ class AppContext:
         settings = self.settings
         zone = landing_scan.scan(settings.landing, follows_links=settings.follow_links, sources=self.sources.values())
         withdrawn = withdrawn_files(settings, zone, self.ledger.mapped_files())
-        return LandingZone((*withdrawn, *zone.files), zone.ignored)
+        return replace(zone, files=(*withdrawn, *zone.files))
 
     @cached_property
     def sources(self) -> dict[str, Source]:

@@ -14,6 +14,7 @@ from orchestration.notifications import Title
 from orchestration.stages import AppContext, late_days
 from tests.receivers import SECRET, Receiver, mailbox, webhook
 from warehouse.config.settings import PROJECT, Settings, SettingsError, load_settings
+from warehouse.landing import LandingZone
 from warehouse.landing.completeness import last_due_date
 from warehouse.ledger import Alert, Refresh, now
 
@@ -229,14 +230,14 @@ def test_an_ignored_file_is_reported_once(warehouse: AppContext, receiver: Recei
         ["README.md", f"clicks/{NUMBER}/20261121.jsonl", "notes"],
         ["notes"],
     ):
-        notifications.notify_ignored_files(warehouse, names)
+        notifications.notify_ignored_files(warehouse, LandingZone((), tuple(names)))
     assert receiver.titles == ["files ignored", "files ignored"]
     assert "\nREADME.md: not named like a log file" in receiver.alerts[0]["message"]
     message = receiver.alerts[1]["message"]
     assert "README" not in message
     assert "clicks/+44…23/20261121.jsonl: seems to be clicks of 2026-11-21; rename it to clicks/" in message
     assert NUMBER.encode() not in warehouse.paths.ledger.read_bytes()
-    notifications.notify_ignored_files(warehouse, [f"file {number}" for number in range(100)])
+    notifications.notify_ignored_files(warehouse, LandingZone((), tuple(f"file {number}" for number in range(100))))
     assert "… and 81 more: sendmart status" in receiver.alerts[2]["message"]
 
 

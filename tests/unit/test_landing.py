@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 
 from models.enums import Log
-from warehouse.landing import LikelyFile, likely_file
+from warehouse.ingest.sources import load_sources
+from warehouse.landing import LandingZoneMissing, LikelyFile, likely_file
+from warehouse.landing import scan as landing_scan
+from warehouse.landing.presence import check_presence
+from warehouse.landing.proposals import IgnoredFiles
 from warehouse.landing.scan import LandingFile, scan
 from warehouse.ledger import Ledger, LoadedFile
 from warehouse.storage import FileStat
@@ -85,7 +89,7 @@ def test_folders_where_there_should_be_files_are_reported(tmp_path):
     drop(tmp_path, "deliveries/2026-01-05.csv", "sends/2026-01-05/eu/a.csv", "Sends/2026-01-05.csv")
     zone = scan(tmp_path)
     assert zone.files == ()
-    assert zone.ignored == ("Sends/2026-01-05.csv", "deliveries", "sends/2026-01-05/eu/a.csv")
+    assert zone.ignored == ("Sends/2026-01-05.csv", "deliveries/2026-01-05.csv", "sends/2026-01-05/eu/a.csv")
 
 
 @pytest.mark.parametrize(
@@ -98,7 +102,7 @@ def test_folders_where_there_should_be_files_are_reported(tmp_path):
             "sends/2026-01-05/a.csv.tmp",
             "sends/2026-01-05/a.part",
         ),
-        *("sends/_SUCCESS", "sends/.DS_Store", ".git/config", "_staging/2026-01-05.csv", "sends/2026-01-05.tmp/a.csv"),
+        *("sends/_SUCCESS", "sends/.DS_Store", ".git/config", "_staging/2026-01-05.csv", "sends/2026-01-05/a.csv.part"),
         *("sends/_temporary/2026-01-05.csv", ".hidden", "x.part", "sends/date=2026-01-05/_temporary/0/a.csv"),
         *(
             "sends/2026/01/05/.spark-staging/a.csv",
@@ -141,6 +145,89 @@ def test_an_ignored_file_seems_to_be_of_a_log_and_date_and_may_have_a_right_name
     if proposal:
         drop(tmp_path, proposal)
         assert [(file.log, file.log_date) for file in scan(tmp_path).files] == [(Log.CLICKS, DAY)]
+
+
+OF_SOURCES = {
+    "shopify_orders/20260105.csv": "shopify_orders/2026-01-05.csv",
+    "shopify_orders/orders_export_2026-01-05.csv.gz": "shopify_orders/2026-01-05.orders-export.csv.gz",
+    "shopify_orders_2026-01-05.csv": "shopify_orders/2026-01-05.csv",
+    "klaviyo_events/clicks-2026-01-05.jsonl": "klaviyo_events/2026-01-05.clicks.jsonl",
+    "vonage_reports_csv/report-2026-01-05.csv": "vonage_reports_csv/2026-01-05.report.csv",
+    "infobip_delivery_reports/20260105.jsonl": "infobip_delivery_reports/2026-01-05.jsonl",
+    "aws_end_user_messaging/eu/20260105/a.json": "aws_end_user_messaging/eu/2026-01-05/2026-01-05.a.json",
+    "twilio_console_csv/20260105.csv": None,
+    "shopify_orders/2026-01-05.xlsx": None,
+    "shopify_orders/today.csv": None,
+}
+
+
+@pytest.mark.parametrize(("name", "proposal"), OF_SOURCES.items(), ids=OF_SOURCES)
+def test_an_ignored_file_in_the_folder_of_a_source_gets_a_name_that_the_source_reads(tmp_path, name, proposal):
+    sources = load_sources()
+    drop(tmp_path, name)
+    zone = scan(tmp_path, sources=sources.values())
+    assert zone.ignored == (name,)
+    line = IgnoredFiles(zone).describe(name)
+    source = sources[name.partition("/")[0] if "/" in name else "shopify_orders"].mapping
+    assert line.startswith(f"{name}: the source {source.source} reads {source.files}")
+    if proposal:
+        assert line.endswith(f"; rename it to {proposal}")
+        assert source.log_date(proposal) == DAY
+    else:
+        assert source.log_date(line.rpartition("such as ")[2]) == DAY
+
+
+def test_no_two_ignored_files_get_the_same_name_nor_that_of_another_file(tmp_path):
+    drop(
+        tmp_path,
+        "orders/2026-01-05.csv",
+        "orders/orders_2026-01-05.csv",
+        "orders/20260105.csv",
+        "orders/2026-01-05 .csv",
+    )
+    drop(tmp_path, "shopify_orders/2026-01-05.csv", "shopify_orders/20260105.csv", "orders/2026_01_05.json")
+    zone = scan(tmp_path, sources=load_sources().values())
+    ignored = IgnoredFiles(zone)
+    proposals = {ignored.describe(name).rpartition("rename it to ")[2] for name in ignored.names}
+    assert proposals == {
+        *("orders/2026-01-05.1.csv", "orders/2026-01-05.2.csv", "orders/2026-01-05.3.csv", "orders/2026-01-05.json"),
+        "shopify_orders/2026-01-05.1.csv",
+    }
+    drop(tmp_path, *proposals)
+    assert set(scan(tmp_path, sources=load_sources().values()).ignored) == set(zone.ignored)
+
+
+def test_files_in_a_folder_of_neither_a_log_nor_a_source_are_reported_one_by_one(tmp_path, monkeypatch):
+    drop(tmp_path, "myexport/2026-11-21.csv", "myexport/deep/orders-2026-11-22.csv", "myexport/a.part", "other/.x")
+    zone = scan(tmp_path)
+    assert zone.ignored == ("myexport/2026-11-21.csv", "myexport/deep/orders-2026-11-22.csv", "other")
+    first, second, third = (IgnoredFiles(zone).describe(name) for name in zone.ignored)
+    assert first == (
+        "myexport/2026-11-21.csv: myexport is the folder of neither a log nor a source (sendmart sources list)"
+    )
+    assert second.endswith("if it is in the contract of this log")
+    assert third == "other: not named like a log file, or not readable"
+    monkeypatch.setattr(landing_scan, "MAX_FILES_OF_UNKNOWN_FOLDER", 1)
+    assert scan(tmp_path).ignored == ("myexport (more than 1 files)", "myexport/2026-11-21.csv", "other")
+
+
+def test_folders_whose_names_end_like_files_that_are_being_written_are_read_or_reported(tmp_path):
+    drop(tmp_path, "orders/date=2026-01-06/a.part/p.csv", "orders/x.tmp/2026-01-05.csv", "export.tmp/a.csv")
+    zone = scan(tmp_path)
+    assert [file.source_file for file in zone.files] == ["date=2026-01-06/a.part/p.csv"]
+    assert zone.ignored == ("export.tmp/a.csv", "orders/x.tmp/2026-01-05.csv")
+
+
+def test_a_landing_zone_without_a_folder_of_a_log_or_source_is_missing_where_files_were_before(tmp_path):
+    (tmp_path / "lost+found").mkdir()
+    (tmp_path / "README.md").touch()
+    check_presence(tmp_path, has_loaded_files=False)
+    with pytest.raises(LandingZoneMissing, match="no folder of a log or a source"):
+        check_presence(tmp_path, has_loaded_files=True)
+    (tmp_path / "gateway").mkdir()
+    check_presence(tmp_path, has_loaded_files=True, folders_of_sources=["gateway"])
+    (tmp_path / "sends").mkdir()
+    check_presence(tmp_path, has_loaded_files=True)
 
 
 @pytest.mark.parametrize(

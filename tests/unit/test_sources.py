@@ -297,6 +297,15 @@ def test_a_replaced_file_replaces_its_rows(gateway):
     assert gateway.rejected(Log.SENDS) == {}
 
 
+def test_the_extension_of_a_file_of_a_source_may_be_in_any_case(gateway):
+    gateway.drop("gateway/2026-01-05.CSV", HEADER + GOOD)
+    gateway.drop("gateway/2026-01-06.Csv.GZ", HEADER + GOOD)
+    gateway.drop("gateway/2026-01-07.csx", HEADER + GOOD)
+    assert {file.path_in_landing for file in gateway.context.scan_landing().files} == {
+        "gateway/2026-01-05.CSV", "gateway/2026-01-06.Csv.GZ",
+    }  # fmt: skip
+
+
 def test_a_file_in_the_folder_of_a_source_that_fits_no_pattern_is_ignored(gateway):
     gateway.drop("gateway/report.csv", HEADER)
     gateway.drop("gateway/deep/2026-01-05.csv", HEADER)

@@ -9,6 +9,8 @@ import re
 from datetime import date
 from typing import Literal
 
+from models.enums import Log
+
 FileKind = Literal["csv", "json", "parquet"]
 
 _KINDS: dict[str, FileKind] = {"csv": "csv", "json": "json", "jsonl": "json", "ndjson": "json", "parquet": "parquet"}
@@ -24,6 +26,14 @@ _LOG_FILE = re.compile(
     rf"|(?P<folders>\d{{4}}/\d{{2}}/\d{{2}})/(?:[^/]+/)*[^/]+)\.{EXTENSION}",
     re.ASCII | re.IGNORECASE,
 )
+
+
+_LOGS = {str(log): log for log in Log} | {str(log).removesuffix("s"): log for log in Log}
+
+
+def log_named_like(word: str) -> Log | None:
+    """The log whose name this word is in another case, or in the singular."""
+    return _LOGS.get(word.lower())
 
 
 def log_date_of(source_file: str) -> date | None:

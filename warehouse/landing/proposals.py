@@ -1,17 +1,18 @@
-"""What an ignored file in the landing zone seems to be: the log, the log date, and the name under which it would be read.
+"""What an ignored file in the landing zone seems to be: the log or source, the log date, and a free name that would be right.
 
-Not here: which names are those of log files (`warehouse.landing.names`).
+Not here: which names are those of log files (`warehouse.landing.names`), and those of a source (`models.source_mapping`).
 """
 
 import re
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Collection, Container, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
 from models.enums import Log
-from warehouse.landing.names import EXTENSION, log_date_of
+from models.source_mapping import SourceMapping
+from warehouse.landing.names import EXTENSION, log_date_of, log_named_like
+from warehouse.landing.scan import LandingZone
 
-_LOGS = {str(log): log for log in Log} | {str(log).removesuffix("s"): log for log in Log}
 _DATES = (
     re.compile(r"(?<!\d)(\d{4})([-_./])(\d{1,2})\2(\d{1,2})(?!\d)", re.ASCII),
     re.compile(r"(?<!\d)(\d{4})()(\d{2})(\d{2})(?!\d)", re.ASCII),
@@ -30,15 +31,11 @@ class LikelyFile:
     name: str | None
 
 
-def log_named_like(word: str) -> Log | None:
-    """The log whose name this word is in another case, or in the singular."""
-    return _LOGS.get(word.lower())
+def likely_file(name: str, taken: Collection[str] = ()) -> LikelyFile | None:
+    """What an ignored file seems to be, if it is in the contract of a log; None unless log and log date can be told in one way
+    only.
 
-
-def likely_file(name: str) -> LikelyFile | None:
-    """What an ignored file seems to be; None unless log and log date can be told in one way only.
-
-    `name` is relative to the landing zone, as in `LandingZone.ignored`.
+    `name` is relative to the landing zone, as in `LandingZone.ignored`. `taken`: names that are not free.
     """
     logs = {
         log
@@ -46,7 +43,7 @@ def likely_file(name: str) -> LikelyFile | None:
         for word in [part, *re.split(r"[^A-Za-z]+", part)]
         if (log := log_named_like(word))
     }
-    dates = {(day, found.group()) for pattern in _DATES for found in pattern.finditer(name) if (day := _day(found))}
+    dates = _dates_in(name)
     if len(logs) != 1 or len(dates) != 1:
         return None
     (log,), ((log_date, date_text),) = logs, dates
@@ -63,35 +60,129 @@ def likely_file(name: str) -> LikelyFile | None:
             f"{log_date}/{match.group()}" if not folders else f"date={log_date}/{'/'.join(folders)}/{match.group()}"
         )
     is_right = proposal and log_date_of(proposal) and f"{log}/{proposal}" != name
-    return LikelyFile(log, log_date, f"{log}/{proposal}" if is_right else None)
+    free = is_right and _free(f"{log}/{proposal}", taken, lambda path: log_date_of(path.partition("/")[2]) is not None)
+    return LikelyFile(log, log_date, free or None)
 
 
-def log_of_ignored(name: str) -> Log | None:
-    """The log in whose folder an ignored file is, or that it seems to be of."""
-    likely = likely_file(name)
-    return likely.log if likely else log_named_like(name.partition("/")[0])
+class IgnoredFiles:
+    """The ignored files of a landing zone, each with what it seems to be. No two get the same name."""
 
+    def __init__(self, zone: LandingZone) -> None:
+        self.names = zone.ignored
+        self._of_source = {name: _mapping_of(name, zone.mappings) for name in zone.ignored}
+        self._folders = {mapping.folder for mapping in zone.mappings}
+        self._likely: dict[str, LikelyFile | None] = {}
+        self._names_in_source: dict[str, str | None] = {}
+        taken = {*zone.ignored, *(file.path_in_landing for file in zone.files)}
+        for name, mapping in self._of_source.items():
+            if mapping:
+                self._names_in_source[name] = free = _name_in_source(name, mapping, taken)
+            else:
+                self._likely[name] = likely = likely_file(name, taken)
+                free = likely.name if likely else None
+            taken |= {free} if free else set()
 
-def describe_ignored(name: str) -> str:
-    """A line about an ignored file: its name, its likely log and log date, and its right name."""
-    likely = likely_file(name)
-    if likely is None:
+    def log_of(self, name: str) -> Log | None:
+        """The log in whose folder an ignored file is, or that it seems to be of."""
+        if mapping := self._of_source[name]:
+            return next(iter(mapping.logs)) if len(mapping.logs) == 1 else None
+        likely = self._likely[name]
+        return likely.log if likely else log_named_like(name.partition("/")[0])
+
+    def describe(self, name: str) -> str:
+        """A line about an ignored file: its name, what it seems to be, and its right name."""
+        if self._of_source[name]:
+            return f"{name}: {self._next_step(name)}"
+        likely = self._likely[name]
+        if likely:
+            return f"{name}: seems to be {likely.log} of {likely.log_date}; {self._next_step(name)}"
+        if "/" in name and not log_named_like(name.partition("/")[0]):
+            return f"{name}: {self._next_step(name)}"
         return f"{name}: not named like a log file, or not readable"
-    return f"{name}: seems to be {likely.log} of {likely.log_date}; {_next_step(likely)}"
+
+    def of_days(self, days: Mapping[Log, Container[date]]) -> Iterator[str]:
+        """A line for each ignored file that seems to be of one of these log-days."""
+        for name, mapping in self._of_source.items():
+            likely = self._likely.get(name)
+            day = likely.log_date if likely else _only_date(name)
+            logs = mapping.logs if mapping else [likely.log] if likely else []
+            for log in logs:
+                if day in days.get(log, ()):
+                    yield f"{log} of {day}: {name} is ignored and seems to be of this day; {self._next_step(name)}"
+
+    def _next_step(self, name: str) -> str:
+        if mapping := self._of_source[name]:
+            step = f"the source {mapping.source} reads {mapping.files}"
+            if free := self._names_in_source[name]:
+                return f"{step}; rename it to {free}"
+            return f"{step}, such as {_example(mapping, _only_date(name) or date(2026, 1, 5))}"
+        likely = self._likely[name]
+        rename = likely and likely.name and f"rename it to {likely.name}"
+        if "/" in name and not log_named_like(name.partition("/")[0]):
+            folder = f"{name.partition('/')[0]} is the folder of neither a log nor a source (sendmart sources list)"
+            return f"{folder}; {rename} if it is in the contract of this log" if rename else folder
+        return rename or "docs/contracts.md has the names of log files"
 
 
-def ignored_of_days(names: Iterable[str], days: Mapping[Log, Container[date]]) -> list[str]:
-    """A line for each ignored file that seems to be of one of these log-days."""
-    likely_files = ((name, likely_file(name)) for name in names)
-    return [
-        f"{likely.log} of {likely.log_date}: {name} is ignored and seems to be of this day; {_next_step(likely)}"
-        for name, likely in likely_files
-        if likely and likely.log_date in days.get(likely.log, ())
+def _mapping_of(name: str, mappings: Collection[SourceMapping]) -> SourceMapping | None:
+    """The mapping of the source in whose folder a file is, or whose name is in that of the file; of several, the first."""
+    folder = name.partition("/")[0]
+    in_folder = (mapping for mapping in mappings if mapping.folder == folder)
+    named = (mapping for mapping in mappings if "/" not in name and name.lower().startswith(mapping.folder.lower()))
+    return next(in_folder, None) or next(named, None)
+
+
+def _name_in_source(name: str, mapping: SourceMapping, taken: Collection[str]) -> str | None:
+    """A free name that the pattern of a source reads with the date in this one; None if the date or the name cannot be told."""
+    dates = _dates_in(name)
+    if len(dates) != 1:
+        return None
+    ((day, date_text),) = dates
+    *folders, file_name = (name if "/" in name else f"{mapping.folder}/{name}").split("/")
+    stem, dot, extension = file_name.replace(date_text, "\n").partition(".")
+    if match := _FILE_NAME.fullmatch(file_name):
+        stem, dot, extension = match["stem"].replace(date_text, "\n"), ".", match["extension"]
+    own = [word for word in _SEPARATORS.split(stem) if word and word != "\n"]
+    words = [word for word in own if "/" in name or word not in mapping.folder.split("_")]
+    last = mapping.files.rpartition("/")[2]
+    prefix = last.partition("{date}")[0].replace("*", "") if "{date}" in last else ""
+    kept = [str(day) if folder == date_text else folder for folder in folders]
+    names = [
+        f"{prefix}{day}.{'-'.join(words)}{dot}{extension}" if words else "",
+        f"{prefix}{day}{dot}{extension}",
+        file_name,
     ]
+    for candidate in ("/".join([*kept, candidate]) for candidate in names if candidate):
+        if mapping.log_date(candidate) == day:
+            return _free(candidate, taken, lambda path: mapping.log_date(path) == day)
+    return None
 
 
-def _next_step(likely: LikelyFile) -> str:
-    return f"rename it to {likely.name}" if likely.name else "docs/contracts.md has the names of log files"
+def _example(mapping: SourceMapping, day: date) -> str:
+    """A path that the pattern of a source reads."""
+    path = mapping.files.replace("{date}", str(day)).replace("**/", "")
+    return "/".join("any" if part == "*" else part.replace("*", "") for part in path.split("/"))
+
+
+def _free(path: str, taken: Collection[str], is_right: Callable[[str], bool]) -> str | None:
+    """The path, with a number before the extension if it is taken; None if no such path is right."""
+    if path not in taken:
+        return path
+    match = re.fullmatch(rf"(?P<stem>.*?)\.(?P<extension>{EXTENSION})", path, re.IGNORECASE)
+    stem, extension = (match["stem"], match["extension"]) if match else path.rsplit(".", 1)
+    numbered = (f"{stem}.{number}.{extension}" for number in range(1, len(taken) + 2))
+    free = next(path for path in numbered if path not in taken)
+    return free if is_right(free) else None
+
+
+def _only_date(name: str) -> date | None:
+    dates = _dates_in(name)
+    return next(iter(dates))[0] if len(dates) == 1 else None
+
+
+def _dates_in(name: str) -> set[tuple[date, str]]:
+    """The dates in a name, each with its text."""
+    return {(day, found.group()) for pattern in _DATES for found in pattern.finditer(name) if (day := _day(found))}
 
 
 def _day(match: re.Match[str]) -> date | None:

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models.enums import Log
-from models.source_mapping import Source
-from warehouse.landing.names import log_date_of
-from warehouse.landing.proposals import log_named_like
+from models.source_mapping import Source, SourceMapping
+from warehouse.landing.names import log_date_of, log_named_like
 from warehouse.storage import (
     AnyPath,
     FileStat,
@@ -76,10 +75,13 @@ class LandingFile:
 
 @dataclass(frozen=True)
 class LandingZone:
-    """The result of a scan: log files in the order of log and date, and the names that are no log file's."""
+    """The result of a scan: log files in the order of log and date, and the names that are no log file's. `mappings`: those of
+    the sources, whose folders may hold files.
+    """
 
     files: tuple[LandingFile, ...]
     ignored: tuple[str, ...]
+    mappings: tuple[SourceMapping, ...] = ()
 
     def files_of(self, log: Log) -> list[LandingFile]:
         return [file for file in self.files if file.log == log]
@@ -113,13 +115,14 @@ def scan(landing: AnyPath, *, follows_links: bool = False, sources: Iterable[Sou
         else:
             files.append(LandingFile(Log(log), log_date, source_file, path, info))
     files.sort(key=lambda file: (order[file.log], file.log_date, file.source_file))
-    return LandingZone(tuple(files), tuple(sorted(ignored)))
+    return LandingZone(tuple(files), tuple(sorted(ignored)), tuple(mapping for _, mapping in mapped))
 
 
 def _objects(landing: "S3Path") -> Iterator[Candidate]:
     for name, info in list_objects(landing).items():
         # The consoles of some stores create an object whose name ends in a slash for a folder.
-        if not name.endswith("/") and not any(map(_is_being_written, name.split("/"))):
+        *folders, file_name = name.split("/")
+        if file_name and not _is_being_written(file_name) and not any(map(_is_left_alone, folders)):
             yield name, landing / name, info
 
 
@@ -137,27 +140,50 @@ def _files(landing: Path, follows_links: bool, folders_of_sources: frozenset[str
             target = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
             if target != entry.path and not follows_links and not Path(target).is_relative_to(root):
                 yield f"{entry_name}{_LEAVES}", None, None
-            elif (
-                (name or entry.name in folders_of_sources or log_named_like(entry.name))
-                and target not in parents
-                and _has_type(entry, DirEntry.is_dir)
-            ):
-                yield from walk(entry.path, entry_name, parents | {target})
+            elif target not in parents and _has_type(entry, DirEntry.is_dir):
+                if name or entry.name in folders_of_sources or log_named_like(entry.name):
+                    yield from walk(entry.path, entry_name, parents | {target})
+                else:
+                    yield from _names_in_unknown_folder(entry)
             else:
                 yield entry_name, Path(entry.path) if name and _has_type(entry, DirEntry.is_file) else None, None
 
     yield from walk(str(landing), "", frozenset([root]))
 
 
+MAX_FILES_OF_UNKNOWN_FOLDER = 1_000
+
+
+def _names_in_unknown_folder(folder: DirEntry[str]) -> Iterator[Candidate]:
+    """The names of the files in a folder of neither a log nor a source, the first of very many; its own if it has none."""
+    count = 0
+    for path, folders, files in os.walk(folder.path):
+        folders[:] = sorted(name for name in folders if not _is_left_alone(name))  # where the walk goes on
+        for name in sorted(name for name in files if not _is_being_written(name)):
+            if count == MAX_FILES_OF_UNKNOWN_FOLDER:
+                yield f"{folder.name} (more than {count:,} files)", None, None
+                return
+            count += 1
+            yield f"{folder.name}/{Path(path, name).relative_to(folder.path)}", None, None
+    if not count:
+        yield folder.name, None, None
+
+
 _LEAVES = " (a link out of the landing zone; SENDMART_FOLLOW_LINKS allows it)"
 
 
 def _entries(folder: str) -> Iterator[DirEntry[str]]:
-    """The sorted entries of a folder, without the files that their names mark as being written."""
+    """The sorted entries of a folder, without those that their names mark as being written."""
     try:
         with os.scandir(folder) as entries:
             yield from sorted(
-                (entry for entry in entries if not _is_being_written(entry.name)), key=lambda entry: entry.name
+                (
+                    entry
+                    for entry in entries
+                    if not _is_left_alone(entry.name)
+                    and (not _is_being_written(entry.name) or _has_type(entry, DirEntry.is_dir))
+                ),
+                key=lambda entry: entry.name,
             )
     except FileNotFoundError:
         return
@@ -173,8 +199,13 @@ def _has_type(entry: DirEntry[str], is_type: Callable[[DirEntry[str]], bool]) ->
         raise
 
 
+def _is_left_alone(name: str) -> bool:
+    """Whether the name of a file or a folder says that somebody works there."""
+    return name.startswith((".", "_"))
+
+
 def _is_being_written(name: str) -> bool:
-    return name.startswith((".", "_")) or name.endswith((".tmp", ".part"))
+    return _is_left_alone(name) or name.endswith((".tmp", ".part"))
 
 
 def _printable(name: str) -> str:

@@ -6,14 +6,15 @@ Not here: which names are those of log files (`warehouse.landing.names`), the lo
 from orchestration.stages import AppContext
 from orchestration.stages.context import counted
 from warehouse.landing import LandingZone, LandingZoneMissing
-from warehouse.landing.proposals import describe_ignored
+from warehouse.landing.proposals import IgnoredFiles
 
 FILES_IN_STATUS = 50
 
 
 def ignored_lines(zone: LandingZone, max_files: int) -> list[str]:
     """A line for each ignored file; of more than `max_files`, how many there are."""
-    lines = [f"ignored: {describe_ignored(name)}" for name in zone.ignored[:max_files]]
+    ignored = IgnoredFiles(zone)
+    lines = [f"ignored: {ignored.describe(name)}" for name in zone.ignored[:max_files]]
     more = len(zone.ignored) - max_files
     if more > 0 and max_files < FILES_IN_STATUS:
         lines.append(f"… and {counted(more, 'more ignored file')}: sendmart status")

@@ -16,7 +16,7 @@ from orchestration.stages.context import counted
 from warehouse.duckdb_tools import attached, corruption_reason, fetch_row
 from warehouse.explain.unconverted import describe_unconverted
 from warehouse.landing import completeness
-from warehouse.landing.proposals import ignored_of_days
+from warehouse.landing.proposals import IgnoredFiles
 from warehouse.ledger import LoadedFile
 
 
@@ -41,7 +41,7 @@ def print_status(context: AppContext, days: int) -> None:
     lines += landing.status_lines(context)
     missing = missing_days(context)
     lines += [f"missing: {line}" for line in completeness.describe_days(missing, context.settings.logs_expected_daily)]
-    lines += [f"  {line}" for line in ignored_of_days(context.scan_landing().ignored, missing)]
+    lines += [f"  {line}" for line in IgnoredFiles(context.scan_landing()).of_days(missing)]
     for line in lines:
         console.print(line)
     candidate = context.ledger.candidate()
