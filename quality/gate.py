@@ -20,7 +20,8 @@ from models.masking import masked
 
 class FileFacts(Protocol):
     """What the ledger records of a loaded or refused log file. `refusal` is the reason why the file was refused,
-    `conflicting` the number of accepted rows whose key other rows have with another contact.
+    `not_selected` the number of records that its mapping gives no row for, `conflicting` the number of accepted rows whose key
+    other rows have with another contact.
     """
 
     @property
@@ -35,6 +36,8 @@ class FileFacts(Protocol):
     def accepted(self) -> int: ...
     @property
     def rejected(self) -> int: ...
+    @property
+    def not_selected(self) -> int: ...
     @property
     def conflicting(self) -> int: ...
     @property
@@ -90,9 +93,10 @@ def evaluate_gate(
     """Decides on a candidate by its expected checks, recorded results, all files, its rollback (`withdrawal`) and
     `overridden` texts.
 
-    Rows of a log-day in quarantine block above `max_rejected_share` (0 to 1), if they are at least `min_rejected_rows`.
-    Unless the share is 1, so do more than half of a log-day's rows, and a file without an accepted row. Conflicting rows
-    block like rows in quarantine, as a share of the accepted rows.
+    Rows of a log-day in quarantine block above `max_rejected_share` (0 to 1) of its records, if they are at least
+    `min_rejected_rows`. Unless the share is 1, so do more than half of a log-day's records, and a file without an accepted
+    row if it rejected more than half of its records. Conflicting rows block like rows in quarantine, as a share of the
+    accepted rows.
     """
     results = {result.name: result for result in recorded}
     failed = [result for result in results.values() if not result.passed]
@@ -129,12 +133,15 @@ def _refused_files(files: Iterable[FileFacts]) -> Iterable[BlockingProblem]:
 
 
 def _files_without_rows(files: Iterable[FileFacts], max_share: float) -> Iterable[BlockingProblem]:
-    """Files whose rows are all in quarantine. A record that a mapping does not select is not a row."""
+    """Files without an accepted row that rejected most of their records. A broken record of a large file that feeds several
+    logs is rejected in each of them, also where no other record is selected.
+    """
     for file in files:
-        if file.rejected and not file.accepted and not file.is_accepted and max_share < 1:
+        is_mostly_rejected = file.rejected > file.not_selected and not file.accepted
+        if is_mostly_rejected and not file.is_accepted and max_share < 1:
             yield BlockingProblem(
                 Code.FILE_WITHOUT_ROWS,
-                f"{file.log}/{file.source_file}: none of its {_rows(file.rejected)} was accepted",
+                f"{file.log}/{file.source_file}: none of its {_rows(file.rejected)} was accepted{_not_selected(file)}",
                 f"For the reasons: sendmart quarantine list {file.log}. Fix the file and drop it again, or {_accept(file)}",
             )
 
@@ -144,12 +151,13 @@ def _rejected_rows(files: Iterable[FileFacts], max_share: float, min_rows: int) 
     for log, day, day_files in _log_days(files):
         open_files = [file for file in day_files if file.rejected and not file.is_accepted]
         rejected = sum(file.rejected for file in open_files)
-        rows = sum(file.accepted + file.rejected for file in day_files)
-        is_most_of_the_day = max_share < 1 and rejected * 2 > rows
-        if is_most_of_the_day or _is_too_much(rejected, rows, max_share, min_rows):
+        records = sum(file.accepted + file.rejected + file.not_selected for file in day_files)
+        noun = "records" if any(file.not_selected for file in day_files) else "rows"
+        is_most_of_the_day = max_share < 1 and rejected * 2 > records
+        if is_most_of_the_day or _is_too_much(rejected, records, max_share, min_rows):
             yield BlockingProblem(
                 Code.ROWS_REJECTED,
-                f"{log} of {day}: {rejected} of {rows} rows are in quarantine ({_names(open_files)})",
+                f"{log} of {day}: {rejected} of {records} {noun} are in quarantine ({_names(open_files)})",
                 f"See published/quarantine.duckdb. Fix the file and drop it again, or {_accept(open_files[0])}",
             )
 
@@ -196,6 +204,11 @@ def _join_first(names: list[str], limit: int) -> str:
 
 def _rows(number: int) -> str:
     return "1 row" if number == 1 else f"{number:,} rows"
+
+
+def _not_selected(file: FileFacts) -> str:
+    records = "1 record was" if file.not_selected == 1 else f"{file.not_selected:,} records were"
+    return f", and {records} not selected" if file.not_selected else ""
 
 
 def _accept(file: FileFacts) -> str:

@@ -144,10 +144,18 @@ def test_each_log_day_with_too_many_is_listed():
     ]
 
 
-def test_records_that_a_source_does_not_select_are_no_rows():
+def test_records_that_a_source_does_not_select_count_in_the_share():
+    """A broken record of a large file that feeds several logs is rejected in each of them."""
     assert evaluate([File(records=100, not_selected=100)]).may_publish
     assert evaluate([File(records=100, not_selected=80, rejected=8)]).may_publish
     assert codes(evaluate([File(records=100, not_selected=80, rejected=11)])) == ["rows-rejected"]
+    assert evaluate([File(), File(log="receipts", records=1001, not_selected=1000, rejected=1)]).may_publish
+    assert evaluate([File(records=2000, not_selected=1980, rejected=20)]).may_publish
+    assert evaluate([File(records=2, not_selected=1, rejected=1)]).may_publish
+    problems = evaluate([File(records=3, not_selected=1, rejected=2)]).blocking_problems
+    assert [problem.code for problem in problems] == ["file-without-rows", "rows-rejected"]
+    assert "none of its 2 rows was accepted, and 1 record was not selected" in problems[0].description
+    assert "2 of 3 records are in quarantine" in problems[1].description
 
 
 def test_a_file_without_an_accepted_row_blocks_unless_the_share_is_1():
