@@ -12,6 +12,7 @@ from orchestration.cli.common import FAILED, OK, fail, open_context, show_progre
 from orchestration.cli.output import refresh as refresh_output
 from orchestration.errors import failure_of
 from orchestration.stages import check_ledger, finish_erasures, plan_refresh, prune_exports, publish_quarantine
+from warehouse.ingest.sources import MappingInvalid
 from warehouse.landing import LandingZoneMissing
 from warehouse.ledger import Refresh, now
 from warehouse.privacy import KeyMissing, load_erasure_index
@@ -42,7 +43,7 @@ def refresh(
         try:
             load_erasure_index(context.paths, context.ledger)
             plan = plan_refresh(context, verify=verify, full_refresh=full_refresh)
-        except (KeyMissing, LandingZoneMissing) as error:
+        except (KeyMissing, LandingZoneMissing, MappingInvalid) as error:
             fail(str(failure_of(error, context)))
         refresh_output.print_landing(context, plan)
         refresh_output.print_ignored(context)

@@ -6,7 +6,7 @@ from functools import cached_property
 from models.enums import Log
 from models.masking import masking_logger
 from models.source_mapping import Source
-from orchestration.stages.sources import withdrawn_files
+from orchestration.stages.sources import check_claims, withdrawn_files
 from warehouse.config import file_modes
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import Settings
@@ -46,8 +46,11 @@ class AppContext:
         return bool(self.ledger.files()) or any(in_lake)
 
     def open_landing(self) -> LandingZone:
-        """Scans the landing zone to load from it. Raises LandingZoneMissing if it is not there."""
+        """Scans the landing zone to load from it. Raises LandingZoneMissing if it is not there, MappingInvalid if two
+        sources read a file.
+        """
         zone = self.scan_landing()
+        check_claims(zone)
         if not zone.files:
             folders = {mapping.folder for mapping in zone.mappings}
             folders |= {file.path_in_landing.partition("/")[0] for file in self.ledger.files() if file.source}

@@ -1,18 +1,37 @@
 """The sources of a landing zone: files that a source maps no more, and files that are loaded again for a changed mapping or
-for new rules of admission.
+for new rules of admission; files that two sources read.
 
 Not here: reading and evaluating mappings (`warehouse.ingest.sources`).
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from models.enums import Log
 from models.source_mapping import Source
 from warehouse.config.settings import Settings
+from warehouse.ingest.sources import MappingInvalid
 from warehouse.landing.scan import LandingFile, LandingZone
 from warehouse.ledger import Ledger, LoadedFile
 from warehouse.storage import is_object
+
+
+def check_claims(zone: LandingZone) -> None:
+    """Checks that no file is read by two sources: its rows would count twice.
+
+    Raises:
+        MappingInvalid: a file is.
+    """
+    claims: dict[str, set[str]] = defaultdict(set)
+    for file in zone.files:
+        if file.source and file.source.mapping:
+            claims[file.path_in_landing].add(file.source.name)
+    for path, names in claims.items():
+        if len(names) > 1:
+            raise MappingInvalid(
+                f"{path}: the sources {' and '.join(sorted(names))} both read this file, and its rows would count twice. Change"
+                " files in one of the mappings; to replace a shipped mapping, give yours the same name"
+            )
 
 
 def withdrawn_files(settings: Settings, zone: LandingZone, recorded: Iterable[LoadedFile]) -> list[LandingFile]:

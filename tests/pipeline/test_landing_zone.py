@@ -106,7 +106,8 @@ def test_ignored_files_and_log_days_that_they_seem_to_be_of_are_in_status(folder
     lines = folder.run("status")[1].splitlines()
     rename = f"rename it to clicks/{missing}.jsonl"
     assert f"ignored: clicks/{missing:%Y%m%d}.jsonl: seems to be clicks of {missing}; {rename}" in lines
-    assert "ignored: deliveries: not named like a log file, or not readable" in lines
+    of_no_log = "deliveries is the folder of neither a log nor a source (sendmart sources list)"
+    assert f"ignored: deliveries/2026-01-05.csv: {of_no_log}" in lines
     assert "… and 12 more ignored files" in lines
     position = lines.index(f"missing: clicks: {missing}")
     assert lines[position + 1] == (

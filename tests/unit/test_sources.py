@@ -20,6 +20,8 @@ from orchestration.stages import AppContext, load_changed, plan_refresh
 from quality.admission import validate
 from tests.running import environment_of
 from warehouse.config.settings import Settings
+from warehouse.explain.explainer import unknown_id
+from warehouse.explain.explanation import Basis, Explanation, Queries
 from warehouse.ingest.sources import MappingInvalid, load_sources, read_mapping
 from warehouse.ingest.sources.catalogue import SHIPPED
 from warehouse.ingest.trial import MAX_FAULTS, try_file
@@ -295,6 +297,35 @@ def test_a_replaced_file_replaces_its_rows(gateway):
     gateway.load(Log.SENDS)
     assert [row["message_id"] for row in gateway.rows(Log.SENDS)] == ["m7"]
     assert gateway.rejected(Log.SENDS) == {}
+
+
+def test_a_file_that_two_sources_read_is_an_error_that_names_both(gateway):
+    gateway.write_mapping(MAPPING.replace("source: gateway", "source: other"), "other")
+    gateway.drop("gateway/2026-01-05.csv", HEADER + GOOD)
+    for attempt in (lambda: gateway.load(Log.SENDS), lambda: plan_refresh(gateway.context)):
+        with pytest.raises(
+            MappingInvalid, match=r"2026-01-05\.csv: the sources gateway and other both read this"
+        ) as caught:
+            attempt()
+    assert failure_of(caught.value, gateway.context).code is Code.SETTING_INVALID
+    assert gateway.context.ledger.files() == []
+    gateway.write_mapping(MAPPING.replace("source: gateway", "source: other").replace("gateway/", "other/"), "other")
+    assert gateway.load(Log.SENDS).keys() == {"gateway:gateway/2026-01-05.csv"}
+
+
+@pytest.mark.parametrize("key", ["c1:m4", "c1:0171", "k4", "c1:+0171", "c1:m9"])
+def test_an_id_that_a_source_puts_together_is_found_in_quarantine_by_its_parts(gateway, key):
+    gateway.write_mapping(MAPPING.replace("message_id: Id", "message_id: Kampagne || ':' || Id"))
+    gateway.drop("gateway/2026-01-05.csv", HEADER + GOOD + BAD_RULE)
+    gateway.load(Log.SENDS)
+    context, explanation = gateway.context, Explanation("message", key, Basis(None, None, False, None))
+    with duckdb.connect() as connection:
+        Queries(context.settings, context.paths, context.ledger, connection, {}, False, explanation).add_quarantined()
+    message = unknown_id(explanation, has_sources=True)
+    if key == "c1:m9":
+        assert "A source may put its ids together from several fields" in message
+    else:
+        assert "1 rows in quarantine contain it, the first in sends/gateway:gateway/2026-01-05.csv, row 2" in message
 
 
 def test_the_extension_of_a_file_of_a_source_may_be_in_any_case(gateway):

@@ -58,7 +58,8 @@ class Explainer:
         is_known = _EXPLAIN[kind](queries)
         queries.add_quarantined()
         if not is_known:
-            raise UnknownId(_unknown_id(explanation))
+            has_sources = any(file.source for file in queries.ledger.files())
+            raise UnknownId(unknown_id(explanation, has_sources=has_sources))
         return explanation
 
 
@@ -81,11 +82,17 @@ def attach_published(connection: duckdb.DuckDBPyConnection, paths: DataPaths) ->
     connection.execute(f"attach {literal(paths.published_marts)} as published (read_only)")
 
 
-def _unknown_id(explanation: Explanation) -> str:
+def unknown_id(explanation: Explanation, *, has_sources: bool) -> str:
+    """The message that no row of the lake has the id, with what the quarantine knows. `has_sources`: sources gave rows."""
     kind, key, data_until = explanation.kind, explanation.key, explanation.basis.data_until
     message = f"No {kind} {key!r} is in the lake; logs are loaded until {data_until}."
     if not explanation.listings:
-        return f"{message} No row in quarantine contains it either. Ids are case-sensitive."
+        of_sources = (
+            " A source may put its ids together from several fields (sendmart sources show NAME): for a rejected record, search"
+            " raw_row in published/quarantine.duckdb for one of the fields."
+        )
+        nowhere = f"{message} No row in quarantine contains it either. Ids are case-sensitive."
+        return nowhere + of_sources if has_sources else nowhere
     (quarantined,) = explanation.listings
     log, source_file, row_number, reasons = quarantined.rows[0]
     return (

@@ -137,12 +137,17 @@ class Queries:
         return f"of {kept_row['rows_of_key']} rows in the log, {location} is kept: {rule}"
 
     def add_quarantined(self) -> None:
-        """Adds the rows in quarantine whose text contains the id."""
+        """Adds the rows in quarantine whose text contains the id, and those of sources that contain each of its parts: the
+        expression of a mapping may put an id together, with colons.
+        """
+        parts = [part.lstrip("+") for part in self.explanation.key.split(":")]
+        contains_parts = " and ".join(f"contains(raw_row, {literal(part)})" for part in parts)
         if files := sorted(self.paths.quarantine.glob("*/log_date=*/*.parquet")):
             self.add_list(
-                "Rows in quarantine that contain the id: they count in no figure",
+                "Rows in quarantine that contain the id, or in files of sources its parts: they count in no figure",
                 "split_part(filename, '/', -3) as log, source_file, row_number, array_to_string(reasons, '; ') as reasons",
                 f"from (select * from read_parquet([{', '.join(literal(file) for file in files)}],"
                 " hive_partitioning = true, hive_types = {'log_date': date}, filename = true, union_by_name = true)"
-                " where contains(raw_row, $key)) order by log_date, source_file, row_number",
+                f" where contains(raw_row, $key) or (regexp_matches(source_file, '^[a-z][a-z0-9_]*:') and {contains_parts}))"
+                " order by log_date, source_file, row_number",
             )

@@ -24,13 +24,16 @@ def check_presence(landing: AnyPath, *, has_loaded_files: bool, folders_of_sourc
         LandingZoneMissing: there is none. A new prefix of an object store is no error: it exists once it holds an object.
     """
     if is_object(landing):
-        names = {folder for folder, slash, _ in (name.partition("/") for name in list_objects(landing)) if slash}
+        names = list_objects(landing)
+        folders = {folder for folder, slash, _ in (name.partition("/") for name in names) if slash}
+        is_empty = not names
     elif not landing.exists():
         raise LandingZoneMissing(f"{landing} does not exist")
     else:
-        with os.scandir(landing) as entries:
-            names = {entry.name for entry in entries if entry.is_dir()}
-    if has_loaded_files and not any(log_named_like(name) or name in folders_of_sources for name in names):
-        raise LandingZoneMissing(
-            f"{landing} holds no folder of a log or a source, and log files were loaded from it before"
-        )
+        with os.scandir(landing) as scanned:
+            entries = [entry for entry in scanned if not entry.name.startswith(".")]
+        folders = {entry.name for entry in entries if entry.is_dir()}
+        is_empty = not entries
+    if has_loaded_files and not any(log_named_like(name) or name in folders_of_sources for name in folders):
+        found = "is empty" if is_empty else "holds no folder of a log or a source"
+        raise LandingZoneMissing(f"{landing} {found}, and log files were loaded from it before")
