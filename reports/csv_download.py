@@ -19,7 +19,7 @@ from typing import Any
 import duckdb
 
 from models.marts import published_columns
-from models.masking import FREE_TEXT_COLUMNS, masked, masked_number
+from models.masking import FREE_TEXT_COLUMNS, ID_COLUMNS, masked, masked_in_ids, masked_number
 from reports.database import MARTS, Published, Selection
 from warehouse.export import FileFormat, copy_to_csv_sql
 
@@ -83,16 +83,18 @@ def read_file(local_copy: AbstractContextManager[Path], *, masks: bool) -> Itera
     in free text. The caller refuses a spreadsheet with whole numbers.
     """
     with local_copy as path, path.open("rb") as file:
-        masks_cells, has_free_text = masks and path.suffix != f".{FileFormat.XLSX}", False
+        masks_cells = masks and path.suffix != f".{FileFormat.XLSX}"
+        mask_text: Callable[[str], str] | None = None
         if masks_cells:
             header = file.readline()
-            has_free_text = not FREE_TEXT_COLUMNS.isdisjoint(header.decode().replace('"', "").strip().split(","))
+            columns = set(header.decode().replace('"', "").strip().split(","))
+            mask_text = masked_in_ids if columns & ID_COLUMNS else masked if columns & FREE_TEXT_COLUMNS else None
             yield header
         while block := file.read(_BLOCK):
             if masks_cells:
                 # Up to the end of a line, so that no cell is split.
                 block = _NUMBER_CELL.sub(_masked_cell, block + file.readline())
-            yield masked(block.decode()).encode() if has_free_text else block
+            yield mask_text(block.decode()).encode() if mask_text else block
 
 
 def _masked_cell(match: re.Match[bytes]) -> bytes:

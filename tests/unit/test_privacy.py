@@ -14,11 +14,13 @@ import polars as pl
 import pytest
 
 from models.enums import Log
-from models.masking import mask_error, masked, masked_number, masking_logger, sanitize
+from models.masking import mask_error, masked, masked_in_ids, masked_number, masking_logger, sanitize
 from warehouse.config import file_modes
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import Settings
+from warehouse.duckdb_tools import masked_id
 from warehouse.duckdb_tools.preview import preview_rows
+from warehouse.duckdb_tools.rewrite import Column
 from warehouse.erasure.exports import csv_layout
 from warehouse.ledger import Ledger
 from warehouse.privacy import (
@@ -32,6 +34,7 @@ from warehouse.privacy import (
     load_keyed_hash,
 )
 from warehouse.privacy.tombstones import number_token
+from warehouse.publish.published_file import _masked
 
 KEY = bytes(range(32))
 
@@ -74,6 +77,36 @@ def erased(settings: Settings, paths: DataPaths) -> ErasureIndex:
 )
 def test_phone_numbers_are_masked_and_other_text_is_unchanged(text: str, expected: str | None) -> None:
     assert masked(text) == (text if expected is None else expected)
+
+
+@pytest.mark.parametrize(
+    ("message_id", "expected"),
+    [
+        ("B1:+491711234567", "B1:+49…67"),
+        ("B1:491711234567", "B1:49…67"),
+        ("B1|00491711234567|2", "B1|004…67|2"),
+        ("491711234567:B1", "49…67:B1"),
+        ("+491711234567", "+49…67"),
+        ("f0e1d2c3-0000-4000-8000-491711234567", None),
+        ("1736071200123456", None),
+        ("B1:20260105", None),
+        ("m1", None),
+    ],
+)
+def test_numbers_in_ids_are_masked_in_texts_and_in_published_marts(message_id: str, expected: str | None) -> None:
+    assert masked_in_ids(message_id) == (expected or message_id)
+    (column,) = _masked([Column("message_id", "varchar", False, None, "message_id")])
+    with duckdb.connect() as connection:
+        KeyedHash(b"k" * 32).create_macro(connection)
+        other_id = message_id.replace("123", "124")
+        rows = connection.execute(
+            f"select {masked_id('message_id')}, {column.value} from (values (?), (?)) as ids(message_id)",
+            [message_id, other_id],
+        ).fetchall()
+    assert rows[0][0] == (expected or message_id)
+    hashed = KeyedHash(b"k" * 32).of(message_id)[:16]
+    assert rows[0][1] == (f"{expected}~{hashed}" if expected else message_id)
+    assert expected is None or rows[0][1] != rows[1][1], "two recipients stay two messages"
 
 
 def test_a_short_number_is_masked_completely() -> None:

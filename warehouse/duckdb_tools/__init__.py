@@ -7,10 +7,10 @@ from warehouse.duckdb_tools.health import corruption_reason, holds_rows, is_corr
 from warehouse.duckdb_tools.preview import preview_rows
 from warehouse.duckdb_tools.rewrite import Column, columns_of, copy_with_changes, list_tables
 from warehouse.duckdb_tools.session import SessionLimits, apply_limits, attached, enable_s3
-from warehouse.duckdb_tools.sql import fetch_row, fetch_value, literal, masked_words
+from warehouse.duckdb_tools.sql import fetch_row, fetch_value, literal, masked_id, masked_words
 
 __all__ = [
     "Column", "SessionLimits", "apply_limits", "attached", "columns_of", "copy_with_changes", "corruption_reason", "enable_s3",
-    "fetch_row", "fetch_value", "holds_rows", "is_corruption_error", "list_tables", "literal", "masked_words",
+    "fetch_row", "fetch_value", "holds_rows", "is_corruption_error", "list_tables", "literal", "masked_id", "masked_words",
     "preview_rows",
 ]  # fmt: skip

@@ -8,6 +8,8 @@ from typing import Any
 
 import duckdb
 
+from models.masking import NUMBER_AFTER_ID, NUMBER_BEFORE_ID
+
 Parameters = Sequence[Any] | Mapping[str, Any]
 
 
@@ -24,6 +26,13 @@ def masked_words(column: str) -> str:
         rf"regexp_replace(regexp_replace({column}, '(\+[0-9]{{2}})[0-9 ().-]{{3,}}([0-9]{{2}})', '\1…\2', 'g'),"
         r" '([0-9]{2})[0-9]{6,}([0-9]{2})', '\1…\2', 'g')"
     )
+
+
+def masked_id(column: str) -> str:
+    """The expression for an id with the phone numbers in it masked, as `models.masking.masked_in_ids` does."""
+    text = rf"regexp_replace({column}, '(\+[0-9]{{2}}|\b00[1-9])[0-9]{{4,}}([0-9]{{2}})', '\1…\2', 'g')"
+    text = rf"regexp_replace({text}, '{NUMBER_AFTER_ID}', '\1\2…\3', 'g')"
+    return rf"regexp_replace({text}, '{NUMBER_BEFORE_ID}', '\1…\2', 'g')"
 
 
 def fetch_row(connection: duckdb.DuckDBPyConnection, query: str, parameters: Parameters = ()) -> tuple[Any, ...]:

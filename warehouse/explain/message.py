@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from models.enums import DeliveryStatus, Log
+from warehouse.duckdb_tools import masked_id
 from warehouse.explain.explanation import Queries
 
 _RECEIPTS = """
@@ -33,6 +34,12 @@ _RECEIPTS = """
     order by is_deciding desc, occurred_at desc, provider, provider_status, error_code"""
 """The receipts of the messages, each once: the deciding one, then the others, the latest first."""
 
+_PUBLISHED_ID = (
+    f"if(starts_with(message_id, {masked_id('$key::varchar')} || '~')"
+    " and (campaign_id, contact_id) in (select (campaign_id, contact_id) from messages), $key, message_id)"
+)
+"""The id of a published message: in a build with masked numbers, the one in the id is masked, and a hash follows."""
+
 _FIGURES = ("campaign_id", "contact_id", "delivery_status", "status_at", "provider", "provider_status", "error_code")
 
 
@@ -55,11 +62,11 @@ def explain_message(queries: Queries) -> bool:
     if not message["is_sent"]:
         explanation.conclusion = {name: message[name] for name in ("campaign_id", "contact_id", "skip_reason")}
         queries.add_rules("The message was skipped: it counts in skip_reasons only")
-        queries.add_published("skip_reasons", "message_id")
+        queries.add_published("skip_reasons", _PUBLISHED_ID)
         return True
     explanation.conclusion = {name: message[name] for name in _FIGURES}
     queries.add_rules(_deciding_receipt(queries.records(_RECEIPTS)))
-    if not queries.add_published("delivery_status", "message_id") and queries.has_published:
+    if not queries.add_published("delivery_status", _PUBLISHED_ID) and queries.has_published:
         deciding_messages = queries.records(
             "select delivery_status, message_id from published.marts.delivery_status"
             " semi join messages using (campaign_id, contact_id)"

@@ -12,8 +12,8 @@ from pathlib import Path
 import duckdb
 
 from models.marts import NUMBER, SCHEMA, MartColumn, published_columns, published_key
-from models.masking import FREE_TEXT_COLUMNS
-from warehouse.duckdb_tools import fetch_value, holds_rows, literal, masked_words
+from models.masking import FREE_TEXT_COLUMNS, ID_COLUMNS
+from warehouse.duckdb_tools import fetch_value, holds_rows, literal, masked_id, masked_words
 from warehouse.export.formula_cells import mark_sql
 
 NO_CAMPAIGN = ""
@@ -43,13 +43,15 @@ def value_sql(column: MartColumn, *, masks_phone_numbers: bool) -> str:
     value = f"mart.{column.name}"
     if masks_phone_numbers and column.name == NUMBER:
         return f"(left({value}, 3) || '…' || right({value}, 2))"
+    if masks_phone_numbers and column.name in ID_COLUMNS:
+        return masked_id(value)
     return masked_words(value) if masks_phone_numbers and column.name in FREE_TEXT_COLUMNS else value
 
 
 def has_phone_numbers(report: str) -> bool:
     """Whether a report has a column with phone numbers, or with text that may contain one."""
     return any(
-        column.name == NUMBER or column.name in FREE_TEXT_COLUMNS
+        column.name == NUMBER or column.name in FREE_TEXT_COLUMNS | ID_COLUMNS
         for column in published_columns(report, is_masked=False)
     )
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import duckdb
 
 from models.marts import CONTACT_REPORTS, MARTS, NUMBER, NUMBER_HASH, SCHEMA, columns, description, published_columns
-from models.masking import FREE_TEXT_COLUMNS
+from models.masking import FREE_TEXT_COLUMNS, ID_COLUMNS
 from warehouse.config import DataPaths, Settings, sendmart_version
 from warehouse.duckdb_tools import (
     Column,
@@ -24,6 +24,7 @@ from warehouse.duckdb_tools import (
     fetch_row,
     holds_rows,
     literal,
+    masked_id,
     masked_words,
 )
 from warehouse.ledger import Ledger
@@ -116,6 +117,10 @@ def _masked(original: Sequence[Column]) -> Iterator[Column]:
         if column.name == NUMBER:
             yield replace(column, value=f"left({NUMBER}, 3) || '…' || right({NUMBER}, 2)")
             yield replace(column, name=NUMBER_HASH, value=f"keyed_hash({NUMBER})")
+        elif column.name in ID_COLUMNS:
+            # The hash keeps ids of several recipients apart, and is the same in every mart.
+            with_hash = f"{masked_id(column.name)} || '~' || left(keyed_hash({column.name}), 16)"
+            yield replace(column, value=f"if({masked_id(column.name)} = {column.name}, {column.name}, {with_hash})")
         else:
             yield replace(column, value=masked_words(column.name)) if column.name in FREE_TEXT_COLUMNS else column
 

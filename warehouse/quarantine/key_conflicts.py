@@ -15,7 +15,7 @@ import duckdb
 from models.enums import Log
 from models.logs import CONTACT_KEYS, ContactKey
 from warehouse.config import DataPaths
-from warehouse.duckdb_tools import SessionLimits, apply_limits, enable_s3, is_corruption_error, literal
+from warehouse.duckdb_tools import SessionLimits, apply_limits, enable_s3, is_corruption_error, literal, masked_id
 from warehouse.lake import tables as lake_tables
 from warehouse.ledger import IN_FLIGHT, Ledger, LoadedFile
 from warehouse.storage import AnyPath, Checksum, is_object, remove
@@ -64,14 +64,17 @@ def delete_damaged_index(paths: DataPaths, error: duckdb.Error) -> bool:
     return True
 
 
-def copy_key_conflicts(connection: duckdb.DuckDBPyConnection, paths: DataPaths, table: str) -> None:
+def copy_key_conflicts(
+    connection: duckdb.DuckDBPyConnection, paths: DataPaths, table: str, *, mask_phone_numbers: bool = False
+) -> None:
     """Creates a table with a row for each log and key that has several values, and with their numbers."""
     connection.execute(f'create table {table} (log varchar, "key" varchar, "rows" bigint, "values" bigint)')
     if not paths.key_index.exists():
         return
     connection.execute(f"attach {literal(paths.key_index)} as keys (read_only)")
+    printed_key = masked_id("key") if mask_phone_numbers else "key"
     connection.execute(
-        f"insert into {table} select log, key, count(*), count(distinct row_hash) from keys.conflicting_rows"
+        f"insert into {table} select log, {printed_key}, count(*), count(distinct row_hash) from keys.conflicting_rows"
         " group by log, key order by log, key"
     )
     connection.execute("detach keys")

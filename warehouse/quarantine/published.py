@@ -51,6 +51,6 @@ def write_published_quarantine(
             )
         if refused:
             connection.executemany("insert into published.rejected_files values (?, ?, ?, ?)", refused)
-        copy_key_conflicts(connection, paths, "published.key_conflicts")
+        copy_key_conflicts(connection, paths, "published.key_conflicts", mask_phone_numbers=mask_phone_numbers)
         connection.execute("detach published")
     atomic_replace(temp_path, path)
