@@ -186,7 +186,8 @@ def _is_no_record(line: bytes) -> bool:
 
 def read_csv(content: bytes) -> Reading:
     lines = _lines(content)
-    at = 1 if lines and lines[0].rstrip(WHITE_SPACE.encode()) == b"sep=," else 0
+    first = lines[0].rstrip(WHITE_SPACE.encode()).rstrip(b",") if lines else b""
+    at = 1 if lines and lines[0].startswith((b"sep=,", b'"sep=,"')) and first in (b"sep=", b'"sep=,"') else 0
     # Silent: blank lines before the header. They are passed over like any other.
     while at < len(lines) and _is_no_record(lines[at]):
         at += 1

@@ -195,7 +195,9 @@ def csv_bytes(rng: random.Random, log: str, rows: list[dict | Line], columns: li
     records = [row.content if isinstance(row, Line) else csv_row(rng, log, columns, row) for row in rows]
     for _ in range(rng.choice((0, 0, 0, 2))):
         records.insert(rng.randint(0, len(records)), rng.choice((b",", b"," * (len(columns) - 1), b" ,,")))
-    content = _joined(rng, [*[b"sep=,"] * (rng.random() < 0.1), header, *records])
+    content = _joined(
+        rng, [*[rng.choice([b"sep=,", b"sep=,,,", b'"sep=,",'])] * (rng.random() < 0.1), header, *records]
+    )
     return BYTE_ORDER_MARK + content if rng.random() < 0.3 else content
 
 

@@ -5,6 +5,7 @@ Every content is read in one block and in blocks of a few bytes, so that records
 Not here: the rules for values (`test_text_types`, `test_admission`).
 """
 
+import bz2
 import gzip
 import random
 from dataclasses import dataclass
@@ -228,6 +229,9 @@ HEADERS = {
     "with an unknown column in another case": b"A,a,b\n0,1,2\n",
     "after a line of commas": b",,,\n , \na,b\n1,2\n",
     "after the separator": b"sep=,\na,b\n1,2\n",
+    "after the separator, with further commas": b"sep=,,,\r\na,b\n1,2\n",
+    "after the separator in quotes": b'"sep=,",\na,b\n1,2\n',
+    "with letters that another type of file begins with": b"ORCID,a,b\n0,1,2\n",
     "after a byte-order mark and the separator": MARK + b"sep=,\r\n,,\na,b\n1,2\n",
     "with empty columns without a name": b'a,,b,"", \n1,,2, ,\n,,,,\n',
     "with an index column without a name": b",a,b,\n0,1,2, \n",
@@ -304,7 +308,15 @@ REFUSED = {
     "a picture": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "UTF-8"),
     "gzip within gzip": (gzip.compress(gzip.compress(b"a,b\n1,2\n", mtime=0), mtime=0), "compressed twice"),
     "Parquet": (b"PAR1\x15\x04\x15\x10\x15\x14L\x15", "Parquet, not CSV"),
-    "JSON lines": (b'{"a": 1, "b": 2}\n', "header|column"),
+    "JSON lines": (b'{"a": 1, "b": 2}\n', "^JSON, not CSV as its name says; name it `.jsonl`$"),
+    "a JSON array": (MARK + b'[\n  {\n "a": 1, "b": 2}]\n', "^JSON, not CSV"),
+    "ORC": (b"ORC\n\x06\n\x04\x08\x02", "^ORC, not CSV"),
+    "bzip2": (bz2.compress(b"a,b\n1,2\n"), "^bzip2, not CSV"),
+    "quoted columns between semicolons": (
+        b'"a";"b";"c"\n1;2;3\n',
+        r"^one column found, `a;b…`: separated by semicolons\? set `delimiter` in a source$",
+    ),
+    "quoted columns between tabs": (b'"a"\t"b"\n1\t2\n', "separated by tabs"),
     "a web page": (b"<!DOCTYPE html>\n<html>\n", "column"),
     "a header of 2 MiB": (b"a,b," + b"x" * (2 * MIB) + b"\n1,2,3\n", "header"),
     "a header alone, without a required column": (b"a\n", "b"),

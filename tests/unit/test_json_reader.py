@@ -227,6 +227,28 @@ def test_an_array_without_its_end_is_truncated(read_file, content):
             read_file("f.json", content, LAYOUT, block_bytes)
 
 
+@pytest.mark.parametrize(
+    ("content", "number"),
+    [
+        (b'[{"a": 1},{"a":,}]', 2),
+        (b'[{"a": 1},{"a": NaN},{"a": 2}]\n', 2),
+        (b'[{"a": 1},\n{"a": NaN},{"a": 2}] \r\n', 2),
+        (b'[{"a": NaN},' + b'{"a": 1},' * 20_000 + b'{"a": 1}]', 1),
+    ],
+    ids=["a missing value", "NaN", "after another line", "a long line"],
+)
+def test_an_array_whose_end_is_in_a_broken_line_is_refused_by_the_record_that_breaks_it(read_file, content, number):
+    for block_bytes in (None, 7):
+        with pytest.raises(RefusedFile, match=f"^record {number} of the array is not valid JSON"):
+            read_file("f.json", content, LAYOUT, block_bytes)
+
+
+def test_a_record_that_breaks_a_page_is_named(tmp_path):
+    (tmp_path / "f.json").write_bytes(b'{"results": [{"a": 1}, {"a": NaN}], "more": 1}\n')
+    with pytest.raises(RefusedFile, match=r"^record 2 of the array is not valid JSON"):
+        read_whole(tmp_path / "f.json", LAYOUT, FileFormat("json", records="results"))
+
+
 @pytest.mark.parametrize("line", [b'{"a":\n', b'[{"a":[1,\n', b"[\n"])
 def test_a_file_of_objects_that_do_not_end_is_refused_before_each_is_decoded_to_the_end(read_file, line):
     """Each line begins an object within that of the line before: decoded from each one to where it fails, 1 MB took minutes."""

@@ -121,3 +121,21 @@ def test_what_is_no_finite_number_rejects_its_record(map_file, expression, fails
     assert set(reasons) == fails
     assert set(rows) == {1, 2, 3, 4} - fails
     assert all("contact_id: " in reason and "gives no finite number" in reason for (reason,) in reasons.values())
+
+
+@pytest.mark.parametrize(
+    ("content", "delimiter", "says"),
+    [
+        (
+            "a;t\nk1;x\n",
+            ",",
+            "one column found, `a;t…`: separated by semicolons\\? set `delimiter` in the `format` of the source",
+        ),
+        ('"a";"t"\nk1;x\n', ",", "separated by semicolons\\? set `delimiter` in the `format` of the source"),
+        ("a,t\nk1,x\n", ";", "separated by commas\\? set `delimiter` in the `format` of the source"),
+        ("A,moment,t\nk1,x,y\n", ",", "no record has the field a, which .*found, but not in the mapping: A, moment\\)"),
+    ],
+)
+def test_a_file_with_other_columns_is_refused_with_what_it_has(map_file, content, delimiter, says):
+    with pytest.raises(RefusedFile, match=says):
+        map_file(content, columns={"source": "t"}, delimiter=delimiter)

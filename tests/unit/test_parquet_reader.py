@@ -257,7 +257,9 @@ def twice() -> bytes:
 
 
 REFUSED = {
-    "text": (b"a,b\n1,2\n", "Parquet"),
+    "text": (b"a,b\n1,2\n", "^CSV, not Parquet as its name says; name it `.csv`$"),
+    "text that begins as Parquet does": (b"PAR1,b\n1,2\n", "Parquet"),
+    "JSON": (b'{"a": 1, "b": 2}\n', "^JSON, not Parquet as its name says; name it `.jsonl`$"),
     "one byte": (b"P", "Parquet"),
     "no more than its first bytes": (WHOLE[:4], "Parquet"),
     "cut in the middle": (WHOLE[: len(WHOLE) // 2], "Parquet"),

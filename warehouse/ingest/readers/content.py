@@ -7,6 +7,7 @@ Not here: lines and records (`lines`, `csv_files`, `json_files`).
 
 import codecs
 import gzip
+import re
 import zlib
 from collections.abc import Iterator
 from itertools import chain
@@ -24,7 +25,7 @@ BLOCK_LINES = 250_000
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 GZIP, ZSTD = "gzip", "zstd"
-HEAD_BYTES = 8
+HEAD_BYTES = 64
 _SIGNATURES = {
     b"\x1f\x8b": GZIP,
     b"\x28\xb5\x2f\xfd": ZSTD,
@@ -38,7 +39,13 @@ _SIGNATURES = {
     b"\xff\xfe": "UTF-16",
     b"\xfe\xff": "UTF-16",
 }
+_LETTERS = (b"PAR1", b"BZh", b"ORC")
+"""Signatures that text may begin with, too."""
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
+_JSON_BEGINNING = re.compile(rb'(\xef\xbb\xbf)?\s*(\[\s*)?\{\s*"')
 _WAYS_OUT = {
+    "CSV": "name it `.csv`",
+    "JSON": "name it `.jsonl`",
     "Parquet": "name it `.parquet`",
     "zip": "unpack it, or export CSV or JSON, compressed with gzip or zstd or not at all",
     "UTF-16": "save it as UTF-8, or set `encoding: utf-16` in the `format` of a source",
@@ -49,12 +56,22 @@ _OTHER_WAY_OUT = "export CSV, JSON or Parquet; CSV and JSON may be compressed wi
 def type_of_content(head: bytes) -> str:
     """The type that the first bytes of a file tell; empty if it may be text."""
     for signature, name in _SIGNATURES.items():
-        if head.startswith(signature):
+        if head.startswith(signature) and (signature not in _LETTERS or _CONTROL.search(head)):
             return name
     if head[1:4] == b"*M\x18" and head[0] >> 4 == 5:
         return ZSTD  # a frame that is skipped, as parallel compressors write
     is_wide = len(head) >= 4 and (any(head[0:4:2]), any(head[1:4:2])) in ((True, False), (False, True))
     return "UTF-16" if is_wide and b"\n" not in head[:4] else ""
+
+
+def wrong_type(found: str, expected: str) -> RefusedFile:
+    """The refusal of a file with content of another type than its name, or the format of its source, tells."""
+    return RefusedFile(f"{found}, not {expected} as its name says; {_WAYS_OUT.get(found, _OTHER_WAY_OUT)}")
+
+
+def type_of_text(head: bytes) -> str:
+    """The type of a file that is probably text by its first bytes: JSON or CSV; empty if it is binary."""
+    return "" if _CONTROL.search(head) else "JSON" if _JSON_BEGINNING.match(head) else "CSV"
 
 
 def read_chunks(path: Path, file_format: FileFormat) -> Iterator[bytes]:
@@ -89,14 +106,15 @@ def _decompressed(file: BinaryIO, compression: str) -> IO[bytes]:
 def _check(head: bytes, compression: str, file_format: FileFormat) -> None:
     """RefusedFile if the first bytes show that a decompressed file is no text in its encoding."""
     found = type_of_content(head)
+    if file_format.kind == "csv" and _JSON_BEGINNING.match(head):  # a header cannot be parsed if it begins so
+        found = "JSON"
     if not found or (found == "UTF-16" and not file_format.is_utf8):
         return
     if compression and found in (GZIP, ZSTD):
         raise RefusedFile(f"compressed twice: {found} within {compression}; compress it once")
     if found == "UTF-16":
         raise RefusedFile(f"UTF-16, must be UTF-8; {_WAYS_OUT[found]}")
-    kind = "CSV" if file_format.kind == "csv" else "JSON"
-    raise RefusedFile(f"{found}, not {kind} as its name says; {_WAYS_OUT.get(found, _OTHER_WAY_OUT)}")
+    raise wrong_type(found, "CSV" if file_format.kind == "csv" else "JSON")
 
 
 def _without_mark(chunks: Iterator[bytes]) -> Iterator[bytes]:

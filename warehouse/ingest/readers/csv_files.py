@@ -40,6 +40,7 @@ from warehouse.ingest.readers.records import (
     names_shown,
 )
 
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars", ",": "commas"}
 _LONE_CR = re.compile(r"\r(?!\n)")
 
 
@@ -100,6 +101,9 @@ class CsvReader(LineReader):
         self._no_separators = bytes(set(range(256)) - set(self._delimiter.encode() + b"\n"))
         self.blanks = WHITE_SPACE + self._delimiter.encode()
         self._blank_line = re.compile(rb"\n[%b]*(?=\n)" % re.escape(self.blanks.replace(b"\n", b"")))
+        delimiter = re.escape(self._delimiter.encode())
+        # A spreadsheet that saves the file again may quote the line, or add a delimiter for each further column.
+        self._separator_line = re.compile(rb'sep=%b+|"sep=%b"%b*' % (delimiter, delimiter, delimiter))
         self.header: list[str] = []
         """The columns of the header; empty until it is read."""
         self._unknown: frozenset[str] = frozenset()
@@ -143,7 +147,7 @@ class CsvReader(LineReader):
         """Reads the header; returns the offset of the line after it, or None if it continues beyond these lines."""
         lines = io.BytesIO(data)
         first = lines.readline()
-        if self.lines_read or first.rstrip(WHITE_SPACE) != b"sep=" + self._delimiter.encode():
+        if self.lines_read or not self._separator_line.fullmatch(first.rstrip(WHITE_SPACE)):
             lines.seek(0)
         first = next((line for line in lines if line.strip(self.blanks)), b"")
         start = lines.tell() - len(first)
@@ -160,6 +164,10 @@ class CsvReader(LineReader):
         if fields is None and not reason and not is_last:
             return None
         if fields is None:
+            for separator in _SEPARATORS:
+                names, *_ = parse_record(run, separator)
+                if separator != self._delimiter and names and len(names) > 1:
+                    raise self._other_delimiter(separator, names)
             raise RefusedFile(f"the header cannot be read: {reason or 'line: has an unclosed quote'}")
         self.header = [name.strip(WHITE_SPACE.decode()) for name in fields]
         # If lines ended with CR only, the whole file would be one header line, and its rows would be lost silently.
@@ -176,16 +184,20 @@ class CsvReader(LineReader):
     def _check_columns(self) -> None:
         """RefusedFile if the columns of the header are not those of the layout; their cells judge those without a name."""
         names = [name for name in self.header if name]
-        if len(self.header) == 1 and set(self.layout.required) - set(names):
-            for separator, word in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars"), (",", "commas")):
+        if len(self.header) == 1 and not set(names) <= set(self.layout.columns):
+            for separator in _SEPARATORS:
                 if separator in names[0] and separator != self._delimiter:
-                    shown = names_shown(names[0].split(separator)[:2], separator).replace("\t", "\\t")
-                    found = f"one column found, `{shown}…`" if shown else "one column found"
-                    raise RefusedFile(f"{found}: separated by {word}? set `delimiter` in a source")
+                    raise self._other_delimiter(separator, names[0].split(separator))
         self._nameless = [index for index, name in enumerate(self.header) if not name]
         nameless = [f"column {index + 1} (without a name)" for index in self._nameless[:MAX_UNKNOWN_COLUMNS]]
         self._unknown = frozenset([*self.layout.check([*names, *nameless[:1]]), *nameless])
         self._columns = self.layout.columns_with(names)
+
+    def _other_delimiter(self, separator: str, names: list[str]) -> RefusedFile:
+        shown = names_shown(names[:2], separator).replace("\t", "\\t")
+        found = f"one column found, `{shown}…`" if shown else "one column found"
+        place = "the `format` of the source" if self.layout.nested_as_json else "a source"
+        return RefusedFile(f"{found}: separated by {_SEPARATORS[separator]}? set `delimiter` in {place}")
 
     def _judge_nameless(self, frame: pl.DataFrame) -> None:
         """RefusedFile if a second column without a name has a value: the two would be one column twice."""

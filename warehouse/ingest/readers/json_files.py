@@ -40,6 +40,9 @@ _LONGEST_TOKEN = 16
 _IN_VAIN, _IN_VAIN_PER_BYTE = 16 << 20, 16
 """A file may make the reader decode so many characters of objects that fail: nested ones fail again and again."""
 
+_ENDING_BYTES = 64
+"""Of the file, to see if it ends as JSON does."""
+
 _BLANKS = re.compile(r"[ \t\r\n]*")
 _ESCAPED_BYTE = re.compile("[\udc80-\udcff]")
 
@@ -64,13 +67,16 @@ class JsonReader:
         self._failures = 0
         self._skips_line = False
         """Whether the next bytes are the rest of a line that is broken."""
+        self._last_broken_line = 0
+        """The number of the last record that is the rest of a line."""
 
     def read(self, path: Path) -> Iterator[Records]:
         """The records of a file. ReconciliationError if not every byte was accounted for, RefusedFile if the file is damaged."""
         in_file = accounted_for = 0
-        rest = b""
+        rest = ending = b""
         for chunk in content.read_chunks(path, self.file_format):
             in_file += len(chunk)
+            ending = (ending + chunk[-_ENDING_BYTES:])[-_ENDING_BYTES:]
             self._may_decode_in_vain += _IN_VAIN_PER_BYTE * len(chunk)
             data = rest + chunk
             rest = yield from self._records_of(data, is_last=False)
@@ -80,6 +86,13 @@ class JsonReader:
         if in_file != accounted_for:
             raise ReconciliationError(f"{in_file} bytes in the file, {accounted_for} accounted for")
         if self._in_array:
+            # A broken line is not read, not even the end of the array in it.
+            is_last_broken = self._last_broken_line == self.records_read > 0
+            if is_last_broken and ending.rstrip().endswith(b"}" if self._page else b"]"):
+                raise RefusedFile(
+                    f"record {self.records_read} of the array is not valid JSON, so that the rest of its line cannot be read,"
+                    " with the end of the array; correct the record (JSON has no NaN), or write each record on a line of its own"
+                )
             raise RefusedFile("truncated: the array of the records is not closed by `]`")
         if self._page and self._page.is_open:
             raise RefusedFile("truncated: the object around the records is not closed by `}`")
@@ -268,6 +281,7 @@ class JsonReader:
             elif _ESCAPED_BYTE.search(line):
                 reason = NOT_UTF8
             batch.add_broken(reason, _unescaped(line))
+            self._last_broken_line = self.records_read + batch.count
         return min(end + 1, len(text))
 
 

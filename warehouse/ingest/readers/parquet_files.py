@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from models.rejections import TOO_LONG, UnreadableValue
-from warehouse.ingest.readers.content import HEAD_BYTES, type_of_content
+from warehouse.ingest.readers.content import HEAD_BYTES, type_of_content, type_of_text, wrong_type
 from warehouse.ingest.readers.records import (
     MAX_RAW_BYTES,
     MAX_RECORD_BYTES,
@@ -49,9 +49,12 @@ def read(path: Path, layout: Layout) -> Iterator[Records]:
     row_count, read_rows = 0, 0
     try:
         with open_regular(path) as source:
-            found = type_of_content(source.read(HEAD_BYTES))
+            head = source.read(HEAD_BYTES)
+        found = type_of_content(head)
         if found not in ("Parquet", ""):
             raise RefusedFile(f"{found}, not Parquet as its name says; Parquet must not be compressed again")
+        if not found and not head.startswith(b"PAR1") and (found := type_of_text(head)):
+            raise wrong_type(found, "Parquet")
         with open_regular(path) as source, pq.ParquetFile(source) as file:
             metadata, schema = file.metadata, file.schema_arrow
             unknown = frozenset(layout.check(schema.names))

@@ -19,7 +19,7 @@ from models.logs import COLUMNS
 from models.rejections import UnreadableValue, failed_expression
 from models.source_mapping import FILE_DATE, FILE_PATH, Source, SourceMapping
 from models.text_types import ID
-from warehouse.ingest.readers.records import BrokenRecord, FileFormat, Layout, Records, RefusedFile
+from warehouse.ingest.readers.records import BrokenRecord, FileFormat, Layout, Records, RefusedFile, names_shown
 from warehouse.ingest.sources.expressions import check_statement, fields_of, locked_connection, quoted, type_of
 from warehouse.ingest.sources.functions import FAULT
 
@@ -298,14 +298,18 @@ def map_records(mapper: Mapper, batches: Iterable[Records], path: str, log_date:
         RefusedFile: no record has a field that the mapping names.
     """
     present: set[str] = set()
+    unknown: set[str] = set()
     has_records = False
     for records in batches:
         present |= records.present
+        unknown |= records.unknown_columns
         has_records |= records.text.height > 0
         yield mapper.map(records, {FILE_DATE: log_date.isoformat(), FILE_PATH: path})
     missing = [name for name in mapper.required if name not in present]
     if has_records and missing:
+        shown = names_shown(sorted(unknown))
+        others = f" (found, but not in the mapping: {shown})" if shown else ""
         raise RefusedFile(
-            f"no record has the field {', '.join(missing)}, which the mapping names. Correct the mapping, or list a field that"
-            " may be missing in optional_fields"
+            f"no record has the field {', '.join(missing)}, which the mapping names{others}. Correct the mapping, or list a field"
+            " that may be missing in optional_fields"
         )
