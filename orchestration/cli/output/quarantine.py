@@ -108,7 +108,8 @@ def repair_lines(landing: AnyPath, file: LoadedFile, written: RepairFile, *, row
     lines.append(f"  {name}: {counted(written.rows, 'row')}, {source}; {written.rejected:,} of them to fix")
     if written.left_out:
         lines.append(
-            f"  {written.left_out:,} rows were left out: the quarantine does not hold them in full, or they were erased"
+            f"  {written.left_out:,} rows were left out: the quarantine does not hold them in full, they were erased, or Parquet"
+            " alone can hold their values"
         )
     if rows_only:
         lines.append(
