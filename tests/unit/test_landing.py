@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import time
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -175,6 +176,17 @@ def test_an_ignored_file_in_the_folder_of_a_source_gets_a_name_that_the_source_r
         assert source.log_date(proposal) == DAY
     else:
         assert source.log_date(line.rpartition("such as ")[2]) == DAY
+
+
+def test_a_file_in_the_folder_of_several_sources_gets_no_name(tmp_path):
+    vonage = load_sources()["vonage_reports_csv"]
+    other = vonage.mapping.model_copy(update={"source": "vonage_sms", "files": "vonage_reports_csv/sms-{date}.csv"})
+    drop(tmp_path, "vonage_reports_csv/20260105.csv")
+    zone = scan(tmp_path, sources=[vonage, replace(vonage, name="vonage_sms", mapping=other)])
+    assert IgnoredFiles(zone).describe("vonage_reports_csv/20260105.csv") == (
+        "vonage_reports_csv/20260105.csv: the source vonage_reports_csv reads vonage_reports_csv/{date}*.csv, and the source"
+        " vonage_sms reads vonage_reports_csv/sms-{date}.csv, such as vonage_reports_csv/sms-2026-01-05.csv"
+    )
 
 
 def test_no_two_ignored_files_get_the_same_name_nor_that_of_another_file(tmp_path):

@@ -350,6 +350,11 @@ def test_rejected_records_are_exported_as_they_came_and_can_be_dropped_again(gat
     whole = export_for_repair(context.settings, context.paths, loaded, tmp_path / "whole", mapping=mapping)
     assert [copy.read_text() for copy in whole.files] == [file.read_text()]
     assert whole.files[0].relative_to(tmp_path / "whole").as_posix() == "gateway/2026-01-05.csv"
+    again = export_for_repair(context.settings, context.paths, loaded, tmp_path / "whole", mapping=mapping)
+    assert again == whole, "the copy is the same for every log that the file feeds"
+    whole.files[0].write_text("fixed")
+    with pytest.raises(FileExistsError):
+        export_for_repair(context.settings, context.paths, loaded, tmp_path / "whole", mapping=mapping)
     rows = export_for_repair(
         context.settings, context.paths, loaded, tmp_path / "rows", rows_only=True, mapping=mapping
     )

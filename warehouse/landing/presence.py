@@ -8,6 +8,7 @@ Not here: the files in it (`warehouse.landing.scan`).
 
 import os
 from collections.abc import Collection
+from pathlib import Path
 
 from warehouse.landing.names import log_named_like
 from warehouse.storage import AnyPath, is_object, list_objects
@@ -32,7 +33,7 @@ def check_presence(landing: AnyPath, *, has_loaded_files: bool, folders_of_sourc
     else:
         with os.scandir(landing) as scanned:
             entries = [entry for entry in scanned if not entry.name.startswith(".")]
-        folders = {entry.name for entry in entries if entry.is_dir()}
+        folders = {entry.name for entry in entries if Path(entry.path).is_dir()}
         is_empty = not entries
     if has_loaded_files and not any(log_named_like(name) or name in folders_of_sources for name in folders):
         found = "is empty" if is_empty else "holds no folder of a log or a source"

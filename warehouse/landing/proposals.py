@@ -69,14 +69,14 @@ class IgnoredFiles:
 
     def __init__(self, zone: LandingZone) -> None:
         self.names = zone.ignored
-        self._of_source = {name: _mapping_of(name, zone.mappings) for name in zone.ignored}
-        self._folders = {mapping.folder for mapping in zone.mappings}
+        self._of_source = {name: _mappings_of(name, zone.mappings) for name in zone.ignored}
         self._likely: dict[str, LikelyFile | None] = {}
         self._names_in_source: dict[str, str | None] = {}
         taken = {*zone.ignored, *(file.path_in_landing for file in zone.files)}
-        for name, mapping in self._of_source.items():
-            if mapping:
-                self._names_in_source[name] = free = _name_in_source(name, mapping, taken)
+        for name, mappings in self._of_source.items():
+            if mappings:
+                free = _name_in_source(name, mappings[0], taken) if len(mappings) == 1 else None
+                self._names_in_source[name] = free
             else:
                 self._likely[name] = likely = likely_file(name, taken)
                 free = likely.name if likely else None
@@ -84,8 +84,9 @@ class IgnoredFiles:
 
     def log_of(self, name: str) -> Log | None:
         """The log in whose folder an ignored file is, or that it seems to be of."""
-        if mapping := self._of_source[name]:
-            return next(iter(mapping.logs)) if len(mapping.logs) == 1 else None
+        if mappings := self._of_source[name]:
+            logs = {log for mapping in mappings for log in mapping.logs}
+            return logs.pop() if len(logs) == 1 else None
         likely = self._likely[name]
         return likely.log if likely else log_named_like(name.partition("/")[0])
 
@@ -102,20 +103,20 @@ class IgnoredFiles:
 
     def of_days(self, days: Mapping[Log, Container[date]]) -> Iterator[str]:
         """A line for each ignored file that seems to be of one of these log-days."""
-        for name, mapping in self._of_source.items():
+        for name, mappings in self._of_source.items():
             likely = self._likely.get(name)
             day = likely.log_date if likely else _only_date(name)
-            logs = mapping.logs if mapping else [likely.log] if likely else []
-            for log in logs:
+            logs = {log for mapping in mappings for log in mapping.logs} | ({likely.log} if likely else set())
+            for log in sorted(logs):
                 if day in days.get(log, ()):
                     yield f"{log} of {day}: {name} is ignored and seems to be of this day; {self._next_step(name)}"
 
     def _next_step(self, name: str) -> str:
-        if mapping := self._of_source[name]:
-            step = f"the source {mapping.source} reads {mapping.files}"
+        if mappings := self._of_source[name]:
+            step = ", and ".join(f"the source {mapping.source} reads {mapping.files}" for mapping in mappings)
             if free := self._names_in_source[name]:
                 return f"{step}; rename it to {free}"
-            return f"{step}, such as {_example(mapping, _only_date(name) or date(2026, 1, 5))}"
+            return f"{step}, such as {_example(mappings[-1], _only_date(name) or date(2026, 1, 5))}"
         likely = self._likely[name]
         rename = likely and likely.name and f"rename it to {likely.name}"
         if "/" in name and not log_named_like(name.partition("/")[0]):
@@ -124,12 +125,12 @@ class IgnoredFiles:
         return rename or "docs/contracts.md has the names of log files"
 
 
-def _mapping_of(name: str, mappings: Collection[SourceMapping]) -> SourceMapping | None:
-    """The mapping of the source in whose folder a file is, or whose name is in that of the file; of several, the first."""
-    folder = name.partition("/")[0]
-    in_folder = (mapping for mapping in mappings if mapping.folder == folder)
-    named = (mapping for mapping in mappings if "/" not in name and name.lower().startswith(mapping.folder.lower()))
-    return next(in_folder, None) or next(named, None)
+def _mappings_of(name: str, mappings: Collection[SourceMapping]) -> list[SourceMapping]:
+    """The mappings of the sources in whose folder a file is, or with whose folder its name begins."""
+    folder, slash, _ = name.partition("/")
+    if slash:
+        return [mapping for mapping in mappings if mapping.folder == folder]
+    return [mapping for mapping in mappings if folder.lower().startswith(mapping.folder.lower())]
 
 
 def _name_in_source(name: str, mapping: SourceMapping, taken: Collection[str]) -> str | None:

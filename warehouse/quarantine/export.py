@@ -47,7 +47,7 @@ from warehouse.lake import tables as lake_tables
 from warehouse.landing import LandingFile, file_kind
 from warehouse.ledger import LoadedFile
 from warehouse.quarantine.unreadable_values import raw_records_table, with_brackets
-from warehouse.storage import atomic_replace, exists
+from warehouse.storage import atomic_replace, exists, hash_of
 
 ROWS_PER_BATCH = 10_000
 
@@ -225,6 +225,8 @@ def _copy_original(settings: Settings, paths: DataPaths, file: LoadedFile, folde
     except OSError:
         return None
     copy = folder / file.path_in_landing
+    if copy.exists() and hash_of(copy) == file.sha256:
+        return copy  # as it was exported for another log, without a fix
     with _new_file(copy) as target, paths.local_copy(path) as local, local.open("rb") as source:
         shutil.copyfileobj(source, target)
     return copy
