@@ -31,6 +31,10 @@ class Code(StrEnum):
         "landing-zone-missing",
         "The landing zone does not exist, or is empty where files were before.",
     )
+    SOURCES_MISSING = (
+        "sources-missing",
+        "`SENDMART_SOURCES` is unset or holds no mapping, and files were loaded by mappings of it.",
+    )
     DISK_FULL = "disk-full", "A disk is full."
     NO_PERMISSION = "no-permission", "A file or folder cannot be read or written, or its disk is read-only."
     PATH_UNUSABLE = "path-unusable", "A file is where a folder should be, or a folder where a file should be."

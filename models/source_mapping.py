@@ -94,7 +94,7 @@ class SourceMapping(_Strict):
     """How the files are read."""
     optional_fields: tuple[str, ...] = Field((), strict=False)
     """Fields that a file may lack altogether. They are null then. Any other field that no record of a file has refuses
-    the file."""
+    the file, for a log of which it has records."""
     logs: dict[Annotated[Log, Field(strict=False)], LogMapping] = Field(min_length=1)
     """The logs that the files feed."""
 

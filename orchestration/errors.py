@@ -165,6 +165,13 @@ _RULES = (
         "{text}",
         "Mount it, or set SENDMART_LANDING to the folder of your logs; then: sendmart refresh",
     ),
+    _Rule(
+        "^SourcesMissing:",
+        Code.SOURCES_MISSING,
+        "{text}",
+        "Set SENDMART_SOURCES to the folder of your mappings; then: sendmart refresh. If the rows shall go: sendmart refresh"
+        " --without-sources",
+    ),
     _Rule("^MappingInvalid:", Code.SETTING_INVALID, "{text}", "Correct the mapping; then: sendmart refresh"),
     _Rule("^SettingsError:", Code.SETTING_INVALID, "{text}", "Correct the setting; then: sendmart refresh"),
     _Rule("^KeyMissing:", Code.HASH_KEY_MISSING, "{text}", "Restore the key from its backup; then: sendmart refresh"),

@@ -23,9 +23,11 @@ def explain(
     import duckdb
 
     from orchestration.cli.output.explanations import print_explanation
+    from orchestration.errors import failure_of
     from orchestration.stages.build import is_built
     from warehouse.explain.explainer import Explainer
     from warehouse.explain.explanation import UnknownId
+    from warehouse.transform.build import SumTooLarge
 
     context = open_context()
     with duckdb.connect() as connection:
@@ -35,4 +37,6 @@ def explain(
             explanation = explainer.explain(kind, key)
         except UnknownId as error:
             fail(str(error))
+        except SumTooLarge as error:
+            fail(str(failure_of(error, context)))
         print_explanation(explanation)

@@ -2,6 +2,7 @@
 
 import contextlib
 import sqlite3
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -11,7 +12,15 @@ from orchestration import notifications
 from orchestration.cli.common import FAILED, OK, fail, open_context, show_progress, writer_lock
 from orchestration.cli.output import refresh as refresh_output
 from orchestration.errors import failure_of
-from orchestration.stages import check_ledger, finish_erasures, plan_refresh, prune_exports, publish_quarantine
+from orchestration.stages import (
+    check_ledger,
+    finish_erasures,
+    plan_refresh,
+    prune_exports,
+    publish_quarantine,
+    remove_withdrawn,
+)
+from orchestration.stages.sources import SourcesMissing
 from warehouse.ingest.sources import MappingInvalid
 from warehouse.landing import LandingZoneMissing
 from warehouse.ledger import Refresh, now
@@ -31,19 +40,26 @@ def refresh(
             help="Start a new ledger beside the data of a lost one. docs/runbook/ledger-unusable.md says what is lost."
         ),
     ] = False,
+    without_sources: Annotated[
+        bool,
+        typer.Option(
+            help="Remove the rows of files that mappings of SENDMART_SOURCES gave, though no mapping is there."
+            " docs/runbook/sources-missing.md"
+        ),
+    ] = False,
 ) -> None:
     """Load new and changed logs, build, audit, publish, export. Prune old files.
 
     Exit code 0: published, or up to date. 1: held back or failed; the published build is untouched. 2: a setting is
     invalid.
     """
-    context = open_context()
+    context = replace(open_context(), may_lose_sources=without_sources)
     show_progress()
     if dry_run:
         try:
             load_erasure_index(context.paths, context.ledger)
             plan = plan_refresh(context, verify=verify, full_refresh=full_refresh)
-        except (KeyMissing, LandingZoneMissing, MappingInvalid) as error:
+        except (KeyMissing, LandingZoneMissing, MappingInvalid, SourcesMissing) as error:
             fail(str(failure_of(error, context)))
         refresh_output.print_landing(context, plan)
         refresh_output.print_ignored(context)
@@ -57,6 +73,8 @@ def refresh(
             check_ledger(context)
             recover_publication(context.paths, context.ledger)
             finish_erasures(context)
+            if without_sources:
+                remove_withdrawn(context)
             # Under the lock: another refresh may have just done the work.
             plan = plan_refresh(context, verify=verify, full_refresh=full_refresh)
             refresh_output.print_landing(context, plan)

@@ -15,7 +15,7 @@ from orchestration.stages.export import (
     reports_to_export,
 )
 from orchestration.stages.gate import evaluate_gate, override_gate
-from orchestration.stages.load import file_sizes, group_by_date, load_changed
+from orchestration.stages.load import file_sizes, group_by_date, load_changed, remove_withdrawn
 from orchestration.stages.plan import RefreshPlan, freshness_times, late_days, missing_days, plan_refresh
 from orchestration.stages.publish import is_published, publish_candidate, rollback_build
 from orchestration.stages.quarantine import publish_quarantine
@@ -25,6 +25,7 @@ __all__ = [
     "describe_export",
     "erase_contact", "evaluate_gate", "export_missing", "export_reports", "file_sizes", "finish_erasures",
     "freshness_times", "group_by_date", "is_built", "is_published", "late_days", "load_changed", "missing_days",
-    "override_gate", "plan_refresh", "prune_exports", "publish_candidate", "publish_quarantine", "reports_to_export",
+    "override_gate", "plan_refresh", "prune_exports", "publish_candidate", "publish_quarantine", "remove_withdrawn",
+    "reports_to_export",
     "rollback_build", "test_candidate",
 ]  # fmt: skip

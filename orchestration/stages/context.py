@@ -6,7 +6,7 @@ from functools import cached_property
 from models.enums import Log
 from models.masking import masking_logger
 from models.source_mapping import Source
-from orchestration.stages.sources import check_claims, withdrawn_files
+from orchestration.stages.sources import check_claims, check_sources, withdrawn_files
 from warehouse.config import file_modes
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import Settings
@@ -32,6 +32,8 @@ class AppContext:
     settings: Settings
     paths: DataPaths
     ledger: Ledger
+    may_lose_sources: bool = False
+    """Whether files lose their rows though no mapping of one's own is left (`sendmart refresh --without-sources`)."""
 
     @classmethod
     def of(cls, settings: Settings) -> "AppContext":
@@ -47,10 +49,12 @@ class AppContext:
 
     def open_landing(self) -> LandingZone:
         """Scans the landing zone to load from it. Raises LandingZoneMissing if it is not there, MappingInvalid if two
-        sources read a file.
+        sources read a file, SourcesMissing if the folder of own mappings seems to be lost.
         """
         zone = self.scan_landing()
         check_claims(zone)
+        if not self.may_lose_sources:
+            check_sources(self.settings, zone, self.sources)
         if not zone.files:
             folders = {mapping.folder for mapping in zone.mappings}
             folders |= {file.path_in_landing.partition("/")[0] for file in self.ledger.files() if file.source}

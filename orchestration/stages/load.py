@@ -5,6 +5,7 @@ Not here: the load itself (`warehouse.ingest.load`), the rules for rows (`qualit
 
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date
 from itertools import groupby
 from pathlib import Path
@@ -41,6 +42,7 @@ def load_changed(
 
     Raises:
         LandingZoneMissing: the landing zone is not there.
+        SourcesMissing: the mappings of its files are not there.
         LakeDamaged: rows are damaged, and their log file is no longer in the landing zone. The other files are loaded.
     """
     paths, ledger = context.paths, context.ledger
@@ -92,6 +94,14 @@ def load_changed(
         if lost := [file for file in damaged if file.source_file not in by_name]:
             raise LakeDamaged(lost)
         return loaded
+
+
+def remove_withdrawn(context: AppContext) -> None:
+    """Removes the rows of files that no source maps any more, though no mapping of one's own is left."""
+    allowed = replace(context, may_lose_sources=True)
+    withdrawn = [file for file in allowed.open_landing().files if file.source and not file.source.mapping]
+    for log_name in sorted({file.log for file in withdrawn}):
+        load_changed(allowed, log_name, only_on=[file.log_date for file in withdrawn if file.log == log_name])
 
 
 def file_sizes(context: AppContext, log_name: Log, loaded: Iterable[LoadedFile]) -> dict[str, tuple[int, int]]:

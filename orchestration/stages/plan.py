@@ -42,6 +42,7 @@ def plan_refresh(context: AppContext, *, verify: bool = False, full_refresh: boo
 
     Raises:
         LandingZoneMissing: the landing zone is not there.
+        SourcesMissing: the mappings of its files are not there.
     """
     zone = context.open_landing()
     if not zone.files and not context.has_files():

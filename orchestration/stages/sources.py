@@ -10,10 +10,34 @@ from collections.abc import Iterable
 from models.enums import Log
 from models.source_mapping import Source
 from warehouse.config.settings import Settings
-from warehouse.ingest.sources import MappingInvalid
+from warehouse.ingest.sources import MappingInvalid, has_mapping_files
 from warehouse.landing.scan import LandingFile, LandingZone
 from warehouse.ledger import Ledger, LoadedFile
 from warehouse.storage import is_object
+
+
+class SourcesMissing(Exception):
+    """There is no mapping of one's own, and files of sources that are gone would lose their rows. The message names them."""
+
+
+def check_sources(settings: Settings, zone: LandingZone, sources: Iterable[str]) -> None:
+    """Checks that the folder of own mappings was not lost: each file of its sources would lose its rows.
+
+    Raises:
+        SourcesMissing: there is no own mapping, and a file that would lose its rows is of none of these sources.
+    """
+    gone = {file.source.name for file in zone.files if file.source and not file.source.mapping} - set(sources)
+    if gone and not has_mapping_files(settings.sources):
+        paths = {file.path_in_landing for file in zone.files if file.source and file.source.name in gone}
+        folder = (
+            f"SENDMART_SOURCES, {settings.sources}, holds no mapping"
+            if settings.sources
+            else "SENDMART_SOURCES is unset"
+        )
+        names, examples = ", ".join(sorted(gone)), f"{min(paths)}{', …' if len(paths) > 1 else ''}"
+        raise SourcesMissing(
+            f"{folder}, and the rows of {_number_of_files(len(paths))} would be removed, which {names} mapped ({examples})"
+        )
 
 
 def check_claims(zone: LandingZone) -> None:
@@ -73,12 +97,19 @@ def reload_lines(pending: Iterable[LandingFile], ledger: Ledger) -> list[str]:
             f"the mapping of {name} has changed: {_files(count)} loaded again"
             for name, count in sorted(changed.items())
         ),
-        *(f"{name} is mapped no more: rows of {_files(count)} removed" for name, count in sorted(gone.items())),
+        *(
+            f"{name} is mapped no more: the rows of {_number_of_files(count)} are removed"
+            for name, count in sorted(gone.items())
+        ),
         *(
             f"{log}: {_files(count)} loaded again, because an earlier release rejected rows that may be valid now"
             for log, count in rejected_before.items()
         ),
     ]
+
+
+def _number_of_files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count:,} files"
 
 
 def _files(count: int) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -17,7 +18,9 @@ from orchestration.errors import failure_of
 from orchestration.stages import AppContext
 from tests.running import environment, environment_of, mart_rows, refresh_without_dagster, rejected_rows
 from warehouse.config.settings import load_settings
+from warehouse.explain.explainer import Explainer
 from warehouse.explain.unconverted import describe_unconverted
+from warehouse.transform.build import SumTooLarge
 from warehouse.transform.dbt_runner import BuildFailed
 
 UUID = uuid.UUID("0AF1E2D3-C4B5-4968-8776-655443322110")
@@ -115,6 +118,11 @@ def test_values_of_programs_and_money_that_does_not_fit(tmp_path: Path, context:
     assert failure.startswith("sum-too-large: campaign c1: the revenue of its direct orders, ")
     assert "(orders/2026-01-06.csv, row " in failure
     assert mart_rows(marts, "campaign_metrics") == [metrics], "the published build is untouched"
+    with (
+        duckdb.connect() as connection,
+        pytest.raises(SumTooLarge, match=r"^campaign c1: the revenue of its direct orders, "),
+    ):
+        Explainer(context.settings, context.paths, context.ledger, connection, lambda: False).explain("campaign", "c1")
 
     drop(landing, "orders/2026-01-06.csv", header + "\n")
     refresh_without_dagster(context)

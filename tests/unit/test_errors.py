@@ -9,6 +9,7 @@ import pytest
 from models.error_codes import Code
 from orchestration.errors import Failure, failure_of
 from orchestration.stages import AppContext
+from orchestration.stages.sources import SourcesMissing
 from warehouse.config.settings import SettingsError, load_settings
 from warehouse.export import ExportRefused
 from warehouse.ingest.workers import WorkerDied
@@ -35,6 +36,7 @@ ERRORS = [
     (DagsterExecutionInterruptedError(), Code.REFRESH_NOT_FINISHED),
     (LakeDamaged([]), Code.LAKE_FILE_CORRUPT),
     (LandingZoneMissing("/mnt/logs does not exist"), Code.LANDING_ZONE_MISSING),
+    (SourcesMissing("SENDMART_SOURCES is unset"), Code.SOURCES_MISSING),
     (SettingsError("SENDMART_THREADS: must be a number"), Code.SETTING_INVALID),
     (KeyMissing("/data/hash.key: no key"), Code.HASH_KEY_MISSING),
     (ExportRefused("no such campaign"), Code.EXPORT_REFUSED),

@@ -1,6 +1,7 @@
 """Sources: mapping files, and loads, reloads, quarantine and erasure of the files that they map."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -16,7 +17,8 @@ from models.rejections import ERASED_RAW_ROW
 from orchestration import stages
 from orchestration.cli.main import app
 from orchestration.errors import failure_of
-from orchestration.stages import AppContext, load_changed, plan_refresh
+from orchestration.stages import AppContext, load_changed, plan_refresh, remove_withdrawn
+from orchestration.stages.sources import SourcesMissing
 from quality.admission import validate
 from tests.running import environment_of
 from warehouse.config.settings import Settings
@@ -246,6 +248,22 @@ def test_json_fields_are_text_and_a_field_may_be_null_but_not_absent_everywhere(
     assert loaded.refusal.startswith("no record has the field amount, flag, how, tags")
 
 
+def test_a_file_without_a_record_of_a_log_need_not_have_the_fields_of_its_columns(gateway):
+    gateway.write_mapping(
+        "source: gateway\ndescription: Events\nfiles: gateway/{date}.json\nformat: {type: json}\nlogs:\n"
+        "  unsubscribes:\n    where: kind = 'stop'\n    columns: {contact_id: who, unsubscribed_at: stopped_at}\n"
+    )
+    sent, stopped = '{"kind": "sent", "who": "k1"}', '{"kind": "stop", "who": "k2"}'
+    gateway.drop("gateway/2026-01-05.json", f"[{sent}]")
+    gateway.drop("gateway/2026-01-06.json", f"[{sent}, {stopped}]")
+    gateway.drop("gateway/2026-01-07.json", '[{"who": "k1"}]')
+    loaded = gateway.load(Log.UNSUBSCRIBES)
+    quiet, without_time, without_kind = (loaded[f"gateway:gateway/2026-01-0{day}.json"] for day in (5, 6, 7))
+    assert (quiet.refusal, quiet.records, quiet.not_selected) == (None, 1, 1)
+    assert without_time.refusal.startswith("no record has the field stopped_at")
+    assert without_kind.refusal.startswith("no record has the field kind,")
+
+
 def test_a_changed_mapping_reloads_the_files_of_its_source_and_gives_what_a_new_warehouse_gives(gateway, tmp_path):
     gateway.drop("gateway/2026-01-05.csv", HEADER + GOOD)
     gateway.drop("gateway/2026-01-06.csv", HEADER + GOOD.replace("m1", "m6"))
@@ -282,12 +300,32 @@ def test_rows_of_a_file_that_is_mapped_no_more_are_removed(gateway, change):
     elif change == "other folder":
         gateway.write_mapping(MAPPING.replace("gateway/{date}", "elsewhere/{date}"))
     else:
+        gateway.write_mapping(MAPPING.replace("gateway", "other"), "other")
         (gateway.mappings / "gateway.yml").unlink()
-    assert plan_refresh(gateway.context).reloaded == ("gateway: sends is mapped no more: rows of 1 file is removed",)
+    assert plan_refresh(gateway.context).reloaded == (
+        "gateway: sends is mapped no more: the rows of 1 file are removed",
+    )
     (loaded,) = gateway.load(Log.SENDS).values()
     assert (loaded.records, loaded.accepted) == (0, 0)
     assert [row["source_file"] for row in gateway.rows(Log.SENDS)] == ["gateway:gateway/2026-01-06.csv"]
     assert gateway.load(Log.SENDS) == {}
+
+
+@pytest.mark.parametrize("sources", ["unset", "empty"])
+def test_without_any_mapping_of_ones_own_nothing_is_removed_unless_asked_for(gateway, sources):
+    gateway.drop("gateway/2026-01-05.csv", HEADER + GOOD)
+    gateway.load(Log.SENDS)
+    (gateway.mappings / "gateway.yml").unlink()
+    settings = gateway.context.settings
+    context = AppContext.of(settings.model_copy(update={"sources": None}) if sources == "unset" else settings)
+    for stage in (plan_refresh, lambda context: load_changed(context, Log.SENDS)):
+        with pytest.raises(SourcesMissing, match=r"the rows of 1 file would be removed, which gateway mapped"):
+            stage(context)
+    assert len(gateway.rows(Log.SENDS)) == 1
+    assert plan_refresh(replace(context, may_lose_sources=True)).reloaded
+    remove_withdrawn(context)
+    assert gateway.rows(Log.SENDS) == []
+    plan_refresh(context)
 
 
 def test_a_replaced_file_replaces_its_rows(gateway):

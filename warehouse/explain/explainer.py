@@ -18,6 +18,7 @@ from warehouse.explain.id_build import IdBuild
 from warehouse.explain.message import explain_message
 from warehouse.explain.order import explain_order
 from warehouse.ledger import Ledger
+from warehouse.transform.build import too_large_sum
 
 _EXPLAIN: dict[str, Callable[[Queries], bool]] = {
     "campaign": explain_campaign,
@@ -46,12 +47,24 @@ class Explainer:
         if has_published:
             attach_published(connection, paths)
         self.basis = _basis(ledger, connection if has_published else None, is_candidate_current)
+        self._connection, self._paths = connection, paths
         self._id_build = IdBuild(connection, settings, paths)
         rules = self._id_build.deduplication
         self._queries = partial(Queries, settings, paths, ledger, connection, rules, has_published)
 
     def explain(self, kind: str, key: str) -> Explanation:
-        """Explains a campaign, message, order or contact. Raises UnknownId if no row of the lake has the id."""
+        """Explains a campaign, message, order or contact.
+
+        Raises:
+            UnknownId: no row of the lake has the id.
+            SumTooLarge: the revenue of a campaign does not fit its type.
+        """
+        try:
+            return self._explain(kind, key)
+        except (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException) as error:
+            raise too_large_sum(self._connection, self._paths) or error from error
+
+    def _explain(self, kind: str, key: str) -> Explanation:
         self._id_build.build(kind, "select $key::varchar", {"key": key})
         explanation = Explanation(kind, key, self.basis)
         queries = self._queries(explanation)

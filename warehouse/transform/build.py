@@ -143,20 +143,25 @@ class SumTooLarge(BuildFailed):
 def _too_large_sum(paths: DataPaths) -> SumTooLarge | None:
     """The error of a build that failed for the revenue of a campaign; None if it failed for another reason."""
     with attached(build=paths.build) as connection:
-        try:
-            sums = connection.execute(
-                "select campaign_id, attribution, sum(revenue)::varchar as revenue, max_by(order_id, revenue)"
-                " from build.intermediate.int_orders_attributed group by campaign_id, attribution"
-                " having try_cast(sum(revenue) as decimal(18,2)) is null and sum(revenue) is not null order by all limit 1"
-            ).fetchall()
-        except duckdb.CatalogException:  # the model that failed comes before
-            return None
-        for campaign_id, attribution, revenue, order_id in sums:
-            return SumTooLarge(
-                f"campaign {_short(campaign_id)}: the revenue of its {attribution} orders, {revenue}, does not fit"
-                f" decimal(18,2); its largest order is {_short(order_id)}"
-                f" ({sanitize(origin_of_order(connection, paths, order_id))})"
-            )
+        return too_large_sum(connection, paths)
+
+
+def too_large_sum(connection: duckdb.DuckDBPyConnection, paths: DataPaths) -> SumTooLarge | None:
+    """The same for a connection with a database `build`."""
+    try:
+        sums = connection.execute(
+            "select campaign_id, attribution, sum(revenue)::varchar as revenue, max_by(order_id, revenue)"
+            " from build.intermediate.int_orders_attributed group by campaign_id, attribution"
+            " having try_cast(sum(revenue) as decimal(18,2)) is null and sum(revenue) is not null order by all limit 1"
+        ).fetchall()
+    except duckdb.CatalogException:  # the model that failed comes before
+        return None
+    for campaign_id, attribution, revenue, order_id in sums:
+        return SumTooLarge(
+            f"campaign {_short(campaign_id)}: the revenue of its {attribution} orders, {revenue}, does not fit"
+            f" decimal(18,2); its largest order is {_short(order_id)}"
+            f" ({sanitize(origin_of_order(connection, paths, order_id))})"
+        )
     return None
 
 

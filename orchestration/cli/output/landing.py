@@ -5,6 +5,7 @@ Not here: which names are those of log files (`warehouse.landing.names`), the lo
 
 from orchestration.stages import AppContext
 from orchestration.stages.context import counted
+from orchestration.stages.sources import SourcesMissing
 from warehouse.ingest.sources import MappingInvalid
 from warehouse.landing import LandingZone, LandingZoneMissing
 from warehouse.landing.proposals import IgnoredFiles
@@ -30,5 +31,5 @@ def status_lines(context: AppContext) -> list[str]:
         return ignored_lines(context.open_landing(), FILES_IN_STATUS)
     except LandingZoneMissing as error:
         return [f"no landing zone: {error}"]
-    except MappingInvalid as error:
+    except (MappingInvalid, SourcesMissing) as error:
         return [f"no refresh is possible: {error}"]

@@ -4,9 +4,16 @@ Not here: the format of a mapping file (`models.source_mapping`), reading raw fi
 for files in the landing zone (`warehouse.landing.scan`).
 """
 
-from warehouse.ingest.sources.catalogue import MappingInvalid, load_sources, mapping_file, read_mapping
+from warehouse.ingest.sources.catalogue import (
+    MappingInvalid,
+    has_mapping_files,
+    load_sources,
+    mapping_file,
+    read_mapping,
+)
 from warehouse.ingest.sources.mapper import file_format, map_records, mapper_of
 
 __all__ = [
-    "MappingInvalid", "file_format", "load_sources", "map_records", "mapper_of", "mapping_file", "read_mapping",
+    "MappingInvalid", "file_format", "has_mapping_files", "load_sources", "map_records", "mapper_of", "mapping_file",
+    "read_mapping",
 ]  # fmt: skip

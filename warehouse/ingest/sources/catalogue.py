@@ -73,6 +73,11 @@ def _mapping_files(folder: Path | None) -> list[Path]:
     return files
 
 
+def has_mapping_files(own: Path | None) -> bool:
+    """Whether the folder of own mappings is set and holds one."""
+    return bool(_mapping_files(own))
+
+
 def mapping_file(own: Path | None, name: str) -> Path | None:
     """The mapping file of a source: the own one before the shipped one; None if there is none."""
     files = [*_mapping_files(own), *_mapping_files(SHIPPED)]

@@ -88,6 +88,7 @@ class Mapper:
         ids = frozenset(name for column in id_columns for name in self._fields.get(column, ()))
         self.layout = Layout(tuple(of_records), nested_as_json=True, ids=ids)
         self.required = [name for name in of_records if name not in mapping.optional_fields]
+        self.required_by_where = [name for name in self.required if name in self._where_fields]
         self._has_decimal_comma = mapping.format.decimal_comma
         self._connection = locked_connection()
         self._statement = self._select("cast((\n{}\n) as varchar)", self._where)
@@ -295,17 +296,21 @@ def map_records(mapper: Mapper, batches: Iterable[Records], path: str, log_date:
     """The rows of a file with this path below the landing zone and this log date.
 
     Raises:
-        RefusedFile: no record has a field that the mapping names.
+        RefusedFile: no record has a field that `where` names, or, if it selects a record, a field that a column needs.
     """
     present: set[str] = set()
     unknown: set[str] = set()
-    has_records = False
+    has_records = has_rows = False
     for records in batches:
         present |= records.present
         unknown |= records.unknown_columns
         has_records |= records.text.height > 0
-        yield mapper.map(records, {FILE_DATE: log_date.isoformat(), FILE_PATH: path})
-    missing = [name for name in mapper.required if name not in present]
+        rows = mapper.map(records, {FILE_DATE: log_date.isoformat(), FILE_PATH: path})
+        has_rows |= rows.text.height > 0
+        yield rows
+    # A JSON file that feeds several logs may have no record of one of them, and so none of its fields.
+    required = mapper.required if has_rows else mapper.required_by_where
+    missing = [name for name in required if name not in present]
     if has_records and missing:
         shown = names_shown(sorted(unknown))
         others = f" (found, but not in the mapping: {shown})" if shown else ""
