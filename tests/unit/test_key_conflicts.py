@@ -1,6 +1,8 @@
 """Key conflicts: which rows are in conflict, and that an update finds what a new index finds."""
 
 import random
+import subprocess
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -153,6 +155,34 @@ def test_counts_that_a_killed_update_did_not_record_are_recorded_by_the_next(war
     warehouse.write(Log.ORDERS, "2026-01-06.csv")
     warehouse.load(log=Log.ORDERS)
     assert warehouse.conflicting() == {"orders/2026-01-05.csv": 1}
+
+
+def test_the_index_is_opened_only_if_files_have_changed(warehouse: Warehouse) -> None:
+    for day in (5, 6):
+        warehouse.write(Log.ORDERS, f"2026-01-0{day}.csv", line(Log.ORDERS, "k", f"contact {day}"))
+    warehouse.update()
+    warehouse.write(Log.CLICKS, "2026-01-05.csv", line(Log.CLICKS, "k", "a"))
+    # DuckDB opens no file twice in one process.
+    with duckdb.connect(str(warehouse.paths.key_index)):
+        update_key_conflicts(load_settings(), warehouse.paths, warehouse.ledger)
+        with pytest.raises(duckdb.Error):
+            warehouse.update()
+    warehouse.update()
+    assert warehouse.conflicts() == [("orders", "k", 2, 2)]
+
+
+def test_the_index_is_opened_if_a_killed_process_left_a_write_ahead_log(warehouse: Warehouse) -> None:
+    warehouse.write(Log.ORDERS, "2026-01-05.csv", line(Log.ORDERS, "k", "a"))
+    warehouse.update()
+    index = warehouse.paths.key_index
+    write_and_die = (
+        "import duckdb, os, sys; c = duckdb.connect(sys.argv[1]); c.execute('delete from orders'); os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", write_and_die, str(index)], check=True)
+    wal = index.with_name(f"{index.name}.wal")
+    assert wal.exists()
+    warehouse.update()
+    assert not wal.exists()
 
 
 def test_a_lake_file_that_is_missing_or_cut_short_has_no_rows_until_it_is_loaded_again(warehouse: Warehouse) -> None:

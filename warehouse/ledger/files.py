@@ -148,6 +148,7 @@ class Files(Store):
     create table if not exists conflicting_rows (
         log text not null, source_file text not null, number integer not null, primary key (log, source_file)
     );
+    create table if not exists indexed_keys (subject text primary key, fingerprint text not null);
     """
 
     def pending_files(self, files: Iterable[F], *, verify: bool = False) -> list[F]:
@@ -314,6 +315,16 @@ class Files(Store):
             connection.executemany(
                 "insert into conflicting_rows values (?, ?, ?)", [(log, name, number) for name, number in rows.items()]
             )
+
+    def indexed_keys(self) -> dict[str, str]:
+        """The fingerprints of the last update of the index of keys: of the rows of each log, and of the index file."""
+        return dict(self._rows("select subject, fingerprint from indexed_keys"))
+
+    def record_indexed_keys(self, fingerprints: Mapping[str, str]) -> None:
+        """Replaces the fingerprints of `indexed_keys`."""
+        with self._transaction() as connection:
+            connection.execute("delete from indexed_keys")
+            connection.executemany("insert into indexed_keys values (?, ?)", [*fingerprints.items()])
 
     def record_published_quarantine(self, fingerprint: str) -> None:
         """Records the fingerprint of the published quarantine database."""

@@ -2,13 +2,17 @@
 
 The index (`DataPaths.key_index`) holds a hash of the key of every row in the lake, and one of its key and contact. Each update
 reads the lake files that are new or changed, by their checksums, and compares only keys that occur in them. Rows whose hashes
-are in conflict are then compared by their values. The index can be deleted: it is written again from the lake.
+are in conflict are then compared by their values. The index can be deleted: it is written again from the lake. It is not opened
+if the ledger knows the same files and the same index file as after the last update.
 
 Not here: which columns are compared (`models.logs`), how many conflicts hold a build back (`quality.gate`).
 """
 
+import hashlib
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 import duckdb
 
@@ -18,7 +22,7 @@ from warehouse.config import DataPaths
 from warehouse.duckdb_tools import SessionLimits, apply_limits, enable_s3, is_corruption_error, literal, masked_id
 from warehouse.lake import tables as lake_tables
 from warehouse.ledger import IN_FLIGHT, Ledger, LoadedFile
-from warehouse.storage import AnyPath, Checksum, is_object, remove
+from warehouse.storage import AnyPath, Checksum, FileStat, is_object, remove
 
 VERSION = f"2, DuckDB {duckdb.__version__}"
 """The version of the index. DuckDB may change its hashes."""
@@ -37,7 +41,23 @@ _TABLES = """
 Files = dict[str, tuple[str, LoadedFile]]
 """By the name of a log file, what identifies the content of its file in the lake, and its record."""
 
+INDEX_FILE = "index file"
+"""Stands for the index file among the fingerprints that the ledger records."""
+
 log = logging.getLogger("sendmart")
+
+
+@dataclass(frozen=True)
+class _LogState:
+    """The files of a log in the lake, and how many rows of each of its files the ledger records as conflicting."""
+
+    in_lake: Files
+    conflicting: dict[str, int]
+
+    @property
+    def fingerprint(self) -> str:
+        contents = sorted((name, content) for name, (content, _) in self.in_lake.items())
+        return hashlib.sha256(repr((VERSION, contents, sorted(self.conflicting.items()))).encode()).hexdigest()
 
 
 def update_key_conflicts(limits: SessionLimits, paths: DataPaths, ledger: Ledger, logs: Iterable[Log] = Log) -> None:
@@ -48,12 +68,19 @@ def update_key_conflicts(limits: SessionLimits, paths: DataPaths, ledger: Ledger
     with_key = [log_name for log_name in logs if log_name in CONTACT_KEYS]
     if not with_key and paths.key_index.exists():
         return
+    indexed = _indexed(paths, ledger)
+    checksums = ledger.checksums()
+    states = {log_name: _state_of(paths, ledger, checksums, log_name) for log_name in with_key}
+    outdated = {log_name: state for log_name, state in states.items() if indexed.get(log_name) != state.fingerprint}
+    if indexed and not outdated:
+        return
     try:
-        _update_index(limits, paths, ledger, with_key)
+        updated = _update_index(limits, paths, ledger, outdated)
     except duckdb.Error as error:
         if not delete_damaged_index(paths, error):
             raise
-        _update_index(limits, paths, ledger, with_key)
+        indexed, updated = {}, _update_index(limits, paths, ledger, {})
+    ledger.record_indexed_keys(indexed | updated | {INDEX_FILE: _fingerprint_of_index(paths)})
 
 
 def delete_damaged_index(paths: DataPaths, error: duckdb.Error) -> bool:
@@ -80,7 +107,33 @@ def copy_key_conflicts(
     connection.execute("detach keys")
 
 
-def _update_index(limits: SessionLimits, paths: DataPaths, ledger: Ledger, logs: Sequence[Log]) -> None:
+def _indexed(paths: DataPaths, ledger: Ledger) -> dict[str, str]:
+    """The fingerprints of the last update; none if the index file is not as that update left it."""
+    # A killed process leaves what it committed in the write-ahead log.
+    if not paths.key_index.exists() or _wal_of(paths).exists():
+        return {}
+    indexed = ledger.indexed_keys()
+    return indexed if indexed.get(INDEX_FILE) == _fingerprint_of_index(paths) else {}
+
+
+def _fingerprint_of_index(paths: DataPaths) -> str:
+    return f"{VERSION} {FileStat.of(paths.key_index).hash_placeholder}"
+
+
+def _wal_of(paths: DataPaths) -> Path:
+    return paths.key_index.with_name(f"{paths.key_index.name}.wal")
+
+
+def _state_of(paths: DataPaths, ledger: Ledger, checksums: Mapping[Path, Checksum], log_name: Log) -> _LogState:
+    recorded = ledger.files(log_name)
+    conflicting = {file.source_file: file.conflicting for file in recorded if file.conflicting}
+    return _LogState(_files_in_lake(paths, checksums, recorded), conflicting)
+
+
+def _update_index(
+    limits: SessionLimits, paths: DataPaths, ledger: Ledger, states: Mapping[Log, _LogState]
+) -> dict[str, str]:
+    """Updates the rows of these logs, or of all logs in a new index; returns the fingerprints of these logs."""
     paths.key_index.parent.mkdir(parents=True, exist_ok=True)
     with duckdb.connect() as connection:
         apply_limits(connection, limits)
@@ -92,10 +145,14 @@ def _update_index(limits: SessionLimits, paths: DataPaths, ledger: Ledger, logs:
             connection.execute(f"attach {literal(paths.key_index)} as keys; begin; {_TABLES}")
             connection.execute("insert into keys.version values (?)", [VERSION])
             connection.execute("commit")
-            logs = list(CONTACT_KEYS)
-        for log_name in logs:
-            _update_log(connection, paths, ledger, log_name)
+            checksums = ledger.checksums()
+            states = {log_name: _state_of(paths, ledger, checksums, log_name) for log_name in CONTACT_KEYS}
+        updated: dict[str, str] = {
+            log_name: _update_log(connection, paths, ledger, log_name, state).fingerprint
+            for log_name, state in states.items()
+        }
         connection.execute("detach keys")
+    return updated
 
 
 def _is_current(connection: duckdb.DuckDBPyConnection) -> bool:
@@ -107,18 +164,21 @@ def _is_current(connection: duckdb.DuckDBPyConnection) -> bool:
 
 def _delete_index(paths: DataPaths, reason: str) -> None:
     log.info("%s is written again: %s", paths.key_index, reason)
-    for file in (paths.key_index, paths.key_index.with_name(f"{paths.key_index.name}.wal")):
+    for file in (paths.key_index, _wal_of(paths)):
         remove(file)
 
 
-def _update_log(connection: duckdb.DuckDBPyConnection, paths: DataPaths, ledger: Ledger, log_name: Log) -> None:
-    recorded = ledger.files(log_name)
-    _update_rows(connection, paths, log_name, _files_in_lake(paths, ledger, recorded))
+def _update_log(
+    connection: duckdb.DuckDBPyConnection, paths: DataPaths, ledger: Ledger, log_name: Log, state: _LogState
+) -> _LogState:
+    """Updates the rows of a log, and returns its state afterwards."""
+    _update_rows(connection, paths, log_name, state.in_lake)
     counts = "select source_file, count(*) from keys.conflicting_rows where log = ? group by source_file"
     conflicting = dict(connection.execute(counts, [log_name]).fetchall())
     # Compared each time: the process may have been killed after the index was written.
-    if conflicting != {file.source_file: file.conflicting for file in recorded if file.conflicting}:
+    if conflicting != state.conflicting:
         ledger.record_conflicting_rows(log_name, conflicting)
+    return _LogState(state.in_lake, conflicting)
 
 
 def _update_rows(connection: duckdb.DuckDBPyConnection, paths: DataPaths, log_name: Log, in_lake: Files) -> None:
@@ -178,12 +238,11 @@ def _add_rows(connection: duckdb.DuckDBPyConnection, paths: DataPaths, log_name:
     connection.execute(f"insert into keys.{log_name} from added")
 
 
-def _files_in_lake(paths: DataPaths, ledger: Ledger, recorded: Iterable[LoadedFile]) -> Files:
+def _files_in_lake(paths: DataPaths, checksums: Mapping[Path, Checksum], recorded: Iterable[LoadedFile]) -> Files:
     """The files with rows in the lake; a damaged one counts as gone until it is loaded again.
 
     A release before checksums recorded none: the time of the load stands for it.
     """
-    checksums = ledger.checksums()
     files: Files = {}
     for file in recorded:
         path = lake_tables.path_of(paths.lake, file)
