@@ -27,7 +27,7 @@ SqlExpression = Annotated[str, Field(min_length=1, max_length=4_000)]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class RawFormat(_Strict):

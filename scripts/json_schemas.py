@@ -11,8 +11,9 @@ from typing import Any
 
 from models.enums import Log
 from models.logs import COLUMNS, CONTRACTS, LogColumn
-from models.source_mapping import SourceMapping
+from models.source_mapping import LogMapping, RawFormat, SourceMapping
 from models.text_types import MAX_ID_CHARACTERS
+from scripts.field_docs import describe_fields
 from warehouse.config import PROJECT
 
 FOLDER = PROJECT / "docs" / "schemas"
@@ -61,6 +62,7 @@ def _property(column: LogColumn, checks: list[Any]) -> dict[str, Any]:
 
 def mapping_schema() -> dict[str, Any]:
     """The schema of a mapping file."""
+    describe_fields(RawFormat, LogMapping, SourceMapping)
     return {"$schema": _DRAFT, **SourceMapping.model_json_schema()}
 
 

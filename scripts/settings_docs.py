@@ -6,10 +6,12 @@ Not here: the settings (`warehouse.config.settings`).
 """
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic.fields import FieldInfo
 
+from scripts.field_docs import describe_fields
 from warehouse.config.settings import PREFIX, PROJECT, RENAMED_SETTINGS, Settings
 
 SECTIONS = {
@@ -48,7 +50,7 @@ Release 0.3.0 renamed these settings. It reads the old names with a warning; rel
 def env_example() -> str:
     """The text of `.env.example`: each setting is commented out, so that a copy changes nothing."""
     lines = [_ENV_EXAMPLE]
-    for name, field in Settings.model_fields.items():
+    for name, field in _documented_fields():
         if name in SECTIONS:
             lines += [f"# --- {SECTIONS[name]}", ""]
         lines += [f"# {_meaning(field)}", f"#{_variable(name)}={_default(field)}", ""]
@@ -58,7 +60,7 @@ def env_example() -> str:
 def settings_page() -> str:
     """The text of `docs/settings.md`: a table for each section, and the renamed settings."""
     lines = [_SETTINGS_PAGE.rstrip("\n")]
-    for name, field in Settings.model_fields.items():
+    for name, field in _documented_fields():
         if name in SECTIONS:
             lines += ["", f"## {SECTIONS[name]}", "", "| setting | default | meaning |", "|---|---|---|"]
         default = _default(field)
@@ -67,6 +69,11 @@ def settings_page() -> str:
     lines.append(_RENAMED)
     lines += [f"| `{old}` | `{new}` |" for old, new in RENAMED_SETTINGS.items()]
     return "\n".join(lines) + "\n"
+
+
+def _documented_fields() -> Iterable[tuple[str, FieldInfo]]:
+    describe_fields(Settings)
+    return Settings.model_fields.items()
 
 
 def _variable(name: str) -> str:

@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, FileSystemLoader, Template
 from markupsafe import Markup
 
 from models.check_results import CheckResult, Rule
 from models.marts import DBT_MARTS
 from models.masking import masked
 from quality.audit.anomalies import ComparedMetric
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 _WIDTH, _HEIGHT, _EDGE = 132, 26, 3
 
@@ -65,7 +67,10 @@ def audit_page(
 
 
 @cache
-def _template() -> Template:
+def _template() -> "Template":
+    # Here: commands that write no page do without it.
+    from jinja2 import Environment, FileSystemLoader
+
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,

@@ -77,7 +77,6 @@ class Settings(BaseSettings):
         extra="ignore",
         frozen=True,
         validate_default=True,
-        use_attribute_docstrings=True,
     )
 
     landing: types.FolderOrPrefix = Path("data/landing")
