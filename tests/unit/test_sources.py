@@ -145,13 +145,20 @@ def test_the_shipped_mappings_are_valid_and_have_a_page():
             "segments: from",
             "segments: from is an SQL keyword; for the field of this name write '\"from\"'",
         ),
+        ("segments: Teile", "segments: err-code", "for the field of this name write '\"err-code\"'"),
+        ("segments: Teile", "segments: Order ID", "for the field of this name write '\"Order ID\"'"),
+        ("segments: Teile", "segments: yes", "YAML reads yes, no, on and off as true or false; write it in quotes"),
         ("segments: Teile", "segments: now()", "logs.sends.columns.segments: may not call now()"),
         ("segments: Teile", "segments: tiele(Teile)", "logs.sends.columns.segments: may not call tiele()"),
         ("segments: Teile", "segments: Teile -> '$.x'", "gives JSON, not text or a number; use ->>"),
         ("segments: Teile", "segments: '[Teile]'", "gives VARCHAR[], not text or a number"),
         ("segments: Teile", "segments: abs(Teile)", "logs.sends.columns.segments: "),
         ("where: Richtung = 'aus'", "where: Richtung", "logs.sends.where: must be a condition, not VARCHAR"),
-        ("segments: Teile", "segments: Teile\n      segments: Id", "segments: occurs twice"),
+        (
+            "segments: Teile",
+            "segments: Teile\n      segments: Id",
+            ": segments: occurs twice in the block at line 9; keep one of them",
+        ),
         ("format: {", "format: [", "is no YAML in UTF-8"),
         (MAPPING, "- a\n", "must hold the keys of a source"),
     ],
@@ -535,6 +542,18 @@ def test_commands_of_sources(gateway, run):
     assert "sends: 2 records: 1 accepted, 0 rejected, 1 not selected" in good.output
     assert "raw     m1;c1;k1" in good.output
     assert "cost = 0.150000" in good.output
+    assert "file_date is today, " in good.output
+    assert "no record is selected" not in good.output
+    placed = gateway.drop("gateway/2026-01-05.csv", HEADER + INCOMING)
+    unselected = run("sources", "test", "gateway", placed).output
+    assert "file_date is today" not in unselected
+    assert unselected.count("no record is selected: ") == 2
+    placed.write_text(HEADER.replace("Kunde", "Wer") + GOOD + BAD_TIME + BAD_RULE.replace("1.000,5", "?"))
+    refused = run("sources", "test", "gateway", placed).output
+    assert "sends: the file is refused: no record has the field Kunde" in refused
+    assert "does not exist in Europe/Berlin" not in refused
+    placed.write_text(HEADER + BAD_RULE.replace(";0;1.000,5", ";x;1.000,50"))
+    assert "Preis = '1.000,50'" in run("sources", "test", "gateway", placed).output
     file.write_text(HEADER + GOOD + BAD_TIME)
     bad = run("sources", "test", gateway.mappings / "gateway.yml", file, "--rows", "0")
     assert bad.exit_code == 1

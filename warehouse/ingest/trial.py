@@ -6,15 +6,17 @@ Not here: how a trial is printed (`orchestration.cli.output.trial`).
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 import polars as pl
 
 from models.enums import Log
 from models.rejections import UnreadableValue, ValidationResult, without_values
-from models.source_mapping import Source
+from models.source_mapping import FILE_DATE, Source
 from warehouse.ingest.readers.records import MAX_UNKNOWN_COLUMNS, Records, RefusedFile
 from warehouse.ingest.rows import rows_of
+from warehouse.ingest.sources import fields_of_log
 from warehouse.ledger import now
 
 MAX_FAULTS = 100
@@ -57,6 +59,8 @@ class Trial:
     samples: list[Sample] = field(default_factory=list)
     unknown_columns: tuple[str, ...] = ()
     refusal: str | None = None
+    assumed_file_date: date | None = None
+    """The date of today, where the mapping names the date of the file and its path has none."""
 
     _reasons: Counter[str] = field(default_factory=Counter)
 
@@ -83,7 +87,10 @@ def try_file(path: Path, log: Log, source: Source | None, validate: Validator, *
     unknown: set[str] = set()
     mapping = source.mapping if source else None
     name = (mapping and mapping.path_below_landing(path.absolute().as_posix())) or path.as_posix()
-    log_date = (mapping and mapping.log_date(name)) or now().date()
+    known_date = mapping and mapping.log_date(name)
+    log_date = known_date or now().date()
+    if mapping and not known_date and FILE_DATE in fields_of_log(mapping, log):
+        trial.assumed_file_date = log_date
     try:
         for records in rows_of(path, log, source, name, log_date):
             unknown |= records.unknown_columns

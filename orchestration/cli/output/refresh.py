@@ -32,7 +32,7 @@ FILE_CODES = (Code.FILE_REFUSED, Code.FILE_WITHOUT_ROWS, Code.ROWS_REJECTED, Cod
 def print_landing(context: AppContext, plan: RefreshPlan) -> None:
     """Prints how many log files the landing zone holds, and how many of them are new or changed."""
     zone = context.scan_landing()
-    files = counted(len(zone.files), "log file")
+    files = counted(len({file.path_in_landing for file in zone.files}), "log file")
     console.print(f"Landing zone {short_path(context.settings.landing)}: {files}")
     if not zone.files:
         console.print("  No log files yet. Next: sendmart sample, or set SENDMART_LANDING to the folder of your logs")
@@ -50,7 +50,9 @@ def print_ignored(context: AppContext, max_files: int = MAX_IGNORED_FILES) -> No
 def print_plan(plan: RefreshPlan) -> None:
     for log, files in plan.files.items():
         for file in files:
-            console.print(f"would load {log}/{file.source_file}")
+            is_withdrawn = file.source is not None and file.source.mapping is None
+            step = "would remove the rows of" if is_withdrawn else "would load"
+            console.print(f"{step} {log}/{file.source_file}")
     for is_needed, step in (
         (plan.must_build, "would build and audit, and publish unless held back"),
         (plan.must_publish and not plan.must_build, "would run the release gate on the current candidate"),

@@ -23,6 +23,15 @@ def print_trials(trials: Iterable[Trial]) -> None:
         console.print(_summary(trial))
         if trial.unknown_columns:
             console.print(f"  unknown columns, ignored: {', '.join(trial.unknown_columns)}")
+        if trial.assumed_file_date:
+            console.print(
+                f"  file_date is today, {trial.assumed_file_date}: the path of the file has no log date of the source. To test"
+                " with another, copy the file to a path that fits files"
+            )
+        if trial.records and trial.not_selected == trial.records:
+            console.print("  no record is selected: if that is a surprise, see where in the mapping")
+        if trial.refusal:
+            continue
         for sample in trial.samples:
             console.print(f"  record {sample.row_number}")
             console.print(f"    raw     {_line(sample.raw_row)}")
@@ -64,6 +73,7 @@ def trials_as_json(trials: Iterable[Trial]) -> str:
             "rejected": trial.rejected,
             "not_selected": trial.not_selected,
             "unknown_columns": trial.unknown_columns,
+            "assumed_file_date": trial.assumed_file_date and trial.assumed_file_date.isoformat(),
             "reasons": dict(trial.reasons),
             "faults": [asdict(fault) for fault in trial.faults],
             "rows": [asdict(sample) for sample in trial.samples],

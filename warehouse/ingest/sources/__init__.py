@@ -11,9 +11,10 @@ from warehouse.ingest.sources.catalogue import (
     mapping_file,
     read_mapping,
 )
+from warehouse.ingest.sources.expressions import fields_of_log
 from warehouse.ingest.sources.mapper import file_format, map_records, mapper_of
 
 __all__ = [
-    "MappingInvalid", "file_format", "has_mapping_files", "load_sources", "map_records", "mapper_of", "mapping_file",
-    "read_mapping",
+    "MappingInvalid", "fields_of_log", "file_format", "has_mapping_files", "load_sources", "map_records", "mapper_of",
+    "mapping_file", "read_mapping",
 ]  # fmt: skip

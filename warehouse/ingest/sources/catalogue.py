@@ -26,14 +26,20 @@ class MappingInvalid(SettingsError):
     """Mapping files are invalid; the message has one line for each problem: file, key, and what to change."""
 
 
+class _RepeatedKey(ValueError):
+    """A key occurs twice in a mapping file."""
+
+
 class _Loader(yaml.CSafeLoader):
     """Refuses a key that occurs twice. YAML alone would use the last one."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"{key}: occurs twice", node.start_mark)
+        keys: list[Any] = []
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in keys:
+                raise _RepeatedKey(f"line {key_node.start_mark.line + 1}: {key}: occurs twice; keep one of them")
+            keys.append(key)
         return super().construct_mapping(node, deep)
 
 
@@ -103,6 +109,8 @@ def _mapping_of(file: Path, text: bytes, checks_expressions: bool) -> Source:
     """The source that this text of a mapping file describes. Raises MappingInvalid."""
     try:
         content = yaml.load(text.decode("utf-8"), _Loader)
+    except _RepeatedKey as error:
+        raise MappingInvalid(f"{file}: {error}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise MappingInvalid(f"{file}: is no YAML in UTF-8: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
@@ -130,10 +138,18 @@ def _problem(file: Path, problem: Any) -> str:
     in_words = {
         "missing": "is missing; add it",
         "extra_forbidden": "is no key of a mapping; see docs/sources/README.md for those that are",
-        "string_type": f"must be text; write it in quotes: '{problem['input']}'",
+        "string_type": _no_text(problem["input"]),
         "enum": f"is no log; the logs are {problem.get('ctx', {}).get('expected')}",
     }.get(problem["type"], message[:1].lower() + message[1:])
     return f"{file}: {key}: {in_words}" if key else f"{file}: {in_words}"
+
+
+def _no_text(value: object) -> str:
+    if isinstance(value, bool):
+        return "must be text, and YAML reads yes, no, on and off as true or false; write it in quotes, as in 'yes'"
+    if value is None:
+        return "must be text, and is empty; an empty column is written null in quotes: 'null'"
+    return f"must be text; write it in quotes: '{value}'"
 
 
 def _fingerprint(mapping: SourceMapping) -> str:

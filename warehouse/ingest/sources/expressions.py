@@ -15,6 +15,7 @@ from typing import Any
 
 import duckdb
 
+from models.enums import Log
 from models.source_mapping import SourceMapping
 from warehouse.ingest.sources.functions import FUNCTIONS
 
@@ -39,6 +40,7 @@ MAX_PADDED_LENGTH = 1_000
 _ZONE_ARGUMENTS = {"from_local": 1, "timezone": 0}
 """The position of the time zone among the arguments; `AT TIME ZONE` is the function `timezone`."""
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_UNQUOTED_NAME = re.compile(r"\w+(?:[ .:#/-]+\w+)+")
 _KEYWORDS = {"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp", "user", "session_user"}
 
 
@@ -99,6 +101,12 @@ def fields_of(expression: str) -> frozenset[str]:
             ) from error
         raise
     return frozenset(_fields(parsed, frozenset()))
+
+
+def fields_of_log(mapping: SourceMapping, log: Log) -> frozenset[str]:
+    """The fields that the expressions of a log name. Raises InvalidExpression."""
+    texts = [*mapping.logs[log].columns.values(), mapping.logs[log].where]
+    return frozenset(field for text in texts if text for field in fields_of(text))
 
 
 def check_statement(statement: str, columns: int) -> None:
@@ -229,15 +237,22 @@ def check_expressions(mapping: SourceMapping) -> None:
             try:
                 kind = type_of(expression)
             except InvalidExpression as error:
-                raise InvalidExpression(f"{key}: {error}") from error
+                raise InvalidExpression(f"{key}: {error}{_quoting_hint(expression)}") from error
             except duckdb.Error as error:
-                raise InvalidExpression(f"{key}: {str(error).splitlines()[0]}") from error
+                message = str(error).splitlines()[0]
+                raise InvalidExpression(f"{key}: {message}{_quoting_hint(expression)}") from error
             is_condition = key.endswith(".where")
             if is_condition and kind != "BOOLEAN":
                 raise InvalidExpression(f"{key}: must be a condition, not {kind}")
             if not is_condition and not _is_scalar(kind):
                 hint = "; use ->> for the text of a key" if kind == "JSON" else ""
                 raise InvalidExpression(f"{key}: gives {kind}, not text or a number{hint}")
+
+
+def _quoting_hint(expression: str) -> str:
+    """What to write if the text looks like a field with a space or another character in its name, such as `err-code`."""
+    name = expression.strip()
+    return f"; for the field of this name write '\"{name}\"'" if _UNQUOTED_NAME.fullmatch(name) else ""
 
 
 def type_of(expression: str) -> str:

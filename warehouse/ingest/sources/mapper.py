@@ -118,7 +118,7 @@ class Mapper:
                 for index in unreadable
             ]
             broken += _broken(records, unreadable, reasons)
-        batch = self._evaluate(raw)
+        batch = self._evaluate(raw, records.text)
         failed_where = [failure for failure in batch.failures if failure.column == "where"]
         broken += _broken(
             records,
@@ -154,24 +154,24 @@ class Mapper:
             is_mapped=True,
         )
 
-    def _evaluate(self, raw: pl.DataFrame) -> _Batch:
+    def _evaluate(self, raw: pl.DataFrame, written: pl.DataFrame) -> _Batch:
         try:
             rows = self._query(self._statement, raw)
             batch = _Batch(rows[_INDEX], rows)
         except (duckdb.OutOfMemoryException, duckdb.FatalException):
             raise
         except duckdb.Error:
-            batch = self._evaluate_with_failures(raw)
+            batch = self._evaluate_with_failures(raw, written)
         for name in self._floating:
             value = pl.col(f"mapped {name}")
             has_no_number = value.is_in(_NO_NUMBERS)
             no_numbers = batch.rows.filter(has_no_number)[_INDEX].to_list()
             if no_numbers:
-                batch.failures += self._explain(name, self._columns[name], self._fields[name], raw, no_numbers)
+                batch.failures += self._explain(name, self._columns[name], self._fields[name], raw, no_numbers, written)
                 batch.rows = batch.rows.with_columns(pl.when(~has_no_number).then(value))
         return batch
 
-    def _evaluate_with_failures(self, raw: pl.DataFrame) -> _Batch:
+    def _evaluate_with_failures(self, raw: pl.DataFrame, written: pl.DataFrame) -> _Batch:
         """The same, if an expression fails on a record: each value, and whether it failed.
 
         A struct of a value is never null, so it is null only where the expression failed.
@@ -180,12 +180,12 @@ class Mapper:
         if self._where:
             states = self._tried({"where": f"cast((\n{self._where}\n) as boolean)"}, raw)["mapped where"]
             failed = raw.filter(states.is_null())[_INDEX].to_list()
-            failures += self._explain("where", self._where, self._where_fields, raw, failed)
+            failures += self._explain("where", self._where, self._where_fields, raw, failed, written)
             raw = raw.filter(states.struct.field("value").eq("true").fill_null(value=False))
         rows = self._tried(self._columns, raw)
         for name, text in self._columns.items():
             failed = rows.filter(pl.col(f"mapped {name}").is_null())[_INDEX].to_list()
-            failures += self._explain(name, text, self._fields[name], raw, failed)
+            failures += self._explain(name, text, self._fields[name], raw, failed, written)
         values = rows.with_columns(
             pl.col(f"mapped {name}").struct.field("value").alias(f"mapped {name}") for name in self._columns
         )
@@ -237,12 +237,18 @@ class Mapper:
         return raw.select(_INDEX).join(found, on=_INDEX, how="left", maintain_order="left")
 
     def _explain(
-        self, column: str, expression: str, fields: Sequence[str], raw: pl.DataFrame, failed: list[int]
+        self,
+        column: str,
+        expression: str,
+        fields: Sequence[str],
+        raw: pl.DataFrame,
+        failed: list[int],
+        written: pl.DataFrame,
     ) -> Iterator[_Failure]:
-        """The failures of an expression on the records with these indices."""
+        """The failures of an expression on the records with these indices, with the values as they are `written` in the file."""
         for number, row in enumerate(raw.filter(pl.col(_INDEX).is_in(failed)).iter_rows(named=True)):
             message = self._message(expression, row) if number < MAX_EXPLAINED_FAILURES else ""
-            values = {name: row[name] for name in fields}
+            values = {name: written[name][row[_INDEX]] if name in written.columns else row[name] for name in fields}
             yield _Failure(row[_INDEX], column, failed_expression(expression, message, values))
 
     def _message(self, expression: str, row: dict[str, Any]) -> str:
