@@ -157,7 +157,7 @@ def test_the_shipped_mappings_are_valid_and_have_a_page():
         (
             "segments: Teile",
             "segments: Teile\n      segments: Id",
-            ": segments: occurs twice in the block at line 9; keep one of them",
+            "line 17: segments: occurs twice; keep one of them",
         ),
         ("format: {", "format: [", "is no YAML in UTF-8"),
         (MAPPING, "- a\n", "must hold the keys of a source"),
