@@ -139,3 +139,19 @@ def test_what_is_no_finite_number_rejects_its_record(map_file, expression, fails
 def test_a_file_with_other_columns_is_refused_with_what_it_has(map_file, content, delimiter, says):
     with pytest.raises(RefusedFile, match=says):
         map_file(content, columns={"source": "t"}, delimiter=delimiter)
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("0,075", "0.075"),
+        ("1.234,50", "1234.50"),
+        ("7,5E-05", "7.5E-05"),
+        ("-,5", "-.5"),
+        ("1,2,3", "1,2,3"),
+        ("a,5", "a,5"),
+    ],
+)
+def test_a_decimal_comma_is_read_as_a_point(map_file, field, text):
+    rows, _ = map_file(f"a;t\nk1;{field}\n", columns={"source": "t"}, delimiter=";", decimal_comma=True)
+    assert rows[1]["source"] == text

@@ -33,7 +33,7 @@ _NO_NUMBERS = ["nan", "-nan", "inf", "-inf"]
 """DuckDB's text of floating-point values that are no numbers, as `0 / 0` gives."""
 _FIELD = re.compile(r'[A-Za-z_][A-Za-z0-9_]*|"[^"]+"')
 _CONSTANT = re.compile(r"'[^']*'")
-_DECIMAL_COMMA = r"^\s*([+-]?)(?:[0-9]*|[0-9]{1,3}(?:\.[0-9]{3})+),[0-9]+\s*$"
+_DECIMAL_COMMA = r"^\s*([+-]?)(?:[0-9]*|[0-9]{1,3}(?:\.[0-9]{3})+),[0-9]+(?:[eE][+-]?[0-9]{1,3})?\s*$"
 
 
 def file_format(mapping: SourceMapping) -> FileFormat:
