@@ -82,6 +82,11 @@ def load_changed(
         for file in loaded:
             if file.refusal:
                 log.warning("%s/%s refused: %s", file.log, file.source_file, file.refusal)
+            if file.records and file.not_selected == file.records:
+                log.info(
+                    "%s/%s: no record is selected, of %d (where in its mapping)",
+                    file.log, file.source_file, file.records,
+                )  # fmt: skip
             if file.unknown_columns:
                 unknown = ", ".join(file.unknown_columns)
                 log.info("%s/%s: unknown columns ignored: %s", file.log, file.source_file, unknown)
