@@ -137,9 +137,12 @@ def _update_index(
     paths.key_index.parent.mkdir(parents=True, exist_ok=True)
     with duckdb.connect() as connection:
         apply_limits(connection, limits)
+        # Of a night, a second thread costs more than it saves.
+        connection.execute("set threads = 1")
         enable_s3(connection, paths.lake)
+        is_new = not paths.key_index.exists()
         connection.execute(f"attach {literal(paths.key_index)} as keys")
-        if not _is_current(connection):
+        if is_new or not _is_current(connection):
             connection.execute("detach keys")
             _delete_index(paths, "it is new, or another version wrote it")
             connection.execute(f"attach {literal(paths.key_index)} as keys; begin; {_TABLES}")
@@ -224,12 +227,17 @@ def _add_rows(connection: duckdb.DuckDBPyConnection, paths: DataPaths, log_name:
         [(log_name, name, content, first + index) for index, (name, (content, _)) in enumerate(added.items())],
     )
     in_conflict = "group by key_hash having min(row_hash) <> max(row_hash)"
-    connection.execute(f"insert into candidates select key_hash from added {in_conflict}")
+    # First the few keys that occur twice: their hashes of rows are compared, not those of all rows.
     connection.execute(
-        "create or replace temp table earlier as"
-        f" select key_hash, row_hash from keys.{log_name} where key_hash in (select key_hash from added)"
+        "insert into candidates with repeated as materialized"
+        " (select key_hash from added group by key_hash having count(*) > 1)"
+        f" select key_hash from added where key_hash in (from repeated) {in_conflict}"
     )
-    if connection.execute("select 1 from earlier limit 1").fetchone():
+    if connection.execute(f"select 1 from keys.{log_name} limit 1").fetchone():
+        connection.execute(
+            "create or replace temp table earlier as"
+            f" select key_hash, row_hash from keys.{log_name} where key_hash in (select key_hash from added)"
+        )
         connection.execute(
             "insert into candidates select key_hash from (from earlier union all"
             " select key_hash, row_hash from added where key_hash in (select key_hash from earlier))"

@@ -32,7 +32,8 @@ def write_published_quarantine(
     parquet_files = sorted(str(file) for file in paths.quarantine.glob("*/log_date=*/*.parquet"))
     refused = [(file.log, file.log_date, file.source_file, file.refusal) for file in files if file.refusal]
     masked_reasons = f"list_transform(reasons, lambda reason: {masked_words('reason')})"
-    with duckdb.connect() as connection:
+    # Of a night, a second thread costs more than it saves.
+    with duckdb.connect(config={"threads": 1}) as connection:
         connection.execute(
             f"attach {literal(temp_path)} as published;"
             " create table published.rejected_rows (log varchar, log_date date, source_file varchar,"
