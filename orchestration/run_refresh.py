@@ -38,6 +38,12 @@ _NOT_FINISHED = (
 )
 
 
+_NOT_PUBLISHED = (
+    f"{Code.REFRESH_NOT_FINISHED}: no step failed, and the build was not published all the same. Run: sendmart refresh. See"
+    f" {Code.REFRESH_NOT_FINISHED.page}"
+)
+
+
 def dagster_home(context: AppContext) -> Path:
     """The folder of Dagster's history: DAGSTER_HOME, or a folder of the data folder with the project's `dagster.yaml`."""
     if "DAGSTER_HOME" in os.environ:
@@ -87,9 +93,18 @@ def run_refresh(context: AppContext, plan: RefreshPlan, *, verify: bool = False,
     # From the ledger, not from times: the clock may have been changed meanwhile.
     has_published = context.ledger.last_publication() != published_before
     outcome = refresh_outcome(context, started_at, failures, has_published=has_published)
+    if outcome.outcome == "nothing new" and job.name == "refresh" and not _is_all_published(context):
+        # Dagster skips the steps after one that yields nothing.
+        outcome = Refresh(outcome.started_at, now(), "failed", _NOT_PUBLISHED)
     with contextlib.suppress(OSError, sqlite3.Error):  # on a full disk, the outcome is printed all the same
         context.ledger.record_run(outcome)
     return outcome
+
+
+def _is_all_published(context: AppContext) -> bool:
+    """Whether the published build is the last one, or there is nothing to publish."""
+    candidate = context.ledger.candidate()
+    return not context.has_files() or (candidate is not None and stages.is_published(context, candidate))
 
 
 def refresh_outcome(

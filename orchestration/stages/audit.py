@@ -10,7 +10,7 @@ from pathlib import Path
 
 from models.check_results import CheckResult
 from models.masking import mask_phone_numbers_in_errors
-from orchestration.stages.build import reading_candidate
+from orchestration.stages.build import check_identity, reading_candidate
 from orchestration.stages.context import AppContext, log
 from orchestration.stages.gate import evaluate_gate, expected_checks_of
 from quality import gate
@@ -35,6 +35,7 @@ def test_candidate(context: AppContext) -> dict[str, CheckResult]:
         candidate = _candidate_to_check(context)
         _choose_rows_to_check(context, candidate)
         results = build.run_tests(context.settings, context.paths, candidate)
+        check_identity(context)  # dbt creates a file anew that somebody removed meanwhile
         context.ledger.record_checks(candidate.build_id, results.values())
         _log_results("dbt tests", results.values(), started)
         return results

@@ -48,20 +48,25 @@ def _run_models(context: AppContext, *, full_refresh: bool) -> tuple[Build, dict
             load_changed(context, log_name, verify=True)
         return run(full_refresh=full_refresh)
     except (CandidateDamaged, duckdb.Error) as error:
-        if not is_corruption_error(str(error)):
+        if not isinstance(error, CandidateDamaged) and not is_corruption_error(str(error)):
             raise
         log.warning("%s: the candidate is deleted and built in full from the lake", error)
         remove_candidate(context.paths, context.ledger)
         return run(full_refresh=True)
 
 
+def check_identity(context: AppContext) -> None:
+    """Removes the candidate, and raises CandidateDamaged, if its files are not those of the last build."""
+    if reason := identity_mismatch(context.paths, context.ledger):
+        remove_candidate(context.paths, context.ledger)
+        raise CandidateDamaged(reason)
+
+
 @contextmanager
 def reading_candidate(context: AppContext) -> Iterator[None]:
     """Reads the candidate. Removes it, and raises CandidateDamaged, if it is damaged or another dbt run has written to it."""
     try:
-        if reason := identity_mismatch(context.paths, context.ledger):
-            remove_candidate(context.paths, context.ledger)
-            raise CandidateDamaged(reason)
+        check_identity(context)
         yield
     except (CandidateDamaged, duckdb.Error) as error:
         if not is_corruption_error(str(error)):

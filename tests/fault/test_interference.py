@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -30,9 +31,13 @@ from tests.fault.killing import refresh
 from tests.fault.zones import Outcome, Zone, assert_same, marts_of, outcome
 from tests.processes import processes, run_in_environment
 from tests.running import RefreshedWarehouse, clean_environment, environment_of, mart_rows
+from warehouse.config.paths import DataPaths
+from warehouse.config.settings import Settings
 from warehouse.lake import tables as lake_tables
 from warehouse.ledger import Ledger, store
 from warehouse.privacy import load_keyed_hash
+from warehouse.transform import build
+from warehouse.transform.dbt_runner import run_dbt
 
 IS_ROOT = os.geteuid() == 0
 PATIENCE_SECONDS = 120
@@ -192,6 +197,38 @@ def test_a_build_file_that_is_gone_or_cut_between_two_stages_is_never_published(
             failure = failing(warehouse, stage)
             assert failure.code is Code.BUILD_FILE_CORRUPT, failure
             assert marts_of(paths.published_marts) == published["marts"]
+    refresh(warehouse)
+    assert_same(warehouse, final)
+
+
+@pytest.mark.parametrize("name", ["candidate", "build"])
+def test_a_build_file_that_is_removed_while_dbt_works_is_never_published(
+    zone: Zone, published: Outcome, final: Outcome, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """dbt goes on with the removed file, and the next session creates an empty one."""
+    zone.restore("published")
+    zone.drop_altered()
+    warehouse = zone.warehouse()
+    file: Path = getattr(warehouse.paths, name)
+    commands: list[str] = []
+
+    def run_and_remove(settings: Settings, paths: DataPaths, command: list[str], *more: object) -> list[Any]:
+        if command[0] == "test":
+            file.unlink()
+        results = run_dbt(settings, paths, command, *more)
+        if command[0] == "build" and not commands:
+            file.unlink()
+        commands.append(command[0])
+        return results
+
+    monkeypatch.setattr(build, "run_dbt", run_and_remove)
+    load(warehouse)
+    stages.build_candidate(warehouse)
+    assert commands == ["build", "build"], "it is built again, in full"
+    assert marts_of(warehouse.paths.candidate) == final["marts"]
+    assert failing(warehouse, lambda: stages.test_candidate(warehouse)).code is Code.BUILD_FILE_CORRUPT
+    assert marts_of(warehouse.paths.published_marts) == published["marts"]
+    monkeypatch.undo()
     refresh(warehouse)
     assert_same(warehouse, final)
 

@@ -16,7 +16,7 @@ from orchestration.metadata import check_result
 from orchestration.run_refresh import STARTED_BY_COMMAND, dagster_home, run_refresh
 from orchestration.stages import AppContext, RefreshPlan, plan_refresh
 from quality.audit import KINDS, expected_checks
-from tests.running import RefreshedWarehouse, all_marts, environment
+from tests.running import RefreshedWarehouse, all_marts, copy_of, environment, refresh_in_process
 from warehouse.export import REPORTS, campaign_hash
 from warehouse.ledger import now
 
@@ -266,6 +266,22 @@ def test_the_pruning_job_deletes_old_exports_and_names_them(
     (output,) = result.filter_events(lambda event: event.event_type is dg.DagsterEventType.STEP_OUTPUT)
     assert output.step_output_data.metadata["files"].value == f"{REPORTS[0]}/{old.name}"
     assert not old.exists()
+
+
+def test_a_refresh_without_a_failed_step_that_publishes_nothing_has_failed(
+    refreshed_small: RefreshedWarehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dagster skips every step after one that yields nothing."""
+    copy = copy_of(refreshed_small, tmp_path, max_rejected_share="1")
+    monkeypatch.setattr("orchestration.defs.build._facts_by_asset", lambda *_: {})
+    (copy.landing / "unsubscribes" / "2026-01-25.csv").write_text(
+        "contact_id,unsubscribed_at\nnew,2026-01-25T08:00:00Z\n", encoding="utf-8"
+    )
+    again = refresh_in_process(copy.warehouse.paths.data, copy.landing, max_rejected_share="1")
+    assert again.outcome == "failed"
+    assert again.message.startswith(
+        "refresh-not-finished: no step failed, and the build was not published all the same."
+    )
 
 
 def test_a_refresh_prunes_old_exports(refreshed_small: RefreshedWarehouse, instance: dg.DagsterInstance) -> None:

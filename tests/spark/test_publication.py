@@ -138,7 +138,7 @@ def test_erased_contacts_are_gone_from_spark_after_the_next_build(small: OnClust
         )
         ((contact,),) = cursor.fetchall()
         output = small.run("erase", "--contact", contact, "--reason", "asked for it")
-        assert "Readers of Spark see what was erased until the next build is published" in output
+        assert "Spark still shows the erased rows. The next published build removes them" in output
         before = small.builds
         small.run("refresh", conversion_window_hours=SOME_HOURS)
         assert small.builds.isdisjoint(before)

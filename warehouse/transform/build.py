@@ -20,7 +20,13 @@ from warehouse.lake import change_feed, integrity
 from warehouse.lake.origins import origin_of_order
 from warehouse.ledger import Build, Change, Ledger, now
 from warehouse.transform import check_scope
-from warehouse.transform.candidate import CandidateDamaged, identity_mismatch, remove_candidate, write_identity
+from warehouse.transform.candidate import (
+    CandidateDamaged,
+    identity_mismatch,
+    incomplete_reason,
+    remove_candidate,
+    write_identity,
+)
 from warehouse.transform.compiled_sql import record_column_lineage, record_full_build_sql
 from warehouse.transform.dbt_runner import BuildFailed, dbt_manifest, first_line, json_digest, project_digest, run_dbt
 from warehouse.transform.fingerprints import ModelFingerprints
@@ -90,6 +96,8 @@ def run_models(
         raise CandidateDamaged(message)
     if message:
         raise _too_large_sum(paths) or BuildFailed(message)
+    if reason := incomplete_reason(paths, [name.rpartition(".")[2] for name in fingerprints.relations]):
+        raise CandidateDamaged(reason)
     build = Build(_new_build_id(), build_inputs, ledger.data_until(), now())
     predecessor = ledger.last_build() if is_incremental else None
     write_identity(paths, build)

@@ -4,6 +4,7 @@ identity of a complete build; a dbt run that is not a refresh removes it (`dbt_p
 Not here: how the files are built (`warehouse.transform.build`).
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import duckdb
@@ -35,6 +36,19 @@ def write_identity(paths: DataPaths, build: Build) -> None:
                 f"create or replace table {_IDENTITY} as select $build_id as build_id, $inputs as inputs",
                 {"build_id": build.build_id, "inputs": build.inputs},
             )
+
+
+def incomplete_reason(paths: DataPaths, relations: Collection[str]) -> str | None:
+    """Why the files do not hold these tables and views; None if they do. dbt goes on with a file that somebody removes, and
+    the next session would create an empty one.
+    """
+    for file in (paths.build, paths.candidate):
+        if not file.exists():
+            return f"{file} was removed while it was written"
+    with attached(candidate=paths.candidate, build=paths.build) as connection:
+        names = connection.execute("select distinct table_name from duckdb_columns() where not internal").fetchall()
+    missing = sorted({*relations} - {name for (name,) in names})
+    return f"{paths.candidate} was replaced while it was written: {missing[0]} is missing" if missing else None
 
 
 def identity_mismatch(paths: DataPaths, ledger: Ledger) -> str | None:
