@@ -20,11 +20,6 @@ from warehouse.ledger import Ledger
 log = masking_logger("sendmart")
 
 
-def counted(number: int, noun: str) -> str:
-    """A number with its noun: `1 row`, `2,000 rows`."""
-    return f"1 {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
 @dataclass(frozen=True)
 class AppContext:
     """A data folder and its settings: what every stage works on."""

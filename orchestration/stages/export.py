@@ -9,7 +9,8 @@ from datetime import timedelta
 from functools import partial
 
 from models.masking import mask_phone_numbers_in_errors
-from orchestration.stages.context import AppContext, counted, log
+from orchestration.stages.context import AppContext, log
+from orchestration.wording import counted
 from warehouse.export import FileFormat, exports
 from warehouse.ledger import now
 

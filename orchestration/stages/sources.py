@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from models.enums import Log
 from models.source_mapping import Source
+from orchestration.wording import counted
 from warehouse.config.settings import Settings
 from warehouse.ingest.sources import MappingInvalid, has_mapping_files
 from warehouse.landing.scan import LandingFile, LandingZone
@@ -36,7 +37,7 @@ def check_sources(settings: Settings, zone: LandingZone, sources: Iterable[str])
         )
         names, examples = ", ".join(sorted(gone)), f"{min(paths)}{', …' if len(paths) > 1 else ''}"
         raise SourcesMissing(
-            f"{folder}, and the rows of {_number_of_files(len(paths))} would be removed, which {names} mapped ({examples})"
+            f"{folder}, and the rows of {counted(len(paths), 'file')} would be removed, which {names} mapped ({examples})"
         )
 
 
@@ -98,7 +99,7 @@ def reload_lines(pending: Iterable[LandingFile], ledger: Ledger) -> list[str]:
             for name, count in sorted(changed.items())
         ),
         *(
-            f"{name} is mapped no more: the rows of {_number_of_files(count)} are removed"
+            f"{name} is mapped no more: the rows of {counted(count, 'file')} are removed"
             for name, count in sorted(gone.items())
         ),
         *(
@@ -108,9 +109,5 @@ def reload_lines(pending: Iterable[LandingFile], ledger: Ledger) -> list[str]:
     ]
 
 
-def _number_of_files(count: int) -> str:
-    return "1 file" if count == 1 else f"{count:,} files"
-
-
 def _files(count: int) -> str:
-    return "1 file is" if count == 1 else f"{count:,} files are"
+    return f"{counted(count, 'file')} {'is' if count == 1 else 'are'}"

@@ -4,8 +4,8 @@ Not here: which names are those of log files (`warehouse.landing.names`), the lo
 """
 
 from orchestration.stages import AppContext
-from orchestration.stages.context import counted
 from orchestration.stages.sources import SourcesMissing
+from orchestration.wording import counted
 from warehouse.ingest.sources import MappingInvalid
 from warehouse.landing import LandingZone, LandingZoneMissing
 from warehouse.landing.proposals import IgnoredFiles

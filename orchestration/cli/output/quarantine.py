@@ -10,7 +10,7 @@ from models.enums import Log
 from models.logs import CONTACT_KEYS
 from models.masking import printable
 from orchestration.stages import AppContext
-from orchestration.stages.context import counted
+from orchestration.wording import counted
 from warehouse.ledger import LoadedFile
 from warehouse.quarantine import RepairFile, reasons_by_file
 from warehouse.storage import AnyPath

@@ -15,7 +15,7 @@ from orchestration.cli.output.console import console, print_lines, right_aligned
 from orchestration.cli.output.landing import ignored_lines
 from orchestration.cli.output.quarantine import conflict_lines
 from orchestration.stages import AppContext, RefreshPlan, audit_page_of
-from orchestration.stages.context import counted
+from orchestration.wording import counted
 from warehouse.duckdb_tools import attached, corruption_reason
 from warehouse.explain.unconverted import describe_unconverted
 from warehouse.ledger import Refresh

@@ -12,7 +12,7 @@ from orchestration.cli.output import landing, quarantine
 from orchestration.cli.output.console import console, right_aligned
 from orchestration.cli.output.refresh import print_audit_page
 from orchestration.stages import AppContext, group_by_date, missing_days
-from orchestration.stages.context import counted
+from orchestration.wording import counted
 from warehouse.duckdb_tools import attached, corruption_reason, fetch_row
 from warehouse.explain.unconverted import describe_unconverted
 from warehouse.landing import completeness

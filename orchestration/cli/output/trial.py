@@ -9,7 +9,7 @@ from dataclasses import asdict
 
 from models.masking import sanitize
 from orchestration.cli.output.console import console
-from orchestration.stages.context import counted
+from orchestration.wording import counted
 from warehouse.ingest.trial import Trial
 
 MAX_RAW_CHARACTERS = 500
