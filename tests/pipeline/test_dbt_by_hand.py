@@ -102,6 +102,9 @@ def test_dbt_commands_work_as_typed(
     for command in commands:
         run = type_in(command, paths.data, **dbt_folders)
         assert run.returncode == 0, f"{command}\n{run.stdout}"
+        if command == "dbt test":
+            unit_tests = re.search(r"Finished running .* (\d+) unit tests", run.stdout)
+            assert unit_tests and int(unit_tests[1]) > 10
     assert product_files(paths) == before
     assert marts_in(paths.data / "dev" / "candidate.duckdb") == marts_in(paths.candidate)
 
