@@ -87,8 +87,8 @@ def _create_key(paths: DataPaths) -> None:
     file = paths.hash_key
     file.parent.mkdir(parents=True, exist_ok=True)
     temp_path = write_private_temp_file(paths, file, secrets.token_bytes(KEY_BYTES).hex() + "\n")
+    sync_file(temp_path)
     try:
-        sync_file(temp_path)
         os.link(temp_path, file)  # unlike a rename, it replaces no file
         sync_folder(file.parent)
     except FileExistsError:
