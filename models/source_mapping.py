@@ -93,8 +93,8 @@ class SourceMapping(_Strict):
     format: RawFormat
     """How the files are read."""
     optional_fields: tuple[str, ...] = Field((), strict=False)
-    """Fields that a file may lack altogether. They are null then. Any other field that no record of a file has refuses
-    the file, for a log of which it has records."""
+    """Fields that a file may lack altogether. They are null then. Any other field must occur in at least one record. If it
+    does not, the file is refused for each log that has records in it."""
     logs: dict[Annotated[Log, Field(strict=False)], LogMapping] = Field(min_length=1)
     """The logs that the files feed."""
 

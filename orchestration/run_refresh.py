@@ -39,7 +39,7 @@ _NOT_FINISHED = (
 
 
 _NOT_PUBLISHED = (
-    f"{Code.REFRESH_NOT_FINISHED}: no step failed, and the build was not published all the same. Run: sendmart refresh. See"
+    f"{Code.REFRESH_NOT_FINISHED}: no step failed, but the build was not published. Run: sendmart refresh. See"
     f" {Code.REFRESH_NOT_FINISHED.page}"
 )
 

@@ -2,7 +2,7 @@
 
 pydantic could read it itself (`use_attribute_docstrings`), but would then parse the source in every command.
 
-Not here: what is generated from it (`settings_docs`, `json_schemas`).
+Not here: the pages and schemas that hold these texts (`settings_docs`, `json_schemas`).
 """
 
 import ast

@@ -35,7 +35,7 @@ def test_candidate(context: AppContext) -> dict[str, CheckResult]:
         candidate = _candidate_to_check(context)
         _choose_rows_to_check(context, candidate)
         results = build.run_tests(context.settings, context.paths, candidate)
-        check_identity(context)  # dbt creates a file anew that somebody removed meanwhile
+        check_identity(context)  # dbt creates an empty file in place of one that was removed
         context.ledger.record_checks(candidate.build_id, results.values())
         _log_results("dbt tests", results.values(), started)
         return results

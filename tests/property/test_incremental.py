@@ -171,7 +171,9 @@ def _kill_after(model: str) -> Callable[[Any], None]:
 def test_a_changed_setting_vocabulary_or_model_rebuilds_the_models_downstream(
     zone: Zone, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """First a setting; then a vocabulary and a model, which have no model downstream in common, in one build with new files."""
+    """First a setting; then a vocabulary and a model in one build, with new files. Each of the two has marts downstream that
+    the other has not.
+    """
     files = zone.begin(78)
     for file in files[::2]:
         zone.drop(file)

@@ -65,7 +65,7 @@ def likely_file(name: str, taken: Collection[str] = ()) -> LikelyFile | None:
 
 
 class IgnoredFiles:
-    """The ignored files of a landing zone, each with what it seems to be. No two get the same name."""
+    """The ignored files of a landing zone, and the log-day that each seems to be of. No two get the same proposed name."""
 
     def __init__(self, zone: LandingZone) -> None:
         self.names = zone.ignored
@@ -91,7 +91,7 @@ class IgnoredFiles:
         return likely.log if likely else log_named_like(name.partition("/")[0])
 
     def describe(self, name: str) -> str:
-        """A line about an ignored file: its name, what it seems to be, and its right name."""
+        """A line about an ignored file: its name, the log-day that it seems to be of, and the proposed name."""
         if self._of_source[name]:
             return f"{name}: {self._next_step(name)}"
         likely = self._likely[name]

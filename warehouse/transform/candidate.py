@@ -39,8 +39,9 @@ def write_identity(paths: DataPaths, build: Build) -> None:
 
 
 def incomplete_reason(paths: DataPaths, relations: Collection[str]) -> str | None:
-    """Why the files do not hold these tables and views; None if they do. dbt goes on with a file that somebody removes, and
-    the next session would create an empty one.
+    """Why the files do not hold these tables and views; None if they do.
+
+    dbt keeps writing to a file that was removed. The next session creates an empty file in its place.
     """
     for file in (paths.build, paths.candidate):
         if not file.exists():
