@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from tests.oracle.logs import LOGS, SKIP_REASONS
-from tests.oracle.marts import VOCABULARY_FILE
+from tests.oracle.rules import VOCABULARY_FILE
 
 START = datetime(2026, 1, 5)
 HOUR = timedelta(hours=1)

@@ -42,6 +42,11 @@ def ascii_upper(text: str) -> str:
     return "".join(chr(ord(letter) - 32) if "a" <= letter <= "z" else letter for letter in text)
 
 
+def ascii_lower(text: str) -> str:
+    """The text with ASCII letters in lower case."""
+    return "".join(chr(ord(letter) + 32) if "A" <= letter <= "Z" else letter for letter in text)
+
+
 def timestamp(text: str) -> datetime:
     match = TIMESTAMP.fullmatch(text)
     if match is None:

@@ -19,8 +19,9 @@ from orchestration.run_refresh import dagster_home
 from orchestration.stages import AppContext, plan_refresh
 from tests.oracle.admission import read_landing
 from tests.oracle.compare import differences
-from tests.oracle.marts import Settings as OracleSettings
-from tests.oracle.marts import compute, load_vocabulary
+from tests.oracle.marts import compute
+from tests.oracle.rules import Settings as OracleSettings
+from tests.oracle.rules import load_vocabulary
 from tests.pipeline.conftest import with_resource
 from tests.running import RefreshedWarehouse, all_marts
 from warehouse.ingest.arrivals import SensorCursor

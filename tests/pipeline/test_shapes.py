@@ -12,8 +12,9 @@ from orchestration import stages
 from orchestration.stages import AppContext
 from tests.oracle.admission import read_landing
 from tests.oracle.compare import differences
-from tests.oracle.marts import Settings as OracleSettings
-from tests.oracle.marts import compute, load_vocabulary
+from tests.oracle.marts import compute
+from tests.oracle.rules import Settings as OracleSettings
+from tests.oracle.rules import load_vocabulary
 from tests.running import all_marts, environment, environment_of, mart_rows
 from warehouse.config.settings import load_settings
 

@@ -18,8 +18,9 @@ from tests.oracle.compare import differences
 from tests.oracle.exports import write_mappings
 from tests.oracle.key_conflicts import conflicting_rows, key_conflicts
 from tests.oracle.landing_zones import write_landing_zone
-from tests.oracle.marts import Settings as OracleSettings
-from tests.oracle.marts import compute, load_vocabulary
+from tests.oracle.marts import compute
+from tests.oracle.rules import Settings as OracleSettings
+from tests.oracle.rules import load_vocabulary
 from tests.running import all_marts, environment, environment_of, quarantine_rows
 from warehouse.config.settings import load_settings
 
