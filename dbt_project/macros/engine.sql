@@ -85,6 +85,22 @@
 {%- endmacro %}
 
 
+{# The type of whole numbers of up to 38 digits, and the whole quotient of two of them that are not negative. #}
+{% macro wide_integer_type() -%} {{ adapter.dispatch("wide_integer_type")() }} {%- endmacro %}
+
+{% macro spark__wide_integer_type() -%} decimal(38, 0) {%- endmacro %}
+
+{% macro duckdb__wide_integer_type() -%} hugeint {%- endmacro %}
+
+{% macro whole_quotient(dividend, divisor) -%}
+    {{ adapter.dispatch("whole_quotient")(dividend, divisor) }}
+{%- endmacro %}
+
+{% macro spark__whole_quotient(dividend, divisor) -%} ({{ dividend }}) div({{ divisor }}) {%- endmacro %}
+
+{% macro duckdb__whole_quotient(dividend, divisor) -%} divide({{ dividend }}, {{ divisor }}) {%- endmacro %}
+
+
 {# Fails the build with a message, where it is evaluated; else it would have the type decimal(18,2). #}
 {% macro error_in_place_of_amount(message) -%}
     {{ adapter.dispatch("error_in_place_of_amount")(message) }}
