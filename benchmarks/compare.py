@@ -9,7 +9,7 @@ import duckdb
 
 from benchmarks import baseline
 from benchmarks.stage import BASELINE_FOLDER
-from models.marts import DBT_MARTS, columns
+from models.marts import BASE_MARTS, columns
 from warehouse.config import DataPaths, Settings
 from warehouse.duckdb_tools import fetch_value
 
@@ -49,7 +49,7 @@ def mart_differences(settings: Settings, first: Path, second: Path) -> list[str]
     with duckdb.connect(config={"memory_limit": settings.memory_limit, "threads": settings.threads}) as connection:
         connection.execute(f"attach '{first}' as first (read_only)")
         connection.execute(f"attach '{second}' as second (read_only)")
-        for mart in DBT_MARTS:
+        for mart in BASE_MARTS:
             parts = fetch_value(connection, f"select count(*) from first.marts.{mart}") // ROWS_AT_A_TIME + 1
             only_first, only_second = (
                 sum(_rows_only_in(connection, *files, mart, part, parts) for part in range(parts))
@@ -65,7 +65,7 @@ def _rows_only_in(
 ) -> int:
     """The number of rows of a part of a mart that are in one file only; equal rows count as often as they occur."""
     names = ", ".join(column.name for column in columns(mart))
-    in_part = f"where hash({', '.join(DBT_MARTS[mart].key)}) % {parts} = {part}"
+    in_part = f"where hash({', '.join(BASE_MARTS[mart].key)}) % {parts} = {part}"
     count: int = fetch_value(
         connection,
         f"select count(*) from (select {names} from {file}.marts.{mart} {in_part}"

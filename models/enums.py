@@ -67,3 +67,64 @@ class ConversionRateDenominator(StrEnum):
     UNIQUE_CLICKERS = "unique_clickers"
     TOTAL_DELIVERED = "total_delivered"
     TOTAL_SENT = "total_sent"
+
+
+class FailureReason(StrEnum):
+    """Why a message was not delivered, in one language for all providers."""
+
+    INVALID_NUMBER = "invalid_number"
+    INACTIVE_NUMBER = "inactive_number"
+    UNREACHABLE = "unreachable"
+    INCAPABLE_DEVICE = "incapable_device"
+    BLOCKED_BY_CARRIER = "blocked_by_carrier"
+    CONTENT_FILTERED = "content_filtered"
+    INVALID_CONTENT = "invalid_content"
+    SENDER_NOT_REGISTERED = "sender_not_registered"
+    OPTED_OUT = "opted_out"
+    EXPIRED = "expired"
+    RATE_LIMITED = "rate_limited"
+    INSUFFICIENT_FUNDS = "insufficient_funds"
+    ACCOUNT_PROBLEM = "account_problem"
+    NETWORK_ERROR = "network_error"
+    UNKNOWN = "unknown"
+
+
+class BotRule(StrEnum):
+    """The rule by which a click counts as one of a bot; the first that applies."""
+
+    USER_AGENT = "user_agent"
+    TOO_FAST = "too_fast"
+    SWEEP = "sweep"
+
+
+class BotClicks(StrEnum):
+    """Whether clicks of bots count in the figures of the marts."""
+
+    COUNT = "count"
+    EXCLUDE = "exclude"
+
+
+class AttributionModel(StrEnum):
+    """How the revenue of an order is divided among the clicks that led to it."""
+
+    FIRST = "first"
+    LAST = "last"
+    LINEAR = "linear"
+    POSITION = "position"
+    TIME_DECAY = "time_decay"
+
+
+class Clock(StrEnum):
+    """The day on which an event counts: that of its message, or its own."""
+
+    SENT = "sent"
+    EVENT = "event"
+
+
+class Figure(StrEnum):
+    """The figures that grow as later logs arrive."""
+
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    CLICKS = "clicks"
+    DIRECT_ORDERS = "direct_orders"

@@ -6,41 +6,15 @@ Not here: how the figures are computed, and rules between columns and marts (`db
 """
 
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from pathlib import Path
 
-import pandera.polars as pa
 import polars as pl
 
 from models.enums import Attribution, CampaignType, DeliveryStatus, Log, SkipReason, UnconvertedReason
-
-Timestamp = Annotated[pl.Datetime, "us", None]
-Money = Annotated[pl.Decimal, 18, 2]
-Amount = Annotated[pl.Decimal, 18, 4]
-"""In the currency of an order, which may have four decimal places."""
+from models.insights import INSIGHTS as INSIGHTS
+from models.mart_contracts import Amount, Mart, MartContract, Money, Timestamp, always, count, maybe
 
 SCHEMA = "marts"
-
-
-def always(description: str, label: str | None = None, *, nullable: bool = False, **checks: Any) -> Any:
-    """A column that is never null; `label` is its header in the campaign report."""
-    return pa.Field(nullable=nullable, description=description, metadata={"label": label}, **checks)
-
-
-def maybe(description: str, label: str | None = None, **checks: Any) -> Any:
-    """A column that may be null; its description says when."""
-    return always(description, label, nullable=True, **checks)
-
-
-def count(description: str, label: str | None = None) -> Any:
-    return always(description, label, ge=0)
-
-
-class MartContract(pa.DataFrameModel):
-    """The rule of all marts: exactly these columns, in this order, with these types."""
-
-    class Config:
-        strict = True
-        ordered = True
 
 
 class CampaignMetrics(MartContract):
@@ -244,15 +218,7 @@ class BuildInfo(MartContract):
     override_reason: pl.String = maybe("The reason for overriding the release gate; null if the gate passed.")
 
 
-@dataclass(frozen=True)
-class Mart:
-    """A mart: its contract, and the columns of which no two rows share all values (null counts as a value)."""
-
-    contract: type[MartContract]
-    key: tuple[str, ...]
-
-
-DBT_MARTS: dict[str, Mart] = {
+BASE_MARTS: dict[str, Mart] = {
     "campaign_metrics": Mart(CampaignMetrics, key=("campaign_id",)),
     "campaign_overview": Mart(CampaignOverview, key=("campaign_id",)),
     "delivery_status": Mart(DeliveryStatuses, key=("campaign_id", "contact_id")),
@@ -266,10 +232,28 @@ DBT_MARTS: dict[str, Mart] = {
     "unmatched_events": Mart(UnmatchedEvents, key=("log", "kind")),
     "campaign_clicks_hourly": Mart(CampaignClicksHourly, key=("campaign_id", "hour_at")),
 }
+"""The marts of the campaign reports, by table name: those of dbt in the schema `marts`."""
+
+_INSIGHT_MODELS = Path(__file__).parents[1] / "dbt_project" / "models" / "insights"
+DBT_MARTS: dict[str, Mart] = {
+    **BASE_MARTS,
+    # Until all of them are written.
+    **{name: mart for name, mart in INSIGHTS.items() if (_INSIGHT_MODELS / f"{name}.sql").exists()},
+}
 """The marts that dbt computes, by table name."""
 
 MARTS: dict[str, Mart] = {**DBT_MARTS, "build_info": Mart(BuildInfo, key=("build_id",))}
 """All published marts, by table name; `build_info` is written at publication."""
+
+
+def dbt_marts(*, insights: bool) -> dict[str, Mart]:
+    """The marts that dbt computes where `insights`, the setting, has this value."""
+    return DBT_MARTS if insights else BASE_MARTS
+
+
+def qualified(mart: str) -> str:
+    """The name of a mart with its schema."""
+    return f"{MARTS[mart].schema}.{mart}"
 
 
 @dataclass(frozen=True)
@@ -289,6 +273,7 @@ def sql_type(dtype: pl.DataType) -> str:
         return f"decimal({dtype.precision},{dtype.scale})"
     return {
         pl.String: "varchar",
+        pl.Boolean: "boolean",
         pl.Int32: "integer",
         pl.Int64: "bigint",
         pl.Float64: "double",

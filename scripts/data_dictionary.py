@@ -2,18 +2,19 @@
 
 `make docs` writes it to `docs/data-dictionary.md`; a test compares the two.
 
-Not here: the descriptions of the columns (`models.marts`, `models.logs`).
+Not here: the descriptions of the columns (`models`).
 """
 
 import sys
 
 from models.enums import Log
 from models.logs import COLUMNS, CONTRACTS, LogColumn
-from models.marts import MARTS, columns, description, sql_type
+from models.marts import INSIGHTS, MARTS, columns, description, sql_type
 
 _INTRODUCTION = """# Data dictionary
 
-Made from `models/` by `make docs`; do not edit. The published marts are in `published/sendmart.duckdb`, schema `marts`.
+Made from `models/` by `make docs`; do not edit. The published marts are in `published/sendmart.duckdb`, in the schemas
+`marts` and, unless SENDMART_INSIGHTS is false, `insights`.
 Timestamps are UTC; `_rate` columns are fractions, null where the denominator is 0; money is in the reporting currency
 unless the column says otherwise. How raw log files look is in [contracts.md](contracts.md).
 
@@ -31,6 +32,8 @@ def data_dictionary() -> str:
         ]
         key = ", ".join(f"`{column}`" for column in mart.key)
         head = f"### `{name}`\n\n{description(name)} Key: {key}."
+        if name == next(iter(INSIGHTS)):
+            sections.append("## Insights")
         sections.append("\n".join([head, "", "| column | type | null | meaning |", "|---|---|---|---|", *rows]))
     sections.append("## Raw logs")
     for log in Log:

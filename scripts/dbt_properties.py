@@ -1,9 +1,9 @@
 """The yml files of the dbt project that are written from the contracts: marts, sources and staging models.
 
-`make docs` writes them. `models/marts.py` gives the description of a mart, its columns with their types and descriptions, the
-`not_null` constraints, the test of the key and the tests of accepted values. Other data tests of a mart and everything from
-`unit_tests:` on are written by hand and kept. `models/logs.py` gives the tables of the sources, with their columns, and the
-columns of the staging models. The text before them is written by hand and kept.
+`make docs` writes them. `models/marts.py` and `models/insights.py` give the description of a mart, its columns with their
+types and descriptions, the `not_null` constraints, the test of the key and the tests of accepted values. Other data tests of
+a mart and everything from `unit_tests:` on are written by hand and kept. `models/logs.py` gives the tables of the sources,
+with their columns, and the columns of the staging models. The text before them is written by hand and kept.
 
 Not here: the contracts (`models`), how dbt is run (`warehouse.transform.dbt_runner`).
 """
@@ -46,7 +46,7 @@ def stale_files() -> dict[Path, str]:
 def _generated_files() -> Iterator[tuple[Path, Callable[[str], str]]]:
     """Each file, and the function that gives its text from the text that it has; that one is empty if there is no file."""
     for mart in DBT_MARTS:
-        yield _MODELS / "marts" / f"{mart}.yml", partial(mart_properties, mart)
+        yield _MODELS / DBT_MARTS[mart].schema / f"{mart}.yml", partial(mart_properties, mart)
     for log in Log:
         yield _MODELS / "staging" / f"stg_logs__{log}.yml", partial(staging_properties, log)
     yield _MODELS / "staging" / "_logs__sources.yml", _logs_source
@@ -59,7 +59,8 @@ def mart_properties(mart: str, existing: str) -> str:
     lines = [
         "version: 2",
         "",
-        "# Written by `make docs` from the contract in models/marts.py, except for further data_tests and the unit_tests.",
+        f"# Written by `make docs` from the contract in models/{DBT_MARTS[mart].schema}.py, except for further data_tests and the"
+        " unit_tests.",
         "models:",
         f"  - name: {mart}",
         f"    description: {_scalar(description(mart))}",

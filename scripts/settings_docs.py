@@ -17,6 +17,7 @@ from warehouse.config.settings import PREFIX, PROJECT, RENAMED_SETTINGS, Setting
 SECTIONS = {
     "landing": "Folders",
     "reporting_currency": "Figures and reports",
+    "insights": "Insights",
     "daily_logs": "Logs",
     "engine": "Engine",
     "max_rejected_share": "Release gate, builds and exports",

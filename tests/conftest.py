@@ -49,8 +49,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: LONGEST_FIRST.index(item.path.parent.name))
 
 
-def _refreshed(case: str, tmp_path_factory: pytest.TempPathFactory) -> RefreshedWarehouse:
-    return refreshed_once(tmp_path_factory, case, CASES / case / "landing", max_rejected_share="1")
+def _refreshed(case: str, tmp_path_factory: pytest.TempPathFactory, **settings: str) -> RefreshedWarehouse:
+    return refreshed_once(tmp_path_factory, case, CASES / case / "landing", max_rejected_share="1", **settings)
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +65,13 @@ def refreshed_wide(tmp_path_factory: pytest.TempPathFactory) -> RefreshedWarehou
     return _refreshed("wide", tmp_path_factory)
 
 
-@pytest.fixture(params=["small", "wide"])
+@pytest.fixture(scope="session")
+def refreshed_insights(tmp_path_factory: pytest.TempPathFactory) -> RefreshedWarehouse:
+    """The case of the insights, refreshed by the real job with insights."""
+    return _refreshed("insights", tmp_path_factory, insights="true")
+
+
+@pytest.fixture(params=["small", "wide", "insights"])
 def refreshed_case(request: pytest.FixtureRequest) -> RefreshedWarehouse:
     """Each of the cases in turn."""
     return request.getfixturevalue(f"refreshed_{request.param}")

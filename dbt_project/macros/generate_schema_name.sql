@@ -7,7 +7,7 @@
 {%- endmacro %}
 
 {% macro spark__generate_schema_name(custom_schema_name) -%}
-    {{ target.schema ~ ("_marts" if custom_schema_name in ("marts", "internal") else "_work") }}
+    {{ target.schema ~ ("_marts" if custom_schema_name in ("marts", "insights", "internal") else "_work") }}
 {%- endmacro %}
 
 {% macro duckdb__generate_schema_name(custom_schema_name) -%}

@@ -10,7 +10,7 @@ import dagster as dg
 
 import models.marts
 import quality.audit
-from models.marts import DBT_MARTS
+from models.marts import BASE_MARTS
 from orchestration import metadata, stages
 from orchestration.dagster_internals import CHECKS_OF_OTHER_ASSETS
 from orchestration.defs.shared import OWNERS, POOL, retry_transient
@@ -18,7 +18,7 @@ from orchestration.resources import WarehouseResource
 from quality.audit import KINDS
 
 AUDIT = dg.AssetKey(["audit", "candidate_audit"])
-MARTS = {mart: dg.AssetKey(["marts", mart]) for mart in DBT_MARTS}
+MARTS = {mart: dg.AssetKey(["marts", mart]) for mart in BASE_MARTS}
 DESCRIPTIONS = {
     "contract": "Columns, types, keys and values of the mart's contract (pandera). A failure holds the build back.",
     "volumes": "Volumes and rates lie within their usual limits (Great Expectations). A failure is a warning.",

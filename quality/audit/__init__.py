@@ -4,7 +4,7 @@ the candidate and is left unchanged; their `schema` is that of the marts, such a
 Not here: the contracts (`models.marts`), rules between columns, rows and marts (`dbt_project`), the gate (`quality.gate`).
 """
 
-from models.marts import DBT_MARTS
+from models.marts import BASE_MARTS
 
 KINDS = ("contract", "volumes", "history")
 """The kinds of checks of every mart. A check is called by its kind and its mart."""
@@ -12,4 +12,4 @@ KINDS = ("contract", "volumes", "history")
 
 def expected_checks() -> set[str]:
     """The names of all results that an audit must give."""
-    return {f"{kind}_{mart}" for kind in KINDS for mart in DBT_MARTS}
+    return {f"{kind}_{mart}" for kind in KINDS for mart in BASE_MARTS}

@@ -14,7 +14,7 @@ import polars as pl
 from pandera.errors import SchemaErrors
 
 from models.check_results import MAX_EXAMPLES, CheckResult, Rule
-from models.marts import DBT_MARTS, columns
+from models.marts import BASE_MARTS, columns
 from quality.audit.formatting import error_text, format_value, in_candidate, name_rows, result_of
 
 BATCH_ROWS = 500_000
@@ -33,7 +33,7 @@ def check_contracts(
     (else all are checked), and `row_number` its column with the `rowid` of the row in the mart.
     """
     results = []
-    for mart in DBT_MARTS:
+    for mart in BASE_MARTS:
         try:
             # Each mart has its own cursor, so that an error on one does not affect the next.
             with connection.cursor() as cursor:
@@ -85,7 +85,7 @@ def _wrong_columns(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str) ->
 
 
 def _check_rows(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str, relation: str, row_number: str) -> Rule:
-    contract, key = DBT_MARTS[mart].contract.to_schema(), DBT_MARTS[mart].key
+    contract, key = BASE_MARTS[mart].contract.to_schema(), BASE_MARTS[mart].key
     rows_by_rule: Counter[str] = Counter()
     checked = failing = 0
     examples: list[dict[str, object]] = []
@@ -129,7 +129,7 @@ def _rules_by_row(errors: SchemaErrors) -> pl.DataFrame:
 
 
 def _check_keys(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str, relation: str) -> Rule:
-    key = DBT_MARTS[mart].key
+    key = BASE_MARTS[mart].key
     listed = ", ".join(key)
     description = f"no two rows have the same {listed}"
     repeated_hashes = f"select hash({listed}) from {relation} group by 1 having count(*) > 1"

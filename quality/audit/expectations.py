@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import duckdb
 
 from models.check_results import BuildMetrics, CheckResult, Metrics, Rule
-from models.marts import DBT_MARTS
+from models.marts import BASE_MARTS
 from quality.audit.anomalies import ComparedMetric, compare
 from quality.audit.formatting import error_text, result_of
 from quality.audit.metrics import BuildFacts, compute_metrics, create_aggregates
@@ -49,7 +49,7 @@ def check_expectations(
         # The temporary tables go with the cursor.
         with connection.cursor() as cursor:
             aggregate_errors = create_aggregates(cursor, schema, facts.data_until)
-            for mart in DBT_MARTS:
+            for mart in BASE_MARTS:
                 try:
                     row = compute_metrics(cursor, mart, facts)
                     metrics[mart] = {name: value for name, value in row.items() if value is not None}
@@ -61,10 +61,10 @@ def check_expectations(
                     rules[mart] = _not_checked("; ".join([error_text(error), *aggregate_errors]))
     # Any error means that nothing was checked.
     except Exception as error:
-        rules = {mart: _not_checked(error_text(error)) for mart in DBT_MARTS}
+        rules = {mart: _not_checked(error_text(error)) for mart in BASE_MARTS}
     results = [
         result_of(f"{kind}_{mart}", mart_rules, is_blocking=False)
-        for mart in DBT_MARTS
+        for mart in BASE_MARTS
         for kind, mart_rules in rules[mart].items()
     ]
     return ExpectationResults(results, metrics, compared)

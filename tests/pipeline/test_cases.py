@@ -1,5 +1,9 @@
 """The cases: small landing zones with the marts that they must give, every value, through the real job."""
 
+import pytest
+
+from models.insights import INSIGHTS
+from models.marts import DBT_MARTS
 from tests.oracle.compare import QUARANTINE_TABLES, differences, read_mart, rejected_differences
 from tests.running import CASES, RefreshedWarehouse, mart_rows, quarantine_rows, refresh_in_process, rejected_rows
 
@@ -15,6 +19,13 @@ def test_every_mart_equals_the_expected_rows(refreshed_case: RefreshedWarehouse)
     assert len(expected) == 12
     messages_by_mart = {mart: differences(rows, mart_rows(published, mart)) for mart, rows in expected.items()}
     assert {mart: messages for mart, messages in messages_by_mart.items() if messages} == {}
+
+
+@pytest.mark.parametrize("mart", [mart for mart in INSIGHTS if mart in DBT_MARTS])
+def test_every_insight_equals_the_expected_rows(mart: str, refreshed_insights: RefreshedWarehouse) -> None:
+    assert refreshed_insights.outcome == "published", refreshed_insights.message
+    expected = read_mart(refreshed_insights.landing.parent / "insights" / f"{mart}.csv")
+    assert differences(expected, mart_rows(refreshed_insights.warehouse.paths.published_marts, mart)) == []
 
 
 def test_quarantine_holds_exactly_the_bad_rows(refreshed_case: RefreshedWarehouse) -> None:
@@ -36,10 +47,11 @@ def test_key_conflicts_are_listed_and_counted_by_file(refreshed_case: RefreshedW
 def test_a_second_refresh_finds_nothing_to_do(refreshed_case: RefreshedWarehouse) -> None:
     published = refreshed_case.warehouse.paths.published_marts
     before = published.stat()
-    again = refresh_in_process(refreshed_case.warehouse.paths.data, refreshed_case.landing, max_rejected_share="1")
+    settings = {"max_rejected_share": "1", "insights": str(refreshed_case.warehouse.settings.insights).lower()}
+    again = refresh_in_process(refreshed_case.warehouse.paths.data, refreshed_case.landing, **settings)
     assert again.outcome == "nothing new"
     assert (published.stat().st_ino, published.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
-def test_there_are_two_cases() -> None:
-    assert sorted(case.name for case in CASES.iterdir() if case.is_dir()) == ["small", "wide"]
+def test_there_are_three_cases() -> None:
+    assert sorted(case.name for case in CASES.iterdir() if case.is_dir()) == ["insights", "small", "wide"]

@@ -9,7 +9,7 @@ import pytest
 
 from models.check_results import CheckResult, Rule
 from models.enums import Log
-from models.marts import DBT_MARTS
+from models.marts import BASE_MARTS
 from orchestration.defs.audit import CHECKS
 from orchestration.defs.jobs import prune_after_refresh, prune_exports
 from orchestration.metadata import check_result
@@ -32,7 +32,7 @@ def test_lineage_leads_from_every_log_to_every_export(definitions: dg.Definition
     for report in REPORTS:
         upstream = graph.get_ancestor_asset_keys(dg.AssetKey(["exports", report]))
         assert {dg.AssetKey(["logs", log.value]) for log in Log} <= upstream
-        assert {dg.AssetKey(["marts", mart]) for mart in DBT_MARTS} <= upstream
+        assert {dg.AssetKey(["marts", mart]) for mart in BASE_MARTS} <= upstream
 
 
 def test_every_schedule_and_sensor_says_in_the_ui_what_it_starts(definitions: dg.Definitions) -> None:
@@ -57,7 +57,7 @@ def test_every_check_but_the_dbt_tests_has_a_description(definitions: dg.Definit
     graph = definitions.resolve_asset_graph()
     specs = [graph.get_check_spec(key) for key in graph.asset_check_keys]
     own = [spec for spec in specs if spec.name in {*KINDS, "admitted", "on_time", "current"}]
-    assert len(own) == len(KINDS) * len(DBT_MARTS) + 2 * len(Log) + len(REPORTS) + 1
+    assert len(own) == len(KINDS) * len(BASE_MARTS) + 2 * len(Log) + len(REPORTS) + 1
     assert [spec.key for spec in own if not spec.description] == []
 
 
@@ -71,7 +71,7 @@ def test_no_check_ends_a_run_before_the_gate(definitions: dg.Definitions) -> Non
 def test_the_page_of_a_mart_shows_its_contract_and_expectations(definitions: dg.Definitions) -> None:
     assert CHECKS.keys() == expected_checks()
     graph = definitions.resolve_asset_graph()
-    for mart in DBT_MARTS:
+    for mart in BASE_MARTS:
         key = dg.AssetKey(["marts", mart])
         names = {check.name for check in graph.asset_check_keys if check.asset_key == key}
         assert names > set(KINDS), f"{mart}: these, and the dbt tests"
@@ -121,7 +121,7 @@ def test_row_counts_previews_and_the_checks_of_every_mart_are_recorded(
     assert metadata["dagster/row_count"].value == 32
     assert "| campaign_id |" in metadata["preview"].value
     assert "+4477000" not in metadata["preview"].value, "phone numbers are masked"
-    keys = [dg.AssetCheckKey(dg.AssetKey(["marts", mart]), kind) for mart in DBT_MARTS for kind in KINDS]
+    keys = [dg.AssetCheckKey(dg.AssetKey(["marts", mart]), kind) for mart in BASE_MARTS for kind in KINDS]
     records = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
     assert len(records) == len(keys) > 0
 

@@ -8,7 +8,7 @@ import pytest
 
 from models.enums import Log
 from models.logs import COLUMNS
-from models.marts import DBT_MARTS, columns
+from models.marts import BASE_MARTS, columns
 from orchestration.defs.exports import GROUP_ON_REQUEST
 from orchestration.metadata import COLUMN_LINEAGE, COLUMN_SCHEMA, ROW_COUNT, load_facts
 from orchestration.run_refresh import dagster_home
@@ -41,7 +41,7 @@ def made(refreshed_small: RefreshedWarehouse) -> dict[dg.AssetKey, dict[str, dg.
 def _of_marts(
     made: dict[dg.AssetKey, dict[str, dg.MetadataValue]],
 ) -> Iterator[tuple[str, dict[str, dg.MetadataValue]]]:
-    for mart in DBT_MARTS:
+    for mart in BASE_MARTS:
         yield mart, made[dg.AssetKey(["marts", mart])]
 
 
@@ -58,7 +58,7 @@ def test_every_asset_has_tags_for_layer_and_personal_data_and_a_code_version(
 
 
 def test_marts_that_name_contacts_or_numbers_are_marked(specs: dict[dg.AssetKey, dg.AssetSpec]) -> None:
-    marked = {mart for mart in DBT_MARTS if specs[dg.AssetKey(["marts", mart])].tags["personal_data"] == "yes"}
+    marked = {mart for mart in BASE_MARTS if specs[dg.AssetKey(["marts", mart])].tags["personal_data"] == "yes"}
     assert marked == {
         "attributed_orders", "attributed_unsubscribes", "delivery_status", "skip_reasons", "suppressed_numbers",
         "unconverted_orders",
@@ -110,7 +110,7 @@ def test_every_column_of_a_mart_has_a_lineage_that_leads_back_to_the_logs(
     for column, parents in lineage.items():
         assert column in known
         assert parents <= known, column
-    for mart in DBT_MARTS:
+    for mart in BASE_MARTS:
         covered = {column.name for column in columns(mart) if lineage.get((dg.AssetKey(["marts", mart]), column.name))}
         assert {column.name for column in columns(mart)} - covered == MADE_FROM_NO_COLUMN.get(mart, set()), mart
     ancestors, parents = set(), {(dg.AssetKey(["marts", "delivery_status"]), "mobile_number")}

@@ -23,7 +23,7 @@ from moto.server import ThreadedMotoServer
 
 from models.enums import Log
 from models.error_codes import Code
-from models.marts import DBT_MARTS
+from models.marts import BASE_MARTS
 from orchestration import stages
 from orchestration.errors import failure_of
 from orchestration.stages import AppContext, plan_refresh
@@ -152,7 +152,7 @@ def _differences(connection: duckdb.DuckDBPyConnection, one: str, other: str) ->
     """By mart, how many rows are in one database and not in the other, either way."""
     return {
         mart: rows
-        for mart in DBT_MARTS
+        for mart in BASE_MARTS
         if (
             rows := connection.execute(
                 f"select count(*) from ((from {one}.marts.{mart} except all from {other}.marts.{mart})"

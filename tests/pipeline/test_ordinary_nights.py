@@ -15,7 +15,7 @@ import pytest
 from benchmarks import baseline
 from models.check_results import BuildMetrics
 from models.enums import Log
-from models.marts import DBT_MARTS
+from models.marts import BASE_MARTS
 from quality.audit.anomalies import compare
 from quality.audit.metrics import BuildFacts, compute_metrics, create_aggregates
 from sample_data import FIRST_LOG_DATE, write_sample
@@ -64,14 +64,14 @@ class Nights:
                 mart: {
                     name: value for name, value in compute_metrics(connection, mart, facts).items() if value is not None
                 }
-                for mart in DBT_MARTS
+                for mart in BASE_MARTS
             }
         return BuildMetrics(facts.build_id, day, metrics)
 
     def warnings(self, build: BuildMetrics) -> set[str]:
         return {
             f"{mart}: {metric.name}"
-            for mart in DBT_MARTS
+            for mart in BASE_MARTS
             for metric in compare(mart, build, self.published)
             if not metric.is_in_range
         }
@@ -101,7 +101,7 @@ def test_ordinary_nights_rarely_warn_and_incidents_do(nights: Nights) -> None:
     assert len(warned) <= 1, warned
     with_range = [
         metric
-        for mart in DBT_MARTS
+        for mart in BASE_MARTS
         for metric in compare(mart, nights.published[-1], nights.published[:-1])
         if metric.has_range
     ]

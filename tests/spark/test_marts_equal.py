@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from models.marts import DBT_MARTS, SCHEMA
+from models.marts import BASE_MARTS, SCHEMA
 from tests.oracle.compare import QUARANTINE_TABLES, differences, read_mart
 from tests.oracle.landing_zones import write_landing_zone
 from tests.running import CASES, environment_of, mart_rows, rejected_rows, sendmart
@@ -67,7 +67,7 @@ def test_the_published_file_equals_the_one_built_on_duckdb(published: Published,
     with duckdb.connect() as connection:
         for name in ("duckdb", engine):
             connection.execute(f"attach '{published.files[name]}' as by_{name} (read_only)")
-        for mart in DBT_MARTS:
+        for mart in BASE_MARTS:
             expected, actual = f"by_duckdb.{SCHEMA}.{mart}", f"by_{engine}.{SCHEMA}.{mart}"
             assert connection.execute(f"from {expected} limit 1").fetchall(), mart
             assert _columns(connection, actual) == _columns(connection, expected), mart
@@ -77,7 +77,7 @@ def test_the_published_file_equals_the_one_built_on_duckdb(published: Published,
 def test_tables_in_spark_equal_the_marts_built_on_duckdb(published: Published, spark: Cluster, tmp_path: Path) -> None:
     with duckdb.connect() as connection, spark.connect() as cursor:
         connection.execute(f"attach '{published.files['duckdb']}' as by_duckdb (read_only)")
-        for mart in DBT_MARTS:
+        for mart in BASE_MARTS:
             file = tmp_path / f"{mart}.parquet"
             connection.execute(f"copy by_duckdb.{SCHEMA}.{mart} to '{file}'")
             expected, actual = f"parquet.`{file}`", f"{SCHEMA}.{mart}"
@@ -93,7 +93,7 @@ def test_every_mart_of_a_case_equals_the_expected_rows(published: Published, eng
         for file in (published.landing.parent / "marts").glob("*.csv")
         if file.stem not in QUARANTINE_TABLES
     }
-    assert expected.keys() == DBT_MARTS.keys()
+    assert expected.keys() == BASE_MARTS.keys()
     messages_by_mart = {
         mart: differences(rows, mart_rows(published.files[engine], mart)) for mart, rows in expected.items()
     }

@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 
 from models.enums import Log
-from models.marts import DBT_MARTS
+from models.marts import BASE_MARTS
 from tests.running import CASES, environment_of, sendmart
 from tests.spark.cluster import Cluster
 
@@ -71,7 +71,7 @@ def _apart(one: Path, other: Path) -> list[str]:
         connection.execute(f"attach '{one}' as one (read_only); attach '{other}' as other (read_only)")
         return [
             mart
-            for mart in DBT_MARTS
+            for mart in BASE_MARTS
             for here, there in (("one", "other"), ("other", "one"))
             if connection.execute(f"from {here}.marts.{mart} except all from {there}.marts.{mart} limit 1").fetchone()
         ]

@@ -17,7 +17,7 @@ import duckdb
 import pytest
 
 from models.error_codes import Code
-from models.marts import DBT_MARTS, SCHEMA
+from models.marts import BASE_MARTS, SCHEMA
 from tests.running import CASES, environment_of, sendmart
 from tests.spark.cluster import Cluster
 
@@ -112,7 +112,7 @@ def test_without_the_export_the_published_file_holds_views_on_spark_tables(small
     size = file.stat().st_size
     small.run("refresh", spark_export="false", conversion_window_hours=SOME_HOURS)
     assert file.stat().st_size < size
-    assert {mart for mart in DBT_MARTS if _rows(small)[mart] != rows[mart]} == {"attributed_orders"}
+    assert {mart for mart in BASE_MARTS if _rows(small)[mart] != rows[mart]} == {"attributed_orders"}
     with small.cluster.connect() as cursor:
         assert small.seen(cursor) == small.published()
     exported = sorted((small.data / "exports" / "delivery_status").glob("*.csv"))
@@ -166,4 +166,4 @@ def test_a_sum_that_does_not_fit_names_the_row_of_its_largest_order(small: OnClu
 
 
 def _rows(small: OnCluster) -> dict[str, int]:
-    return {mart: small.of_file(f"select count(*) from published.{SCHEMA}.{mart}")[0][0] for mart in DBT_MARTS}
+    return {mart: small.of_file(f"select count(*) from published.{SCHEMA}.{mart}")[0][0] for mart in BASE_MARTS}

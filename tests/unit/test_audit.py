@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from models.check_results import CheckResult
-from models.marts import DBT_MARTS, MARTS, CampaignOverview, Mart
+from models.marts import BASE_MARTS, MARTS, CampaignOverview, Mart
 from models.masking import masked
 from quality.audit import contracts, expected_checks
 from quality.audit.contracts import check_contracts
@@ -35,7 +35,7 @@ NUMBER = re.compile(r"\+\d|\d{9,}")
 def contracts_of(*changes: str) -> dict[str, str]:
     with candidate(valid_marts(), *changes) as connection:
         results = check_contracts(connection, SCHEMA)
-    assert [result.name for result in results] == [f"contract_{mart}" for mart in DBT_MARTS]
+    assert [result.name for result in results] == [f"contract_{mart}" for mart in BASE_MARTS]
     assert all(result.is_blocking for result in results)
     return failures(results)
 
@@ -147,7 +147,7 @@ def test_a_rule_that_cannot_be_evaluated_fails(monkeypatch):
         def raises(cls, data) -> pl.LazyFrame:
             return data.lazyframe.select(pl.col("campaign_name").str.to_integer() > 0)
 
-    monkeypatch.setitem(contracts.DBT_MARTS, "campaign_overview", Mart(Broken, key=("campaign_id",)))
+    monkeypatch.setitem(contracts.BASE_MARTS, "campaign_overview", Mart(Broken, key=("campaign_id",)))
     details = contracts_of()
     assert details.keys() == {"contract_campaign_overview"}
     assert "could not be checked" in details["contract_campaign_overview"]
@@ -186,7 +186,7 @@ insert into campaign_clicks_hourly values ('never', '2026-01-05', 500, 1);
 def check(marts: dict[str, pl.DataFrame], *changes: str) -> dict[str, CheckResult]:
     with candidate(marts, *changes) as connection:
         results = by_name(check_expectations(connection, SCHEMA).results)
-    assert results.keys() == {f"{kind}_{mart}" for kind in ("volumes", "history") for mart in DBT_MARTS}
+    assert results.keys() == {f"{kind}_{mart}" for kind in ("volumes", "history") for mart in BASE_MARTS}
     assert not any(result.is_blocking for result in results.values())
     return results
 
@@ -208,7 +208,7 @@ def test_ordinary_marts_meet_every_expectation():
 def test_every_expectation_fails_on_the_incident_or_the_empty_build(incident, empty_build):
     from quality.audit.suites import VOLUMES
 
-    assert VOLUMES.keys() <= DBT_MARTS.keys()
+    assert VOLUMES.keys() <= BASE_MARTS.keys()
     for mart, expectations in VOLUMES.items():
         assert expectations
         details = "\n".join(results[f"volumes_{mart}"].detail for results in (incident, empty_build))
@@ -250,8 +250,8 @@ def test_an_audit_gives_the_checks_that_the_gate_expects(empty_build):
 
 
 def test_a_mart_without_metrics_passes(monkeypatch):
-    for marts in (DBT_MARTS, MARTS):
-        monkeypatch.setitem(marts, "new_mart", DBT_MARTS["campaigns"])
+    for marts in (BASE_MARTS, MARTS):
+        monkeypatch.setitem(marts, "new_mart", BASE_MARTS["campaigns"])
     results = check(valid_marts())
     assert failures(results.values()) == {}
 

@@ -15,7 +15,7 @@ import jinja2
 import pytest
 import yaml
 
-from models.marts import DBT_MARTS
+from models.marts import BASE_MARTS
 from tests.unit.valid_marts import SCHEMA, candidate, valid_marts
 
 DBT_PROJECT = Path(__file__).parents[2] / "dbt_project"
@@ -54,7 +54,7 @@ def singular_tests() -> dict[str, str]:
 
 def expression_tests() -> Iterator[tuple[str, str]]:
     """Of the `expression_is_true` tests of marts: mart and expression."""
-    for mart in DBT_MARTS:
+    for mart in BASE_MARTS:
         properties = yaml.safe_load((DBT_PROJECT / "models" / "marts" / f"{mart}.yml").read_text(encoding="utf-8"))
         for test in properties["models"][0].get("data_tests", []):
             if isinstance(test, dict) and "expression_is_true" in test:

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 
 from models.check_results import BuildMetrics, CheckResult, Rule
-from models.marts import DBT_MARTS
+from models.marts import BASE_MARTS
 from quality.audit.anomalies import ComparedMetric
 from quality.audit.contracts import check_contracts
 from quality.audit.expectations import check_expectations
@@ -77,12 +77,12 @@ def test_the_page_is_complete_and_escaped_and_sends_no_request():
     assert not re.search(r"https?:|url\(|@import|src=", page)
     assert all(name != "src" and not name.startswith("on") for name, _ in reader.attributes)
     assert [value for name, value in reader.attributes if name == "href"] == [
-        f"#{mart}" for mart in [*DBT_MARTS, "between-marts-and-before-them"]
+        f"#{mart}" for mart in [*BASE_MARTS, "between-marts-and-before-them"]
     ]
     assert "default-src 'none'" in page
     assert "+447700900123" not in page
     assert "+44…23" in page
-    assert all(f'<h2 id="{mart}">' in page for mart in DBT_MARTS)
+    assert all(f'<h2 id="{mart}">' in page for mart in BASE_MARTS)
     assert page.index('id="delivery_status"') < page.rindex("unique_delivery_status") < page.index('id="skip_reasons"')
     assert page.rindex("assert_everything") > page.index('id="between-marts-and-before-them"')
     for result in (*tests, *audit_results):

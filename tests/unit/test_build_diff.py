@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from models.marts import DBT_MARTS, SCHEMA, columns
+from models.marts import BASE_MARTS, SCHEMA, columns
 from tests.running import write_row_digests
 from warehouse.config.settings import load_settings
 from warehouse.publish import build_diff
@@ -32,7 +32,7 @@ def marts_file(path: Path, rows: Rows, *changes: str, release: str = "0.3") -> P
     path.unlink(missing_ok=True)
     with duckdb.connect() as connection:
         connection.execute(f"attach '{path}' as f; create schema f.{SCHEMA}")
-        for mart in DBT_MARTS:
+        for mart in BASE_MARTS:
             types = {column.name: column.sql_type for column in columns(mart)}
             connection.execute(
                 f"create table f.{SCHEMA}.{mart} ({', '.join(f'{name} {kind}' for name, kind in types.items())})"
@@ -48,7 +48,7 @@ def marts_file(path: Path, rows: Rows, *changes: str, release: str = "0.3") -> P
                     list((blank | row).values()),
                 )
         if release != "0.1":
-            headers = {mart: [column.name for column in columns(mart)] for mart in DBT_MARTS}
+            headers = {mart: [column.name for column in columns(mart)] for mart in BASE_MARTS}
             write_row_digests(connection, "f", release, headers)
         connection.execute(f"use f.{SCHEMA}")
         for change in changes:
@@ -107,7 +107,7 @@ def test_builds_with_the_same_rows_have_no_changes(compared) -> None:
         "unmapped_receipts": [{"provider": "p", "error_code": None}],
     }
     diff = compared(rows, rows)
-    counts = {mart: len(rows.get(mart, [])) for mart in DBT_MARTS}
+    counts = {mart: len(rows.get(mart, [])) for mart in BASE_MARTS}
     assert diff.marts == tuple(MartChange(mart, count, count, 0, 0, 0, (), (), ()) for mart, count in counts.items())
     assert (diff.changed_campaigns, diff.metric_changes, diff.new_campaigns, diff.removed_campaigns) == (0, (), (), ())
 

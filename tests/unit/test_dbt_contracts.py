@@ -64,7 +64,7 @@ def source(log: Log) -> dict[str, Any]:
 
 
 def test_the_marts_are_those_of_the_contract() -> None:
-    assert {file.stem for file in (MODELS / "marts").glob("*.sql")} == set(marts.DBT_MARTS)
+    assert {file.stem for file in (MODELS / "marts").glob("*.sql")} == set(marts.BASE_MARTS)
 
 
 def test_the_yml_files_agree_with_the_contracts() -> None:
@@ -84,7 +84,7 @@ def test_the_yml_file_of_a_new_log_is_written_from_its_contract() -> None:
     assert "Grain: one row per " in new["description"]
 
 
-@pytest.mark.parametrize("mart", marts.DBT_MARTS)
+@pytest.mark.parametrize("mart", marts.BASE_MARTS)
 class TestMart:
     def test_columns(self, mart: str) -> None:
         properties_in_yml = [
@@ -99,7 +99,7 @@ class TestMart:
     def test_description_and_key(self, mart: str) -> None:
         properties_in_yml = model("marts", mart)
         assert properties_in_yml["description"] == marts.description(mart)
-        assert unique_keys(properties_in_yml) == [list(marts.DBT_MARTS[mart].key)]
+        assert unique_keys(properties_in_yml) == [list(marts.BASE_MARTS[mart].key)]
 
     def test_accepted_values(self, mart: str) -> None:
         properties_in_yml = {
@@ -108,7 +108,7 @@ class TestMart:
             for name, arguments in generic_tests(column)
             if name == "accepted_values"
         }
-        contract = marts.DBT_MARTS[mart].contract.to_schema().columns
+        contract = marts.BASE_MARTS[mart].contract.to_schema().columns
         assert properties_in_yml == {
             name: {str(value) for value in check.statistics["allowed_values"]}
             for name, column in contract.items()

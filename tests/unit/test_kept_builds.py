@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from models.marts import DBT_MARTS, SCHEMA, columns
+from models.marts import BASE_MARTS, SCHEMA, columns
 from orchestration.cli.output import refresh as refresh_output
 from orchestration.cli.output.console import console
 from orchestration.stages import AppContext
@@ -27,7 +27,7 @@ A, B, C, D = (f"20260105T03300{number}Z-00000{number}" for number in range(1, 5)
 def write_empty_candidate(file: Path) -> Path:
     with duckdb.connect(str(file)) as connection:
         connection.execute(f"create schema {SCHEMA}")
-        for mart in DBT_MARTS:
+        for mart in BASE_MARTS:
             definition = ", ".join(f"{column.name} {column.sql_type}" for column in columns(mart))
             connection.execute(f"create table {SCHEMA}.{mart} ({definition})")
     return file

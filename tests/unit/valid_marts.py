@@ -10,7 +10,7 @@ from functools import cache
 import duckdb
 import polars as pl
 
-from models.marts import DBT_MARTS, columns
+from models.marts import BASE_MARTS, columns
 
 SCHEMA = "candidate.marts"
 NOON = datetime(2026, 1, 5, 12)
@@ -29,7 +29,7 @@ def valid_marts() -> dict[str, pl.DataFrame]:
     Campaign c40 was skipped for its one contact, c41 is known to the campaigns log alone; unsubscribes and hard bounces
     stand in the first ten campaigns, skipped messages in the first twenty.
     """
-    marts: dict[str, list[dict]] = {mart: [] for mart in DBT_MARTS}
+    marts: dict[str, list[dict]] = {mart: [] for mart in BASE_MARTS}
     for number in range(CAMPAIGNS + 2):
         marts["campaigns"].append(
             {
@@ -88,7 +88,7 @@ def valid_marts() -> dict[str, pl.DataFrame]:
 
 
 def polars_types(mart: str) -> dict[str, pl.DataType]:
-    return {name: column.dtype.type for name, column in DBT_MARTS[mart].contract.to_schema().columns.items()}
+    return {name: column.dtype.type for name, column in BASE_MARTS[mart].contract.to_schema().columns.items()}
 
 
 def _status(number: int, contact: int) -> str:
@@ -212,7 +212,7 @@ def candidate(marts: dict[str, pl.DataFrame], *changes: str) -> duckdb.DuckDBPyC
     """A candidate with these rows, in tables as the contracts have them; changes are SQL, in its schema."""
     connection = duckdb.connect(config={"threads": 1})
     connection.execute(f"attach ':memory:' as candidate; create schema {SCHEMA}; use {SCHEMA}")
-    for mart in DBT_MARTS:
+    for mart in BASE_MARTS:
         declared = ", ".join(f"{column.name} {column.sql_type}" for column in columns(mart))
         connection.execute(f"create table {mart} ({declared})")
         if mart in marts:

@@ -23,6 +23,10 @@ PROJECT = Path(__file__).resolve().parents[2]
 MIN_MEMORY = 100_000_000
 """Bytes; with less, DuckDB cannot build even a small warehouse."""
 
+MAX_WINDOW_HOURS = 87_600
+"""Longest conversion window: ten years."""
+MAX_WINDOWS = 20
+
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
 
 
@@ -99,6 +103,18 @@ def _log_names(value: str) -> str:
     return ",".join(log for log in Log if log in names)
 
 
+def _windows(value: str) -> str:
+    texts = [text.strip() for text in value.split(",")]
+    hours = [int(text) for text in texts if re.fullmatch("[0-9]{1,6}", text)]
+    if not 1 <= len(hours) == len(texts) <= MAX_WINDOWS or not all(1 <= window <= MAX_WINDOW_HOURS for window in hours):
+        raise ValueError(
+            f"must be 1 to {MAX_WINDOWS} whole numbers of hours, from 1 to {MAX_WINDOW_HOURS}, separated by commas"
+        )
+    if len(set(hours)) < len(hours):
+        raise ValueError("must name each window once")
+    return ",".join(str(window) for window in sorted(hours))
+
+
 def _alert_urls(value: SecretStr) -> SecretStr:
     # Importing Apprise takes half a second: only if the setting has a value.
     from apprise import Apprise
@@ -133,6 +149,12 @@ Currency = Annotated[str, _matching("[A-Za-z]{3}", "three ASCII letters, such as
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 LogNames = Annotated[str, AfterValidator(_log_names)]
 """Names of logs, separated by commas; kept in the order of `Log`, each once."""
+Windows = Annotated[str, AfterValidator(_windows)]
+"""Conversion windows in hours, separated by commas; kept in ascending order."""
+Seconds = Annotated[
+    str, _matching(r"[0-9]{1,6}(\.[0-9]{1,6})?", "a number of seconds from 0 to 999999.999999, such as 2 or 1.5")
+]
+"""A decimal number. It stays text, because a floating-point number would not be exact."""
 AlertUrls = Annotated[SecretStr, AfterValidator(_alert_urls)]
 TimeOfDay = Annotated[str, _matching(r"([01][0-9]|2[0-3]):[0-5][0-9]", "a 24-hour time of day, such as 03:30")]
 HostAndPort = Annotated[str, _matching(r"[0-9A-Za-z.-]+:[0-9]{1,5}", "host:port, such as spark.example.org:10000")]

@@ -22,7 +22,7 @@ from dotenv import dotenv_values
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from models.enums import ConversionRateDenominator, Log
+from models.enums import BotClicks, ConversionRateDenominator, Log
 from models.masking import masking_logger
 from warehouse.config import setting_types as types
 from warehouse.config.setting_types import PROJECT as PROJECT
@@ -102,7 +102,7 @@ class Settings(BaseSettings):
 
     reporting_currency: types.Currency = "USD"
     """Currency of every revenue figure."""
-    conversion_window_hours: int = Field(120, ge=1, le=87_600)
+    conversion_window_hours: int = Field(120, ge=1, le=types.MAX_WINDOW_HOURS)
     """Attribution window, in hours: an order that follows a click within it is credited to the campaign."""
     conversion_rate_denominator: ConversionRateDenominator = ConversionRateDenominator.UNIQUE_CLICKERS
     """Denominator of the conversion rate: unique_clickers, total_delivered or total_sent."""
@@ -112,6 +112,20 @@ class Settings(BaseSettings):
     """Number of consecutive hard bounces that suppress a number."""
     report_timezone: types.TimeZone = "UTC"
     """Time zone of days in reports and of the schedules. Stored timestamps are in UTC."""
+
+    insights: bool = True
+    """Build and publish the insights, the marts of the schema insights."""
+    bot_clicks: BotClicks = BotClicks.COUNT
+    """count: clicks of bots count in all figures. exclude: only in the insights about the quality of clicks. Needs
+    SENDMART_INSIGHTS."""
+    bot_click_seconds: types.Seconds = "2"
+    """A click sooner than this many seconds after its message is a bot's. 0: only clicks before their message."""
+    attribution_half_life_hours: int = Field(168, ge=1, le=types.MAX_WINDOW_HOURS)
+    """Hours before the last click in which the weight of a click halves, in the attribution model time_decay."""
+    what_if_windows: types.Windows = "24,72,120,168,720"
+    """Conversion windows to compare in the insights, in hours, separated by commas. The one in force is always there."""
+    max_rate_age_days: int = Field(7, ge=0, le=36_500)
+    """The audit warns where an amount was converted by an exchange rate that is older than this many days."""
 
     daily_logs: types.LogNames = ",".join(Log)
     """Logs that arrive every day, separated by commas. A missing day of these is late."""
@@ -186,6 +200,14 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _bots_can_be_told(self) -> Self:
+        if self.bot_clicks == BotClicks.EXCLUDE and not self.insights:
+            raise ValueError(
+                "SENDMART_BOT_CLICKS: must be count where SENDMART_INSIGHTS is false: the insights tell bots"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _spark_can_run(self) -> Self:
         if self.engine != Engine.SPARK:
             return self
@@ -219,12 +241,18 @@ class Settings(BaseSettings):
         return self.temp_directory / f"sendmart-{hashlib.sha256(str(self.data).encode()).hexdigest()[:12]}"
 
     def figure_settings(self) -> dict[str, Any]:
-        """The settings that change figures, by their names as dbt variables. They enter the fingerprint of a build."""
+        """The settings that change figures, by their names as dbt variables. They enter the fingerprint of a build; those of
+        the insights only where these are built.
+        """
         names = {
             "reporting_currency", "conversion_window_hours", "conversion_rate_denominator", "hard_bounce_suppression",
-            "hard_bounces_to_suppress",
+            "hard_bounces_to_suppress", "insights",
         }  # fmt: skip
-        return self.model_dump(mode="json", include=names)
+        if not self.insights:
+            return self.model_dump(mode="json", include=names)
+        names |= {"bot_clicks", "bot_click_seconds", "attribution_half_life_hours", "report_timezone"}
+        windows = [int(hours) for hours in self.what_if_windows.split(",")]
+        return self.model_dump(mode="json", include=names) | {"what_if_windows": windows}
 
     def as_json(self) -> str:
         """All settings but `NOT_FIGURE_RELEVANT`, for `build_info`."""

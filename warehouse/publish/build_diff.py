@@ -15,7 +15,7 @@ from typing import Any
 
 import duckdb
 
-from models.marts import DBT_MARTS, SCHEMA, columns
+from models.marts import BASE_MARTS, SCHEMA, columns
 from models.masking import printable
 from warehouse.duckdb_tools import SessionLimits, apply_limits, attached, fetch_row, fetch_value, preview_rows
 from warehouse.publish.published_file import row_digests_sql
@@ -104,7 +104,7 @@ def compare(
         _create_metric_changes(connection, *CAMPAIGN_MARTS, with_amounts=not has_other_currency(setting_changes))
         return BuildDiff(
             setting_changes,
-            tuple(_mart_change(connection, mart) for mart in DBT_MARTS),
+            tuple(_mart_change(connection, mart) for mart in BASE_MARTS),
             _campaigns_only_in(connection, LATER, EARLIER),
             _campaigns_only_in(connection, EARLIER, LATER),
             _count_changed_campaigns(connection),
@@ -209,7 +209,7 @@ def _mart_change(connection: duckdb.DuckDBPyConnection, mart: str) -> MartChange
     )
     same_columns = [name for name in before if before[name] == after.get(name)]
     added = removed = changed = None
-    if set(DBT_MARTS[mart].key) <= set(same_columns):
+    if set(BASE_MARTS[mart].key) <= set(same_columns):
         campaigns = _campaigns_with_another_digest(connection, mart) if before == after else None
         added, removed, changed = _count_changed_rows(connection, mart, same_columns, campaigns)
     return MartChange(
@@ -234,7 +234,7 @@ def _count_changed_rows(
     connection: duckdb.DuckDBPyConnection, mart: str, names: list[str], campaigns: str | None
 ) -> tuple[int, ...]:
     """The added, removed and changed rows by key, compared by `names`; of all campaigns, or those of a query."""
-    key = DBT_MARTS[mart].key
+    key = BASE_MARTS[mart].key
     limit = f"semi join ({campaigns}) as to_compare on mart.campaign_id is not distinct from to_compare.campaign_id"
     rows_before, rows_after = (
         f"select {', '.join(f'mart.{name}' for name in key)}, hash({', '.join(names)}) as content"

@@ -1,0 +1,48 @@
+"""What the contracts of all marts are made of: the types of columns, the rules of a column, the rule of a mart.
+
+Not here: the contracts themselves (`models.marts`, `models.insights`).
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import pandera.polars as pa
+import polars as pl
+
+Timestamp = Annotated[pl.Datetime, "us", None]
+Money = Annotated[pl.Decimal, 18, 2]
+Amount = Annotated[pl.Decimal, 18, 4]
+"""In the currency of an order, which may have four decimal places."""
+Cost = Annotated[pl.Decimal, 18, 6]
+"""Of messages, in the reporting currency."""
+
+
+def always(description: str, label: str | None = None, *, nullable: bool = False, **checks: Any) -> Any:
+    """A column that is never null; `label` is its header in the campaign report."""
+    return pa.Field(nullable=nullable, description=description, metadata={"label": label}, **checks)
+
+
+def maybe(description: str, label: str | None = None, **checks: Any) -> Any:
+    """A column that may be null; its description says when."""
+    return always(description, label, nullable=True, **checks)
+
+
+def count(description: str, label: str | None = None) -> Any:
+    return always(description, label, ge=0)
+
+
+class MartContract(pa.DataFrameModel):
+    """The rule of all marts: exactly these columns, in this order, with these types."""
+
+    class Config:
+        strict = True
+        ordered = True
+
+
+@dataclass(frozen=True)
+class Mart:
+    """A mart: its contract, and the columns of which no two rows share all values (null counts as a value)."""
+
+    contract: type[MartContract]
+    key: tuple[str, ...]
+    schema: str = "marts"
