@@ -29,6 +29,8 @@ from tests.oracle.renderings import (
 from tests.oracle.stories import tell
 
 FIRST_DAY = date(2026, 1, 5)
+# Some long after the others: figures are final, or known late.
+LOG_DAYS = (*range(9), *range(9), 14, 18, 21)
 FORMS = ("day", "part", "folder", "partition", "folders")
 
 
@@ -43,6 +45,7 @@ def write_landing_zone(
     fault_share: float = 1.0,
     crumbs: int = 0,
     exports: bool = False,
+    crowd: bool = False,
 ) -> None:
     """Fills `folder` with a landing zone of so many stories.
 
@@ -50,10 +53,11 @@ def write_landing_zone(
 
     `faults` adds bad rows and broken lines, `fault_share` of every kind known (each in a format drawn by the seed);
     `refused` adds files that are refused whole; `long_lines` adds lines beyond 1 MiB. With `exports`, a third of the receipts
-    and orders lies in raw exports, which the mappings of `exports.write_mappings` read.
+    and orders lies in raw exports, which the mappings of `exports.write_mappings` read. `crowd` adds as many messages as an
+    incident of delivery needs.
     """
     rng = random.Random(f"landing zone {seed}")
-    rows = tell(rng, stories)
+    rows = tell(rng, stories, crowd=crowd)
     for log in LOGS:
         paths = _paths(rng, log)
         rng.shuffle(rows[log])
@@ -91,7 +95,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _paths(rng: random.Random, log: str) -> list[str]:
-    """Files of every extension and form of name, over nine days with gaps."""
+    """Files of every extension and form of name, over some days with gaps."""
     paths: list[str] = []
     extensions: list[str] = []
     for index in range(rng.randint(9, 13)):
@@ -100,7 +104,7 @@ def _paths(rng: random.Random, log: str) -> list[str]:
         extension = extensions.pop()
         if rng.random() < 0.2:
             extension = rng.choice((extension.upper(), extension.title()))
-        day = FIRST_DAY + timedelta(days=rng.randint(0, 8))
+        day = FIRST_DAY + timedelta(days=rng.choice(LOG_DAYS))
         folders = rng.choice(("", "hour=08/", "eu/08/"))
         name = {
             "day": f"{day}.{extension}",

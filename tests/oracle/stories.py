@@ -7,10 +7,12 @@ Not here: notations and files (`renderings`, `landing_zones`), rows that break a
 
 import csv
 import random
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
+from tests.oracle.edges import Rows, add_crowd, add_edges, add_exchange_rates
 from tests.oracle.logs import LOGS, SKIP_REASONS
+from tests.oracle.references import SEEDS
 from tests.oracle.rules import VOCABULARY_FILE
 
 START = datetime(2026, 1, 5)
@@ -60,7 +62,34 @@ ERROR_CODES = (
 BOUNCES = ("hhh", "hhsh", "hphnh", "hhd", "hhdhhh", "hhxhh", "shhhd", "hhhh", "nnn", "hhpsh", "dhhh", "hsh")
 STATUS_OF = {"h": "hard_bounce", "s": "soft_bounce", "d": "delivered", "x": "deleted", "p": "pending"}
 
-Rows = dict[str, list[dict]]
+
+APART = ("edge", "crowd")
+"""The ids of rows that no contradiction may change, or take values from, begin with one of these."""
+# Of countries whose prefixes begin alike, of countries that only phone networks know, and of none.
+PREFIXES = ("447700", "447700", "447700", "1204", "1310", "1212", "383", "247", "2908", "7701", "7495", "999", "6723")
+COSTS = (None, "0.0075", "0.04", "0", "0.000001", "0.000003", "12.345678")
+COST_CURRENCIES = ("USD", "USD", "EUR", "EUR", "GBP", "CHF", "JPY")
+PROVIDERS = (None, "twilio", "TWILIO", "Vonage", "gateway-1", "ＧＷ-É")
+URLS = (
+    *(
+        None,
+        None,
+        "https://x.test/?a=1,2",
+        'https://x.test/"',
+        "HTTPS://X.test/",
+        "https://x.test/A",
+        "https://x.test/a",
+    ),
+    *("https://x.test/a#top", "x.test/a?u=https://Y.test/", "X.Test", "?a=1", "#top", "//X.test/a", "X/y://Z/a"),
+)
+HUMANS = (None, "Mozilla/5.0 (X11; Linux)", "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X)", "googleBOT")
+# From a message to a click, around the limits of what is too fast, of the buckets, and of what a message is given credit for.
+RESPONSES = [
+    timedelta(seconds=seconds) + distance
+    for seconds in (0, 2, 60, 600, 3600, 86_400, 259_200, 604_800)
+    for distance in (-TICK, timedelta(), TICK, timedelta(milliseconds=500))
+]
+SECOND = timedelta(seconds=1)
 
 
 def _vocabulary_lines() -> list[dict]:
@@ -68,14 +97,16 @@ def _vocabulary_lines() -> list[dict]:
         return list(csv.DictReader(file))
 
 
-def tell(rng: random.Random, stories: int) -> Rows:
+def tell(rng: random.Random, stories: int, *, crowd: bool = False) -> Rows:
     """The rows of this many stories in random order, with repeated and contradicting rows."""
     rows: Rows = {log: [] for log in LOGS}
-    vocabulary = _vocabulary_lines()
+    vocabulary, bots = _vocabulary_lines(), _agents_of_bots()
     for number in range(stories):
-        Story(rng, number, rows, vocabulary).tell()
-    _exchange_rates(rng, rows)
-    _edges(rows)
+        Story(rng, number, rows, vocabulary, bots).tell()
+    add_exchange_rates(rng, rows)
+    add_edges(rows)
+    if crowd:
+        add_crowd(rng, rows)
     for log in LOGS:
         _contradict(rng, log, rows[log])
         rows[log] += [dict(row) for row in rows[log] if rng.random() < 0.12]
@@ -83,14 +114,21 @@ def tell(rng: random.Random, stories: int) -> Rows:
     return rows
 
 
+def _agents_of_bots() -> list[str]:
+    with (SEEDS / "bot_user_agents.csv").open(encoding="utf-8", newline="") as file:
+        return [line["literal"] for line in csv.DictReader(file) if line["literal"]]
+
+
 class Story:
     """A few contacts and campaigns, and their events. Ids contain the number of the story."""
 
-    def __init__(self, rng: random.Random, number: int, rows: Rows, vocabulary: list[dict]):
+    def __init__(self, rng: random.Random, number: int, rows: Rows, vocabulary: list[dict], bots: list[str]):
         self.rng = rng
         self.number = number
         self.rows = rows
         self.vocabulary = vocabulary
+        self.bots = bots
+        self.prefix = rng.choice(PREFIXES)
         self.contacts = [f"p{number}-{index}" for index in range(rng.randint(1, 4))]
         self.campaigns = [f"c{number}-{index}{rng.choice(ENDINGS)}" for index in range(rng.randint(1, 4))]
         self.messages: list[dict] = []
@@ -109,6 +147,8 @@ class Story:
             self._receipts_of(message)
         if self.rng.random() < 0.5:
             self._receipt(f"ghost{self.number}", self._moment())
+        for _ in range(self.rng.randint(0, 3)):
+            self._clicks_on(self.rng.choice(self.messages))
         for _ in range(self.rng.randint(0, 4)):
             self._clicks_and_order()
         for _ in range(self.rng.randint(0, 2)):
@@ -121,6 +161,9 @@ class Story:
             moment += timedelta(seconds=self.rng.randint(0, 86399))
         if self.rng.random() < 0.08:
             moment += timedelta(microseconds=self.rng.randint(1, 999999))
+        if self.rng.random() < 0.05:
+            # About as old as a message may be to count for the maturity of figures.
+            moment -= timedelta(days=self.rng.randint(75, 100))
         return moment
 
     def _number_of(self, contact_id: str) -> str:
@@ -128,7 +171,7 @@ class Story:
         last = contact_id.rpartition("-")[2]
         if self.rng.random() < 0.15:
             last = "9"
-        return f"+447700{self.number:05d}{last}"
+        return f"+{self.prefix}{self.number:05d}{last}"
 
     def _campaign(self, campaign_id: str) -> None:
         modified_at = self._moment()
@@ -151,7 +194,7 @@ class Story:
 
     def _send(self, campaign_id: str, contact_id: str, sent_at: datetime, skippable: bool = True) -> dict:
         skip_reason = self.rng.choice(SKIP_REASONS) if skippable and self.rng.random() < 0.2 else None
-        cost = self.rng.choice((None, Decimal("0.0075"), Decimal("0.04"), Decimal(0)))
+        cost = self.rng.choice(COSTS)
         message = {
             "message_id": f"m{self.number}-{self.rng.choice(ENDINGS)}{len(self.messages)}",
             "campaign_id": campaign_id,
@@ -160,9 +203,9 @@ class Story:
             "sent_at": sent_at,
             "segments": self.rng.randint(1, 4) if skip_reason is None or self.rng.random() < 0.3 else None,
             "skip_reason": skip_reason,
-            "provider": self.rng.choice((None, "twilio", "gateway-1")),
-            "cost": cost,
-            "cost_currency": None if cost is None and self.rng.random() < 0.7 else self.rng.choice(("USD", "EUR")),
+            "provider": self.rng.choice(PROVIDERS),
+            "cost": None if cost is None else Decimal(cost),
+            "cost_currency": None if cost is None and self.rng.random() < 0.7 else self.rng.choice(COST_CURRENCIES),
         }
         self.messages.append(message)
         self.rows["sends"].append(message)
@@ -172,7 +215,7 @@ class Story:
         """Messages to one number, by several campaigns and at times in the same moment, with the outcomes wanted; then,
         to the same number, messages that were skipped.
         """
-        mobile_number = f"+447800{self.number:05d}0"
+        mobile_number = f"+{self.prefix}8{self.number:05d}0"
         sent_at = self._moment()
         for outcome in self.rng.choice(BOUNCES):
             message = self._send(self.rng.choice(self.campaigns), self.rng.choice(self.contacts), sent_at, False)
@@ -240,12 +283,27 @@ class Story:
                 "click_id": f"k{self.number}-{self.rng.choice(ENDINGS)}{len(self.rows['clicks'])}",
                 "campaign_id": campaign_id,
                 "contact_id": contact_id,
-                "message_id": self.rng.choice((None, self.messages[0]["message_id"], "nowhere")),
-                "url": self.rng.choice((None, "https://x.test/?a=1,2", 'https://x.test/"')),
+                # Rarely of this campaign and contact, at times sent later than the click.
+                "message_id": self.rng.choice((None, None, self.rng.choice(self.messages)["message_id"], "nowhere")),
+                "url": self.rng.choice(URLS),
                 "clicked_at": clicked_at,
-                "user_agent": self.rng.choice((None, "Mozilla/5.0 (X11; Linux)")),
+                "user_agent": self._user_agent(),
             }
         )
+
+    def _user_agent(self) -> str | None:
+        if self.rng.random() < 0.85:
+            return self.rng.choice(HUMANS)
+        return f"Mozilla/5.0 (compatible; {self.rng.choice(self.bots)})"
+
+    def _clicks_on(self, message: dict) -> None:
+        """Clicks soon after a message, or before it, and of sweeps over its links."""
+        clicked_at = message["sent_at"] + self.rng.choice(RESPONSES)
+        for _ in range(self.rng.choice((1, 1, 2, 3))):
+            self._click(message["campaign_id"], message["contact_id"], clicked_at)
+            if self.rng.random() < 0.5:
+                self.rows["clicks"][-1]["message_id"] = message["message_id"]
+            clicked_at += self.rng.choice((timedelta(), SECOND - TICK, SECOND, SECOND + TICK, -SECOND, HOUR))
 
     def _clicks_and_order(self) -> None:
         """Clicks around the time of an order and the start of its window, to the microsecond."""
@@ -255,7 +313,7 @@ class Story:
             *(timedelta(), timedelta(), -TICK, TICK, HOUR, HOUR, 24 * HOUR, 24 * HOUR),
             *(WINDOW, WINDOW, WINDOW + TICK, WINDOW - TICK, WINDOW + HOUR),
         )
-        for _ in range(self.rng.randint(0, 5)):
+        for _ in range(self.rng.choice((0, 1, 2, 3, 4, 5, 7))):
             self._click(self.rng.choice(campaigns), contact_id, ordered_at - self.rng.choice(distances))
         if self.rng.random() < 0.85:
             self._order(contact_id if self.rng.random() < 0.9 else f"q{self.number}", ordered_at)
@@ -297,98 +355,18 @@ class Story:
         )
 
 
-def _exchange_rates(rng: random.Random, rows: Rows) -> None:
-    """Days with gaps, other base currencies, and rates such as 0.5 that give half cents. JPY has no rate."""
-    for currency in ("EUR", "GBP", "CHF", "USD"):
-        # Some orders come before the first rate.
-        for day in sorted(rng.sample(range(-3, 14), 7)) if currency != "CHF" else (4, 8):
-            rows["exchange_rates"].append(
-                {
-                    "rate_date": date(2026, 1, 5) + timedelta(days=day),
-                    "currency": currency,
-                    "rate": rng.choice(
-                        (
-                            "0.5",
-                            "0.5",
-                            "1.5",
-                            "0.25",
-                            "1.25",
-                            "1.105",
-                            "1.25005",
-                            "0.0000000001",
-                            "1.33333333",
-                            "1.0333333333",
-                            "2",
-                        )
-                    ),
-                    "base_currency": rng.choice((None, None, "USD", "USD", "EUR", "CHF")),
-                }
-            )
-    for row in rows["exchange_rates"]:
-        row["rate"] = Decimal(row["rate"])
-
-
-def _edges(rows: Rows) -> None:
-    """Values at the limits of the rules, with contacts of their own."""
-    first, last = datetime(1990, 1, 1), datetime(2099, 12, 31, 23, 59, 59, 999999)
-    campaign = {
-        "campaign_id": "edge" + "😀" * 124,
-        "campaign_name": "x" * 5000,
-        "campaign_type": "MMS",
-        "body": "\n".join(["many lines"] * 60),
-        "media_url": None,
-        "sender": None,
-        "max_segments": 2**31 - 1,
-        "modified_by": "ops",
-        "modified_at": last,
-    }
-    rows["campaigns"] += [campaign, campaign | {"campaign_id": "edge1", "max_segments": 1, "modified_at": first}]
-    send = {
-        "message_id": "edge" + "m" * 124,
-        "campaign_id": campaign["campaign_id"],
-        "contact_id": "edge-contact",
-        "mobile_number": "+1234567",
-        "sent_at": first,
-        "segments": 255,
-        "skip_reason": None,
-        "provider": None,
-        "cost": Decimal("999999999999.999999"),
-        "cost_currency": "USD",
-    }
-    rows["sends"] += [
-        send,
-        send | {"message_id": "edge2", "mobile_number": "+123456789012345", "sent_at": last, "segments": 1},
-        send | {"message_id": "edge3", "segments": None, "skip_reason": "ContentTooLong", "cost": None},
-    ]
-    order = {
-        "order_id": "edge-order",
-        "contact_id": "edge-buyer",
-        # Before any rate: no conversion can make too much of it.
-        "ordered_at": first,
-        "total": Decimal("99999999999999.9999"),
-        "refunded_amount": None,
-        "currency": "USD",
-        "status": "placed",
-        "updated_at": last,
-    }
-    rows["orders"] += [
-        order,
-        order | {"order_id": "edge-order2", "refunded_amount": order["total"]},
-        # Too much in the reporting currency.
-        order | {"order_id": "edge-order3", "currency": "XAU", "ordered_at": datetime(2026, 3, 1)},
-    ]
-    rate = {"rate_date": date(2026, 2, 28), "currency": "XAU", "rate": Decimal("9999999999.9999999999")}
-    rows["exchange_rates"] += [rate | {"base_currency": None}, rate | {"currency": "IRR", "base_currency": "GBP"}]
-
-
 def _contradict(rng: random.Random, log: str, rows: list[dict]) -> None:
     """Adds rows with the key of another row that differ in one or two of the columns that decide which is kept."""
     for row in list(rows):
-        if rng.random() < 0.15 and not str(next(iter(row.values()))).startswith("edge"):
+        if rng.random() < 0.15 and not _is_apart(row):
             other = dict(row)
             for _ in range(rng.randint(1, 2)):
                 _change(rng, log, other, rng.choice(rows))
             rows.append(other)
+
+
+def _is_apart(row: dict) -> bool:
+    return str(next(iter(row.values()))).startswith(APART) or row.get("rate", 0) > 1000
 
 
 def _change(rng: random.Random, log: str, row: dict, another: dict) -> None:
@@ -412,6 +390,6 @@ def _change(rng: random.Random, log: str, row: dict, another: dict) -> None:
         row |= {"total": row["total"] + 1, "refunded_amount": rng.choice((None, row["total"]))}
     else:
         column = rng.choice(columns[log])
-        # Story ids of others would tie stories together, which is as good a mess as any, but keep edges apart.
-        if not str(next(iter(another.values()))).startswith("edge"):
+        # Story ids of others would tie stories together, which is as good a mess as any, but edges stay apart.
+        if not _is_apart(another):
             row[column] = another[column]

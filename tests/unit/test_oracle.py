@@ -59,7 +59,7 @@ def test_a_landing_zone_is_the_same_for_the_same_seed(tmp_path):
 
 
 def test_a_landing_zone_has_every_log_format_and_kind_of_trouble(tmp_path):
-    write_landing_zone(tmp_path, 1, stories=10, refused=True)
+    write_landing_zone(tmp_path, 1, stories=20, refused=True)
     admitted = read_landing(tmp_path)
     assert all(admitted.rows.values())
     for log in LOGS:

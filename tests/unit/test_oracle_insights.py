@@ -14,6 +14,7 @@ from tests.oracle.insights import compute_insights, wilson_interval
 from tests.oracle.insights_clicks import bucket_of
 from tests.oracle.insights_delivery import nearest_rank
 from tests.oracle.insights_orders import shares_of, weights_of
+from tests.oracle.landing_zones import write_landing_zone
 from tests.oracle.marts import compute
 from tests.oracle.references import country_of, is_agent_of_bot, reason_of
 from tests.oracle.rules import Settings
@@ -69,6 +70,29 @@ def test_without_bots_the_marts_know_nothing_of_their_clicks_but_the_tables_of_q
     counted = compute_insights(rows)
     assert differences(counted["click_quality"], insights["click_quality"]) == []
     assert differences(counted["campaign_click_quality"], insights["campaign_click_quality"]) == []
+
+
+def test_a_landing_zone_with_a_crowd_has_whatever_the_rules_tell_apart(tmp_path):
+    write_landing_zone(tmp_path, 3, stories=60, crowd=True)
+    insights = compute_insights(read_landing(tmp_path).rows)
+    assert all(insights.values())
+    assert {row["rule"] for row in insights["click_quality"]} == {None, "user_agent", "too_fast", "sweep"}
+    assert {row["is_before_delivery"] for row in insights["click_quality"]} == {True, False}
+    economics = insights["campaign_economics"]
+    assert all(any(row[f"messages_{of}"] for row in economics) for of in ("costed", "cost_unconverted", "without_cost"))
+    assert any(row["cost"] == 0 for row in economics)
+    routes = insights["delivery_routes"]
+    assert {None, "GB", "US", "CA", "XK", "AC", "TA", "KZ"} <= {row["country"] for row in routes}
+    assert {None, "twilio", "vonage", "smpp"} <= {row["provider"] for row in routes}
+    assert any(row["without_receipt"] for row in routes)
+    assert any(row["clock_skewed"] for row in routes)
+    assert max(row["timed"] for row in routes) > 50
+    assert {None, True, False} == {row["is_permanent"] for row in insights["delivery_failures"]}
+    assert {None, ""} <= {row["link"] for row in insights["campaign_links"]}
+    assert max(row["touches"] for row in insights["attribution_models"]) > 3
+    assert any(row["messages"] for row in insights["contact_pressure"] if row["messages_before"] == 7)
+    assert all(row["known"] < row["final"] for row in insights["figure_maturity"] if row["age_days"] == 0)
+    assert any(row["messages_after"] for row in insights["suppression_what_if"])
 
 
 def test_the_model_last_is_the_direct_orders(rows):
