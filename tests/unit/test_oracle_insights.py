@@ -87,7 +87,7 @@ def test_a_landing_zone_with_a_crowd_has_whatever_the_rules_tell_apart(tmp_path)
     assert any(row["without_receipt"] for row in routes)
     assert any(row["clock_skewed"] for row in routes)
     assert max(row["timed"] for row in routes) > 50
-    assert {None, True, False} == {row["is_permanent"] for row in insights["delivery_failures"]}
+    assert {True, False} == {row["is_permanent"] for row in insights["delivery_failures"]}
     assert {None, ""} <= {row["link"] for row in insights["campaign_links"]}
     assert max(row["touches"] for row in insights["attribution_models"]) > 3
     assert any(row["messages"] for row in insights["contact_pressure"] if row["messages_before"] == 7)
