@@ -20,7 +20,7 @@ import pytest
 from filelock import FileLock
 
 from models.enums import Log
-from models.marts import BASE_MARTS, CONTACT_REPORTS, qualified
+from models.marts import CONTACT_REPORTS, dbt_marts, qualified
 from orchestration import stages
 from orchestration.stages import AppContext, plan_refresh
 from tests.processes import run_command_line
@@ -145,9 +145,9 @@ def mart_rows(file: Path, mart: str) -> list[dict[str, Any]]:
     return _rows(file, qualified(mart))
 
 
-def all_marts(file: Path) -> dict[str, list[dict[str, Any]]]:
-    """The rows of every mart that dbt computes."""
-    return {mart: mart_rows(file, mart) for mart in BASE_MARTS}
+def all_marts(file: Path, *, insights: bool = False) -> dict[str, list[dict[str, Any]]]:
+    """The rows of every mart that dbt computes, with or without the insights."""
+    return {mart: mart_rows(file, mart) for mart in dbt_marts(insights=insights)}
 
 
 def beside_the_marts(file: Path) -> dict[str, list[dict[str, Any]]]:
