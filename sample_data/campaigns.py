@@ -5,13 +5,12 @@ Not here: the messages of each day (`traffic`).
 
 import re
 from dataclasses import dataclass
-from datetime import timedelta
 
 import numpy as np
 import polars as pl
 
 from sample_data.contacts import Contacts
-from sample_data.ids import DAY, FIRST_LOG_DATE, FIRST_MOMENT, HOUR, SECOND, ids, midnight_of
+from sample_data.ids import DAY, HOUR, SECOND, Clock, ids
 
 # Name, whether it is an MMS, body.
 _THEMES = [
@@ -135,6 +134,7 @@ _STARTS = np.array([0, 0, 0, 0, 0, 0, 0, 1, 3, 8, 12, 10, 7, 6, 8, 10, 11, 9, 6,
 class Calendar:
     """All campaigns of the period. Each array has one entry per campaign, in order of day."""
 
+    clock: Clock
     day: np.ndarray
     starts_at: np.ndarray  # microseconds since 1970
     size: np.ndarray  # rows of the sends log, with re-sends and skipped contacts
@@ -147,19 +147,20 @@ class Calendar:
     log: pl.DataFrame  # the rows of the campaigns log, with `logged`: when each was written, in microseconds
 
     @classmethod
-    def generate(cls, sends: int, days: int, contacts: Contacts, rng: np.random.Generator) -> "Calendar":
+    def generate(cls, clock: Clock, sends: int, days: int, contacts: Contacts, rng: np.random.Generator) -> "Calendar":
         """A calendar whose sizes add up to `sends`: few large campaigns, many small ones, fewer at weekends."""
-        weekday = (FIRST_LOG_DATE.weekday() + np.arange(days)) % 7
+        weekday = (clock.first_log_date.weekday() + np.arange(days)) % 7
         pace = np.choose(weekday, [1.0, 1.1, 1.0, 1.2, 1.3, 0.7, 0.5]) * 4 * max(1.0, sends / days / 1_500) ** 0.3
         day = np.repeat(np.arange(days), np.maximum(3, rng.poisson(pace)))
         count = len(day)
         hour = rng.choice(24, count, p=_STARTS / _STARTS.sum())
-        starts_at = midnight_of(0) + day * DAY + hour * HOUR + rng.integers(0, 4, count) * (HOUR // 4)
+        starts_at = clock.first_moment + day * DAY + hour * HOUR + rng.integers(0, 4, count) * (HOUR // 4)
         size = _sizes(sends, count, int(0.6 * contacts.count), rng)
         theme = rng.integers(0, len(_THEMES), count)
         is_mms = np.array([mms for _, mms, _ in _THEMES])[theme]
         bodies = [body for _, _, body in _THEMES]
         return cls(
+            clock=clock,
             day=day,
             starts_at=starts_at,
             size=size,
@@ -169,7 +170,7 @@ class Calendar:
             segments=np.where(is_mms, 1, np.array([_segments(body) for body in bodies])[theme]),
             click_rate=np.where(is_mms, 1.35, 1.0) * rng.beta(6, 170, count),
             failure_factor=rng.lognormal(0, 0.3, count),
-            log=_campaign_log(day, starts_at, theme, contacts.key, rng),
+            log=_campaign_log(clock, day, starts_at, theme, contacts.key, rng),
         )
 
     def audience(self, campaign: int, people: int, messaged_until: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -212,14 +213,14 @@ def _segments(body: str) -> int:
 
 
 def _campaign_log(
-    day: np.ndarray, starts_at: np.ndarray, theme: np.ndarray, key: int, rng: np.random.Generator
+    clock: Clock, day: np.ndarray, starts_at: np.ndarray, theme: np.ndarray, key: int, rng: np.random.Generator
 ) -> pl.DataFrame:
     """One row per edit of a campaign, given the day, start and theme of each."""
     campaign_id = campaign_ids(np.arange(len(day)), key).to_list()
     rows = []
     for campaign, start in enumerate(starts_at.tolist()):
         label, is_mms, body = _THEMES[theme[campaign]]
-        day_sent = FIRST_LOG_DATE + timedelta(days=int(day[campaign]))
+        day_sent = clock.date_of(int(day[campaign]))
         name = f"{label}, {rng.choice(_AUDIENCES)}, {day_sent.day} {day_sent:%b}"
         slug = label.lower().replace(" ", "-")
         row = {
@@ -240,7 +241,7 @@ def _campaign_log(
         for at, change in edits:
             modified = {"modified_by": str(rng.choice(_EDITORS)), "modified_at": at // SECOND * SECOND}
             # Edits from before the first day arrive with the first files.
-            rows.append(row | change | modified | {"logged": max(at, FIRST_MOMENT)})
+            rows.append(row | change | modified | {"logged": max(at, clock.first_moment)})
     moment = pl.Datetime("us", "UTC")
     return pl.DataFrame(rows, infer_schema_length=None).with_columns(
         pl.col("max_segments").cast(pl.Int32), pl.col("media_url").cast(pl.String), pl.col("modified_at").cast(moment)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-NORTH_AMERICA, BRITAIN, FRANCE, IRELAND, OVERFLOW = range(5)
+NORTH_AMERICA, BRITAIN, FRANCE, IRELAND, GERMANY, SWEDEN, AUSTRALIA, OVERFLOW = range(8)
 
 # Real area codes. In each, the line numbers 555-0100 to 555-0199 are reserved for fiction.
 _AREA_CODE_LIST = """
@@ -20,13 +20,24 @@ _AREA_CODES = np.array(_AREA_CODE_LIST.split(), dtype=np.int64)
 # Area codes with a 9 in the middle are reserved for an extension of the plan: nobody has a number in them.
 _UNUSED_AREA_CODES = np.array([code for code in range(200, 1000) if code // 10 % 10 == 9], dtype=np.int64)
 
+# Reserved for fiction: Germany 0171 39200xx and 0176 040690xx, Sweden 070 1740605 to 070 1740699, Australia the numbers below.
+_GERMAN_NUMBERS = np.concatenate([491_713_920_000 + np.arange(100), 4_917_604_069_000 + np.arange(100)])
+_SWEDISH_NUMBERS = 46_701_740_605 + np.arange(95)
+_AUSTRALIAN_NUMBER_LIST = """
+    570006 570156 570157 570158 570159 570110 571266 571491 571804 572549 572665 572983 573770 573087 574118 574632
+    575254 575789 576398 576801 577426 577644 578957 578148 578888 578212 579760 579455"""
+_AUSTRALIAN_NUMBERS = 61_491_000_000 + np.array(_AUSTRALIAN_NUMBER_LIST.split(), dtype=np.int64)
+
 # The share of the contacts, and the number of mobile numbers that the country reserves for fiction: Britain 07700 900xxx, France
 # 06 39 98 xx xx, Ireland 020 91x xxxx.
 _BLOCKS = {
-    NORTH_AMERICA: (0.66, len(_AREA_CODES) * 100),
+    NORTH_AMERICA: (0.64, len(_AREA_CODES) * 100),
     BRITAIN: (0.14, 1_000),
-    FRANCE: (0.10, 10_000),
-    IRELAND: (0.10, 100_000),
+    FRANCE: (0.08, 10_000),
+    IRELAND: (0.06, 100_000),
+    GERMANY: (0.05, len(_GERMAN_NUMBERS)),
+    SWEDEN: (0.02, len(_SWEDISH_NUMBERS)),
+    AUSTRALIA: (0.01, len(_AUSTRALIAN_NUMBERS)),
 }
 
 
@@ -71,6 +82,9 @@ class Contacts:
                 447_700_900_000 + index,
                 33_639_980_000 + index * 7_919 % 10_000,
                 353_209_100_000 + index * 7_919 % 100_000,
+                _GERMAN_NUMBERS[index % len(_GERMAN_NUMBERS)],
+                _SWEDISH_NUMBERS[index % len(_SWEDISH_NUMBERS)],
+                _AUSTRALIAN_NUMBERS[index % len(_AUSTRALIAN_NUMBERS)],
             ],
             10_002_000_000 + _UNUSED_AREA_CODES[unused] * 10_000_000 + unused_turn,  # exchange 200 and up
         )

@@ -47,6 +47,7 @@ _GATEWAYS = [
             ("undelivered", "30006"),
             ("undelivered", "30007"),
             ("undelivered", "30008"),
+            ("undelivered", "30999"),  # a code that no document explains
             ("failed", "30004"),
         ],
         soft=[("undelivered", "30003")],
@@ -139,6 +140,12 @@ RECEIPTS = pl.DataFrame(
 
 #: The name of each gateway in the sends log.
 PROVIDERS = pl.Series([gateway.provider or "smpp" for gateway in _GATEWAYS])
+
+#: The gateway that has a bad day.
+FAILING = 0
+
+#: Whether the gateway says what a message cost.
+STATES_COST = np.array([gateway.provider is not None for gateway in _GATEWAYS])
 
 
 def gateway_of(trait: np.ndarray) -> np.ndarray:

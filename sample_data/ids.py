@@ -3,26 +3,41 @@
 Not here: rows or files.
 """
 
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, timedelta
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
-#: The first log date of every sample: fixed, so that the same arguments always give the same files.
+#: The first log date of a sample whose end is not given: fixed, so that the same arguments always give the same files.
 FIRST_LOG_DATE = date(2026, 1, 1)
 
 SECOND = 1_000_000  # all moments are microseconds since 1970, UTC
-HOUR = 3_600 * SECOND
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
 DAY = 24 * HOUR
-FIRST_MOMENT = (FIRST_LOG_DATE - date(1970, 1, 1)).days * DAY
 
 _ALPHABET = np.frombuffer(b"0123456789abcdefghjkmnpqrstvwxyz", dtype=np.uint8)  # without i, l, o, u, which are misread
 
 
-def midnight_of(day: int) -> int:
-    """Midnight UTC of a day (0 is the first log date), in microseconds since 1970."""
-    return FIRST_MOMENT + day * DAY
+@dataclass(frozen=True)
+class Clock:
+    """The days of a sample: day 0 is the first log date."""
+
+    first_log_date: date
+
+    @property
+    def first_moment(self) -> int:
+        """Midnight UTC of day 0, in microseconds since 1970."""
+        return (self.first_log_date - date(1970, 1, 1)).days * DAY
+
+    def date_of(self, day: int) -> date:
+        return self.first_log_date + timedelta(days=day)
+
+    def midnight_of(self, day: int) -> int:
+        """Midnight UTC of a day, in microseconds since 1970."""
+        return self.first_moment + day * DAY
 
 
 def ids(prefix: str, numbers: np.ndarray, length: int, key: int) -> pl.Series:

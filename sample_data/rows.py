@@ -8,9 +8,10 @@ from collections.abc import Callable
 import numpy as np
 import polars as pl
 
+from sample_data.agents import AGENTS
 from sample_data.campaigns import Calendar, campaign_ids
-from sample_data.contacts import BRITAIN, FRANCE, IRELAND, NORTH_AMERICA, OVERFLOW, Contacts
-from sample_data.gateways import PROVIDERS, RECEIPTS, gateway_of
+from sample_data.contacts import Contacts
+from sample_data.gateways import PROVIDERS, RECEIPTS, STATES_COST, gateway_of
 from sample_data.ids import ids
 from sample_data.traffic import CURRENCIES, FOREIGN, NOT_SKIPPED, ROUTE
 
@@ -21,34 +22,12 @@ _SKIP_REASONS = pl.Series(["SkippedNoContent", "SkippedHypersonalization", "Fail
 _UNSUBSCRIBE_SOURCES = pl.Series(["reply", "link", "manual"])
 _CURRENCY_NAMES = pl.Series(CURRENCIES)
 
-# The cost of a segment and of an MMS, and its currency, by country.
-_SEGMENT_COST = np.array([0.0079, 0.0410, 0.0684, 0.0721, 0.0079])
-_MMS_COST = np.array([0.0220, 0.1400, 0.1800, 0.1900, 0.0220])
-_COST_CURRENCY = pl.Series(
-    [
-        "USD" if country in (NORTH_AMERICA, OVERFLOW) else "EUR"
-        for country in (NORTH_AMERICA, BRITAIN, FRANCE, IRELAND, OVERFLOW)
-    ]
-)
+# The cost of a segment and of an MMS, and its currency, by country: North America, Britain, France, Ireland, Germany, Sweden,
+# Australia, North America again.
+_SEGMENT_COST = np.array([0.0079, 0.0330, 0.0684, 0.0721, 0.0890, 0.4500, 0.0515, 0.0079])
+_MMS_COST = np.array([0.0220, 0.1200, 0.1800, 0.1900, 0.2100, 1.9000, 0.3000, 0.0220])
+_COST_CURRENCY = pl.Series(["USD", "GBP", "EUR", "EUR", "EUR", "SEK", "USD", "USD"])
 
-_USER_AGENTS = pl.Series(
-    [
-        f"Mozilla/5.0 (iPhone; CPU iPhone OS {version} like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
-        f"Version/{version.split('_')[0]}.0 Mobile/15E148 Safari/604.1"
-        for version in ("17_6", "18_1", "18_2", "18_3", "26_1", "26_2")
-    ]
-    + [
-        f"Mozilla/5.0 (Linux; Android {version}; {model}) AppleWebKit/537.36 (KHTML, like Gecko) "
-        f"Chrome/{chrome}.0.0.0 Mobile Safari/537.36"
-        for version, model, chrome in ((14, "K", 138), (15, "K", 141), (15, "K", 142), (16, "K", 143))
-    ]
-    + [
-        (
-            "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
-            "Chrome/143.0.0.0 Safari/537.36"
-        )
-    ]
-)
 _PAGES = pl.Series(["sale", "new", "bestsellers", "account/points", "gifts", "cart"])
 
 
@@ -64,11 +43,12 @@ def row_maker(log: str, calendar: Calendar, contacts: Contacts) -> Callable[[pl.
 
     def sends(events: pl.DataFrame) -> pl.DataFrame:
         contact, campaign = events["contact"].to_numpy(), events["campaign"].to_numpy()
-        is_sent = events["skip"] != NOT_SKIPPED
+        is_sent = events["skip"] == NOT_SKIPPED
         country = contacts.countries(contact)
         segments = events["segments"].to_numpy()
         cost = np.where(calendar.is_mms[campaign], _MMS_COST[country], _SEGMENT_COST[country] * segments)
         gateway = gateway_of(contacts.trait(contact, ROUTE))
+        has_cost = pl.Series(STATES_COST[gateway])
         return pl.DataFrame(
             {
                 "message_id": message_ids(events["message"].to_numpy()),
@@ -83,8 +63,8 @@ def row_maker(log: str, calendar: Calendar, contacts: Contacts) -> Callable[[pl.
                 "cost_currency": _COST_CURRENCY.gather(country),
             }
         ).with_columns(
-            pl.when(~is_sent).then(pl.col(column)).alias(column)
-            for column in ("segments", "provider", "cost", "cost_currency")
+            *(pl.when(is_sent).then(column).alias(column) for column in ("segments", "provider")),
+            *(pl.when(is_sent & has_cost).then(column).alias(column) for column in ("cost", "cost_currency")),
         )
 
     def receipts(events: pl.DataFrame) -> pl.DataFrame:
@@ -101,9 +81,9 @@ def row_maker(log: str, calendar: Calendar, contacts: Contacts) -> Callable[[pl.
         ).with_columns(pl.when(pl.col("provider").is_not_null()).then("received_at").alias("received_at"))
 
     def clicks(events: pl.DataFrame) -> pl.DataFrame:
-        agent = events["agent"].to_numpy()
         message = events["message"].to_numpy()
         campaign = events["campaign"].to_numpy()
+        page = (campaign + events["page"].to_numpy()) % len(_PAGES)
         link = ids("", np.where(campaign >= FOREIGN, 0, campaign), 5, key)
         return pl.DataFrame(
             {
@@ -111,9 +91,9 @@ def row_maker(log: str, calendar: Calendar, contacts: Contacts) -> Callable[[pl.
                 "campaign_id": campaign_ids(campaign, key),
                 "contact_id": contact_ids(events["contact"].to_numpy()),
                 "message_id": message_ids(np.maximum(message, 0)),
-                "url": "https://shop.example/" + _PAGES.gather(campaign % len(_PAGES)) + "?utm_source=sms&c=" + link,
+                "url": "https://shop.example/" + _PAGES.gather(page) + "?utm_source=sms&c=" + link,
                 "clicked_at": events["at"].cast(_MOMENT),
-                "user_agent": _USER_AGENTS.gather(agent % len(_USER_AGENTS)),
+                "user_agent": AGENTS.gather(events["agent"]),
             }
         ).with_columns(pl.when(pl.Series(message >= 0)).then("message_id").alias("message_id"))
 

@@ -12,12 +12,23 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
+from sample_data.agents import BROWSERS, PROGRAMS
 from sample_data.campaigns import Calendar
 from sample_data.contacts import Contacts
-from sample_data.gateways import DELETED, DELIVERED, HARD, ODD, PENDING, SILENT, SOFT, gateway_of, receipt_codes
-from sample_data.ids import DAY, FIRST_MOMENT, HOUR, SECOND, midnight_of
+from sample_data.gateways import (
+    DELETED,
+    DELIVERED,
+    FAILING,
+    HARD,
+    ODD,
+    PENDING,
+    SILENT,
+    SOFT,
+    gateway_of,
+    receipt_codes,
+)
+from sample_data.ids import DAY, HOUR, MINUTE, SECOND, Clock
 
-MINUTE = 60 * SECOND
 MILLISECOND = SECOND // 1_000
 
 #: Kinds of trait of a contact (see Contacts.trait).
@@ -27,7 +38,7 @@ ROUTE, LINE, INTEREST, PURSE = range(4)
 FOREIGN = 1 << 40
 
 #: The currencies of orders by number; the last one has no exchange rate.
-CURRENCIES = ("USD", "CAD", "GBP", "EUR", "CHF")
+CURRENCIES = ("USD", "CAD", "GBP", "EUR", "SEK", "CHF")
 
 NOT_SKIPPED = -1
 NO_CONTENT, TOLD_TO_SKIP, MARKUP_TOO_SLOW, TOO_LONG = range(4)
@@ -40,6 +51,7 @@ _FATES = {HARD: 0.0125, SOFT: 0.011, DELETED: 0.0012, PENDING: 0.006, SILENT: 0.
 class Outbox:
     """Events that wait for the day on which they are logged."""
 
+    clock: Clock
     days: int
     _waiting: dict[tuple[str, int], list[pl.DataFrame]] = field(default_factory=lambda: defaultdict(list))
     _no_events: dict[str, pl.DataFrame] = field(default_factory=dict)
@@ -51,7 +63,7 @@ class Outbox:
     def put_frame(self, log: str, events: pl.DataFrame) -> None:
         """Adds the events of a frame with a column `logged`. Events after the last day are dropped."""
         self._no_events.setdefault(log, events.clear())
-        day = (events["logged"].to_numpy() - FIRST_MOMENT) // DAY
+        day = (events["logged"].to_numpy() - self.clock.first_moment) // DAY
         for due in np.unique(day[day < self.days]).tolist():
             self._waiting[log, due].append(events.filter(day == due))
 
@@ -66,8 +78,10 @@ class Traffic:
 
     def __init__(self, calendar: Calendar, contacts: Contacts, days: int, seed: int) -> None:
         self.calendar, self.contacts, self.days, self.seed = calendar, contacts, days, seed
-        self.outbox = Outbox(days)
+        self.clock, self.outbox = calendar.clock, Outbox(calendar.clock, days)
         self._clicks = self._orders = 0  # the number of clicks and orders so far
+        # On this day, many messages of one gateway fail. It is far enough from the end that all receipts are there.
+        self._bad_day = days - 5 if days >= 10 else None
         # By contact: the last day on which it is messaged, and its hard bounces so far.
         self._messaged_until = np.full(contacts.count, days, dtype=np.int32)
         self._bounces = np.zeros(contacts.count, dtype=np.uint8)
@@ -81,6 +95,7 @@ class Traffic:
         delivered = np.flatnonzero(fate == DELIVERED)
         self._unsubscribe(day, sent, delivered, final_at, rng)
         self._click_and_buy(day, sent, delivered, final_at, rng)
+        self._fetch_links(sent, delivered, rng)
 
     def _send(self, day: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Adds the day's sends. Returns the N that were not skipped, as arrays: message, campaign, contact, at."""
@@ -134,6 +149,9 @@ class Traffic:
         # Numbers stop working one after another; the shop stops messaging a contact after four hard bounces.
         dead = self.contacts.trait(sent["contact"], LINE) * 2_000 - 14 <= day
         fate[dead] = np.where(rng.random(np.count_nonzero(dead)) < 0.94, HARD, SOFT)
+        if day == self._bad_day:
+            is_failing = gateway_of(self.contacts.trait(sent["contact"], ROUTE)) == FAILING
+            fate[is_failing & (fate == DELIVERED) & (rng.random(count) < 0.3)] = HARD
         bounced = sent["contact"][fate == HARD]
         np.add.at(self._bounces, bounced, 1)
         self._stop(bounced[self._bounces[bounced] >= 4], day)
@@ -166,7 +184,7 @@ class Traffic:
 
         # Receipts for messages of another account that shares the link.
         stray = int(rng.poisson(0.3 + count * 0.0001))
-        at = midnight_of(day) + rng.integers(0, DAY, stray)
+        at = self.clock.midnight_of(day) + rng.integers(0, DAY, stray)
         codes = receipt_codes(gateway_of(rng.random(stray)), DELIVERED, rng)
         self._receive(FOREIGN + day * DAY + np.arange(stray), codes, at, at + SECOND, rng)
         return final_at
@@ -208,11 +226,13 @@ class Traffic:
         contact = sent["contact"][leaving]
         delay = np.minimum(rng.lognormal(np.log(12), 1.9, len(leaving)) * MINUTE, 12 * DAY).astype(np.int64)
         at = final_at[leaving] + delay
-        self._stop(contact, (at - FIRST_MOMENT) // DAY)
+        # Some opt-outs reach the platform only after the next message was sent.
+        delayed = rng.choice([0, 3], len(leaving), p=[0.85, 0.15])
+        self._stop(contact, (at - self.clock.first_moment) // DAY + delayed)
         # A few people write in who were never messaged.
         strangers = int(rng.poisson(0.25))
         contact = np.concatenate([contact, FOREIGN + day * 1_000 + np.arange(strangers)])
-        at = np.concatenate([at, midnight_of(day) + rng.integers(8 * HOUR, 20 * HOUR, strangers)])
+        at = np.concatenate([at, self.clock.midnight_of(day) + rng.integers(8 * HOUR, 20 * HOUR, strangers)])
         at = at // SECOND * SECOND
         source = np.searchsorted([0.80, 0.95, 1.0], rng.random(len(contact)), side="right")
         source[len(leaving) :] = 2  # entered by hand
@@ -242,19 +262,9 @@ class Traffic:
         message[rng.random(len(message)) < 0.02] = -1  # a copied link: the message is not known
         campaign = sent["campaign"][clicked].astype(np.int64)
         campaign[rng.random(len(campaign)) < 0.0015] += FOREIGN  # a test campaign that is in no log
-        click = self._clicks + np.arange(len(clicked))
-        self._clicks += len(clicked)
-        columns = {
-            "click": click,
-            "campaign": campaign,
-            "contact": sent["contact"][clicked],
-            "message": message,
-            "at": at,
-            "agent": rng.integers(0, 256, len(clicked)).astype(np.uint8),
-        }
-        self.outbox.put("clicks", at, **columns)
-        again = rng.random(len(clicked)) < 0.002
-        self.outbox.put("clicks", at[again] + MINUTE, **{name: values[again] for name, values in columns.items()})
+        page = (rng.random(len(clicked)) < 0.15).astype(np.uint8)
+        agent = rng.choice(BROWSERS, len(clicked)).astype(np.uint32)
+        self._click(message, campaign, sent["contact"][clicked], at, page, agent, rng)
 
         first_click = np.cumsum(times) - times
         buying = np.flatnonzero(rng.random(len(clicking)) < 0.075)
@@ -263,9 +273,54 @@ class Traffic:
         unprompted = int(rng.poisson(0.6 + len(sent["message"]) * 0.004))
         contact = np.concatenate([sent["contact"][clicking[buying]], rng.integers(0, self.contacts.count, unprompted)])
         ordered = np.concatenate(
-            [at[first_click[buying]] + delay, midnight_of(day) + rng.integers(6 * HOUR, 24 * HOUR, unprompted)]
+            [
+                at[first_click[buying]] + delay,
+                self.clock.midnight_of(day) + rng.integers(6 * HOUR, 24 * HOUR, unprompted),
+            ]
         )
         self._order(contact, ordered // SECOND * SECOND, rng)
+
+    def _fetch_links(self, sent: dict[str, np.ndarray], delivered: np.ndarray, rng: np.random.Generator) -> None:
+        """Adds the clicks of programs: previews of a link by messengers, and scanners that open every link of a message."""
+        draw = rng.random(len(delivered))
+        previewed, scanned = delivered[draw < 0.006], delivered[(draw >= 0.006) & (draw < 0.009)]
+        fetched = np.concatenate([previewed, np.repeat(scanned, 2)])
+        delay = np.concatenate([_within(90 * SECOND, len(previewed), rng), np.full(2 * len(scanned), 4 * SECOND)])
+        page = np.concatenate([np.zeros(len(previewed)), np.tile([0, 1], len(scanned))]).astype(np.uint8)
+        agent = np.where(
+            np.arange(len(fetched)) < len(previewed),
+            rng.choice(PROGRAMS, len(fetched)),
+            rng.choice(BROWSERS, len(fetched)),
+        ).astype(np.uint32)
+        at = (sent["at"][fetched] + delay) // SECOND * SECOND
+        campaign = sent["campaign"][fetched].astype(np.int64)
+        self._click(sent["message"][fetched], campaign, sent["contact"][fetched], at, page, agent, rng)
+
+    def _click(
+        self,
+        message: np.ndarray,
+        campaign: np.ndarray,
+        contact: np.ndarray,
+        at: np.ndarray,
+        page: np.ndarray,
+        agent: np.ndarray,
+        rng: np.random.Generator,
+    ) -> None:
+        """Adds N clicks, and the repetitions of a few of them."""
+        click = self._clicks + np.arange(len(at))
+        self._clicks += len(at)
+        columns = {
+            "click": click,
+            "campaign": campaign,
+            "contact": contact,
+            "message": message,
+            "at": at,
+            "page": page,
+            "agent": agent,
+        }
+        self.outbox.put("clicks", at, **columns)
+        again = rng.random(len(at)) < 0.002
+        self.outbox.put("clicks", at[again] + MINUTE, **{name: values[again] for name, values in columns.items()})
 
     def _order(self, contact: np.ndarray, ordered: np.ndarray, rng: np.random.Generator) -> None:
         """Adds N orders, given the contact and the time of each, and their later states."""
@@ -275,7 +330,7 @@ class Traffic:
         cents = (np.clip(rng.lognormal(np.log(58), 0.6, count), 9, 1_500)).astype(np.int64) * 100
         cents += rng.choice([0, 50, 90, 95, 99], count)
         country = self.contacts.countries(contact)
-        currency = np.array([0, 2, 3, 3, 0])[country]
+        currency = np.array([0, 2, 3, 3, 3, 4, 0, 0])[country]
         purse = self.contacts.trait(contact, PURSE)
         currency[(currency == 0) & (purse < 0.12)] = 1
         currency[purse > 0.95] = len(CURRENCIES) - 1

@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,10 @@ from warehouse.storage import is_object
 def sample(
     sends: Annotated[int, typer.Option(min=1, help="Number of messages sent.")] = 20_000,
     days: Annotated[int, typer.Option(min=1, max=3650, help="Number of days.")] = 14,
-    seed: Annotated[int, typer.Option(help="Random seed. The same seed gives the same files, byte for byte.")] = 1,
+    until: Annotated[str | None, typer.Option(help="Last log date, as 2026-01-31. Default: yesterday, in UTC.")] = None,
+    seed: Annotated[
+        int, typer.Option(help="Random seed. The same seed and last log date give the same files, byte for byte.")
+    ] = 1,
     to: Annotated[Path | None, typer.Option(help="Folder to write to. Default: the landing zone.")] = None,
     file_format: Annotated[
         str, typer.Option("--format", help="mixed, or one format for all logs: csv, csv.gz, jsonl, jsonl.gz, parquet.")
@@ -45,7 +49,9 @@ def sample(
             return
         shutil.rmtree(target, ignore_errors=True)
     try:
-        summary = write_sample(target, sends=sends, days=days, seed=seed, file_format=file_format)
+        summary = write_sample(
+            target, sends=sends, days=days, seed=seed, file_format=file_format, until=_last_log_date(until)
+        )
         if first_run:
             target.replace(folder)
             summary = replace(summary, to=folder)
@@ -58,3 +64,13 @@ def sample(
         f"Sample logs of {summary.first_log_date} to {summary.last_log_date} in {short_path(summary.to)}:"
         f" {summary.files} files, {summary.bytes / 1e6:.1f} MB ({rows})"
     )
+
+
+def _last_log_date(until: str | None) -> date:
+    """The last log date of a sample. Raises ValueError."""
+    if until is None:
+        return datetime.now(UTC).date() - timedelta(days=1)
+    try:
+        return date.fromisoformat(until)
+    except ValueError:
+        raise ValueError(f"--until {until}: is no date; write it as 2026-01-31") from None

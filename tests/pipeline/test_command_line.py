@@ -111,7 +111,9 @@ def test_dry_run_changes_nothing(tmp_path: Path) -> None:
 
 def test_sample_logs_never_mix_with_other_logs(tmp_path: Path) -> None:
     variables = {"SENDMART_DATA": str(tmp_path / "data")}
-    run = sendmart(variables, "sample", "--sends", "50", "--days", "2", "--to", str(tmp_path / "logs"))
+    run = sendmart(
+        variables, "sample", "--sends", "50", "--days", "2", "--until", "2026-01-02", "--to", str(tmp_path / "logs")
+    )
     assert run.returncode == 0
     assert list((tmp_path / "logs" / "sends").glob("2026-01-01.*"))
     again = sendmart(variables, "sample", "--to", str(tmp_path / "logs"))

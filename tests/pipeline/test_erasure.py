@@ -117,7 +117,7 @@ def test_csv_copies_are_rewritten_and_every_spreadsheet_of_a_contact_level_repor
     warehouse: AppContext, erasure: stages.Erasure
 ) -> None:
     """Also the spreadsheets of a campaign that the contact has nothing to do with: no spreadsheet is read."""
-    contact_reports = {*CONTACT_REPORTS, "attributed_orders"}
+    contact_reports = {*CONTACT_REPORTS, "attributed_orders", "suppressed_numbers"}
     deleted = {
         (report, campaign)
         for report in ON_REQUEST

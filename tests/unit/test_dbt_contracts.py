@@ -18,6 +18,7 @@ from models.enums import DeliveryStatus, Log
 from models.logs import COLUMNS, CONTRACTS
 from models.marts import CONTACT_REPORTS
 from scripts.dbt_properties import dbt_type, mart_properties, staging_properties, stale_files
+from warehouse.export import REPORTS
 
 DBT_PROJECT = Path(__file__).parents[2] / "dbt_project"
 MODELS = DBT_PROJECT / "models"
@@ -26,7 +27,7 @@ INTERMEDIATE = [file.stem for file in SQL_FILES if file.parent.name == "intermed
 THIS_RUN = [file.stem for file in SQL_FILES if file.parent.name == "this_run"]
 ROW_DIGESTS = [file.stem for file in SQL_FILES if file.parent.name == "row_digests"]
 SOURCE_ROW_COLUMNS = {"log_date": "date", "source_file": "string", "row_number": "bigint"}
-EXPORTS = {"campaign_metrics", "campaign_overview", "delivery_status", "skip_reasons", "attributed_unsubscribes"}
+EXPORTS = set(REPORTS)
 
 
 def properties(file: Path) -> dict[str, Any]:

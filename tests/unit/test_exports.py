@@ -63,6 +63,7 @@ HEADERS = {
     "attributed_unsubscribes": [
         *("contact_id", "unsubscribed_at", "source", "campaign_id", "campaign_name", "message_id", "sent_at"),
     ],
+    "suppressed_numbers": ["mobile_number", "suppressed_at", "campaign_id", "message_id", "contact_id"],
     "attributed_orders": [
         *("order_id", "campaign_id", "attribution", "contact_id", "ordered_at", "clicked_at", "click_id", "revenue"),
         *("currency", "total", "refunded_amount"),

@@ -75,6 +75,52 @@ def test_file_names_follow_the_rules_of_the_landing_zone(sample):
     assert (sample.first_log_date, sample.last_log_date) == (FIRST_LOG_DATE, FIRST_LOG_DATE + timedelta(days=DAYS - 1))
 
 
+def test_the_last_log_date_moves_all_files_and_no_draw(sample, tmp_path):
+    until = date(2025, 3, 9)
+    earlier = write_sample(tmp_path / "one", SENDS, DAYS, until=until)
+    assert (earlier.first_log_date, earlier.last_log_date) == (until - timedelta(days=DAYS - 1), until)
+    assert digests(earlier.to) == digests(write_sample(tmp_path / "two", SENDS, DAYS, until=until).to)
+    sends = pl.read_csv(earlier.to / "sends" / f"{until}.csv.gz", infer_schema=False)
+    good = sends.filter(pl.col("sent_at").str.contains("^2025-03"))["sent_at"]
+    assert good.str.starts_with(str(until)).all() and len(good) > sends.height * 0.99
+
+
+def test_the_sample_has_what_the_insights_tell_apart(tmp_path):
+    """Costs, countries, a bad day of a gateway, programs that fetch links, messages after an opt-out."""
+    days = 12
+    landing = write_sample(tmp_path, 24_000, days, file_format="csv").to
+    sends = [row for of_day in csv_rows(landing, "sends").values() for row in of_day if is_good_send(row)]
+    sent = [row for row in sends if not row["skip_reason"]]
+    assert {row["cost_currency"] for row in sent if row["cost"]} == {"USD", "EUR", "GBP", "SEK"}
+    assert 0.01 < sum(not row["cost"] for row in sent) / len(sent) < 0.03
+    prefixes = ("+1", "+44", "+33", "+353", "+49", "+46", "+61")
+    assert all(any(row["mobile_number"].startswith(prefix) for row in sent) for prefix in prefixes)
+    rates = csv_rows(landing, "exchange_rates")
+    assert [day for day, rows in rates.items() if any(row["currency"] == "SEK" for row in rows)] == list(rates)[4:]
+
+    clicks = [row for of_day in csv_rows(landing, "clicks").values() for row in of_day]
+    assert any("WhatsApp" in row["user_agent"] for row in clicks)
+    by_message = Counter((row["message_id"], row["clicked_at"]) for row in clicks if "Mozilla" in row["user_agent"])
+    assert any(count == 2 for count in by_message.values())
+
+    receipts = [row for of_day in csv_rows(landing, "receipts").values() for row in of_day]
+    day_of = {row["message_id"]: row["sent_at"][:10] for row in sent}
+    reported, failed = Counter(), Counter()
+    for row in receipts:
+        if row["provider"] == "twilio" and row["message_id"] in day_of:
+            reported[day_of[row["message_id"]]] += row["provider_status"] in ("delivered", "undelivered", "failed")
+            failed[day_of[row["message_id"]]] += row["provider_status"] in ("undelivered", "failed")
+    shares = [failed[day] / reported[day] for day in sorted(reported)]
+    assert shares[days - 5] > 0.2 and max(shares[: days - 5]) < 0.15
+
+    left = {
+        row["contact_id"]: row["unsubscribed_at"]
+        for of_day in csv_rows(landing, "unsubscribes").values()
+        for row in of_day
+    }
+    assert any(left.get(row["contact_id"], "9") < row["sent_at"][:19] + "Z" for row in sent)
+
+
 def test_row_counts_follow_from_the_number_of_sends(csv_sample):
     rows = csv_sample.rows
     assert rows["sends"] - csv_sample.bad_rows["sends"] == pytest.approx(SENDS, rel=0.01)

@@ -36,7 +36,10 @@ from warehouse.ledger import Ledger, now
 from warehouse.publish.published_file import is_masked, row_digests_sql
 from warehouse.storage import AnyPath, atomic_replace, hash_of, is_object, names_in, open_regular, read_object, remove
 
-REPORTS = ("campaign_metrics", "campaign_overview", "delivery_status", "skip_reasons", "attributed_unsubscribes")
+REPORTS = (
+    *("campaign_metrics", "campaign_overview", "delivery_status", "skip_reasons"),
+    *("attributed_unsubscribes", "suppressed_numbers"),
+)
 """The scheduled reports: exported after each publication."""
 
 ON_REQUEST = (*REPORTS, "attributed_orders")
