@@ -35,7 +35,7 @@ from starlette.templating import Jinja2Templates
 from starlette.types import ASGIApp
 
 from models.error_codes import Code
-from models.marts import published_columns
+from models.marts import dbt_marts, published_columns
 from models.masking import mask_error, masked_number, masking_logger, sanitize
 from reports import campaign, campaign_table, charts, export_requests, formatting, security
 from reports.csv_download import read_file, write_csv
@@ -43,7 +43,7 @@ from reports.database import NothingPublished, Published, PublishedDatabase, Sel
 from reports.message_preview import message_preview
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import Settings
-from warehouse.export import ON_REQUEST, FileFormat
+from warehouse.export import ON_REQUEST, FileFormat, has_campaigns
 from warehouse.ledger import Ledger
 
 HERE = Path(__file__).parent
@@ -89,7 +89,8 @@ class ReportPages:
             "token": security.TOKEN,
             "charts": charts,
             "masks": self.masks,
-            "reports": ON_REQUEST,
+            "reports": [report for report in ON_REQUEST if report in dbt_marts(insights=settings.insights)],
+            "campaign_reports": [report for report in ON_REQUEST if has_campaigns(report)],
         }
 
     def app(self) -> ASGIApp:

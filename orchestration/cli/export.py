@@ -12,7 +12,10 @@ from warehouse.export import ON_REQUEST, REPORTS, ExportRefused, FileFormat, Not
 
 def export(
     reports: Annotated[
-        list[str] | None, typer.Argument(help=f"Any of {', '.join(ON_REQUEST)}. Default: all but the last.")
+        list[str] | None,
+        typer.Argument(
+            help=f"Any of {', '.join(ON_REQUEST)}. Default: the scheduled ones, {REPORTS[0]} to {REPORTS[-1]}."
+        ),
     ] = None,
     all_campaigns: Annotated[
         bool, typer.Option(help="Export every campaign, not only those that changed since the last export.")

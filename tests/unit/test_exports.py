@@ -14,7 +14,7 @@ import duckdb
 import openpyxl
 import pytest
 
-from models.marts import MARTS, columns
+from models.marts import INSIGHTS, MARTS, columns, qualified
 from reports.export_requests import exported_files
 from tests.running import write_row_digests
 from warehouse.config.paths import DataPaths
@@ -26,6 +26,7 @@ from warehouse.export import (
     FileFormat,
     NothingPublished,
     Unchanged,
+    has_campaigns,
     read_description,
     xlsx,
 )
@@ -70,7 +71,16 @@ HEADERS = {
     ],
 }
 NOON = datetime(2026, 1, 5, 12)
-SAMPLE_VALUE = {"varchar": "x", "timestamp": NOON, "double": 0.5, "decimal(18,2)": Decimal("1.50"), "bigint": 7}
+SAMPLE_VALUE = {
+    "varchar": "x",
+    "timestamp": NOON,
+    "double": 0.5,
+    "decimal(18,2)": Decimal("1.50"),
+    "decimal(18,6)": Decimal("0.007500"),
+    "bigint": 7,
+    "boolean": True,
+    "date": NOON.date(),
+}
 
 
 class Published:
@@ -89,17 +99,18 @@ class Published:
         rows_of_marts["build_info"] = [{"build_id": build_id, "data_until": None}]
         with duckdb.connect() as connection:
             connection.execute("attach '{}' as published".format(str(path).replace("'", "''")))
-            connection.execute("create schema published.marts")
+            for schema in {mart.schema for mart in MARTS.values()}:
+                connection.execute(f"create schema published.{schema}")
             for mart in MARTS:
                 types = {column.name: column.sql_type for column in columns(mart)}
                 definition = ", ".join(f"{name} {sql_type}" for name, sql_type in types.items())
-                connection.execute(f"create table published.marts.{mart} ({definition})")
+                connection.execute(f"create table published.{qualified(mart)} ({definition})")
                 made_up = {name: SAMPLE_VALUE.get(sql_type) for name, sql_type in types.items()}
                 for row in rows_of_marts.get(mart, []):
                     assert row.keys() <= types.keys()
                     marks = ", ".join("?" * len(types))
                     values = list((made_up | row).values())
-                    connection.execute(f"insert into published.marts.{mart} values ({marks})", values)
+                    connection.execute(f"insert into published.{qualified(mart)} values ({marks})", values)
             if release != "0.1":
                 write_row_digests(connection, "published", release, HEADERS)
 
@@ -653,19 +664,72 @@ HOSTILE_IDS = [
 ]
 
 
-@pytest.mark.parametrize("report", ON_REQUEST)
-def test_every_report_on_request_can_be_exported_for_one_campaign(published, report):
+@pytest.mark.parametrize("report", [report for report in ON_REQUEST if has_campaigns(report)])
+def test_every_report_of_campaigns_can_be_exported_for_one_campaign(published, report):
     rows = [CAMPAIGN | {"campaign_id": campaign} for campaign in ("c1", "c2")]
     mart = [{"campaign_id": campaign} for campaign in ("c1", "c2")]
     published.publish(**{"campaign_metrics": rows, report: rows if report == "campaign_metrics" else mart})
     file = published.on_request(report, "c2")
     header, *actual = csv.reader(io.StringIO(file.read_text(encoding="utf-8"), newline=""))
-    assert header == HEADERS[report]
+    assert header == HEADERS.get(report, [column.name for column in columns(report)])
     assert [row[header.index("Campaign ID" if report == "campaign_metrics" else "campaign_id")] for row in actual] == [
         "c2"
     ]
     described = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
     assert (described["campaigns"], described["changed_since"], described["rows"]) == (["c2"], None, 1)
+
+
+@pytest.mark.parametrize("report", [report for report in ON_REQUEST if not has_campaigns(report)])
+def test_a_report_without_campaigns_is_exported_as_a_whole(published, report):
+    published.publish(campaign_metrics=[CAMPAIGN], **{report: [{}]})
+    with pytest.raises(ExportRefused, match=f"{report} has no rows of single campaigns: export it as a whole"):
+        published.on_request(report, "c1")
+    assert len(list(csv.reader(published.on_request(report).open(encoding="utf-8", newline="")))) == 2
+
+
+@pytest.mark.parametrize("report", [report for report in ON_REQUEST if report in INSIGHTS])
+def test_every_insight_can_be_exported_as_csv_and_as_a_spreadsheet(published, report):
+    published.publish(**{report: [{}]})
+    types = [column.sql_type for column in columns(report)]
+    cells = {
+        "varchar": "x",
+        "timestamp": "2026-01-05T12:00:00Z",
+        "double": "0.5",
+        "decimal(18,2)": "1.50",
+        "decimal(18,6)": "0.007500",
+        "bigint": "7",
+        "boolean": "true",
+        "date": "2026-01-05",
+    }
+    _, row = csv.reader(published.on_request(report).open(encoding="utf-8", newline=""))
+    assert row == [cells[sql_type] for sql_type in types]
+    sheet = openpyxl.load_workbook(published.on_request(report, file_format=FileFormat.XLSX)).active
+    values = SAMPLE_VALUE | {"date": datetime(2026, 1, 5), "decimal(18,2)": 1.5, "decimal(18,6)": 0.0075}
+    assert [cell.value for cell in sheet[2]] == [values[sql_type] for sql_type in types]
+    percentages = {cell.value for cell in sheet[1] if sheet.cell(2, cell.column).number_format == "0.00%"}
+    assert percentages == {name for name in sheet_names(sheet) if name in FRACTIONS}
+
+
+def sheet_names(sheet) -> list[str]:
+    return [cell.value for cell in sheet[1]]
+
+
+FRACTIONS = {
+    *("cost_coverage", "roi", "share_of_failures", "receipt_ratio", "final_ratio", "delivery_rate", "failure_rate"),
+    *("baseline_rate", "human_click_to_delivered_rate", "share_of_clicks", "cumulative_click_share", "click_rate"),
+    *("unsubscribe_rate", "unsubscribe_low", "unsubscribe_high", "conversion_rate_by_clickers"),
+    *("conversion_rate_by_delivered", "conversion_rate_by_sent", "share"),
+}
+"""The columns of the insights that a spreadsheet shows as percentages."""
+
+
+def test_an_insight_that_was_not_published_is_refused(published):
+    report = next(report for report in ON_REQUEST if report in INSIGHTS)
+    published.publish(campaign_metrics=[CAMPAIGN])
+    with duckdb.connect(published.paths.published_marts) as connection:
+        connection.execute(f"drop table {qualified(report)}")
+    with pytest.raises(ExportRefused, match=f"the published build has no {report}: SENDMART_INSIGHTS was false"):
+        published.export(report)
 
 
 @pytest.mark.parametrize("campaign", HOSTILE_IDS)

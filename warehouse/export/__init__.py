@@ -12,6 +12,7 @@ from warehouse.export.exports import (
     Unchanged,
     campaign_hash,
     export_time,
+    has_campaigns,
     read_description,
     write_description,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "copy_to_csv_sql",
     "csv_options",
     "export_time",
+    "has_campaigns",
     "has_phone_numbers",
     "read_description",
     "unmark_sql",

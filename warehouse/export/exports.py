@@ -28,7 +28,7 @@ from enum import StrEnum
 import duckdb
 from pydantic import TypeAdapter
 
-from models.marts import SCHEMA
+from models.marts import DBT_MARTS, INSIGHTS, SCHEMA, columns, qualified
 from warehouse.config import DataPaths, Settings
 from warehouse.duckdb_tools import apply_limits, fetch_value, literal
 from warehouse.export.report_sql import NO_CAMPAIGN, ExportRefused, ReportQuery, has_phone_numbers
@@ -42,8 +42,8 @@ REPORTS = (
 )
 """The scheduled reports: exported after each publication."""
 
-ON_REQUEST = (*REPORTS, "attributed_orders")
-"""The reports that can be requested. Each has the column `campaign_id`."""
+ON_REQUEST = (*REPORTS, "attributed_orders", *(mart for mart in DBT_MARTS if mart in INSIGHTS))
+"""The reports that can be requested."""
 
 _PUBLISHED = "published"
 _TIME = "%Y%m%dT%H%M%SZ"
@@ -129,7 +129,8 @@ def export(
 
     Raises:
         NothingPublished: there is no published build.
-        ExportRefused: no mart has the campaign, or a spreadsheet cannot hold the rows.
+        ExportRefused: no mart has the campaign, a report has no campaigns or is not published, or a spreadsheet cannot hold
+            the rows.
     """
     if not paths.published_marts.exists():
         raise NothingPublished(f"nothing has been published yet: {paths.published_marts} does not exist")
@@ -142,12 +143,29 @@ def export(
         exporter = _Exporter(settings, paths, connection)
         is_copy = campaign is not None or file_format is not FileFormat.CSV
         campaigns = None if campaign is None else [campaign]
+        reports = list(reports)
+        for report in reports:
+            if campaign is not None and not has_campaigns(report):
+                raise ExportRefused(f"{report} has no rows of single campaigns: export it as a whole")
+            if not _is_published(connection, report):
+                raise ExportRefused(f"the published build has no {report}: SENDMART_INSIGHTS was false")
         return [
             exporter.write(report, campaigns, None, file_format, campaign, masks=masks_phone_numbers)
             if is_copy or report not in REPORTS
             else exporter.write_scheduled(report, ledger, all_campaigns=all_campaigns)
             for report in reports
         ]
+
+
+def has_campaigns(report: str) -> bool:
+    """Whether the rows of a report are of single campaigns, so that one campaign can be exported."""
+    return any(column.name == "campaign_id" for column in columns(report))
+
+
+def _is_published(connection: duckdb.DuckDBPyConnection, report: str) -> bool:
+    schema, _, table = qualified(report).partition(".")
+    query = "select 1 from duckdb_columns() where (database_name, schema_name, table_name) = (?, ?, ?) limit 1"
+    return connection.execute(query, [_PUBLISHED, schema, table]).fetchone() is not None
 
 
 def _has_campaign(connection: duckdb.DuckDBPyConnection, campaign: str) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from models.marts import NUMBER, SCHEMA, MartColumn, published_columns, published_key
+from models.marts import MARTS, NUMBER, MartColumn, published_columns, published_key, qualified
 from models.masking import FREE_TEXT_COLUMNS, ID_COLUMNS
 from warehouse.duckdb_tools import fetch_value, holds_rows, literal, masked_id, masked_words
 from warehouse.export.formula_cells import mark_sql
@@ -130,7 +130,7 @@ class ReportQuery:
 
     def _from_sql(self) -> str:
         """The rows as `mart`: all, or those of the campaigns to export."""
-        mart = f"{self.database}.{SCHEMA}.{self.report}"
+        mart = f"{self.database}.{qualified(self.report)}"
         if self.campaigns is None:
             return f"from {mart} as mart"
         self.connection.execute(
@@ -141,7 +141,7 @@ class ReportQuery:
         selection = (
             "semi join campaigns_to_export as selected on mart.campaign_id is not distinct from selected.campaign_id"
         )
-        if not holds_rows(self.connection, self.database, SCHEMA, self.report):
+        if not holds_rows(self.connection, self.database, MARTS[self.report].schema, self.report):
             return f"from {mart} as mart {selection}"
         # By row id: otherwise DuckDB reads every column of every row before it drops most rows.
         return f"from {mart} as mart where rowid in (select mart.rowid from {mart} as mart {selection})"

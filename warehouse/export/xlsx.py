@@ -6,6 +6,7 @@ Timestamps are dates, in UTC. A sheet holds 1,048,576 rows. A cell holds 32,767 
 Not here: which rows (`warehouse.export.report_sql`). No module reads a spreadsheet back.
 """
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from xlsxwriter import Workbook
 from xlsxwriter.exceptions import FileCreateError
 from xlsxwriter.worksheet import Worksheet
 
+from models.marts import MartColumn
 from warehouse.export.report_sql import ExportRefused, ReportQuery
 
 MOST_ROWS = 1_048_576 - 1
@@ -26,9 +28,16 @@ _NUMBER_FORMATS = {
     "timestamp": 'yyyy-mm-dd hh:mm:ss"Z"',
     "decimal(18,2)": "#,##0.00",
     "decimal(18,4)": "#,##0.00##",
-    "double": "0.00%",
+    "decimal(18,6)": "#,##0.00####",
+    "date": "yyyy-mm-dd",
+    "boolean": "General",
+    "double": "#,##0.00####",
     "bigint": "#,##0",
 }
+_PERCENTAGES = re.compile(
+    r".*_(rate|ratio|coverage)|(.*_)?share(_of_.*)?|roi|unsubscribe_(low|high)|conversion_rate_by_.*"
+)
+"""The names of columns of fractions, which a spreadsheet shows as percentages."""
 
 
 class _TextOnly(Worksheet):  # type: ignore[misc]  # the library ships no types
@@ -58,15 +67,25 @@ def write(query: ReportQuery, file: Path, scratch: Path) -> int:
         raise OSError(str(error)) from error
 
 
+def _number_format(column: MartColumn) -> str:
+    is_percentage = column.sql_type == "double" and _PERCENTAGES.fullmatch(column.name)
+    return "0.00%" if is_percentage else _NUMBER_FORMATS[column.sql_type]
+
+
 def _write_sheet(workbook: Workbook, query: ReportQuery) -> int:
     columns = query.columns()
     sheet = workbook.add_worksheet("Report", _TextOnly)
     header = workbook.add_format({"bold": True, "num_format": "@"})
-    writers = {"varchar": sheet.write_string, "timestamp": sheet.write_datetime}
+    writers = {
+        "varchar": sheet.write_string,
+        "timestamp": sheet.write_datetime,
+        "date": sheet.write_datetime,
+        "boolean": sheet.write_boolean,
+    }
     cells = [
         (
             writers.get(column.sql_type, sheet.write_number),
-            workbook.add_format({"num_format": _NUMBER_FORMATS[column.sql_type]}),
+            workbook.add_format({"num_format": _number_format(column)}),
         )
         for column, _ in columns
     ]
