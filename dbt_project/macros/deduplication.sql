@@ -7,6 +7,8 @@
     columns    the columns that are kept. Every term of `order_by` uses them alone, so that a kept row can be compared again
                with rows that come later
     where      the rows that count
+
+    The insights need more columns than the marts: they come last in `order_by` and `columns`.
 #}
 {% macro deduplication(log) -%}
     {%- set rules = {
@@ -121,20 +123,62 @@
             ~ "'",
         },
     } -%}
-    {{ return(rules[log]) }}
+    {%- set rule = rules[log] -%}
+    {%- for column in insight_columns(log) -%}
+        {%- do rule.order_by.append(column ~ " desc nulls last") -%} {%- do rule.columns.append(column) -%}
+    {%- endfor -%}
+    {{ return(rule) }}
 {%- endmacro %}
 
 
-{# One row per key of a log, read from the log's relation or from another relation with its columns. #}
-{% macro deduplicated(log, relation) -%}
+{# The columns of a log that only the insights need, in the order of the log. #}
+{% macro insight_columns(log) -%}
+    {%- set columns = {
+        "sends": ["provider", "cost", "cost_currency"],
+        "clicks": ["message_id", "url", "user_agent"],
+    } -%}
+    {{ return(columns.get(log, []) if var("insights") else []) }}
+{%- endmacro %}
+
+
+{# Whether the deduplicated rows of a log have a `first_log_date`: the least log date of all rows of the key. #}
+{% macro has_first_log_date(log) -%}
+    {{ return(var("insights") and log in ("sends", "clicks", "orders")) }}
+{%- endmacro %}
+
+
+{# The columns of the deduplicated rows of a log. #}
+{% macro deduplicated_columns(log) -%}
+    {{ return(deduplication(log).columns + (["first_log_date"] if has_first_log_date(log) else [])) }}
+{%- endmacro %}
+
+
+{# The columns that a row of the log gives to deduplicated rows, as a select list. #}
+{% macro columns_to_deduplicate(log) -%}
+    {%- set columns = deduplication(log).columns | join(", ") -%}
+    {{ return(columns ~ (", log_date as first_log_date" if has_first_log_date(log) else "")) }}
+{%- endmacro %}
+
+
+{#
+    One row per key of a log, read from the log's relation or from another relation with its columns. `log_date` is the column
+    of the relation with the log date, or with the least log date of the rows that a row stands for; `where` replaces the
+    condition of the log's rule.
+#}
+{% macro deduplicated(log, relation, log_date="log_date", where=none) -%}
     {%- set rule = deduplication(log) -%}
     {{
         one_row_per_key(
             relation=relation,
-            where=rule.where or "true",
+            where=where or rule.where or "true",
             key=rule.key,
             order_by=rule.order_by,
             columns=rule.columns,
+            group_columns=(
+                {"first_log_date": {"one": log_date, "many": "min(" ~ log_date ~ ")"}}
+                if has_first_log_date(log)
+                else {}
+            ),
         )
     }}
 {%- endmacro %}

@@ -49,6 +49,56 @@
 {% macro duckdb__unpack_second(number) -%} cast({{ number }} & 1099511627775 as bigint) {%- endmacro %}
 
 
+{#
+    The same for three integers, of which the third is below 2^22; `unpack_third` takes it out again. The first two are taken
+    out by `unpack_first_of_three` and `unpack_second_of_three`.
+#}
+{% macro pack_three(first, second, third) -%} {{ adapter.dispatch("pack_three")(first, second, third) }} {%- endmacro %}
+
+{% macro spark__pack_three(first, second, third) -%}
+    case
+        when {{ first }} is not null
+        then named_struct('first', {{ first }}, 'second', {{ second }}, 'third', {{ third }})
+    end
+{%- endmacro %}
+
+{% macro duckdb__pack_three(first, second, third) -%}
+    cast({{ first }} as hugeint) * 4611686018427387904 + {{ second }} * 4194304 + {{ third }}
+{%- endmacro %}
+
+{% macro unpack_first_of_three(number) -%} {{ adapter.dispatch("unpack_first_of_three")(number) }} {%- endmacro %}
+
+{% macro spark__unpack_first_of_three(three) -%} {{ three }}.first {%- endmacro %}
+
+{% macro duckdb__unpack_first_of_three(number) -%} cast({{ number }} >> 62 as bigint) {%- endmacro %}
+
+{% macro unpack_second_of_three(number) -%} {{ adapter.dispatch("unpack_second_of_three")(number) }} {%- endmacro %}
+
+{% macro spark__unpack_second_of_three(three) -%} {{ three }}.second {%- endmacro %}
+
+{% macro duckdb__unpack_second_of_three(number) -%} cast(({{ number }} >> 22) & 1099511627775 as bigint) {%- endmacro %}
+
+{% macro unpack_third(number) -%} {{ adapter.dispatch("unpack_third")(number) }} {%- endmacro %}
+
+{% macro spark__unpack_third(three) -%} {{ three }}.third {%- endmacro %}
+
+{% macro duckdb__unpack_third(number) -%} cast({{ number }} & 4194303 as integer) {%- endmacro %}
+
+
+{# Converts a date to days since the first day of year 1, and back. #}
+{% macro days_of(date) -%} {{ adapter.dispatch("days_of")(date) }} {%- endmacro %}
+
+{% macro spark__days_of(date) -%} datediff({{ date }}, cast('0001-01-01' as date)) {%- endmacro %}
+
+{% macro duckdb__days_of(date) -%} cast({{ date }} - date '0001-01-01' as integer) {%- endmacro %}
+
+{% macro date_of(days) -%} {{ adapter.dispatch("date_of")(days) }} {%- endmacro %}
+
+{% macro spark__date_of(days) -%} date_add(cast('0001-01-01' as date), {{ days }}) {%- endmacro %}
+
+{% macro duckdb__date_of(days) -%} date '0001-01-01' + {{ days }} {%- endmacro %}
+
+
 {# The type of a delivery status within a build: one of five words. DuckDB stores an enum as a number. #}
 {% macro delivery_status_type() -%} {{ adapter.dispatch("delivery_status_type")() }} {%- endmacro %}
 
@@ -99,6 +149,44 @@
 {% macro spark__whole_quotient(dividend, divisor) -%} ({{ dividend }}) div({{ divisor }}) {%- endmacro %}
 
 {% macro duckdb__whole_quotient(dividend, divisor) -%} divide({{ dividend }}, {{ divisor }}) {%- endmacro %}
+
+
+{#
+    A cost, decimal(18,6) and not negative, times an exchange rate, decimal(20,10): the exact product, rounded half up to
+    decimal(18,6). Null if that does not fit.
+#}
+{% macro converted_cost(cost, rate) -%} {{ adapter.dispatch("converted_cost")(cost, rate) }} {%- endmacro %}
+
+{# In two parts, as above. #}
+{% macro spark__converted_cost(cost, rate) -%}
+    try_cast(
+        round(
+            try_cast(floor({{ cost }}) * {{ rate }} as decimal(23, 10))
+            + cast({{ cost }} - floor({{ cost }}) as decimal(6, 6)) * {{ rate }},
+            6
+        ) as decimal(18, 6)
+    )
+{%- endmacro %}
+
+{% macro duckdb__converted_cost(cost, rate) -%}
+    try_cast(round(cast({{ cost }} as decimal(38, 6)) * {{ rate }}, 6) as decimal(18, 6))
+{%- endmacro %}
+
+
+{# Whether a text matches a regular expression anywhere, and a text as a literal. #}
+{% macro matches_regex(text, expression) -%} {{ adapter.dispatch("matches_regex")(text, expression) }} {%- endmacro %}
+
+{% macro spark__matches_regex(text, expression) -%} {{ text }} rlike {{ text_literal(expression) }} {%- endmacro %}
+
+{% macro duckdb__matches_regex(text, expression) -%}
+    regexp_matches({{ text }}, {{ text_literal(expression) }})
+{%- endmacro %}
+
+{% macro text_literal(text) -%} {{ return(adapter.dispatch("text_literal")(text)) }} {%- endmacro %}
+
+{% macro spark__text_literal(text) -%} {{ return("'" ~ in_spark_literal(text) ~ "'") }} {%- endmacro %}
+
+{% macro duckdb__text_literal(text) -%} {{ return("'" ~ (text | replace("'", "''")) ~ "'") }} {%- endmacro %}
 
 
 {# Fails the build with a message, where it is evaluated; else it would have the type decimal(18,2). #}

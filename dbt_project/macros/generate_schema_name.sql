@@ -1,5 +1,5 @@
 {#
-    A schema has exactly the name that the project gives, without the target's schema as a prefix: `marts` is a public name.
+    A schema has exactly the name that the project gives, without the target's schema as a prefix: `marts` and `insights` are public names.
     On Spark, whose catalogue is shared, each build has two schemas of its own: one for the published tables, one for the rest.
 #}
 {% macro generate_schema_name(custom_schema_name, node) -%}

@@ -102,12 +102,15 @@
 #}
 {% macro rows_this_run(log, deduplicated_model) -%}
     {%- set rule = deduplication(log) -%}
-    {%- set columns = rule.columns | join(", ") -%}
+    {%- set columns = deduplicated_columns(log) | join(", ") -%}
+    {%- set columns_of_log = columns_to_deduplicate(log) -%}
     {%- set key = rule.key | join(", ") -%}
     {%- set stored_rows = previous_relation(deduplicated_model) -%}
     {%- set lake = ref("stg_logs__" ~ log) -%}
     {%- if stored_rows is none %}
-        select cast('current' as string) as row_version, {{ columns }} from {{ source("changes", log) }} where false
+        select cast('current' as string) as row_version, {{ columns_of_log }}
+        from {{ source("changes", log) }}
+        where false
     {%- else %}
         with
             changes as (select * from {{ source("changes", log) }} where {{ rule.where or "true" }}),
@@ -124,20 +127,20 @@
 
             candidates as (
 
-                select {{ columns }}
+                select {{ columns_of_log }}
                 from changes
                 where change = 'added'
 
                 union all
 
-                select *
+                select {{ columns }}
                 from previous_rows
                 anti join removed_keys using ({{ key }})
                 {%- if has_removed_rows(log) %}
 
                     union all
 
-                    select {{ columns }}
+                    select {{ columns_of_log }}
                     from {{ lake }}
                     semi join removed_keys using ({{ key }})
                     where {{ rule.where or "true" }}
@@ -145,15 +148,7 @@
 
             ),
 
-            current_rows as (
-
-                {{
-                    one_row_per_key(
-                        relation="candidates", key=rule.key, order_by=rule.order_by, columns=rule.columns
-                    ) | indent(4)
-                }}
-
-            )
+            current_rows as ({{ deduplicated(log, "candidates", log_date="first_log_date", where="true") | indent(4) }})
 
         select 'previous' as row_version, *
         from previous_rows

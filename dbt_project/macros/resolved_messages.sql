@@ -15,6 +15,8 @@
                 "status_at",
                 "provider_status_id",
             ]
+            + insight_columns("sends")
+            + (["first_log_date", "has_receipt", "known_log_date"] if var("insights") else [])
         )
     }}
 {%- endmacro %}
@@ -23,7 +25,9 @@
 {#
     The delivery status of each message, from its send and its receipts. The last of these common table expressions is
     `messages_resolved`. The caller defines two before them: `sends`, one row per message, and `receipts` (message_id,
-    delivery_status, occurred_at, tie_rank), any number of rows per message, duplicates included.
+    delivery_status, occurred_at, tie_rank), any number of rows per message, duplicates included. With the insights, `receipts`
+    has two more columns: `is_receipt`, false for a row that stands for no receipt, and `known_log_date`, the least log date of
+    the receipts that a row stands for.
 #}
 {% macro resolved_messages() -%}
     -- The deciding receipt has the greatest rank: a delivered receipt before the other final statuses, these before
@@ -36,6 +40,7 @@
         select
             message_id,
             tie_rank,
+            {%- if var("insights") %} is_receipt, delivery_status, known_log_date, {%- endif %}
             case
                 when delivery_status = 'delivered'
                 then 3 * 4503599627370496 - {{ microseconds_of("occurred_at") }}
@@ -53,7 +58,21 @@
     -- is null if no receipt of the message could be mapped.
     messages_reported as (
 
-        select message_id, max({{ pack_pair("moment_rank", "tie_rank") }}) as deciding_receipt
+        {% if var("insights") -%}
+            -- Of several rows of the deciding receipt, the one with the least log date.
+            select
+                message_id,
+                max(
+                    {{
+                        pack_three(
+                            "moment_rank", "tie_rank", "4194303 - coalesce(" ~ days_of("known_log_date") ~ ", 0)"
+                        )
+                    }}
+                ) as deciding_receipt,
+                bool_or(is_receipt) as has_receipt,
+                min(case when delivery_status = 'delivered' then known_log_date end) as delivered_log_date
+        {%- else -%}select message_id, max({{ pack_pair("moment_rank", "tie_rank") }}) as deciding_receipt
+        {%- endif %}
         from receipts_ranked
         group by message_id
 
@@ -71,8 +90,18 @@
             sends.sent_at,
             sends.segments,
             sends.skip_reason,
-            {{ unpack_first("messages_reported.deciding_receipt") }} as moment_rank,
-            {{ unpack_second("messages_reported.deciding_receipt") }} as tie_rank
+            {% if var("insights") -%}
+                {% for column in insight_columns("sends") %} sends.{{ column }}, {% endfor %}
+                sends.first_log_date,
+                coalesce(messages_reported.has_receipt, false) as has_receipt,
+                messages_reported.delivered_log_date,
+                {{ date_of("4194303 - " ~ unpack_third("messages_reported.deciding_receipt")) }} as deciding_log_date,
+                {{ unpack_first_of_three("messages_reported.deciding_receipt") }} as moment_rank,
+                {{ unpack_second_of_three("messages_reported.deciding_receipt") }} as tie_rank
+            {%- else -%}
+                {{ unpack_first("messages_reported.deciding_receipt") }} as moment_rank,
+                {{ unpack_second("messages_reported.deciding_receipt") }} as tie_rank
+            {%- endif %}
         from sends
         full join messages_reported on sends.message_id = messages_reported.message_id
 
@@ -102,6 +131,18 @@
                 else {{ timestamp_of("messages.moment_rank - 4503599627370496") }}
             end as status_at,
             provider_statuses.provider_status_id
+            {%- if var("insights") -%}
+                ,
+                {% for column in insight_columns("sends") %} messages.{{ column }}, {% endfor %}
+                messages.first_log_date,
+                messages.has_receipt,
+                case
+                    when provider_statuses.delivery_status = 'delivered'
+                    then messages.delivered_log_date
+                    when provider_statuses.delivery_status <> 'pending'
+                    then messages.deciding_log_date
+                end as known_log_date
+            {%- endif %}
         from messages
         left join provider_statuses on messages.tie_rank = provider_statuses.tie_rank
 

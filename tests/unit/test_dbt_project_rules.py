@@ -98,7 +98,9 @@ def short(unique_id: str) -> str:
 
 
 def layer(node: Node) -> str:
-    return Path(node["path"]).parent.name
+    """The folder, or, for the `insights` folder of a layer, the layer."""
+    folder = Path(node["path"]).parent
+    return folder.parent.name or folder.name if folder.name == "insights" else folder.name
 
 
 def check(rule: str, violations: Iterator[str]) -> None:

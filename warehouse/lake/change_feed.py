@@ -97,8 +97,10 @@ def _rows(paths: DataPaths, log: Log, files: Iterable[AnyPath], change: str) -> 
         f"try_cast({name} as {sql_type(dtype)}) as {name}" if isinstance(dtype, pl.Decimal) else name
         for name, dtype in lake_tables.lake_schema(log).items()
     )
+    # The previous version of a file lies in no folder of a log date.
+    log_date = r"try_cast(regexp_extract(filename, '[/\\]log_date=([0-9-]+)[/\\]', 1) as date) as log_date"
     return (
-        f"select {columns}, {literal(change)} as change"
+        f"select {columns}, {log_date}, {literal(change)} as change"
         f" from read_parquet([{names}], union_by_name = true, hive_partitioning = false)"
     )
 

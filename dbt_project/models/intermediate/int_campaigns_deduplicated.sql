@@ -7,7 +7,7 @@
 -- depends_on: {{ ref('campaigns_this_run') }}
 {% if is_incremental() %}
 
-    select {{ deduplication("campaigns").columns | join(", ") }}
+    select {{ deduplicated_columns("campaigns") | join(", ") }}
     from {{ ref("campaigns_this_run") }}
     where row_version = 'current'
 

@@ -3,7 +3,7 @@
 -- depends_on: {{ ref('clicks_this_run') }}
 {% if is_incremental() %}
 
-    select {{ deduplication("clicks").columns | join(", ") }}
+    select {{ deduplicated_columns("clicks") | join(", ") }}
     from {{ ref("clicks_this_run") }}
     where row_version = 'current'
 

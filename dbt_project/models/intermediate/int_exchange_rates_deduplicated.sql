@@ -11,7 +11,7 @@
 -- depends_on: {{ ref('exchange_rates_this_run') }}
 {% if is_incremental() %}
 
-    select {{ deduplication("exchange_rates").columns | join(", ") }}
+    select {{ deduplicated_columns("exchange_rates") | join(", ") }}
     from {{ ref("exchange_rates_this_run") }}
     where row_version = 'current'
 

@@ -24,7 +24,13 @@
 
         receipts as (
 
-            select logged.message_id, logged.occurred_at, provider_statuses.delivery_status, provider_statuses.tie_rank
+            select
+                logged.message_id,
+                logged.occurred_at,
+                provider_statuses.delivery_status,
+                provider_statuses.tie_rank
+                {%- if var("insights") %}, true as is_receipt, logged.log_date as known_log_date
+                {%- endif %}
             from {{ ref("stg_logs__receipts") }} as logged
             inner join
                 provider_statuses

@@ -3,7 +3,7 @@
 -- depends_on: {{ ref('orders_this_run') }}
 {% if is_incremental() %}
 
-    select {{ deduplication("orders").columns | join(", ") }}
+    select {{ deduplicated_columns("orders") | join(", ") }}
     from {{ ref("orders_this_run") }}
     where row_version = 'current'
 

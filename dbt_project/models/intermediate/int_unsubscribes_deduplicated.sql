@@ -10,7 +10,7 @@
 -- depends_on: {{ ref('unsubscribes_this_run') }}
 {% if is_incremental() %}
 
-    select {{ deduplication("unsubscribes").columns | join(", ") }}
+    select {{ deduplicated_columns("unsubscribes") | join(", ") }}
     from {{ ref("unsubscribes_this_run") }}
     where row_version = 'current'
 

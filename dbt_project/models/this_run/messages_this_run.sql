@@ -6,7 +6,11 @@
 {%- set lake_sends = ref("stg_logs__sends") -%}
 {%- set lake_receipts = ref("stg_logs__receipts") -%}
 {%- set columns = resolved_message_columns() | join(", ") -%}
-{%- set send_columns = deduplication("sends").columns | join(", ") -%}
+{%- set send_columns = deduplicated_columns("sends") | join(", ") -%}
+{%- set columns_of_sends = columns_to_deduplicate("sends") -%}
+{%- set columns_of_receipts = "message_id, provider, provider_status, error_code, occurred_at" ~ (
+    ", log_date" if var("insights") else ""
+) -%}
 
 with
     provider_statuses as (select * from {{ ref("int_provider_statuses_mapped") }}),
@@ -15,7 +19,7 @@ with
 
     changed_receipts as (select * from {{ source("changes", "receipts") }}),
 {% if stored_messages is none %}
-        sends as (select {{ send_columns }} from changed_sends where false),
+        sends as (select {{ columns_of_sends }} from changed_sends where false),
 
         receipts as (
 
@@ -24,6 +28,7 @@ with
                 changed_receipts.occurred_at,
                 provider_statuses.delivery_status,
                 provider_statuses.tie_rank
+                {%- if var("insights") %}, true as is_receipt, changed_receipts.log_date as known_log_date {%- endif %}
             from changed_receipts
             cross join provider_statuses
             where false
@@ -58,7 +63,7 @@ with
 
         send_candidates as (
 
-            select {{ send_columns }}
+            select {{ columns_of_sends }}
             from changed_sends
             where change = 'added'
 
@@ -71,25 +76,25 @@ with
 
                 union all
 
-                select {{ send_columns }}
+                select {{ columns_of_sends }}
                 from {{ lake_sends }}
                 semi join removed_keys using (message_id)
             {%- endif %}
 
         ),
 
-        sends as ({{ deduplicated("sends", "send_candidates") | indent(4) }}),
+        sends as ({{ deduplicated("sends", "send_candidates", log_date="first_log_date") | indent(4) }}),
 
         receipt_candidates as (
 
-            select message_id, provider, provider_status, error_code, occurred_at
+            select {{ columns_of_receipts }}
             from changed_receipts
             where change = 'added'
             {%- if has_removed_rows("sends") or has_removed_rows("receipts") %}
 
                 union all
 
-                select message_id, provider, provider_status, error_code, occurred_at
+                select {{ columns_of_receipts }}
                 from {{ lake_receipts }}
                 semi join removed_keys using (message_id)
             {%- endif %}
@@ -103,6 +108,8 @@ with
                 receipt_candidates.occurred_at,
                 provider_statuses.delivery_status,
                 provider_statuses.tie_rank
+                {%- if var("insights") %}, true as is_receipt, receipt_candidates.log_date as known_log_date
+                {%- endif %}
             from receipt_candidates
             inner join
                 provider_statuses
@@ -118,6 +125,8 @@ with
                 messages_kept.status_at as occurred_at,
                 provider_statuses.delivery_status,
                 provider_statuses.tie_rank
+                {%- if var("insights") %}, messages_kept.has_receipt as is_receipt, messages_kept.known_log_date
+                {%- endif %}
             from messages_kept
             left join provider_statuses on messages_kept.provider_status_id = provider_statuses.provider_status_id
 

@@ -1,0 +1,23 @@
+with
+    orders as (select * from {{ ref("int_orders_attributed") }} where attribution = 'direct'),
+
+    clicks as (select * from {{ ref("int_clicks_classified") }}),
+
+    orders_deduplicated as (select * from {{ ref("int_orders_deduplicated") }})
+
+select
+    orders.order_id,
+    orders.campaign_id,
+    orders.contact_id,
+    orders.ordered_at,
+    orders.click_id,
+    orders.clicked_at,
+    clicks.link,
+    clicks.is_bot as is_bot_click,
+    clicks.message_id,
+    clicks.message_sent_at,
+    orders.revenue,
+    orders_deduplicated.first_log_date
+from orders
+inner join clicks on orders.click_id = clicks.click_id
+inner join orders_deduplicated on orders.order_id = orders_deduplicated.order_id
