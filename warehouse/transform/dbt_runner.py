@@ -34,10 +34,13 @@ class BuildFailed(Exception):
 
 
 def dbt_manifest(settings: Settings, paths: DataPaths) -> dict[str, Any]:
-    """dbt's manifest of the current project, which is parsed if the one on disk is another or incomplete. Raises BuildFailed."""
+    """dbt's manifest of the current project without what the settings disable. The project is parsed if the manifest on disk
+    is another or incomplete. Raises BuildFailed.
+    """
     _check_seeds()
     manifest, digest_of_parsed = paths.dbt_target / "manifest.json", paths.dbt_target / "parsed_project.sha256"
-    digest = f"{settings.engine} {project_digest()}"
+    # These settings decide what is enabled, and what depends on what.
+    digest = f"{settings.engine} {settings.insights} {settings.bot_clicks} {project_digest()}"
 
     def parsed() -> dict[str, Any] | None:
         """None if it is missing, is of another project, or is incomplete after a kill or a full disk."""
@@ -57,8 +60,20 @@ def dbt_manifest(settings: Settings, paths: DataPaths) -> dict[str, Any]:
             # With the arguments of a build, so that the next build need not parse.
             run_dbt(settings, paths, ["parse"])
             digest_of_parsed.write_text(digest)
-            content = json.loads(manifest.read_bytes())
+            content = _with_enabled_nodes(json.loads(manifest.read_bytes()))
     return content
+
+
+def _with_enabled_nodes(manifest: dict[str, Any]) -> dict[str, Any]:
+    """A manifest without the tests of disabled models, which dbt lists among the nodes."""
+    disabled = {name for name, node in manifest["nodes"].items() if not node["config"]["enabled"]}
+    nodes = {name: node for name, node in manifest["nodes"].items() if name not in disabled}
+    children = {
+        name: [child for child in names if child not in disabled]
+        for name, names in manifest.get("child_map", {}).items()
+        if name not in disabled
+    }
+    return {**manifest, "nodes": nodes, "child_map": children}
 
 
 @lru_cache(maxsize=1)
@@ -70,7 +85,7 @@ def _read_manifest(file: Path, mtime_ns: int, size: int) -> dict[str, Any]:
     manifest = read_json_object(file)
     if "nodes" not in manifest:
         raise ValueError(f"{file}: not a manifest")
-    return manifest
+    return _with_enabled_nodes(manifest)
 
 
 def json_digest(content: Any) -> str:
