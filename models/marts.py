@@ -246,6 +246,10 @@ MARTS: dict[str, Mart] = {**DBT_MARTS, "build_info": Mart(BuildInfo, key=("build
 """All published marts, by table name; `build_info` is written at publication."""
 
 
+SCHEMAS = tuple(dict.fromkeys(mart.schema for mart in MARTS.values()))
+"""The schemas of the published file that hold marts."""
+
+
 def dbt_marts(*, insights: bool) -> dict[str, Mart]:
     """The marts that dbt computes where `insights`, the setting, has this value."""
     return DBT_MARTS if insights else BASE_MARTS

@@ -19,8 +19,8 @@ HIDDEN_COLUMNS = {"contact_id", "raw_row", "url", "user_agent"}
 FREE_TEXT_COLUMNS = {"source"}
 """Text columns of marts that people wrote: if numbers are masked, the numbers in these texts are masked as well."""
 
-ID_COLUMNS = {"message_id"}
-"""Ids of marts that a source may have composed of an id and a phone number: if numbers are masked, they are masked in these."""
+ID_COLUMNS = {"message_id", "link"}
+"""Keys of marts that a source may have composed of an id and a phone number: if numbers are masked, they are masked in these."""
 
 NUMBER_AFTER_ID = r"([0-9A-Za-z][:|/])([0-9]{2})[0-9]{5,11}([0-9]{2})\b"
 NUMBER_BEFORE_ID = r"\b([0-9]{2})[0-9]{5,11}([0-9]{2}[:|/])"

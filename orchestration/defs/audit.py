@@ -3,55 +3,71 @@
 Not here: what the audit checks (`quality.audit`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
 
+import models.insights
+import models.mart_contracts
 import models.marts
 import quality.audit
-from models.marts import BASE_MARTS
+from models.marts import dbt_marts
 from orchestration import metadata, stages
 from orchestration.dagster_internals import CHECKS_OF_OTHER_ASSETS
 from orchestration.defs.shared import OWNERS, POOL, retry_transient
 from orchestration.resources import WarehouseResource
 from quality.audit import KINDS
+from warehouse.config.settings import Settings, load_settings
 
 AUDIT = dg.AssetKey(["audit", "candidate_audit"])
-MARTS = {mart: dg.AssetKey(["marts", mart]) for mart in BASE_MARTS}
 DESCRIPTIONS = {
     "contract": "Columns, types, keys and values of the mart's contract (pandera). A failure holds the build back.",
     "volumes": "Volumes and rates lie within their usual limits (Great Expectations). A failure is a warning.",
     "history": "Volumes, rates and freshness are in line with earlier published builds (Great Expectations). A failure is"
     " a warning.",
 }
-CHECKS = {
-    f"{kind}_{mart}": dg.AssetCheckSpec(kind, asset=key, description=DESCRIPTIONS[kind])
-    for mart, key in MARTS.items()
-    for kind in KINDS
-}
-"""The check of each result of the audit, by the result's name: on the page of its mart, named for its kind."""
+
+
+def checks(assets: Mapping[str, dg.AssetKey]) -> dict[str, dg.AssetCheckSpec]:
+    """The check of each result of the audit, by the result's name: on the page of its mart, named for its kind. `assets`: by
+    mart.
+    """
+    return {
+        f"{kind}_{mart}": dg.AssetCheckSpec(kind, asset=asset, description=DESCRIPTIONS[kind])
+        for mart, asset in assets.items()
+        for kind in KINDS
+    }
+
+
+def mart_assets(settings: Settings) -> dict[str, dg.AssetKey]:
+    """The assets of the marts that dbt computes, by mart."""
+    marts = dbt_marts(insights=settings.insights)
+    return {name: dg.AssetKey([mart.schema, name]) for name, mart in marts.items()}
 
 
 @dg.definitions
 def audit() -> dg.Definitions:
+    assets = mart_assets(load_settings())
+    checks_by_result = checks(assets)
+
     @dg.multi_asset(
         name="audit__candidate_audit",
         specs=[
             dg.AssetSpec(
                 AUDIT,
-                deps=MARTS.values(),
+                deps=assets.values(),
                 group_name="audit",
                 owners=OWNERS,
                 kinds={"pandera", "greatexpectations"},
                 tags=metadata.tags("audit", ()),
-                code_version=metadata.code_version(quality.audit, models.marts),
+                code_version=metadata.code_version(quality.audit, models.marts, models.insights, models.mart_contracts),
                 description="Checks the candidate's marts against their contracts (pandera) and the usual ranges of their"
                 " metrics (Great Expectations), and writes the audit page. Each result is a check of its mart. A broken"
                 " contract holds the build back; an unusual metric is a warning.",
             )
         ],
-        check_specs=list(CHECKS.values()),
+        check_specs=list(checks_by_result.values()),
         can_subset=True,
         pool=POOL,
         **CHECKS_OF_OTHER_ASSETS,
@@ -72,7 +88,7 @@ def audit() -> dg.Definitions:
                 facts["page"] = dg.MetadataValue.path(str(page))
             yield dg.MaterializeResult(asset_key=AUDIT, metadata=facts)
         for result in results:
-            check_key = CHECKS[result.name].key
+            check_key = checks_by_result[result.name].key
             if check_key in context.selected_asset_check_keys:
                 yield metadata.check_result(check_key, result)
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from models.check_results import CheckResult
+from models.marts import dbt_marts
 from models.masking import mask_phone_numbers_in_errors
 from orchestration.stages.build import check_identity, reading_candidate
 from orchestration.stages.context import AppContext, log
@@ -23,7 +24,6 @@ from warehouse.publish.audit_pages import page_path, prune_pages, write_page
 from warehouse.publish.kept_builds import KeptBuilds
 from warehouse.publish.pointer import upload_files
 from warehouse.transform import build, check_scope
-from warehouse.transform.candidate import CANDIDATE_SCHEMA
 from warehouse.transform.dbt_runner import BuildFailed, dbt_manifest
 
 
@@ -66,13 +66,14 @@ def audit_candidate(context: AppContext) -> tuple[Build, list[CheckResult]]:
         candidate = _candidate_to_check(context)
         apply_limits(connection, context.settings)
         changed_rows = check_scope.rows_to_check(connection)
+        marts = dbt_marts(insights=context.settings.insights)
         started = time.perf_counter()
-        results = check_contracts(connection, CANDIDATE_SCHEMA, changed_rows, check_scope.NUMBER_IN_MODEL)
+        results = check_contracts(connection, marts, changed_rows, check_scope.NUMBER_IN_MODEL)
         _log_results("contracts", results, started)
         started = time.perf_counter()
         logs = ledger.log_dates(candidate.data_until)
         facts = BuildFacts(candidate.build_id, candidate.data_until, now(), logs)
-        expectations = check_expectations(connection, CANDIDATE_SCHEMA, facts, ledger.published_metrics())
+        expectations = check_expectations(connection, marts, facts, ledger.published_metrics())
         _log_results("expectations", expectations.results, started)
         results += expectations.results
         ledger.record_checks(candidate.build_id, results)

@@ -3,6 +3,7 @@
 Not here: the rules of the gate (`quality.gate`).
 """
 
+from models.marts import dbt_marts
 from orchestration.stages.context import AppContext
 from quality import gate
 from quality.audit import expected_checks
@@ -31,7 +32,8 @@ def evaluate_gate(context: AppContext) -> gate.GateResult:
 
 def expected_checks_of(context: AppContext) -> set[str]:
     """The names of all checks that must have a result for a candidate."""
-    return expected_checks() | build.expected_tests(context.settings, context.paths)
+    audited = expected_checks(dbt_marts(insights=context.settings.insights))
+    return audited | build.expected_tests(context.settings, context.paths)
 
 
 def override_gate(context: AppContext, candidate: Build, reason: str) -> None:

@@ -6,7 +6,7 @@ Not here: the contracts (`models.marts`), rules between columns, rows and marts 
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 import duckdb
@@ -14,8 +14,8 @@ import polars as pl
 from pandera.errors import SchemaErrors
 
 from models.check_results import MAX_EXAMPLES, CheckResult, Rule
-from models.marts import BASE_MARTS, columns
-from quality.audit.formatting import error_text, format_value, in_candidate, name_rows, result_of
+from models.marts import DBT_MARTS, columns, qualified
+from quality.audit.formatting import error_text, format_value, name_rows, result_of
 
 BATCH_ROWS = 500_000
 
@@ -25,7 +25,7 @@ _ROW_NUMBER = "rowid"
 
 def check_contracts(
     connection: duckdb.DuckDBPyConnection,
-    schema: str,
+    marts: Iterable[str],
     rows: Mapping[str, str] = MappingProxyType({}),
     row_number: str = _ROW_NUMBER,
 ) -> list[CheckResult]:
@@ -33,11 +33,11 @@ def check_contracts(
     (else all are checked), and `row_number` its column with the `rowid` of the row in the mart.
     """
     results = []
-    for mart in BASE_MARTS:
+    for mart in marts:
         try:
             # Each mart has its own cursor, so that an error on one does not affect the next.
             with connection.cursor() as cursor:
-                rules = _check(cursor, schema, mart, (rows[mart], row_number) if mart in rows else None)
+                rules = _check(cursor, mart, (rows[mart], row_number) if mart in rows else None)
         # Any error means that the mart was not checked. (A panic of polars is not an Exception.)
         except (Exception, pl.exceptions.PanicException) as error:
             message = f"could not be checked: {error_text(error)}"
@@ -46,30 +46,31 @@ def check_contracts(
     return results
 
 
-def _check(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str, changed: tuple[str, str] | None) -> list[Rule]:
+def _check(cursor: duckdb.DuckDBPyConnection, mart: str, changed: tuple[str, str] | None) -> list[Rule]:
     """The rules of a mart. `changed`: the relation with the rows to check, and its column with their row number."""
-    message = _wrong_columns(cursor, schema, mart)
+    message = _wrong_columns(cursor, mart)
     rules = [Rule("the columns have the names, types and order of the contract", passed=not message, message=message)]
     if message:  # row rules and keys assume the columns and types of the contract
         return rules
-    relation, row_number = changed or (f"{schema}.{mart}", _row_number_in(cursor, schema, mart))
-    rules.append(_check_rows(cursor, schema, mart, relation, row_number))
-    return [*rules, _check_keys(cursor, schema, mart, relation)]
+    relation, row_number = changed or (f"candidate.{qualified(mart)}", _row_number_in(cursor, mart))
+    rules.append(_check_rows(cursor, mart, relation, row_number))
+    return [*rules, _check_keys(cursor, mart, relation)]
 
 
-def _row_number_in(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str) -> str:
+def _row_number_in(cursor: duckdb.DuckDBPyConnection, mart: str) -> str:
     """The expression of a row's number. A view has no `rowid` column."""
     is_view = cursor.execute(
-        "select 1 from duckdb_views() where database_name || '.' || schema_name = ? and view_name = ?", [schema, mart]
+        "select 1 from duckdb_views() where (database_name, schema_name, view_name) = ('candidate', ?, ?)",
+        [DBT_MARTS[mart].schema, mart],
     ).fetchone()
     return "row_number() over ()" if is_view else _ROW_NUMBER
 
 
-def _wrong_columns(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str) -> str:
+def _wrong_columns(cursor: duckdb.DuckDBPyConnection, mart: str) -> str:
     try:
-        described = cursor.execute(f"describe {schema}.{mart}").fetchall()
+        described = cursor.execute(f"describe candidate.{qualified(mart)}").fetchall()
     except duckdb.CatalogException:
-        return f"table {in_candidate(schema, mart)} is missing"
+        return f"table {qualified(mart)} is missing"
     actual = {name: sql_type.lower() for name, sql_type, *_ in described}
     expected = {column.name: column.sql_type for column in columns(mart)}
     problems = [f"column {name} is missing" for name in expected if name not in actual]
@@ -81,11 +82,11 @@ def _wrong_columns(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str) ->
     ]
     if not problems and list(actual) != list(expected):
         problems.append(f"columns are not in the order {', '.join(expected)}")
-    return f"{'; '.join(problems)}; query: describe {in_candidate(schema, mart)}" if problems else ""
+    return f"{'; '.join(problems)}; query: describe {qualified(mart)}" if problems else ""
 
 
-def _check_rows(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str, relation: str, row_number: str) -> Rule:
-    contract, key = BASE_MARTS[mart].contract.to_schema(), BASE_MARTS[mart].key
+def _check_rows(cursor: duckdb.DuckDBPyConnection, mart: str, relation: str, row_number: str) -> Rule:
+    contract, key = DBT_MARTS[mart].contract.to_schema(), DBT_MARTS[mart].key
     rows_by_rule: Counter[str] = Counter()
     checked = failing = 0
     examples: list[dict[str, object]] = []
@@ -109,7 +110,7 @@ def _check_rows(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str, relat
     where = f" where {_ROW_NUMBER} in ({numbers})" if row_number.isidentifier() else ""
     message = (
         f"{failing} rows break rules: {broken_rules}; {name_rows(examples, failing)}; "
-        f"query: select * from {in_candidate(schema, mart)}{where}"
+        f"query: select * from {qualified(mart)}{where}"
     )
     return Rule(description, False, message, checked, failing, _keys(examples))
 
@@ -128,8 +129,8 @@ def _rules_by_row(errors: SchemaErrors) -> pl.DataFrame:
     return cases.select("index", rule=pl.concat_str("column", pl.lit(": "), rule)).unique()
 
 
-def _check_keys(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str, relation: str) -> Rule:
-    key = BASE_MARTS[mart].key
+def _check_keys(cursor: duckdb.DuckDBPyConnection, mart: str, relation: str) -> Rule:
+    key = DBT_MARTS[mart].key
     listed = ", ".join(key)
     description = f"no two rows have the same {listed}"
     repeated_hashes = f"select hash({listed}) from {relation} group by 1 having count(*) > 1"
@@ -146,6 +147,6 @@ def _check_keys(cursor: duckdb.DuckDBPyConnection, schema: str, mart: str, relat
     examples = [dict(zip(key, row, strict=False)) for row in first_keys]
     message = (
         f"{failing} rows share {keys} keys ({listed}); {name_rows(examples, keys)}; "
-        f"query: select {listed}, count(*) from {in_candidate(schema, mart)} group by all having count(*) > 1"
+        f"query: select {listed}, count(*) from {qualified(mart)} group by all having count(*) > 1"
     )
     return Rule(description, False, message, None, failing, _keys(examples))

@@ -4,13 +4,12 @@ Not here: the metrics (`quality.audit.metrics`), ranges from earlier builds (`qu
 (`quality.audit.suites`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import duckdb
 
 from models.check_results import BuildMetrics, CheckResult, Metrics, Rule
-from models.marts import BASE_MARTS
 from quality.audit.anomalies import ComparedMetric, compare
 from quality.audit.formatting import error_text, result_of
 from quality.audit.metrics import BuildFacts, compute_metrics, create_aggregates
@@ -31,13 +30,14 @@ class ExpectationResults:
 
 def check_expectations(
     connection: duckdb.DuckDBPyConnection,
-    schema: str,
+    marts: Iterable[str],
     facts: BuildFacts = _NO_FACTS,
     published: Sequence[BuildMetrics] = (),
 ) -> ExpectationResults:
     """Two warning results per mart, `volumes_<mart>` and `history_<mart>`; no error is raised. `published`: metrics in order
     of publication.
     """
+    marts = list(marts)
     metrics: dict[str, dict[str, float]] = {}
     compared: dict[str, list[ComparedMetric]] = {}
     rules: dict[str, dict[str, list[Rule]]] = {}
@@ -48,8 +48,8 @@ def check_expectations(
         suites = Suites()
         # The temporary tables go with the cursor.
         with connection.cursor() as cursor:
-            aggregate_errors = create_aggregates(cursor, schema, facts.data_until)
-            for mart in BASE_MARTS:
+            aggregate_errors = create_aggregates(cursor, facts.data_until)
+            for mart in marts:
                 try:
                     row = compute_metrics(cursor, mart, facts)
                     metrics[mart] = {name: value for name, value in row.items() if value is not None}
@@ -61,10 +61,10 @@ def check_expectations(
                     rules[mart] = _not_checked("; ".join([error_text(error), *aggregate_errors]))
     # Any error means that nothing was checked.
     except Exception as error:
-        rules = {mart: _not_checked(error_text(error)) for mart in BASE_MARTS}
+        rules = {mart: _not_checked(error_text(error)) for mart in marts}
     results = [
         result_of(f"{kind}_{mart}", mart_rules, is_blocking=False)
-        for mart in BASE_MARTS
+        for mart in marts
         for kind, mart_rules in rules[mart].items()
     ]
     return ExpectationResults(results, metrics, compared)

@@ -40,11 +40,6 @@ def name_rows(rows: Iterable[Mapping[str, object]], total: int) -> str:
     return ("among them " if len(names) < total else "") + "; ".join(names)
 
 
-def in_candidate(schema: str, mart: str) -> str:
-    """The mart's name for a person who opens the candidate file: `marts.campaigns` for `candidate.marts`."""
-    return f"{schema.rpartition('.')[2]}.{mart}"
-
-
 def error_text(error: BaseException | str) -> str:
     """An error on one line. DuckDB quotes values in its messages: mobile numbers are masked here, too."""
     text = f"{type(error).__name__}: {error}" if isinstance(error, BaseException) else error

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from models.check_results import CheckResult, Rule
-from models.marts import BASE_MARTS
 from models.masking import masked
 from quality.audit.anomalies import ComparedMetric
 
@@ -50,9 +49,10 @@ def audit_page(
     """The page as HTML. `audited`: results of contracts and expectations; `compared`: by mart, its metrics beside earlier
     builds; `tested_models`: by dbt test, the model that it tests, unless it is between models.
     """
-    by_mart: dict[str, list[CheckResult]] = {mart: [] for mart in (*BASE_MARTS, _OTHER_TESTS)}
+    by_mart: dict[str, list[CheckResult]] = {}
     for result in audited:
-        by_mart[result.name.partition("_")[2]].append(result)
+        by_mart.setdefault(result.name.partition("_")[2], []).append(result)
+    by_mart[_OTHER_TESTS] = []
     for result in dbt_tests:
         by_mart.get(tested_models.get(result.name, ""), by_mart[_OTHER_TESTS]).append(result)
     failed = [result for result in (*audited, *dbt_tests) if not result.passed]

@@ -58,12 +58,12 @@ LOGS_OF_MART = {
 """By mart, the logs whose freshness is reported with it."""
 
 
-def create_aggregates(cursor: duckdb.DuckDBPyConnection, schema: str, data_until: date | None) -> list[str]:
-    """Creates the temporary macros and tables of the metric queries on a cursor with `schema` as its default. Returns the
-    errors.
+def create_aggregates(cursor: duckdb.DuckDBPyConnection, data_until: date | None) -> list[str]:
+    """Creates the temporary macros and tables of the metric queries on a cursor whose default is the schema `marts` of the
+    candidate. Returns the errors.
     """
     errors = []
-    cursor.execute(f"use {schema}; {_MACROS}")
+    cursor.execute(f"use candidate.marts; {_MACROS}")
     cursor.execute("create temporary table audited_build as select $1::date as data_until", [data_until])
     for name in _AGGREGATES:
         try:

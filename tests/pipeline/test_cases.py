@@ -3,7 +3,7 @@
 import pytest
 
 from models.insights import INSIGHTS
-from models.marts import DBT_MARTS
+from models.marts import BASE_MARTS, DBT_MARTS
 from tests.oracle.compare import QUARANTINE_TABLES, differences, read_mart, rejected_differences
 from tests.running import CASES, RefreshedWarehouse, mart_rows, quarantine_rows, refresh_in_process, rejected_rows
 
@@ -16,7 +16,7 @@ def test_every_mart_equals_the_expected_rows(refreshed_case: RefreshedWarehouse)
         for file in (refreshed_case.landing.parent / "marts").glob("*.csv")
         if file.stem not in QUARANTINE_TABLES
     }
-    assert len(expected) == 12
+    assert BASE_MARTS.keys() - expected.keys() <= {"campaign_clicks_hourly"}, "which is younger than a case"
     messages_by_mart = {mart: differences(rows, mart_rows(published, mart)) for mart, rows in expected.items()}
     assert {mart: messages for mart, messages in messages_by_mart.items() if messages} == {}
 

@@ -10,7 +10,7 @@ import pytest
 from models.check_results import CheckResult, Rule
 from models.enums import Log
 from models.marts import BASE_MARTS
-from orchestration.defs.audit import CHECKS
+from orchestration.defs.audit import checks, mart_assets
 from orchestration.defs.jobs import prune_after_refresh, prune_exports
 from orchestration.metadata import check_result
 from orchestration.run_refresh import STARTED_BY_COMMAND, dagster_home, run_refresh
@@ -68,8 +68,11 @@ def test_no_check_ends_a_run_before_the_gate(definitions: dg.Definitions) -> Non
     assert [spec.name for spec in specs if spec.blocking] == []
 
 
-def test_the_page_of_a_mart_shows_its_contract_and_expectations(definitions: dg.Definitions) -> None:
-    assert CHECKS.keys() == expected_checks()
+def test_the_page_of_a_mart_shows_its_contract_and_expectations(
+    refreshed_small: RefreshedWarehouse, definitions: dg.Definitions
+) -> None:
+    assets = mart_assets(refreshed_small.warehouse.settings)
+    assert checks(assets).keys() == expected_checks(BASE_MARTS)
     graph = definitions.resolve_asset_graph()
     for mart in BASE_MARTS:
         key = dg.AssetKey(["marts", mart])

@@ -59,7 +59,7 @@ class Nights:
             audited_at = datetime.combine(day + timedelta(days=1), time(3, 30))
             facts = BuildFacts(f"build-{night}", day, audited_at, logs)
             connection.execute(f"attach '{self.folder}/admitted/{baseline.MARTS}' as candidate (read_only)")
-            assert create_aggregates(connection, SCHEMA, day) == []
+            assert create_aggregates(connection, day) == []
             metrics = {
                 mart: {
                     name: value for name, value in compute_metrics(connection, mart, facts).items() if value is not None

@@ -34,7 +34,7 @@ NUMBER = re.compile(r"\+\d|\d{9,}")
 
 def contracts_of(*changes: str) -> dict[str, str]:
     with candidate(valid_marts(), *changes) as connection:
-        results = check_contracts(connection, SCHEMA)
+        results = check_contracts(connection, BASE_MARTS)
     assert [result.name for result in results] == [f"contract_{mart}" for mart in BASE_MARTS]
     assert all(result.is_blocking for result in results)
     return failures(results)
@@ -43,7 +43,7 @@ def contracts_of(*changes: str) -> dict[str, str]:
 def test_valid_marts_keep_their_contracts():
     assert contracts_of() == {}
     with candidate({}) as connection:
-        assert failures(check_contracts(connection, SCHEMA)) == {}
+        assert failures(check_contracts(connection, BASE_MARTS)) == {}
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_a_broken_contract_is_reported(mart, change, message):
 def test_the_query_of_a_broken_rule_finds_its_rows():
     broken = "update delivery_status set messages_sent = 0 where campaign_id = 'c11' and contact_id <> 'p11-0'"
     with candidate(valid_marts(), broken) as connection:
-        detail = failures(check_contracts(connection, SCHEMA))["contract_delivery_status"]
+        detail = failures(check_contracts(connection, BASE_MARTS))["contract_delivery_status"]
         connection.execute(f"use {SCHEMA}")
         rows = connection.execute(detail.partition("query: ")[2]).pl()
     assert rows["contact_id"].to_list() == ["p11-1", "p11-2", "p11-3", "p11-4"]
@@ -147,7 +147,7 @@ def test_a_rule_that_cannot_be_evaluated_fails(monkeypatch):
         def raises(cls, data) -> pl.LazyFrame:
             return data.lazyframe.select(pl.col("campaign_name").str.to_integer() > 0)
 
-    monkeypatch.setitem(contracts.BASE_MARTS, "campaign_overview", Mart(Broken, key=("campaign_id",)))
+    monkeypatch.setitem(contracts.DBT_MARTS, "campaign_overview", Mart(Broken, key=("campaign_id",)))
     details = contracts_of()
     assert details.keys() == {"contract_campaign_overview"}
     assert "could not be checked" in details["contract_campaign_overview"]
@@ -185,7 +185,7 @@ insert into campaign_clicks_hourly values ('never', '2026-01-05', 500, 1);
 
 def check(marts: dict[str, pl.DataFrame], *changes: str) -> dict[str, CheckResult]:
     with candidate(marts, *changes) as connection:
-        results = by_name(check_expectations(connection, SCHEMA).results)
+        results = by_name(check_expectations(connection, BASE_MARTS).results)
     assert results.keys() == {f"{kind}_{mart}" for kind in ("volumes", "history") for mart in BASE_MARTS}
     assert not any(result.is_blocking for result in results.values())
     return results
@@ -245,8 +245,8 @@ def test_metrics_that_cannot_be_computed_fail():
 
 def test_an_audit_gives_the_checks_that_the_gate_expects(empty_build):
     with candidate({}) as connection:
-        names = {result.name for result in check_contracts(connection, SCHEMA)} | empty_build.keys()
-    assert names == expected_checks()
+        names = {result.name for result in check_contracts(connection, BASE_MARTS)} | empty_build.keys()
+    assert names == expected_checks(BASE_MARTS)
 
 
 def test_a_mart_without_metrics_passes(monkeypatch):

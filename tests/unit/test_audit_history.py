@@ -269,7 +269,7 @@ def test_build_facts_give_freshness_metrics():
 def test_every_comparison_is_of_a_computed_metric(mart):
     facts = BuildFacts("b", FIRST, datetime(2026, 1, 8, 3), dict.fromkeys(Log, (FIRST, 1)))
     with candidate(valid_marts()) as connection:
-        assert create_aggregates(connection, SCHEMA, FIRST) == []
+        assert create_aggregates(connection, FIRST) == []
         computed = compute_metrics(connection, mart, facts).keys()
     for comparison in COMPARISONS[mart]:
         names = ("metric", "part", "whole", "share_of")
@@ -278,7 +278,7 @@ def test_every_comparison_is_of_a_computed_metric(mart):
 
 def check(facts: BuildFacts, earlier: list[BuildMetrics]) -> ExpectationResults:
     with candidate(valid_marts()) as connection:
-        return check_expectations(connection, SCHEMA, facts, earlier)
+        return check_expectations(connection, BASE_MARTS, facts, earlier)
 
 
 def test_great_expectations_warns_of_metrics_outside_the_range_of_earlier_builds():

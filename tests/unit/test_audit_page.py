@@ -58,8 +58,8 @@ def test_the_page_is_complete_and_escaped_and_sends_no_request():
     )
     facts = BuildFacts("b", date(2026, 1, 5), NOON)
     with candidate(valid_marts(), hostile, numbered) as connection:
-        contracts = check_contracts(connection, SCHEMA)
-        expectations = check_expectations(connection, SCHEMA, facts)
+        contracts = check_contracts(connection, BASE_MARTS)
+        expectations = check_expectations(connection, BASE_MARTS, facts)
     audit_results = [*contracts, *expectations.results]
     tests = [
         CheckResult("keys_of_campaign_metrics_are_unique", True, True),

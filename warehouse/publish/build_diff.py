@@ -15,7 +15,7 @@ from typing import Any
 
 import duckdb
 
-from models.marts import BASE_MARTS, SCHEMA, columns
+from models.marts import BASE_MARTS, DBT_MARTS, MARTS, SCHEMA, columns, qualified
 from models.masking import printable
 from warehouse.duckdb_tools import SessionLimits, apply_limits, attached, fetch_row, fetch_value, preview_rows
 from warehouse.publish.published_file import row_digests_sql
@@ -104,7 +104,7 @@ def compare(
         _create_metric_changes(connection, *CAMPAIGN_MARTS, with_amounts=not has_other_currency(setting_changes))
         return BuildDiff(
             setting_changes,
-            tuple(_mart_change(connection, mart) for mart in BASE_MARTS),
+            tuple(_mart_change(connection, mart) for mart in _marts_to_compare(connection)),
             _campaigns_only_in(connection, LATER, EARLIER),
             _campaigns_only_in(connection, EARLIER, LATER),
             _count_changed_campaigns(connection),
@@ -130,7 +130,7 @@ def _column_types(connection: duckdb.DuckDBPyConnection, database: str, mart: st
     types = connection.execute(
         "select column_name, data_type from duckdb_columns()"
         " where (database_name, schema_name, table_name) = (?, ?, ?) order by column_index",
-        [database, SCHEMA, mart],
+        [database, MARTS[mart].schema, mart],
     )
     return dict(types.fetchall())
 
@@ -201,15 +201,20 @@ def _largest_metric_changes(
 # --- marts
 
 
+def _marts_to_compare(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """The marts of the reports, and the insights that a build has."""
+    return [mart for mart in DBT_MARTS if mart in BASE_MARTS or any(_column_types(connection, b, mart) for b in BUILDS)]
+
+
 def _mart_change(connection: duckdb.DuckDBPyConnection, mart: str) -> MartChange:
     before, after = (_column_types(connection, build, mart) for build in BUILDS)
     rows_before, rows_after = (
-        int(fetch_value(connection, f"select count(*) from {build}.{SCHEMA}.{mart}")) if types else 0
+        int(fetch_value(connection, f"select count(*) from {build}.{qualified(mart)}")) if types else 0
         for build, types in ((EARLIER, before), (LATER, after))
     )
     same_columns = [name for name in before if before[name] == after.get(name)]
     added = removed = changed = None
-    if set(BASE_MARTS[mart].key) <= set(same_columns):
+    if set(DBT_MARTS[mart].key) <= set(same_columns):
         campaigns = _campaigns_with_another_digest(connection, mart) if before == after else None
         added, removed, changed = _count_changed_rows(connection, mart, same_columns, campaigns)
     return MartChange(
@@ -234,11 +239,11 @@ def _count_changed_rows(
     connection: duckdb.DuckDBPyConnection, mart: str, names: list[str], campaigns: str | None
 ) -> tuple[int, ...]:
     """The added, removed and changed rows by key, compared by `names`; of all campaigns, or those of a query."""
-    key = BASE_MARTS[mart].key
+    key = DBT_MARTS[mart].key
     limit = f"semi join ({campaigns}) as to_compare on mart.campaign_id is not distinct from to_compare.campaign_id"
     rows_before, rows_after = (
         f"select {', '.join(f'mart.{name}' for name in key)}, hash({', '.join(names)}) as content"
-        f" from {build}.{SCHEMA}.{mart} as mart {limit if campaigns else ''}"
+        f" from {build}.{qualified(mart)} as mart {limit if campaigns else ''}"
         for build in BUILDS
     )
     on_key = " and ".join(f"rows_before.{name} is not distinct from rows_after.{name}" for name in key)

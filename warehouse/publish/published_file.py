@@ -23,6 +23,7 @@ from warehouse.duckdb_tools import (
     copy_with_changes,
     fetch_row,
     holds_rows,
+    list_tables,
     literal,
     masked_id,
     masked_words,
@@ -101,7 +102,8 @@ def write_published_file(
 def _write_tables(settings: Settings, paths: DataPaths, ledger: Ledger, file: Path) -> None:
     def change(schema: str, table: str, original: Sequence[Column]) -> Sequence[Column]:
         if is_spark(settings):  # a view has no not-null constraints: those of the contract
-            nullable = {column.name: column.nullable for column in columns(table)} if schema == SCHEMA else {}
+            is_mart = table in MARTS and MARTS[table].schema == schema
+            nullable = {column.name: column.nullable for column in columns(table)} if is_mart else {}
             original = [replace(column, is_nullable=nullable.get(column.name, True)) for column in original]
         return list(_masked(original)) if settings.mask_phone_numbers else original
 
@@ -148,9 +150,11 @@ def _write_build_info(
 
 def _write_comments(connection: duckdb.DuckDBPyConnection, *, is_masked: bool) -> None:
     """Comments the marts and their columns with the descriptions of the contract."""
-    for mart in MARTS:
-        table = f"publication.{SCHEMA}.{mart}"
-        kind = "table" if holds_rows(connection, "publication", SCHEMA, mart) else "view"
+    for schema, mart, _ in list_tables(connection, "publication"):
+        if mart not in MARTS or MARTS[mart].schema != schema:
+            continue
+        table = f"publication.{schema}.{mart}"
+        kind = "table" if holds_rows(connection, "publication", schema, mart) else "view"
         connection.execute(f"comment on {kind} {table} is {literal(description(mart))}")
         for column in published_columns(mart, is_masked=is_masked):
             connection.execute(f"comment on column {table}.{column.name} is {literal(column.description)}")

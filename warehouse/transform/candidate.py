@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import duckdb
 
+from models.marts import DBT_MARTS
 from warehouse.config import DataPaths
 from warehouse.duckdb_tools import attached, fetch_value, literal, preview_rows
 from warehouse.lake import change_feed
@@ -17,7 +18,6 @@ from warehouse.storage import remove
 from warehouse.transform import check_scope
 from warehouse.transform.spark.builds import VIEW_ON_PARQUET
 
-CANDIDATE_SCHEMA = "candidate.marts"
 _IDENTITY = "build.internal.build_identity"
 _NO_MODELS = f"'{change_feed.SCHEMA}', 'dbt_test__audit'"
 """The schemas of the change feed, and of the rows that failed a test."""
@@ -115,6 +115,6 @@ def built_tables(paths: DataPaths) -> dict[str, BuiltTable]:
                 tables[name].changed_rows = rows
             else:
                 tables[name].rows = rows
-            if f"{database}.{schema}" == CANDIDATE_SCHEMA:
+            if name in DBT_MARTS and database == "candidate":
                 tables[name].preview = preview_rows(connection, relation)
     return tables

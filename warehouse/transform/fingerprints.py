@@ -14,11 +14,15 @@ from typing import Any
 
 import duckdb
 
+import models.insights
+import models.mart_contracts
 import models.marts
 from warehouse.transform.dbt_runner import json_digest
 
 MACROS, RELEASE, CHECKS = "macros", "release", "checks"
 """No model depends on the checks. If one has changed, all rows are checked, and nothing is built in full."""
+
+_CONTRACTS = (models.mart_contracts.__file__, models.marts.__file__, models.insights.__file__)
 
 _PREVIOUS_ROWS = re.compile(r"""(?:previous_relation\(|rows_this_run\(\s*['"]\w+['"],)\s*['"](\w+)['"]""")
 _SETTING = re.compile(r"""var\(\s*['"](\w+)['"]""")
@@ -51,7 +55,7 @@ class ModelFingerprints:
             if test["resource_type"] == "test"
         ]
         by_name = {
-            CHECKS: json_digest([sorted(checks), Path(models.marts.__file__).read_text(encoding="utf-8")]),
+            CHECKS: json_digest([sorted(checks), *(Path(file).read_text(encoding="utf-8") for file in _CONTRACTS)]),
             RELEASE: f"{release}, DuckDB {duckdb.__version__}",
             MACROS: json_digest(sorted(macro["macro_sql"] for macro in macros)),
             **figures,

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from models.marts import SCHEMA
+from models.marts import SCHEMAS
 from warehouse.config import DBT_PREFIX, DataPaths, Engine, Settings
 from warehouse.duckdb_tools import attached, literal
 from warehouse.ledger import Ledger
@@ -164,14 +164,16 @@ def _write_from_duckdb(published: Path, folder: Path, *, all_tables: bool) -> di
     written = {}
     with attached(published=published) as connection:
         tables = connection.execute(
-            "select table_name from duckdb_tables() where database_name = 'published' and schema_name = ?", [SCHEMA]
+            "select schema_name, table_name from duckdb_tables() where database_name = 'published'"
+            " and list_contains($schemas, schema_name)",
+            {"schemas": list(SCHEMAS)},
         ).fetchall()
-        for (table,) in tables:
+        for schema, table in tables:
             if all_tables or table == "build_info":
                 written[table] = folder / table
                 written[table].mkdir(parents=True)
                 file = literal(written[table] / "part-0.parquet")
-                connection.execute(f'copy published.{SCHEMA}."{table}" to {file} (format parquet)')
+                connection.execute(f'copy published.{schema}."{table}" to {file} (format parquet)')
     return written
 
 
