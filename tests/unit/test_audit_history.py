@@ -23,7 +23,7 @@ from quality.audit.anomalies import (
 )
 from quality.audit.expectations import ExpectationResults, check_expectations
 from quality.audit.metrics import BuildFacts, compute_metrics, create_aggregates, freshness_metrics
-from tests.unit.valid_marts import SCHEMA, candidate, valid_marts
+from tests.unit.valid_marts import candidate, valid_marts
 
 FIRST = date(2026, 1, 5)
 NIGHTS = 15

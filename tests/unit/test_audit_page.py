@@ -11,7 +11,7 @@ from quality.audit.contracts import check_contracts
 from quality.audit.expectations import check_expectations
 from quality.audit.html_report import AuditedBuild, audit_page
 from quality.audit.metrics import BuildFacts
-from tests.unit.valid_marts import SCHEMA, candidate, valid_marts
+from tests.unit.valid_marts import candidate, valid_marts
 from warehouse.config.paths import DataPaths
 from warehouse.ledger import BUILDS_WITH_METRICS, Build, Ledger
 from warehouse.publish import audit_pages
