@@ -21,6 +21,7 @@ from warehouse.config.settings import Settings
 from warehouse.landing import LandingZone, completeness
 from warehouse.landing.proposals import IgnoredFiles
 from warehouse.ledger import Alert, Refresh, now
+from warehouse.publish.incidents import OpenIncident, open_incidents
 
 if TYPE_CHECKING:
     from apprise import Apprise
@@ -45,6 +46,7 @@ class Title(StrEnum):
     LATE_LOGS = "Sendmart: late logs"
     LOGS_ARRIVED = "Sendmart: logs arrived"
     FILES_IGNORED = "Sendmart: files ignored"
+    DELIVERIES_FAIL = "Sendmart: deliveries fail"
     STALE = "Sendmart: figures stale"
     CURRENT = "Sendmart: figures current"
     TEST = "Sendmart: test alert"
@@ -94,6 +96,7 @@ def notify_refresh(context: AppContext, outcome: Refresh, run_id: str | None = N
         _raise(context, Title.REFRESH_RECOVERED, occasion, lines, "refresh", ends=["refresh"])
     notify_late_logs(context, late_days(context))
     notify_ignored_files(context, context.scan_landing())
+    notify_incidents(context, open_incidents(context.paths))
 
 
 @_never_fails
@@ -157,6 +160,20 @@ def notify_ignored_files(context: AppContext, zone: LandingZone) -> None:
         ]
         occasion = hashlib.sha256("".join(sorted(new)).encode()).hexdigest()
         _raise(context, Title.FILES_IGNORED, occasion, lines, kind, begins=new)
+
+
+@_never_fails
+def notify_incidents(context: AppContext, incidents: Iterable[OpenIncident]) -> None:
+    """Alerts about open delivery incidents of the published build, once for each. Their end is told in no alert."""
+    kind = "delivery incident"
+    reported = context.ledger.alarms(kind)
+    by_subject = {incident.subject: incident for incident in incidents}
+    if new := {subject: incident for subject, incident in by_subject.items() if subject not in reported}:
+        lines = [
+            "Far more messages fail than in the four weeks before. See insights.delivery_incidents and docs/insights.md",
+            *(incident.describe() for incident in new.values()),
+        ]
+        _raise(context, Title.DELIVERIES_FAIL, ", ".join(new), lines, kind, begins=new)
 
 
 def _days_of(subjects: Iterable[str]) -> completeness.Days:

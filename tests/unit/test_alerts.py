@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from models.enums import Log
+from models.marts import columns, qualified
 from orchestration import notifications
 from orchestration.notifications import Title
 from orchestration.stages import AppContext, late_days
@@ -70,6 +72,58 @@ def test_each_failed_refresh_and_the_first_success_after_it_are_reported(
     assert "failing since 2026-01-07 03:30 UTC." in recovered
     assert str(warehouse.settings.data) in first
     assert [alert["type"] for alert in receiver.alerts[:3]] == ["failure", "failure", "success"]
+
+
+@pytest.fixture
+def incidents(warehouse: AppContext) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A published file with an incident of twilio in GB on two days, which hit one of two campaigns; it is writable."""
+    assert warehouse.ledger.last_publication() is None  # creates the ledger, which published files need
+    warehouse.paths.published_marts.parent.mkdir(parents=True)
+    with duckdb.connect(warehouse.paths.published_marts) as connection:
+        connection.execute("create schema marts; create schema insights")
+        for mart in ("campaign_metrics", "delivery_status", "delivery_routes", "delivery_incidents"):
+            columns_sql = ", ".join(f"{column.name} {column.sql_type}" for column in columns(mart))
+            connection.execute(f"create table {qualified(mart)} ({columns_sql})")
+        connection.execute("""
+            insert into marts.campaign_metrics (campaign_id, campaign_name) values ('c1', 'Sale'), ('c2', 'News'), ('c3', null);
+            insert into marts.delivery_status (campaign_id, last_sent_at)
+            values ('c1', '2026-01-04 23:59:59'), ('c2', '2026-01-05'), ('c3', '2026-01-06 23:59:59');
+            insert into insights.delivery_routes
+                (campaign_id, country, provider, soft_bounces, hard_bounces, deleted)
+            values ('c1', 'GB', 'twilio', 0, 9, 0), ('c2', 'GB', 'twilio', 1, 1, 0), ('c3', 'GB', 'twilio', 3, 0, 1);
+            insert into insights.delivery_incidents
+            values ('twilio', 'GB', '2026-01-05', '2026-01-06', 2, 2000, 700, 41.6, 658.4, 0.35, 0.02, 9.5, 'network_error', 3,
+                    true),
+                ('sinch', null, '2026-01-01', '2026-01-01', 1, 200, 70, 4, 66, 0.35, 0.02, 9.5, 'unknown', 1, false);
+        """)
+        yield connection
+
+
+def test_an_open_incident_is_told_once_with_the_campaigns_hit(
+    warehouse: AppContext, receiver: Receiver, incidents: duckdb.DuckDBPyConnection
+) -> None:
+    incidents.close()
+    for night in range(3):
+        notifications.notify_refresh(warehouse, _refresh(night, "published"))
+    assert receiver.titles == ["deliveries fail"]
+    message = receiver.alerts[0]["message"]
+    assert (
+        "twilio, GB, 2026-01-05 to 2026-01-06: 700 of 2,000 messages failed, about 42 would be usual; mostly network_error;"
+        " campaigns hit: c3, News, 1 more" in message
+    )
+    assert "sinch" not in message
+
+
+def test_without_insights_no_incident_is_told(
+    warehouse: AppContext,
+    receiver: Receiver,
+    incidents: duckdb.DuckDBPyConnection,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    incidents.execute("drop schema insights cascade")
+    incidents.close()
+    notifications.notify_refresh(warehouse, _refresh(0, "published"))
+    assert (receiver.titles, caplog.messages) == ([], [])
 
 
 def test_a_refresh_that_is_reported_twice_is_one_alert(warehouse: AppContext, receiver: Receiver) -> None:
