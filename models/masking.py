@@ -13,7 +13,7 @@ from typing import ParamSpec, TypeVar
 MASKED_COLUMNS = {"mobile_number"}
 """Columns whose values are always masked, whether or not they are valid numbers."""
 
-HIDDEN_COLUMNS = {"contact_id", "raw_row", "url", "user_agent"}
+HIDDEN_COLUMNS = {"contact_id", "raw_row", "url", "link", "user_agent"}
 """Columns that identify a person or hold text by a person: previews hide them."""
 
 FREE_TEXT_COLUMNS = {"source"}

@@ -23,8 +23,15 @@ from warehouse.export import REPORTS
 DBT_PROJECT = Path(__file__).parents[2] / "dbt_project"
 MODELS = DBT_PROJECT / "models"
 SQL_FILES = sorted(MODELS.rglob("*.sql"))
-INTERMEDIATE = [file.stem for file in SQL_FILES if file.parent.name == "intermediate"]
-THIS_RUN = [file.stem for file in SQL_FILES if file.parent.name == "this_run"]
+
+
+def models_of(layer: str) -> list[Path]:
+    """The models of a layer, with those of the insights in it."""
+    folders = (MODELS / layer, MODELS / layer / "insights")
+    return [file for file in SQL_FILES if file.parent in folders]
+
+
+INTERMEDIATE, THIS_RUN = models_of("intermediate"), models_of("this_run")
 ROW_DIGESTS = [file.stem for file in SQL_FILES if file.parent.name == "row_digests"]
 SOURCE_ROW_COLUMNS = {"log_date": "date", "source_file": "string", "row_number": "bigint"}
 EXPORTS = set(REPORTS)
@@ -64,8 +71,10 @@ def source(log: Log) -> dict[str, Any]:
     return table
 
 
-def test_the_marts_are_those_of_the_contract() -> None:
-    assert {file.stem for file in (MODELS / "marts").glob("*.sql")} == set(marts.BASE_MARTS)
+@pytest.mark.parametrize("schema", marts.SCHEMAS)
+def test_the_marts_are_those_of_the_contract(schema: str) -> None:
+    of_contract = {name for name, mart in marts.DBT_MARTS.items() if mart.schema == schema}
+    assert {file.stem for file in (MODELS / schema).glob("*.sql")} == of_contract
 
 
 def test_the_yml_files_agree_with_the_contracts() -> None:
@@ -85,12 +94,12 @@ def test_the_yml_file_of_a_new_log_is_written_from_its_contract() -> None:
     assert "Grain: one row per " in new["description"]
 
 
-@pytest.mark.parametrize("mart", marts.BASE_MARTS)
+@pytest.mark.parametrize("mart", marts.DBT_MARTS)
 class TestMart:
     def test_columns(self, mart: str) -> None:
         properties_in_yml = [
             (column["name"], column["data_type"], not is_required(column), column["description"])
-            for column in model("marts", mart)["columns"]
+            for column in model(marts.DBT_MARTS[mart].schema, mart)["columns"]
         ]
         assert properties_in_yml == [
             (column.name, dbt_type(column.sql_type), column.nullable, column.description)
@@ -98,18 +107,18 @@ class TestMart:
         ]
 
     def test_description_and_key(self, mart: str) -> None:
-        properties_in_yml = model("marts", mart)
+        properties_in_yml = model(marts.DBT_MARTS[mart].schema, mart)
         assert properties_in_yml["description"] == marts.description(mart)
-        assert unique_keys(properties_in_yml) == [list(marts.BASE_MARTS[mart].key)]
+        assert unique_keys(properties_in_yml) == [list(marts.DBT_MARTS[mart].key)]
 
     def test_accepted_values(self, mart: str) -> None:
         properties_in_yml = {
             column["name"]: set(arguments["values"])
-            for column in model("marts", mart)["columns"]
+            for column in model(marts.DBT_MARTS[mart].schema, mart)["columns"]
             for name, arguments in generic_tests(column)
             if name == "accepted_values"
         }
-        contract = marts.BASE_MARTS[mart].contract.to_schema().columns
+        contract = marts.DBT_MARTS[mart].contract.to_schema().columns
         assert properties_in_yml == {
             name: {str(value) for value in check.statistics["allowed_values"]}
             for name, column in contract.items()
@@ -148,18 +157,19 @@ class TestSource:
         assert unique_keys(staged) == [["source_file", "row_number"]]
 
 
-@pytest.mark.parametrize("name", INTERMEDIATE)
-def test_intermediate_model_is_described_and_has_a_key(name: str) -> None:
-    properties_in_yml = model("intermediate", name)
-    assert properties_in_yml["description"].split(". ")[-1].startswith("Grain: one row per ")
+@pytest.mark.parametrize("file", INTERMEDIATE, ids=lambda file: file.stem)
+def test_intermediate_model_is_described_and_has_a_key(file: Path) -> None:
+    properties_in_yml = model(file.parent.relative_to(MODELS).as_posix(), file.stem)
+    grain = properties_in_yml["description"].split(". ")[-1]
+    assert grain == "Grain: one row." or grain.startswith("Grain: one row per ")
     assert all(column.get("description") for column in properties_in_yml["columns"])
     key = unique_keys(properties_in_yml)[0]
     assert set(key) <= {column["name"] for column in properties_in_yml["columns"]}
 
 
-@pytest.mark.parametrize("name", THIS_RUN)
-def test_model_of_this_run_is_described(name: str) -> None:
-    properties_in_yml = model("this_run", name)
+@pytest.mark.parametrize("file", THIS_RUN, ids=lambda file: file.stem)
+def test_model_of_this_run_is_described(file: Path) -> None:
+    properties_in_yml = model(file.parent.relative_to(MODELS).as_posix(), file.stem)
     assert "Grain: one row per " in properties_in_yml["description"]
     assert all(column.get("description") for column in properties_in_yml["columns"])
 
@@ -181,7 +191,12 @@ def test_the_enum_of_a_build_has_the_five_delivery_statuses() -> None:
 def test_every_yml_has_its_model() -> None:
     models = {file.with_suffix("") for file in SQL_FILES}
     files_without_model = {"_logs__sources.yml", "_changes__sources.yml", "groups.yml", "exposures.yml"}
-    assert {file.with_suffix("") for file in MODELS.rglob("*.yml") if file.name not in files_without_model} == models
+    properties_of_models = {
+        file.with_suffix("")
+        for file in MODELS.rglob("*.yml")
+        if file.name not in files_without_model and not file.name.endswith("_unit_tests.yml")
+    }
+    assert properties_of_models == models
 
 
 def test_every_export_is_an_exposure() -> None:

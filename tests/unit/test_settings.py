@@ -1,9 +1,11 @@
 """Settings: defaults, sources, renamed settings, and one line of complaint for each invalid one."""
 
+import json
 from datetime import date
 from pathlib import Path
 
 import pytest
+import yaml
 
 from warehouse.config import settings as settings_module
 from warehouse.config.paths import DataPaths
@@ -105,6 +107,15 @@ INVALID = [
     *(("EXPORT_RETENTION_DAYS", value) for value in ("0", "-30", "a month", "1.5")),
     *(("EXPORT_CSV_MODE", value) for value in ("excel", "Raw mode")),
     *(("REPORT_TIMEZONE", value) for value in ("Mars/Olympus", "Berlin", "+02:00", "../../etc/passwd")),
+    *(("INSIGHTS", value) for value in ("maybe", "2")),
+    *(("BOT_CLICKS", value) for value in ("EXCLUDE", "drop", "true")),
+    *(("BOT_CLICK_SECONDS", value) for value in ("-1", "two", "1e3", ".5", "2.", "1,5", "1000000", "0.0000001", "nan")),
+    *(("ATTRIBUTION_HALF_LIFE_HOURS", value) for value in ("0", "-1", "1.5", "a week", "87601")),
+    *(
+        ("WHAT_IF_WINDOWS", value)
+        for value in ("0", "24,", "24;72", "24,024", "1.5", "87601", "-24", "³", *[",".join(map(str, range(1, 22)))])
+    ),
+    *(("MAX_RATE_AGE_DAYS", value) for value in ("-1", "a week", "0.5")),
     *(("REFRESH_TIME", value) for value in ("3:30", "24:00", "03:60", "3 am", "03:30:00", "30 3 * * *")),
     *(("EXPORT_TIME", value) for value in ("6", "06.00")),
     *(("FIRST_LOG_DATE", value) for value in ("2025-02-30", "yesterday", "9999-01-01", "31.12.2025")),
@@ -343,3 +354,31 @@ class TestSpark:
             SettingsError, match="SENDMART_SPARK_EXPORT: must be true if SENDMART_MASK_PHONE_NUMBERS is"
         ):
             load_settings()
+
+
+class TestInsights:
+    def test_their_settings_are_variables_of_dbt_as_the_models_read_them(self, bare_environment):
+        bare_environment.write_text("SENDMART_BOT_CLICK_SECONDS=0.50\nSENDMART_WHAT_IF_WINDOWS=168, 24\n")
+        settings = load_settings()
+        figures = settings.figure_settings()
+        assert (figures["insights"], figures["bot_clicks"], figures["bot_click_seconds"]) == (True, "count", "0.50")
+        assert (figures["what_if_windows"], figures["attribution_half_life_hours"]) == ([24, 168], 168)
+        assert figures["report_timezone"] == "UTC"
+        recorded = json.loads(settings.as_json())
+        assert (recorded["what_if_windows"], recorded["bot_click_seconds"]) == ("24,168", "0.50")
+        assert (recorded["insights"], recorded["max_rate_age_days"]) == (True, 7)
+
+    def test_without_insights_their_settings_change_no_figure(self, bare_environment):
+        bare_environment.write_text("SENDMART_INSIGHTS=false\nSENDMART_REPORT_TIMEZONE=Asia/Tokyo\n")
+        figures = load_settings().figure_settings()
+        assert figures.keys() & {"bot_clicks", "what_if_windows", "report_timezone"} == set()
+        assert figures["insights"] is False
+
+    def test_clicks_of_bots_cannot_be_excluded_without_insights(self, bare_environment):
+        bare_environment.write_text("SENDMART_INSIGHTS=false\nSENDMART_BOT_CLICKS=exclude\n")
+        (line,) = problems()
+        assert line.startswith("SENDMART_BOT_CLICKS: must be count where SENDMART_INSIGHTS is false")
+
+    def test_dbt_at_the_prompt_has_the_same_defaults(self, bare_environment):
+        project = yaml.safe_load((PROJECT / "dbt_project" / "dbt_project.yml").read_text(encoding="utf-8"))
+        assert project["vars"] == {"lake_path": "", **load_settings().figure_settings()}
