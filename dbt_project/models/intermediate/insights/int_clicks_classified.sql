@@ -24,6 +24,7 @@ with
             message_id,
             campaign_id,
             contact_id,
+            mobile_number,
             sent_at,
             case when delivery_status = 'delivered' then status_at end as delivered_at,
             lead(sent_at, 1, cast('9999-12-31' as timestamp)) over (
@@ -81,6 +82,7 @@ with
             clicks.clicked_at,
             clicks.link,
             coalesce(named_messages.message_id, last_messages.message_id) as message_id,
+            coalesce(named_messages.mobile_number, last_messages.mobile_number) as mobile_number,
             coalesce(named_messages.sent_at, last_messages.sent_at) as message_sent_at,
             case
                 when named_messages.message_id is null then last_messages.delivered_at else named_messages.delivered_at
@@ -130,6 +132,7 @@ select
     clicked_at,
     link,
     message_id,
+    mobile_number,
     message_sent_at,
     after_us,
     rule is not null as is_bot,

@@ -15,6 +15,7 @@ select
     clicks.link,
     clicks.is_bot as is_bot_click,
     clicks.message_id,
+    clicks.mobile_number,
     clicks.message_sent_at,
     orders.revenue,
     orders_deduplicated.first_log_date
