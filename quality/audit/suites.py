@@ -30,7 +30,11 @@ def _usually(
     )
 
 
-VOLUMES = {mart: [_usually(**entry) for entry in ranges.get("volumes", ())] for mart, ranges in USUAL_RANGES.items()}
+VOLUMES = {
+    mart: [_usually(**entry) for entry in ranges["volumes"]]
+    for mart, ranges in USUAL_RANGES.items()
+    if "volumes" in ranges
+}
 
 
 class Suites:

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from models.check_results import CheckResult
-from models.marts import BASE_MARTS, MARTS, CampaignOverview, Mart
+from models.marts import BASE_MARTS, DBT_MARTS, MARTS, CampaignOverview, Mart
 from models.masking import masked
 from quality.audit import contracts, expected_checks
 from quality.audit.contracts import check_contracts
@@ -180,13 +180,20 @@ insert into unmapped_receipts
     select 'smpp', 'free text ' || n, null, 1, 1, '2026-01-05', '2026-01-05' from range(201) x(n);
 update unmatched_events set events = 400;
 insert into campaign_clicks_hourly values ('never', '2026-01-05', 500, 1);
+insert into insights.campaign_economics (campaign_id, messages_costed, messages_cost_unconverted, messages_without_cost)
+    values ('c00', 100, 50, 100);
+insert into insights.delivery_failures (reason, messages) values ('unknown', 100), ('expired', 50);
+insert into insights.delivery_routes (delivered, clock_skewed) values (200, 20);
+insert into insights.campaign_click_quality (clicks, bot_clicks) values (200, 150);
+insert into insights.contact_pressure (messages_before, messages) values (0, 100), (7, 100);
+insert into insights.sent_after_opt_out (message_id) select 'm' || n from range(100) x(n);
 """
 
 
 def check(marts: dict[str, pl.DataFrame], *changes: str) -> dict[str, CheckResult]:
     with candidate(marts, *changes) as connection:
-        results = by_name(check_expectations(connection, BASE_MARTS).results)
-    assert results.keys() == {f"{kind}_{mart}" for kind in ("volumes", "history") for mart in BASE_MARTS}
+        results = by_name(check_expectations(connection, DBT_MARTS).results)
+    assert results.keys() == {f"{kind}_{mart}" for kind in ("volumes", "history") for mart in DBT_MARTS}
     assert not any(result.is_blocking for result in results.values())
     return results
 
@@ -208,7 +215,7 @@ def test_ordinary_marts_meet_every_expectation():
 def test_every_expectation_fails_on_the_incident_or_the_empty_build(incident, empty_build):
     from quality.audit.suites import VOLUMES
 
-    assert VOLUMES.keys() <= BASE_MARTS.keys()
+    assert VOLUMES.keys() <= DBT_MARTS.keys()
     for mart, expectations in VOLUMES.items():
         assert expectations
         details = "\n".join(results[f"volumes_{mart}"].detail for results in (incident, empty_build))
@@ -245,8 +252,8 @@ def test_metrics_that_cannot_be_computed_fail():
 
 def test_an_audit_gives_the_checks_that_the_gate_expects(empty_build):
     with candidate({}) as connection:
-        names = {result.name for result in check_contracts(connection, BASE_MARTS)} | empty_build.keys()
-    assert names == expected_checks(BASE_MARTS)
+        names = {result.name for result in check_contracts(connection, DBT_MARTS)} | empty_build.keys()
+    assert names == expected_checks(DBT_MARTS)
 
 
 def test_a_mart_without_metrics_passes(monkeypatch):

@@ -10,7 +10,7 @@ from functools import cache
 import duckdb
 import polars as pl
 
-from models.marts import BASE_MARTS, columns
+from models.marts import BASE_MARTS, DBT_MARTS, columns, qualified
 
 SCHEMA = "candidate.marts"
 NOON = datetime(2026, 1, 5, 12)
@@ -212,9 +212,10 @@ def candidate(marts: dict[str, pl.DataFrame], *changes: str) -> duckdb.DuckDBPyC
     """A candidate with these rows, in tables as the contracts have them; changes are SQL, in its schema."""
     connection = duckdb.connect(config={"threads": 1})
     connection.execute(f"attach ':memory:' as candidate; create schema {SCHEMA}; use {SCHEMA}")
-    for mart in BASE_MARTS:
+    connection.execute("create schema candidate.insights")
+    for mart in DBT_MARTS:
         declared = ", ".join(f"{column.name} {column.sql_type}" for column in columns(mart))
-        connection.execute(f"create table {mart} ({declared})")
+        connection.execute(f"create table {qualified(mart)} ({declared})")
         if mart in marts:
             connection.register("rows", marts[mart].to_arrow())
             connection.execute(f"insert into {mart} from rows")
