@@ -1,0 +1,22 @@
+{{ config(materialized="table") }}
+
+with
+    clicks as (
+
+        select *
+        from {{ ref("int_clicks_classified") }}
+        {%- if is_incremental() %} semi join {{ ref("insight_campaigns_this_run") }} using (campaign_id) {%- endif %}
+
+    )
+
+select
+    cast(click_id as string) as click_id,
+    cast(campaign_id as string) as campaign_id,
+    cast(contact_id as string) as contact_id,
+    cast(clicked_at as timestamp) as clicked_at,
+    cast(message_id as string) as message_id,
+    {{ milliseconds_of("after_us") }} as after_ms,
+    cast(is_bot as boolean) as is_bot,
+    cast(rule as string) as rule,
+    cast(is_before_delivery as boolean) as is_before_delivery
+from clicks
