@@ -27,8 +27,15 @@ INTERMEDIATE_MODELS = """
 create table int_clicks_deduplicated as
     select campaign_id from campaign_metrics, range(2) as clicks(click) where total_clicks > 0;
 create table int_orders_converted as
-    select order_id, any_value(revenue) as revenue from attributed_orders group by order_id
-    union select order_id, null from unconverted_orders;
+    select order_id, any_value(revenue) as revenue, 'EUR' as currency, date '2026-01-01' as exchange_rate_date,
+        any_value(ordered_at) as ordered_at
+    from attributed_orders group by order_id
+    union select order_id, null, null, null, null from unconverted_orders;
+create table int_exchange_rates_deduplicated as select date '2026-01-05' as rate_date;
+create table int_messages_enriched as
+    select campaign_id, 'GBP' as cost_currency, 0.5::decimal(18,6) as cost, date '2026-01-01' as cost_rate_date,
+        last_sent_at as sent_at
+    from delivery_status;
 create table int_orders_deduplicated as select order_id, 'placed' as status from int_orders_converted;
 create table int_receipts_unmatched as select 'unsent' as message_id from range(2);
 create table int_messages_resolved as
@@ -426,6 +433,18 @@ FAULTS = [
         "update unconverted_orders set refunded_amount = total + 1 where order_id = 'u2'",
         "u2",
         "refunded_amount is more than total",
+    ),
+    (
+        "assert_exchange_rates_are_recent",
+        "update int_orders_converted set exchange_rate_date = '2025-12-28' where order_id = 'o7'",
+        "EUR orders: 1, 10.50 USD in all, oldest rate 2025-12-28",
+        "",
+    ),
+    (
+        "assert_exchange_rates_are_recent",
+        "update int_messages_enriched set cost_rate_date = '2025-12-28' where campaign_id = 'c07'",
+        "GBP messages: 5, 2.50 USD in all, oldest rate 2025-12-28",
+        "",
     ),
     (
         "assert_unmatched_events_are_of_a_known_kind",

@@ -246,7 +246,7 @@ class Settings(BaseSettings):
         """
         names = {
             "reporting_currency", "conversion_window_hours", "conversion_rate_denominator", "hard_bounce_suppression",
-            "hard_bounces_to_suppress", "insights",
+            "hard_bounces_to_suppress", "insights", "max_rate_age_days",
         }  # fmt: skip
         if not self.insights:
             return self.model_dump(mode="json", include=names)
