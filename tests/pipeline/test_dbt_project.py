@@ -30,4 +30,8 @@ def test_a_full_rebuild_includes_the_models_that_read_its_changes(
     }.items():
         stale = {name.rpartition(".")[2] for name in fingerprints.downstream_of([f"model.sendmart.{table}"])}
         assert asking <= stale, table
-    assert "model.sendmart.int_messages_resolved" not in fingerprints.downstream_of(["setting conversion_window_hours"])
+    # A setting that a macro reads concerns the models that name the macro, directly or not.
+    for setting in ("conversion_window_hours", "reporting_currency"):
+        stale = fingerprints.downstream_of([f"setting {setting}"])
+        assert "model.sendmart.campaign_metrics" in stale
+        assert stale.isdisjoint({"model.sendmart.int_messages_resolved", "model.sendmart.int_clicks_deduplicated"})

@@ -20,6 +20,7 @@ import pytest
 from benchmarks.earlier_release import LAST_OF_0_1, LAST_OF_0_2, RUN, NoHistory, extract_release
 from models.enums import Log
 from models.error_codes import Code
+from models.marts import DBT_MARTS, INSIGHTS
 from models.masking import HIDDEN_COLUMNS, MASKED_COLUMNS
 from orchestration import stages
 from orchestration.stages import AppContext, plan_refresh
@@ -85,9 +86,10 @@ for command in sys.argv[1:]:
 
 
 def _run_older(program: Path, variables: dict[str, str], *commands: str) -> None:
+    known_then = {name: value for name, value in variables.items() if name != "SENDMART_INSIGHTS"}
     run = subprocess.run(
         [sys.executable, "-c", RUN_ALL, *commands],
-        env={**clean_environment(variables), "PYTHONPATH": str(program)},
+        env={**clean_environment(known_then), "PYTHONPATH": str(program)},
         cwd=program,
         capture_output=True,
         text=True,
@@ -145,7 +147,7 @@ def _upgrade(release: str, commit: str, folder: Path, erased: str) -> Upgraded:
     shutil.copytree(CASES / "small" / "landing", landing)
     _write_files_that_older_versions_do_not_read(landing)
     # As operators have it in their `.env`: under the name that the setting had then.
-    variables = environment_of(data, landing, max_rejected_share="1", kept_builds="5")
+    variables = environment_of(data, landing, max_rejected_share="1", kept_builds="5", insights="true")
     program = _program(commit, folder / "program")
     _run_older(program, variables, f"erase --contact {shlex.quote(erased)}", "refresh")
     paths = DataPaths(data)
@@ -158,7 +160,7 @@ def _upgrade(release: str, commit: str, folder: Path, erased: str) -> Upgraded:
     before = [sendmart(variables, *arguments) for arguments in commands]
     databases = {path.name for path in published.glob("*.duckdb")}
     with _logged() as words:
-        after = refresh_in_process(data, landing, max_rejected_share="1", kept_builds="5")
+        after = refresh_in_process(data, landing, max_rejected_share="1", kept_builds="5", insights="true")
     return Upgraded(release, erased, ledger_before, files, build, info, before, databases, after, "\n".join(words))
 
 
@@ -190,6 +192,14 @@ def test_a_build_of_an_older_version_is_rebuilt_in_full(upgraded: Upgraded) -> N
     published = upgraded.after.warehouse.paths.published_marts
     assert mart_rows(published, "build_info")[0]["version"] == sendmart_version()
     assert {path.name for path in published.parent.glob("*.duckdb")} == {"sendmart.duckdb", "quarantine.duckdb"}
+
+
+def test_the_insights_are_built_from_the_lake_of_an_older_version(upgraded: Upgraded) -> None:
+    published = upgraded.after.warehouse.paths.published_marts
+    rows = {mart: mart_rows(published, mart) for mart in INSIGHTS if mart in DBT_MARTS}
+    metrics = mart_rows(published, "campaign_metrics")
+    assert {row["campaign_id"] for row in rows["campaign_economics"]} == {row["campaign_id"] for row in metrics}
+    assert sum(row["messages"] for row in rows["delivery_routes"]) == sum(row["total_sent"] for row in metrics) > 0
 
 
 def test_only_files_with_rejected_rows_are_loaded_again(upgraded: Upgraded) -> None:

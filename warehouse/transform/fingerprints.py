@@ -25,6 +25,7 @@ MACROS, RELEASE, CHECKS = "macros", "release", "checks"
 _CONTRACTS = (models.mart_contracts.__file__, models.marts.__file__, models.insights.__file__)
 
 _PREVIOUS_ROWS = re.compile(r"""(?:previous_relation\(|rows_this_run\(\s*['"]\w+['"],)\s*['"](\w+)['"]""")
+_WORD = re.compile(r"\w+")
 _SETTING = re.compile(r"""var\(\s*['"](\w+)['"]""")
 
 
@@ -43,9 +44,6 @@ class ModelFingerprints:
     def of(cls, manifest: Mapping[str, Any], settings: Mapping[str, Any], release: str) -> "ModelFingerprints":
         """The fingerprints of the project in dbt's manifest, with the settings that affect metrics, and in this release."""
 
-        def settings_in(code: str) -> set[str]:
-            return {f"setting {name}" for name in _SETTING.findall(code)} & figures.keys()
-
         nodes = {name: node for name, node in manifest["nodes"].items() if node["resource_type"] in ("model", "seed")}
         macros = [macro for macro in manifest["macros"].values() if macro["package_name"] == "sendmart"]
         figures = {f"setting {name}": json.dumps(value) for name, value in settings.items()}
@@ -61,9 +59,18 @@ class ModelFingerprints:
             **figures,
             **{name: code_fingerprint(node) for name, node in nodes.items()},
         }
-        macro_parents = {RELEASE, *settings_in("\n".join(macro["macro_sql"] for macro in macros))}
+        settings_of = _SettingsInCode({macro["name"]: macro["macro_sql"] for macro in macros})
+        read = {name: {f"setting {of}" for of in settings_of(node["raw_code"])} for name, node in nodes.items()}
+        others = [
+            *manifest["nodes"].values(),
+            *(node for same in manifest.get("disabled", {}).values() for node in same),
+        ]
+        for node in others:
+            settings_of(node.get("raw_code") or "")
+        # What is named nowhere is called by dbt itself: it has a part in every model.
+        macro_parents = {RELEASE, *({f"setting {of}" for of in settings_of.rest()} & figures.keys())}
         parents = {
-            name: {MACROS, *settings_in(node["raw_code"]), *_parent_nodes(node) & nodes.keys()}
+            name: {MACROS, *read[name] & figures.keys(), *_parent_nodes(node) & nodes.keys()}
             for name, node in nodes.items()
         }
         relations = {name: (node["database"], node["schema"], node["alias"]) for name, node in nodes.items()}
@@ -83,6 +90,31 @@ class ModelFingerprints:
         while added := {name for name, parents in self.parents.items() if parents & dependents} - dependents:
             dependents |= added
         return dependents & self.relations.keys()
+
+
+class _SettingsInCode:
+    """The settings that code reads, itself or in the macros that it names. A macro of one engine is named without its prefix."""
+
+    def __init__(self, macros: Mapping[str, str]) -> None:
+        self._code: dict[str, str] = {}
+        for name, code in macros.items():
+            name = name.rpartition("__")[2]
+            self._code[name] = f"{self._code.get(name, '')}\n{code}"
+        self._named: set[str] = set()
+
+    def __call__(self, code: str) -> set[str]:
+        reached: set[str] = set()
+        texts = [code]
+        while texts:
+            named = set(_WORD.findall("\n".join(texts))) & self._code.keys() - reached
+            reached |= named
+            texts = [self._code[name] for name in named]
+        self._named |= reached
+        return set(_SETTING.findall("\n".join([code, *(self._code[name] for name in reached)])))
+
+    def rest(self) -> set[str]:
+        """The settings that macros read which no code has named so far."""
+        return set(_SETTING.findall("\n".join(self._code[name] for name in self._code.keys() - self._named)))
 
 
 def code_fingerprint(node: Mapping[str, Any]) -> str:
