@@ -24,9 +24,9 @@ def copy_warehouse(refreshed: RefreshedWarehouse, folder: Path) -> AppContext:
     return AppContext.of(original.settings.model_copy(update=changed))
 
 
-def files_with_contact(folder: Path) -> set[str]:
+def files_with_contact(folder: Path, contact: str = CONTACT, number: str = NUMBER) -> set[str]:
     """Where the contact or its number stands: in bytes, or in the rows of files that are compressed."""
-    either = re.compile(rf"(?<![\w-]){CONTACT}(?![\w-])|{re.escape(NUMBER)}(?![0-9])")
+    either = re.compile(rf"(?<![\w-]){re.escape(contact)}(?![\w-])|{re.escape(number)}(?![0-9])")
     return {
         str(file.relative_to(folder))
         for file in folder.rglob("*")

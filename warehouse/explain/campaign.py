@@ -46,6 +46,7 @@ def explain_campaign(queries: Queries) -> bool:
         f" {settings.reporting_currency}",
         "Unsubscribes: contacts whose last message before they unsubscribed was of this campaign",
     )
+    queries.add_rule_about_bots()
     for title, relation, columns in _COUNTS:
         groups = f"select {columns} from {relation} where campaign_id = $key group by all"
         queries.add_list(title, "*", f"from ({groups}) order by all")

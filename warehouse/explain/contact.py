@@ -45,6 +45,7 @@ def explain_contact(queries: Queries) -> bool:
     (queries.explanation.conclusion,) = queries.records(_FIGURES)
     if not any(queries.explanation.conclusion.values()) and not queries.records("from orders_rows limit 1"):
         return False
+    queries.add_rule_about_bots()
     for title, columns, query in _LISTS:
         queries.add_list(title, f"{columns}, {SOURCE_ROW_TEXT}", query)
     if queries.has_published and queries.add_list(

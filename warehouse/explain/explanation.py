@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from models.enums import Log
+from models.enums import BotClicks, Log
 from models.masking import MASKED_COLUMNS, masked_number
 from warehouse.config import DataPaths, Settings
 from warehouse.duckdb_tools import literal
@@ -116,6 +116,13 @@ class Queries:
 
     def add_rules(self, *rules: str) -> None:
         self.explanation.rules.extend(rules)
+
+    def add_rule_about_bots(self) -> None:
+        """Adds that clicks of bots do not count, if so."""
+        if self.settings.bot_clicks == BotClicks.EXCLUDE:
+            self.add_rules(
+                "Clicks of bots are left out (SENDMART_BOT_CLICKS=exclude); insights.click_quality lists them"
+            )
 
     def add_published(self, mart: str, key_column: str) -> bool:
         """Adds the published values of the figures; false if the mart has no such row."""

@@ -22,7 +22,7 @@ from typing import Any
 
 import duckdb
 
-from models.enums import Log
+from models.enums import BotClicks, Log
 from warehouse.config import DataPaths, Settings
 from warehouse.duckdb_tools import apply_limits, enable_s3
 from warehouse.transform.compiled_sql import CompiledModel, full_build_sql
@@ -67,9 +67,18 @@ _NEEDED: dict[str, dict[Log, str]] = {
 A key is taken if any row names the id, and then with all its rows: which of them counts is for the models to decide.
 """
 
+_NEEDED_TO_TELL_BOTS = {
+    "order": {Log.SENDS: f"select message_id from lake_sends where contact_id in (select contact_id from {_ORDERS})"},
+    "campaign": {
+        Log.SENDS: f"select message_id from lake_sends where contact_id in (select contact_id from {_ORDERS})"
+    },
+}
+"""The same, where clicks of bots do not count: a click is a bot's by the time since its message."""
+
 _VIEWS = {
     "messages": """
-        select resolved.* exclude (delivery_status, status_at, provider_status_id),
+        select resolved.message_id, is_sent, resolved.campaign_id, resolved.contact_id, resolved.mobile_number,
+            resolved.sent_at, resolved.segments, resolved.skip_reason,
             if(is_sent, cast(resolved.delivery_status as varchar), null) as delivery_status,
             if(is_sent, resolved.status_at, null) as status_at,
             statuses.provider, statuses.provider_status, statuses.error_code,
@@ -99,6 +108,13 @@ _VIEWS = {
             on attributed.contact_id = rows.contact_id and attributed.unsubscribed_at = rows.unsubscribed_at
             and rows.row_rank = 1""",
 }
+
+_COUNTED_CLICKS = """
+    create or replace temp view clicks as
+    select clicks.*, rows.log_date, rows.source_file, rows.row_number
+    from build.intermediate.int_clicks_deduplicated as clicks
+    semi join (from build.intermediate.int_clicks_classified where not is_bot) using (click_id)
+    join clicks_rows as rows on clicks.click_id = rows.click_id and rows.row_rank = 1"""
 
 SAME = "the rows are the same in every column that the models read"
 
@@ -159,6 +175,7 @@ class IdBuild:
             log: Deduplication(rule["key"], rule["order_by"], rule.get("where") or "true")
             for log, rule in rules.items()
         }
+        self._needs_bots = settings.bot_clicks == BotClicks.EXCLUDE
         apply_limits(connection, settings)
         enable_s3(connection, paths.lake)
         for log in Log:
@@ -175,8 +192,13 @@ class IdBuild:
         execute = self._connection.execute
         for log in Log:
             execute(f"create or replace table build.staging.stg_logs__{log} as from lake_{log} limit 0")
-        for log, keys in _NEEDED[kind].items():
+        needed = {log: [keys] for log, keys in _NEEDED[kind].items()}
+        if self._needs_bots:
+            for log, keys in _NEEDED_TO_TELL_BOTS.get(kind, {}).items():
+                needed.setdefault(log, []).append(keys)
+        for log, queries in needed.items():
             key_column = "message_id" if log == Log.RECEIPTS else self.deduplication[log].key[0]
+            keys = " union ".join(f"({query})" for query in queries)
             execute(f"insert into build.staging.stg_logs__{log} from lake_{log} where {key_column} in ({keys})")
         for model in self._models:
             execute(f"create or replace table {model.relation} as {model.sql}")
@@ -184,6 +206,8 @@ class IdBuild:
             execute(f"create or replace temp table {log}_rows as {rule.ranked_rows(f'build.staging.stg_logs__{log}')}")
         for name, query in _VIEWS.items():
             execute(f"create or replace temp view {name} as {query}")
+        if self._needs_bots:
+            execute(_COUNTED_CLICKS)
 
 
 def _model_of(log: Log) -> str:

@@ -22,6 +22,7 @@ def explain_order(queries: Queries) -> bool:
         return True
     (order,) = orders
     credited = queries.records("from credited_clicks")
+    queries.add_rule_about_bots()
     explanation.conclusion = {"status": order["status"], "revenue": order["revenue"], **_credited_campaigns(credited)}
     hours = queries.settings.conversion_window_hours
     queries.add_rules(
