@@ -42,7 +42,7 @@ def diff(
         context.settings,
         from_file,
         to_file,
-        candidate_settings=context.settings.figure_settings(),
+        candidate_settings=context.settings.recorded_figure_settings(),
         campaigns=campaigns,
         campaign_id=campaign,
     )

@@ -43,7 +43,9 @@ def _diff_summary(context: AppContext, candidate: Build) -> DiffSummary | None:
         return None
     try:
         with open_builds(context.settings, context.paths.published_marts, context.paths.candidate) as connection:
-            return summarize(connection, published.build_id, candidate.data_until, context.settings.figure_settings())
+            return summarize(
+                connection, published.build_id, candidate.data_until, context.settings.recorded_figure_settings()
+            )
     except duckdb.Error as error:
         log.warning("cannot compare the candidate with build %s: %s", published.build_id, error)
         return None

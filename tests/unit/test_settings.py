@@ -365,6 +365,7 @@ class TestInsights:
         assert (figures["what_if_windows"], figures["attribution_half_life_hours"]) == ([24, 168], 168)
         assert figures["report_timezone"] == "UTC"
         recorded = json.loads(settings.as_json())
+        assert settings.recorded_figure_settings().items() <= recorded.items()
         assert (recorded["what_if_windows"], recorded["bot_click_seconds"]) == ("24,168", "0.50")
         assert (recorded["insights"], recorded["max_rate_age_days"]) == (True, 7)
 

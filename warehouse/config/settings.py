@@ -241,18 +241,21 @@ class Settings(BaseSettings):
         return self.temp_directory / f"sendmart-{hashlib.sha256(str(self.data).encode()).hexdigest()[:12]}"
 
     def figure_settings(self) -> dict[str, Any]:
-        """The settings that change figures, by their names as dbt variables. They enter the fingerprint of a build; those of
-        the insights only where these are built.
-        """
+        """The settings that change figures, as dbt variables. They enter the fingerprint of a build."""
+        windows = [int(hours) for hours in self.what_if_windows.split(",")]
+        return self.recorded_figure_settings() | ({"what_if_windows": windows} if self.insights else {})
+
+    def recorded_figure_settings(self) -> dict[str, Any]:
+        """The same as `build_info` records them; those of the insights only where these are built."""
         names = {
             "reporting_currency", "conversion_window_hours", "conversion_rate_denominator", "hard_bounce_suppression",
             "hard_bounces_to_suppress", "insights", "max_rate_age_days",
         }  # fmt: skip
-        if not self.insights:
-            return self.model_dump(mode="json", include=names)
-        names |= {"bot_clicks", "bot_click_seconds", "attribution_half_life_hours", "report_timezone"}
-        windows = [int(hours) for hours in self.what_if_windows.split(",")]
-        return self.model_dump(mode="json", include=names) | {"what_if_windows": windows}
+        if self.insights:
+            names |= {
+                "bot_clicks", "bot_click_seconds", "attribution_half_life_hours", "report_timezone", "what_if_windows",
+            }  # fmt: skip
+        return self.model_dump(mode="json", include=names)
 
     def as_json(self) -> str:
         """All settings but `NOT_FIGURE_RELEVANT`, for `build_info`."""
