@@ -78,8 +78,11 @@ def test_builds_of_all_ids_equal_the_published_marts(id_build: IdBuild, connecti
         assert (count > 200, rows) == (True, []), mart
 
 
-def test_a_full_build_records_the_sql_that_dbt_compiles(refreshed_wide: RefreshedWarehouse, tmp_path: Path) -> None:
-    warehouse = refreshed_wide.warehouse
+@pytest.mark.parametrize("refreshed", ["refreshed_wide", "refreshed_insights"])
+def test_a_full_build_records_the_sql_that_dbt_compiles(
+    refreshed: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    warehouse = request.getfixturevalue(refreshed).warehouse
     recorded = json.loads(warehouse.paths.compiled_sql.read_bytes())
     assert len(recorded["models"]) > 30
     elsewhere = DataPaths(tmp_path, lake_override=warehouse.paths.lake)

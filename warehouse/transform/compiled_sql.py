@@ -99,6 +99,8 @@ def _compile(settings: Settings, paths: DataPaths) -> list[Any]:
         # dbt opens the files of its target to see what is built: here nothing, so that every model compiles in full.
         empty = DataPaths(Path(folder), lake_override=paths.lake)
         empty.warehouse.mkdir()
+        if settings.insights:  # the SQL of these models holds values of seeds
+            run_dbt(duckdb_settings, empty, ["seed"])
         command = ["compile", "--full-refresh", "--select", "resource_type:model", "resource_type:seed"]
         results = run_dbt(duckdb_settings, empty, [*command, "--indirect-selection", "empty"])  # no tests
     if failed := [result for result in results if result.status != "success"]:
