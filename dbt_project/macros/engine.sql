@@ -233,6 +233,17 @@
 
 
 {#
+    A number for each row of a stored table, to join the table with itself; where there is none, the table's key. An inner query
+    over few columns is then joined with the others.
+#}
+{% macro row_number_in(table, key) -%} {{ adapter.dispatch("row_number_in")(table, key) }} {%- endmacro %}
+
+{% macro spark__row_number_in(table, key) -%} {{ key }} {%- endmacro %}
+
+{% macro duckdb__row_number_in(table, key) -%} {{ key if table.is_cte else "rowid" }} {%- endmacro %}
+
+
+{#
     The rows of a large stored table whose key occurs in another relation. `where` is a condition that holds for all of these
     rows and rules out most of the table. The caller may add conditions with `and`.
 #}

@@ -42,12 +42,17 @@
     of each contact of the campaign: their timestamps lie within the campaign's period. In tables that are sorted by time,
     DuckDB then skips most of a long history: the first and the last timestamp of all periods rule out whole row groups, the
     single periods rule out the rows between them. A unit test has no stored periods.
+
+    periods       the model that holds the periods
+    hours_before  the condition also holds for this many hours before each period
 #}
-{% macro within_periods_this_run(time_column) -%}
+{% macro within_periods_this_run(time_column, periods="campaign_periods_this_run", hours_before=0) -%}
     {%- if not execute or model.resource_type == "unit_test" -%} {{ return("true") }} {%- endif -%}
     {%- set periods = run_query(
-        "select cast(valid_from as string), cast(valid_until as string) from "
-        ~ previous_relation("campaign_periods_this_run")
+        "select cast("
+        ~ ("valid_from - interval " ~ hours_before ~ " hours" if hours_before else "valid_from")
+        ~ " as string), cast(valid_until as string) from "
+        ~ previous_relation(periods)
         ~ " order by valid_from"
     ) -%}
     {%- if periods.rows | length == 0 -%} {{ return("false") }} {%- endif -%}
@@ -70,6 +75,42 @@
             | join(" or ") ~ "))"
         )
     }}
+{%- endmacro %}
+
+
+{#
+    The last common table expressions of a model of periods; the first is `campaign_periods` (campaign_id, first_message_at,
+    last_message_at), which the caller defines. Periods with one day or less between them become one period.
+#}
+{% macro merged_periods() -%}
+    campaign_periods_ordered as (
+
+        select
+            first_message_at,
+            last_message_at,
+            max(last_message_at) over (
+                order by first_message_at, last_message_at rows between unbounded preceding and 1 preceding
+            ) as previous_last_message_at
+        from campaign_periods
+
+    ),
+
+    campaign_periods_numbered as (
+
+        select
+            first_message_at,
+            last_message_at,
+            sum(
+                case when first_message_at <= {{ dbt.dateadd("day", 1, "previous_last_message_at") }} then 0 else 1 end
+            ) over (order by first_message_at, last_message_at rows between unbounded preceding and current row)
+            as period_number
+        from campaign_periods_ordered
+
+    )
+
+    select min(first_message_at) as valid_from, max(last_message_at) as valid_until
+    from campaign_periods_numbered
+    group by period_number
 {%- endmacro %}
 
 
@@ -158,4 +199,31 @@
         select 'current' as row_version, *
         from current_rows
     {%- endif %}
+{%- endmacro %}
+
+
+{#
+    Common table expressions for a `*_this_run` model; the last is `changed_exchange_rate_periods` (currency, valid_from,
+    valid_until): the days on which another rate may apply in this run. A rate holds from its date until the next rate of its
+    currency.
+#}
+{% macro changed_exchange_rate_periods(rates_this_run, rates) -%}
+    exchange_rates_this_run as (select distinct currency, rate_date from {{ rates_this_run }}),
+
+    exchange_rates as (select * from {{ rates }}),
+
+    changed_exchange_rate_periods as (
+
+        select
+            exchange_rates_this_run.currency,
+            exchange_rates_this_run.rate_date as valid_from,
+            coalesce(min(exchange_rates.rate_date), cast('9999-12-31' as date)) as valid_until
+        from exchange_rates_this_run
+        left join
+            exchange_rates
+            on exchange_rates_this_run.currency = exchange_rates.currency
+            and exchange_rates_this_run.rate_date < exchange_rates.rate_date
+        group by exchange_rates_this_run.currency, exchange_rates_this_run.rate_date
+
+    )
 {%- endmacro %}

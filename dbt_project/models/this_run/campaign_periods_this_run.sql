@@ -25,32 +25,4 @@ with
 
     ),
 
-    campaign_periods_ordered as (
-
-        select
-            first_message_at,
-            last_message_at,
-            max(last_message_at) over (
-                order by first_message_at, last_message_at rows between unbounded preceding and 1 preceding
-            ) as previous_last_message_at
-        from campaign_periods
-
-    ),
-
-    -- Periods with one day or less between them become one period.
-    campaign_periods_numbered as (
-
-        select
-            first_message_at,
-            last_message_at,
-            sum(
-                case when first_message_at <= {{ dbt.dateadd("day", 1, "previous_last_message_at") }} then 0 else 1 end
-            ) over (order by first_message_at, last_message_at rows between unbounded preceding and current row)
-            as period_number
-        from campaign_periods_ordered
-
-    )
-
-select min(first_message_at) as valid_from, max(last_message_at) as valid_until
-from campaign_periods_numbered
-group by period_number
+    {{ merged_periods() }}

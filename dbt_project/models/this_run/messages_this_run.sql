@@ -6,6 +6,8 @@
 {%- set lake_sends = ref("stg_logs__sends") -%}
 {%- set lake_receipts = ref("stg_logs__receipts") -%}
 {%- set columns = resolved_message_columns() | join(", ") -%}
+{#- An earlier attempt of this run has left its rows here. -#}
+{%- set is_repeated = ", " ~ (is_incremental() | string | lower) ~ " as is_repeated" if var("insights") else "" -%}
 {%- set send_columns = deduplicated_columns("sends") | join(", ") -%}
 {%- set columns_of_sends = columns_to_deduplicate("sends") -%}
 {%- set columns_of_receipts = "message_id, provider, provider_status, error_code, occurred_at" ~ (
@@ -37,7 +39,7 @@ with
 
         {{ resolved_messages() }}
 
-    select 'current' as row_version, false as is_reread_from_lake, {{ columns }}
+    select 'current' as row_version, false as is_reread_from_lake, {{ columns }}{{ is_repeated }}
     from messages_resolved
 {% else %}
         changed_keys as (
@@ -134,12 +136,12 @@ with
 
         {{ resolved_messages() }}
 
-    select 'previous' as row_version, false as is_reread_from_lake, {{ columns }}
+    select 'previous' as row_version, false as is_reread_from_lake, {{ columns }}{{ is_repeated }}
     from previous_messages
 
     union all
 
-    select 'current' as row_version, changed_keys.is_removed as is_reread_from_lake, {{ columns }}
+    select 'current' as row_version, changed_keys.is_removed as is_reread_from_lake, {{ columns }}{{ is_repeated }}
     from messages_resolved
     inner join changed_keys using (message_id)
 {% endif %}

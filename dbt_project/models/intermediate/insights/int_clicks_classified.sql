@@ -1,5 +1,31 @@
--- depends_on: {{ ref('bot_user_agents') }}
+{{
+    config(
+        meta={
+            "changed_keys": {
+                "clicks_this_run": ["campaign_id", "contact_id"],
+                "messages_this_run": ["campaign_id", "contact_id"],
+            }
+        }
+    )
+}}
+
+-- depends_on: {{ ref('clicks_this_run') }}, {{ ref('messages_this_run') }}
+-- depends_on: {{ ref('click_periods_this_run') }}, {{ ref('bot_user_agents') }}
 with
+    {% if is_incremental() -%}
+        changed_contacts as (
+
+            select campaign_id, contact_id
+            from {{ ref("clicks_this_run") }}
+
+            union all
+
+            select campaign_id, contact_id
+            from {{ ref("messages_this_run") }}
+
+        ),
+
+    {% endif -%}
     clicks as (
 
         select
@@ -13,10 +39,31 @@ with
             user_agent,
             first_log_date
         from {{ ref("int_clicks_deduplicated") }}
+        {%- if is_incremental() %} semi join changed_contacts using (campaign_id, contact_id) {%- endif %}
 
     ),
 
     clickers as (select campaign_id, contact_id, count(*) as clicks from clicks group by campaign_id, contact_id),
+
+    messages_to_clickers as (
+
+        {% if is_incremental() -%}
+            {{
+                rows_with_key(
+                    ref("int_messages_resolved"),
+                    ["campaign_id", "contact_id"],
+                    "clickers",
+                    within_periods_this_run("sent_at", "click_periods_this_run") ~ " and is_sent",
+                ) | indent(8)
+            }}
+        {%- else -%}
+            select *
+            from {{ ref("int_messages_resolved") }}
+            semi join clickers using (campaign_id, contact_id)
+            where is_sent
+        {%- endif %}
+
+    ),
 
     messages as (
 
@@ -30,8 +77,7 @@ with
             lead(sent_at, 1, cast('9999-12-31' as timestamp)) over (
                 partition by campaign_id, contact_id order by sent_at, message_id
             ) as next_sent_at
-        from {{ ref("int_messages_enriched") }}
-        semi join clickers using (campaign_id, contact_id)
+        from messages_to_clickers
 
     ),
 

@@ -1,5 +1,35 @@
+{{
+    config(
+        meta={
+            "changed_keys": {"order_contacts_this_run": ["contact_id"], "messages_this_run": ["contact_id"]},
+        }
+    )
+}}
+
+-- depends_on: {{ ref('order_contacts_this_run') }}, {{ ref('messages_this_run') }}
 with
-    orders as (select * from {{ ref("int_orders_attributed") }} where attribution = 'direct'),
+    {% if is_incremental() -%}
+        changed_contacts as (
+
+            select contact_id
+            from {{ ref("order_contacts_this_run") }}
+
+            union all
+
+            select contact_id
+            from {{ ref("messages_this_run") }}
+
+        ),
+
+    {% endif -%}
+    orders as (
+
+        select *
+        from {{ ref("int_orders_attributed") }}
+        {%- if is_incremental() %} semi join changed_contacts using (contact_id) {%- endif %}
+        where attribution = 'direct'
+
+    ),
 
     clicks as (select * from {{ ref("int_clicks_classified") }}),
 

@@ -1,8 +1,63 @@
-{%- set prefix_lengths = prefix_lengths() -%}
+{{
+    config(
+        meta={
+            "changed_keys": {"message_campaigns_this_run": ["campaign_id"]},
+            "time_column": "sent_at",
+            "periods": "message_periods_this_run",
+        }
+    )
+}}
 
+-- depends_on: {{ ref('message_campaigns_this_run') }}, {{ ref('message_periods_this_run') }}
 -- depends_on: {{ ref('number_prefixes') }}
+{%- set prefix_lengths = prefix_lengths() %}
+{%- set messages = ref("int_messages_resolved") %}
+
 with
-    messages as (select * from {{ ref("int_messages_resolved") }} where is_sent),
+    {% if is_incremental() -%}
+        messages as (
+
+            {{
+                rows_with_key(
+                    messages,
+                    ["campaign_id"],
+                    ref("message_campaigns_this_run"),
+                    within_periods_this_run("sent_at", "message_periods_this_run") ~ " and is_sent",
+                ) | indent(8)
+            }}
+
+        ),
+
+        contacts as (select contact_id from messages group by contact_id),
+
+        -- Their messages, and those of the 168 hours before.
+        messages_to_count as (
+
+            select message_id, contact_id, sent_at
+            from {{ messages }}
+            semi join contacts using (contact_id)
+            where is_sent and {{ within_periods_this_run("sent_at", "message_periods_this_run", hours_before=168) }}
+
+        ),
+
+        message_keys as (select *, message_id as message_key from messages),
+
+        message_keys_to_count as (select *, message_id as message_key from messages_to_count),
+    {%- else -%}
+        message_keys as (
+
+            select *, {{ row_number_in(messages, "message_id") }} as message_key from {{ messages }} where is_sent
+
+        ),
+
+        message_keys_to_count as (
+
+            select contact_id, sent_at, {{ row_number_in(messages, "message_id") }} as message_key
+            from {{ messages }}
+            where is_sent
+
+        ),
+    {%- endif %}
 
     provider_statuses as (select * from {{ ref("int_provider_statuses_mapped") }}),
 
@@ -26,7 +81,7 @@ with
     cost_days as (
 
         select cost_currency, cast(sent_at as date) as sent_date
-        from messages
+        from message_keys
         where cost is not null and cost_currency <> '{{ var("reporting_currency") }}'
         group by cost_currency, cast(sent_at as date)
 
@@ -44,17 +99,17 @@ with
 
     ),
 
-    -- Other messages to the contact in the seven days before, which end before the same instant.
+    -- Other messages to the contact in the 168 hours before; the same instant does not count. Few columns are sorted.
     messages_counted as (
 
         select
-            message_id,
+            message_key,
             count(*) over (
                 partition by contact_id
                 order by {{ microseconds_of("sent_at") }}
                 range between 604800000000 preceding and 1 preceding
             ) as messages_before
-        from messages
+        from message_keys_to_count
 
     ),
 
@@ -84,8 +139,8 @@ with
             messages.first_log_date,
             messages.known_log_date,
             messages_counted.messages_before
-        from messages
-        inner join messages_counted on messages.message_id = messages_counted.message_id
+        from message_keys as messages
+        inner join messages_counted on messages.message_key = messages_counted.message_key
         left join provider_statuses on messages.provider_status_id = provider_statuses.provider_status_id
         left join
             rates_of_days
@@ -121,4 +176,4 @@ select
     first_log_date,
     known_log_date,
     least(messages_before, 7) as messages_before
-from enriched {{ stored_in_order_of("sent_at") }}
+from enriched

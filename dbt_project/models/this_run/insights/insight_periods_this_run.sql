@@ -1,0 +1,1 @@
+{{ config(materialized="table") }} {{ periods_of_campaigns(ref("insight_campaigns_this_run")) }}
