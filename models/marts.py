@@ -216,6 +216,7 @@ class BuildInfo(MartContract):
     version: pl.String = always("The version of Sendmart.")
     settings: pl.String = always("The settings in force, as JSON.")
     override_reason: pl.String = maybe("The reason for overriding the release gate; null if the gate passed.")
+    as_of: pl.Date = maybe("The date of `sendmart replay --as-of`; null in a published build.")
 
 
 BASE_MARTS: dict[str, Mart] = {

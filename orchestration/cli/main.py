@@ -26,6 +26,7 @@ from orchestration.cli.explain import explain
 from orchestration.cli.export import export
 from orchestration.cli.publish import publish
 from orchestration.cli.refresh import refresh
+from orchestration.cli.replay import replay
 from orchestration.cli.reports import reports
 from orchestration.cli.rollback import rollback
 from orchestration.cli.sample import sample
@@ -43,7 +44,7 @@ app = typer.Typer(
 )
 
 for command in (
-    refresh, status, accept, publish, rollback, diff, explain, export, erase, reports, alert_test, dev, dbt_docs, sample,
+    refresh, status, accept, publish, rollback, diff, replay, explain, export, erase, reports, alert_test, dev, dbt_docs, sample,
     check,
 ):  # fmt: skip
     app.command()(command)

@@ -11,15 +11,16 @@ from warehouse.ledger.erasures import Erased, Erasures
 from warehouse.ledger.exports import Exports
 from warehouse.ledger.files import IN_FLIGHT, UNKNOWN_SHA256, Acceptance, Files, LoadedFile, LogFile, RecordedStat
 from warehouse.ledger.publications import Override, Publication, Publications
+from warehouse.ledger.replacements import Replacement, Replacements
 from warehouse.ledger.runs import Refresh, Runs
 from warehouse.ledger.store import LedgerDamaged, now
 
 __all__ = [
     "BUILDS_WITH_METRICS", "IN_FLIGHT", "UNKNOWN_SHA256", "Acceptance", "Alert", "Build", "Change", "Erased", "Ledger",
     "LedgerDamaged",
-    "LoadedFile", "LogFile", "Override", "Publication", "RecordedStat", "Refresh", "now",
+    "LoadedFile", "LogFile", "Override", "Publication", "RecordedStat", "Refresh", "Replacement", "now",
 ]  # fmt: skip
 
 
-class Ledger(Files, ChangeFeed, Builds, Publications, Exports, Erasures, Runs, Alerts):
+class Ledger(Files, Replacements, ChangeFeed, Builds, Publications, Exports, Erasures, Runs, Alerts):
     """Reads and writes the ledger file; creates it on first use."""

@@ -9,7 +9,8 @@ from datetime import datetime
 from pathlib import Path, PurePath
 
 from models.enums import Log
-from warehouse.ledger.files import IN_FLIGHT, LogFile
+from warehouse.ledger.files import IN_FLIGHT, UNKNOWN_SHA256, LogFile
+from warehouse.ledger.replacements import keep_last_contents
 from warehouse.ledger.store import Store, now
 
 
@@ -45,9 +46,11 @@ class ChangeFeed(Store):
                 "insert into changes (log, place, replaced, noted_at) values (?, ?, ?, ?)",
                 [(file.log, str(path), replaced and str(replaced), now()) for file, path, replaced in changes],
             )
+            names = [(file.log, file.source_file) for file, _, _ in changes]
+            keep_last_contents(connection, names, (IN_FLIGHT, UNKNOWN_SHA256))
             connection.executemany(
                 "update files set sha256 = ?, noted_ns = 0 where log = ? and source_file = ?",
-                [(IN_FLIGHT, file.log, file.source_file) for file, _, _ in changes],
+                [(IN_FLIGHT, *name) for name in names],
             )
             connection.executemany(
                 "delete from lake_contents where place = ?",

@@ -14,6 +14,7 @@ from typing import Protocol, TypeVar
 
 from models.enums import Log
 from models.logs import ADMISSION_VERSION
+from warehouse.ledger.replacements import record_last_contents
 from warehouse.ledger.store import Store, now
 from warehouse.storage import Checksum, FileStat
 
@@ -226,6 +227,14 @@ class Files(Store):
                     for file, stat in loaded
                 ],
             )  # fmt: skip
+            record_last_contents(
+                connection,
+                [
+                    (file.log, file.source_file, file.sha256, file.loaded_at)
+                    for file, _ in loaded
+                    if file.sha256 != UNKNOWN_SHA256
+                ],
+            )
             connection.executemany(
                 "delete from file_sources where log = ? and source_file = ?",
                 [(file.log, file.source_file) for file, _ in loaded],

@@ -4,16 +4,14 @@ Not here: publication and rollback (`warehouse.publish.publication`).
 """
 
 import logging
-import os
 import re
-import shutil
 from dataclasses import dataclass
 from itertools import dropwhile
 from pathlib import Path
 
 from warehouse.duckdb_tools import corruption_reason
 from warehouse.ledger import Ledger, Publication
-from warehouse.storage import atomic_replace
+from warehouse.storage import atomic_replace, link_or_copy
 
 log = logging.getLogger("sendmart.publication")
 
@@ -97,12 +95,3 @@ def replace_with_link(file: Path, path: Path) -> None:
     atomic_replace(temp_path, path)
     # If both names were of the same file, the rename did nothing.
     temp_path.unlink(missing_ok=True)
-
-
-def link_or_copy(file: Path, to: Path) -> None:
-    """Gives a file a second name. Copies it where the file system has no hard links."""
-    to.unlink(missing_ok=True)
-    try:
-        os.link(file, to)
-    except OSError:
-        shutil.copyfile(file, to)

@@ -14,10 +14,10 @@ from warehouse.config import DataPaths, Settings
 from warehouse.duckdb_tools import corruption_reason
 from warehouse.ledger import Build, Ledger, now
 from warehouse.publish import pointer
-from warehouse.publish.kept_builds import BuildNotFound, KeptBuilds, link_or_copy
+from warehouse.publish.kept_builds import BuildNotFound, KeptBuilds
 from warehouse.publish.published_file import BuildInfo, is_file_masked, read_build_info, write_published_file
 from warehouse.publish.upgrade import move_published_file
-from warehouse.storage import atomic_replace, remove
+from warehouse.storage import atomic_replace, link_or_copy, remove
 from warehouse.transform.spark.builds import SparkBuild, is_spark
 
 log = logging.getLogger("sendmart.publication")

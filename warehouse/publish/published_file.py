@@ -83,9 +83,15 @@ def row_digests_sql(connection: duckdb.DuckDBPyConnection, database: str, report
 
 
 def write_published_file(
-    settings: Settings, paths: DataPaths, ledger: Ledger, file: Path, info: BuildInfo, override_reason: str | None
+    settings: Settings,
+    paths: DataPaths,
+    ledger: Ledger,
+    file: Path,
+    info: BuildInfo,
+    override_reason: str | None = None,
+    as_of: date | None = None,
 ) -> None:
-    """Writes the candidate to a new file. `override_reason`: why its release gate was overridden."""
+    """Writes the candidate to a new file. `override_reason`: why its release gate was overridden. `as_of`: of a replay."""
     for leftover in (file, file.with_name(f"{file.name}.wal")):
         leftover.unlink(missing_ok=True)
     if settings.mask_phone_numbers or (is_spark(settings) and settings.spark_export):
@@ -93,7 +99,7 @@ def write_published_file(
     else:
         shutil.copyfile(paths.candidate, file)
     with attached(read_only=False, publication=file) as connection:
-        _write_build_info(connection, info, settings, override_reason)
+        _write_build_info(connection, info, settings, override_reason, as_of)
         _write_comments(connection, is_masked=settings.mask_phone_numbers)
         connection.execute("checkpoint publication")
         connection.execute("detach publication")
@@ -128,7 +134,11 @@ def _masked(original: Sequence[Column]) -> Iterator[Column]:
 
 
 def _write_build_info(
-    connection: duckdb.DuckDBPyConnection, info: BuildInfo, settings: Settings, override_reason: str | None
+    connection: duckdb.DuckDBPyConnection,
+    info: BuildInfo,
+    settings: Settings,
+    override_reason: str | None,
+    as_of: date | None,
 ) -> None:
     definition = ", ".join(
         f"{column.name} {column.sql_type}{'' if column.nullable else ' not null'}" for column in columns("build_info")
@@ -139,6 +149,7 @@ def _write_build_info(
         "version": sendmart_version(),
         "settings": settings.as_json(),
         "override_reason": override_reason,
+        "as_of": as_of,
     }
     connection.execute(f"create or replace table publication.{SCHEMA}.build_info ({definition})")
     connection.execute(

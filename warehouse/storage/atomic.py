@@ -5,6 +5,7 @@ two and never part of one.
 """
 
 import os
+import shutil
 from pathlib import Path
 
 from warehouse.storage import object_store
@@ -42,6 +43,15 @@ def remove(path: AnyPath) -> None:
     if path.exists():
         path.unlink()
         sync_folder(path.parent)
+
+
+def link_or_copy(file: Path, to: Path) -> None:
+    """Gives a file a second name. Copies it where the file system has no hard links."""
+    to.unlink(missing_ok=True)
+    try:
+        os.link(file, to)
+    except OSError:
+        shutil.copyfile(file, to)
 
 
 def sync_file(path: Path) -> None:

@@ -94,11 +94,10 @@ def run_models(
     if (message := _failures(results)) and is_corruption_error(message):
         _verify_lake(paths, ledger)
         raise CandidateDamaged(message)
-    if message:
-        raise _too_large_sum(paths) or BuildFailed(message)
+    check_built(paths, results)
     if reason := incomplete_reason(paths, [name.rpartition(".")[2] for name in fingerprints.relations]):
         raise CandidateDamaged(reason)
-    build = Build(_new_build_id(), build_inputs, ledger.data_until(), now())
+    build = Build(new_build_id(), build_inputs, ledger.data_until(), now())
     predecessor = ledger.last_build() if is_incremental else None
     write_identity(paths, build)
     ledger.record_candidate(build, changes, fingerprints.by_name, predecessor.build_id if predecessor else None)
@@ -117,12 +116,11 @@ def _run_on_spark(settings: Settings, paths: DataPaths, ledger: Ledger) -> tuple
     build_inputs, changes = inputs(settings, ledger), ledger.open_changes()
     _verify_lake(paths, ledger)
     remove_candidate(paths, ledger)
-    build = Build(_new_build_id(), build_inputs, ledger.data_until(), now())
+    build = Build(new_build_id(), build_inputs, ledger.data_until(), now())
     spark_build = SparkBuild(settings, paths, build.build_id)
     results = spark_build.build_models(ledger)
     spark_build.create_duckdb_views()
-    if message := _failures(results):
-        raise _too_large_sum(paths) or BuildFailed(message)
+    check_built(paths, results)
     write_identity(paths, build)
     ledger.record_candidate(build, changes, {}, None)
     change_feed.prune(paths, ledger)
@@ -135,6 +133,12 @@ def _verify_lake(paths: DataPaths, ledger: Ledger, *, verify_checksums: bool = T
         raise integrity.LakeDamaged(damaged)
     if verify_checksums:
         log.info("the checksums of the lake were verified in %.1f s", time.perf_counter() - started)
+
+
+def check_built(paths: DataPaths, results: list[Any]) -> None:
+    """Raises BuildFailed, or SumTooLarge, if dbt has not built every model."""
+    if message := _failures(results):
+        raise _too_large_sum(paths) or BuildFailed(message)
 
 
 def _failures(results: list[Any]) -> str:
@@ -274,7 +278,8 @@ def tested_models(settings: Settings, paths: DataPaths) -> dict[str, str]:
     }
 
 
-def _new_build_id() -> str:
+def new_build_id() -> str:
+    """A new build id. It begins with the time of the build."""
     return f"{now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
 
 

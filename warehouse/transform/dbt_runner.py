@@ -37,7 +37,7 @@ def dbt_manifest(settings: Settings, paths: DataPaths) -> dict[str, Any]:
     """dbt's manifest of the current project without what the settings disable. The project is parsed if the manifest on disk
     is another or incomplete. Raises BuildFailed.
     """
-    _check_seeds()
+    check_seeds()
     manifest, digest_of_parsed = paths.dbt_target / "manifest.json", paths.dbt_target / "parsed_project.sha256"
     # These settings decide what is enabled, and what depends on what.
     digest = f"{settings.engine} {settings.insights} {settings.bot_clicks} {project_digest()}"
@@ -100,7 +100,7 @@ def project_digest() -> str:
     return digest.hexdigest()
 
 
-def _check_seeds() -> None:
+def check_seeds() -> None:
     """Refuses seeds with mixed line ends: DuckDB would read half of their lines, without an error."""
     for file in project_files():
         content = file.read_bytes()
@@ -114,9 +114,9 @@ def project_files() -> list[Path]:
     return sorted(file for file in files if file.relative_to(DBT_PROJECT).parts[0] not in ("target", "logs"))
 
 
-def _dbt_arguments(settings: Settings, paths: DataPaths) -> list[str]:
+def _dbt_arguments(settings: Settings, paths: DataPaths, more_variables: Mapping[str, Any]) -> list[str]:
     """The arguments of every dbt command: the paths of the project and its target, and the settings as variables."""
-    variables = {"lake_path": str(paths.lake), **settings.figure_settings()}
+    variables = {"lake_path": str(paths.lake), **settings.figure_settings(), **more_variables}
     return [
         *("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT), "--target", settings.engine),
         *("--target-path", str(paths.dbt_target), "--log-path", str(paths.dbt_target / "logs")),
@@ -142,14 +142,20 @@ def _dbt_environment(settings: Settings, paths: DataPaths) -> dict[str, str]:
 
 
 def run_dbt(
-    settings: Settings, paths: DataPaths, command: list[str], environment: Mapping[str, str] | None = None
+    settings: Settings,
+    paths: DataPaths,
+    command: list[str],
+    environment: Mapping[str, str] | None = None,
+    variables: Mapping[str, Any] | None = None,
 ) -> list[Any]:
     """Runs a dbt command in this process and returns the results of its nodes, failed models and tests included.
+
+    `variables` are added to dbt's variables.
 
     Raises BuildFailed if dbt could not start (a faulty project, a locked file) or an operation (a macro) failed.
     """
     settings.scratch.mkdir(parents=True, exist_ok=True)
-    arguments = _dbt_arguments(settings, paths)
+    arguments = _dbt_arguments(settings, paths, variables or {})
     try:
         with _environment({**_dbt_environment(settings, paths), **(environment or {})}):
             if command[0] == "parse":
