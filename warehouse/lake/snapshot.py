@@ -66,17 +66,18 @@ def take_snapshot(paths: DataPaths, ledger: Ledger, lake: Path, *, until: date |
         LakeDamaged: a file is missing, or is not the one that was written.
         ErasureUnfinished: a contact is being erased.
     """
-    linked: dict[Path, object] = {}
+    linked: dict[Path, _Source] = {}
     missing: list[DamagedFile] = []
     state = _State.of(ledger)
     while True:
         sources = {source.path: source for source in _sources(state, until)}
-        for path in linked.keys() - sources.keys():
+        outdated = [path for path, source in linked.items() if sources.get(path) != source]
+        for path in outdated:
             (lake / path).unlink()
             del linked[path]
         missing = []
         for path, source in sources.items():
-            if linked.get(path) != source:
+            if path not in linked:
                 try:
                     _link(paths, source, lake / path)
                     linked[path] = source
@@ -117,7 +118,6 @@ def _sources(state: _State, until: date | None) -> Iterable[_Source]:
 
 def _link(paths: DataPaths, source: _Source, to: Path) -> None:
     to.parent.mkdir(parents=True, exist_ok=True)
-    to.unlink(missing_ok=True)
     if source.change and source.change.replaced:
         link_or_copy(paths.changes / source.change.replaced, to)
         return
