@@ -411,6 +411,6 @@ def test_a_vocabulary_with_mixed_line_endings_gives_one_clear_line(
     vocabulary.write_bytes(b"provider,status\r\na,b\nc,d\r\n")
     monkeypatch.setattr(dbt_runner, "project_files", lambda: [vocabulary])
     with pytest.raises(BuildFailed, match=r"vocabulary\.csv: some lines end in LF, others in CRLF"):
-        dbt_runner._check_seeds()
+        dbt_runner.check_seeds()
     vocabulary.write_bytes(b"provider,status\r\na,b\r\n")
-    dbt_runner._check_seeds()
+    dbt_runner.check_seeds()

@@ -294,9 +294,9 @@ def test_a_ledger_that_could_publish_a_build_only_once_is_migrated(tmp_path: Pat
 
 
 def test_the_name_of_a_new_build_can_be_pruned() -> None:
-    from warehouse.transform.build import _new_build_id
+    from warehouse.transform.build import new_build_id
 
-    assert re.fullmatch(MANAGED_NAMES, f"{_new_build_id()}.duckdb")
+    assert re.fullmatch(MANAGED_NAMES, f"{new_build_id()}.duckdb")
 
 
 OTHER_SHAPES = [

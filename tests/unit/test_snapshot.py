@@ -1,6 +1,5 @@
 """Snapshots of the lake: before or after every load, without a lock; and which log files were replaced since a day."""
 
-import os
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -66,7 +65,7 @@ def test_a_snapshot_has_hard_links_to_the_files_of_the_dates_and_every_column(wa
     snapshot = warehouse.snapshot(until=FIRST)
     assert (clicks_in(snapshot), snapshot.data_until, len(snapshot.files)) == (["c1", "c2"], FIRST, 1)
     linked = snapshot.lake / warehouse.lake_file(FIRST).relative_to(warehouse.paths.lake)
-    assert os.path.samefile(linked, warehouse.lake_file(FIRST))
+    assert linked.samefile(warehouse.lake_file(FIRST))
     assert all(lake_tables.empty_file(snapshot.lake, log).exists() for log in Log)
     everything = warehouse.snapshot()
     assert (clicks_in(everything), everything.data_until) == (["c1", "c2", "c3"], SECOND)
