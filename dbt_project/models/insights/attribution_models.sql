@@ -1,5 +1,11 @@
-{{ config(materialized="table") }}
+{{
+    config(
+        materialized=incremental_or_table("incremental"),
+        meta={"changed_keys": {"insight_orders_this_run": ["order_id"]}},
+    )
+}}
 
+-- depends_on: {{ ref('insight_orders_this_run') }}
 {#
     Revenue is divided in whole cents. Each touch gets its share rounded down; the cents that are left over go to the
     touches with the greatest remainders, later touches first.

@@ -1,22 +1,15 @@
-{{ config(materialized="table") }}
+{{
+    config(
+        materialized=incremental_or_table("incremental"),
+        meta={"changed_keys": {"insight_campaigns_this_run": ["campaign_id"]}},
+    )
+}}
 
+-- depends_on: {{ ref('insight_campaigns_this_run') }}
 with
-    clicks as (
+    clicks as ({{ rows_of_insight_campaigns("int_clicks_classified") | indent(4) }}),
 
-        select *
-        from {{ ref("int_clicks_classified") }}
-        {%- if is_incremental() %} semi join {{ ref("insight_campaigns_this_run") }} using (campaign_id) {%- endif %}
-        where {{ is_click_counted() }}
-
-    ),
-
-    direct_orders as (
-
-        select *
-        from {{ ref("int_direct_orders_enriched") }}
-        {%- if is_incremental() %} semi join {{ ref("insight_campaigns_this_run") }} using (campaign_id) {%- endif %}
-
-    ),
+    direct_orders as ({{ rows_of_insight_campaigns("int_direct_orders_enriched") | indent(4) }}),
 
     link_clickers as (
 
@@ -29,6 +22,7 @@ with
             min(clicked_at) as first_clicked_at,
             max(clicked_at) as last_clicked_at
         from clicks
+        where {{ is_click_counted() }}
         group by campaign_id, link, contact_id
 
     ),

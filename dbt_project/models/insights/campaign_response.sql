@@ -1,31 +1,17 @@
-{{ config(materialized="table") }}
+{{
+    config(
+        materialized=incremental_or_table("incremental"),
+        meta={"changed_keys": {"insight_campaigns_this_run": ["campaign_id"]}},
+    )
+}}
 
+-- depends_on: {{ ref('insight_campaigns_this_run') }}
 with
-    clicks as (
+    clicks as ({{ rows_of_insight_campaigns("int_clicks_classified") | indent(4) }}),
 
-        select *
-        from {{ ref("int_clicks_classified") }}
-        {%- if is_incremental() %} semi join {{ ref("insight_campaigns_this_run") }} using (campaign_id) {%- endif %}
-        where {{ is_click_counted() }}
+    unsubscribes as ({{ rows_of_insight_campaigns("int_unsubscribes_attributed") | indent(4) }}),
 
-    ),
-
-    unsubscribes as (
-
-        select *
-        from {{ ref("int_unsubscribes_attributed") }}
-        {%- if is_incremental() %} semi join {{ ref("insight_campaigns_this_run") }} using (campaign_id) {%- endif %}
-        where campaign_id is not null
-
-    ),
-
-    direct_orders as (
-
-        select *
-        from {{ ref("int_direct_orders_enriched") }}
-        {%- if is_incremental() %} semi join {{ ref("insight_campaigns_this_run") }} using (campaign_id) {%- endif %}
-
-    ),
+    direct_orders as ({{ rows_of_insight_campaigns("int_direct_orders_enriched") | indent(4) }}),
 
     clicks_in_buckets as (
 
@@ -35,6 +21,7 @@ with
             {{ response_bucket("after_us") | indent(8) }} as bucket,
             row_number() over (partition by campaign_id, contact_id order by clicked_at, click_id) as click_number
         from clicks
+        where {{ is_click_counted() }}
 
     ),
 
@@ -42,6 +29,7 @@ with
 
         select campaign_id, {{ microseconds_of("unsubscribed_at") }} - {{ microseconds_of("sent_at") }} as after_us
         from unsubscribes
+        where campaign_id is not null
 
     ),
 

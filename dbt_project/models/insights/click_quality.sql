@@ -1,13 +1,12 @@
-{{ config(materialized="table") }}
-
-with
-    clicks as (
-
-        select *
-        from {{ ref("int_clicks_classified") }}
-        {%- if is_incremental() %} semi join {{ ref("insight_campaigns_this_run") }} using (campaign_id) {%- endif %}
-
+{{
+    config(
+        materialized=incremental_or_table("incremental"),
+        meta={"changed_keys": {"insight_campaigns_this_run": ["campaign_id"]}},
     )
+}}
+
+-- depends_on: {{ ref('insight_campaigns_this_run') }}
+with clicks as ({{ rows_of_insight_campaigns("int_clicks_classified") | indent(4) }})
 
 select
     cast(click_id as string) as click_id,

@@ -1,52 +1,32 @@
-{{ config(materialized="table") }}
+{{ config(meta={"changed_keys": {"insight_campaigns_this_run": ["campaign_id"]}}) }}
 
-{#- The condition of an incremental build on the events of the changed campaigns. -#}
-{%- set changed -%}
-    {% if is_incremental() %} semi join {{ ref("insight_campaigns_this_run") }} using (campaign_id){% endif %}
-{%- endset %}
+-- depends_on: {{ ref('insight_campaigns_this_run') }}, {{ ref('insight_periods_this_run') }}
 with
-    messages as (
+    messages as ({{ rows_of_insight_campaigns("int_messages_enriched", "sent_at") | indent(4) }}),
 
-        {% if is_incremental() -%}
-            {{
-                rows_with_key(
-                    ref("int_messages_enriched"),
-                    ["campaign_id"],
-                    ref("insight_campaigns_this_run"),
-                    "true",
-                ) | indent(8)
-            }}
-        {%- else -%}select * from {{ ref("int_messages_enriched") }}
-        {%- endif %}
+    clicks as ({{ rows_of_insight_campaigns("int_clicks_classified") | indent(4) }}),
 
-    ),
+    unsubscribes as ({{ rows_of_insight_campaigns("int_unsubscribes_attributed") | indent(4) }}),
 
-    clicks as (
-
-        select *
-        from {{ ref("int_clicks_classified") }}{{ changed }}
-        where not is_bot and message_id is not null and after_us <= {{ 72 * 3600 * 1000000 }}
-
-    ),
-
-    unsubscribes as (select * from {{ ref("int_unsubscribes_attributed") }}{{ changed }} where message_id is not null),
-
-    direct_orders as (select * from {{ ref("int_direct_orders_enriched") }}{{ changed }} where message_id is not null),
+    direct_orders as ({{ rows_of_insight_campaigns("int_direct_orders_enriched") | indent(4) }}),
 
     events as (
 
         select message_id, 1 as clicking, 0 as unsubscribes, 0 as direct_orders, cast(0 as decimal(38, 2)) as revenue
         from clicks
+        where not is_bot and message_id is not null and after_us <= {{ 72 * 3600 * 1000000 }}
 
         union all
 
         select message_id, 0 as clicking, 1 as unsubscribes, 0 as direct_orders, 0 as revenue
         from unsubscribes
+        where message_id is not null
 
         union all
 
         select message_id, 0 as clicking, 0 as unsubscribes, 1 as direct_orders, coalesce(revenue, 0) as revenue
         from direct_orders
+        where message_id is not null
 
     ),
 

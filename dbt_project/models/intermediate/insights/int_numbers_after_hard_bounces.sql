@@ -1,5 +1,6 @@
-{{ config(materialized="table") }}
+{{ config(meta={"changed_keys": {"what_if_numbers_this_run": ["mobile_number"]}}) }}
 
+-- depends_on: {{ ref('what_if_numbers_this_run') }}
 {#- A full build reads the messages three times, with few columns each time. DuckDB would keep all columns of one CTE. -#}
 {%- set messages = "messages_of_changed_numbers" if is_incremental() else ref("int_messages_enriched") %}
 

@@ -1,5 +1,6 @@
-{{ config(materialized="table") }}
+{{ config(meta={"changed_keys": {"order_contacts_this_run": ["contact_id"]}}) }}
 
+-- depends_on: {{ ref('order_contacts_this_run') }}
 {#- The widest window answers for all: whether an order is direct or assisted depends on the age of the click alone. #}
 with
     orders as (
