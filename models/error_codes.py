@@ -51,7 +51,7 @@ class Code(StrEnum):
     SPARK_UNREACHABLE = "spark-unreachable", "Spark does not answer or start: no Java, Thrift server or connection."
     HASH_KEY_MISSING = "hash-key-missing", "The key of the keyed hashes is missing, or is not the one used before."
     MODEL_NOT_BUILT = "model-not-built", "dbt could not build a model or read the project."
-    SUM_TOO_LARGE = "sum-too-large", "The revenue of a campaign does not fit its type."
+    SUM_TOO_LARGE = "sum-too-large", "The revenue or the cost of a campaign does not fit its type."
     SETTING_INVALID = "setting-invalid", "A setting is invalid."
     EXPORT_REFUSED = "export-refused", "A requested export cannot be made."
     REFRESH_NOT_FINISHED = "refresh-not-finished", "A refresh is running, was killed, or could not record its end."

@@ -17,7 +17,7 @@ from models.masking import masking_logger, sanitize
 from warehouse.config import DataPaths, Settings, sendmart_version
 from warehouse.duckdb_tools import attached, corruption_reason, is_corruption_error
 from warehouse.lake import change_feed, integrity
-from warehouse.lake.origins import origin_of_order
+from warehouse.lake.origins import origin_of_cost, origin_of_order
 from warehouse.ledger import Build, Change, Ledger, now
 from warehouse.transform import check_scope
 from warehouse.transform.candidate import (
@@ -35,8 +35,18 @@ from warehouse.transform.spark.builds import WITHOUT_THIS_RUN, SparkBuild, is_sp
 log = masking_logger("sendmart.build")
 
 _KEY_COLUMNS = (
-    *("mart", "campaign_id", "message_id", "order_id", "click_id"),
-    *("currency", "log", "kind", "provider", "provider_status"),
+    *(
+        "mart",
+        "campaign_id",
+        "message_id",
+        "order_id",
+        "click_id",
+        "model",
+        "window_hours",
+        "hard_bounces",
+        "from_minutes",
+    ),
+    *("currency", "log", "kind", "provider", "provider_status", "country", "day", "first_day", "figure", "age_days"),
 )
 """The columns that name a row, as far as a table has them. Contacts and mobile numbers are never named."""
 
@@ -149,13 +159,13 @@ def _failures(results: list[Any]) -> str:
 
 
 class SumTooLarge(BuildFailed):
-    """The revenue of a campaign does not fit its type."""
+    """The revenue or the cost of a campaign does not fit its type."""
 
 
 def _too_large_sum(paths: DataPaths) -> SumTooLarge | None:
-    """The error of a build that failed for the revenue of a campaign; None if it failed for another reason."""
+    """The error of a build that failed for the revenue or cost of a campaign; None if it failed for another reason."""
     with attached(build=paths.build) as connection:
-        return too_large_sum(connection, paths)
+        return too_large_sum(connection, paths) or too_large_cost(connection, paths)
 
 
 def too_large_sum(connection: duckdb.DuckDBPyConnection, paths: DataPaths) -> SumTooLarge | None:
@@ -173,6 +183,24 @@ def too_large_sum(connection: duckdb.DuckDBPyConnection, paths: DataPaths) -> Su
             f"campaign {_short(campaign_id)}: the revenue of its {attribution} orders, {revenue}, does not fit"
             f" decimal(18,2); its largest order is {_short(order_id)}"
             f" ({sanitize(origin_of_order(connection, paths, order_id))})"
+        )
+    return None
+
+
+def too_large_cost(connection: duckdb.DuckDBPyConnection, paths: DataPaths) -> SumTooLarge | None:
+    """The same for the cost of a campaign."""
+    try:
+        sums = connection.execute(
+            "select campaign_id, sum(cost)::varchar, max_by(message_id, cost)"
+            " from build.intermediate.int_messages_enriched group by campaign_id"
+            " having try_cast(sum(cost) as decimal(18,6)) is null and sum(cost) is not null order by all limit 1"
+        ).fetchall()
+    except duckdb.CatalogException:  # the model that failed comes before, or there are no insights
+        return None
+    for campaign_id, cost, message_id in sums:
+        return SumTooLarge(
+            f"campaign {_short(campaign_id)}: the cost of its messages, {cost}, does not fit decimal(18,6); its dearest message"
+            f" is {_short(message_id)} ({sanitize(origin_of_cost(connection, paths, message_id))})"
         )
     return None
 
