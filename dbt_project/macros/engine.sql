@@ -189,14 +189,18 @@
 {% macro duckdb__text_literal(text) -%} {{ return("'" ~ (text | replace("'", "''")) ~ "'") }} {%- endmacro %}
 
 
-{# Fails the build with a message, where it is evaluated; else it would have the type decimal(18,2). #}
-{% macro error_in_place_of_amount(message) -%}
-    {{ adapter.dispatch("error_in_place_of_amount")(message) }}
+{# Fails the build with a message, where it is evaluated; else it would have the type `data_type`. #}
+{% macro error_in_place_of_amount(message, data_type="decimal(18, 2)") -%}
+    {{ adapter.dispatch("error_in_place_of_amount")(message, data_type) }}
 {%- endmacro %}
 
-{% macro spark__error_in_place_of_amount(message) -%} cast(raise_error({{ message }}) as decimal(18, 2)) {%- endmacro %}
+{% macro spark__error_in_place_of_amount(message, data_type) -%}
+    cast(raise_error({{ message }}) as {{ data_type }})
+{%- endmacro %}
 
-{% macro duckdb__error_in_place_of_amount(message) -%} cast(error({{ message }}) as decimal(18, 2)) {%- endmacro %}
+{% macro duckdb__error_in_place_of_amount(message, data_type) -%}
+    cast(error({{ message }}) as {{ data_type }})
+{%- endmacro %}
 
 
 {# A pre-hook: how a table is compressed. `purpose` is `build` for tables that only a build reads, else `publication`. #}
@@ -273,4 +277,61 @@
                 where {{ where }}
             )
     {%- endif %}
+{%- endmacro %}
+
+
+{#
+    Percentiles by nearest rank: of n values in ascending order the one at place ceil(n * percent / 100); null without values.
+    `percentile_values` is an aggregate over the rows for which `condition` holds. `percentile_from` takes one percentile out of
+    its result; `position` is the place of the percentile in `percents`, from 1.
+#}
+{% macro percentile_values(value, percents, condition) -%}
+    {{ adapter.dispatch("percentile_values")(value, percents, condition) }}
+{%- endmacro %}
+
+{% macro percentile_from(values, percents, position) -%}
+    {{ adapter.dispatch("percentile_from")(values, percents, position) }}
+{%- endmacro %}
+
+{# `percentile_disc` of Spark computes the place in floating point. #}
+{% macro spark__percentile_values(value, percents, condition) -%}
+    array_sort(collect_list({{ value }}) filter (where {{ condition }}))
+{%- endmacro %}
+
+{% macro spark__percentile_from(values, percents, position) -%}
+    case
+        when size({{ values }}) > 0
+        then
+            element_at(
+                {{ values }},
+                cast((cast(size({{ values }}) as bigint) * {{ percents[position - 1] }} + 99) div 100 as int)
+            )
+    end
+{%- endmacro %}
+
+{# DuckDB computes the place in integers if the fractions are decimals. #}
+{% macro duckdb__percentile_values(value, percents, condition) -%}
+    {%- set fractions = [] -%}
+    {%- for percent in percents -%} {%- do fractions.append("%.2f" | format(percent / 100)) -%} {%- endfor -%}
+    quantile_disc({{ value }}, [{{ fractions | join(", ") }}]) filter (where {{ condition }})
+{%- endmacro %}
+
+{% macro duckdb__percentile_from(values, percents, position) -%}
+    list_extract({{ values }}, {{ position }})
+{%- endmacro %}
+
+
+{# The date of a UTC timestamp in a time zone. #}
+{% macro date_in_time_zone(timestamp, time_zone) -%}
+    {%- if time_zone == "UTC" -%} cast({{ timestamp }} as date)
+    {%- else -%} {{ adapter.dispatch("date_in_time_zone")(timestamp, time_zone) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro spark__date_in_time_zone(timestamp, time_zone) -%}
+    cast(from_utc_timestamp(cast({{ timestamp }} as timestamp_ltz), '{{ time_zone }}') as date)
+{%- endmacro %}
+
+{% macro duckdb__date_in_time_zone(timestamp, time_zone) -%}
+    cast(timezone('{{ time_zone }}', timezone('UTC', {{ timestamp }})) as date)
 {%- endmacro %}
