@@ -33,6 +33,9 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         f"{name} reads changes.{log}": _CHANGE_FEED for name, logs in _READERS_OF_CHANGES.items() for log in logs
     },
     "no model joins a source with a model": dict.fromkeys(_READERS_OF_CHANGES, _CHANGE_FEED),
+    "no model fans out to many leaves": {
+        "insight_campaigns_this_run": "the insights by campaign are incremental by the campaigns that a run changes",
+    },
     "no model reads two sources": {
         "messages_this_run": "a message changes by its sends and by its receipts, and is resolved from both",
     },

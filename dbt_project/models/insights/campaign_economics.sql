@@ -5,7 +5,11 @@ with
 
     outcomes as (select * from {{ ref("int_campaign_outcomes_aggregated") }}),
 
-    converted_orders as (select * from {{ ref("int_direct_orders_enriched") }} where revenue is not null),
+    converted_orders as (
+
+        select * from {{ ref("int_orders_attributed") }} where attribution = 'direct' and revenue is not null
+
+    ),
 
     campaign_orders as (select campaign_id, count(*) as orders from converted_orders group by campaign_id),
 
