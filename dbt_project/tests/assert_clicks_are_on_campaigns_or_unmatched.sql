@@ -1,5 +1,5 @@
 with
-    clicks as (select * from {{ ref("int_clicks_deduplicated") }}),
+    clicks as (select * from {{ counted_clicks() }}),
 
     campaign_metrics as (select * from {{ ref("campaign_metrics") }}),
 

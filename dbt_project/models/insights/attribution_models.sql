@@ -25,7 +25,7 @@ with
     clicks_of_them as (
 
         select click_id, campaign_id, contact_id, clicked_at
-        from {{ ref("int_clicks_deduplicated") }}
+        from {{ counted_clicks() }}
         semi join contacts_with_orders using (contact_id)
 
     ),

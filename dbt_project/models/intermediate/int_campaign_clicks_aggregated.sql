@@ -1,13 +1,13 @@
-{{ config(meta={"changed_keys": {"clicks_this_run": ["campaign_id"]}}) }}
+{{ config(meta={"changed_keys": {counted_clicks_this_run(): ["campaign_id"]}}) }}
 
--- depends_on: {{ ref('clicks_this_run') }}
+-- depends_on: {{ ref(counted_clicks_this_run()) }}
 with
     clicks as (
 
         select *
-        from {{ ref("int_clicks_deduplicated") }}
+        from {{ counted_clicks() }}
         {%- if is_incremental() %}
-            semi join (select distinct campaign_id from {{ ref("clicks_this_run") }}) using (campaign_id)
+            semi join (select distinct campaign_id from {{ ref(counted_clicks_this_run()) }}) using (campaign_id)
         {%- endif %}
 
     ),

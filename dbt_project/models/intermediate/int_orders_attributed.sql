@@ -11,7 +11,7 @@ with
 
     ),
 
-    clicks as (select * from {{ ref("int_clicks_deduplicated") }}),
+    clicks as (select * from {{ counted_clicks() }}),
 
     contacts_with_orders as (select contact_id from orders group by contact_id),
 

@@ -14,7 +14,7 @@ with
         union all
 
         select contact_id
-        from {{ ref("clicks_this_run") }}
+        from {{ ref(counted_clicks_this_run()) }}
 
         union all
 

@@ -1,31 +1,14 @@
 {{
     config(
         meta={
-            "changed_keys": {
-                "clicks_this_run": ["campaign_id", "contact_id"],
-                "messages_this_run": ["campaign_id", "contact_id"],
-            }
+            "changed_keys": {"clicked_contacts_this_run": ["campaign_id", "contact_id"]},
         }
     )
 }}
 
--- depends_on: {{ ref('clicks_this_run') }}, {{ ref('messages_this_run') }}
+-- depends_on: {{ ref('clicked_contacts_this_run') }}
 -- depends_on: {{ ref('click_periods_this_run') }}, {{ ref('bot_user_agents') }}
 with
-    {% if is_incremental() -%}
-        changed_contacts as (
-
-            select campaign_id, contact_id
-            from {{ ref("clicks_this_run") }}
-
-            union all
-
-            select campaign_id, contact_id
-            from {{ ref("messages_this_run") }}
-
-        ),
-
-    {% endif -%}
     clicks as (
 
         select
@@ -39,7 +22,9 @@ with
             user_agent,
             first_log_date
         from {{ ref("int_clicks_deduplicated") }}
-        {%- if is_incremental() %} semi join changed_contacts using (campaign_id, contact_id) {%- endif %}
+        {%- if is_incremental() %}
+            semi join {{ ref("clicked_contacts_this_run") }} using (campaign_id, contact_id)
+        {%- endif %}
 
     ),
 

@@ -1,1 +1,1 @@
-{{ config(materialized="table") }} {{ periods_of_campaigns(ref("clicks_this_run")) }}
+{{ config(materialized="table") }} {{ periods_of_campaigns(ref("clicked_contacts_this_run")) }}
