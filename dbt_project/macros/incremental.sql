@@ -191,12 +191,12 @@
 
             current_rows as ({{ deduplicated(log, "candidates", log_date="first_log_date", where="true") | indent(4) }})
 
-        select 'previous' as row_version, *
+        select 'previous' as row_version, {{ columns }}
         from previous_rows
 
         union all
 
-        select 'current' as row_version, *
+        select 'current' as row_version, {{ columns }}
         from current_rows
     {%- endif %}
 {%- endmacro %}
