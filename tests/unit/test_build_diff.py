@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from models.marts import BASE_MARTS, SCHEMA, columns
+from orchestration.cli.output.builds import print_diff
 from tests.running import write_row_digests
 from warehouse.config.settings import load_settings
 from warehouse.publish import build_diff
@@ -173,6 +174,29 @@ def test_all_columns_of_a_new_mart_are_added(compared, tmp_path: Path) -> None:
         1,
     )
     assert "events" in mart_change(diff, "unmatched_events").columns_added
+
+
+def test_insights_are_compared_where_a_build_has_them(
+    compared, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def with_weight(name: str, weight: float) -> Path:
+        return marts_file(
+            tmp_path / name,
+            {},
+            "create schema f.insights",
+            "create table f.insights.attribution_models as select 'o' || range as order_id, 'c1' as campaign_id,"
+            f" 'last' as model, 1::bigint as touches, if(range = 1, {weight}, 1)::double as weight, null as revenue"
+            " from range(3)",
+        )
+
+    without, before, after = marts_file(tmp_path / "0", {}), with_weight("1", 1), with_weight("2", 0.5)
+    assert "attribution_models" not in {mart.mart for mart in compared(without, without).marts}
+    change = mart_change(compared(before, after), "attribution_models")
+    assert (change.rows_before, change.rows_after, change.added, change.removed, change.changed) == (3, 3, 0, 0, 1)
+    for earlier, later, expected in ((without, after, "a new mart"), (before, without, "the mart is gone")):
+        print_diff(compared(earlier, later))
+        (line,) = (line for line in capsys.readouterr().out.splitlines() if "attribution_models" in line)
+        assert expected in line
 
 
 # Figures by campaign

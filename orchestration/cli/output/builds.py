@@ -5,10 +5,11 @@ Not here: the diff itself (`warehouse.publish.build_diff`), the end of a refresh
 
 from rich.table import Table
 
+from models.marts import columns
 from models.masking import printable
 from orchestration.cli.output.console import console, right_aligned
 from orchestration.stages import AppContext
-from warehouse.publish.build_diff import BuildDiff, format_change, format_number, has_other_currency
+from warehouse.publish.build_diff import BuildDiff, MartChange, format_change, format_number, has_other_currency
 from warehouse.publish.kept_builds import KeptBuilds
 
 MAX_CAMPAIGNS = 20
@@ -22,6 +23,16 @@ def print_kept_builds(context: AppContext) -> None:
         console.print(line)
 
 
+def _column_changes(mart: MartChange) -> str:
+    number_of_columns = len(columns(mart.mart))
+    if len(mart.columns_added) >= number_of_columns:
+        return "a new mart"
+    if len(mart.columns_removed) >= number_of_columns:
+        return "the mart is gone"
+    changes = [f"+{name}" for name in mart.columns_added] + [f"-{name}" for name in mart.columns_removed]
+    return ", ".join([*changes, *(f"{name}: type changed" for name in mart.columns_retyped)])
+
+
 def print_diff(diff: BuildDiff) -> None:
     """Prints what changed between two builds: the settings, then by mart, then by campaign."""
     for setting in diff.setting_changes:
@@ -32,9 +43,7 @@ def print_diff(diff: BuildDiff) -> None:
     table = Table("Mart", *numbers, "Columns", title="Marts", title_justify="left")
     for mart in diff.marts:
         rows = (mart.rows_before, mart.rows_after, mart.added, mart.removed, mart.changed)
-        columns = [f"+{name}" for name in mart.columns_added] + [f"-{name}" for name in mart.columns_removed]
-        columns += [f"{name}: type changed" for name in mart.columns_retyped]
-        table.add_row(mart.mart, *("?" if n is None else f"{n:,}" for n in rows), ", ".join(columns))
+        table.add_row(mart.mart, *("?" if n is None else f"{n:,}" for n in rows), _column_changes(mart))
     console.print(table)
     for kind, campaigns in (("New", diff.new_campaigns), ("Removed", diff.removed_campaigns)):
         if campaigns:
