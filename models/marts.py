@@ -6,7 +6,6 @@ Not here: how the figures are computed, and rules between columns and marts (`db
 """
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import polars as pl
 
@@ -235,12 +234,7 @@ BASE_MARTS: dict[str, Mart] = {
 }
 """The marts of the campaign reports, by table name: those of dbt in the schema `marts`."""
 
-_INSIGHT_MODELS = Path(__file__).parents[1] / "dbt_project" / "models" / "insights"
-DBT_MARTS: dict[str, Mart] = {
-    **BASE_MARTS,
-    # Until all of them are written.
-    **{name: mart for name, mart in INSIGHTS.items() if (_INSIGHT_MODELS / f"{name}.sql").exists()},
-}
+DBT_MARTS: dict[str, Mart] = {**BASE_MARTS, **INSIGHTS}
 """The marts that dbt computes, by table name."""
 
 MARTS: dict[str, Mart] = {**DBT_MARTS, "build_info": Mart(BuildInfo, key=("build_id",))}
