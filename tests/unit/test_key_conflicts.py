@@ -45,7 +45,7 @@ class Warehouse(LoadFolder):
         update_key_conflicts(load_settings(), self.paths, self.ledger)
 
     def conflicts(self) -> list[tuple]:
-        write_published_quarantine(self.paths, [])
+        write_published_quarantine(self.settings, self.paths, [])
         return self.published_conflicts()
 
     def published_conflicts(self) -> list[tuple]:
