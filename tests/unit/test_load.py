@@ -14,6 +14,7 @@ import pytest
 from models.enums import Log
 from models.rejections import ValidationResult
 from quality.admission import validate
+from tests.running import opened
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import Settings
 from warehouse.ingest.load import load
@@ -79,10 +80,9 @@ class LoadFolder:
         return self.published(query)
 
     def published(self, query: str) -> list[tuple]:
-        with duckdb.connect() as connection:
-            connection.execute(f"attach '{self.paths.published_quarantine}' as published (read_only)")
-            connection.execute("use published")
-            return connection.execute(query).fetchall()
+        with opened(self.paths.published_quarantine) as session:
+            session.execute("use opened")
+            return session.execute(query).fetchall()
 
     def temp_files(self) -> list[str]:
         return [path.name for path in self.paths.data.rglob("*") if ".tmp" in path.name]
