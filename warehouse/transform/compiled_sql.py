@@ -162,7 +162,9 @@ def _lineage_of(manifest: Mapping[str, Any], name: str, sql: str) -> Lineage:
         for column in relations[name]["columns"]:
             pairs = {
                 (parents[node.expression.name], exp.to_column(node.name).name)
-                for node in lineage(column, query, schema, scope=scope, dialect=_DIALECT).walk()
+                for node in lineage(
+                    column, query, schema, scope=scope, dialect=_DIALECT, trim_selects=False, copy=False
+                ).walk()
                 if not node.downstream and isinstance(node.expression, exp.Table)
             }
             sources[column] = sorted(pairs)
