@@ -1,25 +1,33 @@
-"""dbt with less CPU time, for tests: one parse of the project for all data folders of a process, one lineage of each model,
-and no events that nobody reads. A first refresh saves half of its time, another one a tenth.
+"""dbt with less CPU time, for tests: one parse of the project for all data folders of the session, one lineage of each model.
+A first refresh saves half of its time, another one a third.
 
 The only part of a manifest that depends on the data folder is the location of the sources, which is the lake.
 
-Not here: what else a parse depends on (`warehouse.transform.dbt_runner`).
+Not here: how dbt renders (`tests.cheaper_rendering`), what else a parse depends on (`warehouse.transform.dbt_runner`).
 """
 
+import atexit
 import json
 import os
+import pickle
+import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dbt_common.events.event_manager import EventManager
+from dbt.contracts.graph.manifest import Manifest
+from filelock import FileLock
 
+from tests.cheaper_rendering import make_rendering_cheaper
 from warehouse.config import DBT_PREFIX
 from warehouse.transform import compiled_sql, dbt_runner
 
 _PATHS = {f"{DBT_PREFIX}{name}" for name in ("BUILD", "CANDIDATE", "LAKE", "TEMP_DIRECTORY")}
 _LOCATION = "external_location"
+_SHARED_FOLDER = "PYTEST_PARSED_DBT_PROJECTS"
+"""The variable with the folder in which the processes of a session share what they have parsed."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +38,18 @@ class _Parsed:
     written: str
     lake: str
     locations: dict[str, str]
+
+    def write(self, file: Path) -> None:
+        # Without what dbt looks up in it and its lock: a manifest that dbt itself pickles lacks a field.
+        content = {name: value for name, value in vars(self.manifest).items() if not name.startswith("_")}
+        file.write_bytes(pickle.dumps((content, self.written, self.lake, self.locations)))
+
+    @classmethod
+    def read(cls, file: Path) -> "_Parsed":
+        content, *others = pickle.loads(file.read_bytes())
+        manifest = Manifest()
+        vars(manifest).update(content)
+        return cls(manifest, *others)
 
     def locate(self, lake: str) -> None:
         """Moves the sources of the manifest to another lake."""
@@ -53,13 +73,16 @@ def _pattern(lake: str) -> str:
 
 def make_dbt_cheaper() -> None:
     """Changes dbt and its runner for this process and those that are forked from it."""
-    _share_parsed_projects()
+    if _SHARED_FOLDER not in os.environ:  # in the first process of the session
+        os.environ[_SHARED_FOLDER] = tempfile.mkdtemp(prefix="parsed-dbt-projects-")
+        atexit.register(shutil.rmtree, os.environ[_SHARED_FOLDER], ignore_errors=True)
+    _share_parsed_projects(Path(os.environ[_SHARED_FOLDER]))
     _share_lineages()
-    _skip_unread_events()
+    make_rendering_cheaper()
 
 
-def _share_parsed_projects() -> None:
-    """Makes this process parse each dbt project once for the same settings."""
+def _share_parsed_projects(folder: Path) -> None:
+    """Makes the processes of the session parse each dbt project once for the same settings."""
     parse = dbt_runner._parse_project
     parsed: dict[str, _Parsed] = {}
 
@@ -70,21 +93,30 @@ def _share_parsed_projects() -> None:
         settings = {name: os.environ[name] for name in os.environ if name.startswith(DBT_PREFIX) and name not in _PATHS}
         project, target = options_by_name["--project-dir"], options_by_name["--target"]
         key = dbt_runner.json_digest([project, target, variables, settings, dbt_runner.project_digest()])
-        if key in parsed:
-            shared = parsed[key]
-            shared.locate(lake)
-            if not options:
-                written.write_text(shared.written_for(lake), encoding="utf-8")
-            dbt_runner._last_parsed = dbt_runner._parse_inputs(arguments), shared.manifest
-            return shared.manifest
-        manifest = parse(arguments, *options)
+        file = folder / f"{key}.pickle"
+        with FileLock(file.with_suffix(".lock")):
+            if key not in parsed and file.exists():
+                parsed[key] = _Parsed.read(file)
+            elif key not in parsed:
+                manifest = parse(arguments, *options)
+                if options:  # then dbt has written no manifest that could be shared
+                    return manifest
+                parsed[key] = _parsed_anew(manifest, written, lake)
+                parsed[key].write(file)
+        shared = parsed[key]
+        shared.locate(lake)
         if not options:
-            sources = manifest.sources.items()
-            locations = {name: source.meta[_LOCATION] for name, source in sources if _LOCATION in source.meta}
-            parsed[key] = _Parsed(manifest, written.read_text(encoding="utf-8"), lake, locations)
-        return manifest
+            written.write_text(shared.written_for(lake), encoding="utf-8")
+        dbt_runner._last_parsed = dbt_runner._parse_inputs(arguments), shared.manifest
+        return shared.manifest
 
     dbt_runner._parse_project = parse_once
+
+
+def _parsed_anew(manifest: Any, written: Path, lake: str) -> _Parsed:
+    sources = manifest.sources.items()
+    locations = {name: source.meta[_LOCATION] for name, source in sources if _LOCATION in source.meta}
+    return _Parsed(manifest, written.read_text(encoding="utf-8"), lake, locations)
 
 
 def _share_lineages() -> None:
@@ -104,14 +136,3 @@ def _share_lineages() -> None:
         return known[key]
 
     compiled_sql._lineage_of = lineage_once
-
-
-def _skip_unread_events() -> None:
-    """Skips dbt's debug events where no logger writes them, as in a refresh, whose callbacks read results and errors only."""
-    fire_event = EventManager.fire_event
-
-    def fire_read_event(self: EventManager, event: Any, level: Any = None, *arguments: Any, **options: Any) -> None:
-        if self.loggers or level is not None or event.level_tag() != "debug":
-            fire_event(self, event, level, *arguments, **options)
-
-    EventManager.fire_event = fire_read_event  # type: ignore[method-assign]

@@ -1,7 +1,7 @@
 """What a refresh imports or computes once per process: the fork server imports this module, and its processes find it done.
 
-The dbt project is parsed with the default settings, which most of the processes have. No thread is started, because threads do
-not survive a fork.
+The dbt project is parsed with the default settings, which most of the processes have, and its macros are compiled. No thread
+is started, because threads do not survive a fork.
 """
 
 import gc
@@ -10,11 +10,13 @@ import pkgutil
 import tempfile
 from pathlib import Path
 
+from dbt_common.clients.jinja import template_cache
+
 import orchestration.defs
 from tests.cheaper_dbt import make_dbt_cheaper
 from warehouse.config import DataPaths
 from warehouse.config.settings import load_settings
-from warehouse.transform.dbt_runner import dbt_manifest
+from warehouse.transform import dbt_runner
 
 for module in pkgutil.iter_modules(orchestration.defs.__path__, "orchestration.defs."):
     pkgutil.resolve_name(module.name)
@@ -22,8 +24,11 @@ for module in pkgutil.iter_modules(orchestration.defs.__path__, "orchestration.d
 make_dbt_cheaper()
 os.environ["DBT_STATIC_PARSER"] = "false"  # it has threads
 with tempfile.TemporaryDirectory() as folder:
-    dbt_manifest(load_settings(), DataPaths(Path(folder)))
+    dbt_runner.dbt_manifest(load_settings(), DataPaths(Path(folder)))
 del os.environ["DBT_STATIC_PARSER"]
+assert dbt_runner._last_parsed is not None
+for macro in dbt_runner._last_parsed[1].macros.values():
+    template_cache.get_node_template(macro)
 
 gc.freeze()  # the collector of a forked process need not look through, and so copy, what is here
 gc.set_threshold(1_000_000, 10, 10)  # as in tests/conftest.py

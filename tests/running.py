@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,20 +140,39 @@ def clean_environment(variables: dict[str, str]) -> dict[str, str]:
     return {**other_variables, **variables}
 
 
+_sessions: dict[int, duckdb.DuckDBPyConnection] = {}
+"""By process, the session that reads files."""
+
+
+@contextmanager
+def opened(file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A session with a file attached as `opened`. It is kept for the next file: opening one takes longer than reading a mart."""
+    if os.getpid() not in _sessions:
+        _sessions[os.getpid()] = duckdb.connect(config={"threads": 1, "enable_external_file_cache": False})
+    session = _sessions[os.getpid()]
+    session.execute(f"attach '{file}' as opened (read_only)")
+    try:
+        yield session
+    finally:
+        session.execute("use memory")
+        session.execute("detach opened")
+
+
 def mart_rows(file: Path, mart: str) -> list[dict[str, Any]]:
     """The rows of a mart in a published or candidate file."""
-    return _rows(file, qualified(mart))
+    return _rows(file, [qualified(mart)])[0]
 
 
 def all_marts(file: Path, *, insights: bool = False) -> dict[str, list[dict[str, Any]]]:
     """The rows of every mart that dbt computes, with or without the insights."""
-    return {mart: mart_rows(file, mart) for mart in dbt_marts(insights=insights)}
+    marts = dbt_marts(insights=insights)
+    return dict(zip(marts, _rows(file, [qualified(mart) for mart in marts]), strict=True))
 
 
 def beside_the_marts(file: Path) -> dict[str, list[dict[str, Any]]]:
     """The internal tables that are published for exports: the row digests of each campaign."""
     tables = [f"internal.int_{report}_row_digests" for report in CONTACT_REPORTS]
-    return {table: _rows(file, table) for table in tables}
+    return dict(zip(tables, _rows(file, tables), strict=True))
 
 
 def write_row_digests(
@@ -175,12 +194,15 @@ def write_row_digests(
         )
 
 
-def _rows(file: Path, table: str) -> list[dict[str, Any]]:
-    with duckdb.connect() as connection:
-        connection.execute(f"attach '{file}' as marts_file (read_only)")
-        cursor = connection.execute(f"select * from marts_file.{table}")
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+def _rows(file: Path, tables: Sequence[str]) -> list[list[dict[str, Any]]]:
+    """The rows of each table."""
+    rows = []
+    with opened(file) as session:
+        for table in tables:
+            cursor = session.execute(f"select * from opened.{table}")
+            names = [column[0] for column in cursor.description]
+            rows.append([dict(zip(names, row, strict=True)) for row in cursor.fetchall()])
+    return rows
 
 
 def exported_rows(paths: DataPaths, report: str) -> list[dict[str, str]]:
@@ -217,8 +239,4 @@ def rejected_rows(file: Path) -> list[dict[str, Any]]:
 
 def quarantine_rows(file: Path, table: str) -> list[dict[str, Any]]:
     """The rows of a table of a published quarantine."""
-    with duckdb.connect() as connection:
-        connection.execute(f"attach '{file}' as quarantine_file (read_only)")
-        cursor = connection.execute(f"select * from quarantine_file.{table}")
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    return _rows(file, [table])[0]

@@ -48,7 +48,7 @@ class AppContext:
         """
         zone = self.scan_landing()
         check_claims(zone)
-        if not self.may_lose_sources:
+        if not self.may_lose_sources and any(file.source and not file.source.mapping for file in zone.files):
             check_sources(self.settings, zone, self.sources)
         if not zone.files:
             folders = {mapping.folder for mapping in zone.mappings}
@@ -59,7 +59,10 @@ class AppContext:
     def scan_landing(self) -> LandingZone:
         """Scans the landing zone. One that does not exist counts as empty."""
         settings = self.settings
-        zone = landing_scan.scan(settings.landing, follows_links=settings.follow_links, sources=self.sources.values())
+        # Most landing zones hold files of few sources, and reading all mappings takes as long as the scan.
+        begins = landing_scan.beginnings(settings.landing)
+        sources = load_sources(settings.sources, has_files=begins) if begins else self.sources
+        zone = landing_scan.scan(settings.landing, follows_links=settings.follow_links, sources=sources.values())
         withdrawn = withdrawn_files(settings, zone, self.ledger.mapped_files())
         return replace(zone, files=(*withdrawn, *zone.files))
 

@@ -4,6 +4,7 @@ Not here: which rows are rejected (`quality.admission`).
 """
 
 from collections.abc import Iterable
+from functools import partial
 
 import duckdb
 
@@ -25,12 +26,13 @@ def publish_quarantine(context: AppContext, logs: Iterable[Log] = Log) -> None:
     published = context.paths.published_quarantine
     if published.exists() and context.ledger.published_quarantine() == fingerprint and not corruption_reason(published):
         return
+    write = partial(write_published_quarantine, context.settings, context.paths, mask_phone_numbers=masking)
     try:
-        write_published_quarantine(context.paths, context.ledger.files(), mask_phone_numbers=masking)
+        write(context.ledger.files())
     except duckdb.Error as error:
         if not delete_damaged_index(context.paths, error):
             raise
         update_key_conflicts(context.settings, context.paths, context.ledger)
-        write_published_quarantine(context.paths, context.ledger.files(), mask_phone_numbers=masking)
+        write(context.ledger.files())
     upload_files(context.paths, published)
     context.ledger.record_published_quarantine(fingerprint)

@@ -20,11 +20,24 @@ import pytest
 
 from models.enums import Log
 from models.error_codes import Code
+from models.marts import DBT_MARTS
 from orchestration import stages
 from orchestration.errors import Failure, failure_of
 from tests.fault.killing import refresh
 from tests.fault.zones import NEW_IN, Outcome, Zone, assert_same, marts_of, quarantine_of
-from tests.running import CASES, SENDMART, clean_environment, environment_of, mart_rows, sendmart
+from tests.oracle.admission import read_landing
+from tests.oracle.compare import differences
+from tests.oracle.marts import compute
+from tests.running import (
+    CASES,
+    SENDMART,
+    RefreshedWarehouse,
+    clean_environment,
+    copy_of,
+    environment_of,
+    mart_rows,
+    sendmart,
+)
 from warehouse.config.settings import PROJECT
 from warehouse.export import exports
 from warehouse.lake import integrity
@@ -136,20 +149,23 @@ def test_a_folder_without_permission_is_named_with_its_setting(tmp_path: Path, f
 # --- others at work
 
 
-def test_the_second_of_two_concurrent_refreshes_waits_and_says_so(tmp_path: Path) -> None:
-    case = CASES / "small"
-    variables = environment_of(tmp_path, case / "landing", max_rejected_share="1")
+def test_the_second_of_two_concurrent_refreshes_waits_and_says_so(
+    refreshed_small: RefreshedWarehouse, tmp_path: Path
+) -> None:
+    copy = copy_of(refreshed_small, tmp_path, max_rejected_share="1")
+    variables, unsubscribes = copy.environment, copy.landing / Log.UNSUBSCRIBES
+    (unsubscribes / "2026-01-30.csv").write_text(
+        "contact_id,unsubscribed_at\nsomebody-new,2026-01-30T08:00:00Z\n", encoding="utf-8"
+    )
     with ThreadPoolExecutor() as threads:
         both = list(threads.map(lambda _: sendmart(variables, "refresh"), range(2)))
     outputs = [run.stdout for run in both]
     assert [run.returncode for run in both] == [0, 0], outputs
     assert sum("Another refresh is running on this data folder" in output for output in outputs) == 1
     assert sum("Up to date" in output for output in outputs) == 1
-    from tests.oracle.compare import differences, read_mart
-
-    for file in (case / "marts").glob("*.csv"):
-        if file.stem not in ("rejected_rows", "key_conflicts"):
-            assert differences(read_mart(file), mart_rows(tmp_path / "published" / "sendmart.duckdb", file.stem)) == []
+    expected = compute(read_landing(copy.landing).rows)
+    for mart in DBT_MARTS:
+        assert differences(expected[mart], mart_rows(copy.warehouse.paths.published_marts, mart)) == []
 
 
 LONG_QUERY = """

@@ -10,7 +10,16 @@ from pathlib import Path
 import pytest
 
 from tests.oracle.compare import differences, read_mart
-from tests.running import CASES, SENDMART, clean_environment, environment_of, mart_rows, sendmart
+from tests.running import (
+    CASES,
+    SENDMART,
+    RefreshedWarehouse,
+    clean_environment,
+    copy_of,
+    environment_of,
+    mart_rows,
+    sendmart,
+)
 from warehouse.config.settings import PROJECT
 from warehouse.export import REPORTS
 
@@ -82,21 +91,26 @@ def test_a_folder_without_write_permission_gives_one_clear_line(tmp_path: Path, 
     assert "Traceback" not in refresh.stdout + refresh.stderr
 
 
-def test_a_failed_export_and_a_failed_publication_are_reported_differently(tmp_path: Path) -> None:
-    (tmp_path / "exports").mkdir()
-    (tmp_path / "exports" / "delivery_status").write_text("a file where a folder should be")
-    variables = environment_of(tmp_path, CASES / "small" / "landing", max_rejected_share="1")
+def test_a_failed_export_and_a_failed_publication_are_reported_differently(
+    refreshed_small: RefreshedWarehouse, tmp_path: Path
+) -> None:
+    copy = copy_of(refreshed_small, tmp_path, max_rejected_share="1")
+    paths, variables = copy.warehouse.paths, copy.environment
+    for folder in (paths.exports, paths.published):
+        shutil.rmtree(folder)
+    paths.exports.mkdir()
+    (paths.exports / "delivery_status").write_text("a file where a folder should be")
     failed = sendmart(variables, "refresh")
     assert failed.returncode == 1
-    assert (tmp_path / "published" / "sendmart.duckdb").exists()
+    assert paths.published_marts.exists()
     last_lines = "\n".join(failed.stdout.splitlines()[-4:])
     assert "FAILED: the refresh did not finish. The new build was published" in last_lines
     assert "delivery_status" in last_lines
 
-    (tmp_path / "exports" / "delivery_status").unlink()
+    (paths.exports / "delivery_status").unlink()
     mended = sendmart(variables, "refresh")
     assert mended.returncode == 0
-    assert {file.parent.name for file in (tmp_path / "exports").glob("*/*.csv")} == set(REPORTS)
+    assert {file.parent.name for file in paths.exports.glob("*/*.csv")} == set(REPORTS)
 
 
 def test_an_interrupted_first_sample_is_written_again(tmp_path: Path) -> None:

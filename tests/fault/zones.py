@@ -14,14 +14,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import polars as pl
 
 from models.enums import Log
 from orchestration import stages
 from orchestration.stages import AppContext
 from tests.oracle.landing_zones import write_landing_zone
-from tests.running import all_marts, exported_rows
+from tests.running import all_marts, exported_rows, opened
 from warehouse.config.settings import load_settings
 from warehouse.export import REPORTS
 from warehouse.landing import scan as landing_scan
@@ -167,10 +166,9 @@ def _sha256(file: Path) -> str:
 
 
 def quarantine_of(file: Path) -> Counter:
-    with duckdb.connect() as connection:
-        connection.execute(f"attach '{file}' as published (read_only)")
-        tables = [f"published.{table}" for table in ("rejected_rows", "rejected_files", "key_conflicts")]
-        return Counter(repr(row) for table in tables for row in connection.execute(f"from {table}").fetchall())
+    with opened(file) as session:
+        tables = [f"opened.{table}" for table in ("rejected_rows", "rejected_files", "key_conflicts")]
+        return Counter(repr(row) for table in tables for row in session.execute(f"from {table}").fetchall())
 
 
 def assert_same(warehouse: AppContext, expected: Outcome) -> None:

@@ -10,24 +10,21 @@ import pytest
 from models.enums import Log
 from orchestration import stages
 from orchestration.stages import AppContext
-from tests.running import CASES, environment, environment_of
-from warehouse.config.settings import load_settings
+from tests.running import RefreshedWarehouse, copy_of, environment
 from warehouse.transform.dbt_runner import DBT_PROJECT
 
 SEND = "message_id,campaign_id,contact_id,mobile_number,sent_at,segments\n"
 
 
 @pytest.fixture(scope="module")
-def audited_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppContext]:
+def audited_once(refreshed_small: RefreshedWarehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppContext]:
     """A warehouse with the small case, built and held to every check; then one more message has come."""
     folder = tmp_path_factory.mktemp("audited")
-    landing = folder / "landing"
-    shutil.copytree(CASES / "small" / "landing", landing)
-    with environment(environment_of(folder / "data", landing, max_rejected_share="1")):
-        warehouse = AppContext.of(load_settings())
-        _refresh(warehouse)
+    copy = copy_of(refreshed_small, folder, max_rejected_share="1")
+    warehouse = copy.warehouse
+    with environment(copy.environment):
         assert _holds(warehouse) == []
-        (landing / "sends" / "2026-02-01.csv").write_text(
+        (copy.landing / "sends" / "2026-02-01.csv").write_text(
             SEND + "new,c-new,zz-new,+447700900999,2026-02-01 08:00:00,1\n"
         )
         for log in Log:

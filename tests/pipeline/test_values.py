@@ -18,6 +18,7 @@ from orchestration.errors import failure_of
 from orchestration.stages import AppContext
 from tests.running import environment, environment_of, mart_rows, refresh_without_dagster, rejected_rows
 from warehouse.config.settings import load_settings
+from warehouse.duckdb_tools import attached
 from warehouse.explain.explainer import Explainer
 from warehouse.explain.unconverted import describe_unconverted
 from warehouse.transform.build import SumTooLarge
@@ -100,7 +101,8 @@ def test_values_of_programs_and_money_that_does_not_fit(tmp_path: Path, context:
         "o2": "no_exchange_rate",
         "o3": "revenue_too_large",
     }
-    without_rate, too_large = describe_unconverted(context.settings, context.paths, marts)
+    with attached(published=marts) as connection:
+        without_rate, too_large = describe_unconverted(context.settings, context.paths, connection, "published")
     assert without_rate.startswith("Not converted: 1 order, no rate TND→USD on or before")
     assert "base_currency USD" in without_rate
     assert too_large.startswith(

@@ -233,7 +233,7 @@ def test_an_array_without_its_end_is_truncated(read_file, content):
         (b'[{"a": 1},{"a":,}]', 2),
         (b'[{"a": 1},{"a": NaN},{"a": 2}]\n', 2),
         (b'[{"a": 1},\n{"a": NaN},{"a": 2}] \r\n', 2),
-        (b'[{"a": NaN},' + b'{"a": 1},' * 20_000 + b'{"a": 1}]', 1),
+        (b'[{"a": NaN},' + b'{"a": 1},' * 5_000 + b'{"a": 1}]', 1),
     ],
     ids=["a missing value", "NaN", "after another line", "a long line"],
 )

@@ -16,6 +16,7 @@ from orchestration.stages.quarantine import publish_quarantine
 from tests.running import environment, environment_of
 from tests.unit.test_load import LoadFolder
 from warehouse.config.settings import load_settings
+from warehouse.duckdb_tools import small_session
 from warehouse.quarantine import update_key_conflicts, write_published_quarantine
 
 HEADERS = {
@@ -45,7 +46,7 @@ class Warehouse(LoadFolder):
         update_key_conflicts(load_settings(), self.paths, self.ledger)
 
     def conflicts(self) -> list[tuple]:
-        write_published_quarantine(self.paths, [])
+        write_published_quarantine(self.settings, self.paths, [])
         return self.published_conflicts()
 
     def published_conflicts(self) -> list[tuple]:
@@ -223,3 +224,14 @@ def test_updates_give_what_counting_all_rows_gives(warehouse: Warehouse, seed: i
             f"{log}/{name}": sum((log, key) in conflicts for key, _ in rows) for (log, name), rows in files.items()
         }
         assert warehouse.conflicting() == {name: count for name, count in counts.items() if count}
+
+
+def test_a_small_session_is_used_again_by_one_at_a_time_and_closed_after_an_error(warehouse: Warehouse) -> None:
+    limits = load_settings()
+    with small_session(limits) as first, small_session(limits) as at_the_same_time:
+        assert at_the_same_time is not first
+    with pytest.raises(duckdb.Error), small_session(limits) as again:
+        assert again is first
+        again.execute("create temp table left_over as select 1; select * from missing")
+    with small_session(limits) as after_error, pytest.raises(duckdb.CatalogException):
+        after_error.execute("from left_over")

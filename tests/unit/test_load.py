@@ -14,7 +14,9 @@ import pytest
 from models.enums import Log
 from models.rejections import ValidationResult
 from quality.admission import validate
+from tests.running import opened
 from warehouse.config.paths import DataPaths
+from warehouse.config.settings import Settings
 from warehouse.ingest.load import load
 from warehouse.ingest.readers import content as reader_content
 from warehouse.ingest.staging import StagingJob
@@ -42,7 +44,8 @@ class LoadFolder:
 
     def __init__(self, folder: Path) -> None:
         self.landing = folder / "landing"
-        self.paths = DataPaths(folder / "data")
+        self.settings = Settings(landing=self.landing, data=folder / "data")
+        self.paths = DataPaths.of(self.settings)
         self.ledger = Ledger(self.paths.ledger)
 
     def drop(self, name: str, content: bytes, log: Log = LOG) -> Path:
@@ -73,14 +76,13 @@ class LoadFolder:
         self, query: str = "select source_file, row_number, raw_row from rejected_rows order by all"
     ) -> list[tuple]:
         """Publishes the quarantine and queries it: by default file, row number and raw row of every row."""
-        write_published_quarantine(self.paths, [], mask_phone_numbers=False)
+        write_published_quarantine(self.settings, self.paths, [], mask_phone_numbers=False)
         return self.published(query)
 
     def published(self, query: str) -> list[tuple]:
-        with duckdb.connect() as connection:
-            connection.execute(f"attach '{self.paths.published_quarantine}' as published (read_only)")
-            connection.execute("use published")
-            return connection.execute(query).fetchall()
+        with opened(self.paths.published_quarantine) as session:
+            session.execute("use opened")
+            return session.execute(query).fetchall()
 
     def temp_files(self) -> list[str]:
         return [path.name for path in self.paths.data.rglob("*") if ".tmp" in path.name]
@@ -421,7 +423,7 @@ def test_the_published_quarantine_has_every_rejected_row_and_refused_file(wareho
     warehouse.drop("2026-01-05.csv", b"x\n", Log.CLICKS)
     warehouse.load()
     refused = list(warehouse.load(log=Log.CLICKS).values())
-    write_published_quarantine(warehouse.paths, refused, mask_phone_numbers=False)
+    write_published_quarantine(warehouse.settings, warehouse.paths, refused, mask_phone_numbers=False)
     rejected_rows = warehouse.published("from rejected_rows order by all")
     reasons = {(source_file, number): reasons for _, _, source_file, number, reasons, _ in rejected_rows}
     assert [(*row[:4], row[5]) for row in rejected_rows] == [
@@ -448,7 +450,7 @@ def test_the_published_quarantine_has_every_rejected_row_and_refused_file(wareho
 
 
 def test_an_empty_quarantine_is_published(warehouse):
-    write_published_quarantine(warehouse.paths, [], mask_phone_numbers=False)
+    write_published_quarantine(warehouse.settings, warehouse.paths, [], mask_phone_numbers=False)
     assert warehouse.published(
         "select (select count(*) from rejected_rows), (select count(*) from rejected_files)"
     ) == [(0, 0)]
@@ -471,7 +473,7 @@ def test_a_data_folder_may_have_any_name(tmp_path):
     warehouse.ledger = Ledger(warehouse.paths.ledger)
     warehouse.drop("2026-01-05.csv", rows(1) + BAD)
     warehouse.load()
-    write_published_quarantine(warehouse.paths, [], mask_phone_numbers=False)
+    write_published_quarantine(warehouse.settings, warehouse.paths, [], mask_phone_numbers=False)
     with duckdb.connect() as connection:
         path = str(warehouse.paths.published_quarantine).replace("'", "''")
         connection.execute(f"attach '{path}' as published (read_only)")
@@ -492,7 +494,7 @@ def test_a_log_file_may_have_any_name(warehouse, name):
     warehouse.drop(name, rows(1) + BAD)
     assert list(warehouse.load()) == [name]
     assert warehouse.contacts(name) == ["k1"]
-    write_published_quarantine(warehouse.paths, [], mask_phone_numbers=False)
+    write_published_quarantine(warehouse.settings, warehouse.paths, [], mask_phone_numbers=False)
     assert warehouse.published("select source_file, log_date from rejected_rows") == [(name, date(2026, 1, 5))]
 
 

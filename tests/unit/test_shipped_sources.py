@@ -18,6 +18,11 @@ def test_every_shipped_source_has_a_fixture():
     assert list(load_sources()) == list(EXPECTED)
 
 
+def test_the_folder_of_a_shipped_source_has_its_name():
+    # A scan reads the shipped mappings whose names stand in the landing zone.
+    assert [source.mapping.folder for source in load_sources().values()] == list(load_sources())
+
+
 @pytest.mark.parametrize("name", EXPECTED)
 def test_the_fixture_gives_the_expected_rows(name, monkeypatch):
     monkeypatch.delenv("SENDMART_SOURCES", raising=False)

@@ -19,8 +19,7 @@ from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 from dotenv import dotenv_values
-from pydantic import Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from models.enums import BotClicks, ConversionRateDenominator, Log
 from models.masking import masking_logger
@@ -68,16 +67,10 @@ class SettingsError(ValueError):
     """Settings are invalid; the message has one line for each."""
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """The settings in force. The environment variable of a field is `SENDMART_` and its name in upper case."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
-        env_ignore_empty=True,
-        extra="ignore",
-        frozen=True,
-        validate_default=True,
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
     landing: types.FolderOrPrefix = Path("data/landing")
     """Landing zone: the folder where log files arrive, or s3://bucket/prefix (docs/object-stores.md). Sendmart writes
@@ -273,17 +266,20 @@ def load_settings(**overrides: str) -> Settings:
         raise SettingsError(f"{DOTENV.name}: must be UTF-8") from error
     names = sorted({name for source in sources for name in source if name.startswith(PREFIX)})
     problems = [_unknown(name) for name in names if not _is_known(name)]
-    # The environment comes last: it wins. An empty value is the default.
-    values = {name: value for source in sources for name, value in source.items() if value}
+    # The environment comes last: it wins. An empty value is the default. Case does not count.
+    values = {name.upper(): value for source in sources for name, value in source.items() if value}
     old_names = {new: old for old, new in RENAMED_SETTINGS.items() if old in values}
     both = [new for new in old_names if new in values]
     for new in both:
         problems.append(f"{old_names[new]}: is the old name of {new}, and both are set. Remove {old_names[new]}")
     if old_names and not both:
         _warn("; ".join(f"{old} is now {new}" for new, old in old_names.items()))
-    renamed: dict[str, Any] = {_field(new): values[old] for new, old in old_names.items()}
+    named: dict[str, Any] = {
+        field: values[name] for field in Settings.model_fields if (name := _variable(field)) in values
+    }
+    renamed = {_field(new): values[old] for new, old in old_names.items()}
     try:
-        settings = Settings(_env_file=DOTENV, **{**renamed, **overrides})
+        settings = Settings(**{**named, **renamed, **overrides})
     except ValidationError as error:
         problems += [_complaint(problem, old_names) for problem in error.errors()]
     if problems:
@@ -300,6 +296,10 @@ def _field(variable: str) -> str:
     return variable.removeprefix(PREFIX).lower()
 
 
+def _variable(field: str) -> str:
+    return PREFIX + field.upper()
+
+
 def _is_known(variable: str) -> bool:
     return variable.startswith(DBT_PREFIX) or variable in RENAMED_SETTINGS or _field(variable) in Settings.model_fields
 
@@ -307,7 +307,7 @@ def _is_known(variable: str) -> bool:
 def _unknown(variable: str) -> str:
     # Without the prefix, which makes any two names similar.
     similar = difflib.get_close_matches(_field(variable), Settings.model_fields, n=1, cutoff=0.75)
-    return f"{variable}: no such setting" + (f"; did you mean {PREFIX}{similar[0].upper()}?" if similar else "")
+    return f"{variable}: no such setting" + (f"; did you mean {_variable(similar[0])}?" if similar else "")
 
 
 def _complaint(problem: Mapping[str, Any], old_names: Mapping[str, str]) -> str:
@@ -316,6 +316,6 @@ def _complaint(problem: Mapping[str, Any], old_names: Mapping[str, str]) -> str:
     if not problem["loc"]:
         return message
     field = str(problem["loc"][0])
-    variable = PREFIX + field.upper()
+    variable = _variable(field)
     line = f"{old_names.get(variable, variable)}: {message}"
     return line if field in _SECRET else f"{line} (is {problem['input']!r})"

@@ -3,14 +3,21 @@
 Not here: the queries themselves; each package has its own.
 """
 
-from warehouse.duckdb_tools.health import corruption_reason, holds_rows, is_corruption_error
+from warehouse.duckdb_tools.health import (
+    corruption_reason,
+    damage_of,
+    holds_rows,
+    is_corruption_error,
+    truncation_reason,
+)
 from warehouse.duckdb_tools.preview import preview_rows
 from warehouse.duckdb_tools.rewrite import Column, columns_of, copy_with_changes, list_tables
-from warehouse.duckdb_tools.session import SessionLimits, apply_limits, attached, enable_s3
+from warehouse.duckdb_tools.session import SessionLimits, apply_limits, attached, enable_s3, small_session
 from warehouse.duckdb_tools.sql import fetch_row, fetch_value, literal, masked_id, masked_words
 
 __all__ = [
-    "Column", "SessionLimits", "apply_limits", "attached", "columns_of", "copy_with_changes", "corruption_reason", "enable_s3",
+    "Column", "SessionLimits", "apply_limits", "attached", "columns_of", "copy_with_changes", "corruption_reason", "damage_of",
+    "enable_s3",
     "fetch_row", "fetch_value", "holds_rows", "is_corruption_error", "list_tables", "literal", "masked_id", "masked_words",
-    "preview_rows",
+    "preview_rows", "small_session", "truncation_reason",
 ]  # fmt: skip

@@ -44,14 +44,25 @@ def corruption_reason(file: Path) -> str | None:
     try:
         with duckdb.connect() as connection:
             connection.execute(f"attach {literal(file)} as checked (read_only)")
-            connection.execute("select count(*) from duckdb_columns() where database_name = 'checked'").fetchone()
-            # A truncated file can be opened as long as its catalogue is there. DuckDB itself removes free blocks at the end.
-            ((used_bytes,),) = connection.execute(
-                "select block_size * used_blocks from pragma_database_size() where database_name = 'checked'"
-            ).fetchall()
-            if file.stat().st_size < used_bytes:
-                return f"{file} is damaged (it is truncated: at least {used_bytes:,} bytes were written)"
+            return truncation_reason(connection, "checked", file)
     except duckdb.Error as error:
-        message = " ".join(str(error).split())
-        return f"{file} is damaged ({message[:200]})" if is_corruption_error(message) else None
+        return damage_of(file, error)
+
+
+def truncation_reason(connection: duckdb.DuckDBPyConnection, database: str, file: Path) -> str | None:
+    """How much is missing from an attached file; None if it is whole. Raises duckdb.Error if its catalogue is damaged."""
+    of_database = f"where database_name = {literal(database)}"
+    connection.execute(f"select count(*) from duckdb_columns() {of_database}").fetchone()
+    # A truncated file can be opened as long as its catalogue is there. DuckDB itself removes free blocks at the end.
+    ((used_bytes,),) = connection.execute(
+        f"select block_size * used_blocks from pragma_database_size() {of_database}"
+    ).fetchall()
+    if file.stat().st_size < used_bytes:
+        return f"{file} is damaged (it is truncated: at least {used_bytes:,} bytes were written)"
     return None
+
+
+def damage_of(file: Path, error: duckdb.Error) -> str | None:
+    """The damage of a file that an error means, in one line; None if it means something else."""
+    message = " ".join(str(error).split())
+    return f"{file} is damaged ({message[:200]})" if is_corruption_error(message) else None

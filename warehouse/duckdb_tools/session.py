@@ -3,6 +3,7 @@
 Not here: how boto3 finds the store and the credentials (`warehouse.storage.object_store`).
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,40 @@ def apply_limits(connection: duckdb.DuckDBPyConnection, limits: SessionLimits) -
     limits.scratch.mkdir(parents=True, exist_ok=True)
     connection.execute(f"set memory_limit = {literal(limits.memory_limit)}; set threads = {limits.threads}")
     connection.execute(f"set temp_directory = {literal(limits.scratch)}")
+
+
+_idle: dict[tuple[int, str, Path], duckdb.DuckDBPyConnection] = {}
+"""The session that `small_session` keeps, by its process, memory limit and spill directory."""
+
+
+@contextmanager
+def small_session(limits: SessionLimits) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A session with one thread, for work that takes about as long as opening a session: it is kept for the next use.
+
+    The caller detaches what it attaches, and drops its tables. After an error, the session is closed.
+    """
+    key = os.getpid(), limits.memory_limit, limits.scratch
+    # Taken out: a second use at the same time opens a session of its own.
+    connection = _idle.pop(key, None) or _open_small(limits)
+    try:
+        yield connection
+    except BaseException:
+        connection.close()
+        raise
+    _idle.clear()
+    _idle[key] = connection
+
+
+def _open_small(limits: SessionLimits) -> duckdb.DuckDBPyConnection:
+    limits.scratch.mkdir(parents=True, exist_ok=True)
+    return duckdb.connect(
+        config={
+            "threads": 1,
+            "memory_limit": limits.memory_limit,
+            "temp_directory": str(limits.scratch),
+            "enable_external_file_cache": False,  # files are replaced between two uses
+        }
+    )
 
 
 @contextmanager

@@ -3,37 +3,41 @@
 Not here: how orders are converted (`dbt_project/models/intermediate/int_orders_converted.sql`).
 """
 
-from pathlib import Path
+import duckdb
 
 from models.enums import UnconvertedReason
+from models.marts import SCHEMA
 from models.masking import printable
 from warehouse.config import DataPaths, Settings
-from warehouse.duckdb_tools import attached
 from warehouse.lake.origins import origin_of_order
 
 MAX_ORDERS = 3
 MAX_CURRENCIES = 5
 
 
-def describe_unconverted(settings: Settings, paths: DataPaths, marts: Path) -> list[str]:
+def describe_unconverted(
+    settings: Settings, paths: DataPaths, connection: duckdb.DuckDBPyConnection, database: str
+) -> list[str]:
     """A line for the orders without an exchange rate, and one for each order whose revenue does not fit, up to three.
 
-    `marts`: the published file, or the candidate.
+    `database`: the attached published file, or the candidate.
     """
-    with attached(build=marts) as connection:
-        columns = connection.execute("select column_name from (describe build.marts.unconverted_orders)").fetchall()
-        # A build of 0.3 that was rolled back to lists orders without a rate only.
-        reason = "reason" if ("reason",) in columns else f"'{UnconvertedReason.NO_EXCHANGE_RATE}'"
-        source = f"(select *, {reason} as why from build.marts.unconverted_orders)"
-        by_currency = connection.execute(
-            f"select currency, count(*) from {source} where why = ? group by all order by 2 desc, 1",
-            [UnconvertedReason.NO_EXCHANGE_RATE],
-        ).fetchall()
-        too_large = connection.execute(
-            f"select order_id, currency from {source} where why = ? order by order_id",
-            [UnconvertedReason.REVENUE_TOO_LARGE],
-        ).fetchall()
-        origins = [origin_of_order(connection, paths, order_id) for order_id, _ in too_large[:MAX_ORDERS]]
+    table = f"{database}.{SCHEMA}.unconverted_orders"
+    if not connection.execute(f"select 1 from {table} limit 1").fetchone():
+        return []
+    columns = connection.execute(f"select column_name from (describe {table})").fetchall()
+    # A build of 0.3 that was rolled back to lists orders without a rate only.
+    reason = "reason" if ("reason",) in columns else f"'{UnconvertedReason.NO_EXCHANGE_RATE}'"
+    source = f"(select *, {reason} as why from {table})"
+    by_currency = connection.execute(
+        f"select currency, count(*) from {source} where why = ? group by all order by 2 desc, 1",
+        [UnconvertedReason.NO_EXCHANGE_RATE],
+    ).fetchall()
+    too_large = connection.execute(
+        f"select order_id, currency from {source} where why = ? order by order_id",
+        [UnconvertedReason.REVENUE_TOO_LARGE],
+    ).fetchall()
+    origins = [origin_of_order(connection, paths, order_id) for order_id, _ in too_large[:MAX_ORDERS]]
     lines = [_without_rate(by_currency, settings.reporting_currency)] if by_currency else []
     for (order_id, currency), origin in zip(too_large, origins, strict=False):
         lines.append(

@@ -118,6 +118,19 @@ def scan(landing: AnyPath, *, follows_links: bool = False, sources: Iterable[Sou
     return LandingZone(tuple(files), tuple(sorted(ignored)), tuple(mapping for _, mapping in mapped))
 
 
+def beginnings(landing: AnyPath) -> Callable[[str], bool] | None:
+    """Whether the name of a file or folder at the top of the landing zone begins with a name. None for an object store, whose
+    listing has all names.
+    """
+    if is_object(landing):
+        return None
+    try:
+        names = tuple(entry.name.lower() for entry in Path(landing).iterdir())
+    except OSError:
+        names = ()
+    return lambda name: any(entry.startswith(name) for entry in names)
+
+
 def _objects(landing: "S3Path") -> Iterator[Candidate]:
     for name, info in list_objects(landing).items():
         # The consoles of some stores create an object whose name ends in a slash for a folder.

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +31,7 @@ from warehouse.duckdb_tools import (
 )
 from warehouse.ledger import Ledger
 from warehouse.privacy import load_keyed_hash
+from warehouse.storage import FileStat
 from warehouse.transform.spark.builds import is_spark
 
 
@@ -46,23 +48,28 @@ class BuildInfo(NamedTuple):
 
 def read_build_info(file: Path) -> BuildInfo:
     """Reads which build a published file holds. Raises duckdb.Error if it is damaged, or is no published build."""
+    return _read_published(file, FileStat.of(file))[0]
+
+
+def is_file_masked(file: Path) -> bool:
+    """Whether the phone numbers of a published file are masked. Raises duckdb.Error if the file is damaged."""
+    return _read_published(file, FileStat.of(file))[1]
+
+
+# A refresh asks several times, and opening a file takes longer than reading it.
+@lru_cache(maxsize=8)
+def _read_published(file: Path, _stat: FileStat) -> tuple[BuildInfo, bool]:
     with attached(published=file) as connection:
         build_id, published_at, data_until = fetch_row(
             connection, f"select build_id, published_at, data_until from published.{SCHEMA}.build_info"
         )
-    return BuildInfo(build_id, published_at.replace(tzinfo=UTC), data_until)
+        return BuildInfo(build_id, published_at.replace(tzinfo=UTC), data_until), is_masked(connection, "published")
 
 
 def is_masked(connection: duckdb.DuckDBPyConnection, database: str) -> bool:
     """Whether the phone numbers of a published build, attached as `database`, are masked."""
     query = "from duckdb_columns() where (database_name, schema_name, column_name) = (?, ?, ?)"
     return connection.execute(query, [database, SCHEMA, NUMBER_HASH]).fetchone() is not None
-
-
-def is_file_masked(file: Path) -> bool:
-    """Whether the phone numbers of a published file are masked. Raises duckdb.Error if the file is damaged."""
-    with attached(published=file) as connection:
-        return is_masked(connection, "published")
 
 
 def row_digests_sql(connection: duckdb.DuckDBPyConnection, database: str, report: str) -> str | None:

@@ -19,7 +19,7 @@ import duckdb
 from models.enums import Log
 from models.logs import CONTACT_KEYS, ContactKey
 from warehouse.config import DataPaths
-from warehouse.duckdb_tools import SessionLimits, apply_limits, enable_s3, is_corruption_error, literal, masked_id
+from warehouse.duckdb_tools import SessionLimits, enable_s3, is_corruption_error, literal, masked_id, small_session
 from warehouse.lake import tables as lake_tables
 from warehouse.ledger import IN_FLIGHT, Ledger, LoadedFile
 from warehouse.storage import AnyPath, Checksum, FileStat, is_object, remove
@@ -37,6 +37,8 @@ _TABLES = """
     for log in CONTACT_KEYS
 )
 """The table of a log has its rows. `file` is the number of a file in `files`: a name in each row would take most of the time."""
+
+_TEMP_TABLES = ("outdated", "candidates", "added", "earlier")
 
 Files = dict[str, tuple[str, LoadedFile]]
 """By the name of a log file, what identifies the content of its file in the lake, and its record."""
@@ -66,7 +68,7 @@ def update_key_conflicts(limits: SessionLimits, paths: DataPaths, ledger: Ledger
     `logs`: those whose rows in the lake may have changed.
     """
     with_key = [log_name for log_name in logs if log_name in CONTACT_KEYS]
-    if not with_key and paths.key_index.exists():
+    if not with_key and (paths.key_index.exists() or not any(ledger.files(log_name) for log_name in CONTACT_KEYS)):
         return
     indexed = _indexed(paths, ledger)
     checksums = ledger.checksums()
@@ -135,10 +137,7 @@ def _update_index(
 ) -> dict[str, str]:
     """Updates the rows of these logs, or of all logs in a new index; returns the fingerprints of these logs."""
     paths.key_index.parent.mkdir(parents=True, exist_ok=True)
-    with duckdb.connect() as connection:
-        apply_limits(connection, limits)
-        # Of a night, a second thread costs more than it saves.
-        connection.execute("set threads = 1")
+    with small_session(limits) as connection:
         enable_s3(connection, paths.lake)
         is_new = not paths.key_index.exists()
         connection.execute(f"attach {literal(paths.key_index)} as keys")
@@ -213,6 +212,7 @@ def _update_rows(connection: duckdb.DuckDBPyConnection, paths: DataPaths, log_na
         _add_rows(connection, paths, log_name, {name: in_lake[name] for name in sorted(changed)})
     _compare_candidates(connection, paths, log_name, in_lake)
     connection.execute("commit")
+    connection.execute("; ".join(f"drop table if exists {table}" for table in _TEMP_TABLES))
 
 
 def _add_rows(connection: duckdb.DuckDBPyConnection, paths: DataPaths, log_name: Log, added: Files) -> None:

@@ -7,10 +7,8 @@ Not here: whether the file is up to date (`orchestration.stages.quarantine`).
 
 from collections.abc import Iterable
 
-import duckdb
-
 from warehouse.config import DataPaths
-from warehouse.duckdb_tools import literal, masked_words
+from warehouse.duckdb_tools import SessionLimits, literal, masked_words, small_session
 from warehouse.ledger import LoadedFile
 from warehouse.quarantine.key_conflicts import copy_key_conflicts
 from warehouse.storage import atomic_replace
@@ -20,7 +18,7 @@ LAYOUT = "main, with key_conflicts"
 
 
 def write_published_quarantine(
-    paths: DataPaths, files: Iterable[LoadedFile], *, mask_phone_numbers: bool = False
+    limits: SessionLimits, paths: DataPaths, files: Iterable[LoadedFile], *, mask_phone_numbers: bool = False
 ) -> None:
     """Writes every row in quarantine, as it arrived or with masked numbers, those of the loaded `files` that were refused,
     and the key conflicts.
@@ -32,8 +30,7 @@ def write_published_quarantine(
     parquet_files = sorted(str(file) for file in paths.quarantine.glob("*/log_date=*/*.parquet"))
     refused = [(file.log, file.log_date, file.source_file, file.refusal) for file in files if file.refusal]
     masked_reasons = f"list_transform(reasons, lambda reason: {masked_words('reason')})"
-    # Of a night, a second thread costs more than it saves.
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with small_session(limits) as connection:
         connection.execute(
             f"attach {literal(temp_path)} as published;"
             " create table published.rejected_rows (log varchar, log_date date, source_file varchar,"

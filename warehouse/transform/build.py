@@ -64,7 +64,7 @@ def is_current(settings: Settings, paths: DataPaths, ledger: Ledger) -> bool:
     build = ledger.candidate()
     if build is None or not (paths.build.exists() and paths.candidate.exists()) or ledger.open_changes():
         return False
-    if _damage(paths) or identity_mismatch(paths, ledger):
+    if identity_mismatch(paths, ledger, checks_damage=True):
         return False
     if is_spark(settings) and not SparkBuild(settings, paths, build.build_id).is_complete:
         return False

@@ -11,7 +11,7 @@ import duckdb
 
 from models.marts import DBT_MARTS
 from warehouse.config import DataPaths
-from warehouse.duckdb_tools import attached, fetch_value, literal, preview_rows
+from warehouse.duckdb_tools import attached, damage_of, fetch_value, literal, preview_rows, truncation_reason
 from warehouse.lake import change_feed
 from warehouse.ledger import Build, Ledger
 from warehouse.storage import remove
@@ -52,8 +52,11 @@ def incomplete_reason(paths: DataPaths, relations: Collection[str]) -> str | Non
     return f"{paths.candidate} was replaced while it was written: {missing[0]} is missing" if missing else None
 
 
-def identity_mismatch(paths: DataPaths, ledger: Ledger) -> str | None:
-    """Why the files are not those of the ledger's last build; None if they are. A file that cannot be opened is skipped."""
+def identity_mismatch(paths: DataPaths, ledger: Ledger, *, checks_damage: bool = False) -> str | None:
+    """Why the files are not those of the ledger's last build; None if they are. A file that cannot be opened is skipped.
+
+    With `checks_damage`, also why a file is damaged: each file is opened once for both.
+    """
     last_build = ledger.last_build()
     if last_build is None:
         return "the ledger has no build"
@@ -63,10 +66,14 @@ def identity_mismatch(paths: DataPaths, ledger: Ledger) -> str | None:
                 return f"{file} is missing"
             try:
                 connection.execute(f"attach or replace {literal(file)} as build (read_only)")
+                if checks_damage and (reason := truncation_reason(connection, "build", file)):
+                    return reason
                 identity = connection.execute(f"select build_id, inputs from {_IDENTITY}").fetchone()
             except duckdb.CatalogException:
                 return f"{file} has changed since build {last_build.build_id}: another dbt run has written to it"
-            except duckdb.Error:
+            except duckdb.Error as error:
+                if checks_damage and (reason := damage_of(file, error)):
+                    return reason
                 continue
             if identity != (last_build.build_id, last_build.inputs):
                 return f"{file} holds build {identity and identity[0]}, and the last build is {last_build.build_id}"

@@ -110,8 +110,12 @@ def check_seeds() -> None:
 
 def project_files() -> list[Path]:
     """The files of the dbt project in a fixed order, without those that dbt writes."""
-    files = (file for file in DBT_PROJECT.rglob("*") if file.suffix in (".sql", ".yml", ".csv"))
-    return sorted(file for file in files if file.relative_to(DBT_PROJECT).parts[0] not in ("target", "logs"))
+    files: list[Path] = []
+    for folder, folders, names in os.walk(DBT_PROJECT):
+        if folder == str(DBT_PROJECT):
+            folders[:] = [name for name in folders if name not in ("target", "logs")]  # where the walk goes on
+        files += [Path(folder, name) for name in names if name.endswith((".sql", ".yml", ".csv"))]
+    return sorted(files)
 
 
 def _dbt_arguments(settings: Settings, paths: DataPaths, more_variables: Mapping[str, Any]) -> list[str]:

@@ -81,7 +81,9 @@ def print_outcome(context: AppContext, refresh: Refresh) -> None:
     rejected = sum(file.rejected for file in files)
     refused = [f"{file.log}/{file.source_file}" for file in files if file.refusal]
     marts = short_path(context.paths.published_marts)
-    _print_figures(context)
+    with attached(published=context.paths.published_marts) as connection:
+        _print_figures(connection)
+        unconverted = describe_unconverted(context.settings, context.paths, connection, "published")
     if refresh.outcome == "nothing new":
         console.print("Up to date: no new files, nothing to build or publish.")
     if rejected:
@@ -89,7 +91,7 @@ def print_outcome(context: AppContext, refresh: Refresh) -> None:
         console.print(f"In quarantine: {counted(rejected, 'row')}, see {quarantine}")
     for line in conflict_lines(files, MAX_CONFLICT_LINES):
         console.print(line)
-    for line in describe_unconverted(context.settings, context.paths, context.paths.published_marts):
+    for line in unconverted:
         console.print(line)
     if refused:
         more = ", …" if len(refused) > MAX_REFUSED_FILES else ""
@@ -118,8 +120,8 @@ def _print_failure(context: AppContext, refresh: Refresh) -> None:
     print_lines(lines, MAX_LINES, "more: sendmart status")
     if is_held_back:
         # A damaged candidate, or one that another refresh is replacing, is not a reason to fail here.
-        with contextlib.suppress(duckdb.Error):
-            for line in describe_unconverted(context.settings, context.paths, context.paths.candidate):
+        with contextlib.suppress(duckdb.Error), attached(candidate=context.paths.candidate) as connection:
+            for line in describe_unconverted(context.settings, context.paths, connection, "candidate"):
                 console.print(line)
         print_ignored(context)
         has_bad_files = any(line.startswith(FILE_CODES) for line in lines)
@@ -151,13 +153,12 @@ def _published_state(context: AppContext, refresh: Refresh) -> str:
     return "The published build is untouched."
 
 
-def _print_figures(context: AppContext) -> None:
-    with attached(published=context.paths.published_marts) as connection:
-        rows = connection.execute(
-            "select campaign_name, campaign_type, strftime(last_sent_at, '%Y-%m-%d %H:%M'), total_sent, total_delivered,"
-            " unique_clickers, direct_orders, revenue from published.marts.campaign_metrics"
-            " order by last_sent_at desc nulls last, campaign_id limit 5"
-        ).fetchall()
+def _print_figures(connection: duckdb.DuckDBPyConnection) -> None:
+    rows = connection.execute(
+        "select campaign_name, campaign_type, strftime(last_sent_at, '%Y-%m-%d %H:%M'), total_sent, total_delivered,"
+        " unique_clickers, direct_orders, revenue from published.marts.campaign_metrics"
+        " order by last_sent_at desc nulls last, campaign_id limit 5"
+    ).fetchall()
     numbers = right_aligned("Sent", "Delivered", "Clickers", "Orders", "Revenue")
     title = "campaign_metrics, the latest five"
     table = Table("Campaign name", "Type", "Last sent", *numbers, title=title, title_justify="left")

@@ -64,9 +64,10 @@ def _print_published_build(context: AppContext) -> None:
         query = "select build_id, published_at, data_until, version from published.marts.build_info"
         with attached(published=marts) as connection:
             build_id, published_at, data_until, version = fetch_row(connection, query)
+            unconverted = describe_unconverted(context.settings, context.paths, connection, "published")
         published = f"{published_at:%Y-%m-%d %H:%M:%S} UTC, data until {data_until}, version {version}"
         console.print(f"Published build: {build_id}, {published}")
-        for line in describe_unconverted(context.settings, context.paths, context.paths.published_marts):
+        for line in unconverted:
             console.print(f"  {line}")
         latest = context.ledger.publications()[-1]
         if latest.rolled_back_from:

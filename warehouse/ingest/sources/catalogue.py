@@ -6,11 +6,11 @@ Not here: the format of a mapping file (`models.source_mapping`), the check of i
 
 import hashlib
 import json
-from functools import lru_cache
+from collections.abc import Callable
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from models.source_mapping import Source, SourceMapping
@@ -30,21 +30,32 @@ class _RepeatedKey(ValueError):
     """A key occurs twice in a mapping file."""
 
 
-class _Loader(yaml.CSafeLoader):
-    """Refuses a key that occurs twice. YAML alone would use the last one."""
+@cache
+def _loader() -> Any:
+    """The loader of mapping files. YAML is imported only if there is one to read: a refresh with nothing new reads none."""
+    import yaml
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys: list[Any] = []
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in keys:
-                raise _RepeatedKey(f"line {key_node.start_mark.line + 1}: {key}: occurs twice; keep one of them")
-            keys.append(key)
-        return super().construct_mapping(node, deep)
+    class Loader(yaml.CSafeLoader):
+        """Refuses a key that occurs twice. YAML alone would use the last one."""
+
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+            keys: list[Any] = []
+            for key_node, _ in node.value:
+                key = self.construct_object(key_node, deep=True)
+                if key in keys:
+                    raise _RepeatedKey(f"line {key_node.start_mark.line + 1}: {key}: occurs twice; keep one of them")
+                keys.append(key)
+            return super().construct_mapping(node, deep)
+
+    return Loader
 
 
-def load_sources(own: Path | None = None) -> dict[str, Source]:
+def load_sources(own: Path | None = None, *, has_files: Callable[[str], bool] = lambda name: True) -> dict[str, Source]:
     """The sources by name, in alphabetical order.
+
+    Args:
+        own: the folder of own mappings.
+        has_files: whether the shipped source of this name is wanted. The folder of its files has its name.
 
     Raises:
         MappingInvalid: at least one mapping file is invalid.
@@ -54,6 +65,8 @@ def load_sources(own: Path | None = None) -> dict[str, Source]:
     for folder in (SHIPPED, own):
         names_of_folder: set[str] = set()
         for file in _mapping_files(folder):
+            if folder is SHIPPED and not has_files(file.stem):
+                continue
             try:
                 # The tests of the project check the expressions of the shipped ones, which takes too long for every command.
                 source = read_mapping(file, checks_expressions=folder is own)
@@ -107,8 +120,10 @@ def read_mapping(file: Path, *, checks_expressions: bool = True) -> Source:
 @lru_cache(maxsize=256)
 def _mapping_of(file: Path, text: bytes, checks_expressions: bool) -> Source:
     """The source that this text of a mapping file describes. Raises MappingInvalid."""
+    import yaml
+
     try:
-        content = yaml.load(text.decode("utf-8"), _Loader)
+        content = yaml.load(text.decode("utf-8"), _loader())
     except _RepeatedKey as error:
         raise MappingInvalid(f"{file}: {error}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -1,0 +1,176 @@
+"""dbt's rendering with less CPU time, for tests: each template is compiled once, macros are looked up when a template calls
+them, and events that nobody reads are not written.
+
+A process of an earlier release runs this file, too: it imports nothing of this one.
+
+Not here: what is shared of a parsed project (`tests.cheaper_dbt`).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from types import CodeType, MappingProxyType
+from typing import Any
+
+import parsedatetime
+from dbt.clients.jinja import MacroGenerator, MacroStack
+from dbt.context.macros import MacroNamespace
+from dbt.context.manifest import ManifestContext
+from dbt_common.clients.jinja import MacroFuzzEnvironment
+from dbt_common.events.base_types import BaseEvent
+from dbt_common.events.event_manager import EventManager
+
+
+def make_rendering_cheaper() -> None:
+    """Changes dbt for this process and those that are forked from it."""
+    _skip_unread_events()
+    _share_macros()
+    _share_templates()
+    _share_date_formats()
+
+
+def _skip_unread_events() -> None:
+    """Skips dbt's debug events where no logger writes them, as in a refresh, whose callbacks read results and errors only.
+
+    An event becomes a message of Protocol Buffers when it is read, not when it is made.
+    """
+    fire_event = EventManager.fire_event
+
+    def fire_read_event(self: EventManager, event: Any, level: Any = None, *arguments: Any, **options: Any) -> None:
+        if self.loggers or level is not None or event.level_tag() != "debug":
+            fire_event(self, event, level, *arguments, **options)
+
+    EventManager.fire_event = fire_read_event  # type: ignore[method-assign]
+    create, get = BaseEvent.__init__, BaseEvent.__getattr__
+
+    def create_later(self: BaseEvent, *arguments: Any, **fields: Any) -> None:
+        self.__dict__["_unread"] = arguments, fields
+
+    def create_and_get(self: BaseEvent, name: str) -> Any:
+        if "pb_msg" not in self.__dict__:
+            arguments, fields = self.__dict__["_unread"]
+            create(self, *arguments, **fields)
+        return get(self, name)
+
+    BaseEvent.__init__ = create_later  # type: ignore[method-assign]
+    BaseEvent.__getattr__ = create_and_get  # type: ignore[method-assign]
+
+
+@dataclass(frozen=True)
+class _Caller:
+    """What all macros of the context of a node have in common."""
+
+    context: dict[str, Any]
+    node: Any
+    stack: MacroStack
+
+
+class _Macros(dict[str, Any]):
+    """Names, of which the macros get their context when they are looked up. dbt has 600 macros, a model has four contexts, and
+    a template calls a few macros.
+
+    `known` holds macros without a context, and by package in a dictionary.
+    """
+
+    known: Mapping[str, Any] = MappingProxyType({})
+    caller: _Caller
+
+    def of(self, known: Mapping[str, Any], caller: _Caller) -> "_Macros":
+        self.known, self.caller = known, caller
+        return self
+
+    def __missing__(self, name: str) -> Any:
+        found, caller = self.known[name], self.caller
+        if isinstance(found, dict):
+            self[name] = _Macros().of(found, caller)
+        else:
+            self[name] = MacroGenerator(found.macro, caller.context, caller.node, caller.stack)
+        return self[name]
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or name in self.known
+
+    def get(self, name: str, default: Any = None) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            return default
+
+    def __iter__(self) -> Iterator[str]:
+        for name in self.known:
+            self[name]
+        return super().__iter__()
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __len__(self) -> int:
+        iter(self)
+        return super().__len__()
+
+    def keys(self) -> Any:
+        iter(self)
+        return super().keys()
+
+    def items(self) -> Any:
+        iter(self)
+        return super().items()
+
+    def values(self) -> Any:
+        iter(self)
+        return super().values()
+
+
+def _share_macros() -> None:
+    """Orders the macros of a project by package and precedence once, not for each context."""
+    build_namespace, to_dict = ManifestContext._build_namespace, ManifestContext.to_dict
+    known: dict[tuple[Any, ...], tuple[Any, dict[str, Any], MacroNamespace]] = {}
+
+    def build_namespace_from_known(self: ManifestContext) -> MacroNamespace:
+        macros, builder = self.manifest.get_macros_by_package(), self._get_namespace_builder()
+        packages = builder.root_package, builder.search_package, *builder.internal_package_names_order
+        key = id(macros), *packages
+        if key not in known:
+            ordered = build_namespace(self)
+            # The macros are kept, so that no others get their id.
+            known[key] = macros, dict(ordered), ordered
+        _, by_name, ordered = known[key]
+        self._ctx = _Macros(self._ctx)
+        caller = _Caller(self._ctx, builder.node, builder.thread_ctx)
+        self._ctx.of(by_name, caller)
+        return MacroNamespace(
+            global_namespace=_Macros().of(ordered.global_namespace, caller),
+            local_namespace=_Macros().of(ordered.local_namespace, caller),
+            global_project_namespace=_Macros().of(ordered.global_project_namespace, caller),
+            packages=_Macros().of(ordered.packages, caller),
+        )
+
+    def to_dict_of_known(self: ManifestContext) -> dict[str, Any]:
+        if not isinstance(self._ctx, _Macros):
+            return to_dict(self)
+        context = super(ManifestContext, self).to_dict()
+        for name in dict.keys(context) & context.known:  # a macro comes before what dbt itself has under its name
+            del context[name]
+        return context
+
+    ManifestContext._build_namespace = build_namespace_from_known  # type: ignore[method-assign]
+    ManifestContext.to_dict = to_dict_of_known  # type: ignore[method-assign]
+
+
+def _share_templates() -> None:
+    """Compiles the same template once."""
+    compile_template = MacroFuzzEnvironment.compile
+    known: dict[tuple[Any, ...], CodeType] = {}
+
+    def compile_once(self: MacroFuzzEnvironment, source: Any, *arguments: Any, **options: Any) -> Any:
+        key = type(self), tuple(self.extensions), source, arguments, tuple(options.items())
+        if key not in known:
+            known[key] = compile_template(self, source, *arguments, **options)
+        return known[key]
+
+    MacroFuzzEnvironment.compile = compile_once  # type: ignore[method-assign]
+
+
+def _share_date_formats() -> None:
+    """Makes the tables that agate, dbt's library for results, creates for each query share the names of days and months."""
+    parsedatetime.Constants = lru_cache(parsedatetime.Constants)
