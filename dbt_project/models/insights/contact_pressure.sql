@@ -50,8 +50,8 @@ with
             cast(sum(unsubscribes) as bigint) as unsubscribes,
             cast(least(sum(unsubscribes), sum(delivered)) as bigint) as unsubscribes_of_delivered,
             cast(sum(direct_orders) as bigint) as direct_orders,
-            cast(sum(revenue) as decimal(18, 2)) as revenue,
-            cast(sum(cost) as decimal(18, 6)) as cost
+            sum(revenue) as revenue,
+            sum(cost) as cost
         from messages_and_rows
         group by campaign_type, messages_before
 
@@ -65,8 +65,15 @@ select
     cast(clicking as bigint) as clicking,
     cast(unsubscribes as bigint) as unsubscribes,
     cast(direct_orders as bigint) as direct_orders,
-    cast(revenue as decimal(18, 2)) as revenue,
-    cast(cost as decimal(18, 6)) as cost,
+    {{
+        amount_or_error(
+            "revenue",
+            "'contact_pressure: the revenue of the direct orders of mature messages'",
+            "decimal(18, 2)",
+        ) | indent(4)
+    }} as revenue,
+    {{ amount_or_error("cost", "'contact_pressure: the cost of mature messages'", "decimal(18, 6)") | indent(4) }}
+    as cost,
     cast(clicking as double) / nullif(delivered, 0) as click_rate,
     cast(unsubscribes as double) / nullif(delivered, 0) as unsubscribe_rate,
     cast(revenue as double) / nullif(delivered, 0) as revenue_per_delivered,

@@ -51,9 +51,21 @@ select
     cast(coalesce(messages_after.messages_after, 0) as bigint) as messages_after,
     cast(coalesce(messages_after.delivered_after, 0) as bigint) as delivered_after,
     cast(coalesce(messages_after.segments_after, 0) as bigint) as segments_after,
-    cast(coalesce(messages_after.cost_after, 0) as decimal(18, 6)) as cost_after,
+    {{
+        amount_or_error(
+            "coalesce(messages_after.cost_after, 0)",
+            "'suppression_what_if: the cost of the messages after ' || settings.hard_bounces || ' hard bounces'",
+            "decimal(18, 6)",
+        ) | indent(4)
+    }} as cost_after,
     cast(coalesce(orders_after.direct_orders_after, 0) as bigint) as direct_orders_after,
-    cast(coalesce(orders_after.revenue_after, 0) as decimal(18, 2)) as revenue_after,
+    {{
+        amount_or_error(
+            "coalesce(orders_after.revenue_after, 0)",
+            "'suppression_what_if: the revenue of the orders after ' || settings.hard_bounces || ' hard bounces'",
+            "decimal(18, 2)",
+        ) | indent(4)
+    }} as revenue_after,
     cast(
         {{ "true" if var("hard_bounce_suppression") else "false" }}
         and settings.hard_bounces = {{ var("hard_bounces_to_suppress") }} as boolean
