@@ -5,8 +5,10 @@
 
 
 {#
-    The numbers of consecutive hard bounces of suppression_what_if: 1 to 10, and the one in force where it is greater.
+    The numbers of consecutive hard bounces of suppression_what_if: 1 to 10, the one in force where it is greater, and those that
+    `sendmart what-if` passes.
 #}
 {% macro what_if_hard_bounces() -%}
-    {{ return((range(1, 11) | list + [var("hard_bounces_to_suppress") | int]) | unique | sort) }}
+    {%- set others = [var("hard_bounces_to_suppress") | int] + var("what_if_hard_bounces", []) -%}
+    {{ return((range(1, 11) | list + others) | unique | sort) }}
 {%- endmacro %}

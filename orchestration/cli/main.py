@@ -32,6 +32,7 @@ from orchestration.cli.reports import reports
 from orchestration.cli.rollback import rollback
 from orchestration.cli.sample import sample
 from orchestration.cli.status import status
+from orchestration.cli.what_if import what_if
 from warehouse.storage import ObjectStoreFailed
 
 app = typer.Typer(
@@ -45,8 +46,8 @@ app = typer.Typer(
 )
 
 for command in (
-    refresh, status, accept, publish, rollback, diff, replay, explain, export, erase, reports, alert_test, dev, dbt_docs, sample,
-    check,
+    refresh, status, accept, publish, rollback, diff, what_if, replay, explain, export, erase, reports, alert_test, dev, dbt_docs,
+    sample, check,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(quarantine.app)

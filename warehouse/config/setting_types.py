@@ -25,7 +25,10 @@ MIN_MEMORY = 100_000_000
 
 MAX_WINDOW_HOURS = 87_600
 """Longest conversion window: ten years."""
-MAX_WINDOWS = 20
+MAX_HARD_BOUNCES = 1_000
+"""The largest number of consecutive hard bounces that may suppress a number."""
+MAX_NUMBERS = 20
+"""The largest number of whole numbers in one value."""
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
 
@@ -103,16 +106,21 @@ def _log_names(value: str) -> str:
     return ",".join(log for log in Log if log in names)
 
 
-def _windows(value: str) -> str:
+def whole_numbers(value: str, maximum: int, unit: str) -> list[int]:
+    """Whole numbers from 1 to a maximum, separated by commas, in ascending order. Raises ValueError."""
     texts = [text.strip() for text in value.split(",")]
-    hours = [int(text) for text in texts if re.fullmatch("[0-9]{1,6}", text)]
-    if not 1 <= len(hours) == len(texts) <= MAX_WINDOWS or not all(1 <= window <= MAX_WINDOW_HOURS for window in hours):
+    numbers = [int(text) for text in texts if re.fullmatch("[0-9]{1,6}", text)]
+    if not 1 <= len(numbers) == len(texts) <= MAX_NUMBERS or not all(1 <= number <= maximum for number in numbers):
         raise ValueError(
-            f"must be 1 to {MAX_WINDOWS} whole numbers of hours, from 1 to {MAX_WINDOW_HOURS}, separated by commas"
+            f"must be 1 to {MAX_NUMBERS} whole numbers of {unit}, from 1 to {maximum}, separated by commas"
         )
-    if len(set(hours)) < len(hours):
-        raise ValueError("must name each window once")
-    return ",".join(str(window) for window in sorted(hours))
+    if len(set(numbers)) < len(numbers):
+        raise ValueError("must name each number once")
+    return sorted(numbers)
+
+
+def _windows(value: str) -> str:
+    return ",".join(str(hours) for hours in whole_numbers(value, MAX_WINDOW_HOURS, "hours"))
 
 
 def _alert_urls(value: SecretStr) -> SecretStr:

@@ -101,7 +101,7 @@ class Settings(BaseModel):
     """Denominator of the conversion rate: unique_clickers, total_delivered or total_sent."""
     hard_bounce_suppression: bool = True
     """Suppress a number after consecutive hard bounces."""
-    hard_bounces_to_suppress: int = Field(3, ge=1, le=1_000)
+    hard_bounces_to_suppress: int = Field(3, ge=1, le=types.MAX_HARD_BOUNCES)
     """Number of consecutive hard bounces that suppress a number."""
     report_timezone: types.TimeZone = "UTC"
     """Time zone of days in reports and of the schedules. Stored timestamps are in UTC."""
