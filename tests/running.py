@@ -120,6 +120,27 @@ def copy_of(refreshed: RefreshedWarehouse, folder: Path, **settings: str) -> Ref
         )
 
 
+_HOLD = """
+import sys, duckdb
+from filelock import FileLock
+lock, *files = sys.argv[1:]
+with FileLock(lock):
+    connections = [duckdb.connect(file) for file in files]
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def held_by_a_refresh(paths: DataPaths):
+    """Another process holds the writer lock, and has the candidate's files open to write, as a refresh does."""
+    command = [sys.executable, "-c", _HOLD, str(paths.lock), str(paths.build), str(paths.candidate)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "held\n"
+        yield
+        process.stdin.close()
+
+
 def sendmart(variables: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs the command line as a process of its own."""
     return run_command_line(clean_environment(variables), arguments)

@@ -36,27 +36,22 @@ def what_if(
     from warehouse.lake.integrity import LakeDamaged
     from warehouse.lake.snapshot import ErasureUnfinished
     from warehouse.transform.dbt_runner import BuildFailed
-    from warehouse.transform.what_if import NothingToCompute, compute_what_if
+    from warehouse.transform.what_if import NothingToCompute
+    from warehouse.transform.what_if import what_if as compute
 
     context = open_context()
     windows = _numbers("--window", window, MAX_WINDOW_HOURS, "hours")
     thresholds = _numbers("--hard-bounces", hard_bounces, MAX_HARD_BOUNCES, "hard bounces")
+    settings, paths, ledger = context.settings, context.paths, context.ledger
     try:
-        result = compute_what_if(
-            context.settings,
-            context.paths,
-            context.ledger,
-            windows=windows,
-            hard_bounces=thresholds,
-            campaign_id=campaign,
-        )
+        with compute(settings, paths, ledger, windows=windows, hard_bounces=thresholds) as result:
+            print_what_if(settings, result, campaign)
     except NothingToCompute as error:
         fail(f"{error}. Next: sendmart status, which shows the loaded logs")
     except ErasureUnfinished as error:
         fail(f"Not computed: {error}. Next: sendmart refresh; then: sendmart what-if")
     except (BuildFailed, LakeDamaged) as error:
         fail(str(failure_of(error, context)))
-    print_what_if(context.settings, result, campaign)
 
 
 def _numbers(option: str, text: str | None, maximum: int, unit: str) -> list[int] | None:

@@ -2,10 +2,6 @@
 
 import gzip
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,37 +12,30 @@ from typer.testing import CliRunner
 from models.enums import Log
 from orchestration import stages
 from orchestration.cli.main import app
+from orchestration.cli.output.replay import print_replay
 from orchestration.stages import AppContext
 from tests.running import (
     RefreshedWarehouse,
     copy_of,
     environment,
     environment_of,
+    held_by_a_refresh,
     mart_rows,
     refresh_without_dagster,
     sendmart,
 )
-from warehouse.config.paths import DataPaths
+from warehouse.config import PROJECT, Engine
 from warehouse.config.settings import load_settings
 from warehouse.duckdb_tools import attached, list_tables
 from warehouse.lake import change_feed
 from warehouse.lake import tables as lake_tables
 from warehouse.landing.scan import scan
 from warehouse.publish.published_file import is_file_masked
+from warehouse.publish.replay import write_replay
 
 AS_OF = date(2026, 1, 13)
 OF_THE_BUILD = ("build_info", "build_identity")
 """The tables that describe the build and not its rows."""
-
-HOLD = """
-import sys, duckdb
-from filelock import FileLock
-lock, *files = sys.argv[1:]
-with FileLock(lock):
-    connections = [duckdb.connect(file) for file in files]
-    print("held", flush=True)
-    sys.stdin.read()
-"""
 
 
 def tables_of(file: Path) -> dict[str, list[tuple[Any, ...]]]:
@@ -68,16 +57,6 @@ def cut(landing: Path, to: Path, until: date) -> None:
         if file.log_date <= until:
             (to / file.path_in_landing).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file.path, to / file.path_in_landing)
-
-
-@contextmanager
-def held(paths: DataPaths) -> Iterator[None]:
-    """Another process that holds the writer lock, and the candidate's files open to write, as a refresh does."""
-    command = [sys.executable, "-c", HOLD, str(paths.lock), str(paths.build), str(paths.candidate)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writer:
-        assert writer.stdout.readline() == "held\n"
-        yield
-        writer.stdin.close()
 
 
 def state_of(folder: Path) -> dict[str, tuple[int, int]]:
@@ -114,7 +93,7 @@ def test_a_replay_equals_a_refresh_of_the_log_files_of_the_dates(
     change_feed.record(paths, warehouse.ledger, [in_flight])
     lake_tables.path_of(paths.lake, in_flight).unlink()
     file, before = tmp_path / "as_of.duckdb", state_of(paths.data)
-    with held(paths):
+    with held_by_a_refresh(paths):
         run = sendmart(copied.environment, "replay", "--as-of", str(AS_OF), "--to", str(file))
     assert (run.returncode, run.stderr) == (0, "")
     replayed, refreshed = tables_of(file), tables_of(of_cut.paths.published_marts)
@@ -133,28 +112,20 @@ def test_a_replay_equals_a_refresh_of_the_log_files_of_the_dates(
 
 
 def test_a_replay_has_masked_numbers_and_no_insights_if_the_settings_say_so(
-    refreshed_small: RefreshedWarehouse, tmp_path: Path
+    refreshed_small: RefreshedWarehouse, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    copied = copy_of(refreshed_small, tmp_path, mask_phone_numbers="true", insights="false", engine="spark")
-    leftover = copied.warehouse.settings.scratch / "snapshots" / "killed" / "lake"
+    warehouse = copy_of(refreshed_small, tmp_path, mask_phone_numbers="true").warehouse
+    settings = warehouse.settings.model_copy(update={"engine": Engine.SPARK})
+    leftover = settings.scratch / "snapshots" / "killed" / "lake"
     leftover.mkdir(parents=True)
-    run = sendmart(
-        copied.environment, "replay", "--as-of", str(copied.warehouse.ledger.data_until()), "--to", str(tmp_path)
-    )
-    assert (run.returncode, run.stderr) == (0, "")
-    assert "Built by DuckDB" in run.stdout
+    as_of, file = warehouse.ledger.data_until(), tmp_path / "as_of.duckdb"
+    print_replay(settings, as_of, write_replay(settings, warehouse.paths, warehouse.ledger, as_of, file))
+    assert "Built by DuckDB" in capsys.readouterr().out
     assert not leftover.parent.exists()
-    (file,) = tmp_path.glob("sendmart_as_of_2026_*.duckdb")
     assert is_file_masked(file)
     with attached(replay=file) as connection:
         schemas = {schema for schema, _, _ in list_tables(connection, "replay")}
     assert schemas == {"marts", "internal"}
-    with environment(copied.environment):
-        again = CliRunner().invoke(app, ["replay", "--as-of", "2026-01-10", "--to", str(file)])
-    assert (again.exit_code, again.stderr) == (
-        2,
-        f"{file} exists. To replace it: --overwrite. To write another file: --to FILE\n",
-    )
 
 
 @pytest.mark.parametrize(
@@ -168,6 +139,7 @@ def test_a_replay_has_masked_numbers_and_no_insights_if_the_settings_say_so(
             "No log file of 2019-01-01 or before is loaded: the first log date is 2026-01-05",
         ),
         (["--as-of", "2026-01-10", "--to", "{data}/published/mine.duckdb"], 2, "where Sendmart keeps its own files"),
+        (["--as-of", "2026-01-10", "--to", "{existing}"], 2, "README.md exists. To replace it: --overwrite."),
         (["--as-of", "2026-01-10", "--to", "nowhere/mine.duckdb"], 2, "the folder nowhere does not exist"),
     ],
 )
@@ -175,8 +147,9 @@ def test_what_cannot_be_replayed_is_refused_at_once(
     refreshed_small: RefreshedWarehouse, arguments: list[str], exit_code: int, message: str
 ) -> None:
     data = refreshed_small.warehouse.paths.data
+    typed = [argument.format(data=data, existing=PROJECT / "README.md") for argument in arguments]
     with environment(refreshed_small.environment):
-        run = CliRunner().invoke(app, ["replay", *(argument.format(data=data) for argument in arguments)])
+        run = CliRunner().invoke(app, ["replay", *typed])
     assert (run.exit_code, message in run.stderr) == (exit_code, True), run.output
 
 
