@@ -42,6 +42,7 @@ from warehouse.ingest.load import load
 from warehouse.ingest.staging import StagingJob
 from warehouse.lake import integrity, recovery
 from warehouse.lake import tables as lake_tables
+from warehouse.lake.snapshot import take_snapshot
 from warehouse.landing import LandingZoneMissing
 from warehouse.landing import scan as landing_scan
 from warehouse.landing.presence import check_presence
@@ -243,6 +244,15 @@ def test_figures_are_explained_from_the_store(warehouse: AppContext) -> None:
     assert explanation.published
     assert explanation.disagreements == of_export.disagreements == {}
     assert f"messenger:{AS_EXPORT}" in repr(of_export)
+
+
+def test_a_snapshot_has_copies_of_the_objects(warehouse: AppContext, tmp_path: Path) -> None:
+    snapshot = take_snapshot(warehouse.paths, warehouse.ledger, tmp_path / "lake")
+    copied = sum(file.accepted for file in snapshot.files)
+    relation = f"read_parquet('{tmp_path}/lake/sends/*/*.parquet', union_by_name = true)"
+    assert copied == sum(file.accepted for file in warehouse.ledger.files()) > 100
+    (rows,) = duckdb.sql(f"select count(*) from {relation}").fetchone()
+    assert rows == sum(file.accepted for file in warehouse.ledger.files(Log.SENDS)) > 0
 
 
 def test_an_object_that_changes_after_the_listing_is_left_for_the_next_refresh(
