@@ -9,12 +9,16 @@ from typing import Any
 import duckdb
 import pytest
 
+from models.enums import BotClicks
 from models.insights import INSIGHTS
 from models.marts import BASE_MARTS, DBT_MARTS, columns, description
 from orchestration import stages
 from orchestration.stages import AppContext
 from tests.contact_search import copy_warehouse, files_with_contact
 from tests.running import RefreshedWarehouse, copy_of, environment, mart_rows, refresh_without_dagster
+from warehouse.config import DataPaths, Settings
+from warehouse.explain.explainer import attach_published
+from warehouse.explain.id_build import IdBuild
 
 
 def tables(file: Path) -> dict[str, list[str]]:
@@ -40,8 +44,32 @@ def test_insights_can_be_turned_off_and_on_again(refreshed_insights: RefreshedWa
     with environment(copy.environment):
         refresh_without_dagster(copy.warehouse)
         assert tables(published) == {mart: before[mart] for mart in BASE_MARTS}
+        without_bots = copy.warehouse.settings.model_copy(update={"insights": True, "bot_clicks": BotClicks.EXCLUDE})
+        refresh_without_dagster(AppContext.of(without_bots))
+        assert tables(published)["click_quality"] == before["click_quality"]
+        assert tables(published)["campaign_metrics"] != before["campaign_metrics"]
+        _explanations_equal_the_published_marts(without_bots, copy.warehouse.paths)
         refresh_without_dagster(AppContext.of(copy.warehouse.settings.model_copy(update={"insights": True})))
         assert tables(published) == before
+
+
+def _explanations_equal_the_published_marts(settings: Settings, paths: DataPaths) -> None:
+    """Of all orders and campaigns, without the clicks of bots."""
+    with duckdb.connect() as connection:
+        attach_published(connection, paths)
+        builds = IdBuild(connection, settings, paths)
+        for kind, ids, mart in (
+            ("order", "select distinct order_id from lake_orders", "attributed_orders"),
+            ("campaign", "select distinct campaign_id from lake_sends", "campaign_metrics"),
+        ):
+            builds.build(kind, ids)
+            computed, published = f"from candidate.marts.{mart}", f"from published.marts.{mart}"
+            if mart == "attributed_orders":
+                columns_of_both = "order_id, campaign_id, attribution, clicked_at, click_id, revenue"
+                computed = f"select {columns_of_both} from credited_clicks"
+                published = f"select {columns_of_both} from published.marts.attributed_orders"
+            apart = f"(({computed}) except all ({published})) union all (({published}) except all ({computed}))"
+            assert connection.execute(apart).fetchall() == [], kind
 
 
 @pytest.fixture(scope="module")
