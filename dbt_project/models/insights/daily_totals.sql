@@ -36,7 +36,7 @@ select
     cast(
         {{
             amount_or_error(
-                "cost", "'the cost of all campaigns on ' || cast(day as string)", "decimal(18, 6)"
+                "cost", "'daily_totals: the cost of all campaigns on ' || cast(day as string)", "decimal(18, 6)"
             ) | indent(8)
         }} as decimal(18, 6)
     ) as cost,
@@ -46,7 +46,7 @@ select
     cast(
         {{
             amount_or_error(
-                "revenue", "'the revenue of all campaigns on ' || cast(day as string)", "decimal(18, 2)"
+                "revenue", "'daily_totals: the revenue of all campaigns on ' || cast(day as string)", "decimal(18, 2)"
             ) | indent(8)
         }} as decimal(18, 2)
     ) as revenue
