@@ -21,7 +21,7 @@
         ~ ref("number_prefixes")
         ~ " group by length(prefix) order by length(prefix) desc"
     ) -%}
-    {{ return(lengths.rows | map(attribute=0) | list) }}
+    {{ return(lengths.rows | map(attribute=0) | list or [1]) }}
 {%- endmacro %}
 
 

@@ -59,7 +59,12 @@ with
         ),
     {%- endif %}
 
-    provider_statuses as (select * from {{ ref("int_provider_statuses_mapped") }}),
+    provider_statuses as (
+
+        select provider_status_id, {{ ascii_lower("provider") }} as provider
+        from {{ ref("int_provider_statuses_mapped") }}
+
+    ),
 
     number_prefixes as (select * from {{ ref("number_prefixes") }}),
 
@@ -113,6 +118,29 @@ with
 
     ),
 
+    first_digits as (
+
+        select substr(mobile_number, 2, {{ prefix_lengths | first }}) as first_digits
+        from message_keys
+        group by substr(mobile_number, 2, {{ prefix_lengths | first }})
+
+    ),
+
+    -- The longest prefix wins.
+    countries as (
+
+        select
+            first_digits.first_digits,
+            coalesce({% for length in prefix_lengths %}of_{{ length }}_digits.country, {% endfor %} null) as country
+        from first_digits
+        {%- for length in prefix_lengths %}
+            left join
+                number_prefixes as of_{{ length }}_digits
+                on substr(first_digits.first_digits, 1, {{ length }}) = of_{{ length }}_digits.prefix
+        {%- endfor %}
+
+    ),
+
     enriched as (
 
         select
@@ -125,8 +153,12 @@ with
             messages.delivery_status,
             messages.status_at,
             messages.provider_status_id,
-            {{ ascii_lower("coalesce(provider_statuses.provider, messages.provider)") }} as provider,
-            coalesce({% for length in prefix_lengths %}of_{{ length }}_digits.country, {% endfor %} null) as country,
+            -- Few messages have no deciding receipt. Lower case, character by character, is expensive.
+            coalesce(
+                provider_statuses.provider,
+                {{ ascii_lower("case when provider_statuses.provider is null then messages.provider end") }}
+            ) as provider,
+            countries.country,
             case
                 when messages.cost_currency = '{{ var("reporting_currency") }}'
                 then messages.cost
@@ -146,11 +178,7 @@ with
             rates_of_days
             on messages.cost_currency = rates_of_days.cost_currency
             and cast(messages.sent_at as date) = rates_of_days.sent_date
-        {%- for length in prefix_lengths %}
-            left join
-                number_prefixes as of_{{ length }}_digits
-                on substr(messages.mobile_number, 2, {{ length }}) = of_{{ length }}_digits.prefix
-        {%- endfor %}
+        left join countries on substr(messages.mobile_number, 2, {{ prefix_lengths | first }}) = countries.first_digits
 
     )
 
