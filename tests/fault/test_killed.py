@@ -65,6 +65,14 @@ def built(zone: Zone, loaded: None) -> None:
     zone.keep("built")
 
 
+@pytest.fixture(scope="module")
+def released(zone: Zone, built: None) -> None:
+    """Kept as `released`: everything is published."""
+    zone.restore("built")
+    refresh(zone.warehouse())
+    zone.keep("released")
+
+
 # --- named points
 
 
@@ -267,10 +275,9 @@ def test_publications_and_exports_killed_one_after_the_other_are_repeated(
 
 @pytest.mark.parametrize("point", killing.IN_A_ROLLBACK)
 def test_a_killed_rollback_is_repeated_and_the_withdrawn_build_is_held_back(
-    zone: Zone, published: Outcome, built: None, final: Outcome, point: str
+    zone: Zone, published: Outcome, released: None, final: Outcome, point: str
 ) -> None:
-    zone.restore("built")
-    refresh(zone.warehouse())
+    zone.restore("released")
     roll_back_killed_at(zone.warehouse(), point)
     warehouse = zone.warehouse()
     assert_nothing_half_done(warehouse, [published, final])
