@@ -15,6 +15,7 @@ from warehouse.lake.integrity import LakeDamaged
 from warehouse.lake.snapshot import ErasureUnfinished, Snapshot, take_snapshot
 from warehouse.ledger import UNKNOWN_SHA256, Ledger, LoadedFile
 from warehouse.storage import FileStat
+from warehouse.transform.snapshot_build import _snapshot_folder
 
 HEADER = "click_id,campaign_id,contact_id,clicked_at\n"
 FIRST, SECOND = date(2026, 1, 5), date(2026, 1, 6)
@@ -163,3 +164,12 @@ def test_a_load_that_recovery_recorded_replaces_nothing(warehouse: Warehouse) ->
     recovered = LoadedFile(Log.CLICKS, "2026-01-05.csv", FIRST, UNKNOWN_SHA256, None, 2, 2, 0)
     warehouse.ledger.record_files([(recovered, FileStat(0, 0, 0, 0, 0))])
     assert warehouse.ledger.replacements(SECOND) == []
+
+
+def test_a_folder_that_another_process_uses_stays_and_one_that_a_killed_process_left_is_deleted(tmp_path: Path) -> None:
+    with _snapshot_folder(tmp_path) as in_use:
+        left = tmp_path / "left"
+        (left / "lake").mkdir(parents=True)
+        with _snapshot_folder(tmp_path):
+            assert (in_use.exists(), left.exists()) == (True, False)
+    assert [file.name for file in tmp_path.iterdir()] == [".lock"]
