@@ -31,7 +31,7 @@ def replay(
     from warehouse.lake.integrity import LakeDamaged
     from warehouse.lake.snapshot import ErasureUnfinished
     from warehouse.privacy import KeyMissing
-    from warehouse.publish.replay import NothingToReplay, default_file, own_folder, write_replay
+    from warehouse.publish.replay import NothingToReplay, check_is_loaded, default_file, own_folder, write_replay
     from warehouse.transform.dbt_runner import BuildFailed
 
     context = open_context()
@@ -45,8 +45,9 @@ def replay(
         fail(f"--to {file}: the folder {file.parent} does not exist", USAGE_ERROR)
     if file.exists() and not overwrite:
         fail(f"{file} exists. To replace it: --overwrite. To write another file: --to FILE", USAGE_ERROR)
-    show_progress()
     try:
+        check_is_loaded(context.ledger, log_date)
+        show_progress()
         result = write_replay(context.settings, context.paths, context.ledger, log_date, file)
     except NothingToReplay as error:
         fail(f"{error}. Next: sendmart status, which shows the loaded logs")

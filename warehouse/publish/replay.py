@@ -57,18 +57,21 @@ def own_folder(settings: Settings, paths: DataPaths, file: Path) -> Path | None:
     )
 
 
-def write_replay(settings: Settings, paths: DataPaths, ledger: Ledger, as_of: date, file: Path) -> Replay:
-    """Writes the marts of the log files of the dates up to `as_of`, with their content of now; replaces `file`.
-
-    Raises:
-        NothingToReplay: no log file of these dates has a row in the lake.
-        BuildFailed, SumTooLarge, LakeDamaged, ErasureUnfinished, KeyMissing: as `snapshot_build` and a publication.
-    """
+def check_is_loaded(ledger: Ledger, as_of: date) -> None:
+    """Raises NothingToReplay if no log file of the dates up to `as_of` has a row in the lake."""
     first_date = min((loaded.log_date for loaded in ledger.files() if loaded.accepted), default=None)
     if first_date is None:
         raise NothingToReplay("Nothing has been loaded yet")
     if as_of < first_date:
         raise NothingToReplay(f"No log file of {as_of} or before is loaded: the first log date is {first_date}")
+
+
+def write_replay(settings: Settings, paths: DataPaths, ledger: Ledger, as_of: date, file: Path) -> Replay:
+    """Writes the marts of the log files of the dates up to `as_of`, with their content of now; replaces `file`.
+
+    Raises:
+        BuildFailed, SumTooLarge, LakeDamaged, ErasureUnfinished, KeyMissing: as `snapshot_build` and a publication.
+    """
     with snapshot_build(settings, paths, ledger, until=as_of) as build:
         data_until = build.snapshot.data_until
         written = build.paths.data / "replay.duckdb"
