@@ -25,6 +25,7 @@ def link_of(url: str | None) -> str | None:
         return None
     for end in "?#":
         url = url.partition(end)[0]
+    # Silent: several `://`. The first counts.
     scheme_end = url.find("://")
     host_end = url.find("/", scheme_end + 3 if scheme_end >= 0 else 0)
     if host_end < 0:

@@ -155,6 +155,7 @@ def suppression_what_if(facts: InsightFacts) -> list[dict]:
     for order, click in facts.direct:
         if click["message"]:
             orders[click["message"]["message_id"]].append(order)
+    # Silent: a setting above 10 where suppression is off. It has its row, which is not in force.
     in_force = facts.settings.hard_bounces_to_suppress
     rows = []
     for hard_bounces in sorted({*range(1, 11), in_force}):

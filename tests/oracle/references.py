@@ -36,7 +36,7 @@ def country_of(mobile_number: str) -> str | None:
 
 @cache
 def _bot_patterns() -> list[re.Pattern[str]]:
-    # Texts are found as they are: as regular expressions, they would take a second to compile.
+    # Plain texts are searched as they are: as regular expressions, they would take a second to compile.
     return [
         re.compile(re.escape(line["literal"]) if line["literal"] else line["pattern"])
         for line in _lines("bot_user_agents")

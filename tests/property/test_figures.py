@@ -16,19 +16,32 @@ from orchestration.stages import AppContext
 from tests.oracle.admission import read_landing
 from tests.oracle.compare import differences
 from tests.oracle.exports import write_mappings
+from tests.oracle.insights import compute_insights
 from tests.oracle.key_conflicts import conflicting_rows, key_conflicts
 from tests.oracle.landing_zones import write_landing_zone
 from tests.oracle.marts import compute
 from tests.oracle.rules import Settings as OracleSettings
-from tests.oracle.rules import load_vocabulary
 from tests.running import all_marts, environment, environment_of, quarantine_rows
 from warehouse.config.settings import load_settings
 
 ZONES = {
     1: OracleSettings(),
-    2: OracleSettings(conversion_rate_denominator="total_sent", conversion_window_hours=12),
-    3: OracleSettings(reporting_currency="EUR", hard_bounces_to_suppress=2),
-    4: OracleSettings(conversion_rate_denominator="total_delivered", hard_bounce_suppression=False),
+    2: OracleSettings(
+        conversion_rate_denominator="total_sent",
+        conversion_window_hours=12,
+        bot_click_seconds="0",
+        attribution_half_life_hours=5,
+        what_if_windows="1,12,36",
+    ),
+    3: OracleSettings(
+        reporting_currency="EUR", hard_bounces_to_suppress=2, bot_clicks="exclude", report_timezone="America/St_Johns"
+    ),
+    4: OracleSettings(
+        conversion_rate_denominator="total_delivered",
+        hard_bounce_suppression=False,
+        hard_bounces_to_suppress=12,
+        bot_click_seconds="60.000001",
+    ),
 }
 """The settings for each seed."""
 
@@ -44,7 +57,7 @@ def _build(workplace: Path, landing: Path, settings: OracleSettings) -> AppConte
     for kept_from_before in ("lake", "quarantine", "published"):
         shutil.rmtree(data / kept_from_before, ignore_errors=True)
     (data / "ledger.sqlite").unlink(missing_ok=True)
-    settings_as_text = {name: str(value) for name, value in asdict(settings).items()}
+    settings_as_text = {name: str(value) for name, value in asdict(settings).items()} | {"insights": "true"}
     sources = str(write_mappings(workplace / "sources"))
     with environment(environment_of(data, landing, sources=sources, **settings_as_text)):
         warehouse = AppContext.of(load_settings())
@@ -57,11 +70,11 @@ def _build(workplace: Path, landing: Path, settings: OracleSettings) -> AppConte
 @pytest.mark.parametrize("seed", [3, *(pytest.param(seed, marks=pytest.mark.torture) for seed in (1, 2, 4))])
 def test_every_mart_agrees_with_the_oracle(workplace: Path, seed: int) -> None:
     landing = workplace / f"landing-{seed}"
-    write_landing_zone(landing, seed, stories=250, refused=True, fault_share=0.3, exports=True)
+    write_landing_zone(landing, seed, stories=250, refused=True, fault_share=0.3, exports=True, crowd=True)
     warehouse = _build(workplace, landing, ZONES[seed])
     admitted = read_landing(landing)
-    expected = compute(admitted.rows, ZONES[seed], load_vocabulary())
-    actual = all_marts(warehouse.paths.candidate)
+    expected = compute(admitted.rows, ZONES[seed]) | compute_insights(admitted.rows, ZONES[seed])
+    actual = all_marts(warehouse.paths.candidate, insights=True)
     assert actual.keys() == expected.keys()
     worded = {"skip_reason_details"}  # free text, which the contract gives in substance only
     messages_by_mart = {
