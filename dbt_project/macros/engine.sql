@@ -173,10 +173,36 @@
 {%- endmacro %}
 
 
-{# Whether a text matches a regular expression anywhere, and a text as a literal. #}
+{# Whether a text contains one of several texts. #}
+{% macro contains_any(text, parts) -%} {{ adapter.dispatch("contains_any")(text, parts) }} {%- endmacro %}
+
+{# Spark parses a long chain of `or` by recursion, and its stack overflows. #}
+{% macro spark__contains_any(text, parts) -%}
+    {%- set literals = [] -%}
+    {%- for part in parts -%} {%- do literals.append(text_literal(part)) -%} {%- endfor -%}
+    exists (array({{ literals | join(", ") }}), part -> contains({{ text }}, part))
+{%- endmacro %}
+
+{% macro duckdb__contains_any(text, parts) -%}
+    {%- for part in parts -%}
+        contains({{ text }}, {{ text_literal(part) }}) {{- "\n or " if not loop.last }}
+    {%- endfor -%}
+{%- endmacro %}
+
+
+{#
+    Whether a text of the lake matches a regular expression anywhere, and a text as a literal. The expression is in the syntax
+    that RE2, Python and Java share, and means what it means in RE2.
+#}
 {% macro matches_regex(text, expression) -%} {{ adapter.dispatch("matches_regex")(text, expression) }} {%- endmacro %}
 
-{% macro spark__matches_regex(text, expression) -%} {{ text }} rlike {{ text_literal(expression) }} {%- endmacro %}
+{#
+    As RE2, Java then ignores case outside of ASCII, too (u), and knows no line end but the line feed (d). Java's `$` also
+    matches before a line feed at the end, but texts of the lake are trimmed.
+#}
+{% macro spark__matches_regex(text, expression) -%}
+    {{ text }} rlike {{ text_literal("(?du)" ~ expression) }}
+{%- endmacro %}
 
 {% macro duckdb__matches_regex(text, expression) -%}
     regexp_matches({{ text }}, {{ text_literal(expression) }})

@@ -33,9 +33,7 @@
 {% macro is_bot_user_agent(user_agent) -%}
     {%- set patterns = bot_patterns() -%}
     {%- set conditions = [] -%}
-    {%- for text in patterns.literals -%}
-        {%- do conditions.append("contains(" ~ user_agent ~ ", " ~ text_literal(text) ~ ")") -%}
-    {%- endfor -%}
+    {%- if patterns.literals -%} {%- do conditions.append(contains_any(user_agent, patterns.literals)) -%} {%- endif -%}
     {%- for expressions in patterns.expressions | batch(100) -%}
         {%- do conditions.append(matches_regex(user_agent, "(?:" ~ expressions | join(")|(?:") ~ ")")) -%}
     {%- endfor -%}

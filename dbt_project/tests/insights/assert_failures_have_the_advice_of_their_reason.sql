@@ -5,7 +5,7 @@ with
 
     reasons_known as (
 
-        select distinct reason, is_permanent, advice
+        select distinct reason, cast(is_permanent as boolean) as is_permanent, advice
         from failure_reasons
 
         union all
