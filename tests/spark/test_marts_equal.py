@@ -22,7 +22,9 @@ LARGER = "larger"
 SENDS = 100_000
 """Of the larger zone: a night's work in more than one task. The sample brings bad rows along."""
 STORIES = 250
-"""Beside the sample: generated events with the values at the limits of every rule."""
+"""Beside the sample: generated events with the values at the limits of every rule, and a bad day at one provider."""
+AGENTS = ("Mimecaſt", "BarracudA", "Proofpoint", "SSL Labs\N{LINE SEPARATOR}", "SSL Labs", "x 100%'\\")
+"""User agents that the regular expressions of DuckDB, Java and SQL literals could see differently."""
 
 ON_SPARK = ["cluster", "session"]
 NONE = (0, 0)
@@ -44,7 +46,12 @@ def published(request: pytest.FixtureRequest, spark: Cluster, tmp_path_factory: 
     if request.param == LARGER:
         landing = folder / "landing"
         _run({}, "sample", "--sends", str(SENDS), "--to", str(landing))
-        write_landing_zone(landing, seed=1, stories=STORIES)
+        write_landing_zone(landing, seed=1, stories=STORIES, crowd=True)
+        clicks = [
+            f"agent-{number},agents,a{number},2026-01-15T10:00:00Z,{agent}" for number, agent in enumerate(AGENTS)
+        ]
+        lines = ["click_id,campaign_id,contact_id,clicked_at,user_agent", *clicks]
+        (landing / "clicks" / "2026-01-15.agents.csv").write_text("\n".join(lines), encoding="utf-8")
     engines = {
         "duckdb": {},
         "cluster": {"engine": "spark", "spark_thrift": spark.thrift},
@@ -67,9 +74,10 @@ def test_the_published_file_equals_the_one_built_on_duckdb(published: Published,
     with duckdb.connect() as connection:
         for name in ("duckdb", engine):
             connection.execute(f"attach '{published.files[name]}' as by_{name} (read_only)")
+        may_be_empty = () if published.landing == CASES / "insights" / "landing" else INSIGHTS
         for mart in DBT_MARTS:
             expected, actual = f"by_duckdb.{qualified(mart)}", f"by_{engine}.{qualified(mart)}"
-            assert mart in INSIGHTS or connection.execute(f"from {expected} limit 1").fetchall(), mart
+            assert mart in may_be_empty or connection.execute(f"from {expected} limit 1").fetchall(), mart
             assert _columns(connection, actual) == _columns(connection, expected), mart
             assert _rows_apart(connection, mart, expected, actual) == NONE, mart
 

@@ -17,7 +17,7 @@ import duckdb
 import pytest
 
 from models.error_codes import Code
-from models.marts import BASE_MARTS, SCHEMA
+from models.marts import BASE_MARTS, INSIGHTS, SCHEMA, qualified
 from tests.running import CASES, environment_of, sendmart
 from tests.spark.cluster import Cluster
 
@@ -110,8 +110,9 @@ def test_a_reader_sees_one_whole_build_during_publication(small: OnCluster) -> N
 def test_without_the_export_the_published_file_holds_views_on_spark_tables(small: OnCluster) -> None:
     file, rows = small.data / "published" / "sendmart.duckdb", _rows(small)
     size = file.stat().st_size
-    small.run("refresh", spark_export="false", conversion_window_hours=SOME_HOURS)
+    small.run("refresh", spark_export="false", insights="true", conversion_window_hours=SOME_HOURS)
     assert file.stat().st_size < size
+    assert _insights(small) == INSIGHTS.keys()
     assert {mart for mart in BASE_MARTS if _rows(small)[mart] != rows[mart]} == {"attributed_orders"}
     with small.cluster.connect() as cursor:
         assert small.seen(cursor) == small.published()
@@ -122,7 +123,8 @@ def test_without_the_export_the_published_file_holds_views_on_spark_tables(small
 
 
 def test_phone_numbers_are_masked_in_spark_tables(small: OnCluster) -> None:
-    small.run("refresh", mask_phone_numbers="true", conversion_window_hours=SOME_HOURS)
+    small.run("refresh", mask_phone_numbers="true", insights="true", conversion_window_hours=SOME_HOURS)
+    assert _insights(small) == INSIGHTS.keys()
     with small.cluster.connect() as cursor:
         cursor.execute(f"select mobile_number, mobile_number_hash from {small.schema}.delivery_status")
         on_spark = sorted(tuple(row) for row in cursor.fetchall())
@@ -142,6 +144,7 @@ def test_erased_contacts_are_gone_from_spark_after_the_next_build(small: OnClust
         before = small.builds
         small.run("refresh", conversion_window_hours=SOME_HOURS)
         assert small.builds.isdisjoint(before)
+        assert _insights(small) == set()
         cursor.execute(f"select count(*) from {small.schema}.delivery_status where contact_id = '{contact}'")
         assert cursor.fetchall() == [(0,)]
     holding = [file for file in small.data.rglob("*") if file.is_file() and contact.encode() in file.read_bytes()]
@@ -167,3 +170,14 @@ def test_a_sum_that_does_not_fit_names_the_row_of_its_largest_order(small: OnClu
 
 def _rows(small: OnCluster) -> dict[str, int]:
     return {mart: small.of_file(f"select count(*) from published.{SCHEMA}.{mart}")[0][0] for mart in BASE_MARTS}
+
+
+def _insights(small: OnCluster) -> set[str]:
+    """The insights that readers of Spark see, after a look that the published file has the same rows of each."""
+    with small.cluster.connect() as cursor:
+        cursor.execute(f"show views in {small.schema}")
+        names = {name for _, name, *_ in cursor.fetchall() if name in INSIGHTS}
+        for name in names:
+            cursor.execute(f"select count(*) from {small.schema}.{name}")
+            assert cursor.fetchall() == small.of_file(f"select count(*) from published.{qualified(name)}"), name
+    return names
