@@ -3,25 +3,59 @@ with
 
     campaign_pressure as (select * from {{ ref("int_campaign_pressure_aggregated") }}),
 
+    responses as (select * from {{ ref("int_campaign_responses_by_pressure") }}),
+
     campaigns as (select * from {{ ref("int_campaigns_deduplicated") }}),
+
+    messages_and_responses as (
+
+        select
+            campaign_id,
+            sent_date,
+            messages_before,
+            messages,
+            delivered,
+            0 as clicking,
+            0 as unsubscribes,
+            0 as direct_orders,
+            cast(0 as decimal(38, 2)) as revenue,
+            cost
+        from campaign_pressure
+
+        union all
+
+        select
+            campaign_id,
+            sent_date,
+            messages_before,
+            0 as messages,
+            0 as delivered,
+            clicking,
+            unsubscribes,
+            direct_orders,
+            revenue,
+            cast(null as decimal(38, 6)) as cost
+        from responses
+
+    ),
 
     -- A message is mature if it was sent more than 72 hours before the end of the data. That is a border of days.
     mature_messages as (
 
         select
             campaigns.campaign_type,
-            campaign_pressure.messages_before,
-            campaign_pressure.messages,
-            campaign_pressure.delivered,
-            campaign_pressure.clicking,
-            campaign_pressure.unsubscribes,
-            campaign_pressure.direct_orders,
-            campaign_pressure.revenue,
-            campaign_pressure.cost
-        from campaign_pressure
+            messages_and_responses.messages_before,
+            messages_and_responses.messages,
+            messages_and_responses.delivered,
+            messages_and_responses.clicking,
+            messages_and_responses.unsubscribes,
+            messages_and_responses.direct_orders,
+            messages_and_responses.revenue,
+            messages_and_responses.cost
+        from messages_and_responses
         cross join data_until
-        left join campaigns on campaign_pressure.campaign_id = campaigns.campaign_id
-        where campaign_pressure.sent_date < cast(data_until.ends_at - interval 72 hours as date)
+        left join campaigns on messages_and_responses.campaign_id = campaigns.campaign_id
+        where messages_and_responses.sent_date < cast(data_until.ends_at - interval 72 hours as date)
 
     ),
 

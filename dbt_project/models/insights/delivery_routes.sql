@@ -1,14 +1,14 @@
 {{
     config(
         materialized=incremental_or_table("incremental"),
-        meta={"changed_keys": {"insight_campaigns_this_run": ["campaign_id"]}},
+        meta={"changed_keys": {"message_campaigns_this_run": ["campaign_id"]}},
     )
 }}
 {%- set percents = [50, 90, 95, 99] %}
 
--- depends_on: {{ ref('insight_campaigns_this_run') }}, {{ ref('insight_periods_this_run') }}
+-- depends_on: {{ ref('message_campaigns_this_run') }}, {{ ref('message_periods_this_run') }}
 with
-    messages as ({{ rows_of_insight_campaigns("int_messages_enriched", "sent_at") | indent(4) }}),
+    messages as ({{ rows_of_message_campaigns("int_messages_enriched", "sent_at") | indent(4) }}),
 
     -- The time to delivery is null for a message that was not delivered, or delivered before it was sent.
     messages_timed as (

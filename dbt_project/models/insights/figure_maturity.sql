@@ -3,6 +3,10 @@ with
 
     campaign_maturity as (select * from {{ ref("int_campaign_maturity_aggregated") }}),
 
+    clicks as (select * from {{ ref("int_clicks_classified") }}),
+
+    direct_orders as (select * from {{ ref("int_direct_orders_enriched") }}),
+
     figures as (select * from (values ('delivered'), ('failed'), ('clicks'), ('direct_orders')) as figures(figure)),
 
     ages as (
@@ -12,14 +16,42 @@ with
 
     ),
 
+    -- Clicks and orders are few: they need no aggregate by campaign. Nothing is known of them before their message.
+    figures_by_age as (
+
+        select figure, sent_on, age_days, known
+        from campaign_maturity
+
+        union all
+
+        select
+            'clicks' as figure,
+            cast(message_sent_at as date) as sent_on,
+            {{ days_until_known("message_sent_at", "greatest(first_log_date, message_first_log_date)") }} as age_days,
+            1 as known
+        from clicks
+        where message_id is not null and {{ is_click_counted() }}
+
+        union all
+
+        select
+            'direct_orders' as figure,
+            cast(message_sent_at as date) as sent_on,
+            {{ days_until_known("message_sent_at", "greatest(first_log_date, message_first_log_date)") }} as age_days,
+            1 as known
+        from direct_orders
+        where message_id is not null
+
+    ),
+
     -- The last 90 days that ended at least 14 days before the end of the data.
     cohort as (
 
-        select campaign_maturity.figure, campaign_maturity.age_days, sum(campaign_maturity.known) as known
-        from campaign_maturity
+        select figures_by_age.figure, figures_by_age.age_days, sum(figures_by_age.known) as known
+        from figures_by_age
         cross join data_until
-        where {{ dbt.datediff("campaign_maturity.sent_on", "data_until.data_until", "day") }} between 14 and 103
-        group by campaign_maturity.figure, campaign_maturity.age_days
+        where {{ dbt.datediff("figures_by_age.sent_on", "data_until.data_until", "day") }} between 14 and 103
+        group by figures_by_age.figure, figures_by_age.age_days
 
     ),
 

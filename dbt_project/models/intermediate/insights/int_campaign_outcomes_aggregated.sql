@@ -1,7 +1,7 @@
-{{ config(meta={"changed_keys": {"insight_campaigns_this_run": ["campaign_id"]}}) }}
+{{ config(meta={"changed_keys": {"message_campaigns_this_run": ["campaign_id"]}}) }}
 
--- depends_on: {{ ref('insight_campaigns_this_run') }}, {{ ref('insight_periods_this_run') }}
-with messages as ({{ rows_of_insight_campaigns("int_messages_enriched", "sent_at") | indent(4) }})
+-- depends_on: {{ ref('message_campaigns_this_run') }}, {{ ref('message_periods_this_run') }}
+with messages as ({{ rows_of_message_campaigns("int_messages_enriched", "sent_at") | indent(4) }})
 
 select
     campaign_id,

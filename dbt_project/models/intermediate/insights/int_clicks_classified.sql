@@ -58,6 +58,7 @@ with
             contact_id,
             mobile_number,
             sent_at,
+            first_log_date,
             case when delivery_status = 'delivered' then status_at end as delivered_at,
             lead(sent_at, 1, cast('9999-12-31' as timestamp)) over (
                 partition by campaign_id, contact_id order by sent_at, message_id
@@ -115,6 +116,7 @@ with
             coalesce(named_messages.message_id, last_messages.message_id) as message_id,
             coalesce(named_messages.mobile_number, last_messages.mobile_number) as mobile_number,
             coalesce(named_messages.sent_at, last_messages.sent_at) as message_sent_at,
+            coalesce(named_messages.first_log_date, last_messages.first_log_date) as message_first_log_date,
             case
                 when named_messages.message_id is null then last_messages.delivered_at else named_messages.delivered_at
             end as delivered_at,
@@ -165,6 +167,7 @@ select
     message_id,
     mobile_number,
     message_sent_at,
+    message_first_log_date,
     after_us,
     rule is not null as is_bot,
     rule,

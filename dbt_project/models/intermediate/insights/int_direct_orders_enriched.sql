@@ -47,6 +47,7 @@ select
     clicks.message_id,
     clicks.mobile_number,
     clicks.message_sent_at,
+    clicks.message_first_log_date,
     orders.revenue,
     orders_deduplicated.first_log_date
 from orders
