@@ -1,14 +1,14 @@
 {{
     config(
         meta={
-            "changed_keys": {"message_campaigns_this_run": ["campaign_id"]},
+            "changed_keys": {"enriched_messages_this_run": ["message_id"]},
             "time_column": "sent_at",
             "periods": "message_periods_this_run",
         }
     )
 }}
 
--- depends_on: {{ ref('message_campaigns_this_run') }}, {{ ref('message_periods_this_run') }}
+-- depends_on: {{ ref('enriched_messages_this_run') }}, {{ ref('message_periods_this_run') }}
 -- depends_on: {{ ref('number_prefixes') }}
 {%- set prefix_lengths = prefix_lengths() %}
 {%- set messages = ref("int_messages_resolved") %}
@@ -20,8 +20,8 @@ with
             {{
                 rows_with_key(
                     messages,
-                    ["campaign_id"],
-                    ref("message_campaigns_this_run"),
+                    ["message_id"],
+                    ref("enriched_messages_this_run"),
                     within_periods_this_run("sent_at", "message_periods_this_run") ~ " and is_sent",
                 ) | indent(8)
             }}
