@@ -6,7 +6,7 @@
 {% macro link_of(url) -%}
     {%- set link = "regexp_extract(" ~ url ~ ", '^[^?#]*', 0)" -%}
     {%- set host = "regexp_extract(" ~ link ~ ", '^(?:(?s:.*?)://)?[^/]*', 0)" -%}
-    {{ ascii_lower(host) }} || substr({{ link }}, length({{ host }}) + 1)
+    ({{ ascii_lower(host) }}) || substr({{ link }}, length({{ host }}) + 1)
 {%- endmacro %}
 
 

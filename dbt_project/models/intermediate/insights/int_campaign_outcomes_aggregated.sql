@@ -11,8 +11,8 @@ select
     delivery_status,
     case when delivery_status in {{ failed_statuses() }} then provider_status_id end as provider_status_id,
     count(*) as messages,
-    count(*) filter (where cost_state = 'converted') as messages_costed,
-    count(*) filter (where cost_state = 'unconverted') as messages_cost_unconverted,
+    count(cost) as messages_costed,
+    count(*) filter (where has_cost and cost is null) as messages_cost_unconverted,
     cast(sum(cost) as decimal(38, 6)) as cost
 from messages
 group by

@@ -12,6 +12,8 @@
 -- depends_on: {{ ref('number_prefixes') }}
 {%- set prefix_lengths = prefix_lengths() %}
 {%- set messages = ref("int_messages_resolved") %}
+{#- A full build reads the messages several times, with few columns each time. DuckDB would keep all columns of one CTE. -#}
+{%- set messages_to_enrich = "messages" if is_incremental() else messages %}
 
 with
     {% if is_incremental() -%}
@@ -86,8 +88,8 @@ with
     cost_days as (
 
         select cost_currency, cast(sent_at as date) as sent_date
-        from message_keys
-        where cost is not null and cost_currency <> '{{ var("reporting_currency") }}'
+        from {{ messages_to_enrich }}
+        where is_sent and cost is not null and cost_currency <> '{{ var("reporting_currency") }}'
         group by cost_currency, cast(sent_at as date)
 
     ),
@@ -121,7 +123,8 @@ with
     first_digits as (
 
         select substr(mobile_number, 2, {{ prefix_lengths | first }}) as first_digits
-        from message_keys
+        from {{ messages_to_enrich }}
+        where is_sent
         group by substr(mobile_number, 2, {{ prefix_lengths | first }})
 
     ),
@@ -195,9 +198,7 @@ select
     provider,
     country,
     cast(converted_cost as decimal(18, 6)) as cost,
-    case
-        when not has_cost then 'none' when converted_cost is null then 'unconverted' else 'converted'
-    end as cost_state,
+    has_cost,
     case when has_cost then cost_currency end as cost_currency,
     case when has_cost then cost_rate_date end as cost_rate_date,
     has_receipt,
