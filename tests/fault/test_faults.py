@@ -20,7 +20,7 @@ import pytest
 
 from models.enums import Log
 from models.error_codes import Code
-from models.marts import DBT_MARTS
+from models.marts import BASE_MARTS
 from orchestration import stages
 from orchestration.errors import Failure, failure_of
 from tests.fault.killing import refresh
@@ -164,7 +164,7 @@ def test_the_second_of_two_concurrent_refreshes_waits_and_says_so(
     assert sum("Another refresh is running on this data folder" in output for output in outputs) == 1
     assert sum("Up to date" in output for output in outputs) == 1
     expected = compute(read_landing(copy.landing).rows)
-    for mart in DBT_MARTS:
+    for mart in BASE_MARTS:
         assert differences(expected[mart], mart_rows(copy.warehouse.paths.published_marts, mart)) == []
 
 

@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from models.enums import Log
-from models.marts import CONTACT_REPORTS
+from models.marts import CONTACT_REPORTS, INSIGHTS
 from orchestration import stages
 from orchestration.stages import AppContext
 from tests.contact_search import CONTACT, NUMBER, copy_warehouse, files_with_contact
@@ -23,6 +23,8 @@ from warehouse.erasure import SPREADSHEETS, erase
 from warehouse.export import ON_REQUEST, FileFormat, campaign_hash
 from warehouse.lake import tables as lake_tables
 from warehouse.lake.integrity import LakeDamaged, find_damaged
+
+REPORTS = [report for report in ON_REQUEST if report not in INSIGHTS]
 
 SENT, CREDITED, ANOTHER = "c84-0Z", "never84", "c0-1É"
 """Campaigns of it: sent to the contact, credited with its order, and one that has nothing to do with it."""
@@ -51,7 +53,7 @@ def warehouse(refreshed_wide: RefreshedWarehouse, tmp_path_factory: pytest.TempP
     shutil.copy(copy.paths.candidate, copy.paths.dbt_dev / "candidate.duckdb")
     for of in FileFormat:
         for campaign in (SENT, CREDITED, ANOTHER):
-            stages.export_reports(copy, ON_REQUEST, campaign=campaign, file_format=of)
+            stages.export_reports(copy, REPORTS, campaign=campaign, file_format=of)
     with sqlite3.connect(copy.paths.ledger) as ledger:
         ledger.execute("update checks set detail = ?", [f"failed for contact_id {CONTACT}; {NUMBER}."])
     return copy
@@ -120,13 +122,13 @@ def test_csv_copies_are_rewritten_and_every_spreadsheet_of_a_contact_level_repor
     contact_reports = {*CONTACT_REPORTS, "attributed_orders", "suppressed_numbers"}
     deleted = {
         (report, campaign)
-        for report in ON_REQUEST
+        for report in REPORTS
         for campaign in (SENT, CREDITED, ANOTHER)
         if not _spreadsheets(warehouse, report, campaign)
     }
     assert deleted == {(report, campaign) for report in contact_reports for campaign in (SENT, CREDITED, ANOTHER)}
     assert erasure.rewritten[SPREADSHEETS] == len(deleted)
-    for report in ON_REQUEST:
+    for report in REPORTS:
         files = {file.stem: file.suffix for file in (warehouse.paths.exports / report).glob("*.[cx]*")}
         described = {file.stem for file in (warehouse.paths.exports / report).glob("*.json")}
         assert files.keys() == described

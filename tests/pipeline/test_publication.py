@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from models.marts import MARTS, columns, description
+from models.marts import columns, dbt_marts, description
 from tests.running import RefreshedWarehouse, clean_environment, environment, refresh_without_dagster
 
 DUCKDB_CLI = Path(sys.executable).parent / "duckdb"
@@ -24,26 +24,28 @@ def _describe(file, query: str):
 
 def test_tables_columns_and_comments_follow_the_contract(refreshed_case: RefreshedWarehouse) -> None:
     file = refreshed_case.warehouse.paths.published_marts
-    tables = dict(_describe(file, "select table_name, comment from duckdb_tables() where schema_name = 'marts'"))
-    assert tables == {mart: description(mart) for mart in MARTS}
+    is_published = "schema_name in ('marts', 'insights')"
+    tables = dict(_describe(file, f"select table_name, comment from duckdb_tables() where {is_published}"))
+    marts = {*dbt_marts(insights=refreshed_case.warehouse.settings.insights), "build_info"}
+    assert tables == {mart: description(mart) for mart in marts}
     described_columns = _describe(
         file,
         "select table_name, column_name, lower(data_type), comment from duckdb_columns()"
-        " where database_name = 'p' and schema_name = 'marts' order by table_name, column_index",
+        f" where database_name = 'p' and {is_published} order by table_name, column_index",
     )
     expected = [
-        (mart, column.name, column.sql_type, column.description) for mart in sorted(MARTS) for column in columns(mart)
+        (mart, column.name, column.sql_type, column.description) for mart in sorted(marts) for column in columns(mart)
     ]
     assert described_columns == expected
 
 
 def test_build_info_states_how_fresh_the_figures_are(refreshed_case: RefreshedWarehouse) -> None:
-    ((build_id, published_at, data_until, of_version, settings, override_reason),) = _describe(
+    ((build_id, published_at, data_until, of_version, settings, override_reason, as_of),) = _describe(
         refreshed_case.warehouse.paths.published_marts, "from p.marts.build_info"
     )
     assert build_id == refreshed_case.warehouse.ledger.candidate().build_id
     assert published_at.replace(microsecond=0) <= published_at
-    assert override_reason is None
+    assert (override_reason, as_of) == (None, None)
     assert data_until.isoformat() == "2026-01-13"
     assert of_version == version("sendmart")
     assert json.loads(settings)["max_rejected_share"] == 1

@@ -53,6 +53,7 @@ create table int_messages_resolved as
 def singular_tests() -> dict[str, str]:
     """The SQL of the tests in `dbt_project/tests`, by name."""
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined)
+    environment.globals["counted_clicks"] = lambda: "int_clicks_deduplicated"
     return {
         file.stem: environment.from_string(file.read_text(encoding="utf-8")).render(ref=str, var=VARS.__getitem__)
         for file in sorted((DBT_PROJECT / "tests").glob("*.sql"))
