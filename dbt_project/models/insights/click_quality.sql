@@ -1,12 +1,21 @@
 {{
     config(
         materialized=incremental_or_table("incremental"),
-        meta={"changed_keys": {"insight_campaigns_this_run": ["campaign_id"]}},
+        meta={"changed_keys": {"clicked_contacts_this_run": ["campaign_id", "contact_id"]}},
     )
 }}
 
--- depends_on: {{ ref('insight_campaigns_this_run') }}
-with clicks as ({{ rows_of_insight_campaigns("int_clicks_classified") | indent(4) }})
+-- depends_on: {{ ref('clicked_contacts_this_run') }}
+with
+    clicks as (
+
+        select *
+        from {{ ref("int_clicks_classified") }}
+        {%- if is_incremental() %}
+            semi join {{ ref("clicked_contacts_this_run") }} using (campaign_id, contact_id)
+        {%- endif %}
+
+    )
 
 select
     cast(click_id as string) as click_id,
