@@ -46,7 +46,8 @@ def test_build_info_states_how_fresh_the_figures_are(refreshed_case: RefreshedWa
     assert build_id == refreshed_case.warehouse.ledger.candidate().build_id
     assert published_at.replace(microsecond=0) <= published_at
     assert (override_reason, as_of) == (None, None)
-    assert data_until.isoformat() == "2026-01-13"
+    last_log_date = "2026-01-29" if refreshed_case.warehouse.settings.insights else "2026-01-13"
+    assert data_until.isoformat() == last_log_date
     assert of_version == version("sendmart")
     assert json.loads(settings)["max_rejected_share"] == 1
     assert json.loads(settings)["conversion_window_hours"] == 120
