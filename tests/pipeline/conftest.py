@@ -24,8 +24,9 @@ def with_resource(definitions: dg.Definitions, resource: WarehouseResource) -> d
 def small_resource(refreshed_small: RefreshedWarehouse) -> WarehouseResource:
     """The resource of the small case, independent of the environment."""
     data = str(refreshed_small.warehouse.paths.data)
+    landing = str(refreshed_small.landing)
     return WarehouseResource(
-        settings={"data": data, "landing": str(refreshed_small.landing), "max_rejected_share": "1"}
+        settings={"data": data, "landing": landing, "max_rejected_share": "1", "insights": "false"}
     )
 
 

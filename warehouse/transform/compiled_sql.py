@@ -162,7 +162,8 @@ def _lineage_of(manifest: Mapping[str, Any], name: str, sql: str) -> Lineage:
         query = qualify(parse_one(sql, dialect=_DIALECT), schema=schema, dialect=_DIALECT)
         scope = build_scope(query)
         sources: Lineage = {}
-        for column in relations[name]["columns"]:
+        # Without insights, some models lack columns of their yml files.
+        for column in [column for column in relations[name]["columns"] if column in query.named_selects]:
             pairs = {
                 (parents[node.expression.name], exp.to_column(node.name).name)
                 for node in lineage(
