@@ -6,7 +6,6 @@
     order_by   the first row in this order is kept
     columns    the columns that are kept. Every term of `order_by` uses them alone, so that a kept row can be compared again
                with rows that come later
-    where      the rows that count
 
     The insights need more columns than the marts: they come last in `order_by` and `columns`.
 #}
@@ -116,11 +115,6 @@
                 "rate_date",
                 "rate",
             ],
-            "where": "coalesce(base_currency, '"
-            ~ var("reporting_currency")
-            ~ "') = '"
-            ~ var("reporting_currency")
-            ~ "'",
         },
     } -%}
     {%- set rule = rules[log] -%}
@@ -128,6 +122,15 @@
         {%- do rule.order_by.append(column ~ " desc nulls last") -%} {%- do rule.columns.append(column) -%}
     {%- endfor -%}
     {{ return(rule) }}
+{%- endmacro %}
+
+
+{#
+    The exchange rates that count. Not in `deduplication`, which the models of all logs name: another reporting currency
+    rebuilds only the models that name this macro.
+#}
+{% macro is_rate_into_reporting_currency() -%}
+    {{ return("coalesce(base_currency, '" ~ var("reporting_currency") ~ "') = '" ~ var("reporting_currency") ~ "'") }}
 {%- endmacro %}
 
 
@@ -162,15 +165,15 @@
 
 {#
     One row per key of a log, read from the log's relation or from another relation with its columns. `log_date` is the column
-    of the relation with the log date, or with the least log date of the rows that a row stands for; `where` replaces the
-    condition of the log's rule.
+    of the relation with the log date, or with the least log date of the rows that a row stands for; `where` is a condition on
+    the rows that count.
 #}
-{% macro deduplicated(log, relation, log_date="log_date", where=none) -%}
+{% macro deduplicated(log, relation, log_date="log_date", where="true") -%}
     {%- set rule = deduplication(log) -%}
     {{
         one_row_per_key(
             relation=relation,
-            where=where or rule.where or "true",
+            where=where,
             key=rule.key,
             order_by=rule.order_by,
             columns=rule.columns,

@@ -140,8 +140,9 @@
 
     log                the log
     deduplicated_model the name of the model that holds the log's deduplicated rows
+    where              a condition on the rows of the log that count
 #}
-{% macro rows_this_run(log, deduplicated_model) -%}
+{% macro rows_this_run(log, deduplicated_model, where="true") -%}
     {%- set rule = deduplication(log) -%}
     {%- set columns = deduplicated_columns(log) | join(", ") -%}
     {%- set columns_of_log = columns_to_deduplicate(log) -%}
@@ -154,7 +155,7 @@
         where false
     {%- else %}
         with
-            changes as (select * from {{ source("changes", log) }} where {{ rule.where or "true" }}),
+            changes as (select * from {{ source("changes", log) }} where {{ where }}),
 
             changed_keys as (
 
@@ -184,12 +185,12 @@
                     select {{ columns_of_log }}
                     from {{ lake }}
                     semi join removed_keys using ({{ key }})
-                    where {{ rule.where or "true" }}
+                    where {{ where }}
                 {%- endif %}
 
             ),
 
-            current_rows as ({{ deduplicated(log, "candidates", log_date="first_log_date", where="true") | indent(4) }})
+            current_rows as ({{ deduplicated(log, "candidates", log_date="first_log_date") | indent(4) }})
 
         select 'previous' as row_version, {{ columns }}
         from previous_rows

@@ -12,8 +12,28 @@
                 {%- do run_query("create schema if not exists " ~ database ~ ".internal") -%}
                 {%- do run_query("drop table if exists " ~ database ~ ".internal.build_identity") -%}
             {%- endfor -%}
+            {%- if invocation_args_dict.which == "run" -%} {%- do load_missing_seeds() -%} {%- endif -%}
         {%- endif -%}
     {%- endif -%}
+{%- endmacro %}
+
+
+{#
+    `dbt run` does not load seeds. Those of the insights are missing in the files of a refresh without insights, too.
+#}
+{% macro load_missing_seeds() -%}
+    {%- for seed in graph.nodes.values() | selectattr("resource_type", "equalto", "seed") -%}
+        {%- do run_query("create schema if not exists " ~ seed.schema) -%}
+        {%- do run_query(
+            "create table if not exists "
+            ~ seed.schema
+            ~ "."
+            ~ seed.alias
+            ~ " as from read_csv('"
+            ~ (seed.root_path ~ "/" ~ seed.original_file_path)
+            | replace("'", "''") ~ "', header = true, all_varchar = true)"
+        ) -%}
+    {%- endfor -%}
 {%- endmacro %}
 
 
@@ -83,19 +103,6 @@
                 }}
             {%- endif -%}
         {%- endfor -%}
-    {%- endfor -%}
-    {#- `dbt run` does not load seeds. -#}
-    {%- for seed in graph.nodes.values() | selectattr('resource_type', 'equalto', 'seed') if invocation_args_dict.which == 'run' -%}
-        {%- do run_query("create schema if not exists " ~ seed.schema) -%}
-        {%- do run_query(
-            "create table if not exists "
-            ~ seed.schema
-            ~ "."
-            ~ seed.alias
-            ~ " as from read_csv('"
-            ~ (seed.root_path ~ "/" ~ seed.original_file_path)
-            | replace("'", "''") ~ "', header = true, all_varchar = true)"
-        ) -%}
     {%- endfor -%}
     {%- set is_whole_run = invocation_args_dict.which in ("build", "run") and not (
         invocation_args_dict.select or invocation_args_dict.exclude or invocation_args_dict.selector

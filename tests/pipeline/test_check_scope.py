@@ -102,6 +102,8 @@ insert into suppressed_numbers values ('+447700900999', timestamp '2026-01-05', 
 update unmatched_events set events = events + 1000, kind = 'other';
 """
 
+WARNINGS = {"assert_exchange_rates_are_recent"}
+
 UNTOUCHED = "(select min(contact_id) from marts.delivery_status)"
 
 
@@ -137,7 +139,7 @@ def test_every_broken_invariant_blocks_publication(built: AppContext) -> None:
     results = {result.name: result.detail for result in stages.test_candidate(built).values()}
     assert "total_segments is less than total_sent (" in results["assert_campaign_rates_follow_from_counts"]
     assert "; campaign_id " in results["assert_campaign_rates_follow_from_counts"]
-    invariants = {file.stem for file in (DBT_PROJECT / "tests").glob("*.sql")}
+    invariants = {file.stem for file in (DBT_PROJECT / "tests").glob("*.sql")} - WARNINGS
     assert invariants <= set(_holds(built))
     assert not stages.evaluate_gate(built).may_publish
 

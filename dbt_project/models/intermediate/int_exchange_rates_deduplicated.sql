@@ -3,7 +3,7 @@
     config(
         meta={
             "changed_keys": {"exchange_rates_this_run": ["currency", "rate_date"]},
-            "deduplication": deduplication("exchange_rates"),
+            "deduplication": dict(deduplication("exchange_rates"), where=is_rate_into_reporting_currency()),
         }
     )
 }}
@@ -15,6 +15,7 @@
     from {{ ref("exchange_rates_this_run") }}
     where row_version = 'current'
 
-{% else %} {{ deduplicated("exchange_rates", ref("stg_logs__exchange_rates")) }}
+{% else %}
+    {{ deduplicated("exchange_rates", ref("stg_logs__exchange_rates"), where=is_rate_into_reporting_currency()) }}
 
 {% endif %}
