@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-#: The fates of a message. PENDING: no final receipt comes. ODD: the status is in no vocabulary. SILENT: no receipt comes.
-DELIVERED, HARD, SOFT, DELETED, PENDING, ODD, SILENT = range(7)
+#: The fates of a message. PENDING: no final receipt comes. ODD: the status is in no vocabulary. FILTERED: a carrier takes the
+#: content for spam. SILENT: no receipt comes.
+DELIVERED, HARD, SOFT, DELETED, PENDING, ODD, FILTERED, SILENT = range(8)
 
 _Reports = list[tuple[str, str | None]]  # status and error code; a pair that occurs twice is twice as likely
 
@@ -24,6 +25,7 @@ class _Gateway:
     soft: _Reports
     odd: _Reports
     deleted: _Reports | None = None  # None: the gateway reports a failure instead
+    filtered: _Reports | None = None  # None: likewise
 
 
 _SMPP: dict[str, _Reports] = {
@@ -52,6 +54,7 @@ _GATEWAYS = [
         ],
         soft=[("undelivered", "30003")],
         odd=[("canceled", None)],
+        filtered=[("undelivered", "30007")],
     ),
     _Gateway("smpp", 0.13, **_SMPP),
     _Gateway(
@@ -129,6 +132,7 @@ for _number, _gateway in enumerate(_GATEWAYS):
         (DELETED, _deleted),
         (PENDING, _gateway.pending),
         (ODD, _gateway.odd),
+        (FILTERED, _gateway.filtered or _gateway.hard),
     ):
         _first[_number, _fate], _length[_number, _fate] = len(_rows), len(_reports)
         _rows.extend((_gateway.provider, *report) for report in _reports)
@@ -141,8 +145,8 @@ RECEIPTS = pl.DataFrame(
 #: The name of each gateway in the sends log.
 PROVIDERS = pl.Series([gateway.provider or "smpp" for gateway in _GATEWAYS])
 
-#: The gateway that has a bad day.
-FAILING = 0
+#: The gateway that has a bad day, and the one whose clock is behind.
+FAILING, BEHIND = 0, 5
 
 #: Whether the gateway says what a message cost.
 STATES_COST = np.array([gateway.provider is not None for gateway in _GATEWAYS])

@@ -16,9 +16,11 @@ from sample_data.agents import BROWSERS, PROGRAMS
 from sample_data.campaigns import Calendar
 from sample_data.contacts import Contacts
 from sample_data.gateways import (
+    BEHIND,
     DELETED,
     DELIVERED,
     FAILING,
+    FILTERED,
     HARD,
     ODD,
     PENDING,
@@ -80,8 +82,8 @@ class Traffic:
         self.calendar, self.contacts, self.days, self.seed = calendar, contacts, days, seed
         self.clock, self.outbox = calendar.clock, Outbox(calendar.clock, days)
         self._clicks = self._orders = 0  # the number of clicks and orders so far
-        # On this day, many messages of one gateway fail. It is far enough from the end that all receipts are there.
-        self._bad_day = days - 5 if days >= 10 else None
+        # On this day, many messages of one gateway fail: the last day of which nearly all receipts are there.
+        self._bad_day = days - 4 if days >= 10 else None
         # By contact: the last day on which it is messaged, and its hard bounces so far.
         self._messaged_until = np.full(contacts.count, days, dtype=np.int32)
         self._bounces = np.zeros(contacts.count, dtype=np.uint8)
@@ -151,7 +153,7 @@ class Traffic:
         fate[dead] = np.where(rng.random(np.count_nonzero(dead)) < 0.94, HARD, SOFT)
         if day == self._bad_day:
             is_failing = gateway_of(self.contacts.trait(sent["contact"], ROUTE)) == FAILING
-            fate[is_failing & (fate == DELIVERED) & (rng.random(count) < 0.3)] = HARD
+            fate[is_failing & (fate == DELIVERED) & (rng.random(count) < 0.3)] = FILTERED
         bounced = sent["contact"][fate == HARD]
         np.add.at(self._bounces, bounced, 1)
         self._stop(bounced[self._bounces[bounced] >= 4], day)
@@ -180,7 +182,10 @@ class Traffic:
         late = rng.random(len(final)) < 0.02
         received[late] += rng.integers(DAY, 3 * DAY, np.count_nonzero(late))
         codes = receipt_codes(gateway[final], fate[final], rng)
-        self._receive(sent["message"][final], codes, final_at[final], received, rng)
+        occurred = final_at[final]
+        is_behind = (gateway[final] == BEHIND) & (rng.random(len(final)) < 0.05)
+        occurred[is_behind] = np.minimum(occurred[is_behind], sent["at"][final][is_behind] - SECOND)
+        self._receive(sent["message"][final], codes, occurred, received, rng)
 
         # Receipts for messages of another account that shares the link.
         stray = int(rng.poisson(0.3 + count * 0.0001))
@@ -281,12 +286,21 @@ class Traffic:
         self._order(contact, ordered // SECOND * SECOND, rng)
 
     def _fetch_links(self, sent: dict[str, np.ndarray], delivered: np.ndarray, rng: np.random.Generator) -> None:
-        """Adds the clicks of programs: previews of a link by messengers, and scanners that open every link of a message."""
+        """Adds the clicks of programs: previews of a link by messengers, scanners that open every link of a message, and
+        programs that say that they are a browser and open a link at once.
+        """
         draw = rng.random(len(delivered))
         previewed, scanned = delivered[draw < 0.006], delivered[(draw >= 0.006) & (draw < 0.009)]
-        fetched = np.concatenate([previewed, np.repeat(scanned, 2)])
-        delay = np.concatenate([_within(90 * SECOND, len(previewed), rng), np.full(2 * len(scanned), 4 * SECOND)])
-        page = np.concatenate([np.zeros(len(previewed)), np.tile([0, 1], len(scanned))]).astype(np.uint8)
+        at_once = delivered[(draw >= 0.009) & (draw < 0.011)]
+        fetched = np.concatenate([previewed, np.repeat(scanned, 2), at_once])
+        delay = np.concatenate(
+            [
+                _within(90 * SECOND, len(previewed), rng),
+                np.full(2 * len(scanned), 4 * SECOND),
+                np.full(len(at_once), SECOND),
+            ]
+        )
+        page = np.concatenate([np.zeros(len(previewed)), np.tile([0, 1], len(scanned)), np.zeros(len(at_once))])
         agent = np.where(
             np.arange(len(fetched)) < len(previewed),
             rng.choice(PROGRAMS, len(fetched)),
@@ -294,7 +308,7 @@ class Traffic:
         ).astype(np.uint32)
         at = (sent["at"][fetched] + delay) // SECOND * SECOND
         campaign = sent["campaign"][fetched].astype(np.int64)
-        self._click(sent["message"][fetched], campaign, sent["contact"][fetched], at, page, agent, rng)
+        self._click(sent["message"][fetched], campaign, sent["contact"][fetched], at, page.astype(np.uint8), agent, rng)
 
     def _click(
         self,
@@ -333,7 +347,7 @@ class Traffic:
         currency = np.array([0, 2, 3, 3, 3, 4, 0, 0])[country]
         purse = self.contacts.trait(contact, PURSE)
         currency[(currency == 0) & (purse < 0.12)] = 1
-        currency[purse > 0.95] = len(CURRENCIES) - 1
+        currency[purse > 0.92] = len(CURRENCIES) - 1
         first_state = {
             "order": order,
             "contact": contact,

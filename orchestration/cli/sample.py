@@ -14,8 +14,8 @@ from warehouse.storage import is_object
 
 
 def sample(
-    sends: Annotated[int, typer.Option(min=1, help="Number of messages sent.")] = 20_000,
-    days: Annotated[int, typer.Option(min=1, max=3650, help="Number of days.")] = 14,
+    sends: Annotated[int, typer.Option(min=1, help="Number of messages sent.")] = 60_000,
+    days: Annotated[int, typer.Option(min=1, max=3650, help="Number of days.")] = 45,
     until: Annotated[str | None, typer.Option(help="Last log date, as 2026-01-31. Default: yesterday, in UTC.")] = None,
     seed: Annotated[
         int, typer.Option(help="Random seed. The same seed and last log date give the same files, byte for byte.")

@@ -59,13 +59,10 @@ def test_the_figures_of_the_queries_are_those_of_the_tables(published: duckdb.Du
         Decimal(row["revenue"]) for row in by_window if row["is_in_force"] == "true"
     )
 
-    human = {(row["campaign_id"], row["contact_id"]) for row in expected("click_quality") if row["is_bot"] == "false"}
-    orders = {
-        (row["campaign_id"], row["contact_id"])
-        for row in read_mart(CASES / "insights" / "marts" / "attributed_orders.csv")
-    }
-    found = {(row["campaign_id"], row["contact_id"]) for row in rows(published, "Who clicked and did not buy?")}
-    assert found == human - orders != set()
+    human = {row["contact_id"] for row in expected("click_quality") if row["is_bot"] == "false"}
+    buyers = {row["contact_id"] for row in read_mart(CASES / "insights" / "marts" / "attributed_orders.csv")}
+    found = {row["contact_id"] for row in rows(published, "campaign is credited with are in no mart.")}
+    assert found == human - buyers != set()
 
     costs = [Decimal(row["cost"]) for row in expected("delivery_failures") if row["cost"] is not None]
     assert rows(published, "Which error codes cost most?")[0]["cost"] >= max(costs)

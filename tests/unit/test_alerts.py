@@ -108,8 +108,8 @@ def test_an_open_incident_is_told_once_with_the_campaigns_hit(
     assert receiver.titles == ["deliveries fail"]
     message = receiver.alerts[0]["message"]
     assert (
-        "twilio, GB, 2026-01-05 to 2026-01-06: 700 of 2,000 messages failed, about 42 would be usual; mostly network_error;"
-        " campaigns hit: c3, News, 1 more" in message
+        "twilio, GB, 2026-01-05 to 2026-01-06: 700 of 2,000 messages failed, about 42 would be usual. The most frequent reason"
+        " is network_error. Campaigns hit: “c3”; “News”; 1 more" in message
     )
     assert "sinch" not in message
 

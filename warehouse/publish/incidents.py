@@ -95,10 +95,11 @@ class OpenIncident:
         days = f"on {self.first_day}" if self.first_day == self.last_day else f"{self.first_day} to {self.last_day}"
         named = self.campaign_names or []
         more = [f"{self.campaigns - len(named)} more"] if self.campaigns > len(named) else []
+        names = "; ".join([*(f"“{name}”" for name in named), *more])
         return (
             f"{self.provider}, {self.country or 'unknown country'}, {days}: {self.failed:,} of {self.messages:,} messages"
-            f" failed, about {self.expected_failed:,.0f} would be usual; mostly {self.top_reason};"
-            f" campaigns hit: {', '.join([*named, *more])}"
+            f" failed, about {self.expected_failed:,.0f} would be usual. The most frequent reason is {self.top_reason}."
+            f" Campaigns hit: {names}"
         )
 
 
