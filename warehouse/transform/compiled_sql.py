@@ -163,7 +163,8 @@ def _lineage_of(manifest: Mapping[str, Any], name: str, sql: str) -> Lineage:
         scope = build_scope(query)
         sources: Lineage = {}
         # Without insights, some models lack columns of their yml files.
-        for column in [column for column in relations[name]["columns"] if column in query.named_selects]:
+        selected = query.named_selects if isinstance(query, exp.Query) else []
+        for column in [column for column in relations[name]["columns"] if column in selected]:
             pairs = {
                 (parents[node.expression.name], exp.to_column(node.name).name)
                 for node in lineage(
