@@ -61,11 +61,12 @@ class DeliveryFailures(MartContract):
     provider_status: pl.String = always("Status of the deciding receipt, in the provider's word.")
     error_code: pl.String = maybe("The deciding receipt's error code; null where it has none.")
     reason: pl.String = always(
-        "Why, by the seed failure_reasons; unknown if it has no row for the status and the code.",
+        "Why, by the seed failure_reasons. The first row that matches counts: status and code, code alone, status alone."
+        " unknown: no row matches, or the row says so.",
         isin=list(FailureReason),
     )
-    is_permanent: pl.Boolean = maybe("Another message to the number would fail as well; null if the reason is unknown.")
-    advice: pl.String = maybe("What to do about it; null if the reason is unknown.")
+    is_permanent: pl.Boolean = maybe("Another message would fail as well; null if no row of failure_reasons matches.")
+    advice: pl.String = maybe("What to do about it; null if no row of failure_reasons matches.")
     messages: pl.Int64 = always("Messages.", ge=1)
     contacts: pl.Int64 = always("Contacts they were sent to.", ge=1)
     share_of_failures: pl.Float64 = always("messages / all failed messages of the campaign.", ge=0, le=1)
@@ -111,7 +112,7 @@ class DeliveryRoutes(MartContract):
 class DeliveryIncidents(MartContract):
     """Days on which a provider failed in a country far more often than in the 28 days before.
 
-    Only whole days count that ended 72 hours before the end of the data. Grain: one row per provider, country and run of days.
+    Only days count that ended 72 hours or more before the end of the data. Grain: one row per provider, country and run of days.
     """
 
     provider: pl.String = always("The provider, in lower case.")
@@ -171,7 +172,8 @@ class CampaignClickQuality(MartContract):
     human_unique_clickers: pl.Int64 = count("Contacts with a click that is not a bot's.")
     human_click_to_delivered_rate: pl.Float64 = maybe("human_unique_clickers / total_delivered of the campaign.", ge=0)
     direct_orders_from_bots: pl.Int64 = count(
-        "Orders whose last click within the conversion window, of all clicks, is on the campaign and a bot's."
+        "Orders whose last click in the conversion window is a bot's, on this campaign. Bot clicks are taken into account here"
+        " also with SENDMART_BOT_CLICKS=exclude."
     )
 
 
@@ -253,10 +255,10 @@ class CampaignAttribution(MartContract):
 
 
 class ContactPressure(MartContract):
-    """What happens to messages the more of them a contact has just had.
+    """Clicks, unsubscribes and orders by the number of messages that the contact got in the seven days before.
 
-    Only messages that were sent 72 hours before the end of the data or earlier. Grain: one row per campaign type and number of
-    messages before.
+    Only messages that were sent more than 72 hours before the end of the last log day (UTC). Grain: one row per campaign type
+    and number of messages before.
     """
 
     campaign_type: pl.String = maybe(
@@ -328,7 +330,8 @@ class SuppressionWhatIf(MartContract):
     """What would not have been sent under other thresholds of suppression. Grain: one row per number of hard bounces."""
 
     hard_bounces: pl.Int64 = always(
-        "Consecutive hard bounces that would suppress a number: 1 to 10, and the setting.", ge=1
+        "Consecutive hard bounces that would suppress a number: 1 to 10, and the setting. Do not add rows up: they overlap.",
+        ge=1,
     )
     numbers: pl.Int64 = count("Numbers that would be suppressed.")
     messages_after: pl.Int64 = count("Messages sent to such a number after it would have been suppressed.")
@@ -345,7 +348,7 @@ class SuppressionWhatIf(MartContract):
 class FigureMaturity(MartContract):
     """How much of a figure is known some days after sending. Grain: one row per figure and age.
 
-    Over the messages of the last 90 days (UTC) that are 14 days older than the latest log date.
+    The messages are those of 90 days (UTC). The last of these days is 14 days before the latest log date.
     """
 
     figure: pl.String = always("The figure. failed: those with a final failure today.", isin=list(Figure))

@@ -175,7 +175,7 @@ _RULES = (
     _Rule("^MappingInvalid:", Code.SETTING_INVALID, "{text}", "Correct the mapping; then: sendmart refresh"),
     _Rule("^SettingsError:", Code.SETTING_INVALID, "{text}", "Correct the setting; then: sendmart refresh"),
     _Rule("^KeyMissing:", Code.HASH_KEY_MISSING, "{text}", "Restore the key from its backup; then: sendmart refresh"),
-    _Rule("^ExportRefused:", Code.EXPORT_REFUSED, "{text}", "Request another export: see the page"),
+    _Rule("^ExportRefused:", Code.EXPORT_REFUSED, "{text}", "Request another export"),
     _Rule(
         "^LedgerIsNewer:",
         Code.LEDGER_NEWER,

@@ -22,8 +22,12 @@ def erase(
 ) -> None:
     """Erase a contact. Replace its id and its phone numbers by random tokens, and remove its free text.
 
-    Files of the lake, the quarantine, published builds and exports are rewritten. Figures do not change. Rows of the
-    contact that arrive later are erased, too. docs/privacy.md lists what Sendmart cannot erase. An erasure cannot be undone.
+    Files of the lake, the quarantine, published builds and exports are rewritten. Rows of the contact that arrive later are
+    erased, too. docs/privacy.md lists what Sendmart cannot erase. An erasure cannot be undone.
+
+    Figures do not change, with two exceptions. The contact's messages have no country in delivery_routes and
+    delivery_incidents. The contact's clicks have no link and no user agent, so that a click with the rule sweep or
+    user_agent counts as a person's.
 
     Exit code 0: erased, or erased before. 1: the key of the keyed hashes is missing. 2: the id or a setting is invalid.
     """

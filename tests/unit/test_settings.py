@@ -146,6 +146,11 @@ def test_an_invalid_value_is_one_line_with_setting_and_value(bare_environment, m
     assert value in line
 
 
+def test_a_value_that_is_no_boolean_is_told_what_it_must_be(monkeypatch):
+    monkeypatch.setenv("SENDMART_INSIGHTS", "maybe")
+    assert problems() == ["SENDMART_INSIGHTS: must be true or false (is 'maybe')"]
+
+
 def test_every_problem_has_its_own_line(monkeypatch):
     monkeypatch.setenv("SENDMART_CONVERSION_WINDOW_HOURS", "-1")
     monkeypatch.setenv("SENDMART_EXPORT_CSV_MODE", "excel")

@@ -94,7 +94,7 @@ class Settings(BaseModel):
     """Permissions that written files lack. 077: the owner alone reads them; 027: the group, too."""
 
     reporting_currency: types.Currency = "USD"
-    """Currency of every revenue figure."""
+    """Currency of all revenue and cost figures."""
     conversion_window_hours: int = Field(120, ge=1, le=types.MAX_WINDOW_HOURS)
     """Attribution window, in hours: an order that follows a click within it is credited to the campaign."""
     conversion_rate_denominator: ConversionRateDenominator = ConversionRateDenominator.UNIQUE_CLICKERS
@@ -109,16 +109,20 @@ class Settings(BaseModel):
     insights: bool = True
     """Build and publish the insights, the marts of the schema insights."""
     bot_clicks: BotClicks = BotClicks.COUNT
-    """count: clicks of bots count in all figures. exclude: only in the insights about the quality of clicks. Needs
-    SENDMART_INSIGHTS."""
+    """count: clicks of bots count in all figures. exclude: clicks of bots count only in click_quality and
+    campaign_click_quality; this needs SENDMART_INSIGHTS."""
     bot_click_seconds: types.Seconds = "2"
-    """A click sooner than this many seconds after its message is a bot's. 0: only clicks before their message."""
+    """A click sooner than this many seconds after its message is a bot's. 0: only clicks before their message. A decimal
+    number, at most 999999.999999."""
     attribution_half_life_hours: int = Field(168, ge=1, le=types.MAX_WINDOW_HOURS)
-    """Hours before the last click in which the weight of a click halves, in the attribution model time_decay."""
+    """Hours before the last click in which the weight of a click halves, in the attribution model time_decay. Whole hours,
+    1 to 87600."""
     what_if_windows: types.Windows = "24,72,120,168,720"
-    """Conversion windows to compare in the insights, in hours, separated by commas. The one in force is always there."""
+    """Conversion windows to compare in the insights, separated by commas: up to 20, each of 1 to 87600 whole hours. The one
+    in force is always there."""
     max_rate_age_days: int = Field(7, ge=0, le=36_500)
-    """The audit warns where an amount was converted by an exchange rate that is older than this many days."""
+    """A check warns where an amount was converted by an exchange rate more than this many days older than the amount. Only
+    amounts of the last 30 days before the latest rate are checked."""
 
     daily_logs: types.LogNames = ",".join(Log)
     """Logs that arrive every day, separated by commas. A missing day of these is late."""
@@ -313,6 +317,7 @@ def _unknown(variable: str) -> str:
 def _complaint(problem: Mapping[str, Any], old_names: Mapping[str, str]) -> str:
     """One line about an invalid setting, under the name that the operator typed."""
     message = str(problem["msg"]).removeprefix("Value error, ").removeprefix("Input ").replace("should", "must")
+    message = message.replace("a valid boolean, unable to interpret input", "true or false")
     if not problem["loc"]:
         return message
     field = str(problem["loc"][0])
