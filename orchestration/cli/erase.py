@@ -27,7 +27,7 @@ def erase(
 
     Figures do not change, with two exceptions. The contact's messages have no country in delivery_routes and
     delivery_incidents. The contact's clicks have no link and no user agent, so that a click with the rule sweep or
-    user_agent counts as a person's.
+    user_agent counts as a person's, unless it is too_fast as well.
 
     Exit code 0: erased, or erased before. 1: the key of the keyed hashes is missing. 2: the id or a setting is invalid.
     """
