@@ -96,9 +96,9 @@ def refreshed_once(
 ) -> RefreshedWarehouse:
     """A copy of a warehouse that one process of the suite refreshes, while the others wait for it."""
     own = tmp_path_factory.mktemp(name)
-    shared = own.parent.parent if "PYTEST_XDIST_WORKER" in os.environ else own.parent
-    data, ended = shared / f"refreshed-{name}", shared / f"refreshed-{name}.json"
-    with FileLock(shared / f"refreshed-{name}.lock"):
+    data = refreshed_folder(own, name)
+    ended = data.with_name(f"{data.name}.json")
+    with FileLock(data.with_name(f"{data.name}.lock")):
         if not ended.exists():
             refreshed = refresh_in_process(data, landing, **settings)
             ended.write_text(json.dumps([refreshed.outcome, refreshed.message]))
@@ -106,6 +106,12 @@ def refreshed_once(
     variables = environment_of(own, landing, **settings)
     with environment(variables):
         return RefreshedWarehouse(landing, AppContext.of(load_settings()), *json.loads(ended.read_text()), variables)
+
+
+def refreshed_folder(copy: Path, name: str) -> Path:
+    """The data folder that was refreshed, of a copy that `refreshed_once` has made."""
+    shared = copy.parent.parent if "PYTEST_XDIST_WORKER" in os.environ else copy.parent
+    return shared / f"refreshed-{name}"
 
 
 def copy_of(refreshed: RefreshedWarehouse, folder: Path, **settings: str) -> RefreshedWarehouse:
