@@ -36,7 +36,8 @@ def resource(refreshed_small: RefreshedWarehouse, tmp_path: Path) -> WarehouseRe
     landing, data = tmp_path / "landing", tmp_path / "data"
     shutil.copytree(refreshed_small.landing, landing)
     shutil.copytree(refreshed_small.warehouse.paths.data, data)
-    return WarehouseResource(settings={"data": str(data), "landing": str(landing), "max_rejected_share": "1"})
+    settings = {"data": str(data), "landing": str(landing), "max_rejected_share": "1", "insights": "false"}
+    return WarehouseResource(settings=settings)
 
 
 @pytest.fixture
