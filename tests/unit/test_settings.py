@@ -377,8 +377,8 @@ class TestInsights:
     def test_without_insights_their_settings_change_no_figure(self, bare_environment):
         bare_environment.write_text("SENDMART_INSIGHTS=false\nSENDMART_REPORT_TIMEZONE=Asia/Tokyo\n")
         figures = load_settings().figure_settings()
-        assert figures.keys() & {"bot_clicks", "what_if_windows", "report_timezone"} == set()
-        assert figures["insights"] is False
+        assert figures.keys() & {"bot_click_seconds", "what_if_windows", "report_timezone"} == set()
+        assert (figures["insights"], figures["bot_clicks"]) == (False, "count")
 
     def test_clicks_of_bots_cannot_be_excluded_without_insights(self, bare_environment):
         bare_environment.write_text("SENDMART_INSIGHTS=false\nSENDMART_BOT_CLICKS=exclude\n")

@@ -246,11 +246,11 @@ class Settings(BaseModel):
         """The same as `build_info` records them; those of the insights only where these are built."""
         names = {
             "reporting_currency", "conversion_window_hours", "conversion_rate_denominator", "hard_bounce_suppression",
-            "hard_bounces_to_suppress", "insights", "max_rate_age_days",
+            "hard_bounces_to_suppress", "insights", "max_rate_age_days", "bot_clicks",
         }  # fmt: skip
         if self.insights:
             names |= {
-                "bot_clicks", "bot_click_seconds", "attribution_half_life_hours", "report_timezone", "what_if_windows",
+                "bot_click_seconds", "attribution_half_life_hours", "report_timezone", "what_if_windows",
             }  # fmt: skip
         return self.model_dump(mode="json", include=names)
 

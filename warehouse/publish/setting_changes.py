@@ -25,7 +25,12 @@ class SettingChange:
     after: Any
 
     def __str__(self) -> str:
-        return f"SENDMART_{self.name.upper()} {self.before} → {self.after}"
+        return f"SENDMART_{self.name.upper()} {_as_typed(self.before)} → {_as_typed(self.after)}"
+
+
+def _as_typed(value: Any) -> str:
+    """A value as a setting is written: `true`, not `True`."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def find_setting_changes(

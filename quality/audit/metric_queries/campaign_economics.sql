@@ -1,7 +1,4 @@
-select
-    *,
-    share(costed, messages) as costed_share,
-    share(unconverted, costed + unconverted) as unconverted_share
+select *, share(costed, messages) as costed_share, share(unconverted, costed + unconverted) as unconverted_share
 from
     (
         select
