@@ -20,6 +20,9 @@ PAGE = (PROJECT / "docs" / "insights.md").read_text(encoding="utf-8")
 QUERIES = dict(re.findall(r"^([^\n]+)\n\n```sql\n(.+?)```", PAGE, flags=re.MULTILINE | re.DOTALL))
 """By the line before it, each query of the page."""
 
+WITHOUT_ROWS = {"campaigns whose last message was sent in that month."}
+"""The case has no campaign in the month before its last one."""
+
 
 @pytest.fixture(scope="module")
 def published(refreshed_insights: RefreshedWarehouse) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -40,7 +43,8 @@ def expected(table: str) -> list[dict[str, str | None]]:
 
 @pytest.mark.parametrize("line", QUERIES)
 def test_a_query_runs_as_it_is_printed(published: duckdb.DuckDBPyConnection, line: str) -> None:
-    assert published.execute(QUERIES[line]).fetchall()
+    found = published.execute(QUERIES[line]).fetchall()
+    assert found or line in WITHOUT_ROWS
 
 
 def test_every_table_has_a_section_and_a_query() -> None:
