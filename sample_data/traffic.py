@@ -347,7 +347,7 @@ class Traffic:
         currency = np.array([0, 2, 3, 3, 3, 4, 0, 0])[country]
         purse = self.contacts.trait(contact, PURSE)
         currency[(currency == 0) & (purse < 0.12)] = 1
-        currency[purse > 0.92] = len(CURRENCIES) - 1
+        currency[purse > 0.945] = len(CURRENCIES) - 1
         first_state = {
             "order": order,
             "contact": contact,
