@@ -248,7 +248,7 @@ class CampaignAttribution(MartContract):
 
     campaign_id: pl.String = always("The campaign; it may be one that was never sent.")
     model: pl.String = always("The model (attribution_models).", isin=list(AttributionModel))
-    orders: pl.Int64 = always("Orders of which it is credited a share.", ge=1)
+    orders: pl.Int64 = always("Orders that credit the campaign with a share.", ge=1)
     credited_orders: pl.Float64 = always("The sum of these shares.", ge=0)
     revenue: Money = always("Its shares of their revenue; orders that could not be converted add 0.00.", ge=0)
     revenue_over_last: Money = always("revenue - what model last gives the campaign.")

@@ -41,7 +41,7 @@ class MartContract(pa.DataFrameModel):
 
 @dataclass(frozen=True)
 class Mart:
-    """A mart: its contract, and the columns of which no two rows share all values (null counts as a value)."""
+    """A mart: its contract, and its key: no two rows have the same values in these columns. Null is a value."""
 
     contract: type[MartContract]
     key: tuple[str, ...]

@@ -54,7 +54,7 @@ def write_sample(
 
     `sends` is the number of rows of the sends log on all `days` together, with re-sends and skipped contacts, without bad
     rows. Over many months there are up to 1 % fewer, because contacts unsubscribe. The other logs follow: about 1.9
-    receipts per send, and a click for every 20 sends. `file_format` is one of FORMATS, or `mixed`: a format for each log.
+    receipts per send, and a click for every 18 sends. `file_format` is one of FORMATS, or `mixed`: a format for each log.
 
     The same arguments and the same versions of numpy, polars and pyarrow give the same bytes. Memory grows with the largest
     day and the number of contacts, not with the number of days.

@@ -82,7 +82,7 @@ class Traffic:
         self.calendar, self.contacts, self.days, self.seed = calendar, contacts, days, seed
         self.clock, self.outbox = calendar.clock, Outbox(calendar.clock, days)
         self._clicks = self._orders = 0  # the number of clicks and orders so far
-        # On this day, many messages of one gateway fail: the last day of which nearly all receipts are there.
+        # On this day, many messages of one gateway fail. Nearly all its receipts arrive before the end of the sample.
         self._bad_day = days - 4 if days >= 10 else None
         # By contact: the last day on which it is messaged, and its hard bounces so far.
         self._messaged_until = np.full(contacts.count, days, dtype=np.int32)

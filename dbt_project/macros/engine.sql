@@ -50,8 +50,8 @@
 
 
 {#
-    The same for three integers, of which the third is below 2^22; `unpack_third` takes it out again. The first two are taken
-    out by `unpack_first_of_three` and `unpack_second_of_three`.
+    The same for three integers. The third is below 2^22. `unpack_first_of_three`, `unpack_second_of_three` and `unpack_third`
+    take them out again.
 #}
 {% macro pack_three(first, second, third) -%} {{ adapter.dispatch("pack_three")(first, second, third) }} {%- endmacro %}
 

@@ -4,6 +4,7 @@ Not here: the tables themselves (`tests/pipeline/test_cases.py`).
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -68,5 +69,9 @@ def test_the_figures_of_the_queries_are_those_of_the_tables(published: duckdb.Du
     found = {row["contact_id"] for row in rows(published, "campaign is credited with are in no mart.")}
     assert found == human - buyers != set()
 
-    costs = [Decimal(row["cost"]) for row in expected("delivery_failures") if row["cost"] is not None]
-    assert rows(published, "Which error codes cost most?")[0]["cost"] >= max(costs)
+    costs: dict[tuple[str | None, ...], Decimal] = defaultdict(Decimal)
+    for row in expected("delivery_failures"):
+        if row["cost"] is not None:
+            costs[row["provider"], row["error_code"], row["reason"]] += Decimal(row["cost"])
+    dearest = sorted(costs.values(), reverse=True)[:10]
+    assert [row["cost"] for row in rows(published, "Which error codes cost most?")] == dearest

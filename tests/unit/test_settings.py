@@ -383,7 +383,7 @@ class TestInsights:
     def test_clicks_of_bots_cannot_be_excluded_without_insights(self, bare_environment):
         bare_environment.write_text("SENDMART_INSIGHTS=false\nSENDMART_BOT_CLICKS=exclude\n")
         (line,) = problems()
-        assert line.startswith("SENDMART_BOT_CLICKS: must be count where SENDMART_INSIGHTS is false")
+        assert line.startswith("SENDMART_BOT_CLICKS: must be count if SENDMART_INSIGHTS is false")
 
     def test_dbt_at_the_prompt_has_the_same_defaults(self, bare_environment):
         project = yaml.safe_load((PROJECT / "dbt_project" / "dbt_project.yml").read_text(encoding="utf-8"))

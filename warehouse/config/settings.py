@@ -197,10 +197,10 @@ class Settings(BaseModel):
         return self
 
     @model_validator(mode="after")
-    def _bots_can_be_told(self) -> Self:
+    def _bots_can_be_found(self) -> Self:
         if self.bot_clicks == BotClicks.EXCLUDE and not self.insights:
             raise ValueError(
-                "SENDMART_BOT_CLICKS: must be count where SENDMART_INSIGHTS is false: the insights tell bots"
+                "SENDMART_BOT_CLICKS: must be count if SENDMART_INSIGHTS is false: the insights find the clicks of bots"
             )
         return self
 

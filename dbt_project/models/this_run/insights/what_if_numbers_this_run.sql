@@ -1,7 +1,7 @@
 {{ config(materialized="table") }}
 
 {#
-    Numbers that have or had a hard bounce, and of which a message changed in this run, or the exchange rate of its cost. The
+    The numbers that have or had a hard bounce, and whose messages, or the exchange rates of their costs, changed in this run. The
     stored rows name the numbers with a hard bounce before this run.
 #}
 {%- set stored_numbers = previous_relation("int_numbers_after_hard_bounces") -%}
