@@ -4,7 +4,7 @@ Cells are written as in exports, with text protected from being read as a formul
 sent with masked phone numbers where pages mask them. A spreadsheet is sent unchanged: one that is requested on the pages is
 written with masked numbers.
 
-Not here: the queries of the pages (`reports.campaign`, `reports.campaign_table`), writing exports
+Not here: the queries of the pages (`reports.queries`), writing exports
 (`warehouse.export`).
 """
 

@@ -4,7 +4,7 @@ Publishing renames a new file over the old one. An open connection keeps reading
 therefore compares the file's identity (inode, time, size), which takes microseconds, and opens the file only if it changed,
 which takes 20 ms and loses DuckDB's cache.
 
-Not here: which rows a page shows (`reports.campaign`, `reports.campaign_table`).
+Not here: which rows a page shows (`reports.queries`).
 """
 
 import json

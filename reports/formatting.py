@@ -39,6 +39,38 @@ def rate(value: float | None) -> str:
     return f"{value:.1%}".replace("%", "\N{NO-BREAK SPACE}%")
 
 
+def per_thousand(value: float | None) -> str:
+    """A number per thousand, such as unsubscribes per 1,000 delivered."""
+    return NOTHING if value is None else f"{value:,.2f}"
+
+
+def duration(milliseconds: float | None) -> str:
+    """A duration in its largest unit with one decimal: 850 ms, 4.2 s, 3.5 min, 2.0 h, 1.5 days."""
+    if milliseconds is None:
+        return NOTHING
+    space = "\N{NO-BREAK SPACE}"
+    for unit, length in (("days", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000)):
+        if abs(milliseconds) >= length:
+            return f"{milliseconds / length:,.1f}{space}{unit}"
+    return f"{milliseconds:,.0f}{space}ms"
+
+
+def figure(value: int | float | Decimal | None, unit: str) -> str:
+    """A value by its unit: count, money, amount, rate, per_thousand, ratio, duration (milliseconds)."""
+    if value is None:
+        return NOTHING
+    formatters: dict[str, Callable[[Any], str]] = {
+        "count": lambda number: f"{number:,.0f}",
+        "money": money,
+        "amount": lambda number: f"{number:,.4f}",
+        "rate": rate,
+        "per_thousand": per_thousand,
+        "ratio": lambda number: f"{number:,.2f}",
+        "duration": duration,
+    }
+    return formatters[unit](value)
+
+
 def size(value: float) -> str:
     """A file size in bytes, kB, MB or GB."""
     for unit in ("bytes", "kB", "MB"):
@@ -82,5 +114,5 @@ def short(value: datetime, by: str) -> str:
     return _AXIS_FORMATS[by].format(value)
 
 
-PLAIN_FILTERS = (count, money, rate, size, plain, short)
+PLAIN_FILTERS = (count, money, rate, per_thousand, duration, figure, size, plain, short)
 """The filters that need no time zone."""

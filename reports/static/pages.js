@@ -31,6 +31,7 @@ if (filters) {
       content.append(...after);
       filters.querySelector(".actions").replaceWith(newFilters.querySelector(".actions"));
       history.replaceState(null, "", link);
+      document.dispatchEvent(new Event("content-replaced"));
     } catch (error) {
       if (error.name !== "AbortError") filters.submit();
     }

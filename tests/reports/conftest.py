@@ -54,10 +54,10 @@ def with_settings(warehouse: AppContext, **changed: Any) -> AppContext:
 
 @pytest.fixture(scope="session")
 def refreshed_sample(tmp_path_factory: pytest.TempPathFactory) -> RefreshedWarehouse:
-    """A sample like that of `make refresh`, but smaller, refreshed by the real job."""
+    """A sample like that of `make refresh`, but smaller, refreshed by the real job with insights."""
     landing = tmp_path_factory.mktemp("sample_landing")
     write_sample(landing, sends=3_000, days=4)
-    return refreshed_once(tmp_path_factory, "sample", landing)
+    return refreshed_once(tmp_path_factory, "sample", landing, insights="true")
 
 
 @pytest.fixture(scope="session")
@@ -69,4 +69,10 @@ def wide(refreshed_wide: RefreshedWarehouse) -> Iterator[Site]:
 @pytest.fixture(scope="session")
 def sample(refreshed_sample: RefreshedWarehouse) -> Iterator[Site]:
     with serving(refreshed_sample.warehouse) as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
+def insights_site(refreshed_insights: RefreshedWarehouse) -> Iterator[Site]:
+    with serving(refreshed_insights.warehouse) as site:
         yield site

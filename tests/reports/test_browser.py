@@ -16,7 +16,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from orchestration.stages import AppContext
-from reports.campaign import TABS, campaign_path
+from reports.links import campaign_path
+from reports.queries.campaign import TABS
 from tests.reports.conftest import Site, serving
 from tests.running import RefreshedWarehouse, mart_rows
 from warehouse.config.settings import Settings

@@ -45,7 +45,7 @@ def _send_until_closed(connection: socket.socket, block: bytes, limit: int, paus
 
 
 def _is_served(site: Site) -> bool:
-    return site.client.get("/static/style.css").status_code == 200
+    return site.client.get("/static/css/base.css").status_code == 200
 
 
 def test_endless_headers_are_refused(site: Site) -> None:
@@ -65,7 +65,7 @@ def test_endless_headers_are_refused(site: Site) -> None:
         (b"GET / HTTP/1.1\r\nHost: loc", b""),
         (b"GET / HTTP/1.1\r\nHost: localhost\r\n", b"X-A: b\r\n"),
         (b"POST /exports HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000\r\n\r\n", b"a"),
-        (b"GET /static/style.css HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000\r\n\r\n", b"a"),
+        (b"GET /static/css/base.css HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000\r\n\r\n", b"a"),
     ],
 )
 def test_a_request_that_is_not_complete_in_time_is_closed(site: Site, start: bytes, drip: bytes) -> None:
@@ -91,26 +91,26 @@ def test_too_many_connections_get_the_status_503_and_the_next_ones_are_served(si
     site.client.close()
     idle = [_connect(site) for _ in range(20)]
     with httpx.Client(base_url=site.address, timeout=60) as client:
-        assert client.get("/static/style.css").status_code == 503
+        assert client.get("/static/css/base.css").status_code == 503
     for connection in idle:
         connection.recv(1) if connection.fileno() >= 0 else None
         connection.close()
     with httpx.Client(base_url=site.address, timeout=60) as client:
-        assert client.get("/static/style.css").status_code == 200
+        assert client.get("/static/css/base.css").status_code == 200
 
 
 def test_with_a_token_every_request_must_bring_it(tmp_path: Path) -> None:
     settings = Settings(data=tmp_path, landing=tmp_path, reports_token=TOKEN)
     with serving(AppContext.of(settings)) as site:
-        for path in ("/", "/exports", "/campaigns.csv", "/static/style.css"):
+        for path in ("/", "/exports", "/campaigns.csv", "/static/css/base.css"):
             refused = site.client.get(path)
             assert (refused.status_code, refused.headers["WWW-Authenticate"][:5]) == (401, "Basic")
         basic = base64.b64encode(f":{TOKEN}".encode()).decode()
         wrong = ["Basic", "Basic !", f"Basic {basic[:-4]}", "Bearer", "Bearer x", f"Digest {TOKEN}", f"Basic {TOKEN}"]
         for header in wrong:
-            assert site.client.get("/static/style.css", headers={"Authorization": header}).status_code == 401
+            assert site.client.get("/static/css/base.css", headers={"Authorization": header}).status_code == 401
         for header in (f"Basic {basic}", f"Bearer {TOKEN}", f"bearer {TOKEN}"):
-            assert site.client.get("/static/style.css", headers={"Authorization": header}).status_code == 200
+            assert site.client.get("/static/css/base.css", headers={"Authorization": header}).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_the_pages_answer_to_allowed_host_names_only(tmp_path: Path, host: str, 
         data=tmp_path, landing=tmp_path, reports_host="10.0.0.7", reports_allowed_hosts="reports.example.com"
     )
     with serving(AppContext.of(settings)) as site:
-        assert site.client.get("/static/style.css", headers={"Host": host}).status_code == status
+        assert site.client.get("/static/css/base.css", headers={"Host": host}).status_code == status
 
 
 def test_an_address_for_other_machines_needs_a_login_or_a_token(tmp_path: Path) -> None:

@@ -18,10 +18,11 @@ import pytest
 from models.masking import masked_number
 from orchestration.stages import AppContext, export_reports, plan_refresh
 from reports import security
-from reports.app import MEDIA_TYPES
-from reports.campaign import TABS, campaign_path
-from reports.campaign_table import COLUMNS, DEFAULT_COLUMNS
 from reports.formatting import cell, count, money
+from reports.links import campaign_path
+from reports.queries.campaign import TABS
+from reports.queries.campaign_table import COLUMNS, DEFAULT_COLUMNS
+from reports.site import MEDIA_TYPES
 from tests.reports.conftest import Site, serving, with_settings
 from tests.running import RefreshedWarehouse, mart_rows
 from warehouse.config.paths import DataPaths
@@ -597,7 +598,7 @@ def test_only_listed_exports_can_be_downloaded(sample: Site) -> None:
 
 
 def test_every_response_has_the_security_headers(site: Site) -> None:
-    for link in ("/", "/exports", "/nowhere", "/campaigns.csv", "/static/style.css", "/static/none"):
+    for link in ("/", "/exports", "/nowhere", "/campaigns.csv", "/static/css/base.css", "/static/none"):
         headers = site.get(link).headers
         assert headers["content-security-policy"].startswith("default-src 'self'")
         assert headers["x-content-type-options"] == "nosniff"

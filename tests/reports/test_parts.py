@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reports import formatting
-from reports.campaign import campaign_path
 from reports.charts import HEIGHT, lengths, shares, stacked, ticks
 from reports.csv_download import _NUMBER_CELL, _masked_cell, _written
+from reports.links import campaign_path
 from reports.message_preview import count_segments, message_preview
 
 # --- segments

@@ -24,8 +24,8 @@ from models.insights import INSIGHTS
 from models.masking import HIDDEN_COLUMNS, MASKED_COLUMNS
 from orchestration import stages
 from orchestration.stages import AppContext, plan_refresh
-from reports.campaign import over_time
 from reports.database import PublishedDatabase
+from reports.queries.campaign import over_time
 from tests import cheaper_rendering
 from tests.running import (
     CASES,

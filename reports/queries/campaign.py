@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
-from urllib.parse import quote, urlencode
 
 from models.enums import DeliveryStatus, SkipReason
 from models.marts import NUMBER
-from reports.campaign_table import link, one_of, page_number
 from reports.database import DATABASE, MARTS, Published, Row, Selection
+from reports.links import campaign_path, link, one_of, page_number
 from warehouse.duckdb_tools import fetch_row
 
 
@@ -73,13 +72,6 @@ class CampaignQuery:
             ("skipped", query.skipped_page if query.skipped_page > 1 else None),
         ]
         return link(path or campaign_path(query.campaign_id), parameters)
-
-
-def campaign_path(campaign_id: str) -> str:
-    """The path of a campaign's page. An id of dots is in the query string: browsers resolve a path of dots."""
-    if set(campaign_id) <= {"."}:
-        return f"/campaigns/?{urlencode({'id': campaign_id})}"
-    return f"/campaigns/{quote(campaign_id, safe='')}"
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,16 @@ All of them are in the link: the same link gives the same table, on the page and
 Not here: the HTML (`reports/templates`), writing CSV (`reports.csv_download`).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import Any
-from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from models.enums import CampaignType
 from models.marts import columns
 from reports.database import MARTS, Page, Published, Row, Selection
+from reports.links import day, link, one_of, page_number, start_of
 from warehouse.export import CAMPAIGN_REPORT_COLUMNS
 
 _BY_NAME = {column.name: column for column in columns("campaign_metrics")}
@@ -59,8 +59,8 @@ class TableQuery:
         return cls(
             search=parameters.get("search", "").strip(),
             campaign_type=one_of(list(CampaignType), parameters.get("type"), ""),
-            sent_from=_day(parameters.get("from", "")),
-            sent_to=_day(parameters.get("to", "")),
+            sent_from=day(parameters.get("from", "")),
+            sent_to=day(parameters.get("to", "")),
             sort=one_of(COLUMNS, parameters.get("sort"), cls.sort),
             descending=parameters.get("order", "desc") != "asc",
             columns=tuple(name for name in COLUMNS if name in columns) or DEFAULT_COLUMNS,
@@ -93,24 +93,6 @@ class TableQuery:
         """The link that sorts by a column; for the current sort column, in the other direction."""
         descending = not self.descending if column == self.sort else COLUMNS[column].sql_type != "varchar"
         return self.link(sort=column, descending=descending, page=1)
-
-
-def link(path: str, parameters: Iterable[tuple[str, Any]]) -> str:
-    """A link with those parameters that have a value."""
-    encoded = urlencode([(name, value) for name, value in parameters if value])
-    if not encoded:
-        return path
-    return f"{path}&{encoded}" if "?" in path else f"{path}?{encoded}"
-
-
-def one_of(values: Iterable[str], text: str | None, default: str) -> str:
-    """The value in a link, if it is one of these."""
-    return text if text is not None and text in values else default
-
-
-def page_number(text: str) -> int:
-    """The page in a link; the first for any other text."""
-    return max(1, int(text)) if text.isascii() and text.isdigit() and len(text) <= 9 else 1
 
 
 @dataclass(frozen=True)
@@ -147,8 +129,8 @@ def selected(query: TableQuery, zone: ZoneInfo) -> Selection:
     filters: list[tuple[str, str, Any]] = [
         (f"({search})", "search", query.search),
         ("campaign_type = $type", "type", query.campaign_type),
-        ("last_sent_at >= $from", "from", query.sent_from and _start_of(query.sent_from, zone)),
-        ("last_sent_at < $to", "to", query.sent_to and _start_of(query.sent_to + timedelta(days=1), zone)),
+        ("last_sent_at >= $from", "from", query.sent_from and start_of(query.sent_from, zone)),
+        ("last_sent_at < $to", "to", query.sent_to and start_of(query.sent_to + timedelta(days=1), zone)),
     ]
     conditions = " and ".join(condition for condition, _, value in filters if value)
     return Selection(
@@ -162,16 +144,3 @@ def selected(query: TableQuery, zone: ZoneInfo) -> Selection:
 
 def _ratio(part: int, whole: int) -> float | None:
     return float(part) / float(whole) if whole else None
-
-
-def _day(text: str) -> date | None:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        return None
-    return day if 1990 <= day.year <= 2099 else None
-
-
-def _start_of(day: date, zone: ZoneInfo) -> datetime:
-    """Midnight of a day in `zone`, in UTC."""
-    return datetime.combine(day, time(), zone).astimezone(UTC).replace(tzinfo=None)

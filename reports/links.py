@@ -1,0 +1,49 @@
+"""Links: writing them, and reading their parameters. An invalid value in a link is ignored.
+
+Not here: which parameters a page has (`reports.queries`).
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time
+from typing import Any
+from urllib.parse import quote, urlencode
+from zoneinfo import ZoneInfo
+
+
+def link(path: str, parameters: Iterable[tuple[str, Any]]) -> str:
+    """A link with those parameters that have a value."""
+    encoded = urlencode([(name, value) for name, value in parameters if value])
+    if not encoded:
+        return path
+    return f"{path}&{encoded}" if "?" in path else f"{path}?{encoded}"
+
+
+def one_of(values: Iterable[str], text: str | None, default: str) -> str:
+    """The value in a link, if it is one of these."""
+    return text if text is not None and text in values else default
+
+
+def page_number(text: str) -> int:
+    """The page in a link; the first for any other text."""
+    return max(1, int(text)) if text.isascii() and text.isdigit() and len(text) <= 9 else 1
+
+
+def campaign_path(campaign_id: str) -> str:
+    """The path of a campaign's page. An id of dots is in the query string: browsers resolve a path of dots."""
+    if set(campaign_id) <= {"."}:
+        return f"/campaigns/?{urlencode({'id': campaign_id})}"
+    return f"/campaigns/{quote(campaign_id, safe='')}"
+
+
+def day(text: str) -> date | None:
+    """The day in a link, as YYYY-MM-DD."""
+    try:
+        parsed = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return parsed if 1990 <= parsed.year <= 2099 else None
+
+
+def start_of(day: date, zone: ZoneInfo) -> datetime:
+    """Midnight of a day in `zone`, in UTC."""
+    return datetime.combine(day, time(), zone).astimezone(UTC).replace(tzinfo=None)
