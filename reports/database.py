@@ -17,6 +17,7 @@ from typing import Any
 
 import duckdb
 
+from models.insights import SCHEMA as INSIGHTS_SCHEMA
 from models.marts import SCHEMA, MartColumn
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import Settings
@@ -25,6 +26,7 @@ from warehouse.publish.published_file import is_masked
 
 DATABASE = "published"
 MARTS = f"{DATABASE}.{SCHEMA}"
+INSIGHTS = f"{DATABASE}.{INSIGHTS_SCHEMA}"
 PAGE_SIZE = 50
 
 Row = dict[str, Any]
