@@ -21,7 +21,7 @@ from starlette.templating import Jinja2Templates
 from models.error_codes import Code
 from models.marts import dbt_marts
 from models.masking import masked_number, sanitize
-from reports import charts, export_requests, formatting, links, plots, security
+from reports import charts, export_requests, formatting, links, menu, plots, security
 from reports.csv_download import write_csv
 from reports.database import Published, PublishedDatabase, Selection
 from warehouse.config.paths import DataPaths
@@ -35,7 +35,7 @@ MEDIA_TYPES = {
     FileFormat.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 
-STYLESHEETS = ("base", "forms", "tables", "charts", "campaign", "small_screens", "print")
+STYLESHEETS = ("base", "menu", "forms", "tables", "charts", "campaign", "small_screens", "print")
 """The style sheets of all pages (`static/css`), in this order: a later one overrides an earlier one."""
 
 
@@ -56,12 +56,14 @@ class Site:
             "moment": partial(formatting.moment, zone=self.zone),
             "cell": partial(formatting.cell, zone=self.zone),
             "phone_number": self._phone_number,
+            "menu_current": menu.is_current,
         }
         environment.globals |= {
             "zone": settings.report_timezone,
             "token": security.TOKEN,
             "charts": charts,
             "plots": plots,
+            "menu": menu.MENU,
             "stylesheets": STYLESHEETS,
             "masks": self.masks,
             "reports": [report for report in ON_REQUEST if report in dbt_marts(insights=settings.insights)],

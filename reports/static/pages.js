@@ -41,3 +41,15 @@ if (filters) {
     timer = setTimeout(update, 250);
   });
 }
+
+// An open group of the menu closes when a person clicks elsewhere or presses Escape.
+const closeMenu = (except) => {
+  for (const group of document.querySelectorAll(".bar nav details[open]")) if (group !== except) group.open = false;
+};
+document.addEventListener("click", (event) => closeMenu(event.target.closest?.(".bar nav details")));
+document.addEventListener("keydown", (event) => {
+  const open = event.key === "Escape" && document.querySelector(".bar nav details[open]");
+  if (!open) return;
+  open.open = false;
+  open.querySelector("summary").focus();
+});
