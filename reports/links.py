@@ -1,11 +1,11 @@
-"""Links: writing them, and reading their parameters. An invalid value in a link is ignored.
+"""Links: the menu of all pages, writing links, and reading their parameters. An invalid value in a link is ignored.
 
 Not here: which parameters a page has (`reports.queries`).
 """
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
@@ -47,3 +47,32 @@ def day(text: str) -> date | None:
 def start_of(day: date, zone: ZoneInfo) -> datetime:
     """Midnight of a day in `zone`, in UTC."""
     return datetime.combine(day, time(), zone).astimezone(UTC).replace(tzinfo=None)
+
+
+# --- the menu
+
+
+class Entry(NamedTuple):
+    """A link of the menu. `section` marks it on pages below it, whose templates set `section`."""
+
+    label: str
+    path: str
+    section: str = ""
+
+
+class Group(NamedTuple):
+    """Entries that open under one word."""
+
+    label: str
+    entries: tuple[Entry, ...]
+
+
+MENU: tuple[Entry | Group, ...] = (
+    Entry("Reports", "/", "reports"),
+    Entry("Exports", "/exports", "exports"),
+)
+
+
+def is_current(entry: Entry, path: str, section: str) -> bool:
+    """Whether a page, with its path and its section, is the one that an entry leads to, or lies below it."""
+    return entry.path == path or bool(section and entry.section == section)

@@ -21,7 +21,7 @@ from starlette.templating import Jinja2Templates
 from models.error_codes import Code
 from models.marts import dbt_marts
 from models.masking import masked_number, sanitize
-from reports import charts, export_requests, formatting, links, menu, plots, security
+from reports import charts, export_requests, formatting, links, plots, security
 from reports.csv_download import write_csv
 from reports.database import Published, PublishedDatabase, Selection
 from warehouse.config.paths import DataPaths
@@ -56,14 +56,14 @@ class Site:
             "moment": partial(formatting.moment, zone=self.zone),
             "cell": partial(formatting.cell, zone=self.zone),
             "phone_number": self._phone_number,
-            "menu_current": menu.is_current,
+            "menu_current": links.is_current,
         }
         environment.globals |= {
             "zone": settings.report_timezone,
             "token": security.TOKEN,
             "charts": charts,
             "plots": plots,
-            "menu": menu.MENU,
+            "menu": links.MENU,
             "stylesheets": STYLESHEETS,
             "masks": self.masks,
             "reports": [report for report in ON_REQUEST if report in dbt_marts(insights=settings.insights)],

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from reports.menu import MENU, Entry, Group
+from reports.links import MENU, Entry, Group
 from tests.reports.conftest import Site
 
 ENTRIES = [entry for item in MENU for entry in (item.entries if isinstance(item, Group) else [item])]
