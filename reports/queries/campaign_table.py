@@ -15,6 +15,7 @@ from models.enums import CampaignType
 from models.marts import columns
 from reports.database import MARTS, Page, Published, Row, Selection
 from reports.links import day, link, one_of, page_number, start_of
+from reports.queries.search import matches_words
 from warehouse.export import CAMPAIGN_REPORT_COLUMNS
 
 _BY_NAME = {column.name: column for column in columns("campaign_metrics")}
@@ -125,9 +126,8 @@ def table(published: Published, query: TableQuery, zone: ZoneInfo) -> Table:
 def selected(query: TableQuery, zone: ZoneInfo) -> Selection:
     """The campaigns that match the filters, with the columns to show."""
     searched = ("campaign_name", "campaign_id", "last_modified_by")
-    search = " or ".join(f"contains(lower({column}), lower($search))" for column in searched)
     filters: list[tuple[str, str, Any]] = [
-        (f"({search})", "search", query.search),
+        (matches_words(searched), "search", query.search),
         ("campaign_type = $type", "type", query.campaign_type),
         ("last_sent_at >= $from", "from", query.sent_from and start_of(query.sent_from, zone)),
         ("last_sent_at < $to", "to", query.sent_to and start_of(query.sent_to + timedelta(days=1), zone)),
