@@ -23,7 +23,7 @@ from warehouse.ledger import Build, now
 from warehouse.publish.audit_pages import page_path, prune_pages, write_page
 from warehouse.publish.kept_builds import KeptBuilds
 from warehouse.publish.pointer import upload_files
-from warehouse.transform import build, check_scope
+from warehouse.transform import check_scope, dbt_tests
 from warehouse.transform.dbt_runner import BuildFailed, dbt_manifest
 
 
@@ -34,7 +34,7 @@ def test_candidate(context: AppContext) -> dict[str, CheckResult]:
         started = time.perf_counter()
         candidate = _candidate_to_check(context)
         _choose_rows_to_check(context, candidate)
-        results = build.run_tests(context.settings, context.paths, candidate)
+        results = dbt_tests.run_tests(context.settings, context.paths, candidate)
         check_identity(context)  # dbt creates an empty file in place of one that was removed
         context.ledger.record_checks(candidate.build_id, results.values())
         _log_results("dbt tests", results.values(), started)
@@ -85,7 +85,7 @@ def audit_candidate(context: AppContext) -> tuple[Build, list[CheckResult]]:
             [result for result in ledger.checks(candidate.build_id) if result.name not in names],
             results,
             expectations.compared,
-            build.tested_models(context.settings, context.paths),
+            dbt_tests.tested_models(context.settings, context.paths),
         )
         path = write_page(context.paths, candidate.build_id, page)
         prune_pages(context.paths, KeptBuilds(context.paths.kept_builds, ledger).build_ids())

@@ -8,7 +8,7 @@ from orchestration.stages.context import AppContext
 from quality import gate
 from quality.audit import expected_checks
 from warehouse.ledger import Build
-from warehouse.transform import build
+from warehouse.transform import dbt_tests
 
 
 def evaluate_gate(context: AppContext) -> gate.GateResult:
@@ -33,7 +33,7 @@ def evaluate_gate(context: AppContext) -> gate.GateResult:
 def expected_checks_of(context: AppContext) -> set[str]:
     """The names of all checks that must have a result for a candidate."""
     audited = expected_checks(dbt_marts(insights=context.settings.insights))
-    return audited | build.expected_tests(context.settings, context.paths)
+    return audited | dbt_tests.expected_tests(context.settings, context.paths)
 
 
 def override_gate(context: AppContext, candidate: Build, reason: str) -> None:

@@ -156,7 +156,7 @@ IN_AN_EXPORT = {
     "some reports are exported, others are not": before("warehouse.export.exports.atomic_replace", call=3),
 }
 IN_THE_CHECKS = {
-    "the rows to check are copied, no dbt test has run": before("warehouse.transform.build.run_tests"),
+    "the rows to check are copied, no dbt test has run": before("warehouse.transform.dbt_tests.run_tests"),
     "the dbt tests have run, their results are not recorded": before("warehouse.ledger.Ledger.record_checks"),
     "the results of the dbt tests are recorded, the audit has not begun": before(
         "quality.audit.contracts.check_contracts"

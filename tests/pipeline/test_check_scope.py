@@ -11,7 +11,8 @@ from models.enums import Log
 from orchestration import stages
 from orchestration.stages import AppContext
 from tests.running import RefreshedWarehouse, copy_of, environment
-from warehouse.transform.dbt_runner import DBT_PROJECT
+from warehouse.transform import check_scope, dbt_tests
+from warehouse.transform.dbt_runner import DBT_PROJECT, run_dbt
 
 SEND = "message_id,campaign_id,contact_id,mobile_number,sent_at,segments\n"
 
@@ -130,18 +131,37 @@ def test_unchanged_rows_are_checked_in_sums_only(built: AppContext) -> None:
     )
 
 
-def test_every_broken_invariant_blocks_publication(built: AppContext) -> None:
-    with duckdb.connect(str(built.paths.candidate)) as connection:
-        connection.execute(f"use {built.paths.candidate.stem}.marts")
+def _break_every_invariant(warehouse: AppContext) -> None:
+    with duckdb.connect(str(warehouse.paths.candidate)) as connection:
+        connection.execute(f"use {warehouse.paths.candidate.stem}.marts")
         connection.execute(BREAK_EVERY_INVARIANT)
-    with duckdb.connect(str(built.paths.build)) as connection:
+    with duckdb.connect(str(warehouse.paths.build)) as connection:
         connection.execute("update intermediate.int_messages_resolved set is_sent = false")
+
+
+def test_every_broken_invariant_blocks_publication(built: AppContext) -> None:
+    _break_every_invariant(built)
     results = {result.name: result.detail for result in stages.test_candidate(built).values()}
     assert "total_segments is less than total_sent (" in results["assert_campaign_rates_follow_from_counts"]
     assert "; campaign_id " in results["assert_campaign_rates_follow_from_counts"]
     invariants = {file.stem for file in (DBT_PROJECT / "tests").glob("*.sql")} - WARNINGS
     assert invariants <= set(_holds(built))
     assert not stages.evaluate_gate(built).may_publish
+
+
+def test_a_refresh_finds_the_failing_rows_that_dbt_test_finds(built: AppContext) -> None:
+    _break_every_invariant(built)
+    with duckdb.connect(str(built.paths.build)) as connection:
+        connection.execute("drop view intermediate.int_orders_converted")  # some tests cannot run
+    check_scope.check_all_rows(built.paths)
+    candidate = built.ledger.candidate()
+    checks = dbt_tests.run_tests(built.settings, built.paths, candidate)
+    failing_rows = {name: (check.passed, check.rules[0].failing_rows) for name, check in checks.items()}
+    results = run_dbt(built.settings, built.paths, ["test", "--exclude-resource-type", "unit_test"])
+    assert failing_rows == {
+        result.node.unique_id: (result.status == "pass", result.failures or 0) for result in results
+    }
+    assert {name for name, check in checks.items() if "does not exist" in check.detail}
 
 
 def test_all_rows_are_checked_after_an_unchecked_build(built: AppContext) -> None:

@@ -6,7 +6,8 @@ import duckdb
 import pytest
 
 from warehouse.config import DataPaths
-from warehouse.transform.build import describe_failing_rows, too_large_cost
+from warehouse.transform.build import too_large_cost
+from warehouse.transform.dbt_tests import describe_failing_rows
 
 
 @pytest.fixture

@@ -58,6 +58,7 @@ class DataPaths:
         self.dbt_target = self.warehouse / "dbt"
         self.column_lineage = self.dbt_target / "column_lineage.json"
         self.compiled_sql = self.dbt_target / "compiled_sql.json"
+        self.compiled_tests = self.dbt_target / "compiled_tests.json"
         # The databases of dbt at the prompt (`dbt_project/profiles.yml`).
         self.dbt_dev = data / "dev"
         # Temporary files of uploads to an object store and downloads from it.

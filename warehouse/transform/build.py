@@ -1,9 +1,9 @@
-"""The build: dbt computes the marts of a candidate from the lake and tests them.
+"""The build: dbt computes the marts of a candidate from the lake.
 
 `build.duckdb` holds staging, `*_this_run` and intermediate models and the rows that failed a test, `candidate.duckdb` the
 marts. A build applies the open changes of the change feed. Models whose code or settings have changed are built in full.
 
-Not here: the models (`dbt_project/`), how dbt is run (`dbt_runner`), the release gate (`quality.gate`).
+Not here: the models (`dbt_project/`), how dbt is run (`dbt_runner`), the tests (`dbt_tests`), the release gate (`quality.gate`).
 """
 
 import secrets
@@ -12,7 +12,6 @@ from typing import Any
 
 import duckdb
 
-from models.check_results import MAX_EXAMPLES, CheckResult, Rule
 from models.masking import masking_logger, sanitize
 from warehouse.config import DataPaths, Settings, sendmart_version
 from warehouse.duckdb_tools import attached, corruption_reason, is_corruption_error
@@ -29,28 +28,11 @@ from warehouse.transform.candidate import (
 )
 from warehouse.transform.compiled_sql import record_column_lineage, record_full_build_sql
 from warehouse.transform.dbt_runner import BuildFailed, dbt_manifest, first_line, json_digest, project_digest, run_dbt
+from warehouse.transform.dbt_tests import short_value
 from warehouse.transform.fingerprints import ModelFingerprints
-from warehouse.transform.spark.builds import WITHOUT_THIS_RUN, SparkBuild, is_spark
+from warehouse.transform.spark.builds import SparkBuild, is_spark
 
 log = masking_logger("sendmart.build")
-
-_KEY_COLUMNS = (
-    *(
-        "mart",
-        "campaign_id",
-        "message_id",
-        "order_id",
-        "click_id",
-        "model",
-        "window_hours",
-        "hard_bounces",
-        "from_minutes",
-    ),
-    *("currency", "log", "kind", "provider", "provider_status", "country", "day", "first_day", "figure", "age_days"),
-)
-"""The columns that name a row, as far as a table has them. Contacts and mobile numbers are never named."""
-
-_LONGEST_VALUE = 80
 
 
 def inputs(settings: Settings, ledger: Ledger) -> str:
@@ -180,8 +162,8 @@ def too_large_sum(connection: duckdb.DuckDBPyConnection, paths: DataPaths) -> Su
         return None
     for campaign_id, attribution, revenue, order_id in sums:
         return SumTooLarge(
-            f"campaign {_short(campaign_id)}: the revenue of its {attribution} orders, {revenue}, does not fit"
-            f" decimal(18,2); its largest order is {_short(order_id)}"
+            f"campaign {short_value(campaign_id)}: the revenue of its {attribution} orders, {revenue}, does not fit"
+            f" decimal(18,2); its largest order is {short_value(order_id)}"
             f" ({sanitize(origin_of_order(connection, paths, order_id))})"
         )
     return None
@@ -199,8 +181,8 @@ def too_large_cost(connection: duckdb.DuckDBPyConnection, paths: DataPaths) -> S
         return None
     for campaign_id, cost, message_id in sums:
         return SumTooLarge(
-            f"campaign {_short(campaign_id)}: the cost of its messages, {cost}, does not fit decimal(18,6); its dearest message"
-            f" is {_short(message_id)} ({sanitize(origin_of_cost(connection, paths, message_id))})"
+            f"campaign {short_value(campaign_id)}: the cost of its messages, {cost}, does not fit decimal(18,6); its dearest"
+            f" message is {short_value(message_id)} ({sanitize(origin_of_cost(connection, paths, message_id))})"
         )
     return None
 
@@ -270,86 +252,6 @@ def _drop(connection: duckdb.DuckDBPyConnection, relations: set[tuple[str, str, 
             connection.execute(f'drop {kind} {database}.{schema}."{name}"')
 
 
-def run_tests(settings: Settings, paths: DataPaths, candidate: Build) -> dict[str, CheckResult]:
-    """Runs the dbt tests; results are by unique id, failing rows are stored beside the models. Raises CandidateDamaged."""
-    command = ["test", "--exclude-resource-type", "unit_test", "--store-failures"]
-    is_on_spark = is_spark(settings)
-    if is_on_spark:
-        results = SparkBuild(settings, paths, candidate.build_id).run_dbt(*command, *WITHOUT_THIS_RUN)
-    else:
-        results = run_dbt(settings, paths, command)
-    for result in results:
-        if is_corruption_error(result.message or ""):
-            raise CandidateDamaged(first_line(result.message))
-    with attached(build=paths.build) as connection:
-        return {result.node.unique_id: _check_result(result, None if is_on_spark else connection) for result in results}
-
-
-def expected_tests(settings: Settings, paths: DataPaths) -> set[str]:
-    """The names of the dbt tests that every candidate must have run."""
-    nodes = dbt_manifest(settings, paths)["nodes"]
-    is_on_spark = is_spark(settings)
-    return {
-        node["name"]
-        for node in nodes.values()
-        if node["resource_type"] == "test"
-        and not (is_on_spark and "this_run" in nodes.get(node.get("attached_node"), {}).get("tags", ()))
-    }
-
-
-def tested_models(settings: Settings, paths: DataPaths) -> dict[str, str]:
-    """By dbt test, the model that it tests. A test between models has no entry."""
-    return {
-        node["name"]: node["attached_node"].rpartition(".")[2]
-        for node in dbt_manifest(settings, paths)["nodes"].values()
-        if node["resource_type"] == "test" and node.get("attached_node")
-    }
-
-
 def new_build_id() -> str:
     """A new build id. It begins with the time of the build."""
     return f"{now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-
-
-def _check_result(result: Any, connection: duckdb.DuckDBPyConnection | None) -> CheckResult:
-    """The result of a dbt test. The connection sees the failing rows, and the detail names some; None: they are in Spark."""
-    passed = result.status == "pass"
-    detail = "" if passed else first_line(result.message)
-    if not passed and result.failures:
-        relation = str(result.node.relation_name)
-        examples = describe_failing_rows(connection, relation) if connection else ""
-        location = "warehouse/build.duckdb" if connection else "Spark"
-        detail = (
-            f"{result.failures} rows{f': {examples}' if examples else ''}; to see them in {location}:"
-            f" from {'.'.join(relation.split('.')[-2:])}"
-        )
-    rule = Rule(result.node.description or result.node.name, passed, detail, failing_rows=result.failures)
-    return CheckResult(result.node.name, result.node.config.severity.lower() == "error", passed, detail, (rule,))
-
-
-def describe_failing_rows(connection: duckdb.DuckDBPyConnection, relation: str) -> str:
-    """The problems of failing rows (column `problem`, separated by `; `) with their counts, then keys of some rows."""
-    columns = [name for name, *_ in connection.execute(f"describe {relation}").fetchall()]
-    parts = []
-    if "problem" in columns:
-        problems = connection.execute(
-            f"select problem, count(*) from (select unnest(string_split(problem, '; ')) as problem from {relation})"
-            f" group by problem order by count(*) desc, problem limit {MAX_EXAMPLES}"
-        ).fetchall()
-        parts += [f"{problem} ({count})" for problem, count in problems]
-    keys = [name for name in _KEY_COLUMNS if name in columns]
-    if keys:
-        rows = connection.execute(
-            f"select distinct {', '.join(keys)} from {relation} order by all limit {MAX_EXAMPLES}"
-        )
-        row_keys = [
-            ", ".join(f"{name} {_short(value)}" for name, value in zip(keys, row, strict=True) if value is not None)
-            for row in rows.fetchall()
-        ]
-        parts += [row_key for row_key in row_keys if row_key]
-    return "; ".join(parts)
-
-
-def _short(value: object) -> str:
-    text = sanitize(" ".join(str(value).split()))
-    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"

@@ -19,7 +19,10 @@ from warehouse.transform import check_scope
 from warehouse.transform.spark.builds import VIEW_ON_PARQUET
 
 _IDENTITY = "build.internal.build_identity"
-_NO_MODELS = f"'{change_feed.SCHEMA}', 'dbt_test__audit'"
+FAILING_ROWS = "dbt_test__audit"
+"""The schema of the build file with a table of failing rows for each failed test, as dbt names it."""
+
+_NO_MODELS = f"'{change_feed.SCHEMA}', '{FAILING_ROWS}'"
 """The schemas of the change feed, and of the rows that failed a test."""
 
 

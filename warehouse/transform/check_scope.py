@@ -62,6 +62,6 @@ def check_all_rows(paths: DataPaths) -> None:
 def rows_to_check(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
     """The relations with changed rows by model, given a connection to the build file; empty if all rows are checked."""
     tables = connection.execute(
-        "select table_name from duckdb_tables() where database_name = 'build' and schema_name = ?", [SCHEMA]
+        "select distinct table_name from duckdb_columns() where database_name = 'build' and schema_name = ?", [SCHEMA]
     ).fetchall()
     return {name: f"build.{SCHEMA}.{name}" for (name,) in tables}

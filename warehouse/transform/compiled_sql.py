@@ -56,7 +56,7 @@ def full_build_sql(settings: Settings, paths: DataPaths) -> dict[str, CompiledMo
         record = read_json_object(paths.compiled_sql)
     except (FileNotFoundError, ValueError):
         record = {}
-    if record.get("inputs_digest") != _inputs_digest(settings, paths):
+    if record.get("inputs_digest") != inputs_digest(settings, paths):
         record = _record(settings, paths, _compile(settings, paths))
         # Whoever may only read the data folder compiles each time.
         with suppress(OSError):
@@ -82,7 +82,7 @@ def _record(settings: Settings, paths: DataPaths, results: Iterable[Any]) -> dic
         }
         for node in nodes.values()
     ]
-    return {"inputs_digest": _inputs_digest(settings, paths), "models": models}
+    return {"inputs_digest": inputs_digest(settings, paths), "models": models}
 
 
 def _write(paths: DataPaths, record: dict[str, Any]) -> None:
@@ -114,7 +114,8 @@ def _seed_query(node: Any) -> str:
     return f"select * from read_csv({file}, header = true, all_varchar = true, nullstr = '')"
 
 
-def _inputs_digest(settings: Settings, paths: DataPaths) -> str:
+def inputs_digest(settings: Settings, paths: DataPaths) -> str:
+    """A digest of what compiled SQL depends on: the project, the lake, the settings of figures."""
     return json_digest([str(DBT_PROJECT), str(paths.lake), settings.figure_settings(), project_digest()])
 
 
