@@ -9,14 +9,15 @@ import logging
 import socket
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec
 
 from models.enums import Log
 from models.masking import masking_logger, sanitize
-from orchestration.stages import AppContext, late_days
+from orchestration.stages import AppContext, figure_breaches, late_days
+from quality.figure_alerts import Breach, describe
 from warehouse.config.settings import Settings
 from warehouse.landing import LandingZone, completeness
 from warehouse.landing.proposals import IgnoredFiles
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 log = masking_logger("sendmart")
 
 MAX_LINES = 20
+
+FIGURES_REMEMBERED = timedelta(days=60)
+"""How long the ledger keeps which days broke a rule. Only the last days are checked."""
 
 
 class Title(StrEnum):
@@ -47,6 +51,7 @@ class Title(StrEnum):
     LOGS_ARRIVED = "Sendmart: logs arrived"
     FILES_IGNORED = "Sendmart: files ignored"
     DELIVERIES_FAIL = "Sendmart: deliveries fail"
+    FIGURES_UNUSUAL = "Sendmart: figures out of range"
     STALE = "Sendmart: figures stale"
     CURRENT = "Sendmart: figures current"
     TEST = "Sendmart: test alert"
@@ -97,6 +102,7 @@ def notify_refresh(context: AppContext, outcome: Refresh, run_id: str | None = N
     notify_late_logs(context, late_days(context))
     notify_ignored_files(context, context.scan_landing())
     notify_incidents(context, open_incidents(context.paths))
+    notify_figures(context, figure_breaches(context))
 
 
 @_never_fails
@@ -174,6 +180,21 @@ def notify_incidents(context: AppContext, incidents: Iterable[OpenIncident]) -> 
             *(incident.describe() for incident in new.values()),
         ]
         _raise(context, Title.DELIVERIES_FAIL, ", ".join(new), lines, kind, begins=new)
+
+
+@_never_fails
+def notify_figures(context: AppContext, found: Iterable[Breach]) -> None:
+    """Alerts about days that break a rule of SENDMART_FIGURE_ALERTS, once for each day and rule."""
+    kind = "figure"
+    reported = context.ledger.alarms(kind)
+    outdated = [subject for subject, since in reported.items() if since < now() - FIGURES_REMEMBERED]
+    context.ledger.end_alarms(kind, outdated)
+    if new := {breach.subject: breach for breach in found if breach.subject not in reported}:
+        lines = [
+            "Figures of whole days break rules of SENDMART_FIGURE_ALERTS. See docs/alerts.md",
+            *(describe(breach, context.settings.reporting_currency) for breach in new.values()),
+        ]
+        _raise(context, Title.FIGURES_UNUSUAL, ", ".join(new), lines, kind, begins=new)
 
 
 def _days_of(subjects: Iterable[str]) -> completeness.Days:

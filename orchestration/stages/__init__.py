@@ -14,6 +14,7 @@ from orchestration.stages.export import (
     prune_exports,
     reports_to_export,
 )
+from orchestration.stages.figures import figure_breaches
 from orchestration.stages.gate import evaluate_gate, override_gate
 from orchestration.stages.load import file_sizes, group_by_date, load_changed, remove_withdrawn
 from orchestration.stages.plan import RefreshPlan, freshness_times, late_days, missing_days, plan_refresh
@@ -23,7 +24,7 @@ from orchestration.stages.quarantine import publish_quarantine
 __all__ = [
     "AppContext", "Erasure", "RefreshPlan", "audit_candidate", "audit_page_of", "build_candidate", "check_ledger",
     "describe_export",
-    "erase_contact", "evaluate_gate", "export_missing", "export_reports", "file_sizes", "finish_erasures",
+    "erase_contact", "evaluate_gate", "export_missing", "export_reports", "figure_breaches", "file_sizes", "finish_erasures",
     "freshness_times", "group_by_date", "is_built", "is_published", "late_days", "load_changed", "missing_days",
     "override_gate", "plan_refresh", "prune_exports", "publish_candidate", "publish_quarantine", "remove_withdrawn",
     "reports_to_export",

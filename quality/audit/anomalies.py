@@ -120,7 +120,7 @@ class Volume(_Current):
         values = [value for _, value in history]
         if median(values) < MIN_DENOMINATOR:
             return None, None
-        middle, deviation = _middle_and_deviation([math.log(max(value, 1)) for value in values])
+        middle, deviation = middle_and_deviation([math.log(max(value, 1)) for value in values])
         lower = math.exp(middle - max(_DEVIATIONS * deviation, -math.log(_LEAST_VOLUME)))
         upper = math.exp(middle + max(_DEVIATIONS * deviation, math.log(_MOST_VOLUME)))
         # Where days differ much, the range still ends not far beyond the extremes.
@@ -180,7 +180,7 @@ class Share(_Part):
     share_of: str = ""
 
     def range(self, step: _Step, history: _History) -> _Range:
-        middle, deviation = _middle_and_deviation([value for _, value in history])
+        middle, deviation = middle_and_deviation([value for _, value in history])
         width = max(_DEVIATIONS * deviation, self.margin)
         sample_size = step.increase(self.whole) if self.whole else step.current.get(self.share_of)
         if sample_size and 0 < middle < 1:
@@ -198,7 +198,7 @@ class Ratio(_Part):
         logarithms = [math.log(value) for _, value in history if value > 0]
         if len(logarithms) < MIN_BUILDS:
             return None, None
-        middle, deviation = _middle_and_deviation(logarithms)
+        middle, deviation = middle_and_deviation(logarithms)
         width = max(_DEVIATIONS * deviation, math.log(self.factor))
         return math.exp(middle - width), math.exp(middle + width)
 
@@ -278,7 +278,7 @@ def _range(
     return comparison.range(step, history) if len(history) >= MIN_BUILDS else (None, None)
 
 
-def _middle_and_deviation(values: Sequence[float]) -> tuple[float, float]:
+def middle_and_deviation(values: Sequence[float]) -> tuple[float, float]:
     """The median, and the standard deviation that the median absolute deviation stands for."""
     middle = median(values)
     return middle, _DEVIATION_OF_MEDIAN_DEVIATION * median(abs(value - middle) for value in values)

@@ -15,6 +15,7 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from models.enums import Log
+from models.figure_rules import parse_rules
 from warehouse.storage import SCHEME, AnyPath, path_of
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -123,6 +124,10 @@ def _windows(value: str) -> str:
     return ",".join(str(hours) for hours in whole_numbers(value, MAX_WINDOW_HOURS, "hours"))
 
 
+def _figure_rules(value: str) -> str:
+    return ", ".join(str(rule) for rule in parse_rules(value))
+
+
 def _alert_urls(value: SecretStr) -> SecretStr:
     # Importing Apprise takes half a second: only if the setting has a value.
     from apprise import Apprise
@@ -163,6 +168,7 @@ Seconds = Annotated[
     str, _matching(r"[0-9]{1,6}(\.[0-9]{1,6})?", "a number of seconds from 0 to 999999.999999, such as 2 or 1.5")
 ]
 """A decimal number. It stays text, because a floating-point number would not be exact."""
+FigureRules = Annotated[str, AfterValidator(_figure_rules)]
 AlertUrls = Annotated[SecretStr, AfterValidator(_alert_urls)]
 TimeOfDay = Annotated[str, _matching(r"([01][0-9]|2[0-3]):[0-5][0-9]", "a 24-hour time of day, such as 03:30")]
 HostAndPort = Annotated[str, _matching(r"[0-9A-Za-z.-]+:[0-9]{1,5}", "host:port, such as spark.example.org:10000")]

@@ -45,7 +45,7 @@ RENAMED_SETTINGS = {
 
 NOT_FIGURE_RELEVANT = {
     "landing", "follow_links", "sources", "data", "lake", "published", "exports", "temp_directory", "hash_key_file", "umask",
-    "alerts", "log_grace_hours", "daily_logs", "refresh_time", "export_time", "first_log_date",
+    "alerts", "figure_alerts", "log_grace_hours", "daily_logs", "refresh_time", "export_time", "first_log_date",
     "reports_host", "reports_port", "reports_behind_login", "reports_token", "reports_allowed_hosts",
     "reports_show_phone_numbers", "load_workers",
     "spark_thrift", "spark_master", "spark_schema", "spark_export",
@@ -173,6 +173,10 @@ class Settings(BaseModel):
     alerts: types.AlertUrls | None = None
     """Receivers of alerts: URLs of Slack, e-mail or webhooks (docs/alerts.md). A secret."""
 
+    figure_alerts: types.FigureRules | None = None
+    """Rules on the figures of a day that raise an alert, separated by commas: delivery_rate<0.9, unsubscribes_per_1000>5,
+    cost>400, messages<1, or a figure and unusual (docs/alerts.md). They need SENDMART_INSIGHTS."""
+
     reports_host: types.Host = "127.0.0.1"
     """Address of the report pages. Any other than loopback needs a login in front, or a token (docs/reports.md)."""
     reports_port: int = Field(8501, ge=1, le=65_535)
@@ -202,6 +206,12 @@ class Settings(BaseModel):
             raise ValueError(
                 "SENDMART_BOT_CLICKS: must be count if SENDMART_INSIGHTS is false: the insights find the clicks of bots"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _figures_of_days_are_there(self) -> Self:
+        if self.figure_alerts is not None and not self.insights:
+            raise ValueError("SENDMART_FIGURE_ALERTS: needs SENDMART_INSIGHTS=true, which has the figures of days")
         return self
 
     @model_validator(mode="after")
