@@ -18,7 +18,7 @@ from warehouse.config.settings import PREFIX, PROJECT, Settings
 
 DOCKER, SYSTEMD = PROJECT / "docker", PROJECT / "systemd"
 COMPOSE = yaml.safe_load((DOCKER / "compose.yaml").read_text(encoding="utf-8"))
-SERVICES = ("code", "daemon", "webserver")
+SERVICES = ("code", "daemon", "webserver", "reports")
 
 
 def test_the_compose_file_is_valid() -> None:
@@ -54,13 +54,38 @@ def test_compose_and_systemd_start_the_same_programs() -> None:
         assert [word.replace("0.0.0.0", "127.0.0.1") for word in COMPOSE["services"][name]["command"]] == command
 
 
-def test_containers_have_no_capabilities_and_only_the_ui_is_reachable_from_this_machine() -> None:
+def test_containers_have_no_capabilities_and_only_two_ports_are_reachable_from_this_machine() -> None:
     for name in SERVICES:
         service = COMPOSE["services"][name]
         assert (service["user"], service["read_only"], service["cap_drop"]) == ("10001:10001", True, ["ALL"])
         assert service["healthcheck"]
     ports = {name: service["ports"] for name, service in COMPOSE["services"].items() if "ports" in service}
-    assert ports == {"webserver": ["127.0.0.1:${PORT:-3000}:3000"]}
+    assert ports == {
+        "webserver": ["127.0.0.1:${PORT:-3000}:3000"],
+        "reports": ["127.0.0.1:${REPORTS_PORT:-8501}:8501"],
+    }
+
+
+def test_the_target_starts_every_unit_and_all_units_are_confined_alike() -> None:
+    services = {f"sendmart-{name}.service" for name in SERVICES}
+    target = (SYSTEMD / "sendmart.target").read_text(encoding="utf-8")
+    assert set(re.findall(r"sendmart-\w+\.service", target)) == services
+    confinements = set()
+    for unit in SYSTEMD.glob("*.service"):
+        _, marker, confined = unit.read_text(encoding="utf-8").partition(
+            "# The unit can write to the data folder only.\n"
+        )
+        assert marker, unit.name
+        confinements.add(confined.partition("\n\n")[0].strip())
+    assert len(confinements) == 1
+
+
+def test_the_pages_in_a_container_see_the_data_folder_but_no_landing_zone_and_no_history() -> None:
+    reports = COMPOSE["services"]["reports"]
+    assert (reports["volumes"], reports["depends_on"]) == (["data:/srv/sendmart/data"], {})
+    settings = {name.removeprefix(PREFIX).lower(): value for name, value in reports["environment"].items()}
+    assert {name for name in settings if name.startswith("dagster")} == set()
+    assert Settings(**settings).reports_port == 8501
 
 
 def test_the_image_holds_every_package_of_the_project() -> None:
@@ -81,6 +106,9 @@ def test_no_file_holds_a_password() -> None:
 
 def test_variables_of_server_files_are_settings() -> None:
     known = {PREFIX + name.upper() for name in Settings.model_fields}
-    assert {name for name in COMPOSE["services"]["code"]["environment"] if name.startswith(PREFIX)} <= known
+    for name in SERVICES:
+        assert {
+            variable for variable in COMPOSE["services"][name]["environment"] if variable.startswith(PREFIX)
+        } <= known
     lines = (SYSTEMD / "sendmart.env").read_text(encoding="utf-8").splitlines()
     assert {line.partition("=")[0] for line in lines if line.startswith(PREFIX)} <= known
