@@ -3,8 +3,8 @@
 A page runs only the server's own scripts, loads nothing from other hosts and is not shown in frames. A request that changes
 something must come from a page of this server: the browser's headers say so, and the form holds the token of this process.
 
-If a token is set, every request must bring it. Not here: a login for each person, which a web server in front of the pages
-has (`docs/reports.md`).
+If a token is set, every request but that for `HEALTH` must bring it. Not here: a login for each person, which a web server in
+front of the pages has (`docs/reports.md`).
 """
 
 import base64
@@ -27,6 +27,9 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+
+HEALTH = "/health"
+"""The one path that needs no token: it has no figures."""
 
 TOKEN = secrets.token_urlsafe(32)
 """The token of this process. A page that was opened before a restart must be reloaded."""
@@ -58,14 +61,15 @@ class SecurityHeaders:
 class RequireToken:
     """Answers only requests that bring the token: as password of any user (HTTP Basic), which browsers ask for, or as Bearer.
 
-    Without a token, every request is answered.
+    Without a token, every request is answered. `HEALTH` never needs it.
     """
 
     def __init__(self, app: ASGIApp, token: SecretStr | None) -> None:
         self._app, self._token = app, token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or self._token is None or self._is_authorized(Request(scope)):
+        is_open = scope["type"] != "http" or self._token is None or scope["path"] == HEALTH
+        if is_open or self._is_authorized(Request(scope)):
             await self._app(scope, receive, send)
         else:
             challenge = {"WWW-Authenticate": 'Basic realm="Sendmart reports", charset="UTF-8"'}
