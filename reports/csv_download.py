@@ -20,7 +20,7 @@ import duckdb
 
 from models.marts import published_columns
 from models.masking import FREE_TEXT_COLUMNS, ID_COLUMNS, masked, masked_in_ids, masked_number
-from reports.database import MARTS, Published, Selection
+from reports.database import Published, Selection
 from warehouse.export import FileFormat, copy_to_csv_sql
 
 _BLOCK = 1 << 18
@@ -43,7 +43,7 @@ def write_csv(
         all_columns = published_columns(selection.mart, is_masked=published.is_masked)
         statement = copy_to_csv_sql(
             selection.columns or [(column, column.name) for column in all_columns],
-            f"from {MARTS}.{selection.mart} as mart {selection.where}",
+            selection.from_sql,
             selection.order_sql(),
             "/dev/fd/{pipe}",
             mode,

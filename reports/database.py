@@ -18,7 +18,8 @@ from typing import Any
 import duckdb
 
 from models.insights import SCHEMA as INSIGHTS_SCHEMA
-from models.marts import SCHEMA, MartColumn
+from models.marts import MARTS as CONTRACTS
+from models.marts import SCHEMA, MartColumn, qualified
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import Settings
 from warehouse.duckdb_tools import apply_limits, fetch_value, holds_rows, literal
@@ -40,7 +41,8 @@ class NothingPublished(Exception):
 class Selection:
     """Rows of a mart: an SQL condition with its parameters, and the columns of their order, each with `True` if descending.
 
-    `columns` are those of a CSV, each with its header; None stands for all columns of the mart.
+    `columns` are those of a CSV, each with its header; None stands for all columns of the mart. `query` is SQL whose rows are
+    selected from instead of the mart's: the mart joined with names, or summed; `columns` then must be given.
     """
 
     mart: str
@@ -48,6 +50,13 @@ class Selection:
     parameters: dict[str, Any]
     order: tuple[tuple[str, bool], ...]
     columns: Sequence[tuple[MartColumn, str]] | None = None
+    query: str = ""
+
+    @property
+    def from_sql(self) -> str:
+        """The rows, named `mart`."""
+        rows = f"({self.query})" if self.query else f"{DATABASE}.{qualified(self.mart)}"
+        return f"from {rows} as mart {self.where}"
 
     def order_sql(self, *, is_reversed: bool = False) -> str:
         """The `order by` expressions over `mart`. Nulls come last in both directions of a column."""
@@ -90,9 +99,8 @@ class Published:
 
     def page(self, selection: Selection, number: int, count: int | None = None) -> Page:
         """A page of the selected rows, the last one if there are fewer. `count` is the number of rows, if it is known."""
-        mart = f"from {MARTS}.{selection.mart} as mart"
         if count is None:
-            count = int(fetch_value(self.connection, f"select count(*) {mart} {selection.where}", selection.parameters))
+            count = int(fetch_value(self.connection, f"select count(*) {selection.from_sql}", selection.parameters))
         pages = max(1, -(-count // PAGE_SIZE))
         number = min(number, pages)
         before = (number - 1) * PAGE_SIZE
@@ -101,10 +109,12 @@ class Published:
         is_reversed = before > count / 2
         skip = count - before - page_rows if is_reversed else before
         order = selection.order_sql(is_reversed=is_reversed)
-        page = f"{mart} {selection.where} order by {order} limit $page_rows offset $skip"
+        page = f"{selection.from_sql} order by {order} limit $page_rows offset $skip"
         # If possible, only the keys are sorted; the other columns are read for the rows of the page alone.
-        holds_its_rows = holds_rows(self.connection, DATABASE, SCHEMA, selection.mart)
-        rows = f"{mart} where rowid in (select rowid {page})" if holds_its_rows else f"from (select * {page}) as mart"
+        if not selection.query and holds_rows(self.connection, DATABASE, CONTRACTS[selection.mart].schema, selection.mart):
+            rows = f"from {DATABASE}.{qualified(selection.mart)} as mart where rowid in (select rowid {page})"
+        else:
+            rows = f"from (select * {page}) as mart"
         parameters = {**selection.parameters, "page_rows": page_rows, "skip": skip}
         return Page(self.rows(f"select * {rows} order by {selection.order_sql()}", parameters), count, number, pages)
 
