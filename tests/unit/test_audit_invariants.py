@@ -31,16 +31,14 @@ create table int_orders_converted as
         any_value(ordered_at) as ordered_at
     from attributed_orders group by order_id
     union select order_id, null, null, null, null from unconverted_orders;
-create table int_exchange_rates_deduplicated as select date '2026-01-05' as rate_date;
-create table int_messages_enriched as
-    select campaign_id, 'GBP' as cost_currency, 0.5::decimal(18,6) as cost, date '2026-01-01' as cost_rate_date,
-        last_sent_at as sent_at
-    from delivery_status;
+create table int_exchange_rates_deduplicated as
+    from (values ('EUR', date '2026-01-05'), ('GBP', date '2026-01-01')) as rates(currency, rate_date);
+create table int_messages_enriched as select message_id, 0.5::decimal(18,6) as cost from delivery_status;
 create table int_orders_deduplicated as select order_id, 'placed' as status from int_orders_converted;
 create table int_receipts_unmatched as select 'unsent' as message_id from range(2);
 create table int_messages_resolved as
     select message_id, campaign_id, contact_id, mobile_number, true as is_sent, null as skip_reason, delivery_status,
-        status_at
+        status_at, last_sent_at as sent_at, 1 as cost, if(campaign_id = 'c07', 'GBP', 'USD') as cost_currency
     from delivery_status
     union all by name
     select message_id, campaign_id, contact_id, mobile_number, false as is_sent, skip_reason from skip_reasons
@@ -443,7 +441,7 @@ FAULTS = [
     ),
     (
         "assert_exchange_rates_are_recent",
-        "update int_messages_enriched set cost_rate_date = '2025-12-28' where campaign_id = 'c07'",
+        "update int_exchange_rates_deduplicated set rate_date = '2025-12-28' where currency = 'GBP'",
         "GBP messages: 5, 2.50 USD in all, oldest rate 2025-12-28",
         "",
     ),

@@ -9,6 +9,14 @@
 with
     messages as ({{ rows_of_message_campaigns("int_messages_enriched", "sent_at") | indent(4) }}),
 
+    messages_resolved as ({{ rows_of_message_campaigns("int_messages_resolved", "sent_at") | indent(4) }}),
+
+    message_contacts as (
+
+        select message_id, contact_id from messages_resolved where delivery_status in {{ failed_statuses() }}
+
+    ),
+
     provider_statuses as (select * from {{ ref("int_provider_statuses_explained") }}),
 
     -- Two provider statuses whose providers differ in case are one group, and have the same reason.
@@ -24,11 +32,12 @@ with
             provider_statuses.is_permanent,
             provider_statuses.advice,
             count(*) as messages,
-            count(distinct messages.contact_id) as contacts,
+            count(distinct message_contacts.contact_id) as contacts,
             sum(messages.cost) as cost,
             min(messages.status_at) as first_status_at,
             max(messages.status_at) as last_status_at
         from messages
+        inner join message_contacts on messages.message_id = message_contacts.message_id
         left join provider_statuses on messages.provider_status_id = provider_statuses.provider_status_id
         where messages.delivery_status in {{ failed_statuses() }}
         group by

@@ -4,14 +4,13 @@
 with
     messages as ({{ rows_of_message_campaigns("int_messages_enriched", "sent_at") | indent(4) }}),
 
-    -- Nothing is known of a message before the message itself.
     figures as (
 
         select
             campaign_id,
             delivery_status = 'delivered' as is_delivered,
             cast(sent_at as date) as sent_on,
-            greatest(known_log_date, first_log_date) as known_on,
+            known_on,
             count(*) as known
         from messages
         where delivery_status <> 'pending'

@@ -96,7 +96,7 @@ with
 
     rates_of_days as (
 
-        select cost_days.cost_currency, cost_days.sent_date, exchange_rate_periods.rate, exchange_rate_periods.rate_date
+        select cost_days.cost_currency, cost_days.sent_date, exchange_rate_periods.rate
         from cost_days
         inner join
             exchange_rate_periods
@@ -149,7 +149,6 @@ with
         select
             messages.message_id,
             messages.campaign_id,
-            messages.contact_id,
             messages.mobile_number,
             messages.sent_at,
             messages.segments,
@@ -168,11 +167,11 @@ with
                 else {{ converted_cost("messages.cost", "rates_of_days.rate") }}
             end as converted_cost,
             messages.cost is not null as has_cost,
-            messages.cost_currency,
-            rates_of_days.rate_date as cost_rate_date,
             messages.has_receipt,
-            messages.first_log_date,
-            messages.known_log_date,
+            -- Nothing is known of a message before the message itself.
+            case
+                when messages.known_log_date is not null then greatest(messages.known_log_date, messages.first_log_date)
+            end as known_on,
             messages_counted.messages_before
         from message_keys as messages
         inner join messages_counted on messages.message_key = messages_counted.message_key
@@ -188,7 +187,6 @@ with
 select
     message_id,
     campaign_id,
-    contact_id,
     mobile_number,
     sent_at,
     segments,
@@ -199,10 +197,7 @@ select
     country,
     cast(converted_cost as decimal(18, 6)) as cost,
     has_cost,
-    case when has_cost then cost_currency end as cost_currency,
-    case when has_cost then cost_rate_date end as cost_rate_date,
     has_receipt,
-    first_log_date,
-    known_log_date,
+    known_on,
     least(messages_before, 7) as messages_before
 from enriched
