@@ -35,7 +35,12 @@ MEDIA_TYPES = {
     FileFormat.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 
-STYLESHEETS = ("base", "menu", "forms", "tables", "charts", "campaign", "small_screens", "print")
+_FIRST_STYLES, _LAST_STYLES = ("base", "forms", "tables", "charts"), ("small_screens", "print")
+STYLESHEETS = (
+    *_FIRST_STYLES,
+    *sorted({file.stem for file in (HERE / "static" / "css").glob("*.css")} - {*_FIRST_STYLES, *_LAST_STYLES}),
+    *_LAST_STYLES,
+)
 """The style sheets of all pages (`static/css`), in this order: a later one overrides an earlier one."""
 
 

@@ -5,7 +5,13 @@ A page is a plain function of a request, run in a thread. It reads the build tha
 To add a page: a module here with a function `routes`, its name in `PAGES`, its queries in `reports.queries`, and a template.
 """
 
-from reports.pages import campaign, campaign_table, exports, health
+from reports.pages import campaign, campaign_table, compare, exports, health
 
-PAGES = (campaign_table, campaign, exports, health)
+PAGES = (
+    campaign_table,
+    campaign,
+    compare,
+    exports,
+    health,
+)
 """The modules of all pages. The first route that matches a link counts."""
