@@ -111,7 +111,9 @@ class Published:
         order = selection.order_sql(is_reversed=is_reversed)
         page = f"{selection.from_sql} order by {order} limit $page_rows offset $skip"
         # If possible, only the keys are sorted; the other columns are read for the rows of the page alone.
-        if not selection.query and holds_rows(self.connection, DATABASE, CONTRACTS[selection.mart].schema, selection.mart):
+        if not selection.query and holds_rows(
+            self.connection, DATABASE, CONTRACTS[selection.mart].schema, selection.mart
+        ):
             rows = f"from {DATABASE}.{qualified(selection.mart)} as mart where rowid in (select rowid {page})"
         else:
             rows = f"from (select * {page}) as mart"

@@ -7,7 +7,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urldefrag
+from urllib.parse import urldefrag, urlencode
 
 import pytest
 from axe_core_python.selenium import Axe
@@ -97,6 +97,7 @@ def pages_of(browser: webdriver.Chrome, site: Site) -> list[str]:
     first = f"{site.address}{campaign_path(largest[0]['campaign_id'])}"
     return [
         f"{site.address}/",
+        f"{site.address}/compare?{urlencode([('campaign', row['campaign_id']) for row in largest[:3]])}",
         f"{site.address}/exports",
         f"{site.address}/nowhere",
         f"{site.address}/?type=MMS&search=a",
