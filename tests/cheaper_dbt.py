@@ -3,7 +3,7 @@ tests, one lineage of each model.
 
 The only part of a manifest that depends on the data folder is the location of the sources, which is the lake.
 
-Not here: how dbt renders (`tests.cheaper_rendering`), what else a parse depends on (`warehouse.transform.dbt_runner`).
+Not here: how dbt renders (`warehouse.transform.dbt_internals`), what else a parse depends on (`warehouse.transform.dbt_runner`).
 """
 
 import atexit
@@ -20,7 +20,6 @@ from typing import Any
 from dbt.contracts.graph.manifest import Manifest
 from filelock import FileLock
 
-from tests.cheaper_rendering import make_rendering_cheaper
 from warehouse.config import DBT_PREFIX, DataPaths, Settings
 from warehouse.transform import compiled_sql, dbt_runner, dbt_tests
 
@@ -79,7 +78,6 @@ def make_dbt_cheaper() -> None:
     _share_parsed_projects(Path(os.environ[_SHARED_FOLDER]))
     _share_compiled_tests(Path(os.environ[_SHARED_FOLDER]))
     _share_lineages()
-    make_rendering_cheaper()
 
 
 def _share_parsed_projects(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import dagster as dg
 
 from orchestration import dagster_internals
+from orchestration.dagster_instance import EventLogStorage
 from orchestration.run_launcher import WatchedRunLauncher
 from tests.running import clean_environment
 from warehouse.config.settings import PROJECT
@@ -93,3 +95,21 @@ def test_the_import_of_the_definitions_reads_no_settings_and_writes_nothing(tmp_
     )
     assert process.returncode == 0, process.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_event_log_keeps_its_connection_until_the_file_is_another_one(tmp_path: Path) -> None:
+    storage = EventLogStorage(str(tmp_path / "runs"))
+
+    def tables() -> tuple[int, list[str]]:
+        with storage.index_connection() as connection:
+            names = connection.exec_driver_sql("select name from sqlite_master").scalars().all()
+            return id(connection.connection.dbapi_connection), list(names)
+
+    first, names = tables()
+    assert "event_logs" in names
+    with storage.index_connection() as connection:
+        connection.exec_driver_sql("create table of_the_first_file (id integer)")
+    assert tables() == (first, [*names, "of_the_first_file"])
+    shutil.rmtree(tmp_path / "runs")
+    (tmp_path / "runs").mkdir()
+    assert tables()[1] == names

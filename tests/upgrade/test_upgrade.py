@@ -26,7 +26,6 @@ from orchestration import stages
 from orchestration.stages import AppContext, plan_refresh
 from reports.database import PublishedDatabase
 from reports.queries.campaign import over_time
-from tests import cheaper_rendering
 from tests.running import (
     CASES,
     RefreshedWarehouse,
@@ -48,6 +47,7 @@ from warehouse.ledger import Ledger, LoadedFile
 from warehouse.ledger.store import VERSION
 from warehouse.publish.build_diff import MartChange, compare
 from warehouse.storage import Checksum
+from warehouse.transform import dbt_internals
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def _program(commit: str, folder: Path) -> Path:
 RUN_ALL = f"""
 import gc, runpy, shlex, sys
 gc.set_threshold(1_000_000, 10, 10)
-runpy.run_path({str(cheaper_rendering.__file__)!r})["make_rendering_cheaper"]()
+runpy.run_path({str(dbt_internals.__file__)!r})["make_rendering_cheaper"]()
 for command in sys.argv[1:]:
     sys.argv = ["sendmart", *shlex.split(command)]
     try:

@@ -204,6 +204,9 @@ def _invoke(arguments: list[str], manifest: "Manifest | None") -> Any:
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
+    from warehouse.transform.dbt_internals import make_rendering_cheaper
+
+    make_rendering_cheaper()
     operation_errors: list[str] = []
 
     def collect_operation_errors(event: Any) -> None:

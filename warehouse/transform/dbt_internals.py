@@ -1,18 +1,20 @@
-"""dbt's rendering with less CPU time, for tests: each template is compiled once, macros are looked up when a template calls
-them, and events that nobody reads are not written.
+"""dbt's rendering with less CPU time: each template is compiled once, macros are looked up when a template calls them, and
+events that nobody reads are not written. A build of few rows takes a third less.
 
-A process of an earlier release runs this file, too: it imports nothing of this one.
+The module names parts of dbt that dbt does not export. With another release of dbt it changes nothing. It imports nothing of
+Sendmart, so that processes of an earlier release can run it in tests.
 
-Not here: what is shared of a parsed project (`tests.cheaper_dbt`).
+Not here: how dbt is run (`dbt_runner`).
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib.metadata import version
 from types import CodeType, MappingProxyType
 from typing import Any
 
-import parsedatetime
+import parsedatetime  # type: ignore[import-untyped]  # it ships no types
 from dbt.clients.jinja import MacroGenerator, MacroStack
 from dbt.context.macros import MacroNamespace
 from dbt.context.manifest import ManifestContext
@@ -20,9 +22,17 @@ from dbt_common.clients.jinja import MacroFuzzEnvironment
 from dbt_common.events.base_types import BaseEvent
 from dbt_common.events.event_manager import EventManager
 
+CHECKED_WITH = "1.11"
+"""The release of dbt-core that the names below were checked against: `tests/unit/test_dbt_internals.py`."""
 
+MAX_KNOWN_NAMESPACES, MAX_KNOWN_TEMPLATES = 32, 10_000
+
+
+@cache
 def make_rendering_cheaper() -> None:
-    """Changes dbt for this process and those that are forked from it."""
+    """Changes dbt for this process and those that are forked from it, unless it is another release."""
+    if not version("dbt-core").startswith(f"{CHECKED_WITH}."):
+        return
     _skip_unread_events()
     _share_macros()
     _share_templates()
@@ -40,8 +50,9 @@ def _skip_unread_events() -> None:
         if self.loggers or level is not None or event.level_tag() != "debug":
             fire_event(self, event, level, *arguments, **options)
 
-    EventManager.fire_event = fire_read_event  # type: ignore[method-assign]
-    create, get = BaseEvent.__init__, BaseEvent.__getattr__
+    _replace(EventManager, "fire_event", fire_read_event)
+    create: Any = BaseEvent.__init__
+    get: Any = BaseEvent.__getattr__
 
     def create_later(self: BaseEvent, *arguments: Any, **fields: Any) -> None:
         self.__dict__["_unread"] = arguments, fields
@@ -52,8 +63,12 @@ def _skip_unread_events() -> None:
             create(self, *arguments, **fields)
         return get(self, name)
 
-    BaseEvent.__init__ = create_later  # type: ignore[method-assign]
-    BaseEvent.__getattr__ = create_and_get  # type: ignore[method-assign]
+    _replace(BaseEvent, "__init__", create_later)
+    _replace(BaseEvent, "__getattr__", create_and_get)
+
+
+def _replace(owner: Any, name: str, function: Any) -> None:
+    setattr(owner, name, function)
 
 
 @dataclass(frozen=True)
@@ -123,7 +138,9 @@ class _Macros(dict[str, Any]):
 
 def _share_macros() -> None:
     """Orders the macros of a project by package and precedence once, not for each context."""
-    build_namespace, to_dict = ManifestContext._build_namespace, ManifestContext.to_dict
+    build_namespace: Any = ManifestContext._build_namespace
+    to_dict: Any = ManifestContext.to_dict
+    to_dict_of_base: Any = super(ManifestContext, ManifestContext).to_dict
     known: dict[tuple[Any, ...], tuple[Any, dict[str, Any], MacroNamespace]] = {}
 
     def build_namespace_from_known(self: ManifestContext) -> MacroNamespace:
@@ -131,6 +148,8 @@ def _share_macros() -> None:
         packages = builder.root_package, builder.search_package, *builder.internal_package_names_order
         key = id(macros), *packages
         if key not in known:
+            if len(known) >= MAX_KNOWN_NAMESPACES:  # of manifests that a long process has parsed
+                known.clear()
             ordered = build_namespace(self)
             # The macros are kept, so that no others get their id.
             known[key] = macros, dict(ordered), ordered
@@ -147,14 +166,14 @@ def _share_macros() -> None:
 
     def to_dict_of_known(self: ManifestContext) -> dict[str, Any]:
         if not isinstance(self._ctx, _Macros):
-            return to_dict(self)
-        context = super(ManifestContext, self).to_dict()
+            return dict(to_dict(self))
+        context: _Macros = to_dict_of_base(self)
         for name in dict.keys(context) & context.known:  # a macro comes before what dbt itself has under its name
             del context[name]
         return context
 
-    ManifestContext._build_namespace = build_namespace_from_known  # type: ignore[method-assign]
-    ManifestContext.to_dict = to_dict_of_known  # type: ignore[method-assign]
+    _replace(ManifestContext, "_build_namespace", build_namespace_from_known)
+    _replace(ManifestContext, "to_dict", to_dict_of_known)
 
 
 def _share_templates() -> None:
@@ -165,12 +184,14 @@ def _share_templates() -> None:
     def compile_once(self: MacroFuzzEnvironment, source: Any, *arguments: Any, **options: Any) -> Any:
         key = type(self), tuple(self.extensions), source, arguments, tuple(options.items())
         if key not in known:
+            if len(known) >= MAX_KNOWN_TEMPLATES:
+                known.clear()
             known[key] = compile_template(self, source, *arguments, **options)
         return known[key]
 
-    MacroFuzzEnvironment.compile = compile_once  # type: ignore[method-assign]
+    _replace(MacroFuzzEnvironment, "compile", compile_once)
 
 
 def _share_date_formats() -> None:
     """Makes the tables that agate, dbt's library for results, creates for each query share the names of days and months."""
-    parsedatetime.Constants = lru_cache(parsedatetime.Constants)
+    _replace(parsedatetime, "Constants", lru_cache(parsedatetime.Constants))
