@@ -115,6 +115,7 @@ create table campaign_contacts as from campaign_contacts_of('marts_file.marts.de
 create table campaign_clicks as from campaign_clicks_of('clicks');
 
 create table marts_file.marts.campaign_clicks_hourly as from campaign_clicks_hourly_of('clicks');
+create table marts_file.marts.campaign_clicks_by_minute as from campaign_clicks_by_minute_of('clicks');
 create table marts_file.marts.campaign_metrics as from campaign_metrics_of('campaign_sends');
 create table marts_file.marts.campaign_overview as from campaign_overview_of('campaign_sends');
 create table marts_file.marts.unmapped_receipts as from unmapped_receipts_of('unmapped');

@@ -406,6 +406,11 @@ create temp macro campaign_clicks_hourly_of(clicks_of_campaigns) as table
     from query_table(clicks_of_campaigns)
     group by campaign_id, hour_at;
 
+create temp macro campaign_clicks_by_minute_of(clicks_of_campaigns) as table
+    select campaign_id, date_trunc('minute', clicked_at) as minute_at, count(*) as clicks
+    from query_table(clicks_of_campaigns)
+    group by campaign_id, minute_at;
+
 create temp macro unmatched_events_of(unmatched) as table
     select
         'receipts' as log, 'message_not_sent' as kind, count(*) as events, min(occurred_at) as first_at,

@@ -206,6 +206,17 @@ class CampaignClicksHourly(MartContract):
     )
 
 
+class CampaignClicksByMinute(MartContract):
+    """Clicks on a campaign by the minute: clocks change on whole minutes, so minutes add up to the hours of any time zone.
+
+    Grain: one row per campaign and minute in which it was clicked.
+    """
+
+    campaign_id: pl.String = always("The campaign; it may be one that was never sent.")
+    minute_at: Timestamp = always("The start of the minute.")
+    clicks: pl.Int64 = always("Clicks within the minute.", ge=1)
+
+
 class BuildInfo(MartContract):
     """The published build, its freshness and its settings. Grain: one row."""
 
@@ -231,6 +242,7 @@ BASE_MARTS: dict[str, Mart] = {
     "unmapped_receipts": Mart(UnmappedReceipts, key=("provider", "provider_status", "error_code")),
     "unmatched_events": Mart(UnmatchedEvents, key=("log", "kind")),
     "campaign_clicks_hourly": Mart(CampaignClicksHourly, key=("campaign_id", "hour_at")),
+    "campaign_clicks_by_minute": Mart(CampaignClicksByMinute, key=("campaign_id", "minute_at")),
 }
 """The marts of the campaign reports, by table name: those of dbt in the schema `marts`."""
 

@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from models.enums import DeliveryStatus, SkipReason
 from models.marts import NUMBER
 from reports.database import DATABASE, MARTS, Published, Row, Selection
 from reports.links import campaign_path, link, one_of, page_number
-from warehouse.duckdb_tools import fetch_row
+from warehouse.duckdb_tools import fetch_row, local_time_sql
 
 
 class Tab(NamedTuple):
@@ -164,8 +165,12 @@ class OverTime(NamedTuple):
 _STEPS = (("hour", timedelta(hours=72)), ("day", timedelta(days=92)))
 """The step of a chart up to a length of time; longer times are shown by month."""
 
-_HOURLY_CLICKS = (("marts", "campaign_clicks_hourly"), ("timelines", "campaign_clicks_by_hour"))
-"""The schema and the table of hourly clicks: today's, and that of release 0.2, whose builds may be rolled back to."""
+_CLICK_COUNTS = (
+    ("marts", "campaign_clicks_by_minute", "minute_at"),
+    ("marts", "campaign_clicks_hourly", "hour_at"),
+    ("timelines", "campaign_clicks_by_hour", "hour_at"),
+)
+"""The schema, table and time of counted clicks. Builds of releases 0.3 and 0.2, which may be rolled back to, count by hour."""
 
 
 def over_time(published: Published, campaign_id: str, zone: str) -> OverTime | None:
@@ -174,14 +179,15 @@ def over_time(published: Published, campaign_id: str, zone: str) -> OverTime | N
         f"select attribution as kind, ordered_at as moment, 1 as number from {MARTS}.attributed_orders"
         " where campaign_id = $campaign_id"
     )
-    hourly_clicks = next((".".join(table) for table in _HOURLY_CLICKS if published.has(*table)), None)
-    if hourly_clicks:  # builds of release 0.1 have none
+    counted = next((names for names in _CLICK_COUNTS if published.has(*names[:2])), None)
+    if counted:  # builds of release 0.1 have none
+        schema, table, moment = counted
         events += (
-            f" union all select 'clicks', hour_at, clicks from {DATABASE}.{hourly_clicks}"
+            f" union all select 'clicks', {moment}, clicks from {DATABASE}.{schema}.{table}"
             " where campaign_id = $campaign_id"
         )
-    local = f"select kind, timezone($zone, timezone('UTC', moment)) as moment, number from ({events})"
-    parameters = {"campaign_id": campaign_id, "zone": zone}
+    local = f"select kind, {local_time_sql('moment', ZoneInfo(zone))} as moment, number from ({events})"
+    parameters = {"campaign_id": campaign_id}
     first, last = fetch_row(published.connection, f"select min(moment), max(moment) from ({local})", parameters)
     if first is None:
         return None

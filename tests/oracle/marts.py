@@ -4,6 +4,7 @@ Not here: `build_info`, which describes the build and not the rows; the rules (`
 insights (`insights`).
 """
 
+from collections import Counter
 from datetime import datetime
 
 from tests.oracle.clicks import classified
@@ -46,6 +47,7 @@ def compute(
         "unmapped_receipts": facts.unmapped_receipts(),
         "unmatched_events": facts.unmatched_events(),
         "campaign_clicks_hourly": facts.campaign_clicks_hourly(),
+        "campaign_clicks_by_minute": facts.campaign_clicks_by_minute(),
     }
 
 
@@ -272,6 +274,15 @@ class Facts:
                 "unique_clickers": len({row["contact_id"] for row in rows}),
             }
             for (campaign_id, hour_at), rows in grouped(clicks, "campaign_id", "hour_at").items()
+        ]
+
+    def campaign_clicks_by_minute(self) -> list[dict]:
+        minutes = Counter(
+            (row["campaign_id"], row["clicked_at"].replace(second=0, microsecond=0)) for row in self.clicks
+        )
+        return [
+            {"campaign_id": campaign_id, "minute_at": minute_at, "clicks": clicks}
+            for (campaign_id, minute_at), clicks in minutes.items()
         ]
 
 

@@ -19,6 +19,7 @@ MADE_FROM_NO_COLUMN = {
     "unmatched_events": {"log", "kind"},
     "unmapped_receipts": {"receipts"},
     "campaign_clicks_hourly": {"clicks"},
+    "campaign_clicks_by_minute": {"clicks"},
 }
 """Constants, and counts of rows."""
 

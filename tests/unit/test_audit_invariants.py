@@ -298,6 +298,19 @@ FAULTS = [
     ),
     *(
         (
+            "assert_minutes_of_clicks_add_up_to_hours",
+            f"update campaign_clicks_by_minute set {change} where campaign_id = 'c20'",
+            "c20",
+            problem,
+        )
+        for change, problem in {
+            "clicks = 3": "the clicks of the hour are not the sum of the clicks of its minutes",
+            "minute_at = minute_at + interval 1 hour": "the clicks of the hour are not the sum of the clicks of its minutes",
+            "minute_at = minute_at + interval 1 second": "a minute does not start on the minute",
+        }.items()
+    ),
+    *(
+        (
             "assert_orders_and_revenue_add_up_by_campaign",
             f"update campaign_metrics set {column} = {column} + {more} where campaign_id = 'c05'",
             "c05",

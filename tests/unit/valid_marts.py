@@ -185,6 +185,9 @@ def _add_totals(marts: dict[str, list[dict]]) -> None:
             }
         )
         if clickers:
+            marts["campaign_clicks_by_minute"].append(
+                {"campaign_id": key["campaign_id"], "minute_at": NOON, "clicks": clickers * 2}
+            )
             marts["campaign_clicks_hourly"].append(
                 {
                     "campaign_id": key["campaign_id"],
