@@ -1,6 +1,6 @@
 """What the contracts of all marts are made of: the types of columns, the rules of a column, the rule of a mart.
 
-Not here: the contracts themselves (`models.marts`, `models.insights`).
+Not here: the contracts themselves (`models.marts`, `models.insights`), the labels of columns (`models.labels`).
 """
 
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ Cost = Annotated[pl.Decimal, 18, 6]
 """Of messages, in the reporting currency."""
 
 
-def always(description: str, label: str | None = None, *, nullable: bool = False, **checks: Any) -> Any:
-    """A column that is never null; `label` is its header in the campaign report."""
-    return pa.Field(nullable=nullable, description=description, metadata={"label": label}, **checks)
+def always(description: str, *, nullable: bool = False, **checks: Any) -> Any:
+    """A column that is never null."""
+    return pa.Field(nullable=nullable, description=description, **checks)
 
 
-def maybe(description: str, label: str | None = None, **checks: Any) -> Any:
+def maybe(description: str, **checks: Any) -> Any:
     """A column that may be null; its description says when."""
-    return always(description, label, nullable=True, **checks)
+    return always(description, nullable=True, **checks)
 
 
-def count(description: str, label: str | None = None) -> Any:
-    return always(description, label, ge=0)
+def count(description: str) -> Any:
+    return always(description, ge=0)
 
 
 class MartContract(pa.DataFrameModel):

@@ -11,6 +11,7 @@ import polars as pl
 
 from models.enums import Attribution, CampaignType, DeliveryStatus, Log, SkipReason, UnconvertedReason
 from models.insights import INSIGHTS as INSIGHTS
+from models.labels import label
 from models.mart_contracts import Amount, Mart, MartContract, Money, Timestamp, always, count, maybe
 
 SCHEMA = "marts"
@@ -19,34 +20,33 @@ SCHEMA = "marts"
 class CampaignMetrics(MartContract):
     """The campaign table of the report. Grain: one row per campaign that occurs in the sends log."""
 
-    campaign_id: pl.String = always("The campaign.", "Campaign ID")
-    last_sent_at: Timestamp = maybe("When the latest of its messages was sent; null if all were skipped.", "Last sent")
-    campaign_name: pl.String = maybe("Its name; null where the campaigns log does not know it.", "Campaign name")
+    campaign_id: pl.String = always("The campaign.")
+    last_sent_at: Timestamp = maybe("When the latest of its messages was sent; null if all were skipped.")
+    campaign_name: pl.String = maybe("Its name; null where the campaigns log does not know it.")
     click_to_delivered_rate: pl.Float64 = maybe(
-        "unique_clickers / total_delivered; receipts get lost, so it may exceed 1.", "Click-to-delivered rate", ge=0
+        "unique_clickers / total_delivered; receipts get lost, so it may exceed 1.", ge=0
     )
     conversion_rate: pl.Float64 = maybe(
-        "direct_orders per unique clicker, or per SENDMART_CONVERSION_RATE_DENOMINATOR.", "Conversion rate", ge=0
+        "direct_orders per unique clicker, or per SENDMART_CONVERSION_RATE_DENOMINATOR.", ge=0
     )
     direct_orders: pl.Int64 = count(
-        "Placed orders whose contact's last click within the conversion window was on this campaign.", "Direct orders"
+        "Placed orders whose contact's last click within the conversion window was on this campaign."
     )
     assisted_orders: pl.Int64 = count(
         "Placed orders whose contact clicked this campaign within the conversion window, but another one last.",
-        "Assisted orders",
     )
-    last_modified_by: pl.String = maybe("Who last edited it; null where campaign_name is.", "Last modified by")
-    revenue: Money = always("Revenue of direct orders in the reporting currency, less refunds.", "Revenue", ge=0)
+    last_modified_by: pl.String = maybe("Who last edited it; null where campaign_name is.")
+    revenue: Money = always("Revenue of direct orders in the reporting currency, less refunds.", ge=0)
     assisted_revenue: Money = always(
-        "Revenue of its assisted orders, each in full: it does not add up across campaigns.", "Assisted revenue", ge=0
+        "Revenue of its assisted orders, each in full: it does not add up across campaigns.", ge=0
     )
-    total_segments: pl.Int64 = count("Segments of its sent messages.", "Total segments")
-    total_clicks: pl.Int64 = count("Clicks on it.", "Total clicks")
-    total_delivered: pl.Int64 = count("Its messages with status delivered.", "Total delivered")
-    total_sent: pl.Int64 = count("Its messages that were sent, not skipped.", "Total sent")
-    campaign_type: pl.String = maybe("SMS or MMS; null where campaign_name is.", "Type", isin=list(CampaignType))
-    unique_clickers: pl.Int64 = count("Contacts who clicked it.", "Unique clickers")
-    unsubscribes: pl.Int64 = count("Contacts with an unsubscribe attributed to it.", "Unsubscribes")
+    total_segments: pl.Int64 = count("Segments of its sent messages.")
+    total_clicks: pl.Int64 = count("Clicks on it.")
+    total_delivered: pl.Int64 = count("Its messages with status delivered.")
+    total_sent: pl.Int64 = count("Its messages that were sent, not skipped.")
+    campaign_type: pl.String = maybe("SMS or MMS; null where campaign_name is.", isin=list(CampaignType))
+    unique_clickers: pl.Int64 = count("Contacts who clicked it.")
+    unsubscribes: pl.Int64 = count("Contacts with an unsubscribe attributed to it.")
 
 
 class CampaignOverview(MartContract):
@@ -269,13 +269,13 @@ def qualified(mart: str) -> str:
 
 @dataclass(frozen=True)
 class MartColumn:
-    """A column of a mart, without pandera: for DDL, dbt and the data dictionary."""
+    """A column of a mart, without pandera: for DDL, dbt, the data dictionary, pages and exports."""
 
     name: str
     sql_type: str
     nullable: bool
     description: str
-    label: str | None
+    label: str
 
 
 def sql_type(dtype: pl.DataType) -> str:
@@ -296,7 +296,7 @@ def sql_type(dtype: pl.DataType) -> str:
 def columns(mart: str) -> tuple[MartColumn, ...]:
     """The columns of a mart, in order."""
     return tuple(
-        MartColumn(name, sql_type(column.dtype.type), column.nullable, column.description, column.metadata["label"])
+        MartColumn(name, sql_type(column.dtype.type), column.nullable, column.description, label(mart, name))
         for name, column in MARTS[mart].contract.to_schema().columns.items()
     )
 
@@ -312,7 +312,8 @@ def published_columns(mart: str, *, is_masked: bool) -> tuple[MartColumn, ...]:
     for column in columns(mart):
         if is_masked and column.name == NUMBER:
             published.append(replace(column, description=f"{column.description} {_MASKED}"))
-            published.append(MartColumn(NUMBER_HASH, column.sql_type, column.nullable, _HASH, None))
+            hash_label = label(mart, NUMBER_HASH)
+            published.append(MartColumn(NUMBER_HASH, column.sql_type, column.nullable, _HASH, hash_label))
         else:
             published.append(column)
     return tuple(published)

@@ -19,6 +19,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.templating import Jinja2Templates
 
 from models.error_codes import Code
+from models.labels import TITLES
 from models.marts import dbt_marts
 from models.masking import masked_number, sanitize
 from reports import charts, export_requests, formatting, links, plots, security
@@ -65,6 +66,7 @@ class Site:
         }
         environment.globals |= {
             "zone": settings.report_timezone,
+            "titles": TITLES,
             "token": security.TOKEN,
             "charts": charts,
             "plots": plots,

@@ -1,6 +1,6 @@
 """The words of the pages for values that the marts hold as codes.
 
-Not here: labels and descriptions of columns (`models.marts`), formats of numbers and times (`reports.formatting`).
+Not here: labels of columns (`models.labels`), formats of numbers and times (`reports.formatting`).
 """
 
 from models.enums import AttributionModel, BotRule, DeliveryStatus, FailureReason
