@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 
+from warehouse.duckdb_tools.session import new_session
 from warehouse.duckdb_tools.sql import literal
 
 _CORRUPTION_MESSAGES = (
@@ -42,7 +43,7 @@ def corruption_reason(file: Path) -> str | None:
     if not file.exists():
         return None
     try:
-        with duckdb.connect() as connection:
+        with new_session() as connection:
             connection.execute(f"attach {literal(file)} as checked (read_only)")
             return truncation_reason(connection, "checked", file)
     except duckdb.Error as error:

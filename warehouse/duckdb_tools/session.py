@@ -5,9 +5,10 @@ Not here: how boto3 finds the store and the credentials (`warehouse.storage.obje
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import duckdb
 
@@ -71,10 +72,74 @@ def _open_small(limits: SessionLimits) -> duckdb.DuckDBPyConnection:
     )
 
 
+_unused: list[tuple[int, duckdb.DuckDBPyConnection]] = []
+"""The databases in memory that `new_session` keeps, with their processes."""
+
+_GLOBAL_SETTINGS = ("memory_limit", "threads", "temp_directory", "preserve_insertion_order")
+"""The settings that a session changes for its database; DuckDB forgets the others with the session."""
+
+_STATE = f"""
+    select
+        [{", ".join(f"current_setting('{name}')::varchar" for name in _GLOBAL_SETTINGS)}],
+        (select count(*) from duckdb_tables() where database_name = 'memory')
+            + (select count(*) from duckdb_views() where database_name = 'memory' and not internal)
+            + (select count(*) from duckdb_secrets())
+"""
+
+
+@contextmanager
+def new_session() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A session with DuckDB's settings, and without any of an earlier one: temporary tables, views, macros.
+
+    To open a database takes twenty times as long as to attach a file. The database in memory behind a session is kept for the
+    next one, unless the session ends with an error, or leaves a table or a secret. Macros must be temporary.
+    """
+    database = _take_unused() or duckdb.connect(config={"enable_external_file_cache": False})  # files are replaced
+    session = database.cursor()
+    is_as_new = False
+    try:
+        yield session
+        session.close()
+        with suppress(duckdb.Error):  # after an error that the caller caught
+            is_as_new = _clean(database)
+    finally:
+        session.close()
+        if not is_as_new:
+            database.close()
+    if is_as_new:
+        _unused.append((os.getpid(), database))
+
+
+def _take_unused() -> duckdb.DuckDBPyConnection | None:
+    try:
+        process, database = _unused.pop()
+    except IndexError:
+        return None
+    return database if process == os.getpid() else None
+
+
+def _clean(database: duckdb.DuckDBPyConnection) -> bool:
+    """Detaches the files of a session and resets its settings. Returns whether nothing is left of it."""
+    files = "select database_name from duckdb_databases() where not internal and database_name <> 'memory'"
+    for (name,) in database.execute(files).fetchall():
+        database.execute(f'detach "{name}"')
+    state = database.execute(_STATE).fetchone()
+    if state != _new_state():
+        database.execute("; ".join(f"reset {name}" for name in _GLOBAL_SETTINGS))
+        state = database.execute(_STATE).fetchone()
+    return bool(state == _new_state())
+
+
+@lru_cache(maxsize=1)
+def _new_state() -> Any:
+    with duckdb.connect() as database:
+        return database.execute(_STATE).fetchone()
+
+
 @contextmanager
 def attached(*, read_only: bool = True, **files: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A new session with these files attached; the keyword of a file is the name of its database."""
-    with duckdb.connect() as connection:
+    with new_session() as connection:
         for database, file in files.items():
             connection.execute(f"attach {literal(file)} as {database}{' (read_only)' if read_only else ''}")
         yield connection

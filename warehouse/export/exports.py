@@ -30,7 +30,7 @@ from pydantic import TypeAdapter
 
 from models.marts import DBT_MARTS, INSIGHTS, SCHEMA, columns, qualified
 from warehouse.config import DataPaths, Settings
-from warehouse.duckdb_tools import apply_limits, fetch_value, literal
+from warehouse.duckdb_tools import apply_limits, fetch_value, literal, new_session
 from warehouse.export.report_sql import NO_CAMPAIGN, ExportRefused, ReportQuery, has_phone_numbers
 from warehouse.ledger import Ledger, now
 from warehouse.publish.published_file import is_masked, row_digests_sql
@@ -134,7 +134,7 @@ def export(
     """
     if not paths.published_marts.exists():
         raise NothingPublished(f"nothing has been published yet: {paths.published_marts} does not exist")
-    with duckdb.connect() as connection:
+    with new_session() as connection:
         apply_limits(connection, settings)
         # One connection for all reports: all are of one build, even if another build is published meanwhile.
         connection.execute(f"attach {literal(paths.published_marts)} as {_PUBLISHED} (read_only)")

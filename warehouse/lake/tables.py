@@ -15,7 +15,6 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
-import duckdb
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,7 +22,7 @@ import pyarrow.parquet as pq
 from models.enums import Log
 from models.logs import COLUMNS, EVENT_TIME
 from warehouse.config import DataPaths
-from warehouse.duckdb_tools import enable_s3, literal, preview_rows
+from warehouse.duckdb_tools import enable_s3, literal, new_session, preview_rows
 from warehouse.ledger import LogFile
 from warehouse.storage import AnyPath, Checksum, atomic_replace, is_object, names_in, remove
 
@@ -216,7 +215,7 @@ def schema_of(file: Path) -> dict[str, pl.DataType]:
 def lake_preview(paths: DataPaths, log: Log) -> str:
     """A few rows of a log, from the file of its latest log date, as a Markdown table."""
     newest = files(paths.lake, log)[-1]
-    with duckdb.connect() as connection:
+    with new_session() as connection:
         enable_s3(connection, paths.lake)
         return preview_rows(connection, f"read_parquet({literal(newest)})")
 

@@ -42,7 +42,7 @@ from models.logs import COLUMNS
 from models.rejections import ERASED_RAW_ROW, NOT_UTF8, TOO_LONG
 from models.source_mapping import SourceMapping
 from warehouse.config import DataPaths, Settings
-from warehouse.duckdb_tools import apply_limits, enable_s3, fetch_value, literal
+from warehouse.duckdb_tools import apply_limits, enable_s3, fetch_value, literal, new_session
 from warehouse.lake import tables as lake_tables
 from warehouse.landing import LandingFile, file_kind
 from warehouse.ledger import LoadedFile
@@ -124,7 +124,7 @@ def export_for_repair(
     names = (f"{file.log}/{name}{number}.{extension}" for number in _NUMBERS)
     new_file = folder / next(name for name in names if not exists(settings.landing / name))
     same_file = folder / file.log / file.source_file
-    with duckdb.connect() as connection:
+    with new_session() as connection:
         apply_limits(connection, settings)
         incomplete = int(fetch_value(connection, f"select count(*) from {rejected_sql} where {_IS_INCOMPLETE}"))
         rejected_rows = _rejected_rows(connection, rejected_sql, is_json=file_type == "parquet")
@@ -174,7 +174,7 @@ def _export_raw_records(
     rejected_sql = f"read_parquet({literal(quarantine_file)}, hive_partitioning = false)"
     encoder = codecs.getincrementalencoder(raw_format.encoding)()
     start, end = (f'{{"{raw_format.records}":[', "]}") if raw_format.records else ("", "")
-    with duckdb.connect() as connection:
+    with new_session() as connection:
         apply_limits(connection, settings)
         if raw_format.type == "parquet":
             table = raw_records_table((raw, reasons) for _, raw, reasons in _raw_rows(connection, rejected_sql))

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import duckdb
-
 from models.rejections import WITHOUT_VALUES
+from warehouse.duckdb_tools import new_session
 from warehouse.lake import tables as lake_tables
 from warehouse.ledger import LoadedFile
 
@@ -50,7 +49,7 @@ def _count_reasons(
     existing = [str(path) for path in paths if path.exists()]
     if not existing:
         return
-    with duckdb.connect() as connection:
+    with new_session() as connection:
         rows = connection.execute(
             "with reasons as ("
             "  select split_part(filename, '/', -3) as log, source_file, row_number,"

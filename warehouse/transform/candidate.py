@@ -11,7 +11,15 @@ import duckdb
 
 from models.marts import DBT_MARTS
 from warehouse.config import DataPaths
-from warehouse.duckdb_tools import attached, damage_of, fetch_value, literal, preview_rows, truncation_reason
+from warehouse.duckdb_tools import (
+    attached,
+    damage_of,
+    fetch_value,
+    literal,
+    new_session,
+    preview_rows,
+    truncation_reason,
+)
 from warehouse.lake import change_feed
 from warehouse.ledger import Build, Ledger
 from warehouse.storage import remove
@@ -63,7 +71,7 @@ def identity_mismatch(paths: DataPaths, ledger: Ledger, *, checks_damage: bool =
     last_build = ledger.last_build()
     if last_build is None:
         return "the ledger has no build"
-    with duckdb.connect() as connection:
+    with new_session() as connection:
         for file in (paths.build, paths.candidate):
             if not file.exists():
                 return f"{file} is missing"
