@@ -1,8 +1,8 @@
 """The baseline: the same job written by hand, with DuckDB and nothing else.
 
 `admit` reads csv.gz files and writes typed Parquet by log and log date, and a quarantine with the reasons. `build` computes
-every mart from there (`rules.sql`, `marts.sql`), always from all rows. The rules are written a second time on purpose: the
-figures of both must be equal.
+every mart from there (`rules.sql`, `marts.sql`), always from all rows; on request the insights, too (`insight_rules.sql`,
+`insights.sql`, `insights_of_orders.sql`). The rules are written a second time on purpose: both figures must be equal.
 
 `README.md` says what the baseline leaves out. Not here: what is measured (`harness`).
 """
@@ -17,10 +17,20 @@ from pathlib import Path
 import duckdb
 
 from warehouse.config import PROJECT, Settings
-from warehouse.duckdb_tools import fetch_value
+from warehouse.duckdb_tools import fetch_value, literal
 
-VOCABULARY = PROJECT / "dbt_project" / "seeds" / "provider_vocabularies.csv"
-RULES_SQL, MARTS_SQL = (Path(__file__).with_name(f"{name}.sql") for name in ("rules", "marts"))
+SEEDS = PROJECT / "dbt_project" / "seeds"
+VOCABULARY = {"vocabulary": "provider_vocabularies.csv"}
+INSIGHT_SEEDS = {
+    "prefixes": "insights/number_prefixes.csv",
+    "reasons": "insights/failure_reasons.csv",
+    "bot_patterns": "insights/bot_user_agents.csv",
+}
+MART_SQL = ("rules.sql", "marts.sql")
+INSIGHT_SQL = ("rules.sql", "insight_rules.sql", "marts.sql", "insights.sql", "insights_of_orders.sql")
+"""The statements of a build, in order."""
+BOT_CONDITION = "{user_agent is that of a bot}"
+"""Stands in the SQL for a condition that names all patterns of bots."""
 
 TABLES, MARTS = "tables.duckdb", "marts.duckdb"
 """The files with the tables between the logs and the marts, and with the marts."""
@@ -344,8 +354,8 @@ def _with_default(text: str, column: Column) -> str:
 # --- build
 
 
-def build(settings: Settings, admitted: Path) -> None:
-    """Computes every mart from all admitted Parquet files, in `marts.duckdb` beside them."""
+def build(settings: Settings, admitted: Path, *, insights: bool = False) -> None:
+    """Computes every mart from all admitted Parquet files, in `marts.duckdb` beside them; with `insights`, these as well."""
     for file in (admitted / TABLES, admitted / MARTS):
         file.unlink(missing_ok=True)
     with _connected(settings, admitted / TABLES, settings.threads) as connection:
@@ -355,11 +365,23 @@ def build(settings: Settings, admitted: Path) -> None:
             connection.execute(f"create temp view {log}_log as from {rows}")
         for name, value in settings.figure_settings().items():
             connection.execute(f"set variable {name} = {json.dumps(value).replace(chr(34), chr(39))}")
-        connection.execute(
-            f"create temp table vocabulary as from read_csv('{VOCABULARY}', header = true, all_varchar = true)"
-        )
-        for statement in connection.extract_statements(RULES_SQL.read_text() + MARTS_SQL.read_text()):
-            connection.execute(statement)
+        for table, seed in (VOCABULARY | INSIGHT_SEEDS if insights else VOCABULARY).items():
+            rows = f"read_csv('{SEEDS / seed}', header = true, all_varchar = true)"
+            connection.execute(f"create temp table {table} as from {rows}")
+        for file in INSIGHT_SQL if insights else MART_SQL:
+            sql = Path(__file__).with_name(file).read_text()
+            if BOT_CONDITION in sql:
+                sql = sql.replace(BOT_CONDITION, _bot_condition(connection))
+            for statement in connection.extract_statements(sql):
+                connection.execute(statement)
+
+
+def _bot_condition(connection: duckdb.DuckDBPyConnection) -> str:
+    """A condition on `user_agent`. Most patterns are plain texts, which are found much faster than regular expressions."""
+    patterns = connection.execute("select literal, pattern from bot_patterns order by pattern").fetchall()
+    conditions = [f"contains(user_agent, {literal(text)})" for text, _ in patterns if text is not None]
+    expressions = "|".join(f"(?:{pattern})" for text, pattern in patterns if text is None)
+    return " or ".join([*conditions, f"regexp_matches(user_agent, {literal(expressions)})"])
 
 
 def _connected(settings: Settings, file: Path, threads: int) -> duckdb.DuckDBPyConnection:

@@ -9,7 +9,7 @@ import duckdb
 
 from benchmarks import baseline
 from benchmarks.stage import BASELINE_FOLDER
-from models.marts import BASE_MARTS, columns
+from models.marts import BASE_MARTS, INSIGHTS, columns
 from warehouse.config import DataPaths, Settings
 from warehouse.duckdb_tools import fetch_value
 
@@ -17,6 +17,9 @@ ROWS_AT_A_TIME = 1_000_000
 """Marts with more rows are compared in parts, which takes less memory."""
 
 SHOWN_DIFFERENCES = 50
+
+RELATIVE_TOLERANCE = 1e-9
+"""Of doubles of the insights: a sum of them depends on the order of the rows."""
 
 
 class FiguresDiffer(Exception):
@@ -57,6 +60,43 @@ def mart_differences(settings: Settings, first: Path, second: Path) -> list[str]
             )
             if only_first or only_second:
                 differing.append(f"{mart}: {only_first} rows in {first} only, {only_second} in {second} only")
+    return differing
+
+
+def require_baseline_insights(settings: Settings, data: Path) -> None:
+    """Compares the insights of the candidate of a data folder with the baseline's.
+
+    Raises:
+        FiguresDiffer: a table differs.
+    """
+    if differing := insight_differences(settings, DataPaths(data).candidate, data / BASELINE_FOLDER / baseline.MARTS):
+        raise FiguresDiffer("\n".join(differing))
+
+
+def insight_differences(settings: Settings, first: Path, second: Path) -> list[str]:
+    """One line for each insight that differs between two files; none if all rows are equal."""
+    differing = []
+    with duckdb.connect(config={"memory_limit": settings.memory_limit, "threads": settings.threads}) as connection:
+        connection.execute(f"attach '{first}' as first (read_only)")
+        connection.execute(f"attach '{second}' as second (read_only)")
+        for name, mart in INSIGHTS.items():
+            same_key = " and ".join(f"ours.{column} is not distinct from theirs.{column}" for column in mart.key)
+            same_values = " and ".join(
+                f"coalesce(abs(ours.{column.name} - theirs.{column.name}) <= {RELATIVE_TOLERANCE}"
+                f" * greatest(abs(ours.{column.name}), abs(theirs.{column.name})),"
+                f" ours.{column.name} is null and theirs.{column.name} is null)"
+                if column.sql_type == "double"
+                else f"ours.{column.name} is not distinct from theirs.{column.name}"
+                for column in columns(name)
+            )
+            rows = fetch_value(
+                connection,
+                f"select count(*) from (select *, true as is_row from first.{mart.schema}.{name}) as ours"
+                f" full join (select *, true as is_row from second.{mart.schema}.{name}) as theirs on {same_key}"
+                f" where not coalesce(ours.is_row and theirs.is_row and {same_values}, false)",
+            )
+            if rows:
+                differing.append(f"{name}: {rows} rows of {first} and {second} differ")
     return differing
 
 

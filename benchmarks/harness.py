@@ -1,9 +1,9 @@
 """One run of the benchmark: sample logs, fixed costs, every stage beside the baseline, and a night after the history.
 
-The marts and the quarantined rows are compared with the baseline's after each build.
+The marts and the quarantined rows are compared with the baseline's after each build. The insights are left out on both sides.
 
-Not here: the sample (`samples`), how a process is measured (`measure`), how marts are compared (`compare`), the tables
-(`report`), the command line (`__main__`).
+Not here: the insights beside those of the baseline (`insights`), the sample (`samples`), how a process is measured
+(`measure`), how marts are compared (`compare`), the tables (`report`), the command line (`__main__`).
 """
 
 import shutil
@@ -203,7 +203,8 @@ class _Run:
 
     def _environment(self, landing: Path, data: Path, memory_limit: str | None) -> dict[str, str]:
         limit = memory_limit or self._scale.memory_limit
-        return settings_variables(landing, data, memory_limit=limit, threads=self._scale.threads)
+        threads = self._scale.threads
+        return settings_variables(landing, data, memory_limit=limit, threads=threads, insights="false")
 
     def _compare(self, data: Path) -> None:
         started = time.perf_counter()

@@ -33,28 +33,28 @@ semi join repeated_sends on hash(message_id) = key_hash;
 
 create temp table sends_repeated_once as from sends_once('sends_repeated');
 
+-- The last four columns are for the insights. Where they are not used, they are not read.
 create temp view sends as
-select message_id, campaign_id, contact_id, mobile_number, sent_at, segments, skip_reason
+select
+    message_id, campaign_id, contact_id, mobile_number, sent_at, segments, skip_reason, provider, cost, cost_currency,
+    log_date
 from sends_log
 anti join repeated_sends on hash(message_id) = key_hash
 union all
-select message_id, campaign_id, contact_id, mobile_number, sent_at, segments, skip_reason
+select
+    message_id, campaign_id, contact_id, mobile_number, sent_at, segments, skip_reason, provider, cost, cost_currency,
+    log_date
 from sends_repeated_once;
 
 create table skipped as
-from sends where skip_reason is not null;
+select message_id, campaign_id, contact_id, mobile_number, sent_at, segments, skip_reason
+from sends
+where skip_reason is not null;
 
 create temp view sent as
 from sends where skip_reason is null;
 
-create temp view reported as
-select message_id, max(deciding(delivery_status, occurred_at, strength)) as deciding
-from receipts_log
-join words
-    on receipts_log.provider = words.provider
-    and receipts_log.provider_status = words.provider_status
-    and receipts_log.error_code is not distinct from words.error_code
-group by message_id;
+create temp view reported as from reported_of('receipts_log');
 
 create table messages as
 from messages_of('sent', 'reported');

@@ -109,6 +109,15 @@ create temp macro deciding(delivery_status, occurred_at, strength) as
         else if(delivery_status is null, null, 4503599627370496 + epoch_us(occurred_at))
     end * 512 + strength;
 
+create temp macro reported_of(receipts) as table
+    select message_id, max(deciding(delivery_status, occurred_at, strength)) as deciding
+    from query_table(receipts) as receipts
+    join words
+        on receipts.provider = words.provider
+        and receipts.provider_status = words.provider_status
+        and receipts.error_code is not distinct from words.error_code
+    group by message_id;
+
 -- Every sent message with its deciding receipt; and, without a campaign, the messages that occur in receipts only.
 create temp macro messages_of(sent, reported) as table
     select
@@ -167,7 +176,7 @@ create temp macro delivery_status_of(sent_messages) as table
         )
     select
         campaign_id, contact_id, mobile_number, contacts.delivery_status::varchar as delivery_status, messages_sent,
-        message_id, last_sent_at, status_at, provider, provider_status, error_code
+        message_id, last_sent_at, status_at, words.provider, provider_status, error_code
     from (from once union all from repeated_once) as contacts
     left join words using (word);
 

@@ -105,7 +105,15 @@ def _baseline_stage(name: str) -> Callable[[], dict[str, Any]]:
         baseline.build(settings, folder)
         return {}
 
-    return {"baseline admission": admission, "baseline build": build}[name]
+    def build_with_insights() -> dict[str, Any]:
+        baseline.build(settings, folder, insights=True)
+        return {}
+
+    return {
+        "baseline admission": admission,
+        "baseline build": build,
+        "baseline build with insights": build_with_insights,
+    }[name]
 
 
 def _peak_bytes() -> int:
