@@ -19,12 +19,19 @@ HIDDEN_COLUMNS = {"contact_id", "raw_row", "url", "link", "user_agent"}
 FREE_TEXT_COLUMNS = {"source"}
 """Text columns of marts that people wrote: if numbers are masked, the numbers in these texts are masked as well."""
 
-ID_COLUMNS = {"message_id", "link"}
+PROVIDER_COLUMNS = {"provider", "provider_status", "error_code"}
+"""Keys of marts in the words of a provider, which may quote a phone number: if numbers are masked, they are masked in these."""
+
+ID_COLUMNS = {"message_id", "click_id", "order_id", "link"}
 """Keys of marts that a source may have composed of an id and a phone number: if numbers are masked, they are masked in these."""
 
 NUMBER_AFTER_ID = r"([0-9A-Za-z][:|/])([0-9]{2})[0-9]{5,11}([0-9]{2})\b"
 NUMBER_BEFORE_ID = r"\b([0-9]{2})[0-9]{5,11}([0-9]{2}[:|/])"
 """Digits within an id that may be a phone number without its plus, in the syntax that Python and RE2 share."""
+
+NUMBER_IN_WORDS = r"(\+[0-9]{2})[0-9 ().-]{3,}([0-9]{2})"
+DIGITS_IN_WORDS = r"([0-9]{2})[0-9]{6,}([0-9]{2})"
+"""A phone number in a text, and ten or more digits, which may be one without its plus, in the same syntax."""
 
 NUMBER_PATTERN = r"(?:\+|\b00)[1-9](?:[ ().-]{0,2}[0-9]){6,14}"
 """A phone number, in the syntax that Python and RE2 share."""
@@ -50,6 +57,11 @@ def masked_in_ids(text: str) -> str:
     """The text with the numbers in it masked, also those without a plus that an id is composed of: `B1:44…23`."""
     text = re.sub(NUMBER_AFTER_ID, r"\1\2…\3", masked(text))
     return re.sub(NUMBER_BEFORE_ID, r"\1…\2", text)
+
+
+def masked_in_words(text: str) -> str:
+    """The text with the numbers in it masked, and any ten or more digits, since a malformed number has no plus."""
+    return re.sub(DIGITS_IN_WORDS, r"\1…\2", re.sub(NUMBER_IN_WORDS, r"\1…\2", text))
 
 
 def sanitize(text: str) -> str:

@@ -19,7 +19,7 @@ from typing import Any
 import duckdb
 
 from models.marts import published_columns
-from models.masking import FREE_TEXT_COLUMNS, ID_COLUMNS, masked, masked_in_ids, masked_number
+from models.masking import FREE_TEXT_COLUMNS, ID_COLUMNS, PROVIDER_COLUMNS, masked, masked_in_ids, masked_number
 from reports.database import Published, Selection
 from warehouse.export import FileFormat, copy_to_csv_sql
 
@@ -80,7 +80,7 @@ def _written(connection: duckdb.DuckDBPyConnection, statement: str, parameters: 
 
 def read_file(local_copy: AbstractContextManager[Path], *, masks: bool) -> Iterator[bytes]:
     """An export in blocks of bytes. With `masks`, phone numbers in a CSV are masked: cells that are a number, and numbers
-    in free text. The caller refuses a spreadsheet with whole numbers.
+    in ids, free text and the words of providers. The caller refuses a spreadsheet with whole numbers.
     """
     with local_copy as path, path.open("rb") as file:
         masks_cells = masks and path.suffix != f".{FileFormat.XLSX}"
@@ -88,7 +88,10 @@ def read_file(local_copy: AbstractContextManager[Path], *, masks: bool) -> Itera
         if masks_cells:
             header = file.readline()
             columns = set(header.decode().replace('"', "").strip().split(","))
-            mask_text = masked_in_ids if columns & ID_COLUMNS else masked if columns & FREE_TEXT_COLUMNS else None
+            if columns & ID_COLUMNS:
+                mask_text = masked_in_ids
+            elif columns & (FREE_TEXT_COLUMNS | PROVIDER_COLUMNS):
+                mask_text = masked
             yield header
         while block := file.read(_BLOCK):
             if masks_cells:

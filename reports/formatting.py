@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from models.marts import MartColumn
+from models.masking import PROVIDER_COLUMNS, masked_in_words
 
 NOTHING = "\N{EN DASH}"
 
@@ -87,8 +88,10 @@ def moment(value: datetime | None, zone: ZoneInfo) -> str:
     return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(zone).strftime("%Y-%m-%d %H:%M")
 
 
-def cell(value: Any, column: MartColumn, zone: ZoneInfo) -> str:
-    """A value formatted by the type of its column."""
+def cell(value: Any, column: MartColumn, zone: ZoneInfo, *, masks: bool) -> str:
+    """A value formatted by the type of its column. `masks`: whether the words of providers are shown without phone numbers."""
+    if masks and value is not None and column.name in PROVIDER_COLUMNS:
+        return masked_in_words(value)
     if value is None or column.sql_type == "timestamp":
         return moment(value, zone)
     formatters: dict[str, Callable[[Any], str]] = {

@@ -60,7 +60,7 @@ class Site:
             environment.filters[formatter.__name__] = formatter
         environment.filters |= {
             "moment": partial(formatting.moment, zone=self.zone),
-            "cell": partial(formatting.cell, zone=self.zone),
+            "cell": partial(formatting.cell, zone=self.zone, masks=self.masks),
             "phone_number": self._phone_number,
             "menu_current": links.is_current,
         }

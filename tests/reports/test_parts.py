@@ -12,6 +12,7 @@ import smsutil
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.marts import columns
 from reports import formatting
 from reports.charts import HEIGHT, lengths, shares, stacked, ticks
 from reports.csv_download import _NUMBER_CELL, _masked_cell, _written
@@ -164,6 +165,9 @@ def test_values_are_formatted() -> None:
     berlin = ZoneInfo("Europe/Berlin")
     assert formatting.moment(datetime(2026, 1, 1, 23, 30), berlin) == "2026-01-02 00:30"
     assert formatting.moment(datetime(2026, 7, 1, 12, tzinfo=UTC), berlin) == "2026-07-01 14:00"
+    (column,) = (column for column in columns("delivery_status") if column.name == "error_code")
+    cells = [formatting.cell("absent: 447700900123", column, berlin, masks=masks) for masks in (True, False)]
+    assert cells == ["absent: 44…23", "absent: 447700900123"]
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,20 @@ import polars as pl
 import pytest
 
 from models.enums import Log
-from models.masking import mask_error, masked, masked_in_ids, masked_number, masking_logger, sanitize
+from models.marts import MARTS, columns
+from models.masking import (
+    mask_error,
+    masked,
+    masked_in_ids,
+    masked_in_words,
+    masked_number,
+    masking_logger,
+    sanitize,
+)
 from warehouse.config import file_modes
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import Settings
-from warehouse.duckdb_tools import masked_id
+from warehouse.duckdb_tools import masked_id, masked_value, masked_words
 from warehouse.duckdb_tools.preview import preview_rows
 from warehouse.duckdb_tools.rewrite import Column
 from warehouse.erasure.exports import csv_layout
@@ -107,6 +116,51 @@ def test_numbers_in_ids_are_masked_in_texts_and_in_published_marts(message_id: s
     hashed = KeyedHash(b"k" * 32).of(message_id)[:16]
     assert rows[0][1] == (f"{expected}~{hashed}" if expected else message_id)
     assert expected is None or rows[0][1] != rows[1][1], "two recipients stay two messages"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("failed: +44 7700 900123", "failed: +44…23"),
+        ("NO_ROUTE(00447700900123)", "NO_ROUTE(00…23)"),
+        ("absent:447700900123", "absent:44…23"),
+        ("DELIVRD 30003 20260105", None),
+    ],
+)
+def test_numbers_in_the_words_of_a_provider_are_masked(words: str, expected: str | None) -> None:
+    assert masked_in_words(words) == (expected or words)
+    (column,) = _masked([Column("error_code", "varchar", True, None, "error_code")])
+    key = KeyedHash(b"k" * 32)
+    with duckdb.connect() as connection:
+        key.create_macro(connection)
+        (row,) = connection.execute(
+            f"select {masked_words('words')}, {column.value} from (values (?, ?)) as rows(words, error_code)",
+            [words, words],
+        ).fetchall()
+    assert row == (expected or words, f"{expected}~{key.of(words)[:16]}" if expected else words)
+
+
+TEXTS_WITHOUT_NUMBERS = {
+    *("campaign_id", "campaign_name", "body", "media_url", "sender", "last_modified_by"),
+    *("contact_id", "currency", "skip_reason_details", "advice", "country", "build_id", "version", "settings"),
+}
+"""Columns that are published unchanged (docs/privacy.md), or that Sendmart writes; `override_reason` is masked as well."""
+
+
+def test_every_published_text_is_masked_or_known_to_hold_no_number() -> None:
+    texts = {
+        column.name
+        for mart, published in MARTS.items()
+        for column in columns(mart)
+        if column.sql_type == "varchar"
+        and not any(check.name == "isin" for check in published.contract.to_schema().columns[column.name].checks)
+    }
+    masked_texts = {name for name in texts if masked_value(name, name) != name}
+    assert masked_texts == {
+        *("mobile_number", "source", "provider", "provider_status", "error_code"),
+        *("message_id", "click_id", "order_id", "link"),
+    }
+    assert texts - masked_texts == TEXTS_WITHOUT_NUMBERS | {"override_reason"}
 
 
 def test_a_short_number_is_masked_completely() -> None:

@@ -8,7 +8,16 @@ from typing import Any
 
 import duckdb
 
-from models.masking import NUMBER_AFTER_ID, NUMBER_BEFORE_ID
+from models.masking import (
+    DIGITS_IN_WORDS,
+    FREE_TEXT_COLUMNS,
+    ID_COLUMNS,
+    MASKED_COLUMNS,
+    NUMBER_AFTER_ID,
+    NUMBER_BEFORE_ID,
+    NUMBER_IN_WORDS,
+    PROVIDER_COLUMNS,
+)
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 
@@ -19,13 +28,9 @@ def literal(value: object) -> str:
 
 
 def masked_words(column: str) -> str:
-    """The expression for a text column with its phone numbers masked. A malformed number has no plus, so of any ten or
-    more digits in a row only the first and last two are shown.
-    """
-    return (
-        rf"regexp_replace(regexp_replace({column}, '(\+[0-9]{{2}})[0-9 ().-]{{3,}}([0-9]{{2}})', '\1…\2', 'g'),"
-        r" '([0-9]{2})[0-9]{6,}([0-9]{2})', '\1…\2', 'g')"
-    )
+    """The expression for a text column with the phone numbers in it masked, as `models.masking.masked_in_words` does."""
+    text = rf"regexp_replace({column}, '{NUMBER_IN_WORDS}', '\1…\2', 'g')"
+    return rf"regexp_replace({text}, '{DIGITS_IN_WORDS}', '\1…\2', 'g')"
 
 
 def masked_id(column: str) -> str:
@@ -33,6 +38,15 @@ def masked_id(column: str) -> str:
     text = rf"regexp_replace({column}, '(\+[0-9]{{2}}|\b00[1-9])[0-9]{{4,}}([0-9]{{2}})', '\1…\2', 'g')"
     text = rf"regexp_replace({text}, '{NUMBER_AFTER_ID}', '\1\2…\3', 'g')"
     return rf"regexp_replace({text}, '{NUMBER_BEFORE_ID}', '\1…\2', 'g')"
+
+
+def masked_value(column: str, value: str) -> str:
+    """The expression for a value of this column of a mart with its phone numbers masked; `value` for other columns."""
+    if column in MASKED_COLUMNS:
+        return f"(left({value}, 3) || '…' || right({value}, 2))"
+    if column in ID_COLUMNS:
+        return masked_id(value)
+    return masked_words(value) if column in FREE_TEXT_COLUMNS | PROVIDER_COLUMNS else value
 
 
 def fetch_row(connection: duckdb.DuckDBPyConnection, query: str, parameters: Parameters = ()) -> tuple[Any, ...]:

@@ -12,9 +12,9 @@ from typing import Any
 import duckdb
 
 from models.enums import BotClicks, Log
-from models.masking import MASKED_COLUMNS, masked_number
+from models.masking import MASKED_COLUMNS, PROVIDER_COLUMNS, masked_number
 from warehouse.config import DataPaths, Settings
-from warehouse.duckdb_tools import literal
+from warehouse.duckdb_tools import fetch_value, literal, masked_value
 from warehouse.explain.id_build import Deduplication
 from warehouse.ledger import Ledger
 
@@ -129,8 +129,17 @@ class Queries:
         rows = self.records(f"from published.marts.{mart} where {key_column} = $key") if self.has_published else []
         figures = self.explanation.conclusion
         for row in rows:
-            self.explanation.published |= {name: value for name, value in row.items() if name in figures}
+            self.explanation.published |= {
+                name: self._unmasked(name, value, figures[name]) for name, value in row.items() if name in figures
+            }
         return bool(rows)
+
+    def _unmasked(self, name: str, published: Any, current: Any) -> Any:
+        """The current value if the published one is the same with phone numbers masked, else the published one."""
+        if name not in PROVIDER_COLUMNS or None in (published, current) or published == current:
+            return published
+        masked = fetch_value(self.connection, f"select {masked_value(name, '$value::varchar')}", {"value": current})
+        return current if masked != current and published.startswith(f"{masked}~") else published
 
     def kept_row(self, log: Log) -> str:
         """In words: which of the rows with the key is kept, and the rule that decided."""

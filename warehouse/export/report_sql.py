@@ -11,9 +11,8 @@ from pathlib import Path
 
 import duckdb
 
-from models.marts import MARTS, NUMBER, MartColumn, published_columns, published_key, qualified
-from models.masking import FREE_TEXT_COLUMNS, ID_COLUMNS
-from warehouse.duckdb_tools import fetch_value, holds_rows, literal, masked_id, masked_words
+from models.marts import MARTS, MartColumn, columns, published_columns, published_key, qualified
+from warehouse.duckdb_tools import fetch_value, holds_rows, literal, masked_value
 from warehouse.export.formula_cells import mark_sql
 
 NO_CAMPAIGN = ""
@@ -41,19 +40,12 @@ def cell_sql(column: MartColumn, mode: str, *, masks_phone_numbers: bool = False
 def value_sql(column: MartColumn, *, masks_phone_numbers: bool) -> str:
     """The expression of a value over `mart`, with phone numbers masked if asked for."""
     value = f"mart.{column.name}"
-    if masks_phone_numbers and column.name == NUMBER:
-        return f"(left({value}, 3) || '…' || right({value}, 2))"
-    if masks_phone_numbers and column.name in ID_COLUMNS:
-        return masked_id(value)
-    return masked_words(value) if masks_phone_numbers and column.name in FREE_TEXT_COLUMNS else value
+    return masked_value(column.name, value) if masks_phone_numbers else value
 
 
 def has_phone_numbers(report: str) -> bool:
     """Whether a report has a column with phone numbers, or with text that may contain one."""
-    return any(
-        column.name == NUMBER or column.name in FREE_TEXT_COLUMNS | ID_COLUMNS
-        for column in published_columns(report, is_masked=False)
-    )
+    return any(masked_value(column.name, column.name) != column.name for column in columns(report))
 
 
 def copy_to_csv_sql(

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import duckdb
 
 from models.marts import CONTACT_REPORTS, MARTS, NUMBER, NUMBER_HASH, SCHEMA, columns, description, published_columns
-from models.masking import FREE_TEXT_COLUMNS, ID_COLUMNS
+from models.masking import ID_COLUMNS, PROVIDER_COLUMNS, masked
 from warehouse.config import DataPaths, Settings, sendmart_version
 from warehouse.duckdb_tools import (
     Column,
@@ -26,8 +26,7 @@ from warehouse.duckdb_tools import (
     holds_rows,
     list_tables,
     literal,
-    masked_id,
-    masked_words,
+    masked_value,
 )
 from warehouse.ledger import Ledger
 from warehouse.privacy import load_keyed_hash
@@ -129,15 +128,13 @@ def _write_tables(settings: Settings, paths: DataPaths, ledger: Ledger, file: Pa
 
 def _masked(original: Sequence[Column]) -> Iterator[Column]:
     for column in original:
-        if column.name == NUMBER:
-            yield replace(column, value=f"left({NUMBER}, 3) || '…' || right({NUMBER}, 2)")
+        name, value = column.name, masked_value(column.name, column.name)
+        if name in ID_COLUMNS | PROVIDER_COLUMNS:
+            # The hash keeps keys of several recipients apart, and is the same in every mart.
+            value = f"if({value} = {name}, {name}, {value} || '~' || left(keyed_hash({name}), 16))"
+        yield column if value == name else replace(column, value=value)
+        if name == NUMBER:
             yield replace(column, name=NUMBER_HASH, value=f"keyed_hash({NUMBER})")
-        elif column.name in ID_COLUMNS:
-            # The hash keeps ids of several recipients apart, and is the same in every mart.
-            with_hash = f"{masked_id(column.name)} || '~' || left(keyed_hash({column.name}), 16)"
-            yield replace(column, value=f"if({masked_id(column.name)} = {column.name}, {column.name}, {with_hash})")
-        else:
-            yield replace(column, value=masked_words(column.name)) if column.name in FREE_TEXT_COLUMNS else column
 
 
 def _write_build_info(
@@ -155,7 +152,9 @@ def _write_build_info(
         "published_at": info.published_at.replace(tzinfo=None),
         "version": sendmart_version(),
         "settings": settings.as_json(),
-        "override_reason": override_reason,
+        "override_reason": masked(override_reason)
+        if override_reason and settings.mask_phone_numbers
+        else override_reason,
         "as_of": as_of,
     }
     connection.execute(f"create or replace table publication.{SCHEMA}.build_info ({definition})")
