@@ -1,4 +1,4 @@
-"""The export stage: exports reports of the published build, and prunes old exports.
+"""The export stage: exports reports of the published build, and prunes old exports and leftovers.
 
 Not here: the files themselves (`warehouse.export`).
 """
@@ -13,6 +13,7 @@ from orchestration.stages.context import AppContext, log
 from orchestration.wording import counted
 from warehouse.export import FileFormat, exports
 from warehouse.ledger import now
+from warehouse.transform.snapshot_build import delete_leftovers
 
 
 @mask_phone_numbers_in_errors
@@ -69,8 +70,13 @@ def export_missing(context: AppContext) -> None:
 
 
 def prune_exports(context: AppContext) -> list[str]:
-    """Deletes exports older than SENDMART_EXPORT_RETENTION_DAYS and returns their names; none if the clock may be wrong."""
+    """Deletes exports older than SENDMART_EXPORT_RETENTION_DAYS and returns their names; none if the clock may be wrong.
+
+    Deletes what killed `sendmart what-if` and `sendmart replay` left, too.
+    """
     with context.paths.writer_lock():
+        if snapshots := delete_leftovers(context.settings):
+            log.info("deleted %s that killed commands left", counted(snapshots, "snapshot"))
         days = context.settings.export_retention_days
         last = context.ledger.last_end()
         if last is not None and now() - last > timedelta(days=days):

@@ -49,8 +49,11 @@ def test_a_second_refresh_finds_nothing_to_do(refreshed_case: RefreshedWarehouse
     published = refreshed_case.warehouse.paths.published_marts
     before = published.stat()
     settings = {"max_rejected_share": "1", "insights": str(refreshed_case.warehouse.settings.insights).lower()}
+    left_by_a_killed_replay = refreshed_case.warehouse.settings.scratch / "snapshots" / "left"
+    left_by_a_killed_replay.mkdir(parents=True)
     again = refresh_in_process(refreshed_case.warehouse.paths.data, refreshed_case.landing, **settings)
     assert again.outcome == "nothing new"
+    assert not left_by_a_killed_replay.exists()
     assert (published.stat().st_ino, published.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 

@@ -7,8 +7,11 @@ import polars as pl
 import pytest
 
 from models.enums import Log
+from orchestration import stages
+from orchestration.stages import AppContext
 from tests.loads import load_log
 from warehouse.config.paths import DataPaths
+from warehouse.config.settings import Settings
 from warehouse.lake import change_feed
 from warehouse.lake import tables as lake_tables
 from warehouse.lake.integrity import LakeDamaged
@@ -173,3 +176,14 @@ def test_a_folder_that_another_process_uses_stays_and_one_that_a_killed_process_
         with _snapshot_folder(tmp_path):
             assert (in_use.exists(), left.exists()) == (True, False)
     assert [file.name for file in tmp_path.iterdir()] == [".lock"]
+
+
+def test_pruning_deletes_the_snapshots_that_killed_commands_left(warehouse: Warehouse) -> None:
+    context = AppContext.of(Settings(data=warehouse.data, landing=warehouse.landing))
+    stages.prune_exports(context)
+    snapshots = context.settings.scratch / "snapshots"
+    with _snapshot_folder(snapshots) as in_use:
+        left = snapshots / "left"
+        (left / "lake").mkdir(parents=True)
+        stages.prune_exports(context)
+        assert (in_use.exists(), left.exists()) == (True, False)

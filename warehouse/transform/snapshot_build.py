@@ -78,13 +78,25 @@ def snapshot_build(
         snapshot.check_erasures(ledger)
 
 
+def delete_leftovers(settings: Settings) -> int:
+    """Deletes the folders of snapshots that killed processes left, and returns their number."""
+    parent = settings.scratch / _FOLDER
+    if not parent.is_dir():
+        return 0
+    with FileLock(parent / ".lock"):
+        return _delete_unused(parent)
+
+
+def _delete_unused(parent: Path) -> int:
+    return sum(_delete_unless_in_use(folder) for folder in parent.glob("*/"))
+
+
 @contextmanager
 def _snapshot_folder(parent: Path) -> Iterator[Path]:
     """A new folder with a lock file beside it, which shows that it is in use; deletes those that killed processes left."""
     parent.mkdir(parents=True, exist_ok=True)
     with FileLock(parent / ".lock"):
-        for leftover in parent.glob("*/"):
-            _delete_unless_in_use(leftover)
+        _delete_unused(parent)
         folder = Path(tempfile.mkdtemp(dir=parent))
         lock = FileLock(_lock_file(folder))
         lock.acquire()
@@ -96,13 +108,15 @@ def _snapshot_folder(parent: Path) -> Iterator[Path]:
         _lock_file(folder).unlink(missing_ok=True)
 
 
-def _delete_unless_in_use(folder: Path) -> None:
+def _delete_unless_in_use(folder: Path) -> bool:
+    """Whether the folder was in use by no process, and is deleted."""
     try:
         with FileLock(_lock_file(folder), timeout=0):
             shutil.rmtree(folder, ignore_errors=True)
             _lock_file(folder).unlink(missing_ok=True)
     except Timeout:
-        pass
+        return False
+    return True
 
 
 def _lock_file(folder: Path) -> Path:
