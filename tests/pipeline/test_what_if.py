@@ -25,14 +25,25 @@ AFTER_SUPPRESSION = """
         from build.intermediate.int_messages_resolved as messages
         join candidate.marts.suppressed_numbers as suppressed using (mobile_number)
         where messages.is_sent and messages.sent_at > suppressed.suppressed_at
+    ),
+    orders as (
+        select revenue
+        from in_force.marts.attributed_orders
+        join in_force.insights.click_quality using (click_id)
+        semi join after using (message_id)
+        where attribution = 'direct'
     )
     select
         (select count(*) from candidate.marts.suppressed_numbers) as numbers,
         count(*) as messages_after,
         count(*) filter (delivery_status = 'delivered') as delivered_after,
-        coalesce(sum(segments), 0) as segments_after
-    from after
+        coalesce(sum(segments), 0) as segments_after,
+        coalesce(sum(cost), 0) as cost_after,
+        (select count(*) from orders) as direct_orders_after,
+        (select coalesce(sum(revenue), 0) from orders) as revenue_after
+    from after join (select message_id, cost from costs.intermediate.int_messages_enriched) using (message_id)
 """
+"""Of a build with another threshold. `costs`: the build with the settings in force; `in_force`: the same as it is published."""
 
 
 def by_campaign(rows: list[dict[str, Any]]) -> dict[str, tuple[Any, ...]]:
@@ -74,7 +85,9 @@ def test_each_setting_gives_what_a_full_refresh_with_it_gives(
             of_refresh = by_campaign(mart_rows(with_setting.paths.candidate, "campaign_metrics"))
             assert of_window(result, hours) == of_refresh
             changed |= {campaign for campaign, figures in of_refresh.items() if figures != before[campaign]}
-            with attached(build=with_setting.paths.build, candidate=with_setting.paths.candidate) as connection:
+            files = {"build": with_setting.paths.build, "candidate": with_setting.paths.candidate}
+            in_force = refreshed_insights.warehouse.paths
+            with attached(costs=in_force.build, in_force=in_force.published_marts, **files) as connection:
                 cursor = connection.execute(AFTER_SUPPRESSION)
                 figures = dict(zip((column[0] for column in cursor.description), cursor.fetchall()[0], strict=True))
             assert {name: suppression[hard_bounces][name] for name in figures} == figures
@@ -89,6 +102,7 @@ def test_each_setting_gives_what_a_full_refresh_with_it_gives(
         with pytest.raises(NothingToCompute, match="No message of a campaign 'no such campaign' is in the lake"):
             result.of_campaign("no such campaign")
     assert suppression[1]["messages_after"] > suppression[3]["messages_after"] > 0
+    assert min(suppression[1][figure] for figure in ("cost_after", "direct_orders_after", "revenue_after")) > 0
     assert not any((settings.scratch / "snapshots").glob("*/"))
 
 
