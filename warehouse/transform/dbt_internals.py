@@ -46,9 +46,9 @@ def _skip_unread_events() -> None:
     """
     fire_event = EventManager.fire_event
 
-    def fire_read_event(self: EventManager, event: Any, level: Any = None, *arguments: Any, **options: Any) -> None:
-        if self.loggers or level is not None or event.level_tag() != "debug":
-            fire_event(self, event, level, *arguments, **options)
+    def fire_read_event(self: EventManager, e: Any, level: Any = None, *arguments: Any, **options: Any) -> None:
+        if self.loggers or level is not None or e.level_tag() != "debug":
+            fire_event(self, e, level, *arguments, **options)
 
     _replace(EventManager, "fire_event", fire_read_event)
     create: Any = BaseEvent.__init__
