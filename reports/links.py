@@ -35,6 +35,11 @@ def campaign_path(campaign_id: str) -> str:
     return f"/campaigns/{quote(campaign_id, safe='')}"
 
 
+def contact_path(contact_id: str) -> str:
+    """The path of the history of a contact."""
+    return f"/people/contact?{urlencode({'id': contact_id})}"
+
+
 def day(text: str) -> date | None:
     """The day in a link, as YYYY-MM-DD."""
     try:
@@ -69,6 +74,33 @@ class Group(NamedTuple):
 
 MENU: tuple[Entry | Group, ...] = (
     Entry("Reports", "/", "reports"),
+    Group(
+        "Delivery",
+        (
+            Entry("Failed messages", "/delivery/failures"),
+            Entry("Routes", "/delivery/routes"),
+            Entry("Incidents", "/delivery/incidents"),
+            Entry("Skipped messages", "/delivery/skipped"),
+        ),
+    ),
+    Group(
+        "People",
+        (
+            Entry("Find a contact", "/people/contact"),
+            Entry("Unsubscribes", "/people/unsubscribes"),
+            Entry("Suppressed numbers", "/people/suppressed"),
+            Entry("Messages after an opt-out", "/people/after-opt-out"),
+            Entry("Contact pressure", "/people/pressure"),
+        ),
+    ),
+    Group(
+        "Links & times",
+        (
+            Entry("Links", "/clicks/links"),
+            Entry("Send times", "/clicks/send-times"),
+            Entry("Clicks of bots", "/clicks/bots"),
+        ),
+    ),
     Entry("Exports", "/exports", "exports"),
 )
 

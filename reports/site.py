@@ -56,12 +56,12 @@ class Site:
         self.templates = Jinja2Templates(directory=HERE / "templates")
         environment = self.templates.env
         environment.trim_blocks = environment.lstrip_blocks = True
-        for formatter in (*formatting.PLAIN_FILTERS, links.campaign_path):
+        for formatter in (*formatting.PLAIN_FILTERS, links.campaign_path, links.contact_path):
             environment.filters[formatter.__name__] = formatter
         environment.filters |= {
             "moment": partial(formatting.moment, zone=self.zone),
             "cell": partial(formatting.cell, zone=self.zone, masks=self.masks),
-            "phone_number": self._phone_number,
+            "phone_number": self.phone_number,
             "menu_current": links.is_current,
         }
         environment.globals |= {
@@ -100,7 +100,7 @@ class Site:
         """Whether mobile numbers are shown unmasked, so that a part of a number may find a contact."""
         return not self.masks and not published.is_masked
 
-    def _phone_number(self, number: str) -> str:
+    def phone_number(self, number: str) -> str:
         return masked_number(number) if self.masks and "…" not in number else number
 
 

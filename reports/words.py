@@ -3,6 +3,8 @@
 Not here: labels of columns (`models.labels`), formats of numbers and times (`reports.formatting`).
 """
 
+from babel import Locale
+
 from models.enums import AttributionModel, BotRule, DeliveryStatus, FailureReason
 
 FAILURE_REASONS = {
@@ -44,3 +46,8 @@ DELIVERY_STATUSES = {
     DeliveryStatus.HARD_BOUNCE: "Hard bounce",
     DeliveryStatus.DELETED: "Deleted number",
 }
+
+COUNTRIES: dict[str, str] = {
+    code: str(name) for code, name in Locale("en").territories.items() if len(code) == 2 and code.isalpha()
+}
+"""The names of countries in English, by their two-letter codes; XK, AC and TA are among them."""

@@ -5,7 +5,7 @@ A page is a plain function of a request, run in a thread. It reads the build tha
 To add a page: a module here with a function `routes`, its name in `PAGES`, its queries in `reports.queries`, and a template.
 """
 
-from reports.pages import campaign, campaign_table, compare, exports, health
+from reports.pages import campaign, campaign_table, compare, contact, exports, health, listings, send_times
 
 PAGES = (
     campaign_table,
@@ -13,5 +13,8 @@ PAGES = (
     compare,
     exports,
     health,
+    listings,
+    contact,
+    send_times,
 )
 """The modules of all pages. The first route that matches a link counts."""

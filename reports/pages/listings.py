@@ -1,0 +1,147 @@
+"""The pages of listings and their CSV files: all of them by the same two functions.
+
+Not here: what each listing shows (`reports.queries.listings.delivery`, `people`, `clicks`).
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from models.marts import NUMBER
+from models.masking import FREE_TEXT_COLUMNS, ID_COLUMNS, masked_in_ids
+from reports import formatting
+from reports.database import Published, Row
+from reports.plots import Chart, Line
+from reports.queries.listings import clicks, delivery, listing, people
+from reports.queries.listings.listing import Listing, ListingQuery, Reader, Shown
+from reports.site import Site
+
+MOST_DAYS = 120
+"""The longest time of which a chart shows each day; longer ones are shown by month."""
+
+
+def incident_values(published: Published, rows: list[Row]) -> Mapping[str, Any]:
+    return {"campaigns": delivery.campaigns_of_incidents(published, rows)}
+
+
+def suppressed_values(published: Published, rows: list[Row]) -> Mapping[str, Any]:
+    return {"what_if": people.what_if(published), "not_again": people.do_not_send(published)}
+
+
+def no_values(published: Published, rows: list[Row]) -> Mapping[str, Any]:
+    return {}
+
+
+LISTINGS: dict[Listing, Callable[[Published, list[Row]], Mapping[str, Any]]] = {
+    delivery.FAILURES: no_values,
+    delivery.ROUTES: no_values,
+    delivery.INCIDENTS: incident_values,
+    delivery.SKIPPED: no_values,
+    people.UNSUBSCRIBES: no_values,
+    people.SUPPRESSED: suppressed_values,
+    people.OPT_OUTS: no_values,
+    people.PRESSURE: no_values,
+    clicks.LINKS: no_values,
+    clicks.BOTS: no_values,
+}
+"""The listings, each with a function that gives its template more than rows."""
+
+
+def routes(site: Site) -> list[Route]:
+    return [
+        route
+        for shown in LISTINGS
+        for route in (
+            Route(shown.path, partial(listing_page, site, shown)),
+            Route(shown.csv_path, partial(listing_csv, site, shown)),
+        )
+    ]
+
+
+def listing_page(site: Site, shown: Listing, request: Request) -> Response:
+    query = ListingQuery.of(shown, request.query_params)
+    with site.database.open() as published:
+        is_there = not shown.is_insight or published.has("insights", shown.mart)
+        values: dict[str, Any] = {"query": query, "listing": shown, "is_there": is_there}
+        if is_there:
+            reader = reader_of(site, published)
+            page = published.page(listing.selected(query, reader), query.page)
+            values |= {
+                "page": page,
+                "show": partial(text_of, site),
+                "choices": [(choice, listing.options(published, shown, choice)) for choice in shown.choices],
+                "totals": listing.totals(published, query, reader) if shown.totals and page.count else None,
+                "groups": [(sums, listing.groups(published, query, sums, reader)) for sums in shown.sums],
+                "chart": _chart(published, query, reader) if shown.charted else None,
+                "campaign_name": listing.campaign_name(published, query.campaign) if query.campaign else "",
+                "search_label": _search_label(shown, published, reader),
+                **LISTINGS[shown](published, page.rows),
+            }
+        return site.page(request, shown.template, published, **values)
+
+
+def listing_csv(site: Site, shown: Listing, request: Request) -> Response:
+    query = ListingQuery.of(shown, request.query_params)
+    name = shown.path.rpartition("/")[2]
+    return site.csv(name, lambda published: listing.selected(query, reader_of(site, published)))
+
+
+def text_of(site: Site, row: Row, column: Shown) -> str:
+    """A value as the page shows it."""
+    value = row[column.name]
+    if value is None:
+        return formatting.NOTHING
+    if column.name == NUMBER:
+        return site.phone_number(value)
+    if site.masks and column.name in FREE_TEXT_COLUMNS | ID_COLUMNS:
+        return masked_in_ids(value)
+    if column.kind == "moment":
+        return formatting.moment(value, site.zone)
+    if column.kind == "yes_no":
+        return "Yes" if value else "No"
+    if column.kind == "cost":
+        return formatting.money(value)
+    return formatting.figure(value, column.kind) if column.is_number else str(value)
+
+
+def _search_label(shown: Listing, published: Published, reader: Reader) -> str:
+    """The label of the search. It says whether a number finds a contact."""
+    if not shown.finds_contacts or not any(column.name == NUMBER for column in shown.columns):
+        return shown.search_label
+    if reader.shows_numbers:
+        return "Contact ID, part of a number, or campaign"
+    return "Contact ID or campaign" if published.is_masked else "Contact ID, complete number, or campaign"
+
+
+def reader_of(site: Site, published: Published) -> Reader:
+    return Reader(site.zone, site.masks, site.shows_numbers(published))
+
+
+def _chart(published: Published, query: ListingQuery, reader: Reader) -> Chart | None:
+    """The rows by day, or by month if the time is long; None for fewer than two days."""
+    counts = listing.counts_by_day(published, query, reader)
+    if len(counts) < 2:
+        return None
+    first, last = min(counts), max(counts)
+    by_day = (last - first).days < MOST_DAYS
+    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    if not by_day:
+        days = list(dict.fromkeys(day.replace(day=1) for day in days))
+    values = dict.fromkeys(days, 0)
+    for day, count in counts.items():
+        values[day if by_day else day.replace(day=1)] += count
+    noun = query.listing.noun[1]
+    step, name, label = ("day", "%Y-%m-%d", "{0.day} {0:%b}") if by_day else ("month", "%Y-%m", "{0:%b %Y}")
+    return Chart(
+        "by-day",
+        f"{noun.capitalize()} by {step}",
+        step,
+        [day.strftime(name) for day in days],
+        [label.format(day) for day in days],
+        [Line(noun.capitalize(), "clicks", "count", list(values.values()))],
+    )

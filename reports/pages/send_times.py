@@ -1,0 +1,34 @@
+"""The page of send times: which hours of the week bring clicks and orders.
+
+Not here: the counts (`reports.queries.send_times`).
+"""
+
+from functools import partial
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from reports.queries import send_times
+from reports.site import Site
+
+
+def routes(site: Site) -> list[Route]:
+    return [Route("/clicks/send-times", partial(send_times_page, site, send_times.QuartersOfBuild()))]
+
+
+def send_times_page(site: Site, quarters: send_times.QuartersOfBuild, request: Request) -> Response:
+    query = send_times.SendTimesQuery.of(request.query_params)
+    with site.database.open() as published:
+        is_there = published.has("insights", "click_quality")
+        return site.page(
+            request,
+            "send_times.html",
+            published,
+            query=query,
+            is_there=is_there,
+            times=send_times.send_times(quarters.of(published), query, site.zone) if is_there else None,
+            measures=send_times.MEASURES,
+            weekdays=send_times.WEEKDAYS,
+            shades=send_times.SHADES,
+        )
