@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from models.marts import NUMBER
-from models.masking import FREE_TEXT_COLUMNS, ID_COLUMNS, masked_in_ids
+from models.masking import FREE_TEXT_COLUMNS, ID_COLUMNS, PROVIDER_COLUMNS, masked_in_ids, masked_in_words
 from reports import formatting
 from reports.database import Published, Row
 from reports.plots import Chart, Line
@@ -98,8 +98,10 @@ def text_of(site: Site, row: Row, column: Shown) -> str:
         return formatting.NOTHING
     if column.name == NUMBER:
         return site.phone_number(value)
-    if site.masks and column.name in FREE_TEXT_COLUMNS | ID_COLUMNS:
+    if site.masks and column.name in ID_COLUMNS:
         return masked_in_ids(value)
+    if site.masks and column.name in FREE_TEXT_COLUMNS | PROVIDER_COLUMNS:
+        return masked_in_words(value)
     if column.kind == "moment":
         return formatting.moment(value, site.zone)
     if column.kind == "yes_no":

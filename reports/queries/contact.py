@@ -13,7 +13,7 @@ from models.marts import NUMBER, NUMBER_HASH
 from reports.database import INSIGHTS, MARTS, Published, Row, Selection
 from reports.queries.listings.listing import Reader, Shown, words_sql
 from reports.words import BOT_RULES, DELIVERY_STATUSES, FAILURE_REASONS
-from warehouse.duckdb_tools import local_time_sql, masked_words
+from warehouse.duckdb_tools import local_time_sql, masked_id, masked_words
 
 MOST_EVENTS = 5_000
 MOST_CONTACTS = 20
@@ -80,8 +80,9 @@ def _events(published: Published, reader: Reader) -> str:
     """
     has_insights = published.has(INSIGHTS_SCHEMA, "click_quality")
     number = NUMBER_HASH if published.is_masked else NUMBER
-    source = masked_words("source") if reader.masks else "source"
-    codes = "concat_ws(' ', provider, provider_status, error_code)"
+    source, order_id, codes = "source", "order_id", "concat_ws(' ', provider, provider_status, error_code)"
+    if reader.masks:
+        source, order_id, codes = masked_words(source), masked_id(order_id), masked_words(codes)
     reason = "null"
     if has_insights:
         reason = (
@@ -108,10 +109,10 @@ def _events(published: Published, reader: Reader) -> str:
         from {MARTS}.attributed_unsubscribes where contact_id = $id""",
         f"""
         select ordered_at, 3, if(attribution = 'direct', 'order', 'assisted'),
-            if(attribution = 'direct', 'Order', 'Order, assisted'), {_order("revenue is null")}, campaign_id, null
+            if(attribution = 'direct', 'Order', 'Order, assisted'), {_order(order_id, "revenue is null")}, campaign_id, null
         from orders""",
         f"""
-        select ordered_at, 3, 'order', 'Order without a campaign', {_order("true")}, null, null
+        select ordered_at, 3, 'order', 'Order without a campaign', {_order(order_id, "true")}, null, null
         from {MARTS}.unconverted_orders where contact_id = $id and order_id not in (select order_id from orders)""",
         f"""
         select suppressed_at, 5, 'suppressed', 'Number suppressed', 'After hard bounces in a row', campaign_id, {NUMBER}
@@ -137,10 +138,10 @@ def _events(published: Published, reader: Reader) -> str:
         events as ({" union all ".join(parts)})"""
 
 
-def _order(is_not_in_revenue: str) -> str:
+def _order(order_id: str, is_not_in_revenue: str) -> str:
     """The SQL for an order in words."""
     total, refunded = (f"{amount}::decimal(38, 2) || ' ' || currency" for amount in ("total", "refunded_amount"))
     return (
-        f"order_id || ': ' || {total} || if(refunded_amount > 0, ', refunded ' || {refunded}, '')"
+        f"{order_id} || ': ' || {total} || if(refunded_amount > 0, ', refunded ' || {refunded}, '')"
         f" || if({is_not_in_revenue}, ', not in revenue', '')"
     )

@@ -6,6 +6,7 @@ Not here: what a listing is (`reports.queries.listings.listing`).
 from reports.database import INSIGHTS, MARTS, Published, Row
 from reports.queries.listings.listing import NONE, Choice, Listing, Shown, Sums, words_sql
 from reports.words import COUNTRIES, DELIVERY_STATUSES, FAILURE_REASONS
+from warehouse.duckdb_tools import masked_words
 
 CAMPAIGN = Shown("campaign_name", "Campaign", "campaign")
 CONTACT = Shown("contact_id", "Contact", "contact")
@@ -13,7 +14,8 @@ NUMBER = Shown("mobile_number", "Number", "number")
 LAST_SENT = "Campaigns last sent"
 
 _COUNTRY = words_sql("country", COUNTRIES, "Unknown country")
-_PROVIDER = "coalesce(provider, 'Unknown provider')"
+_PROVIDER = f"coalesce({masked_words('provider')}, 'Unknown provider') as provider_words"
+_PROVIDER_CODE = f"coalesce({masked_words('provider')}, '{NONE}') as provider_code"
 
 
 def with_campaigns(mart: str, columns: str = "") -> str:
@@ -46,7 +48,7 @@ FAILURES = Listing(
     rows=with_campaigns(
         f"{INSIGHTS}.delivery_failures",
         f", {words_sql('reason', FAILURE_REASONS, 'Unknown')} as reason_words"
-        f", {words_sql('delivery_status', DELIVERY_STATUSES, 'Unknown')} as status_words",
+        f", {words_sql('delivery_status', DELIVERY_STATUSES, 'Unknown')} as status_words, {_PROVIDER_CODE}",
     ),
     summed="select reason_words, provider, provider_status, error_code, status_words, reason, delivery_status,"
     " bool_or(is_permanent) as is_permanent, any_value(advice) as advice, sum(messages)::bigint as messages,"
@@ -73,7 +75,7 @@ FAILURES = Listing(
     search_label="Reason, provider, code or campaign",
     choices=(
         Choice("reason", "Reason", "reason", "reason_words"),
-        Choice("provider", "Provider", "provider"),
+        Choice("provider", "Provider", "provider_code"),
         Choice("status", "Status", "delivery_status", "status_words"),
     ),
     totals=(
@@ -129,8 +131,7 @@ ROUTES = Listing(
     ),
     rows=with_campaigns(
         f"{INSIGHTS}.delivery_routes",
-        f", {_COUNTRY} as country_words, coalesce(country, '{NONE}') as country_code"
-        f", {_PROVIDER} as provider_words, coalesce(provider, '{NONE}') as provider_code",
+        f", {_COUNTRY} as country_words, coalesce(country, '{NONE}') as country_code, {_PROVIDER}, {_PROVIDER_CODE}",
     ),
     summed="select country_code, country_words, provider_code, provider_words, sum(messages)::bigint as messages,"
     " sum(delivered)::bigint as delivered, sum(delivered)::bigint / sum(messages) as delivery_rate,"
@@ -218,7 +219,7 @@ INCIDENTS = Listing(
     ),
     rows=f"select *, {_COUNTRY} as country_words, coalesce(country, '{NONE}') as country_code,"
     f" {words_sql('top_reason', FAILURE_REASONS, 'Unknown')} as reason_words,"
-    f" if(is_open, 'May go on', 'Over') as state from {INSIGHTS}.delivery_incidents",
+    f" if(is_open, 'May go on', 'Over') as state, {_PROVIDER_CODE} from {INSIGHTS}.delivery_incidents",
     columns=(
         Shown("first_day", "First day", "day"),
         Shown("last_day", "Last day", "day"),
@@ -240,7 +241,7 @@ INCIDENTS = Listing(
     searched=("provider", "country_words", "reason_words"),
     search_label="Provider, country or reason",
     choices=(
-        Choice("provider", "Provider", "provider"),
+        Choice("provider", "Provider", "provider_code"),
         Choice("country", "Country", "country_code", "country_words"),
         Choice("state", "State", "state"),
     ),

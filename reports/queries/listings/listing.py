@@ -17,8 +17,7 @@ from models.marts import NUMBER, SCHEMA, MartColumn, columns, qualified
 from reports.database import DATABASE, MARTS, Published, Row, Selection
 from reports.links import day, link, one_of, page_number, start_of
 from reports.queries.search import matches_words
-from warehouse.duckdb_tools import literal, local_time_sql
-from warehouse.export.report_sql import value_sql
+from warehouse.duckdb_tools import literal, local_time_sql, masked_value
 
 NONE = "none"
 """The code of a null in a filter."""
@@ -326,7 +325,7 @@ def _where(query: ListingQuery, reader: Reader) -> tuple[str, dict[str, Any]]:
     parameters = {name: value for _, name, value in filters if value}
     if query.search:
         # Masked texts are searched: otherwise, repeated searches would reveal a number.
-        texts = [value_sql(_text(name), masks_phone_numbers=reader.masks) for name in listing.searched]
+        texts = [masked_value(name, f"mart.{name}") if reader.masks else f"mart.{name}" for name in listing.searched]
         found = [matches_words(texts)] if texts else []
         if listing.has_campaigns:
             campaigns = (
@@ -349,10 +348,6 @@ def _where(query: ListingQuery, reader: Reader) -> tuple[str, dict[str, Any]]:
 
 def _has_number(listing: Listing) -> bool:
     return any(column.name == NUMBER for column in columns(listing.mart))
-
-
-def _text(name: str) -> MartColumn:
-    return MartColumn(name, "varchar", True, "", "")
 
 
 def words_sql(column: str, words: Mapping[Any, str], otherwise: str | None = None) -> str:
