@@ -52,6 +52,8 @@ class Title(StrEnum):
     FILES_IGNORED = "Sendmart: files ignored"
     DELIVERIES_FAIL = "Sendmart: deliveries fail"
     FIGURES_UNUSUAL = "Sendmart: figures out of range"
+    MAILS_FAILED = "Sendmart: report mails failed"
+    MAILS_RECOVERED = "Sendmart: report mails recovered"
     STALE = "Sendmart: figures stale"
     CURRENT = "Sendmart: figures current"
     TEST = "Sendmart: test alert"
@@ -59,7 +61,7 @@ class Title(StrEnum):
 
 GOOD_NEWS = (
     Title.REFRESH_RECOVERED, Title.EXPORTS_RECOVERED, Title.RUN_RECOVERED, Title.TRIGGER_RECOVERED,
-    Title.LOGS_ARRIVED, Title.CURRENT,
+    Title.LOGS_ARRIVED, Title.MAILS_RECOVERED, Title.CURRENT,
 )  # fmt: skip
 
 P = ParamSpec("P")
@@ -222,6 +224,26 @@ def notify_triggers(context: AppContext, failing: Mapping[str, tuple[datetime, s
     since = {name: moment for name, (moment, _) in failing.items()}
     lines = [f"{name}: {error}" for name, (_, error) in failing.items()]
     _notify_conditions(context, "trigger", since, Title.TRIGGER_FAILED, Title.TRIGGER_RECOVERED, lines)
+
+
+@_never_fails
+def notify_report_mails(
+    context: AppContext, failing: Mapping[str, str], waiting: Iterable[str], unclear: Mapping[str, str]
+) -> None:
+    """Alerts about subscriptions whose mails are `failing` (why) until they are sent, and once about each mail that is `unclear`.
+
+    A subscription that is `waiting` for data has not recovered.
+    """
+    reported = context.ledger.alarms("report mail")
+    names = [*failing, *(name for name in waiting if name in reported and name not in failing)]
+    lines = [*failing.values(), "The mails are tried again. See docs/report-mail.md"] if failing else []
+    since = {name: reported.get(name, now()) for name in names}
+    _notify_conditions(context, "report mail", since, Title.MAILS_FAILED, Title.MAILS_RECOVERED, lines)
+    kind = "unclear report mail"
+    known = context.ledger.alarms(kind)
+    if new := [subject for subject in unclear if subject not in known]:
+        lines = [*(unclear[subject] for subject in new), "They are not sent again. See docs/report-mail.md"]
+        _raise(context, Title.MAILS_FAILED, ", ".join(new), lines, kind, begins=new)
 
 
 def _notify_conditions(

@@ -27,7 +27,7 @@ log = masking_logger("sendmart")
 
 STARTED_BY = "sendmart/started_by"
 """Tag of a run with what started it: `schedule`, `export_schedule`, `landing_zone`, `manual_load`, `refresh`
-(pruning after it), `command line`."""
+(pruning after it), `report_mails_due`, `command line`."""
 
 STARTED_BY_COMMAND = {STARTED_BY: "command line"}
 """Tag of the runs of `sendmart refresh`, which records their outcome itself."""

@@ -22,6 +22,7 @@ SECTIONS = {
     "engine": "Engine",
     "max_rejected_share": "Release gate, builds and exports",
     "refresh_time": "Schedules and alerts",
+    "report_subscriptions": "Reports by e-mail",
     "reports_host": "Report pages",
 }
 """Heading of a section, by the first setting of the section. A section ends where the next one begins."""

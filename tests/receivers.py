@@ -6,7 +6,7 @@ Not here: what must arrive (`tests/unit/test_alerts.py`, `tests/pipeline/test_al
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -34,23 +34,57 @@ class Receiver:
         return [alert["title"].removeprefix("Sendmart: ") for alert in self.alerts]
 
 
+@dataclass
+class Mailbox:
+    """An SMTP server: its port, and what it took. `on_mail` is called before a mail is answered. While
+    it `breaks_off`, it takes a mail and closes the connection without an answer.
+    """
+
+    port: int
+    mails: list[EmailMessage] = field(default_factory=list)
+    answer: str = "250 OK"
+    refused_recipients: set[str] = field(default_factory=set)
+    breaks_off: bool = False
+    on_mail: Callable[[], object] = lambda: None
+
+    @property
+    def recipients(self) -> list[str]:
+        return [str(mail["To"]) for mail in self.mails]
+
+    @property
+    def alert_url(self) -> str:
+        """The URL by which alerts reach it."""
+        sender_and_receiver = "from=sendmart@example.com&to=duty@example.com"
+        return f"mailto://127.0.0.1:{self.port}?{sender_and_receiver}&mode=insecure&format=text"
+
+
 @contextmanager
-def mailbox() -> Iterator[tuple[str, list[EmailMessage]]]:
-    """An SMTP server: the URL by which mail reaches it, and what it took."""
-    mails: list[EmailMessage] = []
+def mailbox(**options: Any) -> Iterator[Mailbox]:
+    """An SMTP server with these options of aiosmtpd."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        box = Mailbox(free.getsockname()[1])
 
     class Handler:
-        async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
-            mails.append(message_from_bytes(envelope.content, policy=policy.default))
+        async def handle_RCPT(  # noqa: N802
+            self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+        ) -> str:
+            if address in box.refused_recipients:
+                return "550 no such mailbox"
+            envelope.rcpt_tos.append(address)
             return "250 OK"
 
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    controller = Controller(Handler(), hostname="127.0.0.1", port=port, ready_timeout=60)
+        async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+            if box.answer.startswith("250"):
+                box.mails.append(message_from_bytes(envelope.content, policy=policy.default))
+            box.on_mail()
+            if box.breaks_off:
+                server.transport.abort()
+            return box.answer
+
+    controller = Controller(Handler(), hostname="127.0.0.1", port=box.port, ready_timeout=60, **options)
     controller.start()
     try:
-        sender_and_receiver = "from=sendmart@example.com&to=duty@example.com"
-        yield f"mailto://127.0.0.1:{port}?{sender_and_receiver}&mode=insecure&format=text", mails
+        yield box
     finally:
         controller.stop()
 

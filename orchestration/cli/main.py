@@ -28,6 +28,7 @@ from orchestration.cli.export import export
 from orchestration.cli.publish import publish
 from orchestration.cli.refresh import refresh
 from orchestration.cli.replay import replay
+from orchestration.cli.report_mail import report_mail
 from orchestration.cli.reports import reports
 from orchestration.cli.rollback import rollback
 from orchestration.cli.sample import sample
@@ -49,8 +50,8 @@ app = typer.Typer(
 )
 
 for command in (
-    refresh, status, accept, publish, rollback, diff, what_if, replay, explain, export, erase, reports, alert_test, dev, dbt_docs,
-    sample, check,
+    refresh, status, accept, publish, rollback, diff, what_if, replay, explain, export, erase, reports, report_mail, alert_test,
+    dev, dbt_docs, sample, check,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(quarantine.app)

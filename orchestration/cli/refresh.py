@@ -12,6 +12,7 @@ from orchestration import notifications
 from orchestration.cli.common import FAILED, OK, fail, open_context, show_progress, writer_lock
 from orchestration.cli.output import refresh as refresh_output
 from orchestration.errors import failure_of
+from orchestration.report_mail import mail_reports
 from orchestration.stages import (
     check_ledger,
     finish_erasures,
@@ -97,4 +98,5 @@ def refresh(
             context.ledger.record_run(outcome)
     refresh_output.print_outcome(context, outcome)
     notifications.notify_refresh(context, outcome)
+    mail_reports(context)
     raise typer.Exit(OK if outcome.outcome in ("published", "nothing new") else FAILED)

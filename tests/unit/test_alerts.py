@@ -317,9 +317,10 @@ def test_stale_figures_and_failing_triggers_are_reported_once_and_when_they_reco
 
 
 def test_an_e_mail_arrives(tmp_path: Path, bare_environment: Path) -> None:
-    with mailbox() as (url, mails):
-        notifications.notify_refresh(_warehouse(tmp_path, url), _refresh(0, "held back", "file-refused: sends/x.csv"))
-    (mail,) = mails
+    with mailbox() as box:
+        warehouse = _warehouse(tmp_path, box.alert_url)
+        notifications.notify_refresh(warehouse, _refresh(0, "held back", "file-refused: sends/x.csv"))
+    (mail,) = box.mails
     assert (mail["Subject"], mail["To"]) == ("Sendmart: refresh held back", "duty@example.com")
     assert "file-refused: sends/x.csv" in mail.get_content()
 

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from models.enums import Log
 from models.figure_rules import parse_rules
+from warehouse.config.mail_server import is_mail_address, parse_smtp_url
 from warehouse.storage import SCHEME, AnyPath, path_of
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -138,6 +139,20 @@ def _alert_urls(value: SecretStr) -> SecretStr:
     return value
 
 
+def _smtp_url(value: SecretStr) -> SecretStr:
+    parse_smtp_url(value.get_secret_value())
+    return value
+
+
+def _mail_address(value: str) -> str:
+    # Only if the setting has a value: the package takes a while to import.
+    from email.utils import parseaddr
+
+    if not is_mail_address(parseaddr(value)[1]) or not value.isprintable():
+        raise ValueError("must be an e-mail address, such as Sendmart <sendmart@example.com>")
+    return value
+
+
 def _past_date(value: str | date) -> date:
     try:
         day = value if isinstance(value, date) else date.fromisoformat(value)
@@ -170,6 +185,12 @@ Seconds = Annotated[
 """A decimal number. It stays text, because a floating-point number would not be exact."""
 FigureRules = Annotated[str, AfterValidator(_figure_rules)]
 AlertUrls = Annotated[SecretStr, AfterValidator(_alert_urls)]
+SmtpUrl = Annotated[SecretStr, AfterValidator(_smtp_url)]
+MailAddress = Annotated[str, AfterValidator(_mail_address)]
+WebAddress = Annotated[
+    str, _matching(r"https?://[^\s?#]+", "an address of the web, such as https://reports.example.com"),
+    AfterValidator(lambda value: value.rstrip("/")),
+]  # fmt: skip
 TimeOfDay = Annotated[str, _matching(r"([01][0-9]|2[0-3]):[0-5][0-9]", "a 24-hour time of day, such as 03:30")]
 HostAndPort = Annotated[str, _matching(r"[0-9A-Za-z.-]+:[0-9]{1,5}", "host:port, such as spark.example.org:10000")]
 HostNames = Annotated[

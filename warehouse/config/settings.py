@@ -46,12 +46,13 @@ RENAMED_SETTINGS = {
 NOT_FIGURE_RELEVANT = {
     "landing", "follow_links", "sources", "data", "lake", "published", "exports", "temp_directory", "hash_key_file", "umask",
     "alerts", "figure_alerts", "log_grace_hours", "daily_logs", "refresh_time", "export_time", "first_log_date",
+    "report_subscriptions", "smtp_url", "smtp_password_file", "smtp_from", "reports_url",
     "reports_host", "reports_port", "reports_behind_login", "reports_token", "reports_allowed_hosts",
     "reports_show_phone_numbers", "load_workers",
     "spark_thrift", "spark_master", "spark_schema", "spark_export",
 }  # fmt: skip
 """Paths, times, addresses: settings that no figure depends on. `build_info` does not record them."""
-_SECRET = {"alerts", "reports_token"}
+_SECRET = {"alerts", "reports_token", "smtp_url"}
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -177,6 +178,16 @@ class Settings(BaseModel):
     """Rules on the figures of a day that raise an alert, separated by commas: delivery_rate<0.9, unsubscribes_per_1000>5,
     cost>400, messages<1, or a figure and unusual (docs/alerts.md). They need SENDMART_INSIGHTS."""
 
+    report_subscriptions: types.File | None = None
+    """TOML file that says who gets which report by e-mail, and how often (docs/report-mail.md). Default: nobody."""
+    smtp_url: types.SmtpUrl | None = None
+    """Mail server: smtps://user:password@host:465 (TLS), smtp://user:password@host:587 (STARTTLS), or smtp://host:25?tls=no
+    (no encryption). A secret."""
+    smtp_password_file: types.File | None = None
+    """File with the password of the mail server, instead of a password in SENDMART_SMTP_URL."""
+    smtp_from: types.MailAddress | None = None
+    """Sender of the e-mails, such as Sendmart <sendmart@example.com>."""
+
     reports_host: types.Host = "127.0.0.1"
     """Address of the report pages. Any other than loopback needs a login in front, or a token (docs/reports.md)."""
     reports_port: int = Field(8501, ge=1, le=65_535)
@@ -188,6 +199,8 @@ class Settings(BaseModel):
     reports_allowed_hosts: types.HostNames | None = None
     """Host names under which browsers and proxies reach the report pages, separated by commas. Loopback names and
     SENDMART_REPORTS_HOST are always allowed."""
+    reports_url: types.WebAddress | None = None
+    """Address of the report pages for their readers, such as https://reports.example.com: for links in e-mails."""
     reports_show_phone_numbers: bool = False
     """Show whole phone numbers on the report pages and in their downloads."""
 
@@ -212,6 +225,13 @@ class Settings(BaseModel):
     def _figures_of_days_are_there(self) -> Self:
         if self.figure_alerts is not None and not self.insights:
             raise ValueError("SENDMART_FIGURE_ALERTS: needs SENDMART_INSIGHTS=true, which has the figures of days")
+        return self
+
+    @model_validator(mode="after")
+    def _reports_can_be_mailed(self) -> Self:
+        missing = [name for name in ("smtp_url", "smtp_from") if getattr(self, name) is None]
+        if self.report_subscriptions is not None and missing:
+            raise ValueError(f"{_variable(missing[0])}: must be set if SENDMART_REPORT_SUBSCRIPTIONS is")
         return self
 
     @model_validator(mode="after")

@@ -20,9 +20,11 @@ from warehouse.export.formula_cells import unmark_sql
 from warehouse.export.report_sql import (
     CAMPAIGN_REPORT_COLUMNS,
     ExportRefused,
+    ReportQuery,
     copy_to_csv_sql,
     csv_options,
     has_phone_numbers,
+    value_sql,
 )
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "ExportRefused",
     "FileFormat",
     "NothingPublished",
+    "ReportQuery",
     "Unchanged",
     "campaign_hash",
     "copy_to_csv_sql",
@@ -42,5 +45,6 @@ __all__ = [
     "has_phone_numbers",
     "read_description",
     "unmark_sql",
+    "value_sql",
     "write_description",
 ]

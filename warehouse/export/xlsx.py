@@ -9,14 +9,15 @@ Not here: which rows (`warehouse.export.report_sql`). No module reads a spreadsh
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+import duckdb
 from xlsxwriter import Workbook
 from xlsxwriter.exceptions import FileCreateError
 from xlsxwriter.worksheet import Worksheet
 
 from models.marts import MartColumn
-from warehouse.export.report_sql import ExportRefused, ReportQuery
+from warehouse.export.report_sql import ExportRefused
 
 MOST_ROWS = 1_048_576 - 1
 """The rows of a sheet without the header."""
@@ -40,6 +41,22 @@ _PERCENTAGES = re.compile(
 """The names of columns of fractions, which a spreadsheet shows as percentages."""
 
 
+class Rows(Protocol):
+    """What a spreadsheet holds: a `ReportQuery`, or other rows."""
+
+    @property
+    def report(self) -> str:
+        """The name of the report, for messages."""
+
+    def columns(self) -> list[tuple[MartColumn, str]]:
+        """The columns, each with its header."""
+
+    def row_count(self) -> int: ...
+
+    def execute(self) -> duckdb.DuckDBPyConnection:
+        """The rows as values."""
+
+
 class _TextOnly(Worksheet):  # type: ignore[misc]  # the library ships no types
     """Writes text that looks like the library's own rich-text markup as text."""
 
@@ -47,7 +64,7 @@ class _TextOnly(Worksheet):  # type: ignore[misc]  # the library ships no types
         self._xml_inline_string(string, False, attributes)
 
 
-def write(query: ReportQuery, file: Path, scratch: Path) -> int:
+def write(query: Rows, file: Path, scratch: Path) -> int:
     """Writes a report, with temporary files in the folder `scratch`. Returns the number of rows.
 
     Raises:
@@ -72,7 +89,7 @@ def _number_format(column: MartColumn) -> str:
     return "0.00%" if is_percentage else _NUMBER_FORMATS[column.sql_type]
 
 
-def _write_sheet(workbook: Workbook, query: ReportQuery) -> int:
+def _write_sheet(workbook: Workbook, query: Rows) -> int:
     columns = query.columns()
     sheet = workbook.add_worksheet("Report", _TextOnly)
     header = workbook.add_format({"bold": True, "num_format": "@"})
