@@ -1,99 +1,99 @@
 """CSV downloads: DuckDB writes the rows of a page straight into the response, whatever their number.
 
-Cells are written as in exports, with text protected from being read as a formula where that is set. An existing CSV export is
-sent with masked phone numbers where pages mask them. A spreadsheet is sent unchanged: one that is requested on the pages is
-written with masked numbers.
+They have the layout of the exports. An existing CSV export is sent with masked phone numbers where pages mask them. A
+spreadsheet is sent unchanged: one that is requested on the pages is written with masked numbers.
 
-Not here: the queries of the pages (`reports.queries`), writing exports
-(`warehouse.export`).
+Not here: the queries of the pages (`reports.queries`), writing exports (`warehouse.export`).
 """
 
-import os
 import re
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
-from models.marts import published_columns
+from models.marts import MartColumn, published_columns
 from models.masking import FREE_TEXT_COLUMNS, ID_COLUMNS, PROVIDER_COLUMNS, masked, masked_in_ids, masked_number
 from reports.database import Published, Selection
-from warehouse.export import FileFormat, copy_to_csv_sql
+from warehouse.duckdb_tools import fetch_value
+from warehouse.export import BLOCK_BYTES, FileFormat, Layout, copy_to_csv_sql, csv_blocks, read_header, value_sql
 
-_BLOCK = 1 << 18
 _NUMBER_CELL = re.compile(rb"""((?:^|,)"?'?)(\+[1-9][0-9]{6,14})(?="?(?:,|\r?\n|$))""", re.MULTILINE)
 
 
+@dataclass(frozen=True)
+class SelectedRows:
+    """The rows of a selection for a file, with the headings and cells of a layout."""
+
+    published: Published
+    selection: Selection
+    layout: Layout
+
+    @property
+    def report(self) -> str:
+        return self.selection.mart
+
+    @property
+    def _cell_layout(self) -> Layout:
+        """Numbers that are masked in the build are not masked again."""
+        return replace(self.layout, masks_phone_numbers=False) if self.published.is_masked else self.layout
+
+    def columns(self) -> list[tuple[MartColumn, str]]:
+        """The columns, each with its heading."""
+        if self.selection.columns is not None:
+            return [(column, self.layout.titled(column, title)) for column, title in self.selection.columns]
+        columns = published_columns(self.selection.mart, is_masked=self.published.is_masked)
+        return [(column, self.layout.heading(self.selection.mart, column)) for column in columns]
+
+    def row_count(self) -> int:
+        query = f"select count(*) {self.selection.from_sql}"
+        return int(fetch_value(self.published.connection, query, self.selection.parameters))
+
+    def execute(self) -> duckdb.DuckDBPyConnection:
+        """The rows as values."""
+        cells = ", ".join(value_sql(column, self._cell_layout) for column, _ in self.columns())
+        query = f"select {cells} {self.selection.from_sql} order by {self.selection.order_sql()}"
+        return self.published.connection.execute(query, self.selection.parameters)
+
+    def csv(self) -> Generator[bytes, None, int]:
+        """The rows as CSV, in blocks of bytes."""
+        order = self.selection.order_sql()
+        statement = copy_to_csv_sql(self.columns(), self.selection.from_sql, order, self._cell_layout)
+        return csv_blocks(self.published.connection, statement, self.selection.parameters, self.layout.start)
+
+
 def write_csv(
-    database: AbstractContextManager[Published], select: Callable[[Published], Selection], mode: str, *, masks: bool
+    database: AbstractContextManager[Published], select: Callable[[Published], Selection], layout: Layout
 ) -> Iterator[bytes]:
     """The CSV in blocks of bytes. The build stays open until the last block; closing the iterator cancels the query.
-
-    `mode`: `spreadsheet` protects text from being read as a formula, `raw` writes it as it is. `masks`: whether mobile
-    numbers are masked.
 
     Raises:
         duckdb.Error: the query failed, possibly after some blocks: the response must then end without its end mark.
     """
     with database as published:
-        selection = select(published)
-        all_columns = published_columns(selection.mart, is_masked=published.is_masked)
-        statement = copy_to_csv_sql(
-            selection.columns or [(column, column.name) for column in all_columns],
-            selection.from_sql,
-            selection.order_sql(),
-            "/dev/fd/{pipe}",
-            mode,
-            masks_phone_numbers=masks and not published.is_masked,
-        )
-        yield from _written(published.connection, statement, selection.parameters)
+        yield from SelectedRows(published, select(published), layout).csv()
 
 
-def _written(connection: duckdb.DuckDBPyConnection, statement: str, parameters: dict[str, Any]) -> Iterator[bytes]:
-    """What DuckDB writes into a pipe, block by block, while it writes."""
-    reading, writing = os.pipe()
-    failed: list[BaseException] = []
-
-    def write() -> None:
-        try:
-            connection.execute(statement.replace("{pipe}", str(writing)), parameters)
-        except BaseException as error:
-            failed.append(error)
-        finally:
-            os.close(writing)
-
-    thread = threading.Thread(target=write, name="csv")
-    thread.start()
-    try:
-        while block := os.read(reading, _BLOCK):
-            yield block
-    finally:
-        os.close(reading)
-        connection.interrupt()  # ends the query if the reader left early
-        thread.join()
-    if failed:
-        raise failed[0]
-
-
-def read_file(local_copy: AbstractContextManager[Path], *, masks: bool) -> Iterator[bytes]:
-    """An export in blocks of bytes. With `masks`, phone numbers in a CSV are masked: cells that are a number, and numbers
-    in ids, free text and the words of providers. The caller refuses a spreadsheet with whole numbers.
+def read_file(local_copy: AbstractContextManager[Path], report: str, *, masks: bool) -> Iterator[bytes]:
+    """An export of a report in blocks of bytes. With `masks`, phone numbers in a CSV are masked: cells that are a number, and
+    numbers in ids, free text and the words of providers. The caller refuses a spreadsheet with whole numbers.
     """
     with local_copy as path, path.open("rb") as file:
         masks_cells = masks and path.suffix != f".{FileFormat.XLSX}"
         mask_text: Callable[[str], str] | None = None
         if masks_cells:
             header = file.readline()
-            columns = set(header.decode().replace('"', "").strip().split(","))
+            known = read_header(report, header.decode())
+            # Of a file with an unknown header, every text is masked like an id.
+            columns = set(known.columns) if known else ID_COLUMNS
             if columns & ID_COLUMNS:
                 mask_text = masked_in_ids
             elif columns & (FREE_TEXT_COLUMNS | PROVIDER_COLUMNS):
                 mask_text = masked
             yield header
-        while block := file.read(_BLOCK):
+        while block := file.read(BLOCK_BYTES):
             if masks_cells:
                 # Up to the end of a line, so that no cell is split.
                 block = _NUMBER_CELL.sub(_masked_cell, block + file.readline())

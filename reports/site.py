@@ -27,7 +27,7 @@ from reports.csv_download import write_csv
 from reports.database import Published, PublishedDatabase, Selection
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import Settings
-from warehouse.export import ON_REQUEST, FileFormat, has_campaigns
+from warehouse.export import ON_REQUEST, FileFormat, Layout, has_campaigns
 from warehouse.ledger import Ledger
 
 HERE = Path(__file__).parent
@@ -90,7 +90,8 @@ class Site:
 
     def csv(self, name: str, select: Callable[[Published], Selection]) -> Response:
         """The selected rows as a CSV to download, written while it is read."""
-        blocks = write_csv(self.database.open(), select, self.settings.export_csv_mode, masks=self.masks)
+        layout = Layout(self.settings.export_csv_mode == "raw", self.zone, masks_phone_numbers=self.masks)
+        blocks = write_csv(self.database.open(), select, layout)
         return file_response(blocks, f"{name}.csv")
 
     def error(self, request: Request, status: int, title: str, message: str) -> Response:

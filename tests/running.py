@@ -4,6 +4,7 @@ Not here: what must come out (`tests/oracle`, `tests/cases`).
 """
 
 import csv
+import io
 import json
 import os
 import shutil
@@ -26,6 +27,7 @@ from orchestration.stages import AppContext, plan_refresh
 from tests.processes import run_command_line
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import PREFIX, load_settings
+from warehouse.export import read_header
 from warehouse.ledger import Refresh, now
 
 CASES = Path(__file__).parent / "cases"
@@ -237,8 +239,7 @@ def exported_rows(paths: DataPaths, report: str) -> list[dict[str, str]]:
     by_campaign: dict[str, list[dict[str, str]]] = {}
     for file in sorted((paths.exports / report).glob("*.csv")):
         description = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
-        with file.open(encoding="utf-8", newline="") as text:
-            rows = list(csv.DictReader(text))
+        rows = csv_rows(report, file.read_text(encoding="utf-8"))
         if description["campaigns"] == "all":
             by_campaign.clear()
         else:
@@ -249,9 +250,17 @@ def exported_rows(paths: DataPaths, report: str) -> list[dict[str, str]]:
     return sorted((row for rows in by_campaign.values() for row in rows), key=lambda row: list(row.values()))
 
 
+def csv_rows(report: str, text: str) -> list[dict[str, str]]:
+    """The rows of a CSV export or download of a mart, by the names of columns, whatever its headings."""
+    lines = io.StringIO(text, newline="")
+    header = read_header(report, lines.readline())
+    assert header, "the header of another report"
+    return [dict(zip(header.columns, cells, strict=True)) for cells in csv.reader(lines, strict=True)]
+
+
 def _campaign_of(row: dict[str, str]) -> str:
     # Text that begins like a formula has an apostrophe in front in a CSV for spreadsheets.
-    campaign_id = row.get("campaign_id", row.get("Campaign ID"))
+    campaign_id = row.get("campaign_id")
     return (
         campaign_id[1:]
         if campaign_id[:1] == "'" and campaign_id[1:2] in ("=", "+", "-", "@", "\t", "\r", "\n")

@@ -6,19 +6,14 @@ Not here: cells (`warehouse.export`), which campaigns (`reports.queries.campaign
 """
 
 import tempfile
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-import duckdb
-
-from models.marts import MartColumn, published_columns
-from reports.csv_download import write_csv
+from reports.csv_download import SelectedRows
 from reports.database import DATABASE, Published, Selection
 from reports.formatting import size
 from warehouse.config import Settings
-from warehouse.duckdb_tools import fetch_value
-from warehouse.export import FileFormat, ReportQuery, value_sql
+from warehouse.export import FileFormat, Layout, ReportQuery
 
 MOST_BYTES = 10_000_000
 """The largest attachment: mail servers take 20 to 25 MB, and a mail is a third larger than its files."""
@@ -37,45 +32,16 @@ class Attachment:
     refusal: str = ""
 
 
-@dataclass(frozen=True)
-class SelectedRows:
-    """The rows of a selection, for a spreadsheet."""
-
-    published: Published
-    selection: Selection
-    masks: bool
-
-    @property
-    def report(self) -> str:
-        return self.selection.mart
-
-    def columns(self) -> list[tuple[MartColumn, str]]:
-        if self.selection.columns is not None:
-            return list(self.selection.columns)
-        columns = published_columns(self.selection.mart, is_masked=self.published.is_masked)
-        return [(column, column.name) for column in columns]
-
-    def row_count(self) -> int:
-        query = f"select count(*) {self.selection.from_sql}"
-        return int(fetch_value(self.published.connection, query, self.selection.parameters))
-
-    def execute(self) -> duckdb.DuckDBPyConnection:
-        masks = self.masks and not self.published.is_masked
-        cells = ", ".join(value_sql(column, masks_phone_numbers=masks) for column, _ in self.columns())
-        query = f"select {cells} {self.selection.from_sql} order by {self.selection.order_sql()}"
-        return self.published.connection.execute(query, self.selection.parameters)
-
-
 def attach_campaigns(
     settings: Settings, published: Published, selection: Selection, name: str, file_format: FileFormat
 ) -> Attachment:
     """The campaigns of a link, with the columns of the link."""
-    masks = not settings.reports_show_phone_numbers
-    rows = SelectedRows(published, selection, masks)
+    rows = SelectedRows(
+        published, selection, _layout(settings, file_format, masks=not settings.reports_show_phone_numbers)
+    )
     if file_format is FileFormat.XLSX:
         return _spreadsheet(rows, name)
-    blocks = write_csv(nullcontext(published), lambda _: selection, settings.export_csv_mode, masks=masks)
-    return _limited(name, rows.row_count(), b"".join(blocks))
+    return _limited(name, rows.row_count(), b"".join(rows.csv()))
 
 
 def attach_report(
@@ -83,7 +49,8 @@ def attach_report(
 ) -> Attachment:
     """A report of all campaigns, as `sendmart export` writes it."""
     masks = not settings.reports_show_phone_numbers and not published.is_masked
-    query = ReportQuery(published.connection, DATABASE, report, None, published.is_masked, masks)
+    layout = _layout(settings, file_format, masks=masks)
+    query = ReportQuery(published.connection, DATABASE, report, None, published.is_masked, layout)
     row_count = query.row_count()
     if row_count > MOST_ROWS:
         return Attachment(name, row_count, refusal=f"{row_count:,} rows are too many for an e-mail")
@@ -91,8 +58,13 @@ def attach_report(
         return _spreadsheet(query, name)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "report.csv"
-        query.copy_to_csv(file, settings.export_csv_mode)
+        query.copy_to_csv(file)
         return _limited(name, row_count, file.read_bytes())
+
+
+def _layout(settings: Settings, file_format: FileFormat, *, masks: bool) -> Layout:
+    is_raw = file_format is FileFormat.CSV and settings.export_csv_mode == "raw"
+    return Layout(is_raw, settings.time_zone, masks_phone_numbers=masks)
 
 
 def _spreadsheet(rows: SelectedRows | ReportQuery, name: str) -> Attachment:

@@ -59,7 +59,7 @@ def download(site: Site, request: Request) -> Response:
         raise HTTPException(
             404, "This spreadsheet holds whole phone numbers, which are masked here. Request it again on this page."
         )
-    return file_response(read_file(site.paths.local_copy(export.path), masks=site.masks), export.file)
+    return file_response(read_file(site.paths.local_copy(export.path), export.report, masks=site.masks), export.file)
 
 
 async def request_export(site: Site, request: Request) -> Response:

@@ -138,7 +138,7 @@ def selected(query: TableQuery, zone: ZoneInfo) -> Selection:
         f"where {conditions}" if conditions else "",
         {name: value for _, name, value in filters if value},
         ((query.sort, query.descending), ("campaign_id", False)),
-        [(COLUMNS[name], COLUMNS[name].label or name) for name in query.columns],
+        [(COLUMNS[name], COLUMNS[name].label) for name in query.columns],
     )
 
 

@@ -44,7 +44,7 @@ def test_exports_in_an_object_store_are_listed_and_downloaded(tmp_path: Path, mo
         paths = DataPaths(tmp_path, exports_override=path_of("s3://exports/all"))
         (export,) = exported_files(paths, 30)
         assert (export.file, export.rows, export.campaigns, export.size) == (f"{NAME}.csv", 1, 2, 46)
-        downloaded = b"".join(read_file(paths.local_copy(export.path), masks=True)).decode()
+        downloaded = b"".join(read_file(paths.local_copy(export.path), export.report, masks=True)).decode()
         assert downloaded == 'contact_id,mobile_number\n"p1","+44…23"\n'
         assert list(paths.transfers.iterdir()) == [], "the copy is gone"
     finally:

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from models.marts import columns
 from reports import formatting
 from reports.charts import HEIGHT, lengths, shares, stacked, ticks
-from reports.csv_download import _NUMBER_CELL, _masked_cell, _written
+from reports.csv_download import _NUMBER_CELL, _masked_cell
 from reports.links import campaign_path
 from reports.message_preview import count_segments, message_preview
+from warehouse.export import csv_blocks
 
 # --- segments
 
@@ -121,7 +122,7 @@ def test_stacked_columns_meet_and_stay_within_the_chart(values: list[tuple[int, 
 def test_closing_a_csv_cancels_its_query() -> None:
     with duckdb.connect() as connection:
         statement = "copy (from range(1_000_000_000)) to '/dev/fd/{pipe}' (format csv, use_tmp_file false)"
-        blocks = _written(connection, statement, {})
+        blocks = csv_blocks(connection, statement, {})
         assert next(blocks)
         assert "csv" in [thread.name for thread in threading.enumerate()]
         blocks.close()
@@ -132,7 +133,7 @@ def test_an_error_in_the_middle_of_a_csv_is_raised() -> None:
     with duckdb.connect() as connection:
         late = "copy (select if(range < 3_000_000, range, error('late')) from range(4_000_000))"
         statement = late + " to '/dev/fd/{pipe}' (format csv, use_tmp_file false)"
-        blocks = _written(connection, statement, {})
+        blocks = csv_blocks(connection, statement, {})
         assert next(blocks)
         with pytest.raises(duckdb.Error, match="late"):
             list(blocks)

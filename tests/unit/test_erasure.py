@@ -3,10 +3,12 @@
 Not here: erasing from a whole warehouse, and from its lake (`tests.pipeline.test_erasure`).
 """
 
+import csv
 import hashlib
 import logging
 import os
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
@@ -14,7 +16,7 @@ import pytest
 from models.marts import columns
 from warehouse.config import DataPaths, Settings
 from warehouse.erasure import erase_contacts
-from warehouse.export import Export, read_description, write_description
+from warehouse.export import Export, Layout, read_description, write_description
 from warehouse.lake.tables import ensure_lake
 from warehouse.ledger import Ledger
 from warehouse.privacy import contact_token, load_erasure_index, load_keyed_hash
@@ -103,6 +105,27 @@ def test_damaged_exports_are_deleted_and_others_rewritten(
     messages = [record.getMessage() for record in caplog.records]
     assert len(messages) == len(DAMAGED_EXPORTS) + 2
     assert not any(CONTACT in message or NUMBER in message for message in messages)
+
+
+def test_a_file_for_people_keeps_its_headings_its_byte_order_mark_and_its_marked_text(
+    paths: DataPaths, bare_environment: Path
+) -> None:
+    zone = Layout(is_raw=False, zone=ZoneInfo("Asia/Kathmandu"))
+    header = ",".join(
+        f'"{heading}"' if column.sql_type == "varchar" else heading
+        for column in columns(REPORT)
+        for heading in [zone.heading(REPORT, column)]
+    )
+    row = '"\'=c1","{contact}","\'{number}","delivered",1,"m1",2026-01-05 15:45:00,2026-01-05 15:45:00,"x","DELIVRD",\n'
+    kept, erased = row.format(contact="another", number="+447700900123"), row.format(contact=CONTACT, number=NUMBER)
+    file = paths.exports / REPORT / "for people.csv"
+    file.write_bytes(f"\ufeff{header}\n{kept}{erased}".encode())
+    _erase(paths)
+    shown = file.read_text(encoding="utf-8")
+    assert shown.startswith(f"\ufeff{header}\n{kept}")
+    assert len(shown.splitlines()) == 3
+    before, (_, contact, number, *after) = (next(csv.reader([line])) for line in (erased, shown.splitlines()[2]))
+    assert (contact != CONTACT, number[:2], number[1:] != NUMBER, after) == (True, "'+", True, before[3:])
 
 
 def test_damaged_builds_are_deleted_and_others_rewritten(

@@ -28,6 +28,7 @@ from warehouse.export import (
     Unchanged,
     has_campaigns,
     read_description,
+    read_header,
     xlsx,
 )
 from warehouse.export.exports import export, missing, prune
@@ -70,6 +71,20 @@ HEADERS = {
         *("currency", "total", "refunded_amount"),
     ],
 }
+"""The headings of raw files: programs read them."""
+
+WORDS = {
+    "campaign_metrics": ["Last sent (UTC)", *LABELS[1:]],
+    "delivery_status": [
+        *("Campaign ID", "Contact", "Number", "Status", "Messages", "Message ID", "Last sent (UTC)"),
+        *("Status since (UTC)", "Provider", "Provider's status", "Error code"),
+    ],
+    "skip_reasons": [
+        *("Campaign ID", "Campaign name", "Contact", "Message ID", "Number", "Reason", "Details", "Skipped at (UTC)"),
+    ],
+}
+"""Headings of files for people."""
+
 NOON = datetime(2026, 1, 5, 12)
 SAMPLE_VALUE = {
     "varchar": "x",
@@ -128,7 +143,7 @@ class Published:
 
     def lines(self, report: str, mode: str = "spreadsheet") -> list[str]:
         """The lines after the header."""
-        header, *lines, end = self.csv(report, mode).decode("utf-8").split("\n")
+        header, *lines, end = self.csv(report, mode).decode("utf-8-sig").split("\n")
         assert header
         assert end == ""
         return lines
@@ -166,19 +181,44 @@ def test_the_campaign_table_has_the_columns_of_the_report_in_order(published):
         "2026-01-05T12:00:00Z,January sale,0.25,0.3333333333333333,1,2,ana,12.50,1234567.00,3,4,5,6,SMS,7,8,c1"
     ]
     assert published.lines("campaign_metrics") == [
-        '2026-01-05T12:00:00Z,"January sale",0.25,0.3333333333333333,1,2,"ana",12.50,1234567.00,3,4,5,6,"SMS",7,8,"c1"'
+        '2026-01-05 12:00:00,"January sale",0.25,0.3333333333333333,1,2,"ana",12.50,1234567.00,3,4,5,6,"SMS",7,8,"c1"'
     ]
 
 
-@pytest.mark.parametrize("mode", ["spreadsheet", "raw"])
 @pytest.mark.parametrize("report", REPORTS)
-def test_a_report_without_rows_has_its_header(published, report, mode):
+def test_a_report_without_rows_has_its_header(published, report):
     published.publish()
-    content = published.csv(report, mode)
-    assert list(csv.reader(io.StringIO(content.decode("utf-8"), newline=""))) == [HEADERS[report]]
+    raw = published.csv(report, "raw")
+    assert raw.decode("utf-8") == ",".join(HEADERS[report]) + "\n"
+    content = published.csv(report, "spreadsheet")
+    assert content.startswith(b"\xef\xbb\xbf"), "the byte-order mark, by which Excel knows UTF-8"
+    (header,) = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
+    assert header == WORDS.get(report, header)
     assert content.endswith(b"\n")
     assert b"\r" not in content
-    assert not content.startswith(b"\xef\xbb\xbf")
+
+
+@pytest.mark.parametrize("report", ON_REQUEST)
+@pytest.mark.parametrize("zone", ["UTC", "America/St_Johns"])
+def test_the_columns_of_a_header_are_known_in_both_modes_and_in_the_description(published, monkeypatch, report, zone):
+    monkeypatch.setenv("SENDMART_REPORT_TIMEZONE", zone)
+    published.publish()
+    for mode, time_zone in (("raw", "UTC"), ("spreadsheet", zone)):
+        (written,) = published.export(report, mode=mode, all_campaigns=True)
+        line, _, _ = (published.paths.exports / report / written.file).read_text(encoding="utf-8").partition("\n")
+        header = read_header(report, line)
+        assert header and header.columns == written.columns
+        assert sorted(header.columns) == sorted(column.name for column in columns(report))
+        assert header.is_marked is (mode == "spreadsheet")
+        assert written.time_zone == time_zone
+        times = [column.name for column in columns(report) if column.sql_type == "timestamp"]
+        with_zone = [
+            name for name, heading in zip(header.columns, header.headings, strict=True) if f"({zone})" in heading
+        ]
+        assert sorted(with_zone) == (sorted(times) if mode == "spreadsheet" else [])
+        renamed = ["x" * at for at, _ in enumerate(header.headings, start=1)]
+        assert read_header(report, ",".join(renamed)) is None
+        assert read_header(report, ",".join(renamed), written.columns).columns == written.columns
 
 
 def test_the_other_reports_have_the_columns_of_their_marts(published):
@@ -189,12 +229,12 @@ def test_the_other_reports_have_the_columns_of_their_marts(published):
         skip_reasons=[{"skip_reason_details": "the campaign is empty, so: nothing"}],
     )  # fmt: skip
     assert published.lines("delivery_status") == [
-        '"x","k1","\'+447700900123","x",7,"x",2026-01-05T12:00:00Z,2026-01-05T12:00:00Z,"x","x",'
+        '"x","k1","\'+447700900123","x",7,"x",2026-01-05 12:00:00,2026-01-05 12:00:00,"x","x",'
     ]
     assert published.lines("delivery_status", "raw") == [
         "x,k1,+447700900123,x,7,x,2026-01-05T12:00:00Z,2026-01-05T12:00:00Z,x,x,"
     ]
-    assert published.lines("attributed_unsubscribes") == ['"x",2026-01-05T12:00:00Z,,,,,']
+    assert published.lines("attributed_unsubscribes") == ['"x",2026-01-05 12:00:00,,,,,']
     assert published.lines("campaign_overview") == ['"x","x",0.00,7,7,0,7,7,7,7']
     assert published.lines("skip_reasons", "raw") == [
         'x,x,x,x,x,x,"the campaign is empty, so: nothing",2026-01-05T12:00:00Z'
@@ -213,14 +253,49 @@ MOMENTS = {
 }
 
 
-@pytest.mark.parametrize("mode", ["spreadsheet", "raw"])
-def test_timestamps_are_iso_8601_in_utc(published, monkeypatch, mode):
+def test_timestamps_of_raw_files_are_iso_8601_in_utc(published, monkeypatch):
     monkeypatch.setenv("SENDMART_REPORT_TIMEZONE", "Asia/Tokyo")
     published.publish(
         campaign_metrics=[{"campaign_id": f"c{at}", "last_sent_at": moment} for at, moment in enumerate(MOMENTS)]
     )
-    actual = [line.split(",")[0] for line in published.lines("campaign_metrics", mode)]
+    actual = [line.split(",")[0] for line in published.lines("campaign_metrics", "raw")]
     assert actual == list(MOMENTS.values())
+
+
+LOCAL_TIMES = {
+    datetime(2026, 3, 8, 5, 29, 59, 999999): "2026-03-08 01:59:59",
+    datetime(2026, 3, 8, 5, 30): "2026-03-08 03:00:00",
+    datetime(2026, 11, 1, 4, 29): "2026-11-01 01:59:00",
+    datetime(2026, 11, 1, 4, 30): "2026-11-01 01:00:00",
+    datetime(2027, 1, 1, 2): "2026-12-31 22:30:00",
+}
+"""In Newfoundland, around its clock changes."""
+
+
+def test_times_of_files_for_people_are_local_to_the_second_and_their_zone_is_in_the_heading(published, monkeypatch):
+    monkeypatch.setenv("SENDMART_REPORT_TIMEZONE", "America/St_Johns")
+    published.publish(
+        skip_reasons=[{"contact_id": f"k{at}", "skipped_at": moment} for at, moment in enumerate(LOCAL_TIMES)]
+    )
+    assert [line.rpartition(",")[2] for line in published.lines("skip_reasons")] == list(LOCAL_TIMES.values())
+    sheet = sheet_of(published.on_request("skip_reasons", None, FileFormat.XLSX))
+    assert [cell.value for cell in sheet[1]] == [*WORDS["skip_reasons"][:-1], "Skipped at (America/St_Johns)"]
+    shown = [row[-1].value for row in sheet.iter_rows(min_row=2)]
+    assert [str(moment) for moment in shown] == list(LOCAL_TIMES.values())
+
+
+def test_a_table_for_people_is_in_the_order_of_its_page_and_a_raw_one_in_that_of_the_key(published):
+    last_sent = {"c1": NOON, "c2": None, "c3": NOON + timedelta(days=1), "c4": NOON}
+    published.publish(
+        campaign_metrics=[
+            CAMPAIGN | {"campaign_id": name, "last_sent_at": moment} for name, moment in last_sent.items()
+        ],
+        skip_reasons=[{"campaign_id": c, "contact_id": k, "message_id": m} for m, k, c in ("1bz", "2ay", "3bz", "4az")],
+    )
+    assert [line.rpartition(",")[2] for line in published.lines("campaign_metrics", "raw")] == ["c1", "c2", "c3", "c4"]
+    assert [line.rpartition(",")[2] for line in published.lines("campaign_metrics")] == ['"c3"', '"c1"', '"c4"', '"c2"']
+    assert [line.split(",")[3] for line in published.lines("skip_reasons", "raw")] == ["1", "2", "3", "4"]
+    assert [line.split(",")[3] for line in published.lines("skip_reasons")] == ['"2"', '"4"', '"1"', '"3"']
 
 
 @pytest.mark.parametrize("mode", ["spreadsheet", "raw"])
@@ -285,8 +360,7 @@ def test_text_that_looks_like_a_formula_is_escaped_and_all_text_is_quoted(publis
     published.publish(skip_reasons=skipped([*FORMULAS, *HARMLESS]))
     shown = [*FORMULAS.values(), *HARMLESS]
     rows = [
-        f'"x",{quoted(text)},"x","m{at:03}","x","x","x",2026-01-05T12:00:00Z\n'.encode()
-        for at, text in enumerate(shown)
+        f'"x",{quoted(text)},"x","m{at:03}","x","x","x",2026-01-05 12:00:00\n'.encode() for at, text in enumerate(shown)
     ]
     _, _, actual = published.csv("skip_reasons").partition(b"\n")
     assert actual == b"".join(rows)
@@ -308,14 +382,15 @@ def test_formulas_are_escaped_in_every_text_column_of_every_report_and_in_no_oth
             ]
         }
     )
-    header, *rows = csv.reader(io.StringIO(published.csv(report).decode("utf-8"), newline=""), strict=True)
-    names = {column.label if report == "campaign_metrics" else column.name: column.name for column in columns(report)}
+    content = published.csv(report).decode("utf-8-sig")
+    _, *rows = csv.reader(io.StringIO(content, newline=""), strict=True)
+    names = read_header(report, content.partition("\n")[0]).columns
     for start, row in zip(starts, rows, strict=True):
-        for label, cell in zip(header, row, strict=True):
-            if types[names[label]] == "varchar":
-                assert cell == f"'{start}1", label
-            elif types[names[label]] != "timestamp":
-                assert Decimal(cell) == -1, label
+        for name, cell in zip(names, row, strict=True):
+            if types[name] == "varchar":
+                assert cell == f"'{start}1", name
+            elif types[name] != "timestamp":
+                assert Decimal(cell) == -1, name
 
 
 @pytest.mark.parametrize("text", [*FORMULAS, *FORMULAS.values(), *HARMLESS, "'a;=1", "'a;'=1"])
@@ -588,6 +663,16 @@ class TestContactReports:
         rows, described = self.exported(published)
         assert (rows, described["campaigns"]) == ({("c1", "a"), ("c2", "a")}, ["c1", "c2"])
 
+    def test_in_another_time_zone_every_campaign_is_exported_again_unless_files_are_raw(self, published, monkeypatch):
+        published.publish("b1", delivery_status=self.contacts(c1_a="pending", c2_a="pending"))
+        for mode, is_unchanged in (("spreadsheet", False), ("raw", True)):
+            published.export("delivery_status", mode=mode)
+            monkeypatch.setenv("SENDMART_REPORT_TIMEZONE", "Asia/Kathmandu")
+            (again,) = published.export("delivery_status", mode=mode)
+            assert isinstance(again, Unchanged) is is_unchanged
+            assert is_unchanged or again.campaigns == ["c1", "c2"]
+            monkeypatch.setenv("SENDMART_REPORT_TIMEZONE", "UTC")
+
     def test_without_changes_no_file_is_written_and_the_build_counts_as_exported(self, published):
         published.publish("b1", delivery_status=self.contacts(c1_a="pending"))
         self.exported(published)
@@ -670,11 +755,8 @@ def test_every_report_of_campaigns_can_be_exported_for_one_campaign(published, r
     mart = [{"campaign_id": campaign} for campaign in ("c1", "c2")]
     published.publish(**{"campaign_metrics": rows, report: rows if report == "campaign_metrics" else mart})
     file = published.on_request(report, "c2")
-    header, *actual = csv.reader(io.StringIO(file.read_text(encoding="utf-8"), newline=""))
-    assert header == HEADERS.get(report, [column.name for column in columns(report)])
-    assert [row[header.index("Campaign ID" if report == "campaign_metrics" else "campaign_id")] for row in actual] == [
-        "c2"
-    ]
+    header, *actual = csv.reader(io.StringIO(file.read_text(encoding="utf-8-sig"), newline=""))
+    assert [row[header.index("Campaign ID")] for row in actual] == ["c2"]
     described = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
     assert (described["campaigns"], described["changed_since"], described["rows"]) == (["c2"], None, 1)
 
@@ -693,7 +775,7 @@ def test_every_insight_can_be_exported_as_csv_and_as_a_spreadsheet(published, re
     types = [column.sql_type for column in columns(report)]
     cells = {
         "varchar": "x",
-        "timestamp": "2026-01-05T12:00:00Z",
+        "timestamp": "2026-01-05 12:00:00",
         "double": "0.5",
         "decimal(18,2)": "1.50",
         "decimal(18,6)": "0.007500",
@@ -707,11 +789,7 @@ def test_every_insight_can_be_exported_as_csv_and_as_a_spreadsheet(published, re
     values = SAMPLE_VALUE | {"date": datetime(2026, 1, 5), "decimal(18,2)": 1.5, "decimal(18,6)": 0.0075}
     assert [cell.value for cell in sheet[2]] == [values[sql_type] for sql_type in types]
     percentages = {cell.value for cell in sheet[1] if sheet.cell(2, cell.column).number_format == "0.00%"}
-    assert percentages == {name for name in sheet_names(sheet) if name in FRACTIONS}
-
-
-def sheet_names(sheet) -> list[str]:
-    return [cell.value for cell in sheet[1]]
+    assert percentages == {column.label for column in columns(report) if column.name in FRACTIONS}
 
 
 FRACTIONS = {
@@ -797,7 +875,7 @@ def test_a_spreadsheet_holds_text_numbers_and_dates_by_their_types(published):
     published.publish(campaign_metrics=[CAMPAIGN, CAMPAIGN | {"campaign_id": "c2", "campaign_name": None}])
     sheet = sheet_of(published.on_request("campaign_metrics", None, FileFormat.XLSX))
     header, first, second = sheet.iter_rows()
-    assert [cell.value for cell in header] == LABELS
+    assert [cell.value for cell in header] == WORDS["campaign_metrics"]
     assert sheet.freeze_panes == "A2"
     assert [cell.value for cell in first] == [
         NOON, "January sale", 0.25, 1 / 3, 1, 2, "ana", 12.5, 1234567, 3, 4, 5, 6, "SMS", 7, 8, "c1",
@@ -805,7 +883,7 @@ def test_a_spreadsheet_holds_text_numbers_and_dates_by_their_types(published):
     assert "".join(cell.data_type for cell in first) == "dsnnnnsnnnnnnsnns"
     formats = {cell.number_format for cell in first if cell.data_type == "s"}
     assert formats == {"@"}, "text stays text when its cell is edited"
-    assert (first[0].number_format, first[7].number_format) == ('yyyy-mm-dd hh:mm:ss"Z"', "#,##0.00")
+    assert (first[0].number_format, first[7].number_format) == ("yyyy-mm-dd hh:mm:ss", "#,##0.00")
     assert second[1].value is None
 
 
@@ -829,6 +907,18 @@ def spelled_out(text: str) -> str:
     return re.sub(r"_x([0-9A-F]{4})_", lambda sign: chr(int(sign[1], 16)), text)
 
 
+def test_the_columns_of_a_spreadsheet_are_as_wide_as_their_widest_cell(published):
+    rows = [CAMPAIGN | {"campaign_id": "c2", "campaign_name": "x" * 33, "last_modified_by": "売" * 20}, CAMPAIGN]
+    published.publish(campaign_metrics=rows, skip_reasons=skipped(["x" * 500]))
+    widths = sheet_of(published.on_request("campaign_metrics", None, FileFormat.XLSX)).column_dimensions
+    shown = {letter: round(widths[letter].width) for letter in "ABGIQ"}
+    assert shown == {"A": 21, "B": 35, "G": 42, "I": 21, "Q": 16}, (
+        "a time, texts, an amount below a long heading, a short id"
+    )
+    widths = sheet_of(published.on_request("skip_reasons", None, FileFormat.XLSX)).column_dimensions
+    assert round(widths["B"].width) == xlsx.WIDEST + 1
+
+
 def test_text_too_long_for_a_cell_is_cut(published):
     published.publish(skip_reasons=skipped(["a" * 40_000]))
     sheet = sheet_of(published.on_request("skip_reasons", None, FileFormat.XLSX))
@@ -838,7 +928,7 @@ def test_text_too_long_for_a_cell_is_cut(published):
 def test_a_spreadsheet_without_rows_has_a_header(published):
     published.publish()
     sheet = sheet_of(published.on_request("delivery_status", None, FileFormat.XLSX))
-    assert [[cell.value for cell in row] for row in sheet.iter_rows()] == [HEADERS["delivery_status"]]
+    assert [[cell.value for cell in row] for row in sheet.iter_rows()] == [WORDS["delivery_status"]]
 
 
 def test_more_rows_than_a_sheet_holds_are_refused(published, monkeypatch):

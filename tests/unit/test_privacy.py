@@ -341,10 +341,8 @@ def test_the_mode_of_an_export_is_recognised_by_its_first_row(
     file = tmp_path / "delivery_status" / "x.csv"
     file.parent.mkdir()
     file.write_text(f"{header},provider,provider_status,error_code\n{record}\n")
-    assert csv_layout(file, "delivery_status") == (
-        f"{header},provider,provider_status,error_code".split(","),
-        is_spreadsheet,
-    )
+    read, is_quoted = csv_layout(file, "delivery_status")
+    assert (read.columns, is_quoted) == (f"{header},provider,provider_status,error_code".split(","), is_spreadsheet)
 
 
 # --- who may read

@@ -165,7 +165,8 @@ class Settings(BaseModel):
     export_retention_days: int = Field(30, ge=1, le=36_500)
     """Days to keep exports."""
     export_csv_mode: Literal["spreadsheet", "raw"] = "spreadsheet"
-    """spreadsheet: text is quoted, and no text cell can be read as a formula. raw: values unchanged."""
+    """spreadsheet: for people, with the words and the time zone of the reports, and no text that can be read as a formula.
+    raw: for programs, with names of columns, times in UTC and values unchanged."""
 
     refresh_time: types.TimeOfDay = "03:30"
     """Start of the nightly refresh, in SENDMART_REPORT_TIMEZONE."""

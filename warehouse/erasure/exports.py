@@ -21,12 +21,18 @@ from warehouse.config import DataPaths
 from warehouse.duckdb_tools import literal
 from warehouse.erasure.tokens import TokenReplacer
 from warehouse.export import (
+    BYTE_ORDER_MARK,
     ON_REQUEST,
+    PIPE,
     FileFormat,
+    Header,
+    csv_blocks,
     csv_options,
     export_time,
     read_description,
+    read_header,
     unmark_sql,
+    write_blocks,
     write_description,
 )
 from warehouse.storage import AnyPath, NotRegularFile, atomic_replace, hash_of, names_in, open_regular, remove
@@ -35,7 +41,6 @@ log = logging.getLogger("sendmart")
 
 _CONTACT_REPORTS = [report for report in ON_REQUEST if "contact_id" in {column.name for column in columns(report)}]
 _CELL = re.compile(r'("(?:[^"]|"")*"|[^,\n]*)[,\n]')
-_NAME = re.compile("[a-z_0-9]+")
 _FIRST_RECORD_CHARACTERS = 1 << 20
 
 
@@ -82,47 +87,54 @@ def _erase_csv(paths: DataPaths, path: AnyPath, replacer: TokenReplacer) -> bool
     """
     report, description = path.parent.name, read_description(path)
     with paths.local_copy(path) as file:
-        header, is_quoted = csv_layout(file, report)
+        header, is_quoted = csv_layout(file, report, description.columns if description else None)
         if description and description.sha256 != hash_of(file):
             raise ExportDamaged("its SHA-256 is not the one in its .json")
-        types = ", ".join(f"{literal(name)}: 'varchar'" for name in header)
+        names = header.columns
+        types = ", ".join(f"{literal(name)}: 'varchar'" for name in names)
         relation = (
             f"read_csv({literal(file)}, header = true, auto_detect = false, delim = ',', quote = '\"', escape = '\"',"
             f" nullstr = '', columns = {{{types}}})"
         )
-        erased = replacer.find(relation, header, unmark_sql("value") if is_quoted else "value")
+        erased = replacer.find(relation, names, unmark_sql("value") if is_quoted else "value")
         if not erased:
             return False
         expressions = replacer.replacements(erased, lambda number: f"'{number}" if is_quoted else number)
-        cells = ", ".join(f"{expressions.get(name, name)} as {name}" for name in header)
-        options = csv_options(_text_columns(report, header) if is_quoted else ())
+        headings = dict(zip(names, header.headings, strict=True))
+        cells = ", ".join(f'{expressions.get(name, name)} as "{headings[name]}"' for name in names)
+        options = csv_options([headings[name] for name in _text_columns(report, names)] if is_quoted else ())
         temp_path = paths.temp_path(path)
-        replacer.connection.execute(f"copy (select {cells} from {relation}) to {literal(temp_path)} ({options})")
+        statement = f"copy (select {cells} from {relation}) to '{PIPE}' ({options}, use_tmp_file false)"
+        start = BYTE_ORDER_MARK if header.is_marked else b""
+        write_blocks(temp_path, csv_blocks(replacer.connection, statement, {}, start))
     if description:
         write_description(paths, path, replace(description, sha256=hash_of(temp_path)))
     atomic_replace(temp_path, path)
     return True
 
 
-def csv_layout(file: Path, report: str) -> tuple[list[str], bool]:
+def csv_layout(file: Path, report: str, columns: list[str] | None = None) -> tuple[Header, bool]:
     """The header of an export, and whether it is in spreadsheet mode, which quotes every text.
+
+    `columns` are those of its `.json`.
 
     Raises:
         ExportDamaged: the file is not UTF-8, or its header is none of this report's.
     """
     try:
         with TextIOWrapper(open_regular(file), encoding="utf-8", newline="") as text:
-            header = text.readline(_FIRST_RECORD_CHARACTERS).rstrip("\n").replace('"', "").split(",")
+            header = read_header(report, text.readline(_FIRST_RECORD_CHARACTERS), columns)
             cells = _CELL.findall(text.read(_FIRST_RECORD_CHARACTERS))
     except (UnicodeDecodeError, NotRegularFile) as error:
         raise ExportDamaged(str(error)) from error
-    names = set(header)
-    if "contact_id" not in names or len(names) < len(header) or not all(map(_NAME.fullmatch, header)):
+    if header is None or "contact_id" not in header.columns:
         raise ExportDamaged(f"its header is none of {report}")
-    first_record = dict(zip(header, cells, strict=False))
-    return header, all(first_record.get(name, "")[:1] in ("", '"') for name in _text_columns(report, header))
+    first_record = dict(zip(header.columns, cells, strict=False))
+    text_columns = _text_columns(report, header.columns)
+    # Release 0.3 wrote no byte-order mark.
+    return header, header.is_marked or all(first_record.get(name, "")[:1] in ("", '"') for name in text_columns)
 
 
-def _text_columns(report: str, header: Sequence[str]) -> list[str]:
-    names = published_columns(report, is_masked=NUMBER_HASH in header)
-    return [column.name for column in names if column.sql_type == "varchar" and column.name in header]
+def _text_columns(report: str, names: Sequence[str]) -> list[str]:
+    published = published_columns(report, is_masked=NUMBER_HASH in names)
+    return [column.name for column in published if column.sql_type == "varchar" and column.name in names]

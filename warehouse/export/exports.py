@@ -1,7 +1,7 @@
 """Exports of the published marts: written, described, and pruned after the retention.
 
 An export is `exports/<report>/<report>_<YYYYMMDDTHHMMSSZ>.csv`, or `<report>-<campaign hash>_<time>.csv` for one campaign, with
-a `.json` of the same name that describes it. UTF-8, LF, rows sorted by key, null empty, timestamps in ISO 8601 with `Z`.
+a `.json` of the same name that describes it. UTF-8, LF, null empty. Raw: rows sorted by key, timestamps in ISO 8601 with `Z`.
 
 A report with one row per contact grows with the history, and a night changes few of its rows. So only the first scheduled
 export of such a report holds every campaign; a later one holds all rows of the changed campaigns. The published build has a
@@ -31,6 +31,7 @@ from pydantic import TypeAdapter
 from models.marts import DBT_MARTS, INSIGHTS, SCHEMA, columns, qualified
 from warehouse.config import DataPaths, Settings
 from warehouse.duckdb_tools import apply_limits, fetch_value, literal, new_session
+from warehouse.export.layout import Layout
 from warehouse.export.report_sql import NO_CAMPAIGN, ExportRefused, ReportQuery, has_phone_numbers
 from warehouse.ledger import Ledger, now
 from warehouse.publish.published_file import is_masked, row_digests_sql
@@ -68,7 +69,8 @@ class Export:
 
     `campaigns` is `all`, or lists the campaigns in the file: those with a row that was added, changed or removed
     since the export `changed_since`. The file holds all rows of such a campaign; "" stands for rows without a campaign.
-    `phone_numbers` is `whole` or `masked`, or None for a report without them.
+    `phone_numbers` is `whole` or `masked`, or None for a report without them. `columns` are the columns of the mart in the
+    order of the file, whatever their headings; `time_zone` is that of its times. Release 0.3 did not write these two.
     """
 
     report: str
@@ -80,6 +82,8 @@ class Export:
     campaigns: str | list[str]
     changed_since: str | None
     phone_numbers: str | None = None
+    columns: list[str] | None = None
+    time_zone: str | None = None
 
 
 _DESCRIPTION = TypeAdapter(Export)
@@ -215,7 +219,9 @@ class _Exporter:
         digests_sql = row_digests_sql(self.connection, _PUBLISHED, report)
         if digests_sql is None:
             return None
-        mode = self.settings.export_csv_mode + ("+masked" if self.build_is_masked else "")
+        is_raw = self.settings.export_csv_mode == "raw"
+        mode = "raw" if is_raw else f"spreadsheet {self.settings.report_timezone}"
+        mode += "+masked" if self.build_is_masked else ""
         digests = self.connection.execute(
             f"select coalesce(campaign_id, $no_campaign), concat_ws(':', $mode, row_count, digest) from ({digests_sql})",
             {"no_campaign": NO_CAMPAIGN, "mode": mode},
@@ -242,11 +248,14 @@ class _Exporter:
         path = folder / f"{name}.{file_format}"
         temp_path = self.paths.temp_path(folder / f"{report}.{file_format}")
         temp_path.parent.mkdir(parents=True, exist_ok=True)
-        query = ReportQuery(
-            self.connection, _PUBLISHED, report, campaigns, self.build_is_masked, masks and not self.build_is_masked
+        layout = Layout(
+            is_raw=file_format is FileFormat.CSV and self.settings.export_csv_mode == "raw",
+            zone=self.settings.time_zone,
+            masks_phone_numbers=masks and not self.build_is_masked,
         )
+        query = ReportQuery(self.connection, _PUBLISHED, report, campaigns, self.build_is_masked, layout)
         if file_format is FileFormat.CSV:
-            rows = query.copy_to_csv(temp_path, self.settings.export_csv_mode)
+            rows = query.copy_to_csv(temp_path)
         else:
             # Imported here because it is slow to import, and most processes write no spreadsheet.
             from warehouse.export import xlsx
@@ -263,6 +272,8 @@ class _Exporter:
             campaigns="all" if campaigns is None else campaigns,
             changed_since=since,
             phone_numbers=phone_numbers if has_phone_numbers(report) else None,
+            columns=[column.name for column, _ in query.columns()],
+            time_zone=layout.time_zone,
         )
         # The description first: an export that exists has a description.
         write_description(self.paths, path, description)

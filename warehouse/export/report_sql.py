@@ -1,6 +1,6 @@
 """The rows of a report as SQL over the published marts: columns, cells, selection and order.
 
-In spreadsheet mode no text cell can be taken for a formula. The type of the column decides that, not the value.
+In a file for people no text cell can be taken for a formula. The type of the column decides that, not the value.
 
 Not here: writing files (`warehouse.export.exports`, `warehouse.export.xlsx`).
 """
@@ -12,8 +12,10 @@ from pathlib import Path
 import duckdb
 
 from models.marts import MARTS, MartColumn, columns, published_columns, published_key, qualified
-from warehouse.duckdb_tools import fetch_value, holds_rows, literal, masked_value
+from warehouse.duckdb_tools import fetch_value, holds_rows, literal, local_time_sql, masked_value
+from warehouse.export.csv_stream import PIPE, csv_blocks, write_blocks
 from warehouse.export.formula_cells import mark_sql
+from warehouse.export.layout import Layout
 
 NO_CAMPAIGN = ""
 """The campaign id of rows without a campaign, in exports and the ledger. A real id has at least one character."""
@@ -26,21 +28,30 @@ CAMPAIGN_REPORT_COLUMNS = (
 """The columns of the campaign table in the order of the report. Their headers are the labels of the columns."""
 
 
-def cell_sql(column: MartColumn, mode: str, *, masks_phone_numbers: bool = False) -> str:
-    """The expression of a CSV cell over `mart`. `mode` is `spreadsheet` or `raw`."""
-    value = value_sql(column, masks_phone_numbers=masks_phone_numbers)
-    if column.sql_type == "timestamp":
+REPORT_ORDERS = {
+    "campaign_metrics": "mart.last_sent_at desc nulls last, mart.campaign_id",
+    "skip_reasons": "mart.campaign_id, mart.contact_id, mart.message_id",
+}
+"""The order of the rows on the pages, where it is not that of the key. A raw CSV is in the order of the key."""
+
+
+def cell_sql(column: MartColumn, layout: Layout) -> str:
+    """The expression of a CSV cell over `mart`."""
+    value = value_sql(column, layout)
+    if column.sql_type == "timestamp" and layout.is_raw:
         seconds = f"strftime({value}, '%Y-%m-%dT%H:%M:%SZ')"
         return f"if(microsecond({value}) % 1000000 = 0, {seconds}, strftime({value}, '%Y-%m-%dT%H:%M:%S.%fZ'))"
-    if column.sql_type == "varchar" and mode == "spreadsheet":
-        return mark_sql(value)
-    return value
+    if column.sql_type == "timestamp":
+        return f"strftime({value}, '%Y-%m-%d %H:%M:%S')"
+    return value if layout.is_raw or column.sql_type != "varchar" else mark_sql(value)
 
 
-def value_sql(column: MartColumn, *, masks_phone_numbers: bool) -> str:
-    """The expression of a value over `mart`, with phone numbers masked if asked for."""
+def value_sql(column: MartColumn, layout: Layout) -> str:
+    """The expression of a value over `mart`: times in local time, to the second, and phone numbers masked, by the layout."""
     value = f"mart.{column.name}"
-    return masked_value(column.name, value) if masks_phone_numbers else value
+    if column.sql_type == "timestamp" and not layout.is_raw:
+        return f"date_trunc('second', {local_time_sql(value, layout.zone)})"
+    return masked_value(column.name, value) if layout.masks_phone_numbers else value
 
 
 def has_phone_numbers(report: str) -> bool:
@@ -48,22 +59,14 @@ def has_phone_numbers(report: str) -> bool:
     return any(masked_value(column.name, column.name) != column.name for column in columns(report))
 
 
-def copy_to_csv_sql(
-    columns: Sequence[tuple[MartColumn, str]],
-    rows_sql: str,
-    order_sql: str,
-    file: Path | str,
-    mode: str,
-    *,
-    masks_phone_numbers: bool,
-) -> str:
-    """The statement that writes a CSV. `rows_sql` gives the rows as `mart`; the order is by their values, not by the cells."""
-    cells = ", ".join(
-        f'{cell_sql(column, mode, masks_phone_numbers=masks_phone_numbers)} as "{header}"' for column, header in columns
-    )
-    texts = [header for column, header in columns if column.sql_type == "varchar" and mode == "spreadsheet"]
+def copy_to_csv_sql(columns: Sequence[tuple[MartColumn, str]], rows_sql: str, order_sql: str, layout: Layout) -> str:
+    """The statement that copies a CSV to `PIPE`. `columns` have their headings. `rows_sql` gives the rows as `mart`; the
+    order is by their values, not by the cells.
+    """
+    cells = ", ".join(f'{cell_sql(column, layout)} as "{heading}"' for column, heading in columns)
+    texts = [heading for column, heading in columns if column.sql_type == "varchar" and not layout.is_raw]
     return (
-        f"copy (select {cells} {rows_sql} order by {order_sql}) to {literal(file)}"
+        f"copy (select {cells} {rows_sql} order by {order_sql}) to {literal(PIPE)}"
         f" ({csv_options(texts)}, use_tmp_file false)"
     )
 
@@ -85,7 +88,7 @@ class ReportQuery:
     """A report of the published build that is attached as `database`.
 
     `campaigns`: the campaigns to export; None exports all. `build_is_masked`: whether the build itself has masked
-    phone numbers, and their hashes beside them. `masks_phone_numbers`: whether they are masked here.
+    phone numbers, and their hashes beside them.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -93,32 +96,26 @@ class ReportQuery:
     report: str
     campaigns: list[str] | None
     build_is_masked: bool
-    masks_phone_numbers: bool
+    layout: Layout
 
     def columns(self) -> list[tuple[MartColumn, str]]:
-        """The columns, each with its header."""
+        """The columns, each with its heading."""
         by_name = {column.name: column for column in published_columns(self.report, is_masked=self.build_is_masked)}
-        if self.report == "campaign_metrics":
-            return [(by_name[name], by_name[name].label or name) for name in CAMPAIGN_REPORT_COLUMNS]
-        return [(column, name) for name, column in by_name.items()]
+        names = CAMPAIGN_REPORT_COLUMNS if self.report == "campaign_metrics" else by_name
+        return [(by_name[name], self.layout.heading(self.report, by_name[name])) for name in names]
 
     def row_count(self) -> int:
         return int(fetch_value(self.connection, f"select count(*) {self._from_sql()}"))
 
     def execute(self) -> duckdb.DuckDBPyConnection:
-        """The rows as values, in the order of the key."""
-        cells = ", ".join(
-            value_sql(column, masks_phone_numbers=self.masks_phone_numbers) for column, _ in self.columns()
-        )
+        """The rows as values, in order."""
+        cells = ", ".join(value_sql(column, self.layout) for column, _ in self.columns())
         return self.connection.execute(f"select {cells} {self._from_sql()} order by {self._order_sql()}")
 
-    def copy_to_csv(self, file: Path, mode: str) -> int:
+    def copy_to_csv(self, file: Path) -> int:
         """Writes the rows to a CSV file. Returns their number."""
-        rows, order = self._from_sql(), self._order_sql()
-        statement = copy_to_csv_sql(
-            self.columns(), rows, order, file, mode, masks_phone_numbers=self.masks_phone_numbers
-        )
-        return int(fetch_value(self.connection, statement))
+        statement = copy_to_csv_sql(self.columns(), self._from_sql(), self._order_sql(), self.layout)
+        return write_blocks(file, csv_blocks(self.connection, statement, {}, self.layout.start))
 
     def _from_sql(self) -> str:
         """The rows as `mart`: all, or those of the campaigns to export."""
@@ -139,5 +136,7 @@ class ReportQuery:
         return f"from {mart} as mart where rowid in (select mart.rowid from {mart} as mart {selection})"
 
     def _order_sql(self) -> str:
+        if not self.layout.is_raw and self.report in REPORT_ORDERS:
+            return REPORT_ORDERS[self.report]
         # Qualified: a bare name would sort by the cell as written, not by the value.
         return ", ".join(f"mart.{name}" for name in published_key(self.report, is_masked=self.build_is_masked))
