@@ -16,11 +16,14 @@ import pytest
 
 from models.marts import INSIGHTS, MARTS, columns, qualified
 from reports.export_requests import exported_files
+from reports.pages.listings import LISTINGS
+from reports.queries import campaign_table
 from tests.running import write_row_digests
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import load_settings
 from warehouse.export import (
     ON_REQUEST,
+    REPORT_ORDERS,
     REPORTS,
     ExportRefused,
     FileFormat,
@@ -274,14 +277,27 @@ LOCAL_TIMES = {
 
 def test_times_of_files_for_people_are_local_to_the_second_and_their_zone_is_in_the_heading(published, monkeypatch):
     monkeypatch.setenv("SENDMART_REPORT_TIMEZONE", "America/St_Johns")
+    latest_first = list(reversed(LOCAL_TIMES.values()))
     published.publish(
         skip_reasons=[{"contact_id": f"k{at}", "skipped_at": moment} for at, moment in enumerate(LOCAL_TIMES)]
     )
-    assert [line.rpartition(",")[2] for line in published.lines("skip_reasons")] == list(LOCAL_TIMES.values())
+    assert [line.rpartition(",")[2] for line in published.lines("skip_reasons")] == latest_first
     sheet = sheet_of(published.on_request("skip_reasons", None, FileFormat.XLSX))
     assert [cell.value for cell in sheet[1]] == [*WORDS["skip_reasons"][:-1], "Skipped at (America/St_Johns)"]
     shown = [row[-1].value for row in sheet.iter_rows(min_row=2)]
-    assert [str(moment) for moment in shown] == list(LOCAL_TIMES.values())
+    assert [str(moment) for moment in shown] == latest_first
+
+
+def test_the_order_of_a_report_is_that_of_its_page():
+    at_first = campaign_table.TableQuery()
+    orders = {"campaign_metrics": ((at_first.sort, at_first.descending), ("campaign_id", False))}
+    for listing in LISTINGS:
+        column, is_descending = listing.order
+        order = ((column, is_descending), *((name, False) for name in listing.key if name != column))
+        if {name for name, _ in order} <= {column.name for column in columns(listing.mart)} and not listing.summed:
+            orders[listing.mart] = order
+    assert {report: orders[report] for report in REPORT_ORDERS} == REPORT_ORDERS
+    assert set(orders) & set(REPORTS) <= set(REPORT_ORDERS)
 
 
 def test_a_table_for_people_is_in_the_order_of_its_page_and_a_raw_one_in_that_of_the_key(published):
@@ -290,12 +306,15 @@ def test_a_table_for_people_is_in_the_order_of_its_page_and_a_raw_one_in_that_of
         campaign_metrics=[
             CAMPAIGN | {"campaign_id": name, "last_sent_at": moment} for name, moment in last_sent.items()
         ],
-        skip_reasons=[{"campaign_id": c, "contact_id": k, "message_id": m} for m, k, c in ("1bz", "2ay", "3bz", "4az")],
+        skip_reasons=[
+            {"message_id": message, "campaign_id": campaign, "skipped_at": NOON + timedelta(days=days)}
+            for message, campaign, days in (("1", "b", 0), ("2", "a", 0), ("3", "a", 1), ("4", "a", 0))
+        ],
     )
     assert [line.rpartition(",")[2] for line in published.lines("campaign_metrics", "raw")] == ["c1", "c2", "c3", "c4"]
     assert [line.rpartition(",")[2] for line in published.lines("campaign_metrics")] == ['"c3"', '"c1"', '"c4"', '"c2"']
     assert [line.split(",")[3] for line in published.lines("skip_reasons", "raw")] == ["1", "2", "3", "4"]
-    assert [line.split(",")[3] for line in published.lines("skip_reasons")] == ['"2"', '"4"', '"1"', '"3"']
+    assert [line.split(",")[3] for line in published.lines("skip_reasons")] == ['"3"', '"2"', '"4"', '"1"']
 
 
 @pytest.mark.parametrize("mode", ["spreadsheet", "raw"])

@@ -21,6 +21,7 @@ from warehouse.export.formula_cells import unmark_sql
 from warehouse.export.layout import BYTE_ORDER_MARK, Header, Layout, read_header
 from warehouse.export.report_sql import (
     CAMPAIGN_REPORT_COLUMNS,
+    REPORT_ORDERS,
     ExportRefused,
     ReportQuery,
     copy_to_csv_sql,
@@ -36,6 +37,7 @@ __all__ = [
     "ON_REQUEST",
     "PIPE",
     "REPORTS",
+    "REPORT_ORDERS",
     "Export",
     "ExportRefused",
     "FileFormat",

@@ -29,10 +29,15 @@ CAMPAIGN_REPORT_COLUMNS = (
 
 
 REPORT_ORDERS = {
-    "campaign_metrics": "mart.last_sent_at desc nulls last, mart.campaign_id",
-    "skip_reasons": "mart.campaign_id, mart.contact_id, mart.message_id",
+    "campaign_metrics": (("last_sent_at", True), ("campaign_id", False)),
+    "skip_reasons": (("skipped_at", True), ("campaign_id", False), ("message_id", False)),
+    "attributed_unsubscribes": (("unsubscribed_at", True), ("contact_id", False)),
+    "suppressed_numbers": (("suppressed_at", True), ("message_id", False)),
+    "sent_after_opt_out": (("sent_at", True), ("message_id", False)),
 }
-"""The order of the rows on the pages, where it is not that of the key. A raw CSV is in the order of the key."""
+"""The columns by which the pages sort a report at first, each with `True` if descending, where it is not the key. A raw CSV is
+in the order of the key.
+"""
 
 
 def cell_sql(column: MartColumn, layout: Layout) -> str:
@@ -137,6 +142,7 @@ class ReportQuery:
 
     def _order_sql(self) -> str:
         if not self.layout.is_raw and self.report in REPORT_ORDERS:
-            return REPORT_ORDERS[self.report]
+            order = REPORT_ORDERS[self.report]
+            return ", ".join(f"mart.{name} {'desc' if descending else 'asc'} nulls last" for name, descending in order)
         # Qualified: a bare name would sort by the cell as written, not by the value.
         return ", ".join(f"mart.{name}" for name in published_key(self.report, is_masked=self.build_is_masked))
