@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import Any
 
 from filelock import Timeout
 
@@ -23,6 +24,7 @@ from warehouse.export import (
     Export,
     ExportRefused,
     FileFormat,
+    RowSelection,
     export_time,
     has_phone_numbers,
     read_description,
@@ -35,16 +37,16 @@ MOST_REQUESTS = 20
 
 log = masking_logger("sendmart.reports")
 
-RequestExport = Callable[[str, str | None, FileFormat], str]
-"""Exports a report of one campaign, or of all for None, and returns a message about the result."""
+RequestExport = Callable[[str, str | None, FileFormat, RowSelection | None], str]
+"""Exports a report of one campaign, of some rows, or as a whole for None, and returns a message about the result."""
 
 
 @dataclass(frozen=True)
 class ExportedFile:
     """An export that can be downloaded until `kept_until` (UTC, like `exported_at`). `size` is in bytes.
 
-    It is of one `campaign` if it was requested so, else of the number of `campaigns` that changed, or of all if both are
-    None.
+    It is of one `campaign` or of the campaigns of a `filter`, in words, if it was requested so, else of the number of `campaigns`
+    that changed, or of all if all three are None.
     """
 
     report: str
@@ -55,6 +57,7 @@ class ExportedFile:
     rows: int | None
     campaigns: int | None
     campaign: str | None
+    filter: str | None
     is_spreadsheet_with_whole_numbers: bool
 
     @property
@@ -72,7 +75,8 @@ def exported_files(paths: DataPaths, retention_days: int) -> list[ExportedFile]:
                 continue
             described = _read_description(path, size)
             campaigns = described.campaigns if described and isinstance(described.campaigns, list) else None
-            is_of_one = bool(campaigns) and not path.name.startswith(f"{report}_")
+            words = described.filter if described else None
+            is_of_one = bool(campaigns) and words is None and not path.name.startswith(f"{report}_")
             # Release 0.2 wrote spreadsheets with whole numbers, and did not say so.
             has_whole_numbers = has_phone_numbers(report) and not (described and described.phone_numbers == "masked")
             exports.append(
@@ -85,6 +89,7 @@ def exported_files(paths: DataPaths, retention_days: int) -> list[ExportedFile]:
                     described.rows if described else None,
                     campaigns=None if campaigns is None else len(campaigns),
                     campaign=campaigns[0] if campaigns and is_of_one else None,
+                    filter=words,
                     is_spreadsheet_with_whole_numbers=path.suffix == f".{FileFormat.XLSX}" and has_whole_numbers,
                 )
             )
@@ -119,6 +124,7 @@ class ExportRequest:
     report: str
     campaign: str | None
     file_format: FileFormat
+    selection: RowSelection | None = None
     requested_at: datetime = field(default_factory=now, compare=False)
     future: Future[str] | None = field(default=None, compare=False)
 
@@ -144,17 +150,19 @@ class ExportRequests:
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="export")
         self.latest: deque[ExportRequest] = deque(maxlen=MOST_REQUESTS)
 
-    def submit(self, report: str, campaign: str | None, file_format: FileFormat) -> None:
-        """Requests the export of a report, of one campaign or of all, unless the same request is pending."""
-        request = ExportRequest(report, campaign, file_format)
+    def submit(
+        self, report: str, campaign: str | None, file_format: FileFormat, selection: RowSelection | None = None
+    ) -> None:
+        """Requests the export of a report, of one campaign, of some rows or as a whole, unless the same request is pending."""
+        request = ExportRequest(report, campaign, file_format, selection)
         if any(request == pending for pending in self.latest if pending.is_pending):
             return
-        request.future = self._worker.submit(self._write, report, campaign, file_format)
+        request.future = self._worker.submit(self._write, report, campaign, file_format, selection)
         self.latest.appendleft(request)
 
-    def _write(self, report: str, campaign: str | None, file_format: FileFormat) -> str:
+    def _write(self, report: str, *request: Any) -> str:
         try:
-            return self._export(report, campaign, file_format)
+            return self._export(report, *request)
         except ExportRefused:
             raise
         except Timeout as error:

@@ -11,7 +11,7 @@ from orchestration.cli.refresh import refresh
 from orchestration.cli.sample import sample
 from orchestration.stages import AppContext, describe_export, export_reports
 from warehouse.config.settings import LOOPBACK, Settings
-from warehouse.export import FileFormat
+from warehouse.export import FileFormat, RowSelection
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -21,14 +21,16 @@ def application(context: AppContext) -> "ASGIApp":
     """The report pages of a data folder. Exports that are requested there are written by the export stage."""
     from reports.app import create_app
 
-    def export_now(report: str, campaign: str | None, file_format: FileFormat) -> str:
+    def export_now(
+        report: str, campaign: str | None, file_format: FileFormat, selection: RowSelection | None = None
+    ) -> str:
         # A person who clicks does not wait for a refresh: the page says that one is running.
         with context.paths.writer_lock(timeout=0):
             # Phone numbers in a CSV file are masked when it is sent.
             is_masked = file_format is FileFormat.XLSX and not context.settings.reports_show_phone_numbers
             exports = export_reports(
                 context, [report], all_campaigns=True, campaign=campaign, file_format=file_format,
-                masks_phone_numbers=is_masked,
+                masks_phone_numbers=is_masked, selection=selection,
             )  # fmt: skip
         return "; ".join(map(describe_export, exports))
 

@@ -11,7 +11,7 @@ from functools import partial
 from models.masking import mask_phone_numbers_in_errors
 from orchestration.stages.context import AppContext, log
 from orchestration.wording import counted
-from warehouse.export import FileFormat, exports
+from warehouse.export import FileFormat, RowSelection, exports
 from warehouse.ledger import now
 from warehouse.transform.snapshot_build import delete_leftovers
 
@@ -25,18 +25,20 @@ def export_reports(
     campaign: str | None = None,
     file_format: FileFormat = FileFormat.CSV,
     masks_phone_numbers: bool = False,
+    selection: RowSelection | None = None,
 ) -> list[exports.Export | exports.Unchanged]:
     """Exports reports of the published build; contact-level ones with the campaigns that changed since their last export, or
     all.
 
-    Exports of one `campaign` and spreadsheets are copies, which the next export ignores; `masks_phone_numbers` applies to
-    them. Raises NothingPublished, or ExportRefused if no mart has the campaign or a spreadsheet cannot hold the rows.
+    Exports of one `campaign` or of a `selection` of rows, and spreadsheets, are copies, which the next export ignores;
+    `masks_phone_numbers` applies to them. Raises NothingPublished, or ExportRefused if no mart has the campaign or a
+    spreadsheet cannot hold the rows.
     """
     with context.paths.writer_lock():
         started = time.perf_counter()
         results = exports.export(
             context.settings, context.paths, context.ledger, reports, all_campaigns=all_campaigns, campaign=campaign,
-            file_format=file_format, masks_phone_numbers=masks_phone_numbers,
+            file_format=file_format, masks_phone_numbers=masks_phone_numbers, selection=selection,
         )  # fmt: skip
         for result in results:
             log.info("%s", describe_export(result))

@@ -105,7 +105,7 @@ def compose(settings: Settings, published: Published, subscription: Subscription
     totals = [text(table.totals[column.name], column) if column.name in table.totals else "" for column in columns]
     report_text = replace(
         _text(settings, published, subscription, occasion, query.campaign_type),
-        campaigns_title=_campaigns_title(query),
+        campaigns_title=query.words,
         columns=[Column(column.label or column.name, column.sql_type not in _TEXT_TYPES) for column in columns],
         campaigns=[[text(row[column.name], column) for column in columns] for row in table.page.rows],
         totals=[totals[0] or f"All {table.page.count:,}", *totals[1:]],
@@ -165,16 +165,6 @@ def _query_of_period(subscription: Subscription, period: Period) -> TableQuery:
     if query.sent_from or query.sent_to or subscription.every is Every.PUBLICATION:
         return query
     return replace(query, sent_from=period.first, sent_to=period.last)
-
-
-def _campaigns_title(query: TableQuery) -> str:
-    kind = f"{query.campaign_type} campaigns" if query.campaign_type else "Campaigns"
-    search = f" that match “{query.search}”" if query.search else ""
-    if query.sent_from and query.sent_to:
-        return f"{kind}{search}, last sent {Period(query.sent_from, query.sent_to)}"
-    since = f", last sent since {query.sent_from}" if query.sent_from else ""
-    until = f", last sent until {query.sent_to}" if query.sent_to else ""
-    return f"{kind}{search}{since}{until}"
 
 
 def _note(attachment: Attachment, rows: str) -> str:

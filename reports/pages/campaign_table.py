@@ -20,7 +20,7 @@ def routes(site: Site) -> list[Route]:
 
 
 def table_page(site: Site, request: Request) -> Response:
-    query = _query(request)
+    query = query_of(request)
     with site.database.open() as published:
         response = site.page(
             request,
@@ -39,10 +39,11 @@ def table_page(site: Site, request: Request) -> Response:
 
 
 def table_csv(site: Site, request: Request) -> Response:
-    selection = campaign_table.selected(_query(request), site.zone)
+    selection = campaign_table.selected(query_of(request), site.zone)
     return site.csv("campaigns", lambda _: selection)
 
 
-def _query(request: Request) -> campaign_table.TableQuery:
+def query_of(request: Request) -> campaign_table.TableQuery:
+    """The table that a link asks for, with the columns that the reader has chosen."""
     columns = request.query_params.getlist("columns") or request.cookies.get(COLUMNS_COOKIE, "").split(".")
     return campaign_table.TableQuery.of(request.query_params, columns)

@@ -16,6 +16,8 @@ from starlette.routing import Route
 from reports import export_requests, security
 from reports.csv_download import read_file
 from reports.database import NothingPublished, Published
+from reports.pages.campaign_table import query_of
+from reports.queries import campaign_table
 from reports.site import Site, file_response
 from warehouse.export import ON_REQUEST, FileFormat
 
@@ -71,7 +73,11 @@ async def request_export(site: Site, request: Request) -> Response:
     campaign, file_format = request.query_params.get("campaign"), form.get("format", FileFormat.CSV)
     if report not in ON_REQUEST or file_format not in list(FileFormat):
         raise HTTPException(400, "This report or format does not exist.")
-    await run_in_threadpool(site.requests.submit, report, campaign, FileFormat(file_format))
+    selection = None
+    if form.get("rows") == "table" and report == "campaign_metrics":
+        # The link of the form is that of the table.
+        selection = campaign_table.rows_to_export(query_of(request), site.zone)
+    await run_in_threadpool(site.requests.submit, report, campaign, FileFormat(file_format), selection)
     return RedirectResponse("/exports", status_code=303)
 
 

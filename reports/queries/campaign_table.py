@@ -13,10 +13,11 @@ from zoneinfo import ZoneInfo
 
 from models.enums import CampaignType
 from models.marts import columns
+from models.masking import masked
 from reports.database import MARTS, Page, Published, Row, Selection
 from reports.links import day, link, one_of, page_number, start_of
 from reports.queries.search import matches_words
-from warehouse.export import CAMPAIGN_REPORT_COLUMNS
+from warehouse.export import CAMPAIGN_REPORT_COLUMNS, RowSelection
 
 _BY_NAME = {column.name: column for column in columns("campaign_metrics")}
 
@@ -72,6 +73,18 @@ class TableQuery:
     @property
     def is_filtered(self) -> bool:
         return bool(self.search or self.campaign_type or self.sent_from or self.sent_to)
+
+    @property
+    def words(self) -> str:
+        """Which campaigns these are, for a reader."""
+        kind = f"{self.campaign_type} campaigns" if self.campaign_type else "Campaigns"
+        search = f" that match “{self.search}”" if self.search else ""
+        if self.sent_from and self.sent_to:
+            days = f"{self.sent_from}" if self.sent_from == self.sent_to else f"{self.sent_from} to {self.sent_to}"
+            return f"{kind}{search}, last sent {days}"
+        since = f", last sent since {self.sent_from}" if self.sent_from else ""
+        until = f", last sent until {self.sent_to}" if self.sent_to else ""
+        return f"{kind}{search}{since}{until}"
 
     def link(self, path: str = "/", **changes: Any) -> str:
         """The link for this query with changes."""
@@ -139,6 +152,22 @@ def selected(query: TableQuery, zone: ZoneInfo) -> Selection:
         {name: value for _, name, value in filters if value},
         ((query.sort, query.descending), ("campaign_id", False)),
         [(COLUMNS[name], COLUMNS[name].label) for name in query.columns],
+    )
+
+
+def rows_to_export(query: TableQuery, zone: ZoneInfo) -> RowSelection:
+    """The campaigns that match the filters, with the columns to show, as an export that is kept.
+
+    A number that somebody searched for is masked in the words and not in the link, which no file holds.
+    """
+    selection = selected(query, zone)
+    return RowSelection(
+        selection.where,
+        selection.parameters,
+        selection.order_sql(),
+        query.columns,
+        masked(query.words),
+        query.link(page=1, chart=CHARTED[0]),
     )
 
 

@@ -522,6 +522,24 @@ def test_an_export_of_one_campaign_is_requested_on_its_page_and_downloaded_maske
     assert (warehouse.ledger.exported_files("delivery_status"), plan_refresh(warehouse)) == before
 
 
+def test_the_filtered_table_is_kept_as_an_export(refreshed_wide: RefreshedWarehouse, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(refreshed_wide.warehouse.paths.data, data, ignore=shutil.ignore_patterns("dagster", "warehouse"))
+    link = "/?type=MMS&sort=campaign_id&order=asc&columns=campaign_id&columns=revenue"
+    with serving(AppContext.of(Settings(data=data, landing=refreshed_wide.landing))) as site:
+        site.client.headers["Sec-Fetch-Site"] = "same-origin"
+        (action,) = re.findall(r'<form [^>]*method="post" action="([^"]+)"', site.get(link).text)
+        form = {"report": "campaign_metrics", "rows": "table", "format": "csv", "token": security.TOKEN}
+        assert site.client.post(html.unescape(action), data=form).status_code == 303
+        while "being written" in (page := site.get("/exports").text) or "waiting" in page:
+            pass
+        (listed,) = [row for row in table_rows(page, "Exports") if "-" in row[-1]]
+        assert listed[2] == "MMS campaigns"
+        kept = site.get(f"/exports/campaign_metrics/{listed[-1]}").content
+        assert kept == site.get(f"/campaigns.csv{link[1:]}").content
+        assert len(campaign_ids(site.get(f"/campaigns.csv{link[1:]}"))) == int(listed[3]) > 1
+
+
 def _numbers_in(content: bytes, file: str) -> dict[str, str]:
     """By contact, the numbers in an export of delivery details."""
     if file.endswith(".csv"):

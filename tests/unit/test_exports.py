@@ -6,9 +6,11 @@ import io
 import json
 import os
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import duckdb
 import openpyxl
@@ -880,6 +882,34 @@ def test_copies_on_request_do_not_change_the_next_scheduled_export(published):
     (second,) = published.export("skip_reasons")
     assert (second.campaigns, second.changed_since) == (["c1"], first.file)
     assert published.export("skip_reasons") == [Unchanged("skip_reasons", second.file)]
+
+
+def test_a_table_is_exported_with_its_rows_columns_and_order_and_says_which(published):
+    rows = [
+        CAMPAIGN | {"campaign_id": name, "campaign_type": of, "revenue": Decimal(revenue), "last_sent_at": NOON}
+        for name, of, revenue in (("c1", "SMS", 5), ("c2", "MMS", 7), ("c3", "SMS", 9), ("c4", "SMS", 6))
+    ]
+    published.publish(campaign_metrics=rows)
+    link = {"type": "SMS", "from": "2026-01-05", "search": "sale +447700900123", "sort": "revenue"}
+    table = campaign_table.TableQuery.of(link, ["revenue", "campaign_id"])
+    selection = campaign_table.rows_to_export(replace(table, search="sale"), ZoneInfo("Asia/Tokyo"))
+    before = published.ledger.exported_files("campaign_metrics")
+    for file_format in FileFormat:
+        (written,) = published.export("campaign_metrics", file_format=file_format, selection=selection)
+        file = published.paths.exports / "campaign_metrics" / written.file
+        if file_format is FileFormat.CSV:
+            assert file.read_text(encoding="utf-8-sig") == 'Revenue,"Campaign ID"\n9.00,"c3"\n6.00,"c4"\n5.00,"c1"\n'
+        else:
+            assert [cell.value for cell in sheet_of(file)["B"]] == ["Campaign ID", "c3", "c4", "c1"]
+        assert (written.rows, written.campaigns, written.columns) == (3, ["c1", "c3", "c4"], ["revenue", "campaign_id"])
+        assert written.filter == "SMS campaigns that match “sale”, last sent since 2026-01-05"
+        (listed,) = [file for file in exported_files(published.paths, 30) if file.file == written.file]
+        assert (listed.filter, listed.campaign) == (written.filter, None)
+    assert len(prune(published.paths, 30, datetime.now(UTC) + timedelta(days=31))) == 4, (
+        "two files, each with its .json"
+    )
+    assert published.ledger.exported_files("campaign_metrics") == before
+    assert "+44…23" in campaign_table.rows_to_export(table, UTC).words, "a number that somebody searched for"
 
 
 # Spreadsheets

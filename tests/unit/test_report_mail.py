@@ -239,7 +239,7 @@ def test_numbers_are_masked_as_on_the_pages(warehouse: AppContext, box: Mailbox)
     send_report_mails(warehouse, at=TUESDAY)
     spreadsheet, csv = (_attachment(mail)[1] for mail in box.mails)
     sheet = openpyxl.load_workbook(io.BytesIO(spreadsheet)).active
-    assert [cell.value for cell in sheet["A"]] == ["Number", "+44…23", "+44…99"]
+    assert [cell.value for cell in sheet["A"]] == ["Number", "+44…99", "+44…23"], "the latest first"
     assert "+44…23" in csv
     assert "Attached: Numbers_b1.xlsx with 2 rows of the report suppressed_numbers." in _text(box.mails[0])
     assert not any("7700900" in _html(mail) + _text(mail) for mail in box.mails)

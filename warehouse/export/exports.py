@@ -32,7 +32,7 @@ from models.marts import DBT_MARTS, INSIGHTS, SCHEMA, columns, qualified
 from warehouse.config import DataPaths, Settings
 from warehouse.duckdb_tools import apply_limits, fetch_value, literal, new_session
 from warehouse.export.layout import Layout
-from warehouse.export.report_sql import NO_CAMPAIGN, ExportRefused, ReportQuery, has_phone_numbers
+from warehouse.export.report_sql import NO_CAMPAIGN, ExportRefused, ReportQuery, RowSelection, has_phone_numbers
 from warehouse.ledger import Ledger, now
 from warehouse.publish.published_file import is_masked, row_digests_sql
 from warehouse.storage import AnyPath, atomic_replace, hash_of, is_object, names_in, open_regular, read_object, remove
@@ -69,8 +69,9 @@ class Export:
 
     `campaigns` is `all`, or lists the campaigns in the file: those with a row that was added, changed or removed
     since the export `changed_since`. The file holds all rows of such a campaign; "" stands for rows without a campaign.
+    `filter` are the words of the filter of a table that was requested as it is on its page, with its rows and columns alone.
     `phone_numbers` is `whole` or `masked`, or None for a report without them. `columns` are the columns of the mart in the
-    order of the file, whatever their headings; `time_zone` is that of its times. Release 0.3 did not write these two.
+    order of the file, whatever their headings; `time_zone` is that of its times. Release 0.3 did not write these three.
     """
 
     report: str
@@ -84,6 +85,7 @@ class Export:
     phone_numbers: str | None = None
     columns: list[str] | None = None
     time_zone: str | None = None
+    filter: str | None = None
 
 
 _DESCRIPTION = TypeAdapter(Export)
@@ -125,11 +127,13 @@ def export(
     campaign: str | None = None,
     file_format: FileFormat = FileFormat.CSV,
     masks_phone_numbers: bool = False,
+    selection: RowSelection | None = None,
 ) -> list[Export | Unchanged]:
     """Exports reports of the published build.
 
     A contact-level report holds the campaigns that changed since its last export, or every campaign with `all_campaigns`.
-    With a `campaign`, or as a spreadsheet, the export is a copy on request; `masks_phone_numbers` masks the numbers in it.
+    With a `campaign`, a `selection` of rows, or as a spreadsheet, the export is a copy on request; `masks_phone_numbers`
+    masks the numbers in it.
 
     Raises:
         NothingPublished: there is no published build.
@@ -145,7 +149,7 @@ def export(
         if campaign is not None and not _has_campaign(connection, campaign):
             raise ExportRefused(f"the published build knows no campaign {campaign!r}")
         exporter = _Exporter(settings, paths, connection)
-        is_copy = campaign is not None or file_format is not FileFormat.CSV
+        is_copy = campaign is not None or selection is not None or file_format is not FileFormat.CSV
         campaigns = None if campaign is None else [campaign]
         reports = list(reports)
         for report in reports:
@@ -154,7 +158,9 @@ def export(
             if not _is_published(connection, report):
                 raise ExportRefused(f"the published build has no {report}: SENDMART_INSIGHTS was false")
         return [
-            exporter.write(report, campaigns, None, file_format, campaign, masks=masks_phone_numbers)
+            exporter.write(
+                report, campaigns, None, file_format, campaign, masks=masks_phone_numbers, selection=selection
+            )
             if is_copy or report not in REPORTS
             else exporter.write_scheduled(report, ledger, all_campaigns=all_campaigns)
             for report in reports
@@ -237,14 +243,17 @@ class _Exporter:
         campaign: str | None = None,
         *,
         masks: bool = False,
+        selection: RowSelection | None = None,
     ) -> Export:
         """Writes an export and its `.json`.
 
         `campaigns` are the campaigns to export, None for all. `since` is the file of the last export, if only the campaigns that
-        changed since then are exported. `campaign` is the campaign of an export on request, which the file name contains.
+        changed since then are exported. `campaign` or `selection` are what an export on request holds; the file name contains
+        a hash of it.
         """
         folder = self.paths.exports / report
-        name, exported_at = _next_name(report, campaign, {*names_in(folder), *([since] if since else ())})
+        requested = selection.link if selection else campaign
+        name, exported_at = _next_name(report, requested, {*names_in(folder), *([since] if since else ())})
         path = folder / f"{name}.{file_format}"
         temp_path = self.paths.temp_path(folder / f"{report}.{file_format}")
         temp_path.parent.mkdir(parents=True, exist_ok=True)
@@ -253,7 +262,7 @@ class _Exporter:
             zone=self.settings.time_zone,
             masks_phone_numbers=masks and not self.build_is_masked,
         )
-        query = ReportQuery(self.connection, _PUBLISHED, report, campaigns, self.build_is_masked, layout)
+        query = ReportQuery(self.connection, _PUBLISHED, report, campaigns, self.build_is_masked, layout, selection)
         if file_format is FileFormat.CSV:
             rows = query.copy_to_csv(temp_path)
         else:
@@ -269,11 +278,12 @@ class _Exporter:
             exported_at=exported_at.isoformat().replace("+00:00", "Z"),
             rows=rows,
             sha256=hash_of(temp_path),
-            campaigns="all" if campaigns is None else campaigns,
+            campaigns=query.campaign_ids() if selection else "all" if campaigns is None else campaigns,
             changed_since=since,
             phone_numbers=phone_numbers if has_phone_numbers(report) else None,
             columns=[column.name for column, _ in query.columns()],
             time_zone=layout.time_zone,
+            filter=selection.words if selection else None,
         )
         # The description first: an export that exists has a description.
         write_description(self.paths, path, description)

@@ -5,9 +5,10 @@ In a file for people no text cell can be taken for a formula. The type of the co
 Not here: writing files (`warehouse.export.exports`, `warehouse.export.xlsx`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -84,6 +85,20 @@ def csv_options(quoted: Sequence[str]) -> str:
     )
 
 
+@dataclass(frozen=True)
+class RowSelection:
+    """Some rows of a report, as a page shows them: an SQL condition `where` over `mart` with its parameters, the order, the names
+    of the columns, and the `words` of the filter. `link` is that of the page: it tells one selection from another.
+    """
+
+    where: str
+    parameters: dict[str, Any]
+    order_sql: str
+    columns: tuple[str, ...]
+    words: str
+    link: str
+
+
 class ExportRefused(Exception):
     """The request cannot be exported. The message gives the reason."""
 
@@ -92,8 +107,8 @@ class ExportRefused(Exception):
 class ReportQuery:
     """A report of the published build that is attached as `database`.
 
-    `campaigns`: the campaigns to export; None exports all. `build_is_masked`: whether the build itself has masked
-    phone numbers, and their hashes beside them.
+    `campaigns`: the campaigns to export; None exports all. `selection`: the rows to export, in place of `campaigns`.
+    `build_is_masked`: whether the build itself has masked phone numbers, and their hashes beside them.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -102,29 +117,45 @@ class ReportQuery:
     campaigns: list[str] | None
     build_is_masked: bool
     layout: Layout
+    selection: RowSelection | None = None
+
+    @property
+    def _parameters(self) -> dict[str, Any]:
+        return self.selection.parameters if self.selection else {}
 
     def columns(self) -> list[tuple[MartColumn, str]]:
         """The columns, each with its heading."""
         by_name = {column.name: column for column in published_columns(self.report, is_masked=self.build_is_masked)}
-        names = CAMPAIGN_REPORT_COLUMNS if self.report == "campaign_metrics" else by_name
+        names: Iterable[str] = CAMPAIGN_REPORT_COLUMNS if self.report == "campaign_metrics" else by_name
+        if self.selection:
+            names = self.selection.columns
         return [(by_name[name], self.layout.heading(self.report, by_name[name])) for name in names]
 
     def row_count(self) -> int:
-        return int(fetch_value(self.connection, f"select count(*) {self._from_sql()}"))
+        return int(fetch_value(self.connection, f"select count(*) {self._from_sql()}", self._parameters))
+
+    def campaign_ids(self) -> list[str]:
+        """The campaigns of the rows, sorted."""
+        query = f"select distinct mart.campaign_id {self._from_sql()} order by all"
+        return [row[0] for row in self.connection.execute(query, self._parameters).fetchall()]
 
     def execute(self) -> duckdb.DuckDBPyConnection:
         """The rows as values, in order."""
         cells = ", ".join(value_sql(column, self.layout) for column, _ in self.columns())
-        return self.connection.execute(f"select {cells} {self._from_sql()} order by {self._order_sql()}")
+        return self.connection.execute(
+            f"select {cells} {self._from_sql()} order by {self._order_sql()}", self._parameters
+        )
 
     def copy_to_csv(self, file: Path) -> int:
         """Writes the rows to a CSV file. Returns their number."""
         statement = copy_to_csv_sql(self.columns(), self._from_sql(), self._order_sql(), self.layout)
-        return write_blocks(file, csv_blocks(self.connection, statement, {}, self.layout.start))
+        return write_blocks(file, csv_blocks(self.connection, statement, self._parameters, self.layout.start))
 
     def _from_sql(self) -> str:
         """The rows as `mart`: all, or those of the campaigns to export."""
         mart = f"{self.database}.{qualified(self.report)}"
+        if self.selection:
+            return f"from {mart} as mart {self.selection.where}"
         if self.campaigns is None:
             return f"from {mart} as mart"
         self.connection.execute(
@@ -141,6 +172,8 @@ class ReportQuery:
         return f"from {mart} as mart where rowid in (select mart.rowid from {mart} as mart {selection})"
 
     def _order_sql(self) -> str:
+        if self.selection:
+            return self.selection.order_sql
         if not self.layout.is_raw and self.report in REPORT_ORDERS:
             order = REPORT_ORDERS[self.report]
             return ", ".join(f"mart.{name} {'desc' if descending else 'asc'} nulls last" for name, descending in order)
