@@ -57,7 +57,7 @@ def table_query(link: str) -> TableQuery:
     """
     pairs = parse_qsl(urlsplit(link).query or link.lstrip("/?"), keep_blank_values=True)
     parameters = _ReadParameters(dict(pairs))
-    columns = [value for name, value in pairs if name == "columns"]
+    columns = [column for name, value in pairs if name == "columns" for column in value.split(".")]
     query = TableQuery.of(parameters, columns)
     unknown = sorted(parameters.keys() - parameters.names)
     read = {"type": query.campaign_type, "from": query.sent_from, "to": query.sent_to}

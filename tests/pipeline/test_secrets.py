@@ -28,6 +28,7 @@ CLOSED_PORT = "127.0.0.1:9"
 SECRETS = {
     "SENDMART_ALERTS": f"json://duty:{MARK}password@{CLOSED_PORT}/{MARK}path mailto://duty:{MARK}mail@{CLOSED_PORT}"
     "?from=sendmart@example.com&to=duty@example.com&mode=insecure",
+    "SENDMART_SMTP_URL": f"smtp://duty:{MARK}smtp@{CLOSED_PORT}",
     "SENDMART_REPORTS_TOKEN": f"{MARK}-of-the-pages",
     "AWS_ACCESS_KEY_ID": f"{MARK}key",
     "AWS_SECRET_ACCESS_KEY": f"{MARK}secret",
@@ -104,6 +105,7 @@ def test_no_command_shows_or_keeps_a_secret(tmp_path: Path) -> None:
             ),
             ("a refresh", variables, ("refresh",), 0),
             ("the state", variables, ("status",), 0),
+            ("mails that no server accepts", variables | _subscriptions(tmp_path), ("report-mail",), 1),
             ("a short token", variables | {"SENDMART_REPORTS_TOKEN": MARK}, ("status",), 2),
             ("a receiver of no kind", variables | {"SENDMART_ALERTS": f"{MARK}://x"}, ("status",), 2),
         ):
@@ -116,6 +118,12 @@ def test_no_command_shows_or_keeps_a_secret(tmp_path: Path) -> None:
     assert [name for name, output in outputs.items() if MARK in output] == []
     assert lines_with_the_mark == []
     assert files_with_the_mark(tmp_path) == []
+
+
+def _subscriptions(folder: Path) -> dict[str, str]:
+    file = folder / "subscriptions.toml"
+    file.write_text('[[subscription]]\nname = "Builds"\nto = "ana@example.com"\nevery = "publication"\n')
+    return {"SENDMART_REPORT_SUBSCRIPTIONS": str(file), "SENDMART_SMTP_FROM": "sendmart@example.com"}
 
 
 def _use_pages(variables: dict[str, str]) -> str:
