@@ -22,10 +22,10 @@ def mail_reports(context: AppContext) -> "list[MailResult]":
     """Sends the mails that are due. Returns what became of them; none if the file of the subscriptions cannot be used."""
     if context.settings.report_subscriptions is None:
         return []
-    # Reports need the templates and the web pages' queries: not imported where nobody gets mails.
-    from orchestration.stages.report_mail import MailOutcome, send_report_mails
-
     try:
+        # Reports need the templates and the web pages' queries: not imported where nobody gets mails.
+        from orchestration.stages.report_mail import MailOutcome, send_report_mails
+
         results = send_report_mails(context)
     except Exception as error:
         mask_error(error)
