@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -54,10 +55,11 @@ def run_command_line(
     *,
     program: str = SENDMART,
     folder: Path = PROJECT,
+    interrupt_at: str | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Runs a program in this environment alone, in a folder; gives what it printed and its exit code.
 
-    After `kill_after` seconds it is killed, unless it has ended.
+    After `kill_after` seconds it is killed, unless it has ended. When it has printed `interrupt_at`, it gets the signal SIGTERM.
     """
     with tempfile.TemporaryDirectory() as printed_to:
         printed = [Path(printed_to) / "stdout", Path(printed_to) / "stderr"]
@@ -65,6 +67,10 @@ def run_command_line(
             file.touch()
         process = processes.Process(target=run_in_environment, args=(environment, arguments, *printed, program, folder))
         process.start()
+        if interrupt_at is not None:
+            while interrupt_at not in printed[0].read_text(encoding="utf-8") and process.is_alive():
+                time.sleep(0.01)
+            process.terminate()
         process.join(kill_after)
         if process.is_alive():
             process.kill()

@@ -73,6 +73,9 @@ def refresh_in_process(data: Path, landing: Path, **settings: str) -> RefreshedW
     with environment(variables):
         warehouse = AppContext.of(load_settings())
         work = plan_refresh(warehouse)
+        if work.is_empty:
+            stages.publish_quarantine(warehouse)
+            stages.prune_exports(warehouse)
         ended = Refresh(now(), now(), "nothing new", "") if work.is_empty else run_refresh(warehouse, work)
         return RefreshedWarehouse(landing, warehouse, ended.outcome, ended.message, variables)
 

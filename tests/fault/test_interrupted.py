@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.oracle.compare import differences, read_mart
+from tests.processes import run_command_line
 from tests.running import (
     CASES,
     SENDMART,
@@ -66,19 +67,13 @@ def test_refreshes_killed_in_every_stage_end_with_the_right_figures(tmp_path: Pa
 
 def test_a_refresh_that_is_interrupted_while_dbt_builds_says_so(tmp_path: Path) -> None:
     variables = environment_of(tmp_path, CASES / "small" / "landing", max_rejected_share="1")
-    refresh = subprocess.Popen(
-        [SENDMART, "refresh"], env=clean_environment(variables), cwd=PROJECT, stdout=subprocess.PIPE, text=True
-    )
-    for line in refresh.stdout:
-        if "the checksums of the lake were verified" in line:
-            os.kill(refresh.pid, signal.SIGTERM)
-            break
-    printed = refresh.stdout.read()
-    refresh.stdout.close()
-    assert refresh.wait() == 1
-    assert "FAILED: the refresh did not finish. Nothing has been published yet." in printed
-    assert "refresh-not-finished: build: the run was interrupted. Run: sendmart refresh" in printed
-    assert "Traceback" not in printed
+    interrupted_at = "the checksums of the lake were verified"
+    refresh = run_command_line(clean_environment(variables), ("refresh",), interrupt_at=interrupted_at)
+    assert refresh.returncode == 1
+    assert interrupted_at in refresh.stdout
+    assert "FAILED: the refresh did not finish. Nothing has been published yet." in refresh.stdout
+    assert "refresh-not-finished: build: the run was interrupted. Run: sendmart refresh" in refresh.stdout
+    assert "Traceback" not in refresh.stdout
 
 
 @pytest.mark.parametrize("folder", ["lake"])

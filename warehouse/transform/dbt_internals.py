@@ -36,6 +36,7 @@ def make_rendering_cheaper() -> None:
     _skip_unread_events()
     _share_macros()
     _share_templates()
+    _keep_called_macros()
     _share_date_formats()
 
 
@@ -84,10 +85,12 @@ class _Macros(dict[str, Any]):
     """Names, of which the macros get their context when they are looked up. dbt has 600 macros, a model has four contexts, and
     a template calls a few macros.
 
-    `known` holds macros without a context, and by package in a dictionary.
+    `known` holds macros without a context, and by package in a dictionary. What dbt itself has under a name (`builtins`) is
+    found when it is looked up, too; a macro comes first.
     """
 
     known: Mapping[str, Any] = MappingProxyType({})
+    builtins: "_Builtins | None" = None
     caller: _Caller
 
     def of(self, known: Mapping[str, Any], caller: _Caller) -> "_Macros":
@@ -95,6 +98,9 @@ class _Macros(dict[str, Any]):
         return self
 
     def __missing__(self, name: str) -> Any:
+        if name not in self.known and self.builtins is not None:
+            self[name] = self.builtins[name]
+            return self[name]
         found, caller = self.known[name], self.caller
         if isinstance(found, dict):
             self[name] = _Macros().of(found, caller)
@@ -103,7 +109,7 @@ class _Macros(dict[str, Any]):
         return self[name]
 
     def __contains__(self, name: object) -> bool:
-        return super().__contains__(name) or name in self.known
+        return super().__contains__(name) or name in self.known or (self.builtins is not None and name in self.builtins)
 
     def get(self, name: str, default: Any = None) -> Any:
         try:
@@ -112,7 +118,7 @@ class _Macros(dict[str, Any]):
             return default
 
     def __iter__(self) -> Iterator[str]:
-        for name in self.known:
+        for name in (*self.known, *(self.builtins or ())):
             self[name]
         return super().__iter__()
 
@@ -136,11 +142,37 @@ class _Macros(dict[str, Any]):
         return super().values()
 
 
+class _Builtins(Mapping[str, Any]):
+    """What dbt itself has in the context of a node. What takes long and is seldom used is made when it is looked up."""
+
+    _COSTLY = frozenset({"invocation_args_dict", "exceptions", "flags"})
+
+    def __init__(self, context: ManifestContext) -> None:
+        self._context, self._made = context, dict[str, Any]()
+        for name in context._context_members_:
+            if name not in self._COSTLY:
+                self[name]
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._made:
+            member = self._context._context_members_[name]
+            self._made[name] = member.__get__(self._context) if hasattr(member, "__get__") else member
+        return self._made[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._context._context_members_
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._context._context_members_)
+
+    def __len__(self) -> int:
+        return len(self._context._context_members_)
+
+
 def _share_macros() -> None:
     """Orders the macros of a project by package and precedence once, not for each context."""
     build_namespace: Any = ManifestContext._build_namespace
     to_dict: Any = ManifestContext.to_dict
-    to_dict_of_base: Any = super(ManifestContext, ManifestContext).to_dict
     known: dict[tuple[Any, ...], tuple[Any, dict[str, Any], MacroNamespace]] = {}
 
     def build_namespace_from_known(self: ManifestContext) -> MacroNamespace:
@@ -167,9 +199,9 @@ def _share_macros() -> None:
     def to_dict_of_known(self: ManifestContext) -> dict[str, Any]:
         if not isinstance(self._ctx, _Macros):
             return dict(to_dict(self))
-        context: _Macros = to_dict_of_base(self)
-        for name in dict.keys(context) & context.known:  # a macro comes before what dbt itself has under its name
-            del context[name]
+        context, builtins = self._ctx, _Builtins(self)
+        context.update(context=context, builtins=builtins)
+        context.builtins = builtins
         return context
 
     _replace(ManifestContext, "_build_namespace", build_namespace_from_known)
@@ -190,6 +222,18 @@ def _share_templates() -> None:
         return known[key]
 
     _replace(MacroFuzzEnvironment, "compile", compile_once)
+
+
+def _keep_called_macros() -> None:
+    """Runs the template of a macro once in a context, not for each call."""
+    get_macro = MacroGenerator.get_macro
+
+    def get_macro_once(self: MacroGenerator) -> Any:
+        if "_called_macro" not in self.__dict__:
+            self.__dict__["_called_macro"] = get_macro(self)
+        return self.__dict__["_called_macro"]
+
+    _replace(MacroGenerator, "get_macro", get_macro_once)
 
 
 def _share_date_formats() -> None:
