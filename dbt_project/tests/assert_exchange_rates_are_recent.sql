@@ -9,46 +9,66 @@ with
 
     last_rate as (select max(rate_date) as rate_date from exchange_rates),
 
+    {% if var("insights") -%}
+        messages as (
+
+            select *
+            from {{ ref("int_messages_resolved") }}
+            where is_sent and cost is not null and cost_currency <> '{{ var("reporting_currency") }}'
+
+        ),
+
+        exchange_rate_periods as (
+
+            select
+                currency,
+                rate_date,
+                lead(rate_date, 1, cast('9999-12-31' as date)) over (
+                    partition by currency order by rate_date
+                ) as valid_until
+            from exchange_rates
+
+        ),
+
+        -- Days are few: messages are not joined with rates.
+        cost_days as (
+
+            select cost_currency as currency, cast(sent_at as date) as converted_on, count(*) as conversions
+            from messages
+            group by cost_currency, cast(sent_at as date)
+
+        ),
+
+    {% endif -%}
     conversions as (
 
         select
             'orders' as kind,
-            order_id as id,
             currency,
-            revenue as amount,
             exchange_rate_date as rate_date,
-            ordered_at as converted_at
+            cast(ordered_at as date) as converted_on,
+            count(*) as conversions,
+            sum(revenue) as amount
         from orders
         where currency <> '{{ var("reporting_currency") }}'
+        group by currency, exchange_rate_date, cast(ordered_at as date)
         {%- if var("insights") %}
 
             union all
 
             select
                 'messages' as kind,
-                messages.message_id as id,
-                messages.cost_currency as currency,
-                cast(null as decimal(18, 6)) as amount,
+                cost_days.currency,
                 exchange_rate_periods.rate_date,
-                messages.sent_at as converted_at
-            from {{ ref("int_messages_resolved") }} as messages
+                cost_days.converted_on,
+                cost_days.conversions,
+                null as amount
+            from cost_days
             inner join
-                (
-                    select
-                        currency,
-                        rate_date,
-                        lead(rate_date, 1, cast('9999-12-31' as date)) over (
-                            partition by currency order by rate_date
-                        ) as valid_until
-                    from exchange_rates
-                ) as exchange_rate_periods
-                on messages.cost_currency = exchange_rate_periods.currency
-                and cast(messages.sent_at as date) >= exchange_rate_periods.rate_date
-                and cast(messages.sent_at as date) < exchange_rate_periods.valid_until
-            where
-                messages.is_sent
-                and messages.cost is not null
-                and messages.cost_currency <> '{{ var("reporting_currency") }}'
+                exchange_rate_periods
+                on cost_days.currency = exchange_rate_periods.currency
+                and cost_days.converted_on >= exchange_rate_periods.rate_date
+                and cost_days.converted_on < exchange_rate_periods.valid_until
         {%- endif %}
 
     ),
@@ -59,28 +79,46 @@ with
         from conversions
         cross join last_rate
         where
-            conversions.rate_date
-            < cast(conversions.converted_at as date) - interval {{ var("max_rate_age_days") }} days
-            and cast(conversions.converted_at as date) > last_rate.rate_date - interval 30 days
+            conversions.rate_date < conversions.converted_on - interval {{ var("max_rate_age_days") }} days
+            and conversions.converted_on > last_rate.rate_date - interval 30 days
 
     ),
+    {% if var("insights") %}
+
+        old_message_costs as (
+
+            select old_conversions.currency, old_conversions.converted_on, sum(messages_enriched.cost) as amount
+            from old_conversions
+            inner join
+                messages
+                on old_conversions.currency = messages.cost_currency
+                and old_conversions.converted_on = cast(messages.sent_at as date)
+            inner join
+                {{ ref("int_messages_enriched") }} as messages_enriched
+                on messages.message_id = messages_enriched.message_id
+            where old_conversions.kind = 'messages'
+            group by old_conversions.currency, old_conversions.converted_on
+
+        ),
+    {% endif %}
 
     counted as (
 
         select
             old_conversions.kind,
             old_conversions.currency,
-            count(*) as conversions,
-            {%- if var("insights") %} sum(coalesce(old_conversions.amount, messages.cost)) as amount,
+            sum(old_conversions.conversions) as conversions,
+            {%- if var("insights") %} sum(coalesce(old_conversions.amount, old_message_costs.amount)) as amount,
             {%- else %} sum(old_conversions.amount) as amount,
             {%- endif %}
             min(old_conversions.rate_date) as oldest_rate_date
         from old_conversions
         {%- if var("insights") %}
             left join
-                {{ ref("int_messages_enriched") }} as messages
+                old_message_costs
                 on old_conversions.kind = 'messages'
-                and old_conversions.id = messages.message_id
+                and old_conversions.currency = old_message_costs.currency
+                and old_conversions.converted_on = old_message_costs.converted_on
         {%- endif %}
         group by old_conversions.kind, old_conversions.currency
 
