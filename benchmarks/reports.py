@@ -23,6 +23,7 @@ import uvicorn
 from benchmarks.report_marts import LARGE, write_marts
 from models.marts import SCHEMA
 from reports.app import create_app
+from reports.links import ENTRIES, contact_path
 from warehouse.config import DataPaths, Settings
 from warehouse.duckdb_tools import fetch_row, literal
 
@@ -54,6 +55,10 @@ def links(file: Path) -> dict[str, str]:
         "Delivered, search for a number": f"{page}delivered&search=%2B{number[1:]}",
         "Delivered, search that finds nothing": f"{page}delivered&search=nobody",
         "SMS skipped, the last page": f"/campaigns/{LARGE}?skipped=999999",
+        **{entry.label: entry.path for entry in ENTRIES if entry.path != "/"},
+        "Skipped messages, search for a contact": f"/delivery/skipped?search={contact_id}",
+        "A contact": contact_path(contact_id),
+        "A contact, by number": f"/people/contact?id=%2B{number[1:]}",
         "Delivered as CSV, all of it": f"/contacts.csv?campaign={LARGE}",
     }
 

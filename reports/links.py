@@ -104,6 +104,9 @@ MENU: tuple[Entry | Group, ...] = (
     Entry("Exports", "/exports", "exports"),
 )
 
+ENTRIES = tuple(entry for item in MENU for entry in (item.entries if isinstance(item, Group) else (item,)))
+"""All entries of the menu, in order."""
+
 
 def is_current(entry: Entry, path: str, section: str) -> bool:
     """Whether a page, with its path and its section, is the one that an entry leads to, or lies below it."""

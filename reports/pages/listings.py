@@ -4,18 +4,20 @@ Not here: what each listing shows (`reports.queries.listings.delivery`, `people`
 """
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import partial
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from models.insights import SCHEMA as INSIGHTS_SCHEMA
 from models.marts import NUMBER
 from models.masking import FREE_TEXT_COLUMNS, ID_COLUMNS, PROVIDER_COLUMNS, masked_in_ids, masked_in_words
 from reports import formatting
-from reports.database import Published, Row
+from reports.database import Published, Row, Selection
 from reports.plots import Chart, Line
 from reports.queries.listings import clicks, delivery, listing, people
 from reports.queries.listings.listing import Listing, ListingQuery, Reader, Shown
@@ -25,20 +27,32 @@ MOST_DAYS = 120
 """The longest time of which a chart shows each day; longer ones are shown by month."""
 
 
-def incident_values(published: Published, rows: list[Row]) -> Mapping[str, Any]:
-    return {"campaigns": delivery.campaigns_of_incidents(published, rows)}
+Values = Callable[[Published, ListingQuery, list[Row]], Mapping[str, Any]]
+"""What a template gets beside the rows of its page, from the query and these rows."""
 
 
-def suppressed_values(published: Published, rows: list[Row]) -> Mapping[str, Any]:
-    return {"what_if": people.what_if(published), "not_again": people.do_not_send(published)}
-
-
-def no_values(published: Published, rows: list[Row]) -> Mapping[str, Any]:
+def no_values(published: Published, query: ListingQuery, rows: list[Row]) -> Mapping[str, Any]:
     return {}
 
 
-LISTINGS: dict[Listing, Callable[[Published, list[Row]], Mapping[str, Any]]] = {
-    delivery.FAILURES: no_values,
+def failure_values(published: Published, query: ListingQuery, rows: list[Row]) -> Mapping[str, Any]:
+    """The chart by day, unless a filter is set that days do not have."""
+    if query.search or query.campaign or query.chosen:
+        return {}
+    days = delivery.failures_by_day(published, query.first_day, query.last_day)
+    return {"chart": _daily_chart(days, "Failed messages, by the day of sending", "Failed messages", "hard_bounce")}
+
+
+def incident_values(published: Published, query: ListingQuery, rows: list[Row]) -> Mapping[str, Any]:
+    return {"campaigns": delivery.campaigns_of_incidents(published, rows)}
+
+
+def suppressed_values(published: Published, query: ListingQuery, rows: list[Row]) -> Mapping[str, Any]:
+    return {"what_if": people.what_if(published), "not_again": people.do_not_send(published)}
+
+
+LISTINGS: dict[Listing, Values] = {
+    delivery.FAILURES: failure_values,
     delivery.ROUTES: no_values,
     delivery.INCIDENTS: incident_values,
     delivery.SKIPPED: no_values,
@@ -60,16 +74,16 @@ def routes(site: Site) -> list[Route]:
             Route(shown.path, partial(listing_page, site, shown)),
             Route(shown.csv_path, partial(listing_csv, site, shown)),
         )
-    ]
+    ] + [Route(people.PERMANENT.csv_path, partial(listing_csv, site, people.PERMANENT))]
 
 
 def listing_page(site: Site, shown: Listing, request: Request) -> Response:
     query = ListingQuery.of(shown, request.query_params)
     with site.database.open() as published:
-        is_there = not shown.is_insight or published.has("insights", shown.mart)
-        values: dict[str, Any] = {"query": query, "listing": shown, "is_there": is_there}
+        is_there = _is_there(published, shown)
+        values: dict[str, Any] = {"listing": shown, "is_there": is_there}
         if is_there:
-            reader = reader_of(site, published)
+            reader, query = reader_of(site, published), listing.checked(published, query)
             page = published.page(listing.selected(query, reader), query.page)
             values |= {
                 "page": page,
@@ -80,15 +94,26 @@ def listing_page(site: Site, shown: Listing, request: Request) -> Response:
                 "chart": _chart(published, query, reader) if shown.charted else None,
                 "campaign_name": listing.campaign_name(published, query.campaign) if query.campaign else "",
                 "search_label": _search_label(shown, published, reader),
-                **LISTINGS[shown](published, page.rows),
+                **LISTINGS[shown](published, query, page.rows),
             }
-        return site.page(request, shown.template, published, **values)
+        return site.page(request, shown.template, published, query=query, **values)
 
 
 def listing_csv(site: Site, shown: Listing, request: Request) -> Response:
     query = ListingQuery.of(shown, request.query_params)
     name = shown.path.rpartition("/")[2]
-    return site.csv(name, lambda published: listing.selected(query, reader_of(site, published)))
+
+    def select(published: Published) -> Selection:
+        if not _is_there(published, shown):
+            raise HTTPException(404, "The published build does not have these figures.")
+        return listing.selected(listing.checked(published, query), reader_of(site, published))
+
+    return site.csv(name, select)
+
+
+def _is_there(published: Published, shown: Listing) -> bool:
+    """Whether the build has the mart. Only insights may be missing."""
+    return not shown.is_insight or published.has(INSIGHTS_SCHEMA, shown.mart)
 
 
 def text_of(site: Site, row: Row, column: Shown) -> str:
@@ -125,25 +150,29 @@ def reader_of(site: Site, published: Published) -> Reader:
 
 
 def _chart(published: Published, query: ListingQuery, reader: Reader) -> Chart | None:
-    """The rows by day, or by month if the time is long; None for fewer than two days."""
-    counts = listing.counts_by_day(published, query, reader)
+    """The rows by day."""
+    noun = query.listing.noun[1].capitalize()
+    return _daily_chart(listing.counts_by_day(published, query, reader), noun, noun, "clicks")
+
+
+def _daily_chart(counts: Mapping[date, int], title: str, label: str, kind: str) -> Chart | None:
+    """Counts by day, or by month if the time is long; None for fewer than two days."""
     if len(counts) < 2:
         return None
     first, last = min(counts), max(counts)
-    by_day = (last - first).days < MOST_DAYS
     days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    by_day = len(days) <= MOST_DAYS
     if not by_day:
         days = list(dict.fromkeys(day.replace(day=1) for day in days))
     values = dict.fromkeys(days, 0)
     for day, count in counts.items():
         values[day if by_day else day.replace(day=1)] += count
-    noun = query.listing.noun[1]
-    step, name, label = ("day", "%Y-%m-%d", "{0.day} {0:%b}") if by_day else ("month", "%Y-%m", "{0:%b %Y}")
+    step, name, short = ("day", "%Y-%m-%d", "{0.day} {0:%b}") if by_day else ("month", "%Y-%m", "{0:%b %Y}")
     return Chart(
         "by-day",
-        f"{noun.capitalize()} by {step}",
+        title if "day" in title else f"{title} by {step}",
         step,
         [day.strftime(name) for day in days],
-        [label.format(day) for day in days],
-        [Line(noun.capitalize(), "clicks", "count", list(values.values()))],
+        [short.format(day) for day in days],
+        [Line(label, kind, "count", list(values.values()))],
     )

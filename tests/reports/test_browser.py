@@ -16,7 +16,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from orchestration.stages import AppContext
-from reports.links import campaign_path
+from reports.links import ENTRIES, campaign_path
 from reports.queries.campaign import TABS
 from tests.reports.conftest import Site, serving
 from tests.running import RefreshedWarehouse, mart_rows
@@ -30,6 +30,8 @@ pytestmark = pytest.mark.skipif(
 )
 
 CAMPAIGNS_VISITED = 12
+KINDS_OF_PAGES = len(ENTRIES) + 6
+"""The first of `pages_of`: one of each kind."""
 WIDE, PHONE = (1280, 900), (390, 800)
 
 
@@ -96,9 +98,9 @@ def pages_of(browser: webdriver.Chrome, site: Site) -> list[str]:
     largest = sorted(campaigns, key=lambda row: (-row["unique_sends"], row["campaign_id"]))[:CAMPAIGNS_VISITED]
     first = f"{site.address}{campaign_path(largest[0]['campaign_id'])}"
     return [
-        f"{site.address}/",
+        *(f"{site.address}{entry.path}" for entry in ENTRIES),
         f"{site.address}/compare?{urlencode([('campaign', row['campaign_id']) for row in largest[:3]])}",
-        f"{site.address}/exports",
+        f"{site.address}/people/contact?id=nobody",
         f"{site.address}/nowhere",
         f"{site.address}/?type=MMS&search=a",
         f"{site.address}/?search=nothing+is+called+so",
@@ -126,7 +128,7 @@ def test_every_page_opens_without_an_error_and_without_a_request_to_another_host
 
 def test_pages_fit_the_width_of_a_phone(browser, site: Site) -> None:
     set_screen(browser, PHONE)
-    for link in pages_of(browser, site)[:8]:
+    for link in pages_of(browser, site)[:KINDS_OF_PAGES]:
         browser.get(link)
         width = browser.execute_script("return document.documentElement.scrollWidth")
         assert width <= PHONE[0], link
@@ -147,7 +149,7 @@ def test_a_very_long_name_takes_little_room(browser, sample: Site) -> None:
 def test_pages_are_accessible(browser, sample: Site, scheme: str) -> None:
     """Axe checks contrast, labels, headings and tables."""
     set_screen(browser, scheme=scheme)
-    for link in pages_of(browser, sample)[:7]:
+    for link in pages_of(browser, sample)[:KINDS_OF_PAGES]:
         browser.get(link)
         violations = Axe().run(browser)["violations"]
         assert [f"{rule['id']}: {node['html']}" for rule in violations for node in rule["nodes"]] == [], link

@@ -4,10 +4,8 @@ import re
 
 import pytest
 
-from reports.links import MENU, Entry, Group
+from reports.links import ENTRIES, Entry
 from tests.reports.conftest import Site
-
-ENTRIES = [entry for item in MENU for entry in (item.entries if isinstance(item, Group) else [item])]
 
 
 def current(page: str) -> list[str]:

@@ -3,6 +3,8 @@
 Not here: what a listing is (`reports.queries.listings.listing`).
 """
 
+from datetime import date
+
 from reports.database import INSIGHTS, MARTS, Published, Row
 from reports.queries.listings.listing import NONE, Choice, Listing, Shown, Sums, words_sql
 from reports.words import COUNTRIES, DELIVERY_STATUSES, FAILURE_REASONS
@@ -114,6 +116,17 @@ FAILURES = Listing(
         ),
     ),
 )
+
+
+def failures_by_day(published: Published, first: date | None, last: date | None) -> dict[date, int]:
+    """Failed messages by the day on which they were sent, in the time zone of the reports."""
+    rows = published.rows(
+        f"select day, sum(failed)::bigint as failed from {INSIGHTS}.daily_totals where clock = 'sent'"
+        " and day >= coalesce($first, day) and day <= coalesce($last, day) group by day order by day",
+        {"first": first, "last": last},
+    )
+    return {row["day"]: row["failed"] for row in rows}
+
 
 _SHARE_OF_TIMED = "sum(within_{0})::bigint / nullif(sum(timed), 0)"
 

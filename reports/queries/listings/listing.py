@@ -224,6 +224,17 @@ class Reader:
     shows_numbers: bool
 
 
+def checked(published: Published, query: ListingQuery) -> ListingQuery:
+    """The query without choices of values that no row has."""
+    known = {}
+    for choice in query.listing.choices:
+        value = query.chosen.get(choice.parameter)
+        sql = f"select 1 {_from(query.listing)} where mart.{choice.column} = $value limit 1"
+        if value and published.rows(sql, {"value": value}):
+            known[choice.parameter] = value
+    return replace(query, chosen=known)
+
+
 def selected(query: ListingQuery, reader: Reader) -> Selection:
     """The rows that match the filters, with the columns to show."""
     listing = query.listing
