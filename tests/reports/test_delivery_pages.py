@@ -167,3 +167,22 @@ def test_skipped_messages_are_those_of_the_chosen_days(sample: Site) -> None:
     assert {row["Day"]: row["Skipped messages"] for row in chart if row["Skipped messages"] != "0"} == {
         str(day): count(number) for day, number in Counter(days).items()
     }
+
+
+def test_failures_by_day_are_those_of_the_daily_totals(sample: Site) -> None:
+    rows = mart_rows(sample.paths.published_marts, "daily_totals")
+    by_day = Counter[str]()
+    for row in rows:
+        if row["clock"] == "sent":
+            by_day[str(row["day"])] += row["failed"]
+    chart = table(open_page(sample, "/delivery/failures"), "Failed messages, by the day of sending")
+    assert {row["Day"]: row["Failed messages"] for row in chart} == {
+        day: count(number) for day, number in by_day.items()
+    }
+    assert "by the day of sending" not in sample.get("/delivery/failures?search=number").text
+
+
+def test_a_choice_that_no_row_has_is_ignored(sample: Site) -> None:
+    everything = tiles(open_page(sample, "/delivery/failures"))
+    assert tiles(open_page(sample, "/delivery/failures?reason=bogus&status=hard_bounces&sort=nothing")) == everything
+    assert len(csv_rows(sample, "/delivery/skipped.csv?reason=bogus")) == len(csv_rows(sample, "/delivery/skipped.csv"))

@@ -122,3 +122,23 @@ def test_contact_pressure_has_its_intervals(sample: Site) -> None:
         assert found["Revenue"] == money(row["revenue"])
         if row["revenue_per_delivered"] is not None:
             assert float(found["Revenue per delivered"].replace(",", "")) == round(row["revenue_per_delivered"], 4)
+
+
+def test_contacts_that_failed_for_good_are_in_a_file(sample: Site) -> None:
+    file = sample.paths.published_marts
+    permanent = {
+        (row["campaign_id"], row["delivery_status"], row["provider"], row["provider_status"], row["error_code"])
+        for row in mart_rows(file, "delivery_failures")
+        if row["is_permanent"]
+    }
+    failed = Counter(
+        (row["contact_id"], masked_number(row["mobile_number"]))
+        for row in mart_rows(file, "delivery_status")
+        if row["provider"]
+        and (
+            row["campaign_id"], row["delivery_status"], row["provider"].lower(), row["provider_status"], row["error_code"]
+        ) in permanent
+    )  # fmt: skip
+    assert failed
+    shown = csv_rows(sample, "/people/failed-for-good.csv")
+    assert {(row["Contact"], row["Number"].lstrip("'")): int(row["Campaigns that failed"]) for row in shown} == failed
