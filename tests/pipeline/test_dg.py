@@ -1,8 +1,9 @@
-"""The commands that Dagster's users type in the project's folder: `dg`, `dagster dev`, and `sendmart dev`."""
+"""The commands that Dagster's users type in the project's folder, `dg`, `dagster dev` and `sendmart dev`, and what an import does."""
 
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -93,3 +94,25 @@ def _free_port() -> str:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return str(free.getsockname()[1])
+
+
+_IMPORTS_EVERY_MODULE = """
+import importlib, pkgutil, sys
+import orchestration.defs, orchestration.definitions
+for module in pkgutil.iter_modules(orchestration.defs.__path__, "orchestration.defs."):
+    importlib.import_module(module.name)
+assert "dbt.cli.main" not in sys.modules
+"""
+
+
+def test_the_import_of_the_definitions_reads_no_settings_and_writes_nothing(tmp_path: Path) -> None:
+    process = subprocess.run(
+        [sys.executable, "-c", _IMPORTS_EVERY_MODULE],
+        env=clean_environment({"SENDMART_DATA": str(tmp_path / "data"), "SENDMART_FIRST_LOG_DATE": "not a date"}),
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -1,10 +1,9 @@
-"""How Sendmart is built on Dagster: private modules are used through the adapter only, and imports compute nothing."""
+"""How Sendmart is built on Dagster: private modules are used through the adapter only."""
 
 import ast
 import inspect
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import dagster as dg
@@ -12,7 +11,6 @@ import dagster as dg
 from orchestration import dagster_internals
 from orchestration.dagster_instance import EventLogStorage
 from orchestration.run_launcher import WatchedRunLauncher
-from tests.running import clean_environment
 from warehouse.config.settings import PROJECT
 
 ADAPTER = Path(dagster_internals.__file__)
@@ -73,28 +71,6 @@ def test_a_step_may_report_checks_of_assets_that_it_does_not_make() -> None:
 
     (evaluation,) = dg.materialize([upstream, audit]).get_asset_check_evaluations()
     assert evaluation.asset_key == upstream.key
-
-
-_IMPORTS_EVERY_MODULE = """
-import importlib, pkgutil, sys
-import orchestration.defs, orchestration.definitions
-for module in pkgutil.iter_modules(orchestration.defs.__path__, "orchestration.defs."):
-    importlib.import_module(module.name)
-assert "dbt.cli.main" not in sys.modules
-"""
-
-
-def test_the_import_of_the_definitions_reads_no_settings_and_writes_nothing(tmp_path: Path) -> None:
-    process = subprocess.run(
-        [sys.executable, "-c", _IMPORTS_EVERY_MODULE],
-        env=clean_environment({"SENDMART_DATA": str(tmp_path / "data"), "SENDMART_FIRST_LOG_DATE": "not a date"}),
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert process.returncode == 0, process.stderr
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_event_log_keeps_its_connection_until_the_file_is_another_one(tmp_path: Path) -> None:
