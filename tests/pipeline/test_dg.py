@@ -1,4 +1,4 @@
-"""The commands that Dagster's users type in the project's folder, `dg`, `dagster dev` and `sendmart dev`, and what an import does."""
+"""The commands that Dagster's users type in the project's folder, `dg`, `dagster dev`, `sendmart dev`, and what imports do."""
 
 import signal
 import socket
