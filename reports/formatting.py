@@ -117,5 +117,5 @@ def short(value: datetime, by: str) -> str:
     return _AXIS_FORMATS[by].format(value)
 
 
-PLAIN_FILTERS = (count, money, rate, per_thousand, duration, figure, size, plain, short)
+PLAIN_FILTERS = (count, money, amount, rate, per_thousand, duration, figure, size, plain, short)
 """The filters that need no time zone."""

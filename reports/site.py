@@ -20,8 +20,8 @@ from starlette.templating import Jinja2Templates
 
 from models.error_codes import Code
 from models.labels import TITLES
-from models.marts import dbt_marts
-from models.masking import masked_number, sanitize
+from models.marts import NUMBER, MartColumn, dbt_marts
+from models.masking import FREE_TEXT_COLUMNS, ID_COLUMNS, masked, masked_in_ids, masked_number, sanitize
 from reports import charts, export_requests, formatting, links, plots, security
 from reports.csv_download import write_csv
 from reports.database import Published, PublishedDatabase, Selection
@@ -62,6 +62,7 @@ class Site:
             "moment": partial(formatting.moment, zone=self.zone),
             "cell": partial(formatting.cell, zone=self.zone, masks=self.masks),
             "phone_number": self.phone_number,
+            "shown": self.shown,
             "menu_current": links.is_current,
         }
         environment.globals |= {
@@ -100,6 +101,14 @@ class Site:
     def shows_numbers(self, published: Published) -> bool:
         """Whether mobile numbers are shown unmasked, so that a part of a number may find a contact."""
         return not self.masks and not published.is_masked
+
+    def shown(self, value: Any, column: MartColumn) -> str:
+        """A cell of a mart, without the phone numbers in it where pages mask them."""
+        if value is not None and column.name == NUMBER:
+            return self.phone_number(value)
+        if value is not None and self.masks and column.name in FREE_TEXT_COLUMNS | ID_COLUMNS:
+            return masked_in_ids(value) if column.name in ID_COLUMNS else masked(value)
+        return formatting.cell(value, column, self.zone, masks=self.masks)
 
     def phone_number(self, number: str) -> str:
         return masked_number(number) if self.masks and "…" not in number else number

@@ -5,7 +5,7 @@ Not here: labels of columns (`models.labels`), formats of numbers and times (`re
 
 from babel import Locale
 
-from models.enums import AttributionModel, BotRule, DeliveryStatus, FailureReason
+from models.enums import AttributionModel, BotRule, DeliveryStatus, FailureReason, UnconvertedReason
 
 FAILURE_REASONS = {
     FailureReason.INVALID_NUMBER: "The number is not valid",
@@ -51,3 +51,8 @@ COUNTRIES: dict[str, str] = {
     code: str(name) for code, name in Locale("en").territories.items() if len(code) == 2 and code.isalpha()
 }
 """The names of countries in English, by their two-letter codes; XK, AC and TA are among them."""
+
+UNCONVERTED_REASONS = {
+    UnconvertedReason.NO_EXCHANGE_RATE: "no exchange rate",
+    UnconvertedReason.REVENUE_TOO_LARGE: "the amount is too large",
+}

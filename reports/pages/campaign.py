@@ -1,9 +1,11 @@
-"""The page of a campaign, and the CSV files of its contacts.
+"""The page of a campaign, and the CSV files of its people, its skipped contacts and its links.
 
-Not here: its queries (`reports.queries.campaign`), the message (`reports.message_preview`).
+Not here: its queries (`reports.queries.campaign` and the modules that it names), the message (`reports.message_preview`).
 """
 
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
@@ -11,10 +13,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from models.marts import published_columns
+from models.enums import BotClicks
+from models.marts import columns
+from reports.database import Published
 from reports.message_preview import message_preview
-from reports.queries import campaign
+from reports.queries import (
+    campaign,
+    campaign_clicks,
+    campaign_delivery,
+    campaign_money,
+    campaign_standing,
+    people_of_campaign,
+)
 from reports.site import Site
+from reports.words import COUNTRIES, DELIVERY_STATUSES, UNCONVERTED_REASONS
 
 
 class AnyText(PathConvertor):
@@ -28,8 +40,9 @@ register_url_convertor("any_text", AnyText())
 
 def routes(site: Site) -> list[Route]:
     return [
-        Route("/contacts.csv", partial(contacts_csv, site)),
+        Route("/contacts.csv", partial(people_csv, site)),
         Route("/skipped.csv", partial(skipped_csv, site)),
+        Route("/campaign-links.csv", partial(links_csv, site)),
         Route("/campaigns/{campaign_id:any_text}", partial(campaign_page, site)),
     ]
 
@@ -37,16 +50,12 @@ def routes(site: Site) -> list[Route]:
 def campaign_page(site: Site, request: Request) -> Response:
     # Browsers resolve a path of dots: an id of dots is in the query string.
     campaign_id = request.path_params["campaign_id"] or request.query_params.get("id", "")
-    query = campaign.CampaignQuery.of(campaign_id, request.query_params)
     with site.database.open() as published:
         report = campaign.find_campaign(published, campaign_id)
         if report is None:
             raise HTTPException(404, "The published build has no campaign with this ID.")
-        shows_numbers = site.shows_numbers(published)
-        contacts = campaign.contacts(query, shows_numbers=shows_numbers)
-        columns = published_columns("delivery_status", is_masked=published.is_masked)
-        # Without a search, the tile of the tab has the number of contacts.
-        count = report.overview[query.selected_tab.tile] if report.overview else 0
+        has_insights = published.has("insights", "campaign_economics")
+        query = _query(campaign_id, request, has_insights=has_insights)
         return site.page(
             request,
             "campaign.html",
@@ -54,24 +63,113 @@ def campaign_page(site: Site, request: Request) -> Response:
             query=query,
             campaign=report,
             message=message_preview(report.details) if report.details else None,
-            tabs=campaign.TABS,
-            contacts=published.page(contacts, query.page, None if query.search else count),
-            columns={column.name: column for column in columns},
-            reasons=campaign.skip_reasons(published, campaign_id),
-            skipped=published.page(campaign.skipped(query), query.skipped_page),
             over_time=campaign.over_time(published, campaign_id, site.settings.report_timezone),
-            shows_numbers=shows_numbers,
+            unconverted=campaign_money.unconverted(published, campaign_id),
+            unconverted_reasons=UNCONVERTED_REASONS,
+            has_insights=has_insights,
+            **_people(site, published, report, query, has_insights=has_insights),
+            **(_insights(published, report, query) if has_insights else {}),
+            **(_standing(published, query) if report.metrics else {}),
         )
 
 
-def contacts_csv(site: Site, request: Request) -> Response:
+def _query(campaign_id: str, request: Request, *, has_insights: bool) -> campaign.CampaignQuery:
+    """What the link asks for. A tab that the build has no figures for is ignored."""
+    query = campaign.CampaignQuery.of(campaign_id, request.query_params)
+    if query.selected_tab.needs_insights and not has_insights:
+        return replace(query, tab=campaign.CampaignQuery.tab)
+    return query
+
+
+def _people(
+    site: Site, published: Published, report: campaign.Campaign, query: campaign.CampaignQuery, *, has_insights: bool
+) -> dict[str, Any]:
+    shows_numbers = site.shows_numbers(published)
+    counts = people_of_campaign.counts(published, report, has_insights=has_insights)
+    found = (
+        people_of_campaign.found(published, query, has_insights=has_insights, shows_numbers=shows_numbers)
+        if query.search
+        else None
+    )
+    in_tab = query.credit if query.tab == "ordered" and query.credit else query.tab
+    people = people_of_campaign.people(published, query, shows_numbers=shows_numbers)
+    skipped = people_of_campaign.skipped(query, shows_numbers=shows_numbers)
+    return {
+        "tabs": campaign.TABS,
+        "people_tabs": [tab for tab in campaign.PEOPLE_TABS if has_insights or not tab.needs_insights],
+        "counts": counts,
+        "found": found,
+        "found_in": [key for key, number in (found or {}).items() if number],
+        "people": published.page(people, query.page, (found or counts)[in_tab]),
+        "people_columns": people_of_campaign.tab_columns(query.selected_tab, is_masked=published.is_masked),
+        "shows_numbers": shows_numbers,
+        "suppression": _hard_bounces_to_suppress(published),
+        "skip_reasons": people_of_campaign.skip_reasons(published, query.campaign_id),
+        "skipped": published.page(skipped, query.skipped_page),
+    }
+
+
+def _hard_bounces_to_suppress(published: Published) -> int | None:
+    """After how many hard bounces in a row the build suppresses a number; None if it suppresses none."""
+    settings = published.settings
+    return settings["hard_bounces_to_suppress"] if settings["hard_bounce_suppression"] else None
+
+
+def _insights(published: Published, report: campaign.Campaign, query: campaign.CampaignQuery) -> dict[str, Any]:
+    campaign_id = query.campaign_id
+    failures = campaign_delivery.failed_messages(published, campaign_id)
+    routes = campaign_delivery.routes(published, campaign_id)
+    of_tab = [row for row in failures if row["delivery_status"] == query.tab]
+    return {
+        "economics": campaign_money.economics(published, campaign_id),
+        "windows": campaign_money.by_window(published, campaign_id),
+        "models": campaign_money.by_model(published, campaign_id),
+        "failures": campaign_delivery.by_reason(failures),
+        "failures_of_tab": campaign_delivery.by_reason(of_tab),
+        "all_routes": campaign_delivery.all_routes(routes) if routes else None,
+        "statuses": DELIVERY_STATUSES,
+        "routes": routes,
+        "countries": COUNTRIES,
+        "times": campaign_delivery.TIMES,
+        "link_column": next(column for column in columns("campaign_links") if column.name == "link"),
+        "links": published.page(campaign_clicks.links(campaign_id), query.links_page),
+        "response": campaign_clicks.response(published, campaign_id),
+        "quality": campaign_clicks.click_quality(published, campaign_id),
+        "excludes_bots": published.settings.get("bot_clicks") == BotClicks.EXCLUDE,
+        "maturity": campaign_standing.maturity(published, report.metrics["last_sent_at"]) if report.metrics else None,
+    }
+
+
+def _standing(published: Published, query: campaign.CampaignQuery) -> dict[str, Any]:
+    return {
+        "standings": campaign_standing.standings(published, query.campaign_id, query.minimum),
+        "minimums": campaign_standing.MINIMUMS,
+    }
+
+
+def people_csv(site: Site, request: Request) -> Response:
     query = campaign.CampaignQuery.of(request.query_params.get("campaign", ""), request.query_params)
+    with site.database.open() as published:
+        if query.selected_tab.needs_insights and not published.has("insights", "click_quality"):
+            raise HTTPException(404, "The published build has no insights: SENDMART_INSIGHTS=true adds them.")
     return site.csv(
         f"contacts_{query.tab}",
-        lambda published: campaign.contacts(query, shows_numbers=site.shows_numbers(published)),
+        lambda published: people_of_campaign.people(published, query, shows_numbers=site.shows_numbers(published)),
     )
 
 
 def skipped_csv(site: Site, request: Request) -> Response:
     query = campaign.CampaignQuery.of(request.query_params.get("campaign", ""), request.query_params)
-    return site.csv("skipped", lambda _: campaign.skipped(query))
+    return site.csv(
+        "skipped",
+        lambda published: people_of_campaign.skipped(query, shows_numbers=site.shows_numbers(published)),
+    )
+
+
+def links_csv(site: Site, request: Request) -> Response:
+    campaign_id = request.query_params.get("campaign", "")
+    with site.database.open() as published:
+        if not published.has("insights", "campaign_links"):
+            raise HTTPException(404, "The published build has no insights: SENDMART_INSIGHTS=true adds them.")
+    named = [(column, column.name) for column in columns("campaign_links")]
+    return site.csv("links", lambda _: replace(campaign_clicks.links(campaign_id), columns=named))

@@ -1,78 +1,110 @@
-"""The report of a campaign: its tiles, its contacts by delivery status, skipped contacts, clicks and orders over time.
+"""The page of a campaign: what a link to it asks for, its rows of the marts, clicks and orders over time.
 
-The database pages, counts and searches the contacts.
-
-Not here: the HTML (`reports/templates`), masking numbers in a page (`reports.app`), the message (`reports.message_preview`).
+Not here: its people (`reports.queries.people_of_campaign`), what its other sections show (`reports.queries.campaign_money`,
+`campaign_delivery`, `campaign_clicks`, `campaign_standing`), the message (`reports.message_preview`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from models.enums import DeliveryStatus, SkipReason
-from models.marts import NUMBER
-from reports.database import DATABASE, MARTS, Published, Row, Selection
+from models.enums import Attribution, DeliveryStatus, SkipReason
+from reports.database import DATABASE, MARTS, Published, Row
 from reports.links import campaign_path, link, one_of, page_number
+from reports.queries.campaign_standing import DEFAULT_MINIMUM, MINIMUMS
 from warehouse.duckdb_tools import fetch_row, local_time_sql
 
 
-class Tab(NamedTuple):
-    """A tab of the delivery details: the contacts of one status. Their number is on a tile."""
+class PeopleTab(NamedTuple):
+    """A tab of people. Those of a delivery status have their number on a tile. `key` is its name in a link."""
 
-    status: DeliveryStatus
+    key: str
     label: str
-    tile: str
+    status: DeliveryStatus | None = None
+    tile: str = ""
+    needs_insights: bool = False
 
 
-TABS = (
-    Tab(DeliveryStatus.DELIVERED, "Delivered", "unique_deliveries"),
-    Tab(DeliveryStatus.PENDING, "Pending", "pending"),
-    Tab(DeliveryStatus.SOFT_BOUNCE, "Soft bounces", "soft_bounces"),
-    Tab(DeliveryStatus.HARD_BOUNCE, "Hard bounces", "hard_bounces"),
-    Tab(DeliveryStatus.DELETED, "Deleted", "deleted"),
+TABS = tuple(
+    PeopleTab(str(status), label, status, tile)
+    for status, label, tile in (
+        (DeliveryStatus.DELIVERED, "Delivered", "unique_deliveries"),
+        (DeliveryStatus.PENDING, "Pending", "pending"),
+        (DeliveryStatus.SOFT_BOUNCE, "Soft bounces", "soft_bounces"),
+        (DeliveryStatus.HARD_BOUNCE, "Hard bounces", "hard_bounces"),
+        (DeliveryStatus.DELETED, "Deleted", "deleted"),
+    )
 )
+"""The tabs of the delivery details: the contacts of one status."""
+
+PEOPLE_TABS = (
+    *TABS,
+    PeopleTab("clicked", "Clicked", needs_insights=True),
+    PeopleTab("clicked_only", "Clicked, did not order", needs_insights=True),
+    PeopleTab("ordered", "Ordered"),
+    PeopleTab("unsubscribed", "Unsubscribed"),
+    PeopleTab("suppressed", "Suppressed"),
+)
+"""All tabs of people, in the order of the page. `reports.queries.people_of_campaign` has their queries."""
 
 
 @dataclass(frozen=True)
 class CampaignQuery:
-    """The tab, search, filter and pages that a link to a campaign asks for. Invalid values in a link are ignored."""
+    """The tab, search, filters and pages that a link to a campaign asks for. Invalid values in a link are ignored.
+
+    `credit`: direct or assisted orders alone. `minimum`: the fewest deliveries of a campaign that is ranked.
+    """
 
     campaign_id: str
-    tab: DeliveryStatus = DeliveryStatus.DELIVERED
+    tab: str = TABS[0].key
     search: str = ""
     page: int = 1
+    credit: str = ""
     skip_reason: str = ""
     skipped_page: int = 1
+    links_page: int = 1
+    minimum: int = DEFAULT_MINIMUM
 
     @classmethod
     def of(cls, campaign_id: str, parameters: Mapping[str, str]) -> "CampaignQuery":
         return cls(
             campaign_id,
-            tab=DeliveryStatus(one_of(list(DeliveryStatus), parameters.get("tab"), cls.tab)),
+            tab=one_of([tab.key for tab in PEOPLE_TABS], parameters.get("tab"), cls.tab),
             search=parameters.get("search", "").strip(),
             page=page_number(parameters.get("page", "")),
+            credit=one_of(list(Attribution), parameters.get("credit"), ""),
             skip_reason=one_of(list(SkipReason), parameters.get("reason"), ""),
             skipped_page=page_number(parameters.get("skipped", "")),
+            links_page=page_number(parameters.get("links", "")),
+            minimum=int(one_of([str(least) for least in MINIMUMS], parameters.get("minimum"), str(cls.minimum))),
         )
 
     @property
-    def selected_tab(self) -> Tab:
-        return next(tab for tab in TABS if tab.status == self.tab)
+    def selected_tab(self) -> PeopleTab:
+        return next(tab for tab in PEOPLE_TABS if tab.key == self.tab)
 
     def link(self, path: str | None = None, **changes: Any) -> str:
         """The link for this query with changes. Without a `path`, it leads to the campaign's page."""
         query = replace(self, **changes)
+        return link(
+            path or campaign_path(query.campaign_id), [("campaign", query.campaign_id if path else None), *query.kept()]
+        )
+
+    def kept(self, *, without: Sequence[str] = ()) -> list[tuple[str, Any]]:
+        """The parameters of the link, for the hidden fields of a form, `without` those that the form has itself."""
         parameters = [
-            ("campaign", query.campaign_id if path else None),
-            ("tab", query.tab if query.tab != CampaignQuery.tab else None),
-            ("search", query.search),
-            ("page", query.page if query.page > 1 else None),
-            ("reason", query.skip_reason),
-            ("skipped", query.skipped_page if query.skipped_page > 1 else None),
+            ("tab", self.tab if self.tab != CampaignQuery.tab else None),
+            ("search", self.search),
+            ("page", self.page if self.page > 1 else None),
+            ("credit", self.credit),
+            ("reason", self.skip_reason),
+            ("skipped", self.skipped_page if self.skipped_page > 1 else None),
+            ("links", self.links_page if self.links_page > 1 else None),
+            ("minimum", self.minimum if self.minimum != CampaignQuery.minimum else None),
         ]
-        return link(path or campaign_path(query.campaign_id), parameters)
+        return [(name, value) for name, value in parameters if value and name not in without]
 
 
 @dataclass(frozen=True)
@@ -98,50 +130,6 @@ def find_campaign(published: Published, campaign_id: str) -> Campaign | None:
     return Campaign(campaign_id, overview, metrics, details) if overview or details else None
 
 
-# --- contacts
-
-
-def contacts(query: CampaignQuery, *, shows_numbers: bool) -> Selection:
-    """The contacts of a tab that match the search, ordered by id."""
-    where = "where campaign_id = $campaign_id and delivery_status = $status"
-    search, parameters = _search(query.search, shows_numbers=shows_numbers)
-    parameters |= {"campaign_id": query.campaign_id, "status": str(query.tab)}
-    return Selection("delivery_status", where + search, parameters, (("contact_id", False),))
-
-
-def _search(text: str, *, shows_numbers: bool) -> tuple[str, dict[str, Any]]:
-    """A contact is found by a part of its id or by its whole number.
-
-    A part of a number finds a contact only where numbers are shown: otherwise, repeated searches would reveal the number.
-    """
-    if not text:
-        return "", {}
-    digits = "".join(character for character in text if character.isdecimal())
-    if shows_numbers and len(digits) >= 3:
-        by_number, value = f"contains({NUMBER}, $number)", digits
-    else:
-        by_number, value = f"{NUMBER} = $number", f"+{digits.removeprefix('00')}" if digits else ""
-    return f" and (contains(lower(contact_id), lower($search)) or {by_number})", {"search": text, "number": value}
-
-
-def skipped(query: CampaignQuery) -> Selection:
-    """The skipped messages of the selected reason, or of all, ordered by contact."""
-    where, parameters = "where campaign_id = $campaign_id", {"campaign_id": query.campaign_id}
-    if query.skip_reason:
-        where, parameters = f"{where} and skip_reason = $reason", parameters | {"reason": query.skip_reason}
-    return Selection("skip_reasons", where, parameters, (("contact_id", False), ("message_id", False)))
-
-
-def skip_reasons(published: Published, campaign_id: str) -> list[Row]:
-    """By skip reason, its description and the numbers of messages and contacts; the most frequent first."""
-    return published.rows(
-        "select skip_reason, any_value(skip_reason_details) as details, count(*) as messages,"
-        f" count(distinct contact_id) as contacts from {MARTS}.skip_reasons where campaign_id = $campaign_id"
-        " group by skip_reason order by messages desc, skip_reason",
-        {"campaign_id": campaign_id},
-    )
-
-
 # --- over time
 
 
@@ -154,16 +142,30 @@ class Series(NamedTuple):
 
 
 class OverTime(NamedTuple):
-    """Clicks and orders by hour, day or month, without gaps: `moments` are the starts of the hours, days or months."""
+    """Clicks and orders by hour, day or month. `moments` are the starts of the steps that are charted, without gaps.
+
+    `clicks` and `orders` are charted. `later` are the steps after those, without empty ones: the start, and the counts of
+    clicks, direct and assisted orders.
+    """
 
     by: str
     moments: list[datetime]
     clicks: list[Series]
     orders: list[Series]
+    later: list[tuple[datetime, list[int]]]
+
+    def later_counts(self, series: list[Series]) -> list[tuple[datetime, list[int]]]:
+        """The later steps of clicks or of orders, without empty ones."""
+        chosen = slice(0, 1) if series is self.clicks else slice(1, None)
+        return [(start, counts[chosen]) for start, counts in self.later if any(counts[chosen])]
 
 
 _STEPS = (("hour", timedelta(hours=72)), ("day", timedelta(days=92)))
 """The step of a chart up to a length of time; longer times are shown by month."""
+
+_LATE_SHARE = 0.01
+"""So many of the clicks, and of the orders, may come after the end of the charts, or one where that is less than one. The charts
+end early only if they would be more than twice as long otherwise: one late click would flatten them."""
 
 _CLICK_COUNTS = (
     ("marts", "campaign_clicks_by_minute", "minute_at"),
@@ -188,17 +190,30 @@ def over_time(published: Published, campaign_id: str, zone: str) -> OverTime | N
         )
     local = f"select kind, {local_time_sql('moment', ZoneInfo(zone))} as moment, number from ({events})"
     parameters = {"campaign_id": campaign_id}
-    first, last = fetch_row(published.connection, f"select min(moment), max(moment) from ({local})", parameters)
+    first, last, end = fetch_row(
+        published.connection,
+        f"with events as ({local}), following as (select kind = 'clicks' as is_click, moment,"
+        " sum(number) over (partition by is_click order by moment desc) as number_from,"
+        " sum(number) over (partition by is_click) as number_of_all from events)"
+        " select min(moment), max(moment), max(moment) filter (number_from >"
+        " if(number_of_all < 10, 0, greatest(1, $late_share * number_of_all)))"
+        " from following",
+        {**parameters, "late_share": _LATE_SHARE},
+    )
     if first is None:
         return None
-    by = next((by for by, longest in _STEPS if last - first < longest), "month")
+    if end is None or (last - first) <= 2 * (end - first) or last - first < timedelta(hours=24):
+        end = last
+    by = next((by for by, longest in _STEPS if end - first < longest), "month")
     kinds = {"clicks": "Clicks", "direct": "Direct", "assisted": "Assisted"}
-    counts = ", ".join(f"coalesce(sum(number) filter (kind = '{kind}'), 0)::bigint as {kind}" for kind in kinds)
+    sums = ", ".join(f"coalesce(sum(number) filter (kind = '{kind}'), 0)::bigint as {kind}" for kind in kinds)
     rows = published.rows(
-        f"select start, {counts} from ({local})"
-        f" right join generate_series(date_trunc('{by}', $first)::timestamp, $last, interval 1 {by}) as steps(start)"
-        f" on date_trunc('{by}', moment) = start group by start order by start",
-        {**parameters, "first": first, "last": last},
+        f"select coalesce(step, date_trunc('{by}', moment)) as start, {sums} from ({local})"
+        f" full join generate_series(date_trunc('{by}', $first)::timestamp, $end, interval 1 {by}) as steps(step)"
+        f" on date_trunc('{by}', moment) = step group by start order by start",
+        {**parameters, "first": first, "end": end},
     )
-    lines = [Series(label, kind, [row[kind] for row in rows]) for kind, label in kinds.items()]
-    return OverTime(by, [row["start"] for row in rows], lines[:1], lines[1:])
+    charted = [row for row in rows if row["start"] <= end]
+    lines = [Series(label, kind, [row[kind] for row in charted]) for kind, label in kinds.items()]
+    later = [(row["start"], [row[kind] for kind in kinds]) for row in rows[len(charted) :]]
+    return OverTime(by, [row["start"] for row in charted], lines[:1], lines[1:], later)

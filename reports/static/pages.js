@@ -7,6 +7,13 @@ if (printButton) {
   printButton.addEventListener("click", () => window.print());
 }
 
+// A folded list of contents closes when one of its links is followed.
+document.querySelectorAll("details[data-closes]").forEach((details) => {
+  details.addEventListener("click", (event) => {
+    if (event.target.closest("a")) details.open = false;
+  });
+});
+
 // Filters apply while a person types: the page is requested with the new filters, and its content replaces the old one.
 const filters = document.querySelector("form[data-live]");
 if (filters) {

@@ -205,7 +205,7 @@ EXPLANATIONS = {
     "pending": "The message is with the network and not yet delivered: the phone may be switched off or out of reach.",
     "soft_bounce": "The time allowed for delivery expired, which is two to three days on most networks.",
     "hard_bounce": "Delivery failed for any other reason, such as a number that does not exist.",
-    "deleted": "The message was deleted by a network.",
+    "deleted": "A network has deleted these numbers: they are no longer in service.",
 }
 
 

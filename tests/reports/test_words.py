@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import pytest
 
-from models.enums import AttributionModel, BotRule, DeliveryStatus, FailureReason
+from models.enums import AttributionModel, BotRule, DeliveryStatus, FailureReason, UnconvertedReason
 from reports import words
 
 
@@ -16,6 +16,7 @@ from reports import words
         (BotRule, words.BOT_RULES),
         (AttributionModel, words.ATTRIBUTION_MODELS),
         (DeliveryStatus, words.DELIVERY_STATUSES),
+        (UnconvertedReason, words.UNCONVERTED_REASONS),
     ],
 )
 def test_every_code_has_words_of_its_own(codes: type[StrEnum], texts: Mapping[StrEnum, str]) -> None:
