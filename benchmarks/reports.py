@@ -48,6 +48,7 @@ def links(file: Path) -> dict[str, str]:
         "the campaign table": "/",
         "the campaign (Delivered, first page)": f"/campaigns/{LARGE}",
         **{f"tab {tab}": page + tab for tab in ("pending", "soft_bounce", "hard_bounce", "deleted")},
+        **{f"tab {tab}": page + tab for tab in ("clicked", "clicked_only", "ordered", "unsubscribed", "suppressed")},
         "Delivered, page 100": f"{page}delivered&page=100",
         "Delivered, the page in the middle": f"{page}delivered&page={last // 2}",
         "Delivered, the last page": f"{page}delivered&page={last}",

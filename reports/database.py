@@ -101,6 +101,8 @@ class Published:
         """A page of the selected rows, the last one if there are fewer. `count` is the number of rows, if it is known."""
         if count is None:
             count = int(fetch_value(self.connection, f"select count(*) {selection.from_sql}", selection.parameters))
+        if not count:
+            return Page([], 0, 1, 1)
         pages = max(1, -(-count // PAGE_SIZE))
         number = min(number, pages)
         before = (number - 1) * PAGE_SIZE

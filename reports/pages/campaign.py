@@ -127,6 +127,7 @@ def _insights(published: Published, report: campaign.Campaign, query: campaign.C
         "failures": campaign_delivery.by_reason(failures),
         "failures_of_tab": campaign_delivery.by_reason(of_tab),
         "all_routes": campaign_delivery.all_routes(routes) if routes else None,
+        "failure_columns": {column.name: column for column in columns("delivery_failures")},
         "statuses": DELIVERY_STATUSES,
         "routes": routes,
         "countries": COUNTRIES,

@@ -138,11 +138,10 @@ def _people_sql(published: Published, tab: str) -> str:
             " qualify row_number() over (partition by contact_id order by unsubscribed_at desc) = 1"
         )
         return f"select people.*, {number} from ({last}) as people{_NUMBERS}"
-    counts = "" if published.settings.get("bot_clicks") != BotClicks.EXCLUDE else " and not is_bot"
     clickers = (
         "select contact_id, count(*) as clicks, count(*) filter (not is_bot) as human_clicks,"
         " min(clicked_at) as first_clicked_at, max(clicked_at) as last_clicked_at"
-        f" from {INSIGHTS}.click_quality where campaign_id = $campaign_id{counts} group by contact_id"
+        f" from {INSIGHTS}.click_quality where campaign_id = $campaign_id{_clicks_that_count(published)} group by contact_id"
     )
     orders = (
         f"select contact_id, count(*) as orders from {MARTS}.attributed_orders where campaign_id = $campaign_id"
@@ -153,6 +152,11 @@ def _people_sql(published: Published, tab: str) -> str:
         f" left join ({orders}) as orders on orders.contact_id = people.contact_id{_NUMBERS}"
         + (" where orders.orders is null" if tab == "clicked_only" else "")
     )
+
+
+def _clicks_that_count(published: Published) -> str:
+    """The condition on `click_quality`, which holds all clicks."""
+    return " and not is_bot" if published.settings.get("bot_clicks") == BotClicks.EXCLUDE else ""
 
 
 def _where(conditions: Sequence[str]) -> str:
@@ -200,35 +204,37 @@ def counts(published: Published, campaign: Campaign, *, has_insights: bool) -> d
 
 
 def found(published: Published, query: CampaignQuery, *, has_insights: bool, shows_numbers: bool) -> dict[str, int]:
-    """By tab, how many people (or orders) match the search; `skipped`: how many skipped messages do."""
-    match, words = _matches(query.search, ("contact_id",), shows_numbers=shows_numbers)
-    parameters = words | {"campaign_id": query.campaign_id}
-    by_status = published.rows(
-        f"select delivery_status, count(*) as people from {MARTS}.delivery_status"
-        f" where campaign_id = $campaign_id and {match} group by delivery_status",
-        parameters,
-    )
-    numbers = {str(status): 0 for status in DeliveryStatus} | {
-        row["delivery_status"]: row["people"] for row in by_status
+    """By tab, how many people (or orders) match the search; `skipped`: how many skipped messages do.
+
+    The contacts that the campaign was sent to are searched once: numbers of the others are nowhere.
+    """
+    match, parameters = _matches(query.search, ("contact_id",), shows_numbers=shows_numbers)
+    by_id, _ = matches_each_word(("contact_id",), query.search)
+    of_campaign = "where campaign_id = $campaign_id"
+    is_found = f"({by_id} or contact_id in (select contact_id from sent))"
+    orders = f"from {MARTS}.attributed_orders {of_campaign}"
+    figures = {str(status): f"from sent where delivery_status = '{status}'" for status in DeliveryStatus}
+    figures |= {
+        "ordered": f"{orders} and {is_found}",
+        **{str(credit): f"{orders} and attribution = '{credit}' and {is_found}" for credit in Attribution},
+        "suppressed": f"from {MARTS}.suppressed_numbers {of_campaign} and {match}",
+        "skipped": f"from {MARTS}.skip_reasons {of_campaign} and {match}",
     }
+    counted = [f"(select count(*) {rows}) as {name}" for name, rows in figures.items()]
+    people = {"unsubscribed": f"from {MARTS}.attributed_unsubscribes {of_campaign} and {is_found}"}
     if has_insights:
-        (clickers,) = published.rows(
-            "select count(*) as clicked, count(*) filter (orders = 0) as clicked_only"
-            f" from ({_people_sql(published, 'clicked')}) where {match}",
-            parameters,
-        )
-        numbers |= clickers
-    (orders,) = published.rows(
-        "select count(*) as ordered, count(*) filter (attribution = 'direct') as direct,"
-        f" count(*) filter (attribution = 'assisted') as assisted from ({_people_sql(published, 'ordered')}) where {match}",
-        parameters,
+        clickers = f"from {INSIGHTS}.click_quality {of_campaign}{_clicks_that_count(published)} and {is_found}"
+        people |= {
+            "clicked": clickers,
+            "clicked_only": f"{clickers} and contact_id not in (select contact_id {orders})",
+        }
+    counted += [f"(select count(distinct contact_id) {rows}) as {name}" for name, rows in people.items()]
+    (numbers,) = published.rows(
+        "with sent as materialized (select contact_id, delivery_status"
+        f" from {MARTS}.delivery_status {of_campaign} and {match}) select {', '.join(counted)}",
+        parameters | {"campaign_id": query.campaign_id},
     )
-    numbers |= orders
-    for tab in ("unsubscribed", "suppressed"):
-        rows = f"select count(*) from ({_people_sql(published, tab)}) where {match}"
-        numbers[tab] = int(fetch_value(published.connection, rows, parameters))
-    skips = f"select count(*) from {MARTS}.skip_reasons where campaign_id = $campaign_id and {match}"
-    return numbers | {"skipped": int(fetch_value(published.connection, skips, parameters))}
+    return numbers
 
 
 # --- skipped
