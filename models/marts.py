@@ -60,7 +60,7 @@ class CampaignOverview(MartContract):
     pending: pl.Int64 = count("Contacts whose message is with the network, not yet delivered.")
     soft_bounces: pl.Int64 = count("Contacts for whom the time allowed for delivery expired.")
     hard_bounces: pl.Int64 = count("Contacts for whom delivery failed for any other reason.")
-    deleted: pl.Int64 = count("Contacts whose message was deleted by a network.")
+    deleted: pl.Int64 = count("Contacts whose number a network has deleted.")
     unsubscribes: pl.Int64 = count("Contacts with an unsubscribe attributed to it.")
 
 

@@ -13,11 +13,12 @@ import pytest
 from axe_core_python.selenium import Axe
 from selenium import webdriver
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from orchestration.stages import AppContext
 from reports.links import ENTRIES, campaign_path
-from reports.queries.campaign import TABS
+from reports.queries.campaign import PEOPLE_TABS
 from tests.reports.conftest import Site, serving
 from tests.running import RefreshedWarehouse, mart_rows
 from warehouse.config.settings import Settings
@@ -104,7 +105,7 @@ def pages_of(browser: webdriver.Chrome, site: Site) -> list[str]:
         f"{site.address}/nowhere",
         f"{site.address}/?type=MMS&search=a",
         f"{site.address}/?search=nothing+is+called+so",
-        *(f"{first}?tab={tab.status}" for tab in TABS),
+        *(f"{first}?tab={tab.key}" for tab in PEOPLE_TABS),
         f"{first}?search=nobody",
         *(f"{site.address}{campaign_path(row['campaign_id'])}" for row in largest[1:]),
     ]
@@ -191,6 +192,48 @@ def test_pages_work_without_javascript(browser, sample: Site) -> None:
     finally:
         browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
         browser.delete_all_cookies()
+
+
+def test_a_campaign_is_accessible_and_fits_every_screen(browser, sample: Site) -> None:
+    first = max(mart_rows(sample.paths.published_marts, "campaign_metrics"), key=lambda row: row["total_clicks"])
+    link = f"{sample.address}{campaign_path(first['campaign_id'])}"
+    for scheme in ("light", "dark"):
+        set_screen(browser, scheme=scheme)
+        for parameters in ("?tab=hard_bounce", "?tab=clicked&search=ct", "?tab=ordered"):
+            browser.get(link + parameters)
+            violations = Axe().run(browser)["violations"]
+            assert [f"{rule['id']}: {node['html']}" for rule in violations for node in rule["nodes"]] == []
+    for width in (1920, 1440, 1024, 390):
+        set_screen(browser, (width, 800))
+        browser.get(link)
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+        browser.execute_script("document.getElementById('money').scrollIntoView()")
+        contents = browser.find_element(By.CSS_SELECTOR, ".contents")
+        below = browser.execute_script("return arguments[0].getBoundingClientRect().bottom", contents)
+        assert (
+            0 < below <= browser.execute_script("return document.getElementById('money').getBoundingClientRect().top")
+        )
+
+
+def test_a_click_and_a_key_turn_the_preview_and_keys_scroll_it(browser, sample: Site) -> None:
+    set_screen(browser)
+    known = mart_rows(sample.paths.published_marts, "campaigns")[0]
+    browser.get(f"{sample.address}{campaign_path(known['campaign_id'])}")
+
+    def is_landscape() -> bool:
+        phone = browser.find_element(By.CSS_SELECTOR, ".phone").size
+        return phone["width"] > phone["height"]
+
+    assert not is_landscape()
+    browser.find_element(By.CSS_SELECTOR, ".phone .bubble").click()
+    assert is_landscape()
+    browser.find_element(By.ID, "landscape").send_keys(Keys.SPACE)
+    assert not is_landscape()
+    screen = browser.find_element(By.CSS_SELECTOR, ".screen")
+    browser.execute_script("arguments[0].querySelector('.bubble').textContent = 'A long text. '.repeat(500)", screen)
+    screen.send_keys(Keys.PAGE_DOWN)
+    WebDriverWait(browser, 5).until(lambda _: browser.execute_script("return arguments[0].scrollTop", screen) > 0)
+    assert not is_landscape()
 
 
 def test_a_click_requests_an_export(browser, refreshed_sample: RefreshedWarehouse, tmp_path: Path) -> None:
