@@ -17,14 +17,8 @@ from models.enums import BotClicks
 from models.marts import columns
 from reports.database import Published
 from reports.message_preview import message_preview
-from reports.queries import (
-    campaign,
-    campaign_clicks,
-    campaign_delivery,
-    campaign_money,
-    campaign_standing,
-    people_of_campaign,
-)
+from reports.queries import campaign
+from reports.queries.of_campaign import clicks, delivery, money, people, standing
 from reports.site import Site
 from reports.words import COUNTRIES, DELIVERY_STATUSES, UNCONVERTED_REASONS
 
@@ -64,7 +58,7 @@ def campaign_page(site: Site, request: Request) -> Response:
             campaign=report,
             message=message_preview(report.details) if report.details else None,
             over_time=campaign.over_time(published, campaign_id, site.settings.report_timezone),
-            unconverted=campaign_money.unconverted(published, campaign_id),
+            unconverted=money.unconverted(published, campaign_id),
             unconverted_reasons=UNCONVERTED_REASONS,
             has_insights=has_insights,
             **_people(site, published, report, query, has_insights=has_insights),
@@ -85,26 +79,24 @@ def _people(
     site: Site, published: Published, report: campaign.Campaign, query: campaign.CampaignQuery, *, has_insights: bool
 ) -> dict[str, Any]:
     shows_numbers = site.shows_numbers(published)
-    counts = people_of_campaign.counts(published, report, has_insights=has_insights)
+    counts = people.counts(published, report, has_insights=has_insights)
     found = (
-        people_of_campaign.found(published, query, has_insights=has_insights, shows_numbers=shows_numbers)
-        if query.search
-        else None
+        people.found(published, query, has_insights=has_insights, shows_numbers=shows_numbers) if query.search else None
     )
     in_tab = query.credit if query.tab == "ordered" and query.credit else query.tab
-    people = people_of_campaign.people(published, query, shows_numbers=shows_numbers)
-    skipped = people_of_campaign.skipped(query, shows_numbers=shows_numbers)
+    selected = people.people(published, query, shows_numbers=shows_numbers)
+    skipped = people.skipped(query, shows_numbers=shows_numbers)
     return {
         "tabs": campaign.TABS,
         "people_tabs": [tab for tab in campaign.PEOPLE_TABS if has_insights or not tab.needs_insights],
         "counts": counts,
         "found": found,
         "found_in": [key for key, number in (found or {}).items() if number],
-        "people": published.page(people, query.page, (found or counts)[in_tab]),
-        "people_columns": people_of_campaign.tab_columns(query.selected_tab, is_masked=published.is_masked),
+        "people": published.page(selected, query.page, (found or counts)[in_tab]),
+        "people_columns": people.tab_columns(query.selected_tab, is_masked=published.is_masked),
         "shows_numbers": shows_numbers,
         "suppression": _hard_bounces_to_suppress(published),
-        "skip_reasons": people_of_campaign.skip_reasons(published, query.campaign_id),
+        "skip_reasons": people.skip_reasons(published, query.campaign_id),
         "skipped": published.page(skipped, query.skipped_page),
     }
 
@@ -117,34 +109,34 @@ def _hard_bounces_to_suppress(published: Published) -> int | None:
 
 def _insights(published: Published, report: campaign.Campaign, query: campaign.CampaignQuery) -> dict[str, Any]:
     campaign_id = query.campaign_id
-    failures = campaign_delivery.failed_messages(published, campaign_id)
-    routes = campaign_delivery.routes(published, campaign_id)
+    failures = delivery.failed_messages(published, campaign_id)
+    routes = delivery.routes(published, campaign_id)
     of_tab = [row for row in failures if row["delivery_status"] == query.tab]
     return {
-        "economics": campaign_money.economics(published, campaign_id),
-        "windows": campaign_money.by_window(published, campaign_id),
-        "models": campaign_money.by_model(published, campaign_id),
-        "failures": campaign_delivery.by_reason(failures),
-        "failures_of_tab": campaign_delivery.by_reason(of_tab),
-        "all_routes": campaign_delivery.all_routes(routes) if routes else None,
+        "economics": money.economics(published, campaign_id),
+        "windows": money.by_window(published, campaign_id),
+        "models": money.by_model(published, campaign_id),
+        "failures": delivery.by_reason(failures),
+        "failures_of_tab": delivery.by_reason(of_tab),
+        "all_routes": delivery.all_routes(routes) if routes else None,
         "failure_columns": {column.name: column for column in columns("delivery_failures")},
         "statuses": DELIVERY_STATUSES,
         "routes": routes,
         "countries": COUNTRIES,
-        "times": campaign_delivery.TIMES,
+        "times": delivery.TIMES,
         "link_column": next(column for column in columns("campaign_links") if column.name == "link"),
-        "links": published.page(campaign_clicks.links(campaign_id), query.links_page),
-        "response": campaign_clicks.response(published, campaign_id),
-        "quality": campaign_clicks.click_quality(published, campaign_id),
+        "links": published.page(clicks.links(campaign_id), query.links_page),
+        "response": clicks.response(published, campaign_id),
+        "quality": clicks.click_quality(published, campaign_id),
         "excludes_bots": published.settings.get("bot_clicks") == BotClicks.EXCLUDE,
-        "maturity": campaign_standing.maturity(published, report.metrics["last_sent_at"]) if report.metrics else None,
+        "maturity": standing.maturity(published, report.metrics["last_sent_at"]) if report.metrics else None,
     }
 
 
 def _standing(published: Published, query: campaign.CampaignQuery) -> dict[str, Any]:
     return {
-        "standings": campaign_standing.standings(published, query.campaign_id, query.minimum),
-        "minimums": campaign_standing.MINIMUMS,
+        "standings": standing.standings(published, query.campaign_id, query.minimum),
+        "minimums": standing.MINIMUMS,
     }
 
 
@@ -155,7 +147,7 @@ def people_csv(site: Site, request: Request) -> Response:
             raise HTTPException(404, "The published build has no insights: SENDMART_INSIGHTS=true adds them.")
     return site.csv(
         f"contacts_{query.tab}",
-        lambda published: people_of_campaign.people(published, query, shows_numbers=site.shows_numbers(published)),
+        lambda published: people.people(published, query, shows_numbers=site.shows_numbers(published)),
     )
 
 
@@ -163,7 +155,7 @@ def skipped_csv(site: Site, request: Request) -> Response:
     query = campaign.CampaignQuery.of(request.query_params.get("campaign", ""), request.query_params)
     return site.csv(
         "skipped",
-        lambda published: people_of_campaign.skipped(query, shows_numbers=site.shows_numbers(published)),
+        lambda published: people.skipped(query, shows_numbers=site.shows_numbers(published)),
     )
 
 
@@ -173,4 +165,4 @@ def links_csv(site: Site, request: Request) -> Response:
         if not published.has("insights", "campaign_links"):
             raise HTTPException(404, "The published build has no insights: SENDMART_INSIGHTS=true adds them.")
     named = [(column, column.name) for column in columns("campaign_links")]
-    return site.csv("links", lambda _: replace(campaign_clicks.links(campaign_id), columns=named))
+    return site.csv("links", lambda _: replace(clicks.links(campaign_id), columns=named))

@@ -1,7 +1,6 @@
 """The page of a campaign: what a link to it asks for, its rows of the marts, clicks and orders over time.
 
-Not here: its people (`reports.queries.people_of_campaign`), what its other sections show (`reports.queries.campaign_money`,
-`campaign_delivery`, `campaign_clicks`, `campaign_standing`), the message (`reports.message_preview`).
+Not here: its people and what its sections show (`reports.queries.of_campaign`), the message (`reports.message_preview`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +12,7 @@ from zoneinfo import ZoneInfo
 from models.enums import Attribution, DeliveryStatus, SkipReason
 from reports.database import DATABASE, MARTS, Published, Row
 from reports.links import campaign_path, link, one_of, page_number
-from reports.queries.campaign_standing import DEFAULT_MINIMUM, MINIMUMS
+from reports.queries.of_campaign.standing import DEFAULT_MINIMUM, MINIMUMS
 from warehouse.duckdb_tools import fetch_row, local_time_sql
 
 
@@ -47,7 +46,7 @@ PEOPLE_TABS = (
     PeopleTab("unsubscribed", "Unsubscribed"),
     PeopleTab("suppressed", "Suppressed"),
 )
-"""All tabs of people, in the order of the page. `reports.queries.people_of_campaign` has their queries."""
+"""All tabs of people, in the order of the page. `reports.queries.of_campaign.people` has their queries."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What a search finds: rows that hold all its words, in any order, in any case, with accents or without.
 
-Not here: who may search for a part of a number (`reports.queries.people_of_campaign`).
+Not here: who may search for a part of a number (`reports.queries.of_campaign.people`).
 """
 
 import re

@@ -19,8 +19,8 @@ from models.enums import DeliveryStatus
 from orchestration.stages import AppContext
 from reports.formatting import NOTHING, count, duration, figure, money, rate
 from reports.links import campaign_path
-from reports.queries.campaign_delivery import NO_ADVICE, by_reason
-from reports.queries.campaign_standing import Standing
+from reports.queries.of_campaign.delivery import NO_ADVICE, by_reason
+from reports.queries.of_campaign.standing import Standing
 from reports.words import ATTRIBUTION_MODELS, BOT_RULES, COUNTRIES, FAILURE_REASONS
 from tests.reports.conftest import Site, serving
 from tests.running import RefreshedWarehouse, mart_rows
@@ -338,7 +338,7 @@ def test_a_campaign_is_ranked_among_those_with_enough_deliveries(sample: Site) -
 
 
 def test_a_rate_stands_between_the_ends() -> None:
-    standing = Standing("Rate", "rate", 0.3, 1, 9, 0.1, 0.2, 0.3, 0.4, 0.5, False)
+    standing = Standing("Rate", "rate", 0.3, 1, 9, 0.1, 0.2, 0.3, 0.4, 0.5)
     assert [standing.place(value) for value in (0.0, 0.1, 0.3, 0.5, 2.0)] == [0, 0, 50, 100, 100]
     assert standing._replace(greatest=0.1).place(0.1) == 50
 

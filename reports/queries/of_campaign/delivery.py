@@ -1,6 +1,6 @@
 """How a campaign's messages were delivered: why some failed, on which routes, and how fast.
 
-Not here: the contacts by status (`reports.queries.people_of_campaign`), routes of all campaigns.
+Not here: the contacts by status (`reports.queries.of_campaign.people`), routes of all campaigns.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,6 +1,6 @@
 """A campaign's clicks: by link, by the time since the message, and those that a program made.
 
-Not here: clicks by hour or day (`reports.queries.campaign`), who clicked (`reports.queries.people_of_campaign`).
+Not here: clicks by hour or day (`reports.queries.campaign`), who clicked (`reports.queries.of_campaign.people`).
 """
 
 from typing import NamedTuple

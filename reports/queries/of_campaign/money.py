@@ -1,6 +1,6 @@
 """What a campaign cost and earned, the orders that are not in its revenue, and what other rules would credit to it.
 
-Not here: its clicks and orders over time (`reports.queries.campaign`), its contacts (`reports.queries.people_of_campaign`).
+Not here: its clicks and orders over time (`reports.queries.campaign`), its contacts (`reports.queries.of_campaign.people`).
 """
 
 from decimal import Decimal

@@ -18,7 +18,7 @@ class Standing(NamedTuple):
     """A rate of the campaign among the `ranked` campaigns.
 
     `rank` 1 is the best; None if the campaign has too few deliveries. `low`, `median` and `high` are the quartiles; `least`
-    and `greatest` the ends. `is_least_best`: a low rate is the better one.
+    and `greatest` the ends.
     """
 
     label: str
@@ -31,7 +31,6 @@ class Standing(NamedTuple):
     median: float
     high: float
     greatest: float
-    is_least_best: bool
 
     def place(self, value: float) -> float:
         """Where a value stands between the ends, from 0 to 100."""
@@ -39,6 +38,7 @@ class Standing(NamedTuple):
         return round(100 * min(max((value - self.least) / span, 0.0), 1.0), 2) if span else 50.0
 
 
+# Label, unit, SQL, and whether a low rate is the better one.
 _RATES: tuple[tuple[str, str, str, bool], ...] = (
     ("Delivery rate", "rate", "total_delivered / nullif(total_sent, 0)", False),
     ("Click-to-delivered rate", "rate", "click_to_delivered_rate", False),
@@ -66,16 +66,16 @@ def standings(published: Published, campaign_id: str, minimum: int) -> list[Stan
         f" select bool_or(is_ranked) filter (is_own) as is_ranked, {', '.join(figures)} from rates",
         {"campaign_id": campaign_id, "minimum": minimum},
     )
-    figures_of_rates = []
-    for at, (label, unit, _, is_least_best) in enumerate(_RATES):
+    standings_of_rates = []
+    for at, (label, unit, _, _) in enumerate(_RATES):
         if not row[f"quartiles_{at}"]:
             continue
         value, (least, low, median, high, greatest) = row[f"value_{at}"], row[f"quartiles_{at}"]
         rank = row[f"rank_{at}"] if row["is_ranked"] and value is not None else None
-        figures_of_rates.append(
-            Standing(label, unit, value, rank, row[f"ranked_{at}"], least, low, median, high, greatest, is_least_best)
+        standings_of_rates.append(
+            Standing(label, unit, value, rank, row[f"ranked_{at}"], least, low, median, high, greatest)
         )
-    return figures_of_rates
+    return standings_of_rates
 
 
 class Maturity(NamedTuple):
