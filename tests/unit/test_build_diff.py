@@ -5,13 +5,13 @@ from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from models.marts import BASE_MARTS, SCHEMA, columns
 from orchestration.cli.output.builds import print_diff
 from tests.running import write_row_digests
 from warehouse.config.settings import load_settings
+from warehouse.duckdb_tools import attached
 from warehouse.publish import build_diff
 from warehouse.publish.build_diff import (
     BuildDiff,
@@ -31,8 +31,8 @@ Rows = dict[str, list[dict]]
 def marts_file(path: Path, rows: Rows, *changes: str, release: str = "0.3") -> Path:
     """A file of marts; of a row what is not given is 0, or the text x."""
     path.unlink(missing_ok=True)
-    with duckdb.connect() as connection:
-        connection.execute(f"attach '{path}' as f; create schema f.{SCHEMA}")
+    with attached(read_only=False, f=path) as connection:
+        connection.execute(f"create schema f.{SCHEMA}")
         for mart in BASE_MARTS:
             types = {column.name: column.sql_type for column in columns(mart)}
             connection.execute(

@@ -6,9 +6,11 @@ import io
 import json
 import os
 import re
+import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -23,6 +25,7 @@ from reports.queries import campaign_table
 from tests.running import write_row_digests
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import load_settings
+from warehouse.duckdb_tools import attached
 from warehouse.export import (
     ON_REQUEST,
     REPORT_ORDERS,
@@ -103,6 +106,20 @@ SAMPLE_VALUE = {
 }
 
 
+@cache
+def empty_marts() -> bytes:
+    """A file with the tables of all marts."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "published.duckdb"
+        with attached(read_only=False, published=file) as connection:
+            for schema in {mart.schema for mart in MARTS.values()}:
+                connection.execute(f"create schema published.{schema}")
+            for mart in MARTS:
+                definition = ", ".join(f"{column.name} {column.sql_type}" for column in columns(mart))
+                connection.execute(f"create table published.{qualified(mart)} ({definition})")
+        return file.read_bytes()
+
+
 class Published:
     """A data folder with published marts of given rows."""
 
@@ -116,17 +133,13 @@ class Published:
         path = self.paths.published_marts
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
+        path.write_bytes(empty_marts())
         rows_of_marts["build_info"] = [{"build_id": build_id, "data_until": None}]
-        with duckdb.connect() as connection:
-            connection.execute("attach '{}' as published".format(str(path).replace("'", "''")))
-            for schema in {mart.schema for mart in MARTS.values()}:
-                connection.execute(f"create schema published.{schema}")
-            for mart in MARTS:
+        with attached(read_only=False, published=path) as connection:
+            for mart in rows_of_marts.keys() & MARTS.keys():
                 types = {column.name: column.sql_type for column in columns(mart)}
-                definition = ", ".join(f"{name} {sql_type}" for name, sql_type in types.items())
-                connection.execute(f"create table published.{qualified(mart)} ({definition})")
                 made_up = {name: SAMPLE_VALUE.get(sql_type) for name, sql_type in types.items()}
-                for row in rows_of_marts.get(mart, []):
+                for row in rows_of_marts[mart]:
                     assert row.keys() <= types.keys()
                     marks = ", ".join("?" * len(types))
                     values = list((made_up | row).values())

@@ -16,6 +16,7 @@ from orchestration.cli.output.console import console
 from orchestration.stages import AppContext
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import load_settings
+from warehouse.duckdb_tools import attached
 from warehouse.ledger import Build, Ledger, Publication, Refresh, now
 from warehouse.publish.kept_builds import MANAGED_NAMES, BuildNotFound, KeptBuilds
 from warehouse.publish.pointer import is_pointer_current
@@ -47,8 +48,8 @@ class Builds:
         """A candidate of this id; its one campaign is named for it."""
         self.paths.candidate.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(self._empty, self.paths.candidate)
-        with duckdb.connect(str(self.paths.candidate)) as connection:
-            connection.execute(f"insert into {SCHEMA}.campaigns (campaign_id) values (?)", [build_id])
+        with attached(read_only=False, candidate=self.paths.candidate) as connection:
+            connection.execute(f"insert into candidate.{SCHEMA}.campaigns (campaign_id) values (?)", [build_id])
         build = Build(build_id, inputs or build_id, None, datetime(2026, 1, 5, tzinfo=UTC))
         if build_id not in self._made:
             self.ledger.record_candidate(build, [], {}, None)
@@ -73,9 +74,9 @@ class Builds:
     @property
     def published(self) -> str:
         """The build that readers see: what it says, and what it holds."""
-        with duckdb.connect(str(self.paths.published_marts), read_only=True) as connection:
-            (build_id,) = connection.execute("select build_id from marts.build_info").fetchone()
-            assert connection.execute("select campaign_id from marts.campaigns").fetchone() == (build_id,)
+        with attached(published=self.paths.published_marts) as connection:
+            (build_id,) = connection.execute("select build_id from published.marts.build_info").fetchone()
+            assert connection.execute("select campaign_id from published.marts.campaigns").fetchone() == (build_id,)
         return build_id
 
     def file(self, build_id: str) -> Path:
