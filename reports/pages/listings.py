@@ -88,7 +88,7 @@ def listing_page(site: Site, shown: Listing, request: Request) -> Response:
             values |= {
                 "page": page,
                 "show": partial(text_of, site),
-                "choices": [(choice, listing.options(published, shown, choice)) for choice in shown.choices],
+                "choices": [(choice, listing.options(published, query, choice)) for choice in shown.choices],
                 "totals": listing.totals(published, query, reader) if shown.totals and page.count else None,
                 "groups": [(sums, listing.groups(published, query, sums, reader)) for sums in shown.sums],
                 "chart": _chart(published, query, reader) if shown.charted else None,

@@ -9,7 +9,7 @@ Not here: charts of clicks by the hour of the click (`reports.queries.campaign`)
 
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -116,12 +116,16 @@ class Quarter(NamedTuple):
 
 @dataclass(frozen=True)
 class SendTimes:
-    """`hours` by weekday; `shades` of the hours with enough deliveries, from 1 to `SHADES`; the best hours by click rate."""
+    """`hours` by weekday; `shades` of the hours with enough deliveries, from 1 to `SHADES`; the best hours by click rate.
+
+    `day`: the hours of a day from the first to the last with enough deliveries.
+    """
 
     hours: list[list[Hour]]
     shades: dict[tuple[int, int], int]
     best: list[Hour]
-    total: Hour = field(default_factory=lambda: Hour(0, 0))
+    day: range
+    total: Hour
 
 
 def send_times(quarters: Iterable[Quarter], query: SendTimesQuery, zone: ZoneInfo) -> SendTimes:
@@ -140,7 +144,8 @@ def send_times(quarters: Iterable[Quarter], query: SendTimesQuery, zone: ZoneInf
     span = greatest - least or 1.0
     shades = {at: 1 + min(SHADES - 1, int(SHADES * (value - least) / span)) for at, value in values.items()}
     best = sorted(enough, key=lambda hour: (-(hour.click_rate or 0), hour.weekday, hour.hour))[:BEST]
-    return SendTimes(hours, shades, best, total)
+    of_day = [hour for _, hour in shades]
+    return SendTimes(hours, shades, best, range(min(of_day), max(of_day) + 1) if of_day else range(24), total)
 
 
 class QuartersOfBuild:

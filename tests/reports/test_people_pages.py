@@ -34,7 +34,7 @@ def test_unsubscribes_are_listed_and_counted_by_campaign_and_way(sample: Site) -
     assert [row["Unsubscribes"] for row in table(page, "By campaign")] == [
         count(number) for number in sorted(by_campaign.values(), reverse=True)[:8]
     ]
-    assert {row["How"]: row["Unsubscribes"] for row in table(page, "By way")} == {
+    assert {row["How"]: row["Unsubscribes"] for row in table(page, "How they")} == {
         way: count(number) for way, number in Counter(row["source"] or "not known" for row in rows).items()
     }
     by_day = {

@@ -5,7 +5,7 @@ Not here: what a listing is (`reports.queries.listings.listing`), the best times
 
 from reports.database import INSIGHTS
 from reports.queries.listings.delivery import CAMPAIGN, LAST_SENT, with_campaigns
-from reports.queries.listings.listing import Listing, Shown, Sums
+from reports.queries.listings.listing import Choice, Listing, Shown, Sums
 from warehouse.duckdb_tools import masked_id
 
 _CLICKS = Shown("clicks", "Clicks", "count")
@@ -45,6 +45,7 @@ LINKS = Listing(
     time_label=LAST_SENT,
     searched=("link",),
     search_label="Address or campaign",
+    choices=(Choice("link", "Link", "link_known"),),
     totals=(
         (Shown("clicks", "Clicks", "count"), "sum(clicks)::bigint"),
         (Shown("human_clicks", "Clicks of people", "count"), "sum(human_clicks)::bigint"),
@@ -55,7 +56,7 @@ LINKS = Listing(
         Sums(
             "By link, over all campaigns",
             "Link",
-            "",
+            "link",
             "link_known",
             "link_known",
             (

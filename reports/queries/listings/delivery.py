@@ -36,7 +36,7 @@ _SHARE = Shown("share", "Share", "rate", "Share of the failed messages on this p
 FAILURES = Listing(
     path="/delivery/failures",
     title="Failed messages",
-    noun=("answer of a provider", "answers of providers"),
+    noun=("code of a provider", "codes of providers"),
     mart="delivery_failures",
     intro=(
         "Why messages did not arrive, over all campaigns. A message counts by its final answer from the provider.",
@@ -60,7 +60,7 @@ FAILURES = Listing(
         Shown("reason_words", "Reason", "long_text", note=Shown("advice", "What to do", "long_text")),
         Shown("status_words", "Status"),
         Shown("provider", "Provider"),
-        Shown("provider_status", "Provider's status"),
+        Shown("provider_status", "Provider's status", "code"),
         Shown("error_code", "Error code"),
         _MESSAGES,
         _SHARE,

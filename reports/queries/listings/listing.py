@@ -172,9 +172,11 @@ class ListingQuery:
 
     @property
     def columns(self) -> tuple[Shown, ...]:
-        """The columns to show; those in `campaign_columns` only for one campaign."""
-        more = self.listing.campaign_columns if self.campaign else ()
-        return (*self.listing.columns, *more)
+        """The columns to show: for one campaign, `campaign_columns` in place of the number of campaigns."""
+        if not self.campaign:
+            return self.listing.columns
+        own = tuple(column for column in self.listing.columns if column.name != "campaigns")
+        return (*own, *self.listing.campaign_columns)
 
     def parameters(self) -> list[tuple[str, Any]]:
         """The parameters of a link, except for the page."""
@@ -274,14 +276,16 @@ def groups(published: Published, query: ListingQuery, sums: Sums, reader: Reader
     )
 
 
-def options(published: Published, listing: Listing, choice: Choice) -> list[tuple[str, str]]:
-    """The values of a filter with their words, in the order of the words."""
+def options(published: Published, query: ListingQuery, choice: Choice) -> list[tuple[str, str]]:
+    """The values of a filter with their words, in the order of the words; the chosen one is always among them."""
+    listing, chosen = query.listing, query.chosen.get(choice.parameter)
     word = choice.word or choice.column
     rows = published.rows(
         f"select distinct {choice.column} as value, {word} as word {_from(listing)} order by word, value"
         f" limit {MOST_OPTIONS}"
     )
-    return [(str(row["value"]), str(row["word"])) for row in rows if row["value"]]
+    values = {str(row["value"]): str(row["word"]) for row in rows if row["value"]}
+    return list(({chosen: chosen} | values if chosen else values).items())
 
 
 def counts_by_day(published: Published, query: ListingQuery, reader: Reader) -> dict[date, int]:

@@ -57,7 +57,7 @@ UNSUBSCRIBES = Listing(
             kind="soft_bounce",
         ),
         Sums(
-            "By way",
+            "How they unsubscribed",
             "How",
             "how",
             "source_known",
