@@ -146,7 +146,7 @@ def _search_label(shown: Listing, published: Published, reader: Reader) -> str:
 
 
 def reader_of(site: Site, published: Published) -> Reader:
-    return Reader(site.zone, site.masks, site.shows_numbers(published))
+    return Reader(site.zone, site.masks, published.is_masked, site.shows_numbers(published))
 
 
 def _chart(published: Published, query: ListingQuery, reader: Reader) -> Chart | None:

@@ -1,12 +1,15 @@
 """The report pages on a real server on a local port, as `sendmart reports` serves them."""
 
+import shutil
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import httpx
 import pytest
 
@@ -16,6 +19,7 @@ from reports.server import create_server
 from sample_data import write_sample
 from tests.running import RefreshedWarehouse, refreshed_once
 from warehouse.config.paths import DataPaths
+from warehouse.config.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,21 @@ def serving(warehouse: AppContext) -> Iterator[Site]:
 def with_settings(warehouse: AppContext, **changed: Any) -> AppContext:
     """The same data folder with other settings."""
     return AppContext(warehouse.settings.model_copy(update=changed), warehouse.paths, warehouse.ledger)
+
+
+def with_masked_build(warehouse: AppContext, folder: Path, **changed: Any) -> AppContext:
+    """Another data folder with the same build, published with masked numbers."""
+    paths = DataPaths(folder)
+    paths.published_marts.parent.mkdir()
+    shutil.copyfile(warehouse.paths.published_marts, paths.published_marts)
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{paths.published_marts}' as published; use published.marts")
+        for mart in ("delivery_status", "skip_reasons", "suppressed_numbers"):
+            connection.execute(f"alter table {mart} add column mobile_number_hash varchar default 'hash of a number'")
+            connection.execute(
+                f"update {mart} set mobile_number = left(mobile_number, 3) || '…' || right(mobile_number, 2)"
+            )
+    return AppContext(Settings(data=folder, **changed), paths, warehouse.ledger)
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ from reports.links import campaign_path
 from reports.queries.campaign import TABS
 from reports.queries.campaign_table import COLUMNS, DEFAULT_COLUMNS
 from reports.site import MEDIA_TYPES
-from tests.reports.conftest import Site, serving, with_settings
+from tests.reports.conftest import Site, serving, with_masked_build, with_settings
 from tests.running import RefreshedWarehouse, csv_rows, mart_rows
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import Settings
@@ -371,18 +371,7 @@ def test_a_complete_number_finds_its_contact_and_a_part_only_where_numbers_are_s
 def test_numbers_that_were_published_masked_stay_masked_under_any_setting(
     refreshed_sample: RefreshedWarehouse, tmp_path: Path
 ) -> None:
-    paths = DataPaths(tmp_path)
-    paths.published_marts.parent.mkdir()
-    shutil.copyfile(refreshed_sample.warehouse.paths.published_marts, paths.published_marts)
-    with duckdb.connect() as connection:
-        connection.execute(f"attach '{paths.published_marts}' as published; use published.marts")
-        for mart in ("delivery_status", "skip_reasons", "suppressed_numbers"):
-            connection.execute(f"alter table {mart} add column mobile_number_hash varchar default 'hash of a number'")
-            connection.execute(
-                f"update {mart} set mobile_number = left(mobile_number, 3) || '…' || right(mobile_number, 2)"
-            )
-    settings = Settings(data=tmp_path, reports_show_phone_numbers=True)
-    with serving(AppContext(settings, paths, refreshed_sample.warehouse.ledger)) as site:
+    with serving(with_masked_build(refreshed_sample.warehouse, tmp_path, reports_show_phone_numbers=True)) as site:
         contact = some_contact(site)
         for link in links_with_numbers(contact):
             response = site.get(link).text

@@ -12,8 +12,9 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from models.labels import label
 from models.marts import MARTS as CONTRACTS
-from models.marts import NUMBER, SCHEMA, MartColumn, columns, qualified
+from models.marts import NUMBER, NUMBER_HASH, SCHEMA, MartColumn, columns, qualified
 from reports.database import DATABASE, MARTS, Published, Row, Selection
 from reports.links import day, link, one_of, page_number, start_of
 from reports.queries.search import matches_words
@@ -219,10 +220,12 @@ class ListingQuery:
 
 @dataclass(frozen=True)
 class Reader:
-    """Who reads: the time zone of days, and whether numbers are masked, so that no search finds a part of one."""
+    """Who reads: the time zone of days; whether numbers are masked, by the pages or in the build; whether whole ones are shown, so
+    that a search may find a part of one."""
 
     zone: ZoneInfo
     masks: bool
+    build_is_masked: bool
     shows_numbers: bool
 
 
@@ -249,7 +252,7 @@ def selected(query: ListingQuery, reader: Reader) -> Selection:
         "" if listing.summed else where,
         parameters,
         ((query.sort, query.descending), *((name, False) for name in listing.key if name != query.sort)),
-        [(column.column, column.label) for column in _columns_of_file(query)],
+        [(column.column, column.label) for column in _columns_of_file(query, reader)],
         text,
     )
 
@@ -309,8 +312,8 @@ def _from(listing: Listing) -> str:
     return f"from {rows} as mart"
 
 
-def _columns_of_file(query: ListingQuery) -> list[Shown]:
-    """The columns of a CSV: those of the page with their notes, and the id of a campaign beside its name."""
+def _columns_of_file(query: ListingQuery, reader: Reader) -> list[Shown]:
+    """The columns of a CSV: those of the page with their notes, the id beside the name of a campaign, the hash beside a number."""
     columns = []
     for column in query.columns:
         columns.append(column)
@@ -318,6 +321,8 @@ def _columns_of_file(query: ListingQuery) -> list[Shown]:
             columns.append(column.note)
         if column.kind == "campaign":
             columns.append(Shown("campaign_id", "Campaign ID"))
+        if column.name == NUMBER and reader.build_is_masked and _has_number(query.listing):
+            columns.append(Shown(NUMBER_HASH, label(query.listing.mart, NUMBER_HASH)))
     return columns
 
 
