@@ -220,8 +220,8 @@ class ListingQuery:
 
 @dataclass(frozen=True)
 class Reader:
-    """Who reads: the time zone of days; whether numbers are masked, by the pages or in the build; whether whole ones are shown, so
-    that a search may find a part of one."""
+    """Who reads: the time zone of days; whether numbers are masked, by the pages or in the build; whether whole ones are shown,
+    so that a search may find a part of one."""
 
     zone: ZoneInfo
     masks: bool
@@ -313,7 +313,7 @@ def _from(listing: Listing) -> str:
 
 
 def _columns_of_file(query: ListingQuery, reader: Reader) -> list[Shown]:
-    """The columns of a CSV: those of the page with their notes, the id beside the name of a campaign, the hash beside a number."""
+    """The columns of a CSV: those of the page with their notes, the id beside a campaign's name, the hash beside a number."""
     columns = []
     for column in query.columns:
         columns.append(column)
