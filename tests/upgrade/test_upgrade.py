@@ -300,9 +300,14 @@ def test_the_first_refresh_moves_the_published_file_of_0_2(upgraded_from_0_2: Up
 def test_the_tables_of_a_0_2_build_are_read_in_the_schemas_of_0_2(upgraded_from_0_2: Upgraded) -> None:
     """Its row digests and hourly clicks have other names: exports, diff, report pages, erasure and rollback read both."""
     old_build, context = upgraded_from_0_2.build_before, upgraded_from_0_2.after.warehouse
-    (export,) = (context.paths.exports / "delivery_status").glob("*.json")
-    exported_by = json.loads(export.read_text(encoding="utf-8"))["build_id"]
-    assert exported_by == old_build, "nothing has changed since the export of 0.2, so there is no other"
+    exports = [
+        json.loads(file.read_text()) for file in sorted((context.paths.exports / "delivery_status").glob("*.json"))
+    ]
+    assert (exports[0]["build_id"], exports[0]["campaigns"], "columns" in exports[0]) == (old_build, "all", False)
+    assert exports[1]["changed_since"] == exports[0]["file"], (
+        "files for people have headings and local times since then"
+    )
+    assert (len(exports), exports[1]["rows"]) == (2, exports[0]["rows"])
     old_file, new_file = (context.paths.kept_builds / f"{build}.duckdb" for build in (old_build, _published(context)))
     changes = {
         change.mart: change for change in compare(context.settings, old_file, new_file, candidate_settings={}).marts
