@@ -20,6 +20,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from models.check_results import CheckResult
 from models.enums import Log
 from models.error_codes import Code
 from orchestration import stages
@@ -36,7 +37,7 @@ from warehouse.config.settings import Settings
 from warehouse.lake import tables as lake_tables
 from warehouse.ledger import Ledger, store
 from warehouse.privacy import load_keyed_hash
-from warehouse.transform import build
+from warehouse.transform import build, dbt_tests
 from warehouse.transform.dbt_runner import run_dbt
 
 IS_ROOT = os.geteuid() == 0
@@ -202,10 +203,10 @@ def test_a_build_file_that_is_gone_or_cut_between_two_stages_is_never_published(
 
 
 @pytest.mark.parametrize("name", ["candidate", "build"])
-def test_a_build_file_that_is_removed_while_dbt_works_is_never_published(
+def test_a_build_file_that_is_removed_while_it_is_written_or_tested_is_never_published(
     zone: Zone, published: Outcome, final: Outcome, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """dbt goes on with the removed file, and the next session creates an empty one."""
+    """dbt and DuckDB go on with the removed file, and the next session creates an empty one."""
     zone.restore("published")
     zone.drop_altered()
     warehouse = zone.warehouse()
@@ -213,15 +214,19 @@ def test_a_build_file_that_is_removed_while_dbt_works_is_never_published(
     commands: list[str] = []
 
     def run_and_remove(settings: Settings, paths: DataPaths, command: list[str], *more: object) -> list[Any]:
-        if command[0] == "test":
-            file.unlink()
         results = run_dbt(settings, paths, command, *more)
         if command[0] == "build" and not commands:
             file.unlink()
         commands.append(command[0])
         return results
 
+    def remove_and_run(*arguments: Any) -> CheckResult:
+        file.unlink(missing_ok=True)
+        return run_test(*arguments)
+
+    run_test = dbt_tests._run_test
     monkeypatch.setattr(build, "run_dbt", run_and_remove)
+    monkeypatch.setattr(dbt_tests, "_run_test", remove_and_run)
     load(warehouse)
     stages.build_candidate(warehouse)
     assert commands == ["build", "build"], "it is built again, in full"
