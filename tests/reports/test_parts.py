@@ -4,6 +4,7 @@ import itertools
 import threading
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -18,7 +19,7 @@ from reports.charts import HEIGHT, lengths, shares, stacked, ticks
 from reports.csv_download import _NUMBER_CELL, _masked_cell
 from reports.links import campaign_path
 from reports.message_preview import count_segments, message_preview
-from warehouse.export import csv_blocks
+from warehouse.export import csv_blocks, write_blocks
 
 # --- segments
 
@@ -126,6 +127,15 @@ def test_closing_a_csv_cancels_its_query() -> None:
         assert next(blocks)
         assert "csv" in [thread.name for thread in threading.enumerate()]
         blocks.close()
+        assert "csv" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_a_disk_that_is_full_is_named_and_ends_the_query() -> None:
+    with duckdb.connect() as connection:
+        statement = "copy (from range(1_000_000_000)) to '/dev/fd/{pipe}' (format csv, use_tmp_file false)"
+        with pytest.raises(OSError, match="No space left") as raised:
+            write_blocks(Path("/dev/full"), csv_blocks(connection, statement, {}))
+        assert raised.value.filename == "/dev/full"
         assert "csv" not in [thread.name for thread in threading.enumerate()]
 
 

@@ -55,10 +55,15 @@ def csv_blocks(
 
 
 def write_blocks(file: Path, blocks: Generator[bytes, None, int]) -> int:
-    """Writes the blocks to a file. Returns the number of rows."""
-    with file.open("wb") as opened:
-        while True:
-            try:
-                opened.write(next(blocks))
-            except StopIteration as end:
-                return int(end.value)
+    """Writes the blocks to a file. Returns the number of rows. An OSError names the file."""
+    try:
+        with file.open("wb") as opened:
+            while True:
+                try:
+                    opened.write(next(blocks))
+                except StopIteration as end:
+                    return int(end.value)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(file)) from error
+    finally:
+        blocks.close()
