@@ -170,6 +170,22 @@ def test_typing_filters_without_a_click_and_changes_the_link(browser, sample: Si
     assert [name in row.text for row in rows] == [True] * len(rows)
 
 
+def test_a_group_of_the_menu_opens_without_javascript_and_closes_with_escape(browser, sample: Site) -> None:
+    set_screen(browser, PHONE)
+    for has_scripts in (False, True):
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not has_scripts})
+        browser.get(f"{sample.address}/")
+        browser.find_element(By.XPATH, "//nav[@aria-label='Pages']//summary[.='People']").click()
+        link = browser.find_element(By.LINK_TEXT, "Unsubscribes")
+        assert link.is_displayed()
+        if has_scripts:
+            browser.switch_to.active_element.send_keys(Keys.ESCAPE)
+            assert not link.is_displayed()
+        else:
+            link.click()
+            assert browser.find_element(By.TAG_NAME, "h1").text == "Unsubscribes"
+
+
 def test_pages_work_without_javascript(browser, sample: Site) -> None:
     set_screen(browser)
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
