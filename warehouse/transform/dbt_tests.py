@@ -106,12 +106,13 @@ def _run_on_spark(settings: Settings, paths: DataPaths, candidate: Build) -> dic
     command = ["test", "--exclude-resource-type", "unit_test", "--store-failures", *WITHOUT_THIS_RUN]
     checks: dict[str, CheckResult] = {}
     for result in SparkBuild(settings, paths, candidate.build_id).run_dbt(*command):
-        test = result.node.to_dict()
+        node = result.node
+        test = {"name": node.name, "description": node.description, "config": {"severity": node.config.severity}}
         if result.status != "pass" and result.failures:
-            check = _failed(test, result.failures, "", "Spark", str(result.node.relation_name))
+            check = _failed(test, result.failures, "", "Spark", str(node.relation_name))
         else:
             check = _check_result(test, is_passed=result.status == "pass", message=result.message)
-        checks[result.node.unique_id] = check
+        checks[node.unique_id] = check
     return checks
 
 
