@@ -1,14 +1,18 @@
 """The history of one contact holds all that the marts know about it, and nothing of an erased one."""
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from models.masking import masked_number
+from orchestration.stages import erase_contact
+from reports.links import contact_path
 from reports.queries.contact import is_erased, whole_number
-from tests.reports.conftest import Site
+from tests.contact_search import copy_warehouse
+from tests.reports.conftest import Site, serving
 from tests.reports.reading import all_rows, csv_rows, open_page, tiles
-from tests.running import mart_rows
+from tests.running import RefreshedWarehouse, mart_rows
 
 MARTS = {
     "delivery_status": "Message sent",
@@ -87,6 +91,22 @@ def test_an_unknown_and_an_erased_contact_have_no_history(sample: Site) -> None:
     assert csv_rows(sample, f"/people/contact.csv?id={erased}") == []
     assert is_erased(erased)
     assert not is_erased("erased-by-name")
+
+
+def test_an_erased_contact_is_found_by_nothing(refreshed_sample: RefreshedWarehouse, tmp_path: Path) -> None:
+    warehouse = copy_warehouse(refreshed_sample, tmp_path)
+    rows = mart_rows(warehouse.paths.published_marts, "delivery_status")
+    contact, number = min((row["contact_id"], row["mobile_number"]) for row in rows)
+    erase_contact(warehouse, contact, "request 1")
+    (token,) = {row["contact_id"] for row in mart_rows(warehouse.paths.published_marts, "delivery_status")} - {
+        row["contact_id"] for row in rows
+    }
+    with serving(warehouse) as site:
+        for text in (contact, number):
+            page = site.get("/people/contact", params={"id": text})
+            assert "Nothing is known about this contact" in page.text
+            assert csv_rows(site, contact_path(text).replace("?", ".csv?")) == []
+        assert "This contact was erased" in site.get(contact_path(token)).text
 
 
 @pytest.mark.parametrize(
