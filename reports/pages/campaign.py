@@ -104,7 +104,7 @@ def _people(
 def _hard_bounces_to_suppress(published: Published) -> int | None:
     """After how many hard bounces in a row the build suppresses a number; None if it suppresses none."""
     settings = published.settings
-    return settings["hard_bounces_to_suppress"] if settings["hard_bounce_suppression"] else None
+    return settings.get("hard_bounces_to_suppress") if settings.get("hard_bounce_suppression") else None
 
 
 def _insights(published: Published, report: campaign.Campaign, query: campaign.CampaignQuery) -> dict[str, Any]:
