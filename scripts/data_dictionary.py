@@ -16,7 +16,8 @@ _INTRODUCTION = """# Data dictionary
 Made from `models/` by `make docs`; do not edit. The published marts are in `published/sendmart.duckdb`, in the schemas
 `marts` and, unless SENDMART_INSIGHTS is false, `insights`.
 Timestamps are UTC; `_rate` columns are fractions, null where the denominator is 0; money is in the reporting currency
-unless the column says otherwise. How raw log files look is in [contracts.md](contracts.md).
+unless the column says otherwise. The label heads the column on the report pages and in files for people
+([exports.md](exports.md)). How raw log files look is in [contracts.md](contracts.md).
 
 Where SENDMART_MASK_PHONE_NUMBERS is true, every `mobile_number` is masked (`+44…23`) and followed by `mobile_number_hash`, a
 keyed hash of it, which takes its place in keys ([privacy.md](privacy.md))."""
@@ -27,14 +28,17 @@ def data_dictionary() -> str:
     sections = [_INTRODUCTION, "## Marts"]
     for name, mart in MARTS.items():
         rows = [
-            f"| `{column.name}` | {column.sql_type} | {'yes' if column.nullable else ''} | {_cell(column.description)} |"
+            f"| `{column.name}` | {column.sql_type} | {'yes' if column.nullable else ''} | {column.label} |"
+            f" {_cell(column.description)} |"
             for column in columns(name)
         ]
         key = ", ".join(f"`{column}`" for column in mart.key)
         head = f"### `{name}`\n\n{description(name)} Key: {key}."
         if name == next(iter(INSIGHTS)):
             sections.append("## Insights")
-        sections.append("\n".join([head, "", "| column | type | null | meaning |", "|---|---|---|---|", *rows]))
+        sections.append(
+            "\n".join([head, "", "| column | type | null | label | meaning |", "|---|---|---|---|---|", *rows])
+        )
     sections.append("## Raw logs")
     for log in Log:
         rows = [
