@@ -141,30 +141,30 @@ class Series(NamedTuple):
 
 
 class OverTime(NamedTuple):
-    """Clicks and orders by hour, day or month. `moments` are the starts of the steps that are charted, without gaps.
+    """Counts by hour, day or month. `moments` are the starts of the steps that are charted, without gaps.
 
-    `clicks` and `orders` are charted. `later` are the steps after those, without empty ones: the start, and the counts of
-    clicks, direct and assisted orders.
+    `later` are the steps after those, without empty ones: the start, and the count of each series.
     """
 
     by: str
     moments: list[datetime]
-    clicks: list[Series]
-    orders: list[Series]
+    series: list[Series]
     later: list[tuple[datetime, list[int]]]
 
-    def later_counts(self, series: list[Series]) -> list[tuple[datetime, list[int]]]:
-        """The later steps of clicks or of orders, without empty ones."""
-        chosen = slice(0, 1) if series is self.clicks else slice(1, None)
-        return [(start, counts[chosen]) for start, counts in self.later if any(counts[chosen])]
+
+class ClicksAndOrders(NamedTuple):
+    """Each with steps of its own: orders come later than clicks. None if there are none."""
+
+    clicks: OverTime | None
+    orders: OverTime | None
 
 
 _STEPS = (("hour", timedelta(hours=72)), ("day", timedelta(days=92)))
 """The step of a chart up to a length of time; longer times are shown by month."""
 
 _LATE_SHARE = 0.01
-"""So many of the clicks, and of the orders, may come after the end of the charts, or one where that is less than one. The charts
-end early only if they would be more than twice as long otherwise: one late click would flatten them."""
+"""So many of the clicks, or of the orders, may come after the end of their chart; of fewer than a hundred, one; of fewer than
+ten, none. The chart ends early only if it would be more than twice as long otherwise: one late click would flatten it."""
 
 _CLICK_COUNTS = (
     ("marts", "campaign_clicks_by_minute", "minute_at"),
@@ -174,26 +174,34 @@ _CLICK_COUNTS = (
 """The schema, table and time of counted clicks. Builds of releases 0.3 and 0.2, which may be rolled back to, count by hour."""
 
 
-def over_time(published: Published, campaign_id: str, zone: str) -> OverTime | None:
-    """Clicks and orders from the first to the last; None if there are none. Days begin at midnight in `zone`."""
-    events = (
-        f"select attribution as kind, ordered_at as moment, 1 as number from {MARTS}.attributed_orders"
-        " where campaign_id = $campaign_id"
-    )
+def over_time(published: Published, campaign_id: str, zone: str) -> ClicksAndOrders:
+    """Clicks and orders from the first to the last. Days begin at midnight in `zone`."""
+    orders = f"select attribution as kind, ordered_at as moment, 1 as number from {MARTS}.attributed_orders"
     counted = next((names for names in _CLICK_COUNTS if published.has(*names[:2])), None)
+    clicks = None
     if counted:  # builds of release 0.1 have none
         schema, table, moment = counted
-        events += (
-            f" union all select 'clicks', {moment}, clicks from {DATABASE}.{schema}.{table}"
-            " where campaign_id = $campaign_id"
-        )
-    local = f"select kind, {local_time_sql('moment', ZoneInfo(zone))} as moment, number from ({events})"
+        events = f"select 'clicks' as kind, {moment} as moment, clicks as number from {DATABASE}.{schema}.{table}"
+        clicks = _over_time(published, campaign_id, ZoneInfo(zone), events, {"clicks": "Clicks"})
+    return ClicksAndOrders(
+        clicks,
+        _over_time(published, campaign_id, ZoneInfo(zone), orders, {"direct": "Direct", "assisted": "Assisted"}),
+    )
+
+
+def _over_time(
+    published: Published, campaign_id: str, zone: ZoneInfo, events: str, kinds: Mapping[str, str]
+) -> OverTime | None:
+    """The campaign's events of each of the `kinds`, which have a label. `events` selects kind, UTC moment and number."""
+    local = (
+        f"select kind, {local_time_sql('moment', zone)} as moment, number"
+        f" from ({events} where campaign_id = $campaign_id)"
+    )
     parameters = {"campaign_id": campaign_id}
     first, last, end = fetch_row(
         published.connection,
-        f"with events as ({local}), following as (select kind = 'clicks' as is_click, moment,"
-        " sum(number) over (partition by is_click order by moment desc) as number_from,"
-        " sum(number) over (partition by is_click) as number_of_all from events)"
+        f"with following as (select moment, sum(number) over (order by moment desc) as number_from,"
+        f" sum(number) over () as number_of_all from ({local}))"
         " select min(moment), max(moment), max(moment) filter (number_from >"
         " if(number_of_all < 10, 0, greatest(1, $late_share * number_of_all)))"
         " from following",
@@ -201,10 +209,9 @@ def over_time(published: Published, campaign_id: str, zone: str) -> OverTime | N
     )
     if first is None:
         return None
-    if end is None or (last - first) <= 2 * (end - first) or last - first < timedelta(hours=24):
+    if last - first <= 2 * (end - first) or last - first < timedelta(hours=24):
         end = last
     by = next((by for by, longest in _STEPS if end - first < longest), "month")
-    kinds = {"clicks": "Clicks", "direct": "Direct", "assisted": "Assisted"}
     sums = ", ".join(f"coalesce(sum(number) filter (kind = '{kind}'), 0)::bigint as {kind}" for kind in kinds)
     rows = published.rows(
         f"select coalesce(step, date_trunc('{by}', moment)) as start, {sums} from ({local})"
@@ -213,6 +220,9 @@ def over_time(published: Published, campaign_id: str, zone: str) -> OverTime | N
         {**parameters, "first": first, "end": end},
     )
     charted = [row for row in rows if row["start"] <= end]
-    lines = [Series(label, kind, [row[kind] for row in charted]) for kind, label in kinds.items()]
-    later = [(row["start"], [row[kind] for kind in kinds]) for row in rows[len(charted) :]]
-    return OverTime(by, [row["start"] for row in charted], lines[:1], lines[1:], later)
+    return OverTime(
+        by,
+        [row["start"] for row in charted],
+        [Series(label, kind, [row[kind] for row in charted]) for kind, label in kinds.items()],
+        [(row["start"], [row[kind] for kind in kinds]) for row in rows[len(charted) :]],
+    )

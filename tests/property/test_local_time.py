@@ -102,12 +102,11 @@ def test_clicks_and_orders_of_a_page_are_in_their_local_hours_and_days_in_every_
     steps = set()
     for name, moments in events.items():
         for campaign_id, selected in ((name, moments[-len(AROUND_THE_CHANGE) :]), (f"{name} twice", moments)):
-            shown = over_time(published, campaign_id, name)
-            assert shown
-            steps.add(shown.by)
-            starts = STARTS[shown.by] | {"second": 0, "microsecond": 0}
-            expected = Counter(local_time(moment, ZoneInfo(name)).replace(**starts) for moment in selected)
-            for series in (shown.clicks[0], shown.orders[0]):
-                counted = dict(zip(shown.moments, series.counts, strict=True))
+            for shown in over_time(published, campaign_id, name):
+                assert shown
+                steps.add(shown.by)
+                starts = STARTS[shown.by] | {"second": 0, "microsecond": 0}
+                expected = Counter(local_time(moment, ZoneInfo(name)).replace(**starts) for moment in selected)
+                counted = dict(zip(shown.moments, shown.series[0].counts, strict=True))
                 assert {moment: count for moment, count in counted.items() if count} == expected, (name, shown.by)
     assert steps == {"hour", "day", "month"}

@@ -348,7 +348,7 @@ def _published(context: AppContext) -> str:
 
 def _clicks_over_time(context: AppContext, campaign_id: str) -> list[int]:
     with PublishedDatabase(context.settings, context.paths).open() as published:
-        return over_time(published, campaign_id, "UTC").clicks[0].counts
+        return over_time(published, campaign_id, "UTC").clicks.series[0].counts
 
 
 def test_a_column_missing_in_an_older_lake_is_null(upgraded: Upgraded) -> None:
