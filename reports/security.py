@@ -35,6 +35,9 @@ TOKEN = secrets.token_urlsafe(32)
 """The token of this process. A page that was opened before a restart must be reloaded."""
 
 
+STALE_PAGE = "The server was restarted after this page was opened. Reload the page and try again."
+
+
 class SecurityHeaders:
     """Adds the headers to every response. Pages must not be cached: they hold current figures and personal data."""
 

@@ -12,8 +12,9 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.templating import Jinja2Templates
@@ -25,6 +26,7 @@ from models.masking import FREE_TEXT_COLUMNS, ID_COLUMNS, masked, masked_in_ids,
 from reports import charts, export_requests, formatting, links, plots, security
 from reports.csv_download import write_csv
 from reports.database import Published, PublishedDatabase, Selection
+from reports.queries.first_page import saved_views
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import Settings
 from warehouse.export import ON_REQUEST, FileFormat, Layout, has_campaigns
@@ -37,6 +39,9 @@ MEDIA_TYPES = {
 }
 
 _FIRST_STYLES, _LAST_STYLES = ("base", "forms", "tables", "charts"), ("small_screens", "print")
+LARGEST_FORM = 10_000
+"""The most bytes of a form."""
+
 STYLESHEETS = (
     *_FIRST_STYLES,
     *sorted({file.stem for file in (HERE / "static" / "css").glob("*.css")} - {*_FIRST_STYLES, *_LAST_STYLES}),
@@ -81,11 +86,12 @@ class Site:
     def page(
         self, request: Request, template: str, published: Published | None, status: int = 200, **values: Any
     ) -> Response:
-        """A page. Every template also gets the published build, its currency and the last refresh."""
+        """A page. Every template also gets the published build, its currency, the last refresh and the table seen last."""
         values |= {
             "published": published,
             "currency": published.settings["reporting_currency"] if published else self.settings.reporting_currency,
             "refresh": _last_refresh(self.paths),
+            "table_link": saved_views.last_table(request.cookies),
         }
         return self.templates.TemplateResponse(request, template, values, status_code=status)
 
@@ -119,6 +125,16 @@ def file_response(blocks: Iterator[bytes], file: str) -> Response:
     headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(file)}"}
     all_blocks = chain([next(blocks, b"")], blocks)
     return StreamingResponse(all_blocks, media_type=MEDIA_TYPES[FileFormat(file.rpartition(".")[2])], headers=headers)
+
+
+async def read_form(request: Request) -> dict[str, list[str]]:
+    """The fields of a small form."""
+    body = b""
+    async for block in request.stream():
+        body += block
+        if len(body) > LARGEST_FORM:
+            raise HTTPException(413, "This form is too large.")
+    return parse_qs(body.decode("utf-8", "replace"))
 
 
 @dataclass(frozen=True)

@@ -14,19 +14,21 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, Template, select_autoescape
 
 from models.insights import SCHEMA as INSIGHTS_SCHEMA
-from models.marts import qualified
+from models.marts import MartColumn, qualified
 from reports.database import Published
-from reports.formatting import cell, moment
+from reports.formatting import cell, figure, moment
 from reports.mail.attachments import Attachment, attach_campaigns, attach_report
 from reports.mail.figures import PeriodFigure, period_figures
 from reports.mail.schedule import Occasion, Period
 from reports.mail.subscriptions import Every, Subscription
 from reports.queries import campaign_table
-from reports.queries.campaign_table import COLUMNS, DEFAULT_COLUMNS, TableQuery
+from reports.queries.campaign_table import TableQuery
+from reports.queries.first_page.table_columns import UNITS
 from warehouse.config import Settings
 from warehouse.export import ExportRefused, FileFormat
 
@@ -93,20 +95,28 @@ def compose(settings: Settings, published: Published, subscription: Subscription
     if subscription.report is not None:
         return _compose_report(settings, published, subscription, occasion, file)
     query = replace(_query_of_period(subscription, occasion.period), page=1)
-    selection = campaign_table.selected(query, settings.time_zone)
+    selection = campaign_table.selected(published, query, settings.time_zone)
     attachment = attach_campaigns(settings, published, selection, file, subscription.format)
     table = campaign_table.table(published, query, settings.time_zone)
     notes = [_note(attachment, "campaigns")]
     if table.page.count > len(table.page.rows):
         notes.insert(0, f"The first {len(table.page.rows)} of {table.page.count:,} campaigns are shown.")
-    names = COLUMNS_SHOWN if query.columns == DEFAULT_COLUMNS else query.columns
-    columns = [COLUMNS[name] for name in names]
-    text = partial(cell, zone=settings.time_zone, masks=not settings.reports_show_phone_numbers)
+    if table.left_out:
+        notes.insert(
+            0, f"{table.left_out:,} campaigns with fewer than {query.least:,} delivered messages are left out."
+        )
+    names = COLUMNS_SHOWN if query.columns == TableQuery.columns else table.shown
+    columns = [table.columns[name] for name in names]
+    by_type = partial(cell, zone=settings.time_zone, masks=not settings.reports_show_phone_numbers)
+
+    def text(value: Any, column: MartColumn) -> str:
+        return figure(value, UNITS[column.name]) if column.name in UNITS else by_type(value, column)
+
     totals = [text(table.totals[column.name], column) if column.name in table.totals else "" for column in columns]
     report_text = replace(
         _text(settings, published, subscription, occasion, query.campaign_type),
         campaigns_title=query.words,
-        columns=[Column(column.label or column.name, column.sql_type not in _TEXT_TYPES) for column in columns],
+        columns=[Column(column.label, column.sql_type not in _TEXT_TYPES) for column in columns],
         campaigns=[[text(row[column.name], column) for column in columns] for row in table.page.rows],
         totals=[totals[0] or f"All {table.page.count:,}", *totals[1:]],
         notes=notes,

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from reports.queries.campaign_table import TableQuery
+from reports.queries.campaign_table import DEFAULT_VIEW, TableQuery
 from warehouse.config.mail_server import is_mail_address
 from warehouse.export import ON_REQUEST, FileFormat
 
@@ -62,7 +62,8 @@ def table_query(link: str) -> TableQuery:
     unknown = sorted(parameters.keys() - parameters.names)
     read = {"type": query.campaign_type, "from": query.sent_from, "to": query.sent_to}
     unknown += [f"{name}={parameters[name]}" for name, value in read.items() if dict(pairs).get(name) and not value]
-    unknown += [f"columns={name}" for name in columns if name not in query.columns]
+    names = [name for value in columns for name in value.split(".") if name != DEFAULT_VIEW]
+    unknown += [f"columns={name}" for name in names if name not in query.columns]
     if unknown:
         raise ValueError(f"the campaign table does not know {', '.join(unknown)}: copy the link of the table")
     return query

@@ -5,13 +5,14 @@ A page is a plain function of a request, run in a thread. It reads the build tha
 To add a page: a module here with a function `routes`, its name in `PAGES`, its queries in `reports.queries`, and a template.
 """
 
-from reports.pages import campaign, campaign_table, compare, contact, exports, health, listings, send_times
+from reports.pages import campaign, campaign_table, compare, contact, exports, glossary, health, listings, send_times
 
 PAGES = (
     campaign_table,
     campaign,
     compare,
     exports,
+    glossary,
     health,
     listings,
     contact,

@@ -4,7 +4,6 @@ Not here: writing an export (`reports.export_requests`).
 """
 
 from functools import partial
-from urllib.parse import parse_qs
 
 import duckdb
 from starlette.concurrency import run_in_threadpool
@@ -16,13 +15,9 @@ from starlette.routing import Route
 from reports import export_requests, security
 from reports.csv_download import read_file
 from reports.database import NothingPublished, Published
-from reports.pages.campaign_table import query_of
 from reports.queries import campaign_table
-from reports.site import Site, file_response
-from warehouse.export import ON_REQUEST, FileFormat
-
-LARGEST_FORM = 10_000
-"""The most bytes of a form."""
+from reports.site import Site, file_response, read_form
+from warehouse.export import ON_REQUEST, FileFormat, RowSelection
 
 
 def routes(site: Site) -> list[Route]:
@@ -65,10 +60,10 @@ def download(site: Site, request: Request) -> Response:
 
 
 async def request_export(site: Site, request: Request) -> Response:
-    form = await _form(request)
+    form = {name: values[0] for name, values in (await read_form(request)).items()}
     report = form.get("report", "")
     if not security.is_own_request(request, form.get("token", "")):
-        raise HTTPException(403, "The server was restarted after this page was opened. Reload the page and try again.")
+        raise HTTPException(403, security.STALE_PAGE)
     # The id is in the link, not in the form, where a browser would change its line breaks.
     campaign, file_format = request.query_params.get("campaign"), form.get("format", FileFormat.CSV)
     if report not in ON_REQUEST or file_format not in list(FileFormat):
@@ -76,16 +71,12 @@ async def request_export(site: Site, request: Request) -> Response:
     selection = None
     if form.get("rows") == "table" and report == "campaign_metrics":
         # The link of the form is that of the table.
-        selection = campaign_table.rows_to_export(query_of(request), site.zone)
+        selection = await run_in_threadpool(_rows_of_table, site, request)
     await run_in_threadpool(site.requests.submit, report, campaign, FileFormat(file_format), selection)
     return RedirectResponse("/exports", status_code=303)
 
 
-async def _form(request: Request) -> dict[str, str]:
-    """The fields of a small form."""
-    body = b""
-    async for block in request.stream():
-        body += block
-        if len(body) > LARGEST_FORM:
-            raise HTTPException(413, "This form is too large.")
-    return {name: values[0] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
+def _rows_of_table(site: Site, request: Request) -> RowSelection:
+    query = campaign_table.TableQuery.of(request.query_params, request.query_params.getlist("columns"))
+    with site.database.open() as published:
+        return campaign_table.rows_to_export(published, query, site.zone)

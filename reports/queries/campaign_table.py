@@ -1,73 +1,84 @@
-"""The campaign table: its filters, order, columns, pages, totals and chart.
+"""The campaign table: its filters, order, pages, totals and chart.
 
 All of them are in the link: the same link gives the same table, on the page and as CSV.
 
-Not here: the HTML (`reports/templates`), writing CSV (`reports.csv_download`).
+Not here: its columns (`reports.queries.first_page.table_columns`), writing CSV (`reports.csv_download`).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from models.enums import CampaignType
-from models.marts import columns
+from models.marts import MartColumn
 from models.masking import masked
-from reports.database import MARTS, Page, Published, Row, Selection
+from reports.database import Page, Published, Row, Selection
 from reports.links import day, link, one_of, page_number, start_of
+from reports.queries.first_page.overview import OverviewQuery
+from reports.queries.first_page.table_columns import COLUMNS, NAME, RATES, STANDARD, available_columns, rows_sql
+from reports.queries.notices import Unconverted, by_campaign, unconverted
 from reports.queries.search import matches_words
-from warehouse.export import CAMPAIGN_REPORT_COLUMNS, RowSelection
-
-_BY_NAME = {column.name: column for column in columns("campaign_metrics")}
-
-COLUMNS = {name: _BY_NAME[name] for name in CAMPAIGN_REPORT_COLUMNS}
-"""The columns with their labels, in the order of the report."""
-
-DEFAULT_COLUMNS = tuple(name for name in COLUMNS if name != "campaign_id")
+from warehouse.export import RowSelection
 
 SUMS = (
     "direct_orders", "assisted_orders", "revenue", "total_segments", "total_clicks", "total_delivered", "total_sent",
-    "unique_clickers", "unsubscribes",
+    "unique_clickers", "unsubscribes", "cost", "profit",
 )  # fmt: skip
 """Columns with a total. Assisted revenue has none: an order counts in full for each campaign that assisted it."""
 
 CHARTED = (
-    "revenue", "total_sent", "total_delivered", "total_clicks", "direct_orders", "click_to_delivered_rate",
-    "conversion_rate", "unsubscribes",
+    "revenue", "total_sent", "total_delivered", "total_clicks", "direct_orders", "delivery_rate",
+    "click_to_delivered_rate", "conversion_rate", "revenue_per_message", "cost", "roi", "unsubscribes",
+    "unsubscribe_rate",
 )  # fmt: skip
 """Columns that the chart can compare campaigns by."""
 
 CAMPAIGNS_CHARTED = 12
 
+FEWEST_DELIVERIES = 100
+"""The deliveries that a campaign needs to be ranked by a rate, unless the link says otherwise."""
+
+LONGEST_NUMBER = 9
+
+DEFAULT_VIEW = "standard"
+"""Stands for the columns of the standard view in a link without other parameters."""
+
 
 @dataclass(frozen=True)
 class TableQuery:
-    """What a link to the table asks for. Invalid values in a link are ignored."""
+    """What a link to the table asks for. Invalid values in a link are ignored. `overview` is the rest of a link to the page."""
 
     search: str = ""
     campaign_type: str = ""
     sent_from: date | None = None
     sent_to: date | None = None
+    least: int = FEWEST_DELIVERIES
     sort: str = "last_sent_at"
     descending: bool = True
-    columns: tuple[str, ...] = DEFAULT_COLUMNS
+    columns: tuple[str, ...] = STANDARD.columns
     page: int = 1
     chart: str = CHARTED[0]
+    overview: OverviewQuery = field(default_factory=OverviewQuery)
 
     @classmethod
     def of(cls, parameters: Mapping[str, str], columns: Sequence[str]) -> "TableQuery":
-        """The query of a link; `columns` are those of the link or of the cookie."""
+        """The query of a link; `columns` are its values of that name, each with names separated by dots."""
+        names = {name for value in columns for name in value.split(".")} & set(COLUMNS)
+        least = parameters.get("least", "")
         return cls(
             search=parameters.get("search", "").strip(),
             campaign_type=one_of(list(CampaignType), parameters.get("type"), ""),
             sent_from=day(parameters.get("from", "")),
             sent_to=day(parameters.get("to", "")),
+            least=int(least) if least.isascii() and least.isdigit() and len(least) <= LONGEST_NUMBER else cls.least,
             sort=one_of(COLUMNS, parameters.get("sort"), cls.sort),
             descending=parameters.get("order", "desc") != "asc",
-            columns=tuple(name for name in COLUMNS if name in columns) or DEFAULT_COLUMNS,
+            columns=tuple(name for name in COLUMNS if name in {NAME, *names}) if names else cls.columns,
             page=page_number(parameters.get("page", "")),
             chart=one_of(CHARTED, parameters.get("chart"), cls.chart),
+            overview=OverviewQuery.of(parameters),
         )
 
     @property
@@ -86,22 +97,36 @@ class TableQuery:
         until = f", last sent until {self.sent_to}" if self.sent_to else ""
         return f"{kind}{search}{since}{until}"
 
-    def link(self, path: str = "/", **changes: Any) -> str:
-        """The link for this query with changes."""
-        query = replace(self, **changes)
-        parameters: list[tuple[str, Any]] = [
+    @property
+    def ranks_by_rate(self) -> bool:
+        return self.sort in RATES and self.least > 0
+
+    def parameters(self, without: Sequence[str] = (), **changes: Any) -> list[tuple[str, str]]:
+        """The parameters of its link that are not at their default, with changes, and without some."""
+        query, default = replace(self, **changes), TableQuery()
+        values: list[tuple[str, Any]] = [
+            *query.overview.parameters(),
             ("search", query.search),
             ("type", query.campaign_type),
             ("from", query.sent_from),
             ("to", query.sent_to),
-            ("sort", query.sort if query.sort != TableQuery.sort else None),
+            ("least", query.least if query.least != default.least else None),
+            ("sort", query.sort if query.sort != default.sort else None),
             ("order", None if query.descending else "asc"),
             ("page", query.page if query.page > 1 else None),
-            ("chart", query.chart if query.chart != TableQuery.chart else None),
+            ("chart", query.chart if query.chart != default.chart else None),
+            ("columns", ".".join(query.columns) if query.columns != default.columns else None),
         ]
-        if query.columns != DEFAULT_COLUMNS:
-            parameters += [("columns", name) for name in query.columns]
-        return link(path, parameters)
+        return [(name, str(value)) for name, value in values if value not in (None, "") and name not in without]
+
+    def link(self, path: str = "/", without: Sequence[str] = (), **changes: Any) -> str:
+        """The link for this query with changes. Without parameters, `/` shows the columns that the browser remembers."""
+        parameters = self.parameters(without, **changes)
+        return link(path, parameters or [("columns", DEFAULT_VIEW)])
+
+    def overview_link(self, **changes: Any) -> str:
+        """The link with changes of the overview."""
+        return self.link(overview=replace(self.overview, **changes))
 
     def sorted_by(self, column: str) -> str:
         """The link that sorts by a column; for the current sort column, in the other direction."""
@@ -111,65 +136,136 @@ class TableQuery:
 
 @dataclass(frozen=True)
 class Table:
-    """A page of campaigns, the `totals` of all that match the filters, and the campaigns of the chart."""
+    """A page of campaigns and the `totals` of all that match.
 
+    `columns` are those that the build has, `shown` those of the table. `left_out` campaigns have too few deliveries to be
+    ranked.
+    """
+
+    columns: Mapping[str, MartColumn]
+    shown: Sequence[str]
     page: Page
     totals: Row
-    charted: list[Row]
+    left_out: int
 
 
 def table(published: Published, query: TableQuery, zone: ZoneInfo) -> Table:
     """A page of the table, with the totals of all campaigns that match the filters. Days begin at midnight in `zone`."""
-    selection = selected(query, zone)
-    matching = f"from {MARTS}.campaign_metrics {selection.where}"
-    sums = ", ".join(f"coalesce(sum({name}), 0) as {name}" for name in SUMS)
-    (totals,) = published.rows(f"select count(*) as campaigns, {sums} {matching}", selection.parameters)
-    # A mean of the rates would give a campaign to ten contacts the weight of one to a million.
-    denominator = published.settings["conversion_rate_denominator"]
-    totals["click_to_delivered_rate"] = _ratio(totals["unique_clickers"], totals["total_delivered"])
-    totals["conversion_rate"] = _ratio(totals["direct_orders"], totals[denominator])
-    charted = published.rows(
-        f"select campaign_id, campaign_name, {query.chart} as value {matching}"
-        f" order by value desc nulls last, campaign_id limit {CAMPAIGNS_CHARTED}",
-        selection.parameters,
+    available = available_columns(published)
+    selection = selected(published, query, zone)
+    totals = _totals(published, selection, available)
+    page = published.page(selection, query.page, totals["campaigns"])
+    shown = [name for name in query.columns if name in available]
+    return Table(available, shown, page, totals, _left_out(published, query, zone, totals["campaigns"]))
+
+
+@dataclass(frozen=True)
+class TopCampaigns:
+    """The campaigns with the highest `column`, one of `columns`; `left_out` have too few deliveries."""
+
+    columns: Sequence[str]
+    column: str
+    rows: list[Row]
+    left_out: int
+
+
+def top_campaigns(published: Published, query: TableQuery, zone: ZoneInfo) -> TopCampaigns:
+    available = available_columns(published)
+    charts = [name for name in CHARTED if name in available]
+    query = replace(query, sort=one_of(charts, query.chart, charts[0]), descending=True)
+    ranked = selected(published, query, zone)
+    rows = published.rows(
+        f"select * {ranked.from_sql} order by {ranked.order_sql()} limit {CAMPAIGNS_CHARTED}", ranked.parameters
     )
-    return Table(published.page(selection, query.page, totals["campaigns"]), totals, charted)
+    return TopCampaigns(charts, query.sort, rows, _left_out(published, query, zone, _count(published, ranked)))
 
 
-def selected(query: TableQuery, zone: ZoneInfo) -> Selection:
+@dataclass(frozen=True)
+class ShortRevenue:
+    """The orders that are not in revenue: of each campaign of a page, by its id, and of all that match."""
+
+    campaigns: Mapping[str, Unconverted]
+    all: Unconverted | None
+
+
+def short_revenue(published: Published, query: TableQuery, page: Page, zone: ZoneInfo) -> ShortRevenue:
+    selection = selected(published, query, zone)
+    ids = {"ids": [row["campaign_id"] for row in page.rows]}
+    matching = f"orders.campaign_id in (select campaign_id {selection.from_sql})"
+    return ShortRevenue(
+        by_campaign(published, "orders.campaign_id in (select unnest($ids))", ids),
+        unconverted(published, matching, selection.parameters),
+    )
+
+
+def _left_out(published: Published, query: TableQuery, zone: ZoneInfo, ranked: int) -> int:
+    """How many campaigns match the filters but have too few deliveries, if `ranked` have enough."""
+    if not query.ranks_by_rate:
+        return 0
+    return _count(published, selected(published, replace(query, least=0), zone)) - ranked
+
+
+def _count(published: Published, selection: Selection) -> int:
+    (row,) = published.rows(f"select count(*) as campaigns {selection.from_sql}", selection.parameters)
+    return int(row["campaigns"])
+
+
+def _totals(published: Published, selection: Selection, available: Mapping[str, MartColumn]) -> Row:
+    """The number of campaigns, the sums, and the rates of the sums, with their parts."""
+    rates = {name: rate for name, rate in RATES.items() if name in available}
+    parts = {part for rate in rates.values() for part in rate if part not in available}
+    sums = [name for name in SUMS if name in available]
+    expressions = ", ".join(f"sum({name}) as {name}" for name in (*sums, *sorted(parts)))
+    (totals,) = published.rows(
+        f"select count(*) as campaigns, {expressions} {selection.from_sql}", selection.parameters
+    )
+    totals = {name: 0 if value is None and name not in ("cost", "profit") else value for name, value in totals.items()}
+    # A mean of the rates would give a campaign to ten contacts the weight of one to a million.
+    for name, rate in rates.items():
+        times = 1000 if name == "unsubscribe_rate" else 1
+        totals[name] = _ratio(totals[rate.part], totals[rate.whole], times)
+    return totals
+
+
+def selected(published: Published, query: TableQuery, zone: ZoneInfo) -> Selection:
     """The campaigns that match the filters, with the columns to show."""
-    searched = ("campaign_name", "campaign_id", "last_modified_by")
+    available = available_columns(published)
+    sort = one_of(available, query.sort, TableQuery.sort)
+    searched = (NAME, "campaign_id", "last_modified_by")
     filters: list[tuple[str, str, Any]] = [
         (matches_words(searched), "search", query.search),
         ("campaign_type = $type", "type", query.campaign_type),
         ("last_sent_at >= $from", "from", query.sent_from and start_of(query.sent_from, zone)),
         ("last_sent_at < $to", "to", query.sent_to and start_of(query.sent_to + timedelta(days=1), zone)),
+        ("total_delivered >= $least", "least", query.ranks_by_rate and query.least),
     ]
     conditions = " and ".join(condition for condition, _, value in filters if value)
     return Selection(
         "campaign_metrics",
         f"where {conditions}" if conditions else "",
         {name: value for _, name, value in filters if value},
-        ((query.sort, query.descending), ("campaign_id", False)),
-        [(COLUMNS[name], COLUMNS[name].label) for name in query.columns],
+        ((sort, query.descending), ("campaign_id", False)),
+        [(COLUMNS[name], COLUMNS[name].label) for name in query.columns if name in available],
+        rows_sql(published, available),
     )
 
 
-def rows_to_export(query: TableQuery, zone: ZoneInfo) -> RowSelection:
+def rows_to_export(published: Published, query: TableQuery, zone: ZoneInfo) -> RowSelection:
     """The campaigns that match the filters, with the columns to show, as an export that is kept.
 
     A number that somebody searched for is masked in the words and not in the link, which no file holds.
     """
-    selection = selected(query, zone)
+    selection = selected(published, query, zone)
     return RowSelection(
         selection.where,
         selection.parameters,
         selection.order_sql(),
-        query.columns,
+        tuple(column for column, _ in selection.columns or ()),
         masked(query.words),
-        query.link(page=1, chart=CHARTED[0]),
+        query.link(page=1, chart=CHARTED[0], overview=OverviewQuery()),
+        selection.query,
     )
 
 
-def _ratio(part: int, whole: int) -> float | None:
-    return float(part) / float(whole) if whole else None
+def _ratio(part: Any, whole: Any, times: int) -> float | None:
+    return times * float(part) / float(whole) if whole and part is not None else None

@@ -30,6 +30,16 @@ class Site:
     paths: DataPaths
     client: httpx.Client
 
+    @property
+    def has_insights(self) -> bool:
+        return bool(self.rows("select 1 from duckdb_tables() where schema_name = 'insights'"))
+
+    def rows(self, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
+        """The rows of a query on the published file."""
+        with duckdb.connect() as connection:
+            connection.execute(f"attach '{self.paths.published_marts}' as published (read_only); use published")
+            return connection.execute(query, parameters).fetchall()
+
     def get(self, link: str, **options: Any) -> httpx.Response:
         return self.client.get(link, **options)
 

@@ -6,8 +6,6 @@ import io
 import json
 import re
 import shutil
-from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
@@ -19,10 +17,9 @@ import pytest
 from models.masking import masked_number
 from orchestration.stages import AppContext, export_reports, plan_refresh
 from reports import security
-from reports.formatting import cell, count, money
+from reports.formatting import count, money
 from reports.links import campaign_path
 from reports.queries.campaign import TABS
-from reports.queries.campaign_table import COLUMNS, DEFAULT_COLUMNS
 from reports.site import MEDIA_TYPES
 from tests.reports.conftest import Site, serving, with_masked_build, with_settings
 from tests.running import RefreshedWarehouse, csv_rows, mart_rows
@@ -56,135 +53,14 @@ def table_rows(page: str, caption: str) -> list[list[str]]:
     ]
 
 
-def newest_first(metrics: list[dict]) -> list[dict]:
-    by_id = sorted(metrics, key=lambda row: row["campaign_id"])
-    return sorted(by_id, key=lambda row: row["last_sent_at"] or datetime.min, reverse=True)
-
-
-# --- the campaign table
-
-
-def test_the_table_shows_every_campaign_with_its_figures(site: Site) -> None:
-    metrics = newest_first(mart_rows(site.paths.published_marts, "campaign_metrics"))
-    shown, number = [], 1
-    while len(shown) < len(metrics):
-        shown += table_rows(site.get(f"/?page={number}").text, "Campaigns")
-        number += 1
-    zone = Settings().time_zone
-    for row, campaign in zip(shown, metrics, strict=True):
-        expected = [cell(campaign[name], COLUMNS[name], zone, masks=True) for name in DEFAULT_COLUMNS]
-        expected[DEFAULT_COLUMNS.index("campaign_name")] = (
-            campaign["campaign_name"] or f"(no name) {campaign['campaign_id']}"
-        )
-        assert row == [" ".join(text.split()) for text in expected]
-
-
-def test_a_page_of_the_table_shows_its_range_of_campaigns(sample: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    number = len(mart_rows(sample.paths.published_marts, "campaign_metrics"))
-    assert "; here" not in sample.get("/?search=nothing").text
-    monkeypatch.setattr("reports.database.PAGE_SIZE", number - 1)
-    assert f"{number} campaigns; here 1 to {number - 1}." in sample.get("/").text
-    assert f"{number} campaigns; here {number} to {number}." in sample.get("/?page=9").text
-
-
-def test_a_filter_keeps_the_column_of_the_chart(sample: Site) -> None:
-    form = re.search(r"<form.*?</form>", sample.get("/?chart=total_sent").text, flags=re.DOTALL)[0]
-    assert '<input type="hidden" name="chart" value="total_sent">' in form
-
-
-def test_the_table_has_the_sixteen_labelled_columns_of_the_report(site: Site) -> None:
-    head = re.search(r"<thead>(.*?)</thead>", site.get("/").text, flags=re.DOTALL)[1]
-    assert texts(head, "th") == [COLUMNS[name].label for name in DEFAULT_COLUMNS]
-    assert len(DEFAULT_COLUMNS) == 16
-
-
-def test_only_columns_that_add_up_have_totals(site: Site) -> None:
-    metrics = mart_rows(site.paths.published_marts, "campaign_metrics")
-    total = {name: sum(row[name] for row in metrics) for name in ("total_sent", "total_delivered", "unique_clickers")}
-    foot = texts(re.search(r"<tfoot>(.*?)</tfoot>", site.get("/").text, flags=re.DOTALL)[1], "t[hd]")
-    by_name = dict(zip(DEFAULT_COLUMNS, foot, strict=True))
-    assert by_name["total_sent"] == count(total["total_sent"])
-    assert by_name["revenue"] == money(sum(row["revenue"] for row in metrics))
-    rate = total["unique_clickers"] / total["total_delivered"]
-    assert by_name["click_to_delivered_rate"] == f"{rate:.1%}".replace("%", " %")
-    assert by_name["assisted_revenue"] == by_name["last_modified_by"] == ""
-
-
 def campaign_ids(downloaded: httpx.Response) -> list[str]:
     """The campaigns in a CSV of the campaign table."""
     return [row["campaign_id"] for row in csv_rows("campaign_metrics", downloaded.text)]
 
 
-@pytest.mark.parametrize("column", list(COLUMNS))
-def test_the_table_sorts_by_any_column_with_nulls_last(wide: Site, column: str) -> None:
-    metrics = mart_rows(wide.paths.published_marts, "campaign_metrics")
-    for order, is_descending in (("asc", False), ("desc", True)):
-        link = f"/campaigns.csv?sort={column}&order={order}&columns=campaign_id"
-        shown = campaign_ids(wide.get(link))
-        values = {row["campaign_id"]: row[column] for row in metrics}
-        sorted_values = [values[campaign_id.removeprefix("'")] for campaign_id in shown]
-        known = [value for value in sorted_values if value is not None]
-        if column not in ("campaign_name", "last_modified_by", "campaign_id", "campaign_type"):
-            assert known == sorted(known, reverse=is_descending)
-        elif column == "campaign_id":
-            assert known == sorted(known, key=lambda text: text.encode(), reverse=is_descending)
-        assert sorted_values == known + [None] * (len(shown) - len(known))
-
-
-def test_filters_keep_the_matching_campaigns(sample: Site) -> None:
-    metrics = mart_rows(sample.paths.published_marts, "campaign_metrics")
-
-    def ids(link: str) -> set[str]:
-        return set(campaign_ids(sample.get(f"/campaigns.csv?columns=campaign_id&{link}")))
-
-    def matching(matches: Callable[[dict], bool]) -> set[str]:
-        kept = {row["campaign_id"] for row in metrics if matches(row)}
-        assert 0 < len(kept) < len(metrics), "a filter that keeps all or none proves nothing"
-        return kept
-
-    assert ids("type=MMS") == matching(lambda row: row["campaign_type"] == "MMS")
-    word = metrics[0]["campaign_name"].split(",")[0]
-    assert ids(f"search={quote(word.upper())}") == matching(lambda row: word in (row["campaign_name"] or ""))
-    day = sorted(row["last_sent_at"].date() for row in metrics)[len(metrics) // 2]
-    assert ids(f"from={day}&to={day}") == matching(lambda row: row["last_sent_at"].date() == day)
-    assert ids("search=100%25") == set(), "a percent sign is not a wildcard"
-    nonsense = "type=FAX&from=yesterday&sort=drop%20table&page=-7&columns=password"
-    assert sample.get(f"/?{nonsense}").status_code == 200
-
-
-def test_days_are_in_the_time_zone_of_the_reports(refreshed_sample: RefreshedWarehouse) -> None:
-    metrics = mart_rows(refreshed_sample.warehouse.paths.published_marts, "campaign_metrics")
-    with serving(with_settings(refreshed_sample.warehouse, report_timezone="Pacific/Kiritimati")) as far_east:
-        zone = Settings(report_timezone="Pacific/Kiritimati").time_zone
-        days = {row["campaign_id"]: row["last_sent_at"].replace(tzinfo=UTC).astimezone(zone).date() for row in metrics}
-        assert any(days[row["campaign_id"]] != row["last_sent_at"].date() for row in metrics)
-        day = sorted(days.values())[len(days) // 2]
-        shown = campaign_ids(far_east.get(f"/campaigns.csv?columns=campaign_id&from={day}&to={day}"))
-        assert set(shown) == {campaign for campaign, campaign_day in days.items() if campaign_day == day}
-
-
 def latest_export(site: Site, report: str) -> Path:
     """The latest by the time in its name: other tests may have exported again."""
     return max((site.paths.exports / report).glob("*.csv"))
-
-
-def test_the_csv_of_the_whole_table_equals_the_export(site: Site) -> None:
-    every_column = "&".join(f"columns={name}" for name in COLUMNS)
-    shown = site.get(f"/campaigns.csv?{every_column}")
-    exported = latest_export(site, "campaign_metrics")
-    assert shown.content == exported.read_bytes()
-    assert shown.headers["content-disposition"].startswith("attachment")
-
-
-def test_selected_columns_are_remembered(wide: Site) -> None:
-    selected = wide.get("/?columns=revenue&columns=campaign_name")
-    cookie = selected.headers["set-cookie"]
-    assert "HttpOnly" in cookie
-    assert "SameSite=strict" in cookie
-    wide.client.cookies.clear()
-    again = wide.get("/", headers={"Cookie": cookie.split(";")[0]}).text
-    head = re.search(r"<thead>(.*?)</thead>", again, flags=re.DOTALL)[1]
-    assert texts(head, "th") == ["Campaign name", "Revenue"], "in the order of the report"
 
 
 # --- a campaign
@@ -517,7 +393,7 @@ def test_the_filtered_table_is_kept_as_an_export(refreshed_wide: RefreshedWareho
     link = "/?type=MMS&sort=campaign_id&order=asc&columns=campaign_id&columns=revenue"
     with serving(AppContext.of(Settings(data=data, landing=refreshed_wide.landing))) as site:
         site.client.headers["Sec-Fetch-Site"] = "same-origin"
-        (action,) = re.findall(r'<form [^>]*method="post" action="([^"]+)"', site.get(link).text)
+        (action,) = re.findall(r'<form [^>]*method="post" action="(/exports[^"]+)"', site.get(link).text)
         form = {"report": "campaign_metrics", "rows": "table", "format": "csv", "token": security.TOKEN}
         assert site.client.post(html.unescape(action), data=form).status_code == 303
         while "being written" in (page := site.get("/exports").text) or "waiting" in page:

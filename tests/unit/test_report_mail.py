@@ -212,19 +212,19 @@ def test_the_filters_columns_and_order_of_the_link_are_those_of_the_mail(warehou
     everything, sms, monday = box.mails
     assert everything["Subject"] == "All of them: 2026-03-02 to 2026-03-08"
     assert _Tables(_html(everything)).rows[-5:] == [
-        ["Last sent", "Campaign name", "Revenue"],
-        ["2026-03-08 23:30", "עדכון", "0.00"],
-        ["2026-02-20 10:00", "Old", "0.00"],
-        ["2026-03-09 10:00", "=Sale & <b>50 %</b>", "1,250.50"],
+        ["Campaign name", "Last sent", "Revenue"],
+        ["עדכון", "2026-03-08 23:30", "0.00"],
+        ["Old", "2026-02-20 10:00", "0.00"],
+        ["=Sale & <b>50 %</b>", "2026-03-09 10:00", "1,250.50"],
         ["All 3", "", "1,250.50"],
     ]
     name, content = _attachment(everything)
     assert name == "All-of-them_week-to-2026-03-08.xlsx"
     sheet = openpyxl.load_workbook(io.BytesIO(content)).active
-    assert [[cell.value for cell in row][1:] for row in sheet.iter_rows()] == [
+    assert [[cell.value for cell in row][::2] for row in sheet.iter_rows()] == [
         ["Campaign name", "Revenue"], ["עדכון", 0], ["Old", 0], ["=Sale & <b>50 %</b>", 1250.5],
     ]  # fmt: skip
-    assert {cell.data_type for cell in sheet["B"]} == {"s"}
+    assert {cell.data_type for cell in sheet["A"]} == {"s"}
     assert "All SMS campaigns, each event on its own day: 2026-03-03 to 2026-03-09" in _text(sms)
     assert "SMS campaigns that match “sale”" in _text(sms)
     assert ["Messages", "1,100", "0", "–"] in _Tables(_html(sms)).rows

@@ -87,16 +87,18 @@ def csv_options(quoted: Sequence[str]) -> str:
 
 @dataclass(frozen=True)
 class RowSelection:
-    """Some rows of a report, as a page shows them: an SQL condition `where` over `mart` with its parameters, the order, the names
-    of the columns, and the `words` of the filter. `link` is that of the page: it tells one selection from another.
+    """Some rows of a report, as a page shows them: an SQL condition `where` over `mart` with its parameters, the order, the
+    columns, and the `words` of the filter. `link` is that of the page: it tells one selection from another. `query` selects
+    the rows that stand in place of the mart's, with more columns.
     """
 
     where: str
     parameters: dict[str, Any]
     order_sql: str
-    columns: tuple[str, ...]
+    columns: tuple[MartColumn, ...]
     words: str
     link: str
+    query: str | None = None
 
 
 class ExportRefused(Exception):
@@ -127,9 +129,8 @@ class ReportQuery:
         """The columns, each with its heading."""
         by_name = {column.name: column for column in published_columns(self.report, is_masked=self.build_is_masked)}
         names: Iterable[str] = CAMPAIGN_REPORT_COLUMNS if self.report == "campaign_metrics" else by_name
-        if self.selection:
-            names = self.selection.columns
-        return [(by_name[name], self.layout.heading(self.report, by_name[name])) for name in names]
+        columns = self.selection.columns if self.selection else [by_name[name] for name in names]
+        return [(column, self.layout.heading(self.report, column)) for column in columns]
 
     def row_count(self) -> int:
         return int(fetch_value(self.connection, f"select count(*) {self._from_sql()}", self._parameters))
@@ -155,7 +156,8 @@ class ReportQuery:
         """The rows as `mart`: all, or those of the campaigns to export."""
         mart = f"{self.database}.{qualified(self.report)}"
         if self.selection:
-            return f"from {mart} as mart {self.selection.where}"
+            rows = f"({self.selection.query})" if self.selection.query else mart
+            return f"from {rows} as mart {self.selection.where}"
         if self.campaigns is None:
             return f"from {mart} as mart"
         self.connection.execute(

@@ -1,0 +1,115 @@
+"""What to know about figures: orders that are not in revenue, costs that are not known, days on which a provider failed.
+
+Not here: the figures of a campaign (`reports.queries.campaign`) and of a period (`reports.queries.first_page.overview`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from models.enums import UnconvertedReason
+from reports.database import INSIGHTS, MARTS, Published, Row
+from reports.formatting import amount, count
+from reports.links import start_of
+from reports.queries.first_page.periods import ONE_DAY, Period
+
+REASONS = {
+    UnconvertedReason.NO_EXCHANGE_RATE: "no exchange rate",
+    UnconvertedReason.REVENUE_TOO_LARGE: "the amount is too large",
+}
+
+_ROWS = (
+    f"from {MARTS}.attributed_orders as orders inner join {MARTS}.unconverted_orders as unconverted using (order_id)"
+    " where orders.revenue is null and orders.attribution = 'direct'"
+)
+"""Direct orders without revenue. An order of no campaign is in no revenue anyway."""
+
+
+@dataclass(frozen=True)
+class Unconverted:
+    """Direct orders that are not in revenue: their number, and their sums by reason and currency."""
+
+    orders: int
+    sums: Sequence[Row]
+
+    @property
+    def sentence(self) -> str:
+        """Such as: 3 orders (CHF 99.00, JPY 5,000.00) are not in revenue: no exchange rate."""
+        sums = ", ".join(f"{row['currency']} {amount(row['amount'])}" for row in self.sums)
+        reasons = dict.fromkeys(REASONS[UnconvertedReason(row["reason"])] for row in self.sums)
+        orders, verb = ("order", "is") if self.orders == 1 else ("orders", "are")
+        return f"{count(self.orders)} {orders} ({sums}) {verb} not in revenue: {' or '.join(reasons)}."
+
+
+def unconverted(published: Published, where: str, parameters: dict[str, Any]) -> Unconverted | None:
+    """Those of the orders that match, a condition over `orders`, the rows of attributed_orders; None if there are none."""
+    rows = published.rows(f"{_sums('null')} {_ROWS} and {where} group by all order by reason, currency", parameters)
+    return _summed(rows) if rows else None
+
+
+def by_campaign(published: Published, where: str, parameters: dict[str, Any]) -> dict[str, Unconverted]:
+    """The same for each campaign that has some, by its id."""
+    query = f"{_sums('orders.campaign_id')} {_ROWS} and {where} group by all order by campaign_id, reason, currency"
+    rows = published.rows(query, parameters)
+    return {
+        campaign_id: _summed(list(sums)) for campaign_id, sums in groupby(rows, key=lambda row: str(row["campaign_id"]))
+    }
+
+
+def _sums(campaign_id: str) -> str:
+    return (
+        f"select {campaign_id} as campaign_id, unconverted.currency, unconverted.reason, count(*) as orders,"
+        " sum(unconverted.total - unconverted.refunded_amount) as amount"
+    )
+
+
+def _summed(sums: list[Row]) -> Unconverted:
+    return Unconverted(sum(row["orders"] for row in sums), sums)
+
+
+# --- of a period
+
+
+INCIDENTS_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Incidents:
+    """The latest incidents of a period, and the number of all of them."""
+
+    shown: Sequence[Row]
+    count: int
+
+
+@dataclass(frozen=True)
+class Notices:
+    """What is not in the figures of a period, and days on which a provider failed."""
+
+    orders: Unconverted | None
+    costs: Row
+    incidents: Incidents
+
+
+def notices(published: Published, period: Period, zone: ZoneInfo) -> Notices:
+    """Orders placed in the period that are not in revenue, costs of the campaigns last sent in it, and its incidents."""
+    within = {"start": start_of(period.first, zone), "end": start_of(period.last + ONE_DAY, zone)}
+    days = {"first": period.first, "last": period.last}
+    where = "where first_day <= $last and last_day >= $first"
+    incidents = published.rows(
+        f"select *, count(*) over () as number from {INSIGHTS}.delivery_incidents {where}"
+        f" order by last_day desc, excess_failed desc, provider, country limit {INCIDENTS_SHOWN}",
+        days,
+    )
+    (costs,) = published.rows(
+        "select coalesce(sum(messages_costed), 0) as costed, coalesce(sum(messages_cost_unconverted), 0) as unconverted,"
+        f" coalesce(sum(messages_without_cost), 0) as without from {INSIGHTS}.campaign_economics"
+        f" inner join {MARTS}.campaign_metrics using (campaign_id) where last_sent_at >= $start and last_sent_at < $end",
+        within,
+    )
+    return Notices(
+        unconverted(published, "orders.ordered_at >= $start and orders.ordered_at < $end", within),
+        costs,
+        Incidents(incidents, incidents[0]["number"] if incidents else 0),
+    )
