@@ -14,11 +14,7 @@ from reports.database import INSIGHTS, MARTS, Published, Row
 from reports.formatting import amount, count
 from reports.links import start_of
 from reports.queries.first_page.periods import ONE_DAY, Period
-
-REASONS = {
-    UnconvertedReason.NO_EXCHANGE_RATE: "no exchange rate",
-    UnconvertedReason.REVENUE_TOO_LARGE: "the amount is too large",
-}
+from reports.words import UNCONVERTED_REASONS
 
 _ROWS = (
     f"from {MARTS}.attributed_orders as orders inner join {MARTS}.unconverted_orders as unconverted using (order_id)"
@@ -38,7 +34,7 @@ class Unconverted:
     def sentence(self) -> str:
         """Such as: 3 orders (CHF 99.00, JPY 5,000.00) are not in revenue: no exchange rate."""
         sums = ", ".join(f"{row['currency']} {amount(row['amount'])}" for row in self.sums)
-        reasons = dict.fromkeys(REASONS[UnconvertedReason(row["reason"])] for row in self.sums)
+        reasons = dict.fromkeys(UNCONVERTED_REASONS[UnconvertedReason(row["reason"])] for row in self.sums)
         orders, verb = ("order", "is") if self.orders == 1 else ("orders", "are")
         return f"{count(self.orders)} {orders} ({sums}) {verb} not in revenue: {' or '.join(reasons)}."
 

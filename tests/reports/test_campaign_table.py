@@ -13,6 +13,7 @@ from models.enums import UnconvertedReason
 from orchestration.stages import AppContext
 from reports import security
 from reports.formatting import cell, count, figure, money
+from reports.links import campaign_path
 from reports.queries.campaign_table import TableQuery
 from reports.queries.first_page.saved_views import MOST_VIEWS, SavedView, query_of, saved_views, views_cookie, with_view
 from reports.queries.first_page.table_columns import COLUMNS, FROM_INSIGHTS, STANDARD, UNITS, VIEWS
@@ -380,13 +381,14 @@ def test_a_browser_keeps_as_many_views_as_a_cookie_holds() -> None:
         assert saved_views({"views": quote(nonsense)}) == []
 
 
-def test_breadcrumbs_lead_to_the_table_that_was_seen(browser: httpx.Client) -> None:
+def test_breadcrumbs_lead_to_the_table_that_was_seen(browser: httpx.Client, sample: Site) -> None:
     browser.get("/?type=MMS&sort=revenue")
-    for path in ("/glossary",):
-        (crumb, *_) = html.fromstring(browser.get(path).text).xpath("//nav[@class='crumbs']//a/@href")
+    campaign = mart_rows(sample.paths.published_marts, "campaign_metrics")[0]["campaign_id"]
+    for path in ("/glossary", "/compare", campaign_path(campaign)):
+        (crumb, *_) = html.fromstring(browser.get(path).text).xpath("//p[@class='crumbs']/a/@href")
         assert crumb == "/?type=MMS&sort=revenue"
     browser.cookies.set("table", quote("javascript:alert(1)"))
-    (crumb, *_) = html.fromstring(browser.get("/glossary").text).xpath("//nav[@class='crumbs']//a/@href")
+    (crumb, *_) = html.fromstring(browser.get("/glossary").text).xpath("//p[@class='crumbs']/a/@href")
     assert crumb == "/?columns=standard"
 
 
