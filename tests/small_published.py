@@ -7,21 +7,28 @@ import json
 
 import duckdb
 
-from models.marts import columns, qualified
+from models.marts import columns, dbt_marts, qualified
 from orchestration.stages import AppContext
 
 SETTINGS = {"reporting_currency": "EUR", "conversion_rate_denominator": "unique_clickers", "insights": True}
 
 
-def publish(context: AppContext, rows: dict[str, str], *, build_id: str = "b1", data_until: str = "2026-03-09") -> None:
-    """Publishes a build. `rows`: by mart, the columns and rows of an insert, `(a, b) values (1, 2)`; empty for none."""
+def publish(
+    context: AppContext,
+    rows: dict[str, str],
+    *,
+    build_id: str = "b1",
+    data_until: str = "2026-03-09",
+    insights: bool = True,
+) -> None:
+    """Publishes a build with all marts. `rows`: by mart, the columns and rows of an insert, `(a, b) values (1, 2)`."""
     assert context.ledger.last_publication() is None  # creates the ledger, which published files need
     file = context.paths.published_marts
     file.parent.mkdir(parents=True, exist_ok=True)
     new = file.with_suffix(".new")
     with duckdb.connect(new) as connection:
         connection.execute("create schema marts; create schema insights")
-        for mart in ("build_info", *rows):
+        for mart in ("build_info", *dbt_marts(insights=insights)):
             columns_sql = ", ".join(f"{column.name} {column.sql_type}" for column in columns(mart))
             connection.execute(f"create table {qualified(mart)} ({columns_sql})")
         connection.execute(
@@ -29,6 +36,5 @@ def publish(context: AppContext, rows: dict[str, str], *, build_id: str = "b1", 
             [build_id, data_until, json.dumps(SETTINGS)],
         )
         for mart, insert in rows.items():
-            if insert:
-                connection.execute(f"insert into {qualified(mart)} {insert}")
+            connection.execute(f"insert into {qualified(mart)} {insert}")
     new.rename(file)

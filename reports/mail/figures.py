@@ -7,10 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from models.insights import SCHEMA as INSIGHTS_SCHEMA
 from reports import formatting
 from reports.database import INSIGHTS, Published, Row
 from reports.mail.schedule import Period
+from reports.queries import notices
+from reports.queries.first_page import periods
+from reports.words import FAILURE_REASONS
 
 _SUMS = ("messages", "delivered", "failed", "clicks", "unsubscribes", "direct_orders", "revenue", "cost")
 
@@ -33,7 +38,7 @@ class PeriodFigure:
 
 def period_figures(published: Published, period: Period, campaign_type: str, currency: str) -> list[PeriodFigure]:
     """The figures of a period, of all campaigns or of a type. None if the build has no insights."""
-    if not published.has("insights", "daily_totals"):
+    if not published.has(INSIGHTS_SCHEMA, "daily_totals"):
         return []
     now, before = (_sums(published, part, campaign_type) for part in (period, period.before))
     return [
@@ -41,6 +46,33 @@ def period_figures(published: Published, period: Period, campaign_type: str, cur
         for name, figure, text, change in _figures(currency)
         for value, value_before in [(figure(now), figure(before))]
     ]
+
+
+def remarks(published: Published, period: Period, zone: ZoneInfo) -> list[str]:
+    """What is not in the figures of all campaigns, and days on which a provider failed. None if the build has no insights."""
+    if not published.has(INSIGHTS_SCHEMA, "delivery_incidents"):
+        return []
+    found = notices.notices(published, periods.Period(period.first, period.last), zone)
+    lines = [_incident(incident) for incident in found.incidents.shown]
+    if found.incidents.count > len(lines):
+        lines.append(f"{found.incidents.count - len(lines):,} more incidents in this period.")
+    if found.orders:
+        lines.append(found.orders.sentence)
+    if count := found.costs["unconverted"]:
+        verb, their = ("message is", "its") if count == 1 else ("messages are", "their")
+        lines.append(f"{count:,} {verb} not in the cost: no exchange rate for {their} currency.")
+    return lines
+
+
+def _incident(incident: Row) -> str:
+    country = f" in {incident['country']}" if incident["country"] else ""
+    first, last = incident["first_day"], incident["last_day"]
+    days = f"on {first}" if first == last else f"from {first} to {last}"
+    return (
+        f"{incident['provider']}{country} failed more than usual {days}: {formatting.rate(incident['failure_rate'])} of"
+        f" {incident['messages']:,} messages, {formatting.rate(incident['baseline_rate'])} in the weeks before. Mostly:"
+        f" {FAILURE_REASONS[incident['top_reason']].lower()}."
+    )
 
 
 def _sums(published: Published, period: Period, campaign_type: str) -> Row:

@@ -23,7 +23,7 @@ from models.marts import MartColumn, qualified
 from reports.database import Published
 from reports.formatting import cell, figure, moment
 from reports.mail.attachments import Attachment, attach_campaigns, attach_report
-from reports.mail.figures import PeriodFigure, period_figures
+from reports.mail.figures import PeriodFigure, period_figures, remarks
 from reports.mail.schedule import Occasion, Period
 from reports.mail.subscriptions import Every, Subscription
 from reports.queries import campaign_table
@@ -65,6 +65,7 @@ class ReportText:
     currency: str
     figures: list[PeriodFigure]
     figures_title: str
+    remarks: list[str]
     report: str | None
     campaigns_title: str
     columns: list[Column]
@@ -157,6 +158,7 @@ def _text(
         currency=currency,
         figures=period_figures(published, occasion.period, campaign_type, currency),
         figures_title=f"{of_type}, each event on its own day",
+        remarks=[] if campaign_type else remarks(published, occasion.period, settings.time_zone),
         report=None,
         campaigns_title="",
         columns=[],

@@ -51,7 +51,24 @@ NUMBERS = """
     (mobile_number, suppressed_at, campaign_id, message_id, contact_id)
     values ('+447700900123', '2026-03-01', 'c1', 'm1', 'p1'), ('+447700900999', '2026-03-02', 'c1', 'm2', 'p2')
 """
-MARTS = {"campaign_metrics": CAMPAIGNS, "daily_totals": DAYS, "suppressed_numbers": NUMBERS}
+INCIDENTS = """
+    (provider, country, first_day, last_day, days, messages, failed, failure_rate, baseline_rate, top_reason, is_open)
+    values ('twilio', 'GB', '2026-03-08', '2026-03-09', 2, 2000, 700, 0.35, 0.02, 'content_filtered', true),
+        ('sinch', null, '2026-03-01', '2026-03-01', 1, 200, 70, 0.35, 0.02, 'unknown', false)
+"""
+UNCONVERTED = """
+    (order_id, currency, reason, total, refunded_amount)
+    values ('o1', 'CHF', 'no_exchange_rate', 100, 1), ('o2', 'CHF', 'no_exchange_rate', 5, 0)
+"""
+ORDERS = """
+    (order_id, campaign_id, attribution, ordered_at, revenue)
+    values ('o1', 'c1', 'direct', '2026-03-09 12:00', null), ('o2', 'c1', 'direct', '2026-03-02 12:00', null)
+"""
+MARTS = {
+    "campaign_metrics": CAMPAIGNS, "daily_totals": DAYS, "suppressed_numbers": NUMBERS, "delivery_incidents": INCIDENTS,
+    "unconverted_orders": UNCONVERTED, "attributed_orders": ORDERS,
+    "campaign_economics": "(campaign_id, messages_cost_unconverted) values ('c1', 7), ('c2', 100)",
+}  # fmt: skip
 
 DAILY = 'name = "Daily"\nto = ["ana@example.com", "bo@example.com"]\nevery = "day"'
 
@@ -186,6 +203,21 @@ def test_a_mail_has_the_figures_of_its_period_and_the_campaigns_of_its_link(
     assert len(content.splitlines()) == 2
 
 
+def test_a_mail_says_what_is_not_in_its_figures_and_when_a_provider_failed(warehouse: AppContext, box: Mailbox) -> None:
+    _subscribe(warehouse, DAILY, DAILY.replace("Daily", "MMS") + '\ntable = "?type=MMS"')
+    send_report_mails(warehouse, at=TUESDAY)
+    remarks = [
+        "twilio in GB failed more than usual from 2026-03-08 to 2026-03-09: 35.0 % of 2,000 messages, 2.0 % in the weeks before."
+        " Mostly: a filter refused the text.",
+        "1 order (CHF 99.00) is not in revenue: no exchange rate.",
+        "7 messages are not in the cost: no exchange rate for their currency.",
+    ]
+    text = _text(box.mails[0]).replace("\xa0", " ")
+    assert [line for line in remarks if line not in text or line not in _html(box.mails[0]).replace("\xa0", " ")] == []
+    assert "sinch" not in text
+    assert "twilio" not in _text(box.mails[-1])  # whose campaigns failed is not known
+
+
 def test_a_mail_runs_nothing_and_fetches_nothing(warehouse: AppContext, box: Mailbox) -> None:
     _subscribe(warehouse, DAILY)
     send_report_mails(_with(warehouse, reports_url="https://reports.example.com"), at=TUESDAY)
@@ -267,7 +299,7 @@ def test_a_build_without_insights_has_campaigns_but_no_figures(
     tmp_path: Path, bare_environment: Path, box: Mailbox
 ) -> None:
     context = _warehouse(tmp_path, smtp_url=f"smtp://127.0.0.1:{box.port}?tls=no")
-    publish(context, {"campaign_metrics": CAMPAIGNS})
+    publish(context, {"campaign_metrics": CAMPAIGNS}, insights=False)
     report = 'name = "Days"\nto = "ana@example.com"\nevery = "week"\nreport = "daily_totals"'
     _subscribe(context, DAILY, report)
     results = send_report_mails(context, at=TUESDAY)
