@@ -1,5 +1,7 @@
 """DuckDB sessions: the database behind a session is kept for the next one, which sees nothing of the first."""
 
+import os
+import signal
 from pathlib import Path
 
 import duckdb
@@ -27,9 +29,13 @@ STATE = """
 """
 
 
+def unused() -> list[duckdb.DuckDBPyConnection]:
+    return _unused.setdefault(os.getpid(), [])
+
+
 @pytest.fixture(autouse=True)
 def no_earlier_session() -> None:
-    _unused.clear()
+    unused().clear()
 
 
 @pytest.mark.parametrize("left_over", LEFT_OVERS)
@@ -39,7 +45,7 @@ def test_a_session_sees_nothing_of_an_earlier_one(left_over: str, tmp_path: Path
         new = session.execute(STATE).fetchone()
     with new_session() as session:
         session.execute(statement.format(folder=tmp_path))
-    assert bool(_unused) == is_kept
+    assert bool(unused()) == is_kept
     with new_session() as session:
         assert session.execute(STATE).fetchone() == new
 
@@ -47,7 +53,7 @@ def test_a_session_sees_nothing_of_an_earlier_one(left_over: str, tmp_path: Path
 def test_a_session_that_ends_with_an_error_is_not_used_again(tmp_path: Path) -> None:
     with pytest.raises(duckdb.Error), attached(read_only=False, build=tmp_path / "build.duckdb") as session:
         session.execute("create table build.t as select 1; select * from missing")
-    assert not _unused
+    assert not unused()
     with attached(build=tmp_path / "build.duckdb") as session:
         assert session.execute("from build.t").fetchall() == [(1,)]
 
@@ -58,7 +64,7 @@ def test_two_sessions_at_once_have_their_own_databases(tmp_path: Path) -> None:
     for _ in range(2):
         with attached(file=tmp_path / "one") as one, attached(file=tmp_path / "other") as other:
             assert [session.execute("from file.t").fetchall() for session in (one, other)] == [[("one",)], [("other",)]]
-    assert len(_unused) == 2
+    assert len(unused()) == 2
 
 
 def test_a_file_is_closed_and_whole_after_a_session(tmp_path: Path) -> None:
@@ -86,3 +92,16 @@ def test_limits_of_a_session_end_with_it(tmp_path: Path) -> None:
     with new_session() as session:
         limits = session.execute(query).fetchone()
     assert limits == duckdb.connect().execute(query).fetchone()
+
+
+def test_a_forked_process_neither_uses_nor_closes_the_databases_of_its_parent(tmp_path: Path) -> None:
+    with attached(read_only=False, build=tmp_path / "build.duckdb") as session:
+        session.execute("create table build.t as select 1")
+    (kept,) = unused()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(60)  # instead of waiting for threads that it does not have
+        with attached(build=tmp_path / "build.duckdb") as session:
+            os._exit(0 if session.execute("from build.t").fetchall() == [(1,)] else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert unused() == [kept]

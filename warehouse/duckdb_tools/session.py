@@ -72,8 +72,10 @@ def _open_small(limits: SessionLimits) -> duckdb.DuckDBPyConnection:
     )
 
 
-_unused: list[tuple[int, duckdb.DuckDBPyConnection]] = []
-"""The databases in memory that `new_session` keeps, with their processes."""
+_unused: dict[int, list[duckdb.DuckDBPyConnection]] = {}
+"""By process, the databases in memory that `new_session` keeps. A forked process must not close those of its parent, whose
+threads it does not have.
+"""
 
 _GLOBAL_SETTINGS = ("memory_limit", "threads", "temp_directory", "preserve_insertion_order")
 """The settings that a session changes for its database; DuckDB forgets the others with the session."""
@@ -94,7 +96,11 @@ def new_session() -> Iterator[duckdb.DuckDBPyConnection]:
     To open a database takes twenty times as long as to attach a file. The database in memory behind a session is kept for the
     next one, unless the session ends with an error, or leaves a table or a secret. Macros must be temporary.
     """
-    database = _take_unused() or duckdb.connect(config={"enable_external_file_cache": False})  # files are replaced
+    unused = _unused.setdefault(os.getpid(), [])
+    try:
+        database = unused.pop()
+    except IndexError:
+        database = duckdb.connect(config={"enable_external_file_cache": False})  # files are replaced
     session = database.cursor()
     is_as_new = False
     try:
@@ -107,15 +113,7 @@ def new_session() -> Iterator[duckdb.DuckDBPyConnection]:
         if not is_as_new:
             database.close()
     if is_as_new:
-        _unused.append((os.getpid(), database))
-
-
-def _take_unused() -> duckdb.DuckDBPyConnection | None:
-    try:
-        process, database = _unused.pop()
-    except IndexError:
-        return None
-    return database if process == os.getpid() else None
+        unused.append(database)
 
 
 def _clean(database: duckdb.DuckDBPyConnection) -> bool:
