@@ -164,5 +164,4 @@ def links_csv(site: Site, request: Request) -> Response:
     with site.database.open() as published:
         if not published.has("insights", "campaign_links"):
             raise HTTPException(404, "The published build has no insights: SENDMART_INSIGHTS=true adds them.")
-    named = [(column, column.name) for column in columns("campaign_links")]
-    return site.csv("links", lambda _: replace(clicks.links(campaign_id), columns=named))
+    return site.csv("links", lambda _: clicks.links(campaign_id))
