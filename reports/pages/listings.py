@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -19,8 +20,10 @@ from models.masking import FREE_TEXT_COLUMNS, ID_COLUMNS, PROVIDER_COLUMNS, mask
 from reports import formatting
 from reports.database import Published, Row, Selection
 from reports.plots import Chart, Line
+from reports.queries.first_page.periods import Choice, last_whole_day, period_of
 from reports.queries.listings import clicks, delivery, listing, people
 from reports.queries.listings.listing import Listing, ListingQuery, Reader, Shown
+from reports.queries.send_times import SendTimesQuery
 from reports.site import Site
 
 MOST_DAYS = 120
@@ -94,6 +97,7 @@ def listing_page(site: Site, shown: Listing, request: Request) -> Response:
                 "chart": _chart(published, query, reader) if shown.charted else None,
                 "campaign_name": listing.campaign_name(published, query.campaign) if query.campaign else "",
                 "search_label": _search_label(shown, published, reader),
+                "periods": period_links(published, query, site.zone) if shown.time else [],
                 **LISTINGS[shown](published, query, page.rows),
             }
         return site.page(request, shown.template, published, query=query, **values)
@@ -134,6 +138,29 @@ def text_of(site: Site, row: Row, column: Shown) -> str:
     if column.kind == "cost":
         return formatting.money(value)
     return formatting.figure(value, column.kind) if column.is_number else str(value)
+
+
+PERIODS = {
+    Choice.DAYS_7: "7 days",
+    Choice.DAYS_30: "30 days",
+    Choice.DAYS_90: "90 days",
+    Choice.MONTH: "This month",
+    Choice.LAST_MONTH: "Last month",
+}
+
+
+def period_links(
+    published: Published, query: ListingQuery | SendTimesQuery, zone: ZoneInfo
+) -> list[tuple[str, str, bool]]:
+    """Periods to choose: the words, the link, and whether it is chosen. The days are in the link, so that it stays the same."""
+    if not published.info["data_until"]:
+        return []
+    last_day = last_whole_day(published.info["data_until"], zone)
+    chosen = query.first_day, query.last_day
+    choices = [("All", None, None), *((words, *period_of(choice, last_day)) for choice, words in PERIODS.items())]
+    return [
+        (words, query.link(first_day=first, last_day=last), chosen == (first, last)) for words, first, last in choices
+    ]
 
 
 def _search_label(shown: Listing, published: Published, reader: Reader) -> str:

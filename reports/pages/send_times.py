@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from reports.pages.listings import period_links
 from reports.queries import send_times
 from reports.site import Site
 
@@ -27,6 +28,7 @@ def send_times_page(site: Site, quarters: send_times.QuartersOfBuild, request: R
             published,
             query=query,
             is_there=is_there,
+            periods=period_links(published, query, site.zone),
             times=send_times.send_times(quarters.of(published), query, site.zone) if is_there else None,
             measures=send_times.MEASURES,
             weekdays=send_times.WEEKDAYS,

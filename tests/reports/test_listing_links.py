@@ -1,7 +1,7 @@
 """Links of listings: what a reader chose is in them, and days are those of the time zone of the reports."""
 
 from collections import Counter
-from datetime import UTC
+from datetime import UTC, date
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,7 +10,7 @@ from reports.queries.listings.delivery import FAILURES, ROUTES
 from reports.queries.listings.listing import ListingQuery, words_sql
 from reports.queries.listings.people import UNSUBSCRIBES
 from tests.reports.conftest import Site, serving, with_settings
-from tests.reports.reading import all_rows, csv_rows, open_page, table
+from tests.reports.reading import all_rows, csv_rows, open_page, table, words
 from tests.running import RefreshedWarehouse, mart_rows
 
 CHOSEN = {
@@ -85,3 +85,13 @@ def test_pages_of_rows_add_up_to_all_rows(sample: Site, monkeypatch: pytest.Monk
         shown = all_rows(sample, f"/delivery/skipped?sort=contact_id&order={order}", "Skipped messages")
         contacts = [row["Contact"] for row in shown]
         assert contacts == sorted((row["contact_id"] for row in rows), reverse=is_descending)
+
+
+def test_a_period_is_a_link_with_its_days(sample: Site) -> None:
+    page = open_page(sample, "/people/unsubscribes?how=reply")
+    links = {words(link): link.get("href") for link in page.xpath("//nav[@aria-label='Period']/a")}
+    assert parameters(links["All"]) == {"how": "reply"}
+    week = parameters(links["7 days"])
+    assert (date.fromisoformat(week["to"]) - date.fromisoformat(week["from"])).days == 6
+    chosen = open_page(sample, links["7 days"]).xpath("//nav[@aria-label='Period']/a[@aria-current]")
+    assert [words(link) for link in chosen] == ["7 days"]
