@@ -102,6 +102,7 @@ MENU: tuple[Entry | Group, ...] = (
         ),
     ),
     Entry("Exports", "/exports", "exports"),
+    Entry("Glossary", "/glossary"),
 )
 
 ENTRIES = tuple(entry for item in MENU for entry in (item.entries if isinstance(item, Group) else (item,)))
