@@ -19,8 +19,9 @@ const CHART_HEIGHT = 260;
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
 function readChart(figure) {
-  const headings = [...figure.querySelectorAll("thead th[data-kind]")];
-  const rows = [...figure.querySelectorAll("tbody tr")];
+  const headings = [...figure.querySelectorAll(".data thead th[data-kind]")];
+  // Not the rows of the legend, which a drawn chart has.
+  const rows = [...figure.querySelectorAll(".data tbody tr")];
   const value = (cell) => (cell.dataset.value === "" ? null : Number(cell.dataset.value));
   return {
     lines: headings.map((heading) => ({
@@ -58,7 +59,7 @@ function drawChart(figure) {
       ...axes,
     ],
     series: [
-      { label: figure.querySelector("thead th").textContent, value: (_, at) => chart.names[at] ?? "" },
+      { label: figure.querySelector(".data thead th").textContent, value: (_, at) => chart.names[at] ?? "" },
       ...chart.lines.map((line) => ({
         label: line.label,
         scale: line.scale,
