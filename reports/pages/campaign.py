@@ -20,7 +20,7 @@ from reports.message_preview import message_preview
 from reports.queries import campaign
 from reports.queries.of_campaign import clicks, delivery, money, people, standing
 from reports.site import Site
-from reports.words import COUNTRIES, DELIVERY_STATUSES, UNCONVERTED_REASONS
+from reports.words import COUNTRIES, DELIVERY_STATUSES
 
 
 class AnyText(PathConvertor):
@@ -59,7 +59,6 @@ def campaign_page(site: Site, request: Request) -> Response:
             message=message_preview(report.details) if report.details else None,
             over_time=campaign.over_time(published, campaign_id, site.settings.report_timezone),
             unconverted=money.unconverted(published, campaign_id),
-            unconverted_reasons=UNCONVERTED_REASONS,
             has_insights=has_insights,
             **_people(site, published, report, query, has_insights=has_insights),
             **(_insights(published, report, query) if has_insights else {}),

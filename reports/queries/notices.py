@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from models.enums import UnconvertedReason
+from models.enums import Attribution, UnconvertedReason
 from reports.database import INSIGHTS, MARTS, Published, Row
 from reports.formatting import amount, count
 from reports.links import start_of
@@ -18,15 +18,16 @@ from reports.words import UNCONVERTED_REASONS
 
 _ROWS = (
     f"from {MARTS}.attributed_orders as orders inner join {MARTS}.unconverted_orders as unconverted using (order_id)"
-    " where orders.revenue is null and orders.attribution = 'direct'"
+    " where orders.revenue is null and orders.attribution = $attribution"
 )
-"""Direct orders without revenue. An order of no campaign is in no revenue anyway."""
+"""Orders of campaigns without revenue. An order of no campaign is in no revenue anyway."""
 
 
 @dataclass(frozen=True)
 class Unconverted:
-    """Direct orders that are not in revenue: their number, and their sums by reason and currency."""
+    """Orders of one attribution that are not in revenue: their number, and their sums by reason and currency."""
 
+    attribution: Attribution
     orders: int
     sums: Sequence[Row]
 
@@ -36,21 +37,28 @@ class Unconverted:
         sums = ", ".join(f"{row['currency']} {amount(row['amount'])}" for row in self.sums)
         reasons = dict.fromkeys(UNCONVERTED_REASONS[UnconvertedReason(row["reason"])] for row in self.sums)
         orders, verb = ("order", "is") if self.orders == 1 else ("orders", "are")
-        return f"{count(self.orders)} {orders} ({sums}) {verb} not in revenue: {' or '.join(reasons)}."
+        kind = "assisted " if self.attribution == Attribution.ASSISTED else ""
+        return f"{count(self.orders)} {kind}{orders} ({sums}) {verb} not in {kind}revenue: {' or '.join(reasons)}."
 
 
-def unconverted(published: Published, where: str, parameters: dict[str, Any]) -> Unconverted | None:
+def unconverted(
+    published: Published, where: str, parameters: dict[str, Any], attribution: Attribution = Attribution.DIRECT
+) -> Unconverted | None:
     """Those of the orders that match, a condition over `orders`, the rows of attributed_orders; None if there are none."""
-    rows = published.rows(f"{_sums('null')} {_ROWS} and {where} group by all order by reason, currency", parameters)
-    return _summed(rows) if rows else None
+    rows = published.rows(
+        f"{_sums('null')} {_ROWS} and {where} group by all order by reason, currency",
+        {**parameters, "attribution": str(attribution)},
+    )
+    return _summed(rows, attribution) if rows else None
 
 
 def by_campaign(published: Published, where: str, parameters: dict[str, Any]) -> dict[str, Unconverted]:
-    """The same for each campaign that has some, by its id."""
+    """The direct ones of each campaign that has some, by its id."""
     query = f"{_sums('orders.campaign_id')} {_ROWS} and {where} group by all order by campaign_id, reason, currency"
-    rows = published.rows(query, parameters)
+    rows = published.rows(query, {**parameters, "attribution": str(Attribution.DIRECT)})
     return {
-        campaign_id: _summed(list(sums)) for campaign_id, sums in groupby(rows, key=lambda row: str(row["campaign_id"]))
+        campaign_id: _summed(list(sums), Attribution.DIRECT)
+        for campaign_id, sums in groupby(rows, key=lambda row: str(row["campaign_id"]))
     }
 
 
@@ -61,8 +69,8 @@ def _sums(campaign_id: str) -> str:
     )
 
 
-def _summed(sums: list[Row]) -> Unconverted:
-    return Unconverted(sum(row["orders"] for row in sums), sums)
+def _summed(sums: list[Row], attribution: Attribution) -> Unconverted:
+    return Unconverted(attribution, sum(row["orders"] for row in sums), sums)
 
 
 # --- of a period

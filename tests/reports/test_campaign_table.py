@@ -9,7 +9,7 @@ import httpx
 import pytest
 from lxml import html
 
-from models.enums import UnconvertedReason
+from models.enums import Attribution, UnconvertedReason
 from orchestration.stages import AppContext
 from reports import security
 from reports.formatting import cell, count, figure, money
@@ -273,12 +273,14 @@ def test_the_sentence_of_orders_that_are_not_in_revenue() -> None:
     def row(currency: str, amount: float, reason: UnconvertedReason, orders: int = 1) -> dict:
         return {"currency": currency, "amount": amount, "reason": str(reason), "orders": orders}
 
-    one = Unconverted(1, [row("CHF", 99, UnconvertedReason.NO_EXCHANGE_RATE)])
+    one = Unconverted(Attribution.DIRECT, 1, [row("CHF", 99, UnconvertedReason.NO_EXCHANGE_RATE)])
     assert one.sentence == "1 order (CHF 99.00) is not in revenue: no exchange rate."
     several = [row("CHF", 99, UnconvertedReason.NO_EXCHANGE_RATE), row("JPY", 5e9, UnconvertedReason.REVENUE_TOO_LARGE)]
-    assert Unconverted(3, several).sentence == (
+    assert Unconverted(Attribution.DIRECT, 3, several).sentence == (
         "3 orders (CHF 99.00, JPY 5,000,000,000.00) are not in revenue: no exchange rate or the amount is too large."
     )
+    assisted = Unconverted(Attribution.ASSISTED, 1, one.sums)
+    assert assisted.sentence == "1 assisted order (CHF 99.00) is not in assisted revenue: no exchange rate."
 
 
 # --- links and what a browser remembers

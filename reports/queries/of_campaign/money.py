@@ -4,44 +4,22 @@ Not here: its clicks and orders over time (`reports.queries.campaign`), its cont
 """
 
 from decimal import Decimal
-from typing import NamedTuple
 
-from models.enums import Attribution, ConversionRateDenominator, UnconvertedReason
-from reports.database import INSIGHTS, MARTS, Published, Row
+from models.enums import Attribution, ConversionRateDenominator
+from reports.database import INSIGHTS, Published, Row
+from reports.queries import notices
 from reports.queries.compare import time_words
+from reports.queries.notices import Unconverted
 from reports.words import ATTRIBUTION_MODELS
-
-
-class Unconverted(NamedTuple):
-    """Orders of one currency that are in no revenue: how many, their amount less refunds, and why."""
-
-    attribution: Attribution
-    currency: str
-    orders: int
-    amount: Decimal
-    reason: UnconvertedReason
 
 
 def unconverted(published: Published, campaign_id: str) -> list[Unconverted]:
     """The campaign's orders that could not be converted, the direct ones first."""
-    rows = published.rows(
-        "select attribution, orders.currency, count(*) as orders,"
-        " sum(orders.total - orders.refunded_amount)::decimal(38,4) as amount, reason"
-        f" from {MARTS}.attributed_orders as orders join {MARTS}.unconverted_orders using (order_id)"
-        " where campaign_id = $campaign_id and revenue is null"
-        " group by attribution, orders.currency, reason order by attribution desc, orders desc, orders.currency, reason",
-        {"campaign_id": campaign_id},
+    found = (
+        notices.unconverted(published, "orders.campaign_id = $campaign_id", {"campaign_id": campaign_id}, attribution)
+        for attribution in (Attribution.DIRECT, Attribution.ASSISTED)
     )
-    return [
-        Unconverted(
-            Attribution(row["attribution"]),
-            row["currency"],
-            row["orders"],
-            row["amount"],
-            UnconvertedReason(row["reason"]),
-        )
-        for row in rows
-    ]
+    return [orders for orders in found if orders]
 
 
 def economics(published: Published, campaign_id: str) -> Row | None:
