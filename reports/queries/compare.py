@@ -9,9 +9,12 @@ from typing import Any, NamedTuple
 
 from models.enums import FailureReason
 from reports.database import INSIGHTS, MARTS, Published, Row
+from reports.formatting import figure
 from reports.links import link
 from reports.message_preview import Message, message_preview
 from reports.plots import Chart, Line
+from reports.queries import notices
+from reports.queries.notices import Unconverted
 from reports.queries.proportions import Difference, Interval, Proportion, difference, wilson_interval
 from reports.queries.search import matches_words
 from reports.words import FAILURE_REASONS
@@ -25,14 +28,16 @@ FOUND = 10
 
 @dataclass(frozen=True)
 class CompareQuery:
-    """The campaigns to compare, in the order of the link, and a search for another one."""
+    """The campaigns to compare, in the order of the link, and a search for another one. `left_out`: how many are too many."""
 
     campaign_ids: tuple[str, ...] = ()
     search: str = ""
+    left_out: int = 0
 
     @classmethod
     def of(cls, campaign_ids: Sequence[str], search: str) -> "CompareQuery":
-        return cls(tuple(dict.fromkeys(filter(None, campaign_ids)))[:MOST], search.strip())
+        chosen = tuple(dict.fromkeys(filter(None, campaign_ids)))
+        return cls(chosen[:MOST], search.strip(), len(chosen[MOST:]))
 
     def link(self, campaign_ids: Iterable[str]) -> str:
         """The link that compares these campaigns."""
@@ -47,7 +52,10 @@ class CompareQuery:
 
 @dataclass(frozen=True)
 class Compared:
-    """A campaign: its rows of the marts. `economics` and `clicks` are empty if the build has no insights or it has none."""
+    """A campaign: its rows of the marts. `economics` and `clicks` are empty if the build has no insights or it has none.
+
+    `unconverted` are its orders that are not in its revenue.
+    """
 
     campaign_id: str
     name: str
@@ -55,6 +63,7 @@ class Compared:
     metrics: Row | None
     economics: Row
     clicks: Row
+    unconverted: Unconverted | None
 
     @property
     def message(self) -> Message | None:
@@ -71,6 +80,7 @@ def compared(published: Published, query: CompareQuery) -> list[Compared]:
     ids = list(query.campaign_ids)
     details = _by_campaign(published, f"{MARTS}.campaigns", ids)
     metrics = _by_campaign(published, f"{MARTS}.campaign_metrics", ids)
+    short = notices.by_campaign(published, "orders.campaign_id in (select unnest($ids))", {"ids": ids})
     has_insights = published.has("insights", "campaign_economics")
     economics = _by_campaign(published, f"{INSIGHTS}.campaign_economics", ids) if has_insights else {}
     clicks = _by_campaign(published, f"{INSIGHTS}.campaign_click_quality", ids) if has_insights else {}
@@ -82,6 +92,7 @@ def compared(published: Published, query: CompareQuery) -> list[Compared]:
             metrics.get(campaign_id),
             economics.get(campaign_id, {}),
             clicks.get(campaign_id, {}),
+            short.get(campaign_id),
         )
         for campaign_id in ids
         if campaign_id in details or campaign_id in metrics
@@ -137,14 +148,31 @@ class RateOfCampaign(NamedTuple):
     interval: Interval | None
 
 
-class Rate(NamedTuple):
-    """A rate of each campaign, and the difference of the first two if there are exactly two.
+class RateUnit(NamedTuple):
+    """How rates are shown: their unit (`formatting.figure`), what they are multiplied by, and the words for a difference."""
 
-    `is_proportion`: false if a part may exceed its whole (several orders of a contact), so that no interval holds.
-    """
+    unit: str
+    factor: int
+    decimals: int
+    difference: str
+
+    def text(self, rate: float) -> str:
+        return figure(rate if self.unit == "rate" else rate * self.factor, self.unit)
+
+    def signed(self, rate: float) -> str:
+        return f"{rate * self.factor:+.{self.decimals}f}"
+
+
+PER_CENT = RateUnit("rate", 100, 1, "points")
+PER_THOUSAND = RateUnit("per_thousand", 1_000, 2, "per 1,000")
+
+
+class Rate(NamedTuple):
+    """A rate of each campaign, and the difference of the first two if there are exactly two. `unit`: per cent or per 1,000."""
 
     label: str
     of: str
+    unit: RateUnit
     campaigns: list[RateOfCampaign | None]
     difference: Difference | None
 
@@ -157,20 +185,27 @@ def rates(campaigns: Sequence[Compared], conversion_denominator: str) -> list[Ra
         "total_sent": "sent messages",
     }
     kinds = [
-        ("Delivery rate", "total_delivered", "total_sent", "sent messages"),
-        ("Click-to-delivered rate", "unique_clickers", "total_delivered", "delivered messages"),
-        ("Click-to-delivered rate without bots", "human_unique_clickers", "total_delivered", "delivered messages"),
-        ("Conversion rate", "direct_orders", conversion_denominator, of_conversion[conversion_denominator]),
-        ("Unsubscribe rate", "unsubscribes", "total_delivered", "delivered messages"),
+        ("Delivery rate", "total_delivered", "total_sent", "sent messages", PER_CENT),
+        ("Click-to-delivered rate", "unique_clickers", "total_delivered", "delivered messages", PER_CENT),
+        (
+            "Click-to-delivered rate without bots",
+            "human_unique_clickers",
+            "total_delivered",
+            "delivered messages",
+            PER_CENT,
+        ),
+        ("Conversion rate", "direct_orders", conversion_denominator, of_conversion[conversion_denominator], PER_CENT),
+        ("Unsubscribes per 1,000", "unsubscribes", "total_delivered", "delivered messages", PER_THOUSAND),
     ]
     table = []
-    for label, part, whole, of in kinds:
+    for label, part, whole, of, unit in kinds:
         proportions = [_proportion(campaign, part, whole) for campaign in campaigns]
         known = [proportion for proportion in proportions if proportion is not None]
         table.append(
             Rate(
                 label,
                 of,
+                unit,
                 [proportion and RateOfCampaign(proportion, wilson_interval(proportion)) for proportion in proportions],
                 difference(*known) if len(campaigns) == len(known) == FEWEST else None,
             )

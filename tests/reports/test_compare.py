@@ -71,7 +71,18 @@ def test_figures_and_rates_of_two_campaigns_are_those_of_the_marts(sample: Site)
 
     figures = cells(page, "figures")
     assert figures["Messages sent"] == [f"{row['total_sent']:,}" for row in metrics]
-    assert figures["Revenue USD"] == [f"{row['revenue']:,.2f}" for row in metrics]
+    unconverted = {
+        row["order_id"] for row in mart_rows(file, "unconverted_orders") if row["total"] > row["refunded_amount"]
+    }
+    for shown, row in zip(figures["Revenue USD"], metrics, strict=True):
+        orders = sum(
+            order["campaign_id"] == row["campaign_id"]
+            and order["attribution"] == "direct"
+            and order["order_id"] in unconverted
+            for order in mart_rows(file, "attributed_orders")
+        )
+        short = f" {orders} order{'' if orders == 1 else 's'} not in it" if orders else ""
+        assert shown == f"{row['revenue']:,.2f}{short}"
     assert figures["Cost USD"] == [f"{economics[row['campaign_id']]['cost']:,.2f}" for row in metrics]
     assert figures["Direct orders"] == [f"{row['direct_orders']:,}" for row in metrics]
 
@@ -132,4 +143,5 @@ def test_campaigns_are_added_and_left_out_by_links(sample: Site) -> None:
     six = html.fromstring(sample.get("/compare", params=[("campaign", campaign_id) for campaign_id in ids[:6]]).text)
     assert len(six.xpath("//section[contains(@class, 'candidate')]")) == 5
     links = six.xpath("//a[starts-with(normalize-space(), 'Leave out')]/@href")
+    assert "1 more was chosen and is left out" in " ".join(six.text_content().split())
     assert links[0] == "/compare?" + urlencode([("campaign", campaign_id) for campaign_id in ids[1:5]])
