@@ -18,9 +18,9 @@ from reports.words import UNCONVERTED_REASONS
 
 _ROWS = (
     f"from {MARTS}.attributed_orders as orders inner join {MARTS}.unconverted_orders as unconverted using (order_id)"
-    " where orders.revenue is null and orders.attribution = $attribution"
+    " where orders.revenue is null and orders.attribution = $attribution and unconverted.total > unconverted.refunded_amount"
 )
-"""Orders of campaigns without revenue. An order of no campaign is in no revenue anyway."""
+"""Orders of campaigns without revenue. An order of no campaign is in none anyway. One that was paid back lacks nothing."""
 
 
 @dataclass(frozen=True)

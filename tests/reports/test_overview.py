@@ -156,10 +156,44 @@ def test_a_change_is_in_per_cent_or_points(unit: str, value: Any, before: Any, d
     assert change(unit, value, None) is change(unit, None, before) is None
 
 
-def test_days_of_the_data_that_are_missing_before_are_named(sample: Site) -> None:
+def changes(page: html.HtmlElement) -> set[str]:
+    return {tile["changed"][0] for tile in tiles(page).values()}
+
+
+def overview_words(page: html.HtmlElement) -> str:
+    return words(page.xpath("//section[@aria-labelledby='overview']")[0])
+
+
+def test_a_period_is_not_compared_with_one_that_is_not_whole(sample: Site) -> None:
     first, last = all_days(sample)
     page = page_of(sample, f"/?period=own&since={first + timedelta(days=1)}&until={last}")
-    assert f"The data begin on {first}" in words(page.xpath("//section[@aria-labelledby='overview']")[0])
+    assert f"The data begin on {first}" in overview_words(page)
+    assert changes(page) == {"days missing: not compared"}
+
+
+def test_days_of_the_period_without_data_are_told(sample: Site) -> None:
+    first, last = all_days(sample)
+    said = f"the data are from {first} to {last}."
+    cut = page_of(sample, f"/?period=own&since={last}&until={last + timedelta(days=2)}")
+    assert f"Days of this period are missing: {said}" in overview_words(cut)
+    assert changes(cut) == {"days missing: not compared"}
+    for link in ("/?period=own&since=2020-01-01&until=2020-01-05", f"/?period=own&since={last + timedelta(days=1)}"):
+        empty = page_of(sample, link)
+        assert f"There are no data for this period: {said}" in overview_words(empty)
+        assert changes(empty) == {"no data"}
+        assert {tile["value"][0] for tile in tiles(empty).values()} == {NOTHING}
+    for link in ("/?period=all", f"/?period=own&since={first}&until={last}"):
+        assert said not in overview_words(page_of(sample, link))
+
+
+def test_own_dates_that_are_no_period_are_told_and_kept(sample: Site) -> None:
+    _, last = all_days(sample)
+    page = page_of(sample, f"/?period=own&since={last}&until={last - timedelta(days=3)}")
+    assert f"The first day, {last}, is after the last day, {last - timedelta(days=3)}." in overview_words(page)
+    assert f"{last - timedelta(days=29)} to {last} (30 days)" in overview_words(page)
+    kept = {field.get("name"): field.get("value") for field in page.xpath("//details[@open]//input[@type='date']")}
+    assert kept == {"since": str(last), "until": str(last - timedelta(days=3))}
+    assert "Own dates need a first or a last day." in overview_words(page_of(sample, "/?period=own"))
 
 
 # --- the chart
@@ -207,7 +241,7 @@ def test_the_chart_shows_two_figures_by_week_and_by_month(site: Site) -> None:
 def test_orders_and_costs_that_are_not_in_the_figures_are_told(site: Site) -> None:
     query = (
         "select count(*) from marts.attributed_orders join marts.unconverted_orders using (order_id)"
-        " where attribution = 'direct' and revenue is null"
+        " where attribution = 'direct' and revenue is null and attributed_orders.total > attributed_orders.refunded_amount"
     )
     (orders,) = site.rows(query)[0]
     (costs,) = site.rows("select sum(messages_cost_unconverted) from insights.campaign_economics")[0]

@@ -51,8 +51,6 @@ class OverviewQuery:
     def of(cls, parameters: Mapping[str, str]) -> "OverviewQuery":
         since, until = day(parameters.get("since", "")), day(parameters.get("until", ""))
         choice = Choice(one_of(list(Choice), parameters.get("period"), cls.choice))
-        if choice == Choice.OWN and ((since and until and since > until) or not (since or until)):
-            choice = cls.choice
         is_own = choice == Choice.OWN
         figure = one_of(FIGURES, parameters.get("figure"), cls.figure)
         second = one_of(FIGURES, parameters.get("second"), "")
@@ -67,6 +65,19 @@ class OverviewQuery:
             second=second if second != figure else "",
             step=Step(step) if step else None,
         )
+
+    @property
+    def problem(self) -> str:
+        """Why the chosen days are no period; empty if they are one. The default period is then shown."""
+        if self.choice != Choice.OWN:
+            return ""
+        if self.since and self.until and self.since > self.until:
+            return f"The first day, {self.since}, is after the last day, {self.until}."
+        return "" if self.since or self.until else "Own dates need a first or a last day."
+
+    @property
+    def shown_choice(self) -> Choice:
+        return OverviewQuery.choice if self.problem else self.choice
 
     def parameters(self, **changes: Any) -> list[tuple[str, Any]]:
         """The parameters of its link, with changes; those at their default have no value."""
@@ -85,11 +96,12 @@ class OverviewQuery:
 
 @dataclass(frozen=True)
 class Reading:
-    """A figure with its value as text, and its change; None where there is nothing to compare with."""
+    """A figure with its value as text, and its change; None where there is nothing to compare with, for the reason in `why`."""
 
     figure: Figure
     text: str
     change: Change | None
+    why: str
 
 
 @dataclass(frozen=True)
@@ -110,7 +122,7 @@ _TILES = (
 
 @dataclass(frozen=True)
 class Overview:
-    """The figures of a period. `before` is the period that it is compared with, if any."""
+    """The figures of a period. `before` is the period that it is compared with, if any; `data` are the days with data."""
 
     query: OverviewQuery
     period: Period
@@ -127,13 +139,33 @@ class Overview:
     @cached_property
     def totals_before(self) -> Counts | None:
         """Those of the period before; None if it has no data."""
-        has_data = self.before and self.before.last >= self.data.first and self.before.first <= self.data.last
-        return self.sum(self.before) if self.before and has_data else None
+        return self.sum(self.before) if self.before and self.before.meets(self.data) else None
+
+    @property
+    def has_data(self) -> bool:
+        return self.period.meets(self.data)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether days of the period are before or after the data."""
+        return not self.data.has(self.period)
 
     @property
     def is_before_cut(self) -> bool:
-        """Whether the data begin within the period before, so that it is short of days."""
-        return self.totals_before is not None and self.before is not None and self.before.first < self.data.first
+        """Whether only some days of the period before have data."""
+        return self.totals_before is not None and self.before is not None and not self.data.has(self.before)
+
+    @property
+    def _why_no_change(self) -> str:
+        """Why figures are not compared with those of the period before; empty if they are."""
+        if not self.before:
+            return "no comparison"
+        if not self.has_data:
+            return "no data"
+        if not self.totals_before:
+            return "no data before"
+        # Ten days against thirty would show a growth that is none.
+        return "days missing: not compared" if self.is_cut or self.is_before_cut else ""
 
     def sum(self, period: Period) -> Counts:
         """The counts of the days of a period, added up."""
@@ -156,9 +188,15 @@ class Overview:
         ]
 
     def _reading(self, figure: Figure) -> Reading:
-        value = figure.value(self.totals)
-        before = figure.value(self.totals_before) if self.totals_before else None
-        return Reading(figure, formatted(value, figure.unit), change(figure.unit, value, before))
+        value = figure.value(self.totals) if self.has_data else None
+        is_compared = self.totals_before and not self._why_no_change
+        before = figure.value(self.totals_before) if self.totals_before and is_compared else None
+        return Reading(
+            figure,
+            formatted(value, figure.unit),
+            change(figure.unit, value, before),
+            self._why_no_change or "no data before",
+        )
 
     def meaning(self, figure: Figure) -> str:
         return f"{figure.meaning}{BASES[self.base]}." if figure.name == "conversion_rate" else figure.meaning
@@ -220,15 +258,18 @@ def overview(published: Published, query: OverviewQuery, zone: ZoneInfo) -> Over
     (ends,) = published.rows(f"select min(day) as first, max(day) as last from {INSIGHTS}.daily_totals")
     if ends["first"] is None:
         return None
-    data, last_day = Period(ends["first"], ends["last"]), last_whole_day(data_until, zone)
-    if query.choice == Choice.ALL:
-        period = data
-    elif query.choice == Choice.OWN:
+    last_day = last_whole_day(data_until, zone)
+    # The last days may have no message, order or unsubscribe.
+    data = Period(ends["first"], max(ends["last"], last_day))
+    choice = query.shown_choice
+    if choice == Choice.ALL:
+        period = Period(ends["first"], ends["last"])
+    elif choice == Choice.OWN:
         until = query.until or max(last_day, query.since or last_day)
         period = Period(query.since or min(data.first, until), until)
     else:
-        period = period_of(query.choice, last_day)
-    before = compared_with(query.choice, period, query.against)
+        period = period_of(choice, last_day)
+    before = compared_with(choice, period, query.against)
     base = str(published.settings["conversion_rate_denominator"])
     days = _days(published, query.clock, [period, *([before] if before else [])], zone, base)
     return Overview(query, period, before, query.step or default_step(period), data, base, days)

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from reports.links import start_of
 
 ONE_DAY = timedelta(days=1)
+A_YEAR_OF_WEEKS = timedelta(weeks=52)
 
 
 class Period(NamedTuple):
@@ -25,6 +26,14 @@ class Period(NamedTuple):
     def days(self) -> int:
         return (self.last - self.first).days + 1
 
+    def has(self, other: "Period") -> bool:
+        """Whether all days of another period are in this one."""
+        return self.first <= other.first and other.last <= self.last
+
+    def meets(self, other: "Period") -> bool:
+        """Whether the periods have a day in common."""
+        return self.first <= other.last and other.first <= self.last
+
     def __contains__(self, day: object) -> bool:
         return isinstance(day, date) and self.first <= day <= self.last
 
@@ -35,6 +44,7 @@ class Choice(StrEnum):
     DAYS_7 = "7d"
     DAYS_30 = "30d"
     DAYS_90 = "90d"
+    LAST_WEEK = "last-week"
     MONTH = "month"
     LAST_MONTH = "last-month"
     QUARTER = "quarter"
@@ -79,6 +89,9 @@ def period_of(choice: Choice, last_day: date) -> Period:
         if choice in _IS_CURRENT:
             return Period(first, last_day)
         return Period(add_months(first, -months), first - ONE_DAY)
+    if choice == Choice.LAST_WEEK:
+        sunday = last_day - timedelta(days=(last_day.weekday() + 1) % 7)
+        return Period(sunday - timedelta(days=6), sunday)
     days = int(choice.removesuffix("d"))
     return Period(last_day - timedelta(days=days - 1), last_day)
 
@@ -86,10 +99,13 @@ def period_of(choice: Choice, last_day: date) -> Period:
 def compared_with(choice: Choice, period: Period, against: Against) -> Period | None:
     """The period before, or the same one a year earlier; None for `all`, which has none.
 
-    The period before a month or a quarter is the month or quarter before: of a current one, the same days of it.
+    The period before a month or a quarter is the month or quarter before: of a current one, the same days of it. A week is
+    compared with a week from Monday to Sunday.
     """
     if choice == Choice.ALL:
         return None
+    if against == Against.YEAR and choice == Choice.LAST_WEEK:
+        return Period(period.first - A_YEAR_OF_WEEKS, period.last - A_YEAR_OF_WEEKS)
     if against == Against.YEAR:
         return _moved(period, -12)
     if choice in _MONTHS:
