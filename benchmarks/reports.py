@@ -45,7 +45,8 @@ def links(file: Path) -> dict[str, str]:
     page = f"/campaigns/{LARGE}?tab="
     last = -(-count // 50)
     return {
-        "the campaign table": "/",
+        "the overview and the campaign table": "/",
+        "Compare campaigns": f"/compare?campaign={LARGE}&campaign=cmp_00001&campaign=cmp_00002",
         "the campaign (Delivered, first page)": f"/campaigns/{LARGE}",
         **{f"tab {tab}": page + tab for tab in ("pending", "soft_bounce", "hard_bounce", "deleted")},
         **{f"tab {tab}": page + tab for tab in ("clicked", "clicked_only", "ordered", "unsubscribed", "suppressed")},

@@ -247,7 +247,6 @@ def response_curves(published: Published, campaigns: Sequence[Compared]) -> Char
     if not starts:
         return None
     shares = {(row["campaign_id"], row["from_minutes"]): row["share"] for row in rows}
-    ends = [*starts[1:], None]
     lines = [
         Line(campaign.name, f"series-{number}", "rate", [shares.get((campaign.campaign_id, start)) for start in starts])
         for number, campaign in enumerate(campaigns, 1)
@@ -256,11 +255,18 @@ def response_curves(published: Published, campaigns: Sequence[Compared]) -> Char
         "responses",
         "Share of clicks since the message",
         "time since the message",
-        [f"within {time_words(end)}" if end else f"{time_words(starts[-1])} and later" for end in ends],
-        [time_words(end, is_short=True) if end else "later" for end in ends],
+        *steps_since_message(starts),
         lines,
     )
     return chart if chart.has_values else None
+
+
+def steps_since_message(starts: Sequence[int]) -> tuple[list[str], list[str]]:
+    """The names and the labels of the steps of a chart of running totals, from the starts of the buckets in minutes."""
+    ends = starts[1:]
+    names = [f"within {time_words(end)}" for end in ends]
+    labels = [time_words(end, is_short=True) for end in ends]
+    return [*names, "at any time"], [*labels, "later"]
 
 
 def time_words(minutes: int, *, is_short: bool = False) -> str:

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -262,7 +263,14 @@ def test_clicks_by_time_link_and_maker_are_those_of_the_marts(site: Site) -> Non
             )
             shown = page.xpath("//figure[@id='response-curve']//tbody/tr")
             assert [[cell.get("data-value") for cell in row.xpath("./td")][:3] for row in shown] == [
-                [str(row["clicks"]), str(row["direct_orders"]), str(row["unsubscribes"])] for row in buckets
+                [str(number) for number in row]
+                for row in zip(
+                    *(
+                        list(accumulate(row[column] for row in buckets))
+                        for column in ("clicks", "direct_orders", "unsubscribes")
+                    ),
+                    strict=True,
+                )
             ]
             if buckets[0]["cumulative_click_share"] is not None:
                 assert [float(row.xpath("./td")[3].get("data-value")) for row in shown] == [

@@ -3,12 +3,13 @@
 Not here: clicks by hour or day (`reports.queries.campaign`), who clicked (`reports.queries.of_campaign.people`).
 """
 
+from itertools import accumulate
 from typing import NamedTuple
 
 from models.enums import BotRule
 from reports.database import INSIGHTS, Published, Row, Selection
 from reports.plots import Chart, Line
-from reports.queries.compare import time_words
+from reports.queries.compare import steps_since_message, time_words
 from reports.words import BOT_RULES
 
 
@@ -53,11 +54,15 @@ class Response(NamedTuple):
     most: str | None
 
 
-_LINES = (("Clicks", "clicks", "clicks"), ("Direct orders", "direct", "direct_orders"))
+_LINES = (
+    ("Clicks", "clicks", "clicks"),
+    ("Direct orders", "direct", "direct_orders"),
+    ("Unsubscribes", "hard_bounce", "unsubscribes"),
+)
 
 
 def response(published: Published, campaign_id: str) -> Response | None:
-    """How soon contacts respond; None without any event."""
+    """How soon contacts respond; None without any event. The lines of the chart are running totals."""
     rows = published.rows(
         f"select * from {INSIGHTS}.campaign_response where campaign_id = $campaign_id order by from_minutes nulls last",
         {"campaign_id": campaign_id},
@@ -67,21 +72,18 @@ def response(published: Published, campaign_id: str) -> Response | None:
     buckets, other = rows[:-1], rows[-1]
     starts = [row["from_minutes"] for row in buckets]
     ends = [*starts[1:], None]
-    lines = [Line(label, kind, "count", [row[column] for row in buckets]) for label, kind, column in _LINES]
-    unsubscribes = [row["unsubscribes"] for row in buckets]
-    lines.append(Line("Unsubscribes", "hard_bounce", "count", unsubscribes))
     shares = [row["cumulative_click_share"] for row in buckets]
+    lines = [
+        Line(f"{label} so far", kind, "count", list(accumulate(row[column] for row in buckets)))
+        for label, kind, column in _LINES
+    ]
     if any(share is not None for share in shares):
-        lines.append(Line("Clicks so far", "assisted", "rate", shares, on_right=True, is_dashed=True))
+        lines.append(Line("Share of clicks", "assisted", "rate", shares, on_right=True, is_dashed=True))
     chart = Chart(
         "response-curve",
         "Response by time since the message",
         "time since the message",
-        [
-            f"{time_words(start)} to {time_words(end)}" if end else f"{time_words(start)} and later"
-            for start, end in zip(starts, ends, strict=True)
-        ],
-        [time_words(start, is_short=True) for start in starts],
+        *steps_since_message(starts),
         lines,
     )
     within = [(share, end) for share, end in zip(shares, ends, strict=True) if share is not None and end]
