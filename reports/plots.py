@@ -44,7 +44,8 @@ class Line:
 class Chart:
     """Lines over the same steps, which are equally far apart: days, weeks, classes of time.
 
-    `names` are the steps in full, `labels` their short forms on the axis. `step` is what a step is, such as "day".
+    `names` are the steps in full, `labels` their short forms on the axis. `step` is what a step is, such as "day". `links`:
+    where each step leads in the table, if anywhere.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Chart:
     names: Sequence[str]
     labels: Sequence[str]
     lines: Sequence[Line]
+    links: Sequence[str] = ()
 
     @property
     def has_values(self) -> bool:

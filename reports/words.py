@@ -5,7 +5,7 @@ Not here: labels of columns (`models.labels`), formats of numbers and times (`re
 
 from babel import Locale
 
-from models.enums import AttributionModel, BotRule, DeliveryStatus, FailureReason, UnconvertedReason
+from models.enums import AttributionModel, BotRule, DeliveryStatus, FailureReason, SkipReason, UnconvertedReason
 
 FAILURE_REASONS = {
     FailureReason.INVALID_NUMBER: "The number is not valid",
@@ -23,6 +23,13 @@ FAILURE_REASONS = {
     FailureReason.ACCOUNT_PROBLEM: "The account with the provider has a problem",
     FailureReason.NETWORK_ERROR: "The network or the provider had a fault",
     FailureReason.UNKNOWN: "The provider gave no known reason",
+}
+
+SKIP_REASONS = {
+    SkipReason.SKIPPED_NO_CONTENT: "The campaign had no content",
+    SkipReason.SKIPPED_HYPERSONALIZATION: "The campaign's own rules left the contact out",
+    SkipReason.FAILED_HYPERSONALIZATION: "Personalizing the message took too long",
+    SkipReason.CONTENT_TOO_LONG: "The message was too long",
 }
 
 BOT_RULES = {

@@ -21,7 +21,7 @@ from reports import formatting
 from reports.database import Published, Row, Selection
 from reports.plots import Chart, Line
 from reports.queries.first_page.periods import Choice, last_whole_day, period_of
-from reports.queries.listings import clicks, delivery, listing, people
+from reports.queries.listings import clicks, delivery, failure_rates, files, left_out, listing, people
 from reports.queries.listings.listing import Listing, ListingQuery, Reader, Shown
 from reports.queries.send_times import SendTimesQuery
 from reports.site import Site
@@ -30,27 +30,35 @@ MOST_DAYS = 120
 """The longest time of which a chart shows each day; longer ones are shown by month."""
 
 
-Values = Callable[[Published, ListingQuery, list[Row]], Mapping[str, Any]]
+Values = Callable[[Published, ListingQuery, list[Row], Reader], Mapping[str, Any]]
 """What a template gets beside the rows of its page, from the query and these rows."""
 
+LeftOut = Callable[[Published, ListingQuery, Reader], list[str]]
+"""Sentences about what the figures leave out."""
 
-def no_values(published: Published, query: ListingQuery, rows: list[Row]) -> Mapping[str, Any]:
+
+def no_values(published: Published, query: ListingQuery, rows: list[Row], reader: Reader) -> Mapping[str, Any]:
     return {}
 
 
-def failure_values(published: Published, query: ListingQuery, rows: list[Row]) -> Mapping[str, Any]:
-    """The chart by day, unless a filter is set that days do not have."""
-    if query.search or query.campaign or query.chosen:
-        return {}
-    days = delivery.failures_by_day(published, query.first_day, query.last_day)
-    return {"chart": _daily_chart(days, "Failed messages, by the day of sending", "Failed messages", "hard_bounce")}
+def failure_values(published: Published, query: ListingQuery, rows: list[Row], reader: Reader) -> Mapping[str, Any]:
+    """The failure rate and the usual one; the chart by day, unless a filter is set that days do not have."""
+    sent = failure_rates.messages_of_campaigns(published, query, reader)
+    failed = listing.totals(published, query, reader)["messages"] or 0
+    days = failure_rates.by_day(published)
+    values: dict[str, Any] = {"sent": sent, "failure_rate": failed / sent if sent else None}
+    if query.first_day:
+        values["usual"] = failure_rates.usual_rate(days, query.first_day)
+    if not query.search and not query.campaign and not query.chosen:
+        values["chart"] = _failure_chart(days, query)
+    return values
 
 
-def incident_values(published: Published, query: ListingQuery, rows: list[Row]) -> Mapping[str, Any]:
+def incident_values(published: Published, query: ListingQuery, rows: list[Row], reader: Reader) -> Mapping[str, Any]:
     return {"campaigns": delivery.campaigns_of_incidents(published, rows)}
 
 
-def suppressed_values(published: Published, query: ListingQuery, rows: list[Row]) -> Mapping[str, Any]:
+def suppressed_values(published: Published, query: ListingQuery, rows: list[Row], reader: Reader) -> Mapping[str, Any]:
     return {"what_if": people.what_if(published), "not_again": people.do_not_send(published)}
 
 
@@ -67,6 +75,13 @@ LISTINGS: dict[Listing, Values] = {
     clicks.BOTS: no_values,
 }
 """The listings, each with a function that gives its template more than rows."""
+
+LEFT_OUT: dict[Listing, LeftOut] = {
+    people.UNSUBSCRIBES: left_out.of_unsubscribes,
+    people.PRESSURE: left_out.of_pressure,
+    clicks.LINKS: left_out.of_links,
+    clicks.BOTS: left_out.of_clicks,
+}
 
 
 def routes(site: Site) -> list[Route]:
@@ -86,6 +101,7 @@ def listing_page(site: Site, shown: Listing, request: Request) -> Response:
         is_there = _is_there(published, shown)
         values: dict[str, Any] = {"listing": shown, "is_there": is_there}
         if is_there:
+            _check_campaign(published, query)
             reader, query = reader_of(site, published), listing.checked(published, query)
             page = published.page(listing.selected(query, reader), query.page)
             values |= {
@@ -98,7 +114,8 @@ def listing_page(site: Site, shown: Listing, request: Request) -> Response:
                 "campaign_name": listing.campaign_name(published, query.campaign) if query.campaign else "",
                 "search_label": _search_label(shown, published, reader),
                 "periods": period_links(published, query, site.zone) if shown.time else [],
-                **LISTINGS[shown](published, query, page.rows),
+                "left_out": LEFT_OUT[shown](published, query, reader) if shown in LEFT_OUT else [],
+                **LISTINGS[shown](published, query, page.rows, reader),
             }
         return site.page(request, shown.template, published, query=query, **values)
 
@@ -110,9 +127,20 @@ def listing_csv(site: Site, shown: Listing, request: Request) -> Response:
     def select(published: Published) -> Selection:
         if not _is_there(published, shown):
             raise HTTPException(404, "The published build does not have these figures.")
-        return listing.selected(listing.checked(published, query), reader_of(site, published))
+        _check_campaign(published, query)
+        return files.selected_for_file(
+            listing.checked(published, query),
+            reader_of(site, published),
+            published.settings["reporting_currency"],
+            is_raw=site.settings.export_csv_mode == "raw",
+        )
 
     return site.csv(name, select)
+
+
+def _check_campaign(published: Published, query: ListingQuery) -> None:
+    if query.campaign and not listing.is_known(published, query.campaign, query.listing):
+        raise HTTPException(404, "The published build has no campaign with this ID.")
 
 
 def _is_there(published: Published, shown: Listing) -> bool:
@@ -180,6 +208,32 @@ def _chart(published: Published, query: ListingQuery, reader: Reader) -> Chart |
     """The rows by day."""
     noun = query.listing.noun[1].capitalize()
     return _daily_chart(listing.counts_by_day(published, query, reader), noun, noun, "clicks")
+
+
+def _failure_chart(days: Mapping[date, failure_rates.DayOfSending], query: ListingQuery) -> Chart | None:
+    """Failed messages and their rates by day. Each day leads to the reasons of its failures."""
+    shown = failure_rates.chosen_days(list(days), query) if days else []
+    if len(shown) < 2:
+        return None
+    if len(shown) > MOST_DAYS:
+        counts = {day: days[day].failed for day in shown if day in days}
+        return _daily_chart(counts, "Failed messages, by the day of sending", "Failed messages", "hard_bounce")
+    nothing = failure_rates.DayOfSending(0, 0)
+    of_days = [days.get(day, nothing) for day in shown]
+    usual = [failure_rates.usual_rate(days, day) for day in shown]
+    return Chart(
+        "by-day",
+        "Failed messages, by the day of sending",
+        "day",
+        [str(day) for day in shown],
+        [f"{day.day} {day:%b}" for day in shown],
+        [
+            Line("Failed messages", "hard_bounce", "count", [day.failed for day in of_days]),
+            Line("Failure rate", "clicks", "rate", [day.rate for day in of_days], on_right=True),
+            Line("Usual rate", "pending", "rate", usual, on_right=True, is_dashed=True),
+        ],
+        links=[query.link(first_day=day, last_day=day) for day in shown],
+    )
 
 
 def _daily_chart(counts: Mapping[date, int], title: str, label: str, kind: str) -> Chart | None:

@@ -1,15 +1,17 @@
 """The pages of failed messages, routes, incidents and skipped messages show the figures of the marts."""
 
 from collections import Counter, defaultdict
+from datetime import date, timedelta
 from decimal import Decimal
+from statistics import median
 from typing import Any
 
 import pytest
 
 from reports.formatting import count, duration, money, rate
-from reports.words import COUNTRIES, FAILURE_REASONS
+from reports.words import COUNTRIES, FAILURE_REASONS, SKIP_REASONS
 from tests.reports.conftest import Site
-from tests.reports.reading import all_rows, csv_rows, open_page, table, tiles
+from tests.reports.reading import all_rows, csv_rows, open_page, table, tiles, words
 from tests.running import mart_rows
 
 
@@ -127,7 +129,7 @@ def test_incidents_are_in_words_with_the_campaigns_that_they_hit(insights_site: 
         (plain(rate(row["failure_rate"])), plain(rate(row["baseline_rate"])), count(row["campaigns"])) for row in rows
     }
     hit = page.xpath("//dl[@class='hit']//a[starts-with(@href, '/campaigns/')]")
-    assert hit
+    assert len(hit) == sum(row["campaigns"] for row in rows), "all campaigns of the incident"
     assert "Nothing matches" in insights_site.get("/delivery/incidents?from=2098-01-01").text
 
 
@@ -141,7 +143,7 @@ def test_skipped_messages_are_listed_and_counted_by_reason_and_campaign(
     assert tiles(page)["Skipped messages"] == count(len(rows))
     reasons = Counter(row["skip_reason"] for row in rows)
     assert {row["Reason"]: row["Skipped"] for row in table(page, "By reason")} == {
-        reason: count(number) for reason, number in reasons.items()
+        SKIP_REASONS[reason]: count(number) for reason, number in reasons.items()
     }
     campaigns = Counter(row["campaign_id"] for row in rows)
     most = [row["Skipped"] for row in table(page, "By campaign")]
@@ -169,17 +171,45 @@ def test_skipped_messages_are_those_of_the_chosen_days(sample: Site) -> None:
     }
 
 
-def test_failures_by_day_are_those_of_the_daily_totals(sample: Site) -> None:
-    rows = mart_rows(sample.paths.published_marts, "daily_totals")
-    by_day = Counter[str]()
-    for row in rows:
+def test_failures_by_day_are_those_of_the_daily_totals_beside_the_usual_rate(sample: Site) -> None:
+    messages, failed = Counter[date](), Counter[date]()
+    for row in mart_rows(sample.paths.published_marts, "daily_totals"):
         if row["clock"] == "sent":
-            by_day[str(row["day"])] += row["failed"]
-    chart = table(open_page(sample, "/delivery/failures"), "Failed messages, by the day of sending")
+            messages[row["day"]] += row["messages"]
+            failed[row["day"]] += row["failed"]
+    page = open_page(sample, "/delivery/failures")
+    links = page.xpath("//figure[@id='by-day']//tbody//th/a/@href")
+    chart = table(page, "Failed messages, by the day of sending")
     assert {row["Day"]: row["Failed messages"] for row in chart} == {
-        day: count(number) for day, number in by_day.items()
+        str(day): count(number) for day, number in failed.items()
     }
+    rates = {day: failed[day] / messages[day] for day in messages}
+    for row, link in zip(chart, links, strict=True):
+        day = date.fromisoformat(row["Day"])
+        before = [rate for other, rate in rates.items() if day - timedelta(days=28) <= other < day]
+        assert row["Failure rate"] == plain(rate(rates[day]))
+        assert row["Usual rate"] == plain(rate(median(before) if before else None))
+        assert link == f"/delivery/failures?from={day}&to={day}"
     assert "by the day of sending" not in sample.get("/delivery/failures?search=number").text
+
+
+def test_a_failure_rate_is_over_all_messages_of_the_campaigns(sample: Site) -> None:
+    file = sample.paths.published_marts
+    sent, failed = Counter[str](), Counter[str]()
+    for row in mart_rows(file, "delivery_routes"):
+        sent[row["campaign_id"]] += row["messages"]
+    for row in mart_rows(file, "delivery_failures"):
+        failed[row["campaign_id"]] += row["messages"]
+    page = open_page(sample, "/delivery/failures")
+    everything = f"{rate(failed.total() / sent.total())} of the {count(sent.total())} messages sent failed."
+    assert plain(everything) in words(page)
+    assert [row["Failure rate"] for row in table(page, "By campaign")] == [
+        plain(rate(number / sent[campaign]))
+        for campaign, number in sorted(failed.items(), key=lambda item: (-item[1], item[0]))[:8]
+    ]
+    campaign, number = failed.most_common(1)[0]
+    page = open_page(sample, f"/delivery/failures?campaign={campaign}")
+    assert plain(f"{rate(number / sent[campaign])} of the {count(sent[campaign])} messages sent failed.") in words(page)
 
 
 def test_a_choice_that_no_row_has_is_ignored(sample: Site) -> None:

@@ -118,7 +118,10 @@ def test_contact_pressure_has_its_intervals(sample: Site) -> None:
         assert found["Delivered"] == count(row["delivered"])
         assert found["Click rate"] == plain(rate(row["click_rate"]))
         assert found["Per 1000 delivered"] == thousand(row["unsubscribe_rate"])
-        assert (found["From"], found["To"]) == (thousand(row["unsubscribe_low"]), thousand(row["unsubscribe_high"]))
+        assert (found["Lowest likely"], found["Highest likely"]) == (
+            thousand(row["unsubscribe_low"]),
+            thousand(row["unsubscribe_high"]),
+        )
         assert found["Revenue"] == money(row["revenue"])
         if row["revenue_per_delivered"] is not None:
             assert float(found["Revenue per delivered"].replace(",", "")) == round(row["revenue_per_delivered"], 4)

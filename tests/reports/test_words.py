@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import pytest
 
-from models.enums import AttributionModel, BotRule, DeliveryStatus, FailureReason, UnconvertedReason
+from models.enums import AttributionModel, BotRule, DeliveryStatus, FailureReason, SkipReason, UnconvertedReason
 from reports import words
 
 
@@ -13,6 +13,7 @@ from reports import words
     ("codes", "texts"),
     [
         (FailureReason, words.FAILURE_REASONS),
+        (SkipReason, words.SKIP_REASONS),
         (BotRule, words.BOT_RULES),
         (AttributionModel, words.ATTRIBUTION_MODELS),
         (DeliveryStatus, words.DELIVERY_STATUSES),

@@ -3,11 +3,9 @@
 Not here: what a listing is (`reports.queries.listings.listing`).
 """
 
-from datetime import date
-
 from reports.database import INSIGHTS, MARTS, Published, Row
 from reports.queries.listings.listing import NONE, Choice, Listing, Shown, Sums, words_sql
-from reports.words import COUNTRIES, DELIVERY_STATUSES, FAILURE_REASONS
+from reports.words import COUNTRIES, DELIVERY_STATUSES, FAILURE_REASONS, SKIP_REASONS
 from warehouse.duckdb_tools import masked_words
 
 CAMPAIGN = Shown("campaign_name", "Campaign", "campaign")
@@ -49,6 +47,7 @@ FAILURES = Listing(
     ),
     rows=with_campaigns(
         f"{INSIGHTS}.delivery_failures",
+        f", (select sum(messages) from {INSIGHTS}.delivery_routes as routes where routes.campaign_id = rows.campaign_id) as sent"
         f", {words_sql('reason', FAILURE_REASONS, 'Unknown')} as reason_words"
         f", {words_sql('delivery_status', DELIVERY_STATUSES, 'Unknown')} as status_words, {_PROVIDER_CODE}",
     ),
@@ -111,21 +110,16 @@ FAILURES = Listing(
             "campaign",
             "campaign_id",
             "campaign_name",
-            ((_MESSAGES, "sum(messages)::bigint"), (_COST, "sum(cost)")),
+            (
+                (_MESSAGES, "sum(messages)::bigint"),
+                (Shown("failure_rate", "Failure rate", "rate"), "sum(messages)::bigint / any_value(sent)"),
+                (_COST, "sum(cost)"),
+            ),
             kind="hard_bounce",
         ),
     ),
+    template="failures.html",
 )
-
-
-def failures_by_day(published: Published, first: date | None, last: date | None) -> dict[date, int]:
-    """Failed messages by the day on which they were sent, in the time zone of the reports."""
-    rows = published.rows(
-        f"select day, sum(failed)::bigint as failed from {INSIGHTS}.daily_totals where clock = 'sent'"
-        " and day >= coalesce($first, day) and day <= coalesce($last, day) group by day order by day",
-        {"first": first, "last": last},
-    )
-    return {row["day"]: row["failed"] for row in rows}
 
 
 _SHARE_OF_TIMED = "sum(within_{0})::bigint / nullif(sum(timed), 0)"
@@ -169,9 +163,9 @@ ROUTES = Listing(
         _CAMPAIGNS,
     ),
     campaign_columns=(
-        Shown("p50_ms", "Median time", "duration"),
-        Shown("p90_ms", "90th percentile", "duration"),
-        Shown("p99_ms", "99th percentile", "duration"),
+        Shown("p50_ms", "Median time", "duration", unit="s"),
+        Shown("p90_ms", "90th percentile", "duration", unit="s"),
+        Shown("p99_ms", "99th percentile", "duration", unit="s"),
     ),
     order=("messages", True),
     key=("country_words", "provider_words", "country_code", "provider_code"),
@@ -228,7 +222,7 @@ INCIDENTS = Listing(
     notes=(
         "A day is an incident if at least 100 messages were sent, the failure rate is at least 3 points above that of the 28"
         " days before, and chance is no explanation (4 standard errors). Days are in UTC.",
-        "Campaigns are those with messages over this route on these days; the ones with the most failures are named.",
+        "Campaigns are those with messages over this route on these days; those with the most failures on the route come first.",
     ),
     rows=f"select *, {_COUNTRY} as country_words, coalesce(country, '{NONE}') as country_code,"
     f" {words_sql('top_reason', FAILURE_REASONS, 'Unknown')} as reason_words,"
@@ -267,7 +261,7 @@ INCIDENTS = Listing(
     template="incidents.html",
 )
 
-MOST_CAMPAIGNS = 5
+MOST_CAMPAIGNS = 20
 
 
 def campaigns_of_incidents(published: Published, incidents: list[Row]) -> dict[tuple[object, ...], list[Row]]:
@@ -299,7 +293,7 @@ def campaigns_of_incidents(published: Published, incidents: list[Row]) -> dict[t
             join {MARTS}.campaign_metrics as metrics on routes.campaign_id = metrics.campaign_id
             group by incidents.provider, incidents.country, incidents.first_day, routes.campaign_id
         )
-        select * from failed where failed > 0
+        select * from failed
         qualify row_number() over (partition by provider, country, first_day order by failed desc, campaign_id)
             <= {MOST_CAMPAIGNS}
         order by failed desc, campaign_id
@@ -321,11 +315,12 @@ SKIPPED = Listing(
         "Messages that were not sent, and why. A skipped message costs nothing, and no figure of a campaign includes it.",
     ),
     empty="No message was skipped.",
+    rows=f"select *, {words_sql('skip_reason', SKIP_REASONS, 'Not known')} as reason_words from {MARTS}.skip_reasons",
     columns=(
         CONTACT,
         NUMBER,
         CAMPAIGN,
-        Shown("skip_reason", "Reason", "long_text", note=Shown("skip_reason_details", "Details", "long_text")),
+        Shown("reason_words", "Reason", "long_text", note=Shown("skip_reason_details", "Details", "long_text")),
         Shown("skipped_at", "Skipped at", "moment"),
     ),
     order=("skipped_at", True),
@@ -334,7 +329,7 @@ SKIPPED = Listing(
     time_label="Skipped",
     finds_contacts=True,
     search_label="Contact or campaign",
-    choices=(Choice("reason", "Reason", "skip_reason"),),
+    choices=(Choice("reason", "Reason", "skip_reason", "reason_words"),),
     totals=(
         (Shown("messages", "Skipped messages", "count"), "count(*)"),
         (Shown("campaigns", "Campaigns", "count"), "count(distinct campaign_id)"),
@@ -345,7 +340,7 @@ SKIPPED = Listing(
             "Reason",
             "reason",
             "skip_reason",
-            "skip_reason",
+            "reason_words",
             ((Shown("messages", "Skipped", "count"), "count(*)"),),
             note="any_value(skip_reason_details)",
             kind="skipped",

@@ -12,9 +12,8 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from models.labels import label
 from models.marts import MARTS as CONTRACTS
-from models.marts import NUMBER, NUMBER_HASH, SCHEMA, MartColumn, columns, qualified
+from models.marts import NUMBER, SCHEMA, MartColumn, columns, qualified
 from reports.database import DATABASE, MARTS, Published, Row, Selection
 from reports.links import day, link, one_of, page_number, start_of
 from reports.queries.search import matches_words
@@ -34,13 +33,15 @@ _SQL_TYPES = {
 @dataclass(frozen=True)
 class Shown:
     """A column of a listing. `kind` formats it: a unit of `formatting.figure`, or one of cost, moment, day, text, long_text,
-    id, contact, campaign, number, yes_no. `note` is a column that stands in small letters under it, in a CSV beside it."""
+    id, contact, campaign, number, yes_no. `note` is a column that stands in small letters under it, in a CSV beside it. `unit`:
+    that of a duration in a CSV, min or s."""
 
     name: str
     label: str
     kind: str = "text"
     description: str = ""
     note: "Shown | None" = None
+    unit: str = "min"
 
     @property
     def is_number(self) -> bool:
@@ -229,12 +230,23 @@ class Reader:
     shows_numbers: bool
 
 
+def is_known(published: Published, campaign_id: str, listing: Listing) -> bool:
+    """Whether a campaign is in the log of campaigns or in the listing."""
+    return bool(
+        published.rows(
+            f"select 1 from {MARTS}.campaigns where campaign_id = $id union all"
+            f" (select 1 {from_sql(listing)} where campaign_id = $id limit 1)",
+            {"id": campaign_id},
+        )
+    )
+
+
 def checked(published: Published, query: ListingQuery) -> ListingQuery:
     """The query without choices of values that no row has."""
     known = {}
     for choice in query.listing.choices:
         value = query.chosen.get(choice.parameter)
-        sql = f"select 1 {_from(query.listing)} where mart.{choice.column} = $value limit 1"
+        sql = f"select 1 {from_sql(query.listing)} where mart.{choice.column} = $value limit 1"
         if value and published.rows(sql, {"value": value}):
             known[choice.parameter] = value
     return replace(query, chosen=known)
@@ -243,25 +255,25 @@ def checked(published: Published, query: ListingQuery) -> ListingQuery:
 def selected(query: ListingQuery, reader: Reader) -> Selection:
     """The rows that match the filters, with the columns to show."""
     listing = query.listing
-    where, parameters = _where(query, reader)
+    where, parameters = where_sql(query, reader)
     text = listing.rows
     if listing.summed:
-        text = listing.summed.replace("{rows}", f"(select * {_from(listing)} {where})")
+        text = listing.summed.replace("{rows}", f"(select * {from_sql(listing)} {where})")
     return Selection(
         listing.mart,
         "" if listing.summed else where,
         parameters,
         ((query.sort, query.descending), *((name, False) for name in listing.key if name != query.sort)),
-        [(column.column, column.label) for column in _columns_of_file(query, reader)],
+        [(column.column, column.label) for column in query.columns],
         text,
     )
 
 
 def totals(published: Published, query: ListingQuery, reader: Reader) -> Row:
     """The values of the tiles, over all rows that match the filters."""
-    where, parameters = _where(query, reader)
+    where, parameters = where_sql(query, reader)
     values = ", ".join(f"{sql} as {column.name}" for column, sql in query.listing.totals)
-    (row,) = published.rows(f"select {values} {_from(query.listing)} {where}", parameters)
+    (row,) = published.rows(f"select {values} {from_sql(query.listing)} {where}", parameters)
     return row
 
 
@@ -269,12 +281,12 @@ def groups(published: Published, query: ListingQuery, sums: Sums, reader: Reader
     """The groups with the greatest sums: `key`, `word`, and each value. The filter by the group itself does not count."""
     others = {name: value for name, value in query.chosen.items() if name != sums.parameter}
     campaign = "" if sums.parameter == "campaign" else query.campaign
-    where, parameters = _where(replace(query, chosen=others, campaign=campaign), reader)
+    where, parameters = where_sql(replace(query, chosen=others, campaign=campaign), reader)
     values = ", ".join(f"{sql} as {column.name}" for column, sql in sums.values)
     first = sums.values[0][0].name
     return published.rows(
-        f"select {sums.key} as key, any_value({sums.word}) as word, {sums.note} as note, {values} {_from(query.listing)} {where}"
-        f" group by all order by {first} desc nulls last, key limit {sums.most}",
+        f"select {sums.key} as key, any_value({sums.word}) as word, {sums.note} as note, {values}"
+        f" {from_sql(query.listing)} {where} group by all order by {first} desc nulls last, key limit {sums.most}",
         parameters,
     )
 
@@ -284,7 +296,7 @@ def options(published: Published, query: ListingQuery, choice: Choice) -> list[t
     listing, chosen = query.listing, query.chosen.get(choice.parameter)
     word = choice.word or choice.column
     rows = published.rows(
-        f"select distinct {choice.column} as value, {word} as word {_from(listing)} order by word, value"
+        f"select distinct {choice.column} as value, {word} as word {from_sql(listing)} order by word, value"
         f" limit {MOST_OPTIONS}"
     )
     values = {str(row["value"]): str(row["word"]) for row in rows if row["value"]}
@@ -296,37 +308,23 @@ def counts_by_day(published: Published, query: ListingQuery, reader: Reader) -> 
 
     They are counted by quarters of an hour first: it would take far longer to convert the time of each.
     """
-    where, parameters = _where(query, reader)
+    where, parameters = where_sql(query, reader)
     time = query.listing.charted
     rows = published.rows(
         f"select ({local_time_sql('quarter', reader.zone)})::date as day, sum(rows)::bigint as rows from"
-        f" (select time_bucket(interval 15 minute, {time}) as quarter, count(*) as rows {_from(query.listing)} {where}"
+        f" (select time_bucket(interval 15 minute, {time}) as quarter, count(*) as rows {from_sql(query.listing)} {where}"
         " group by quarter) where quarter is not null group by day order by day",
         parameters,
     )
     return {row["day"]: row["rows"] for row in rows}
 
 
-def _from(listing: Listing) -> str:
+def from_sql(listing: Listing) -> str:
     rows = f"({listing.rows})" if listing.rows else f"{DATABASE}.{qualified(listing.mart)}"
     return f"from {rows} as mart"
 
 
-def _columns_of_file(query: ListingQuery, reader: Reader) -> list[Shown]:
-    """The columns of a CSV: those of the page with their notes, the id beside a campaign's name, the hash beside a number."""
-    columns = []
-    for column in query.columns:
-        columns.append(column)
-        if column.note:
-            columns.append(column.note)
-        if column.kind == "campaign":
-            columns.append(Shown("campaign_id", "Campaign ID"))
-        if column.name == NUMBER and reader.build_is_masked and _has_number(query.listing):
-            columns.append(Shown(NUMBER_HASH, label(query.listing.mart, NUMBER_HASH)))
-    return columns
-
-
-def _where(query: ListingQuery, reader: Reader) -> tuple[str, dict[str, Any]]:
+def where_sql(query: ListingQuery, reader: Reader) -> tuple[str, dict[str, Any]]:
     """The SQL condition of the filters, and its parameters."""
     listing = query.listing
     first, end = query.first_day, query.last_day and query.last_day + timedelta(days=1)
@@ -359,14 +357,14 @@ def _where(query: ListingQuery, reader: Reader) -> tuple[str, dict[str, Any]]:
             if reader.shows_numbers and len(digits) >= 3:
                 found.append(f"contains(mart.{NUMBER}, $number)")
                 parameters["number"] = digits
-            elif digits and _has_number(listing):
+            elif digits and has_number(listing):
                 found.append(f"mart.{NUMBER} = $number")
                 parameters["number"] = f"+{digits.removeprefix('00')}"
         conditions.append(f"({' or '.join(found)})")
     return f"where {' and '.join(conditions)}" if conditions else "", parameters
 
 
-def _has_number(listing: Listing) -> bool:
+def has_number(listing: Listing) -> bool:
     return any(column.name == NUMBER for column in columns(listing.mart))
 
 
