@@ -21,7 +21,7 @@ from reports import formatting
 from reports.database import Published, Row, Selection
 from reports.plots import Chart, Line
 from reports.queries.first_page.periods import Choice, last_whole_day, period_of
-from reports.queries.listings import clicks, delivery, failure_rates, files, left_out, listing, people
+from reports.queries.listings import clicks, delivery, failure_rates, files, left_out, listing, not_again, people
 from reports.queries.listings.listing import Listing, ListingQuery, Reader, Shown
 from reports.queries.send_times import SendTimesQuery
 from reports.site import Site
@@ -59,7 +59,7 @@ def incident_values(published: Published, query: ListingQuery, rows: list[Row], 
 
 
 def suppressed_values(published: Published, query: ListingQuery, rows: list[Row], reader: Reader) -> Mapping[str, Any]:
-    return {"what_if": people.what_if(published), "not_again": people.do_not_send(published)}
+    return {"what_if": people.what_if(published), "not_again": not_again.counts(published)}
 
 
 LISTINGS: dict[Listing, Values] = {
@@ -92,7 +92,7 @@ def routes(site: Site) -> list[Route]:
             Route(shown.path, partial(listing_page, site, shown)),
             Route(shown.csv_path, partial(listing_csv, site, shown)),
         )
-    ] + [Route(people.PERMANENT.csv_path, partial(listing_csv, site, people.PERMANENT))]
+    ] + [Route(not_again.CSV_PATH, partial(not_again_csv, site))]
 
 
 def listing_page(site: Site, shown: Listing, request: Request) -> Response:
@@ -136,6 +136,14 @@ def listing_csv(site: Site, shown: Listing, request: Request) -> Response:
         )
 
     return site.csv(name, select)
+
+
+def not_again_csv(site: Site, request: Request) -> Response:
+    def select(published: Published) -> Selection:
+        query = ListingQuery.of(not_again.not_again(published), request.query_params)
+        return files.selected_for_file(query, reader_of(site, published), "", is_raw=False)
+
+    return site.csv("not-again", select)
 
 
 def _check_campaign(published: Published, query: ListingQuery) -> None:

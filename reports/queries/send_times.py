@@ -14,7 +14,8 @@ from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from reports.database import INSIGHTS, MARTS, Published
+from models.marts import MartColumn
+from reports.database import INSIGHTS, MARTS, Published, Selection
 from reports.links import day, link, one_of
 from reports.queries.proportions import Interval, Proportion, wilson_interval
 
@@ -116,14 +117,15 @@ class Quarter(NamedTuple):
 
 @dataclass(frozen=True)
 class SendTimes:
-    """`hours` by weekday; `shades` of the hours with enough deliveries, from 1 to `SHADES`; the best hours by click rate.
+    """`hours` by weekday; `shades` of the hours with enough deliveries, from 1 to `SHADES`.
 
-    `day`: the hours of a day from the first to the last with enough deliveries.
+    `ranked`: the same hours from the highest value on. `day`: the hours of a day from the first to the last
+    with enough deliveries.
     """
 
     hours: list[list[Hour]]
     shades: dict[tuple[int, int], int]
-    best: list[Hour]
+    ranked: list[Hour]
     day: range
     total: Hour
 
@@ -143,9 +145,40 @@ def send_times(quarters: Iterable[Quarter], query: SendTimesQuery, zone: ZoneInf
     least, greatest = min(values.values(), default=0.0), max(values.values(), default=0.0)
     span = greatest - least or 1.0
     shades = {at: 1 + min(SHADES - 1, int(SHADES * (value - least) / span)) for at, value in values.items()}
-    best = sorted(enough, key=lambda hour: (-(hour.click_rate or 0), hour.weekday, hour.hour))[:BEST]
+    ranked = sorted(enough, key=lambda hour: (-float(getattr(hour, query.measure) or 0), hour.weekday, hour.hour))
     of_day = [hour for _, hour in shades]
-    return SendTimes(hours, shades, best, range(min(of_day), max(of_day) + 1) if of_day else range(24), total)
+    return SendTimes(hours, shades, ranked, range(min(of_day), max(of_day) + 1) if of_day else range(24), total)
+
+
+def file_of(times: SendTimes) -> Selection:
+    """All hours with a delivery, for a CSV, in the order of the week; rates as in marts."""
+    rows = [
+        (hour.weekday, hour.hour, hour.delivered, hour.clicking, hour.orders)
+        for hours in times.hours
+        for hour in hours
+        if hour.delivered
+    ]
+    values = ", ".join(str(row) for row in rows) or "(null, null, null, null, null)"
+    weekdays = ", ".join(f"'{name}'" for name in WEEKDAYS)
+    columns = {
+        "weekday_name": ("Weekday", "varchar"),
+        "hour": ("Hour of sending", "bigint"),
+        "delivered": ("Delivered", "bigint"),
+        "clicking": ("With a click", "bigint"),
+        "click_rate": ("Click rate of people", "double"),
+        "orders": ("Direct orders", "bigint"),
+        "orders_per_1000": ("Orders per 1000 delivered", "double"),
+    }
+    return Selection(
+        "click_quality",
+        "where delivered is not null",
+        {},
+        (("weekday", False), ("hour", False)),
+        [(MartColumn(name, sql_type, True, "", label), label) for name, (label, sql_type) in columns.items()],
+        f"select *, [{weekdays}][weekday + 1] as weekday_name, clicking / delivered as click_rate,"
+        " 1000 * orders / delivered as orders_per_1000"
+        f" from (values {values}) as hours(weekday, hour, delivered, clicking, orders)",
+    )
 
 
 class QuartersOfBuild:

@@ -8,12 +8,13 @@ import pytest
 from models.masking import masked_number
 from reports.links import contact_path
 from reports.pages.listings import LISTINGS
-from reports.queries.listings.people import PERMANENT, SUPPRESSED
+from reports.queries.listings.not_again import CSV_PATH
+from reports.queries.listings.people import SUPPRESSED
 from tests.reports.conftest import Site, serving, with_masked_build
 from tests.reports.reading import csv_rows
 from tests.running import RefreshedWarehouse, mart_rows
 
-LINKS = [link for listing in LISTINGS for link in (listing.path, listing.csv_path)] + [PERMANENT.csv_path]
+LINKS = [link for listing in LISTINGS for link in (listing.path, listing.csv_path)] + [CSV_PATH]
 
 
 @pytest.mark.parametrize("site_name", ["wide", "sample"])

@@ -1,12 +1,12 @@
 """The pages of unsubscribes, suppressed numbers, messages after an opt-out and contact pressure show the figures of the marts."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 
 from models.masking import masked_number
 from orchestration.stages import AppContext
 from reports.formatting import count, duration, money, per_thousand, rate
 from tests.reports.conftest import Site, serving, with_settings
-from tests.reports.reading import all_rows, csv_rows, open_page, table, tiles
+from tests.reports.reading import all_rows, csv_rows, open_page, table, tiles, words
 from tests.reports.test_delivery_pages import plain
 from tests.running import RefreshedWarehouse, mart_rows
 
@@ -127,21 +127,40 @@ def test_contact_pressure_has_its_intervals(sample: Site) -> None:
             assert float(found["Revenue per delivered"].replace(",", "")) == round(row["revenue_per_delivered"], 4)
 
 
-def test_contacts_that_failed_for_good_are_in_a_file(sample: Site) -> None:
+def test_whom_not_to_send_to_again_is_one_list_without_repeats(sample: Site) -> None:
     file = sample.paths.published_marts
     permanent = {
         (row["campaign_id"], row["delivery_status"], row["provider"], row["provider_status"], row["error_code"])
         for row in mart_rows(file, "delivery_failures")
         if row["is_permanent"]
     }
-    failed = Counter(
-        (row["contact_id"], masked_number(row["mobile_number"]))
-        for row in mart_rows(file, "delivery_status")
-        if row["provider"]
-        and (
-            row["campaign_id"], row["delivery_status"], row["provider"].lower(), row["provider_status"], row["error_code"]
-        ) in permanent
-    )  # fmt: skip
-    assert failed
-    shown = csv_rows(sample, "/people/failed-for-good.csv")
-    assert {(row["Contact"], row["Number"].lstrip("'")): int(row["Campaigns that failed"]) for row in shown} == failed
+    reasons = defaultdict(set)
+    for row in mart_rows(file, "delivery_status"):
+        code = (
+            row["campaign_id"],
+            row["delivery_status"],
+            (row["provider"] or "").lower(),
+            row["provider_status"],
+            row["error_code"],
+        )
+        if code in permanent:
+            reasons[row["contact_id"], masked_number(row["mobile_number"])].add("Failed for good")
+    for row in mart_rows(file, "suppressed_numbers"):
+        reasons[row["contact_id"], masked_number(row["mobile_number"])].add("Suppressed after hard bounces")
+    assert reasons
+    for contact in {row["contact_id"] for row in mart_rows(file, "attributed_unsubscribes")}:
+        for key in [key for key in reasons if key[0] == contact] or [(contact, "")]:
+            reasons[key].add("Unsubscribed")
+    shown = csv_rows(sample, "/people/not-again.csv")
+    assert {
+        (row["Contact"], row["Number"].lstrip("'")): {reason.partition(":")[0] for reason in row["Why"].split("; ")}
+        for row in shown
+    } == reasons
+    assert len(shown) == len(reasons)
+    page = open_page(sample, "/people/suppressed")
+    assert f"CSV with {count(len(shown))} rows" in words(page)
+    counts = [item.text for item in page.xpath("//ul[@class='not-again']//strong")]
+    assert counts == [
+        count(sum(reason in found for found in reasons.values()))
+        for reason in ("Unsubscribed", "Suppressed after hard bounces", "Failed for good")
+    ]

@@ -4,10 +4,10 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from reports.formatting import count, rate
+from reports.formatting import count, per_thousand, rate
 from reports.queries.send_times import Quarter, SendTimesQuery, send_times
 from tests.reports.conftest import Site
-from tests.reports.reading import open_page, table
+from tests.reports.reading import csv_rows, open_page, table
 from tests.reports.test_delivery_pages import plain
 from tests.running import mart_rows
 
@@ -27,7 +27,7 @@ def test_quarters_of_an_hour_add_up_in_a_zone_of_three_quarters() -> None:
     times = send_times(quarters, SendTimesQuery(), ZoneInfo("Asia/Kathmandu"))
     assert (times.hours[6][23].delivered, times.hours[0][0].delivered, times.hours[0][1].delivered) == (1, 300, 7)
     assert (times.hours[0][0].clicking, times.hours[0][0].orders) == (24, 1)
-    assert [hour.name for hour in times.best] == ["Monday, 00:00 to 01:00"]
+    assert [hour.name for hour in times.ranked] == ["Monday, 00:00 to 01:00"]
     assert times.total.delivered == 308
 
 
@@ -43,8 +43,8 @@ def test_hours_with_few_deliveries_are_left_out_and_days_can_be_chosen() -> None
     first_week = SendTimesQuery(last_day=datetime(2026, 11, 29).date())
     assert set(send_times(quarters, first_week, zone).shades) == {(1, 9)}
     few = SendTimesQuery(last_day=datetime(2026, 11, 29).date(), fewest=99)
-    assert [hour.weekday for hour in send_times(quarters, few, zone).best] == [0, 1]
-    assert send_times([], SendTimesQuery(), zone).best == []
+    assert [hour.weekday for hour in send_times(quarters, few, zone).ranked] == [0, 1]
+    assert send_times([], SendTimesQuery(), zone).ranked == []
 
 
 def test_invalid_values_of_a_link_are_ignored() -> None:
@@ -92,3 +92,18 @@ def test_the_page_counts_by_the_hour_of_the_message(sample: Site) -> None:
     assert [(row["Click rate of people"], row["Delivered"], row["Direct orders"]) for row in best] == [
         (plain(rate(rates[key])), count(delivered[key]), count(orders[key])) for key in expected
     ]
+    best = table(
+        open_page(sample, "/clicks/send-times?fewest=1&show=order_rate"), "The hours with the highest order rate"
+    )
+    expected = sorted(delivered, key=lambda key: (-orders[key] / delivered[key], key))[:10]
+    assert [row["Per 1,000 delivered"] for row in best] == [
+        per_thousand(1000 * orders[key] / delivered[key]) for key in expected
+    ]
+    file_rows = csv_rows(sample, "/clicks/send-times.csv")
+    assert {
+        (weekdays.index(row["Weekday"]), int(row["Hour of sending"])): (
+            int(row["Delivered"]),
+            int(row["Direct orders"]),
+        )
+        for row in file_rows
+    } == {key: (number, orders[key]) for key, number in delivered.items()}

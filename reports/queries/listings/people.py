@@ -5,10 +5,10 @@ Not here: what a listing is (`reports.queries.listings.listing`), the history of
 
 from typing import Any
 
-from reports.database import INSIGHTS, MARTS, Published, Row
+from reports.database import INSIGHTS, MARTS, Published
 from reports.queries.listings.delivery import CAMPAIGN, CONTACT, NUMBER
 from reports.queries.listings.listing import Choice, Listing, Shown, Sums, words_sql
-from reports.words import DELIVERY_STATUSES, FAILURE_REASONS
+from reports.words import DELIVERY_STATUSES
 from warehouse.duckdb_tools import masked_words
 
 _NAME = f"(select campaign_name from {MARTS}.campaigns as names where names.campaign_id = rows.campaign_id)"
@@ -182,55 +182,6 @@ PRESSURE = Listing(
     has_campaigns=False,
     template="pressure.html",
 )
-
-PERMANENT = Listing(
-    path="/people/failed-for-good",
-    title="Contacts with a permanent failure",
-    noun=("contact", "contacts"),
-    mart="delivery_failures",
-    intro=(),
-    empty="",
-    # Over contacts, not over messages: a later message may have arrived.
-    rows=f"""
-        select contact_id, {NUMBER.name}, max(status_at) as failed_at, count(*) as campaigns,
-            arg_max({words_sql("reason", FAILURE_REASONS)}, status_at) as reason_words, arg_max(advice, status_at) as advice
-        from {MARTS}.delivery_status as statuses
-        join (
-            select campaign_id, delivery_status, provider, provider_status, error_code, any_value(reason) as reason,
-                any_value(advice) as advice
-            from {INSIGHTS}.delivery_failures where is_permanent group by all
-        ) as failures on statuses.campaign_id = failures.campaign_id
-            and statuses.delivery_status = failures.delivery_status
-            and lower(statuses.provider) = failures.provider and statuses.provider_status = failures.provider_status
-            and statuses.error_code is not distinct from failures.error_code
-        where statuses.delivery_status in ('soft_bounce', 'hard_bounce', 'deleted')
-        group by contact_id, {NUMBER.name}""",
-    columns=(
-        CONTACT,
-        NUMBER,
-        Shown("reason_words", "Reason", "long_text", note=Shown("advice", "What to do", "long_text")),
-        Shown("failed_at", "Last failure", "moment"),
-        Shown("campaigns", "Campaigns that failed", "count"),
-    ),
-    order=("failed_at", True),
-    key=("contact_id", NUMBER.name),
-    has_campaigns=False,
-)
-"""Only a file: the page of suppressed numbers offers it. It reads all rows of delivery_status."""
-
-
-def do_not_send(published: Published) -> Row:
-    """How many contacts and numbers no message should be sent to again: each kind has a list of its own."""
-    permanent = (
-        f"(select sum(messages)::bigint from {INSIGHTS}.delivery_failures where is_permanent)"
-        if published.has("insights", "delivery_failures")
-        else "null"
-    )
-    (row,) = published.rows(
-        f"select (select count(*) from {MARTS}.suppressed_numbers) as suppressed,"
-        f" (select count(distinct contact_id) from {MARTS}.attributed_unsubscribes) as unsubscribed, {permanent} as permanent"
-    )
-    return row
 
 
 def what_if(published: Published) -> list[dict[str, Any]]:
