@@ -113,6 +113,12 @@ def pages_of(browser: webdriver.Chrome, site: Site) -> list[str]:
     ]
 
 
+def violations(browser: webdriver.Chrome) -> list[str]:
+    """What axe finds on the page: contrast, labels, headings, tables."""
+    found = Axe().run(browser)["violations"]
+    return [f"{rule['id']}: {node['html']}" for rule in found for node in rule["nodes"]]
+
+
 def test_every_page_opens_without_an_error_and_without_a_request_to_another_host(browser, site: Site) -> None:
     set_screen(browser)
     links = dict.fromkeys(pages_of(browser, site))
@@ -148,14 +154,24 @@ def test_a_very_long_name_takes_little_room(browser, sample: Site) -> None:
         assert shown.size["width"] > 100, name
 
 
-@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.torture)])
-def test_pages_are_accessible(browser, sample: Site, scheme: str) -> None:
-    """Axe checks contrast, labels, headings and tables."""
-    set_screen(browser, scheme=scheme)
+def test_pages_are_accessible(browser, sample: Site) -> None:
+    set_screen(browser)
     for link in pages_of(browser, sample)[:KINDS_OF_PAGES]:
         browser.get(link)
-        violations = Axe().run(browser)["violations"]
-        assert [f"{rule['id']}: {node['html']}" for rule in violations for node in rule["nodes"]] == [], link
+        assert violations(browser) == [], link
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [(1920, 1080), (1440, 900), (1024, 768), PHONE], ids=lambda size: str(size[0]))
+def test_every_page_is_accessible_and_fits_on_every_screen(
+    browser, sample: Site, size: tuple[int, int], scheme: str
+) -> None:
+    set_screen(browser, size, scheme)
+    for link in pages_of(browser, sample):
+        browser.get(link)
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= size[0], link
+        assert violations(browser) == [], link
 
 
 def test_typing_filters_without_a_click_and_changes_the_link(browser, sample: Site) -> None:
@@ -227,8 +243,7 @@ def test_a_campaign_is_accessible_and_fits_every_screen(browser, sample: Site) -
         set_screen(browser, scheme=scheme)
         for parameters in ("?tab=hard_bounce", "?tab=clicked&search=ct", "?tab=ordered"):
             browser.get(link + parameters)
-            violations = Axe().run(browser)["violations"]
-            assert [f"{rule['id']}: {node['html']}" for rule in violations for node in rule["nodes"]] == []
+            assert violations(browser) == []
     for width in (1920, 1440, 1024, 390):
         set_screen(browser, (width, 800))
         browser.get(link)
