@@ -96,16 +96,14 @@ def compose(settings: Settings, published: Published, subscription: Subscription
     if subscription.report is not None:
         return _compose_report(settings, published, subscription, occasion, file)
     query = replace(_query_of_period(subscription, occasion.period), page=1)
-    selection = campaign_table.selected(published, query, settings.time_zone)
+    selection = campaign_table.selected_for_file(published, query, settings.time_zone)
     attachment = attach_campaigns(settings, published, selection, file, subscription.format)
     table = campaign_table.table(published, query, settings.time_zone)
     notes = [_note(attachment, "campaigns")]
     if table.page.count > len(table.page.rows):
         notes.insert(0, f"The first {len(table.page.rows)} of {table.page.count:,} campaigns are shown.")
     if table.left_out:
-        notes.insert(
-            0, f"{table.left_out:,} campaigns with fewer than {query.least:,} delivered messages are left out."
-        )
+        notes.insert(0, f"{table.left_out:,} campaigns with {table.too_few} are left out.")
     names = COLUMNS_SHOWN if query.columns == TableQuery.columns else table.shown
     columns = [table.columns[name] for name in names]
     by_type = partial(cell, zone=settings.time_zone, masks=not settings.reports_show_phone_numbers)

@@ -64,7 +64,7 @@ def first_page(site: Site, request: Request) -> Response:
 
 def table_csv(site: Site, request: Request) -> Response:
     query = _query(request)
-    return site.csv("campaigns", lambda published: campaign_table.selected(published, query, site.zone))
+    return site.csv("campaigns", lambda published: campaign_table.selected_for_file(published, query, site.zone))
 
 
 def _query(request: Request) -> TableQuery:

@@ -11,14 +11,14 @@ from datetime import date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from models.enums import CampaignType
+from models.enums import Attribution, CampaignType
 from models.marts import MartColumn
 from models.masking import masked
 from reports.database import Page, Published, Row, Selection
 from reports.links import day, link, one_of, page_number, start_of
 from reports.queries.first_page.overview import OverviewQuery
 from reports.queries.first_page.table_columns import COLUMNS, NAME, RATES, STANDARD, available_columns, rows_sql
-from reports.queries.notices import Unconverted, by_campaign, unconverted
+from reports.queries.notices import Unconverted, by_campaign, unconverted, with_orders_not_in_revenue
 from reports.queries.search import matches_words
 from warehouse.export import RowSelection
 
@@ -40,7 +40,15 @@ CAMPAIGNS_CHARTED = 12
 FEWEST_DELIVERIES = 100
 """The deliveries that a campaign needs to be ranked by a rate, unless the link says otherwise."""
 
+CLICKERS_SHARE = 5
+"""The conversion rate, whose whole is smaller, needs a fifth of them as contacts who clicked."""
+
 LONGEST_NUMBER = 9
+
+NOT_IN_REVENUE = MartColumn(
+    "orders_not_in_revenue", "bigint", False, "Direct orders that are not in revenue.", "Orders not in revenue"
+)
+"""A column of files, beside revenue. The page has the number in the cell of revenue."""
 
 DEFAULT_VIEW = "standard"
 """Stands for the columns of the standard view in a link without other parameters."""
@@ -101,6 +109,11 @@ class TableQuery:
     def ranks_by_rate(self) -> bool:
         return self.sort in RATES and self.least > 0
 
+    @property
+    def least_base(self) -> int:
+        """What a ranking by the conversion rate needs at least of the denominator of this rate."""
+        return -(-self.least // CLICKERS_SHARE) if self.sort == "conversion_rate" else 0
+
     def parameters(self, without: Sequence[str] = (), **changes: Any) -> list[tuple[str, str]]:
         """The parameters of its link that are not at their default, with changes, and without some."""
         query, default = replace(self, **changes), TableQuery()
@@ -138,8 +151,8 @@ class TableQuery:
 class Table:
     """A page of campaigns and the `totals` of all that match.
 
-    `columns` are those that the build has, `shown` those of the table. `left_out` campaigns have too few deliveries to be
-    ranked.
+    `columns` are those that the build has, `shown` those of the table. `left_out` campaigns are not ranked; `too_few` says what
+    they have too few of.
     """
 
     columns: Mapping[str, MartColumn]
@@ -147,6 +160,7 @@ class Table:
     page: Page
     totals: Row
     left_out: int
+    too_few: str
 
 
 def table(published: Published, query: TableQuery, zone: ZoneInfo) -> Table:
@@ -156,17 +170,19 @@ def table(published: Published, query: TableQuery, zone: ZoneInfo) -> Table:
     totals = _totals(published, selection, available)
     page = published.page(selection, query.page, totals["campaigns"])
     shown = [name for name in query.columns if name in available]
-    return Table(available, shown, page, totals, _left_out(published, query, zone, totals["campaigns"]))
+    left_out = _left_out(published, query, zone, totals["campaigns"])
+    return Table(available, shown, page, totals, left_out, _too_few(published, query))
 
 
 @dataclass(frozen=True)
 class TopCampaigns:
-    """The campaigns with the highest `column`, one of `columns`; `left_out` have too few deliveries."""
+    """The campaigns with the highest `column`, one of `columns`; `left_out` are not ranked (see `Table`)."""
 
     columns: Sequence[str]
     column: str
     rows: list[Row]
     left_out: int
+    too_few: str
 
 
 def top_campaigns(published: Published, query: TableQuery, zone: ZoneInfo) -> TopCampaigns:
@@ -177,7 +193,8 @@ def top_campaigns(published: Published, query: TableQuery, zone: ZoneInfo) -> To
     rows = published.rows(
         f"select * {ranked.from_sql} order by {ranked.order_sql()} limit {CAMPAIGNS_CHARTED}", ranked.parameters
     )
-    return TopCampaigns(charts, query.sort, rows, _left_out(published, query, zone, _count(published, ranked)))
+    left_out = _left_out(published, query, zone, _count(published, ranked))
+    return TopCampaigns(charts, query.sort, rows, left_out, _too_few(published, query))
 
 
 @dataclass(frozen=True)
@@ -199,10 +216,18 @@ def short_revenue(published: Published, query: TableQuery, page: Page, zone: Zon
 
 
 def _left_out(published: Published, query: TableQuery, zone: ZoneInfo, ranked: int) -> int:
-    """How many campaigns match the filters but have too few deliveries, if `ranked` have enough."""
+    """How many campaigns match the filters but are too small to be ranked, if `ranked` are not."""
     if not query.ranks_by_rate:
         return 0
     return _count(published, selected(published, replace(query, least=0), zone)) - ranked
+
+
+def _too_few(published: Published, query: TableQuery) -> str:
+    """Such as: fewer than 100 delivered messages or 20 contacts who clicked."""
+    words = f"fewer than {query.least:,} delivered messages"
+    if query.least_base and published.settings["conversion_rate_denominator"] == "unique_clickers":
+        words += f" or {query.least_base:,} contacts who clicked"
+    return words
 
 
 def _count(published: Published, selection: Selection) -> int:
@@ -238,6 +263,7 @@ def selected(published: Published, query: TableQuery, zone: ZoneInfo) -> Selecti
         ("last_sent_at >= $from", "from", query.sent_from and start_of(query.sent_from, zone)),
         ("last_sent_at < $to", "to", query.sent_to and start_of(query.sent_to + timedelta(days=1), zone)),
         ("total_delivered >= $least", "least", query.ranks_by_rate and query.least),
+        ("conversion_base >= $least_base", "least_base", query.least_base),
     ]
     conditions = " and ".join(condition for condition, _, value in filters if value)
     return Selection(
@@ -250,12 +276,35 @@ def selected(published: Published, query: TableQuery, zone: ZoneInfo) -> Selecti
     )
 
 
+def selected_for_file(published: Published, query: TableQuery, zone: ZoneInfo) -> Selection:
+    """The campaigns that match, with the number of orders that are not in revenue beside revenue if there are some."""
+    selection = selected(published, query, zone)
+    columns = list(selection.columns or ())
+    names = [column.name for column, _ in columns]
+    if "revenue" not in names:
+        return selection
+    with_orders = replace(
+        selection,
+        parameters={**selection.parameters, "attribution": str(Attribution.DIRECT)},
+        columns=[
+            *columns[: names.index("revenue") + 1],
+            (NOT_IN_REVENUE, NOT_IN_REVENUE.label),
+            *columns[names.index("revenue") + 1 :],
+        ],
+        query=with_orders_not_in_revenue(selection.query),
+    )
+    (found,) = published.rows(
+        f"select coalesce(sum(orders_not_in_revenue), 0) as orders {with_orders.from_sql}", with_orders.parameters
+    )
+    return with_orders if found["orders"] else selection
+
+
 def rows_to_export(published: Published, query: TableQuery, zone: ZoneInfo) -> RowSelection:
     """The campaigns that match the filters, with the columns to show, as an export that is kept.
 
     A number that somebody searched for is masked in the words and not in the link, which no file holds.
     """
-    selection = selected(published, query, zone)
+    selection = selected_for_file(published, query, zone)
     return RowSelection(
         selection.where,
         selection.parameters,

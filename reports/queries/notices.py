@@ -5,6 +5,7 @@ Not here: the figures of a campaign (`reports.queries.campaign`) and of a period
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -62,6 +63,15 @@ def by_campaign(published: Published, where: str, parameters: dict[str, Any]) ->
     }
 
 
+def with_orders_not_in_revenue(query: str) -> str:
+    """A query of campaigns with the number of their direct orders that are not in revenue. It has the parameter `attribution`."""
+    orders = f"select orders.campaign_id, count(*) as orders_not_in_revenue {_ROWS} group by all"
+    return (
+        "select campaigns.*, coalesce(orders_not_in_revenue, 0) as orders_not_in_revenue"
+        f" from ({query}) as campaigns left join ({orders}) as short using (campaign_id)"
+    )
+
+
 def _sums(campaign_id: str) -> str:
     return (
         f"select {campaign_id} as campaign_id, unconverted.currency, unconverted.reason, count(*) as orders,"
@@ -81,10 +91,11 @@ INCIDENTS_SHOWN = 3
 
 @dataclass(frozen=True)
 class Incidents:
-    """The latest incidents of a period, and the number of all of them."""
+    """The latest incidents of a period, the number of all of them, and the first day of the earliest."""
 
     shown: Sequence[Row]
     count: int
+    since: date | None
 
 
 @dataclass(frozen=True)
@@ -102,7 +113,7 @@ def notices(published: Published, period: Period, zone: ZoneInfo) -> Notices:
     days = {"first": period.first, "last": period.last}
     where = "where first_day <= $last and last_day >= $first"
     incidents = published.rows(
-        f"select *, count(*) over () as number from {INSIGHTS}.delivery_incidents {where}"
+        f"select *, count(*) over () as number, min(first_day) over () as since from {INSIGHTS}.delivery_incidents {where}"
         f" order by last_day desc, excess_failed desc, provider, country limit {INCIDENTS_SHOWN}",
         days,
     )
@@ -115,5 +126,9 @@ def notices(published: Published, period: Period, zone: ZoneInfo) -> Notices:
     return Notices(
         unconverted(published, "orders.ordered_at >= $start and orders.ordered_at < $end", within),
         costs,
-        Incidents(incidents, incidents[0]["number"] if incidents else 0),
+        Incidents(
+            incidents,
+            incidents[0]["number"] if incidents else 0,
+            incidents[0]["since"] if incidents else None,
+        ),
     )

@@ -1,5 +1,6 @@
 """The campaign table: its figures, order, filters, rankings, and what a browser remembers of it."""
 
+import csv
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +22,7 @@ from reports.queries.notices import Unconverted
 from tests.reports.conftest import Site, with_settings
 from tests.reports.conftest import serving as serve
 from tests.reports.test_pages import campaign_ids, latest_export
-from tests.running import RefreshedWarehouse, csv_rows, mart_rows
+from tests.running import RefreshedWarehouse, mart_rows
 from warehouse.config.settings import Settings
 from warehouse.export import CAMPAIGN_REPORT_COLUMNS
 
@@ -157,8 +158,18 @@ def test_every_column_of_the_report_can_be_shown_and_the_first_is_the_name() -> 
 
 def test_the_csv_of_the_whole_table_equals_the_export(site: Site) -> None:
     shown = site.get(f"/campaigns.csv?{REPORT_COLUMNS}")
-    exported = latest_export(site, "campaign_metrics").read_text(encoding="utf-8")
-    assert csv_rows("campaign_metrics", shown.text) == csv_rows("campaign_metrics", exported), "in the same order"
+    rows = list(csv.DictReader(shown.text.removeprefix("\ufeff").splitlines(keepends=True)))
+    exported = list(csv.DictReader(latest_export(site, "campaign_metrics").open(encoding="utf-8-sig", newline="")))
+    query = (
+        "select campaign_id, count(*) from marts.attributed_orders as orders join marts.unconverted_orders using (order_id)"
+        " where attribution = 'direct' and revenue is null and orders.total > orders.refunded_amount group by all"
+    )
+    short = dict(site.rows(query))
+    found = {row["Campaign ID"].removeprefix("'"): int(row.pop("Orders not in revenue", 0)) for row in rows}
+    assert {campaign: orders for campaign, orders in found.items() if orders} == {
+        campaign: orders for campaign, orders in short.items() if campaign in found
+    }
+    assert rows == exported, "in the same order"
     assert shown.headers["content-disposition"].startswith("attachment")
 
 
@@ -246,7 +257,12 @@ def test_a_ranking_by_a_rate_leaves_out_small_campaigns_and_says_so(sample: Site
     (row, *_) = top.xpath(".//tbody/tr")
     assert counts in " ".join(row.text_content().split())
     rows = campaign_ids(sample.get(f"/campaigns.csv?sort=conversion_rate&columns=campaign_id&least={least}"))
-    assert len(rows) == len(campaigns) - small, "the file holds what is seen"
+    ranked = [row for row in campaigns if row["total_delivered"] >= least and row["unique_clickers"] >= least / 5]
+    assert len(rows) == len(ranked), "the file holds what is seen"
+    assert (
+        f"fewer than {least:,} delivered messages or {-(-least // 5):,} contacts who clicked."
+        in page_of(sample, f"/?sort=conversion_rate&least={least}").text_content()
+    )
 
 
 def test_revenue_says_which_orders_are_not_in_it(site: Site) -> None:
@@ -326,6 +342,19 @@ def test_every_link_and_form_of_the_page_keeps_the_filters_and_the_period(sample
     for form in page.xpath("//main//form[@method='get' and not(@id)]"):
         fields = {field.get("name") for field in form.xpath(".//input | .//select")}
         assert fields >= {"period", "type", "sort", "columns", "figure", "least"}, form.get("aria-label")
+
+
+def test_the_table_leads_to_the_campaigns_of_the_period_and_back(sample: Site) -> None:
+    page = page_of(sample, "/?period=7d&type=SMS")
+    (link,) = page.xpath("//a[text()='Only campaigns last sent in this period']/@href")
+    narrowed = page_of(sample, link)
+    query = query_of(urlsplit(link).query)
+    assert (query.campaign_type, query.sent_from is not None, query.sent_to is not None) == ("SMS", True, True)
+    (back,) = narrowed.xpath("//p[contains(., 'last sent in the period above')]/a/@href")
+    assert back == "/?period=7d&type=SMS#campaigns"
+    covers = "//h2[@id='top']//*[@class='covers']/text()"
+    assert narrowed.xpath(covers) == [f"– SMS campaigns, last sent {query.sent_from} to {query.sent_to}"]
+    assert page_of(sample, "/?period=7d").xpath(covers) == ["of all time"]
 
 
 def test_the_chosen_columns_are_remembered_and_a_link_never_changes_them(browser: httpx.Client) -> None:

@@ -218,6 +218,13 @@ def test_the_chart_shows_a_figure_by_day_with_the_period_before(sample: Site) ->
     ]
 
 
+def test_the_small_lines_do_not_follow_the_step_of_the_chart(sample: Site) -> None:
+    first, last = all_days(sample)
+    lines = "//dd[@class='spark']//polyline/@points"
+    by_day, by_month = (page_of(sample, f"/?period=own&since={first}&until={last}&by={by}") for by in ("day", "month"))
+    assert by_day.xpath(lines) == by_month.xpath(lines)
+
+
 def test_the_chart_shows_two_figures_by_week_and_by_month(site: Site) -> None:
     query = (
         "select date_trunc($step, day) as start, sum(revenue), sum(delivered) / nullif(sum(messages), 0)"

@@ -117,7 +117,8 @@ _RULES = [
         "ranking",
         "Rankings by a rate",
         "A campaign of few messages leads or trails by chance: one click of four is 25 %. Rankings leave out campaigns with"
-        f" fewer delivered messages than the page says. Rates: {', '.join(_LABELS[name] for name in RATES)}.",
+        " fewer delivered messages than the page says; for the conversion rate, also those with fewer than a fifth as many"
+        f" contacts who clicked. Rates: {', '.join(_LABELS[name] for name in RATES)}.",
     ),
     Word(
         "clock",

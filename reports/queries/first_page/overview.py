@@ -177,7 +177,8 @@ class Overview:
 
     @cached_property
     def tiles(self) -> list[Tile]:
-        parts = steps(self.period, self.step)
+        # Not the step of the chart: seven days by week are one point.
+        parts = steps(self.period, default_step(self.period))
         return [
             Tile(
                 self._reading(FIGURES[name]),
