@@ -67,7 +67,8 @@ function drawChart(figure) {
         width: 2,
         dash: line.isDashed ? [6, 4] : undefined,
         points: { show: chart.names.length < 40, size: 5 },
-        value: (_, value) => (value == null ? "\u2013" : UNITS[line.unit](value)),
+        // Without a pointer the legend has no values, not even a dash.
+        value: (_, value, __, at) => (at == null ? "" : value == null ? "\u2013" : UNITS[line.unit](value)),
       })),
     ],
     cursor: { drag: { setScale: false } },

@@ -49,6 +49,48 @@ if (filters) {
   });
 }
 
+// Campaigns are ticked for a comparison. The ticks are counted, and kept while the table is filtered.
+const FEWEST_COMPARED = 2, MOST_COMPARED = 5;
+const ticked = new Set();
+const countTicks = () => {
+  const form = document.getElementById("compare");
+  if (!form) return;
+  const boxes = [...document.querySelectorAll('[form="compare"][type="checkbox"]')];
+  for (const box of boxes) box.checked = ticked.has(box.value);
+  // Campaigns that are not among the rows go with the form.
+  const shown = new Set(boxes.map((box) => box.value));
+  form.querySelectorAll('[type="hidden"]').forEach((field) => field.remove());
+  for (const campaign of ticked) {
+    if (shown.has(campaign)) continue;
+    const field = document.createElement("input");
+    Object.assign(field, { type: "hidden", name: "campaign", value: campaign });
+    form.append(field);
+  }
+  const tooMany = ticked.size > MOST_COMPARED ? `: at most ${MOST_COMPARED}` : "";
+  form.querySelector("[role=status]").textContent = ticked.size ? `${ticked.size} ticked${tooMany}` : "Tick two to five";
+  form.querySelector("button").disabled = ticked.size < FEWEST_COMPARED || ticked.size > MOST_COMPARED;
+};
+const startTicks = () => {
+  // A browser keeps ticks when a person comes back to the page.
+  document.querySelectorAll('[form="compare"]:checked').forEach((box) => ticked.add(box.value));
+  countTicks();
+};
+document.addEventListener("change", (event) => {
+  if (!event.target.matches('[form="compare"][type="checkbox"]')) return;
+  ticked[event.target.checked ? "add" : "delete"](event.target.value);
+  countTicks();
+});
+document.addEventListener("content-replaced", countTicks);
+addEventListener("pageshow", startTicks);
+
+// An open meaning closes with Escape.
+document.addEventListener("keydown", (event) => {
+  const open = event.key === "Escape" && document.querySelector(".meaning[open]");
+  if (!open) return;
+  open.open = false;
+  open.querySelector("summary").focus();
+});
+
 // An open group of the menu closes when a person clicks elsewhere or presses Escape.
 const closeMenu = (except) => {
   for (const group of document.querySelectorAll(".bar nav details[open]")) if (group !== except) group.open = false;

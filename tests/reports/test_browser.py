@@ -196,6 +196,44 @@ def test_typing_filters_without_a_click_and_changes_the_link(browser, sample: Si
     assert browser.execute_script(shown)
 
 
+def test_ticks_are_counted_and_kept_while_a_person_filters(browser, sample: Site) -> None:
+    set_screen(browser)
+    browser.get(f"{sample.address}/?columns=standard")
+    button = "return document.querySelector('#compare button').disabled"
+    words = "return document.querySelector('#compare [role=status]').textContent"
+    boxes = browser.find_elements(By.CSS_SELECTOR, "[form=compare]")
+    campaigns = [box.get_attribute("value") for box in boxes[:6]]
+    disabled = [browser.execute_script(button)]
+    for box in boxes[:6]:
+        browser.execute_script("arguments[0].click()", box)
+        disabled.append(browser.execute_script(button))
+    assert disabled == [True, True, False, False, False, False, True]
+    assert browser.execute_script(words) == "6 ticked: at most 5"
+    for box in boxes[2:6]:
+        browser.execute_script("arguments[0].click()", box)
+    browser.find_element(By.CSS_SELECTOR, "[name=search]").send_keys(campaigns[1])
+    rows = "return document.querySelectorAll('[form=compare]').length"
+    WebDriverWait(browser, 15).until(lambda page: page.execute_script(rows) < len(boxes))
+    assert browser.execute_script(words) == "2 ticked"
+    browser.execute_script("document.querySelector('#compare button').click()")
+    WebDriverWait(browser, 15).until(lambda page: "/compare?" in page.current_url)
+    assert all(campaign in browser.current_url for campaign in campaigns[:2])
+
+
+def test_a_meaning_closes_with_escape_and_leaves_the_figure_visible(browser, sample: Site) -> None:
+    set_screen(browser)
+    browser.get(f"{sample.address}/?period=all")
+    values = browser.find_elements(By.CSS_SELECTOR, ".u-legend .u-value")
+    assert values
+    assert not any(value.text.strip() for value in values[1:]), "without a pointer there are no values"
+    meaning = browser.find_element(By.CSS_SELECTOR, ".tile .meaning")
+    meaning.find_element(By.TAG_NAME, "summary").send_keys(Keys.ENTER)
+    figure = meaning.find_element(By.XPATH, "./ancestor::div[@class='tile']/dd[@class='value']")
+    assert meaning.find_element(By.TAG_NAME, "p").rect["y"] >= figure.rect["y"] + figure.rect["height"]
+    meaning.find_element(By.TAG_NAME, "summary").send_keys(Keys.ESCAPE)
+    assert meaning.get_attribute("open") is None
+
+
 def test_a_group_of_the_menu_opens_without_javascript_and_closes_with_escape(browser, sample: Site) -> None:
     set_screen(browser, PHONE)
     for has_scripts in (False, True):
