@@ -293,5 +293,9 @@ def test_days_are_those_of_the_report_time_zone(refreshed_sample: RefreshedWareh
     with serving(AppContext(settings, warehouse.paths, warehouse.ledger)) as west:
         (data_until,) = west.rows("select data_until from marts.build_info")[0]
         page = page_of(west, "/?period=7d")
+        (notice,) = page.xpath("//aside[contains(@class, 'notice')]")
+        assert words(notice).startswith(
+            "The days of these figures are in UTC: the time zone of the reports is now America/New"
+        )
         last = data_until - timedelta(days=1)
         assert f"{last - timedelta(days=6)} to {last}" in words(page.xpath("//section[@aria-labelledby='overview']")[0])
