@@ -444,6 +444,7 @@ def test_every_heading_and_figure_has_its_meaning_in_the_glossary(sample: Site) 
     assert len(places) == len(set(places))
     text = " ".join(page_of(sample, "/glossary").xpath("//main")[0].text_content().split())
     assert "Unique clickers ÷ Total delivered" in text
+    assert not {"null", "settings", "log"} & set(text.replace(";", " ").split())
     assert not [name for name in COLUMNS if "_" in name and name in text], "columns are named by their labels"
 
 

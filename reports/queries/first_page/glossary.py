@@ -17,7 +17,7 @@ _LABELS = {name: column.label for name, column in COLUMNS.items()} | {
     "unique_sends": "Contacts it was sent to",
     "messages_costed": "Messages with a cost",
     "conversion_base": "The denominator of the settings",
-    "SENDMART_CONVERSION_RATE_DENOMINATOR": "whatever the settings name",
+    "SENDMART_CONVERSION_RATE_DENOMINATOR": "delivered or sent message if it is set up so",
 }
 _NAMES = re.compile(r"\b(" + "|".join(sorted(_LABELS, key=len, reverse=True)) + r")\b")
 
@@ -47,6 +47,9 @@ def in_words(description: str) -> str:
     """A description of a column, with the labels of the columns that it names."""
     text = _NAMES.sub(lambda match: _LABELS[match[1]], description)
     text = text.replace(" / ", " ÷ ").replace("1000 * ", "1,000 times ")
+    text = re.sub(r"\bnull\b", "empty", text).replace(
+        "the campaigns log does not know it", "no list of campaigns has it"
+    )
     return text[:1].upper() + text[1:]
 
 
