@@ -50,7 +50,7 @@ def _rows(permanent: str) -> str:
         select reasons.contact_id, coalesce(reasons.{NUMBER}, numbers.{NUMBER}) as {NUMBER},
             string_agg(reason, '; ' order by reason desc) as reasons, max(advice) as advice, max(since) as since
         from reasons
-        left join numbers on reasons.{NUMBER} is null and reasons.contact_id = numbers.contact_id
+        left join numbers on if(reasons.{NUMBER} is null, reasons.contact_id, null) = numbers.contact_id
         group by all"""
 
 
