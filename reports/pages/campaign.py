@@ -31,6 +31,8 @@ class AnyText(PathConvertor):
 
 register_url_convertor("any_text", AnyText())
 
+NO_CAMPAIGN = "The published build has no campaign with this ID."
+
 
 def routes(site: Site) -> list[Route]:
     return [
@@ -47,7 +49,7 @@ def campaign_page(site: Site, request: Request) -> Response:
     with site.database.open() as published:
         report = campaign.find_campaign(published, campaign_id)
         if report is None:
-            raise HTTPException(404, "The published build has no campaign with this ID.")
+            raise HTTPException(404, NO_CAMPAIGN)
         has_insights = published.has("insights", "campaign_economics")
         query = _query(campaign_id, request, has_insights=has_insights)
         return site.page(
@@ -140,10 +142,7 @@ def _standing(published: Published, query: campaign.CampaignQuery) -> dict[str, 
 
 
 def people_csv(site: Site, request: Request) -> Response:
-    query = campaign.CampaignQuery.of(request.query_params.get("campaign", ""), request.query_params)
-    with site.database.open() as published:
-        if query.selected_tab.needs_insights and not published.has("insights", "click_quality"):
-            raise HTTPException(404, "The published build has no insights: SENDMART_INSIGHTS=true adds them.")
+    query = _file_query(site, request, "click_quality")
     return site.csv(
         f"contacts_{query.tab}",
         lambda published: people.people(published, query, shows_numbers=site.shows_numbers(published)),
@@ -151,7 +150,7 @@ def people_csv(site: Site, request: Request) -> Response:
 
 
 def skipped_csv(site: Site, request: Request) -> Response:
-    query = campaign.CampaignQuery.of(request.query_params.get("campaign", ""), request.query_params)
+    query = _file_query(site, request)
     return site.csv(
         "skipped",
         lambda published: people.skipped(query, shows_numbers=site.shows_numbers(published)),
@@ -159,8 +158,23 @@ def skipped_csv(site: Site, request: Request) -> Response:
 
 
 def links_csv(site: Site, request: Request) -> Response:
-    campaign_id = request.query_params.get("campaign", "")
+    query = _file_query(site, request, "campaign_links", is_needed=True)
+    return site.csv("links", lambda _: clicks.links(query.campaign_id))
+
+
+def _file_query(
+    site: Site, request: Request, insight: str | None = None, *, is_needed: bool = False
+) -> campaign.CampaignQuery:
+    """The query of a file of one campaign. `insight` is the table that the file, or the tab of the link, needs.
+
+    Raises:
+        HTTPException: the build has no such campaign, or not the insight.
+    """
+    query = campaign.CampaignQuery.of(request.query_params.get("campaign", ""), request.query_params)
     with site.database.open() as published:
-        if not published.has("insights", "campaign_links"):
+        if campaign.find_campaign(published, query.campaign_id) is None:
+            raise HTTPException(404, NO_CAMPAIGN)
+        is_needed = is_needed or query.selected_tab.needs_insights
+        if insight and is_needed and not published.has("insights", insight):
             raise HTTPException(404, "The published build has no insights: SENDMART_INSIGHTS=true adds them.")
-    return site.csv("links", lambda _: clicks.links(campaign_id))
+    return query

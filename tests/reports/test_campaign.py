@@ -634,3 +634,9 @@ def test_the_settings_of_suppression_are_named_at_hard_bounces(
         )
     with serving(AppContext(Settings(data=tmp_path), paths, refreshed_sample.warehouse.ledger)) as site:
         assert "is turned off" in text(open_campaign(site, metrics["campaign_id"], tab="hard_bounce"))
+
+
+@pytest.mark.parametrize("link", ["/contacts.csv", "/skipped.csv", "/campaign-links.csv"])
+def test_a_file_of_an_unknown_campaign_does_not_exist(sample: Site, link: str) -> None:
+    response = sample.get(link, params={"campaign": "nope"})
+    assert (response.status_code, "no campaign with this ID" in response.text) == (404, True)
