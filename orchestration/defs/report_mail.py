@@ -61,7 +61,7 @@ def report_mails_due(
     from orchestration.stages.report_mail import due_report_mails
 
     due, unclear = due_report_mails(warehouse.open())
-    # An alert tells of each mail that may have been sent: the job is started once for it.
+    # A mail without a recorded answer may have been sent. The job runs once for it and raises an alert.
     state = json.dumps(sorted(result.describe() for result in unclear))
     is_new = bool(unclear) and state != context.cursor
     if not is_new and not any(mail.try_again_at is None or mail.try_again_at <= now() for mail in due):

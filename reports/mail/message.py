@@ -184,7 +184,7 @@ def _note(attachment: Attachment, rows: str) -> str:
 
 
 def message_id(subscription: str, occasion: str, recipient: str, sender: str, *, at: datetime | None = None) -> str:
-    """The Message-ID of a mail. It is the same whenever the mail is tried again; with `at`, of a mail that is sent anew."""
+    """The Message-ID of a mail. A retry has the same ID. `at` gives a mail that a person sends again another ID."""
     named = "\n".join([subscription, occasion, recipient, at.isoformat() if at else ""])
     return f"<{hashlib.sha256(named.encode()).hexdigest()[:32]}@{sender.rpartition('@')[2].rstrip('>')}>"
 
@@ -197,7 +197,7 @@ def message(
     mail["From"], mail["To"] = sender, recipient
     mail["Subject"] = f"[Test] {report.text.title}" if is_test else report.text.title
     mail["Date"], mail["Message-ID"] = format_datetime(sent_at), message_id
-    mail["Auto-Submitted"] = "auto-generated"  # so that nobody's absence is answered
+    mail["Auto-Submitted"] = "auto-generated"  # keeps out-of-office replies away
     mail["X-Auto-Response-Suppress"] = "All"
     mail.set_content(_template("report.txt").render(mail=report.text), cte="quoted-printable")
     html = _template("report.html").render(mail=report.text)

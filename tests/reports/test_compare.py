@@ -1,11 +1,13 @@
 """The page that compares campaigns, and its intervals."""
 
+import json
 from urllib.parse import urlencode
 
 import pytest
 from lxml import html
 
-from reports.queries.compare import time_words
+from reports.formatting import figure
+from reports.queries.compare import FIGURES, time_words
 from reports.queries.proportions import Proportion, difference, wilson_interval
 from tests.reports.conftest import Site
 from tests.running import mart_rows
@@ -70,7 +72,14 @@ def test_figures_and_rates_of_two_campaigns_are_those_of_the_marts(sample: Site)
     page = html.fromstring(sample.get("/compare", params=[("campaign", row["campaign_id"]) for row in metrics]).text)
 
     figures = cells(page, "figures")
-    assert figures["Messages sent"] == [f"{row['total_sent']:,}" for row in metrics]
+    quality = {row["campaign_id"]: row for row in mart_rows(file, "campaign_click_quality")}
+    for column, label, unit in FIGURES:
+        if column != "revenue":
+            of_campaigns = [
+                {**quality[row["campaign_id"]], **economics[row["campaign_id"]], **row}[column] for row in metrics
+            ]
+            heading = f"{label} USD" if unit in ("money", "amount") else label
+            assert figures[heading] == [" ".join(figure(value, unit).split()) for value in of_campaigns], label
     unconverted = {
         row["order_id"] for row in mart_rows(file, "unconverted_orders") if row["total"] > row["refunded_amount"]
     }
@@ -87,6 +96,16 @@ def test_figures_and_rates_of_two_campaigns_are_those_of_the_marts(sample: Site)
     assert figures["Direct orders"] == [f"{row['direct_orders']:,}" for row in metrics]
 
     rates = cells(page, "rates")
+    denominator = conversion_denominator(file)
+    for heading, part, whole in (
+        ("Click-to-delivered rate of delivered messages", "unique_clickers", "total_delivered"),
+        ("Click-to-delivered rate without bots of delivered messages", "human_unique_clickers", "total_delivered"),
+        ("Unsubscribes per 1,000 of delivered messages", "unsubscribes", "total_delivered"),
+        ("Conversion rate of contacts who clicked", "direct_orders", denominator),
+    ):
+        for text, row in zip(rates[heading], metrics, strict=False):
+            counts = quality[row["campaign_id"]] | row
+            assert text.endswith(f" {counts[part]:,} of {counts[whole]:,}"), heading
     *campaigns, shown = rates["Delivery rate of sent messages"]
     delivered = [Proportion(row["total_delivered"], row["total_sent"]) for row in metrics]
     for text, proportion in zip(campaigns, delivered, strict=True):
@@ -104,6 +123,11 @@ def test_figures_and_rates_of_two_campaigns_are_those_of_the_marts(sample: Site)
     failures = cells(page, "reasons")
     failed = [row["total_sent"] - row["total_delivered"] - row["pending"] for row in mart_failures(file, metrics)]
     assert [sum(int(row[at].split()[0].replace(",", "")) for row in failures.values()) for at in (0, 1)] == failed
+
+
+def conversion_denominator(file):
+    (info,) = mart_rows(file, "build_info")
+    return json.loads(info["settings"])["conversion_rate_denominator"]
 
 
 def mart_failures(file, metrics):

@@ -87,9 +87,10 @@ def test_other_numbers_of_hard_bounces_are_those_of_the_mart(insights_site: Site
     assert [[row[label] for label in columns] for row in shown] == [
         [count(row[name]) for name in columns.values()] for row in sorted(rows, key=lambda row: row["hard_bounces"])
     ]
-    assert [row["Cost of these messages"] for row in shown] == [
-        money(row["cost_after"]) for row in sorted(rows, key=lambda row: row["hard_bounces"])
-    ]
+    for label, name in (("Cost of these messages", "cost_after"), ("Revenue from them", "revenue_after")):
+        assert [row[label] for row in shown] == [
+            money(row[name]) for row in sorted(rows, key=lambda row: row["hard_bounces"])
+        ]
 
 
 def test_messages_after_an_opt_out_are_listed(sample: Site) -> None:
