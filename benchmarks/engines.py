@@ -15,9 +15,9 @@ from typing import Annotated
 import typer
 
 from benchmarks.compare import FiguresDiffer, mart_differences
-from benchmarks.harness import STAGES
 from benchmarks.measure import Cost, StageFailed, measure_stage, settings_variables, total
 from benchmarks.samples import write_history
+from benchmarks.stage import STAGES
 from warehouse.config import DataPaths, Engine, Settings
 
 ENGINE_STAGES = STAGES[1:]

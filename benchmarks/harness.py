@@ -1,75 +1,91 @@
-"""One run of the benchmark: sample logs, fixed costs, every stage beside the baseline, and a night after the history.
+"""One run of the benchmark: whole commands from prompt to prompt, beside the same job written by hand.
 
-The marts and the quarantined rows are compared with the baseline's after each build. The insights are left out on both sides.
+The marts and the quarantined rows are compared with the baseline's after each build.
 
-Not here: the insights beside those of the baseline (`insights`), the sample (`samples`), how a process is measured
-(`measure`), how marts are compared (`compare`), the tables (`report`), the command line (`__main__`).
+Not here: the sample (`samples`), how a process is measured (`measure`), the parts of a refresh (`refresh`), how marts are
+compared (`compare`), the table (`report`), the command line (`__main__`).
 """
 
 import shutil
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.compare import FiguresDiffer, require_baseline_figures
-from benchmarks.measure import Cost, cheapest, measure, measure_stage, settings_variables
+from benchmarks.compare import FiguresDiffer, require_baseline_figures, require_baseline_insights
+from benchmarks.measure import Cost, cheapest, measure, measure_stage, measure_stage_process, settings_variables
+from benchmarks.refresh import SENDMART, RefreshCost, measure_refresh
 from benchmarks.samples import Sample, write_history
-from models.enums import Log
 from warehouse.config import Settings
-
-STAGES = ("admission", "build", "dbt tests", "audit", "publish", "export")
-BASELINE_STAGES = ("admission", "build")
+from warehouse.storage import hash_of
 
 SHORT_DAYS = 30
 """The length of a second history with as many sends a day."""
 
 LITTLE_MEMORY = "1GB"
 
-TINY_SENDS, TINY_DAYS = 40, 4
-"""A warehouse in which a night costs its fixed cost only."""
+TINY_SENDS, TINY_DAYS = 3_000, 30
+"""A warehouse in which a refresh costs its fixed cost only."""
 
 REPETITIONS = 2
-"""Fixed costs and nights are small, so that other work on the machine matters: the cheapest repetition counts."""
+"""What is small is measured so often, from the same state, and the cheapest counts: other work on the machine matters."""
+
+TIMES_FOR_COMMANDS = 3
+"""The same for commands that take less than two seconds."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """The size of the sample, and the limits of both sides."""
+    """The size of the sample, whether the insights are built on both sides, and the sends of a larger sample, or 0."""
 
     sends: int
     days: int
-    memory_limit: str
-    threads: int
+    insights: bool
+    large_sends: int
 
 
 @dataclass(frozen=True)
-class Measured:
-    """The cost of a stage, the fixed part of it, and the baseline's cost for the same rows."""
+class ByHand:
+    """The cost of the baseline: of its process, of its admission and of its full build."""
 
-    cost: Cost
-    fixed: Cost | None = None
-    baseline: Cost | None = None
+    all_told: Cost
+    admission: Cost
+    build: Cost
 
-    @property
-    def variable(self) -> Cost:
-        """The cost without its fixed part."""
-        return self.cost.without(self.fixed) if self.fixed else self.cost
+
+@dataclass(frozen=True)
+class History:
+    """The first refresh of a history, and that of a night of `night_sends` sends after it; both by hand if compared."""
+
+    days: int
+    first: RefreshCost
+    night: RefreshCost
+    night_sends: int
+    first_by_hand: ByHand | None = None
+    night_by_hand: ByHand | None = None
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The results: the stages of a first refresh, those of a night, a rebuild with little memory, whole refreshes."""
+    """The results. `admission` is by number of load workers; `little_memory` a full rebuild."""
 
     scale: Scale
+    rows: int
+    sends: int
     csv_bytes: int
-    stages: dict[str, Measured]
-    night: dict[str, Measured]
-    short_night: Measured | None
-    short_night_sends: int
-    little_memory: Measured
-    refreshes: dict[str, Cost]
+    files: int
+    history: History
+    short: History | None
+    tiny: History
+    large: History | None
+    little_memory: RefreshCost
+    little_memory_by_hand: Cost
+    admission: dict[int, Cost]
+    nothing_new: Cost
+    commands: dict[str, Cost]
+    share_of_others: float
+    """The CPU time of other processes meanwhile, as a share of the CPU time of all measured processes."""
 
 
 def run(scale: Scale, folder: Path, log: Callable[[str], None]) -> Outcome:
@@ -77,7 +93,7 @@ def run(scale: Scale, folder: Path, log: Callable[[str], None]) -> Outcome:
 
     Raises:
         FiguresDiffer: Sendmart and the baseline give different rows.
-        StageFailed: a stage did not work.
+        StageFailed: a process did not work.
     """
     return _Run(scale, folder, log).outcome()
 
@@ -89,132 +105,147 @@ class _Run:
         self._scale = scale
         self._folder = folder
         self._log = log
+        self._measured: list[Cost] = []
 
     def outcome(self) -> Outcome:
-        fixed, empty_refresh = self._fixed_costs()
-        fixed_night = self._fixed_night()
-        short_night, short_sends = self._short_night(fixed_night)
-
-        sample, data = self._sample("history", self._scale.sends, self._scale.days)
-        csv_bytes = sample.csv_bytes()
-        stages = {}
-        for stage in STAGES:
-            baseline = self._stage(f"baseline {stage}", sample.landing, data) if stage in BASELINE_STAGES else None
-            stages[stage] = Measured(self._stage(stage, sample.landing, data), fixed[stage], baseline)
-        self._compare(data)
-        _require_equal_counts(stages["admission"])
-        unchanged_refresh = self._refresh(sample.landing, data, "nothing new")
-
-        night = self._night(sample, data, fixed_night)
-        for stage in STAGES[len(BASELINE_STAGES) :]:
-            night[stage] = Measured(self._stage(stage, sample.landing, data), fixed[stage])
-        baseline = self._stage("baseline build", sample.landing, data, LITTLE_MEMORY)
-        rebuild = self._stage("rebuild", sample.landing, data, LITTLE_MEMORY)
-        self._compare(data)
+        scale = self._scale
+        with self._sample("tiny", TINY_SENDS, TINY_DAYS) as (sample, data):
+            tiny = self._history(sample, data)
+        short = None
+        if scale.days > SHORT_DAYS:
+            with self._sample("short", round(scale.sends / scale.days * SHORT_DAYS), SHORT_DAYS) as (sample, data):
+                short = self._history(sample, data)
+        with self._sample("history", scale.sends, scale.days) as (sample, data):
+            csv_bytes = sample.csv_bytes()
+            admission = self._admission_by_workers(sample)
+            history = self._compared_history(sample, data)
+            files = sum(1 for _ in sample.landing.glob("*/*"))
+            commands = {
+                command: cheapest(self._command(command, sample, data) for _ in range(TIMES_FOR_COMMANDS))
+                for command in ("--help", "status", "refresh")
+            }
+            variables = self._variables(sample.landing, data, memory_limit=LITTLE_MEMORY)
+            name = "baseline build with insights" if scale.insights else "baseline build"
+            little_by_hand = self._note(f"by hand, {LITTLE_MEMORY}", measure_stage(name, variables))
+            little = self._refresh(f"full refresh, {LITTLE_MEMORY}", variables, "--full-refresh")
+            self._compare(data)
+        large = None
+        if scale.large_sends:
+            with self._sample("large", scale.large_sends, scale.days) as (sample, data):
+                large = self._history(sample, data, repetitions=1)
+        measured = [cost for cost in self._measured if "cpu_of_others" in cost.figures]
         return Outcome(
-            scale=self._scale,
+            scale=scale,
+            rows=sum(admission[1].figures[name] for name in ("accepted", "rejected")),
+            sends=admission[1].figures["sends"],
             csv_bytes=csv_bytes,
-            stages=stages,
-            night=night,
-            short_night=short_night,
-            short_night_sends=short_sends,
-            little_memory=Measured(rebuild, fixed["rebuild"], baseline),
-            refreshes={
-                "`sendmart refresh`, empty lake": empty_refresh,
-                "`sendmart refresh`, nothing new": unchanged_refresh,
-            },
+            files=files,
+            history=history,
+            short=short,
+            tiny=tiny,
+            large=large,
+            little_memory=little,
+            little_memory_by_hand=little_by_hand,
+            admission=admission,
+            nothing_new=commands.pop("refresh"),
+            commands=commands,
+            share_of_others=sum(cost.figures["cpu_of_others"] for cost in measured)
+            / sum(cost.cpu for cost in measured),
         )
 
-    def _fixed_costs(self) -> tuple[dict[str, Cost], Cost]:
-        """The costs of each stage, of a rebuild and of a refresh with one file without rows."""
-        landing = self._folder / "empty" / "landing"
-        (landing / Log.SENDS).mkdir(parents=True)
-        (landing / Log.SENDS / "2026-01-01.csv").touch()
-        repetitions: list[dict[str, Cost]] = []
-        for number in range(REPETITIONS):
-            # A new data folder each time: the first build of a folder parses the dbt project.
-            data = landing.with_name(f"data-{number}")
-            repetitions.append({stage: self._stage(stage, landing, data) for stage in STAGES})
-            repetitions[-1]["rebuild"] = self._stage("rebuild", landing, data, LITTLE_MEMORY)
-        fixed = {stage: cheapest(costs[stage] for costs in repetitions) for stage in repetitions[0]}
-        refresh = self._refresh(landing, landing.with_name("refreshed"), "empty lake")
-        shutil.rmtree(landing.parent)
-        return fixed, refresh
+    def _history(self, sample: Sample, data: Path, repetitions: int = REPETITIONS) -> History:
+        """A first refresh, and that of one more day."""
+        variables = self._variables(sample.landing, data)
+        first = self._refresh("first refresh", variables)
+        sends = self._drop_night(sample)
+        night = self._night(variables, data, repetitions)
+        return History(sample.days, first, night, sends)
 
-    def _fixed_night(self) -> Cost:
-        """The cost of an incremental build of very few rows."""
-        costs = []
-        for number in range(REPETITIONS):
-            sample, data = self._sample(f"tiny-{number}", TINY_SENDS, TINY_DAYS)
-            self._stage("admission", sample.landing, data)
-            self._stage("build", sample.landing, data)
-            sample.drop_night()
-            self._stage("admission", sample.landing, data)
-            costs.append(self._stage("build", sample.landing, data))
-            shutil.rmtree(data.parent)
-        return cheapest(costs)
+    def _compared_history(self, sample: Sample, data: Path) -> History:
+        """The same beside the baseline, which builds everything again after the night."""
+        variables = self._variables(sample.landing, data)
+        first_by_hand = self._by_hand("by hand", variables)
+        first = self._refresh("first refresh", variables)
+        self._compare(data)
+        night_by_hand = self._by_hand("night by hand", self._variables(sample.night, data))
+        sends = self._drop_night(sample)
+        night = self._night(variables, data, REPETITIONS)
+        self._compare(data)
+        return History(sample.days, first, night, sends, first_by_hand, night_by_hand)
 
-    def _short_night(self, fixed: Cost) -> tuple[Measured | None, int]:
-        """The build of a night after a shorter history, and the night's sends; none if the history is short itself."""
-        if self._scale.days <= SHORT_DAYS:
-            return None, 0
-        sends = round(self._scale.sends / self._scale.days * SHORT_DAYS)
-        sample, data = self._sample("short", sends, SHORT_DAYS)
-        self._stage("baseline admission", sample.landing, data)
-        for stage in BASELINE_STAGES:
-            self._stage(stage, sample.landing, data)
-        night = self._night(sample, data, fixed)
-        shutil.rmtree(data.parent)
-        return night["build"], night["admission"].cost.figures["sends"]
-
-    def _night(self, sample: Sample, data: Path, fixed: Cost) -> dict[str, Measured]:
-        """Admission and incremental build of one more day. The baseline builds the same rows in full."""
-        self._log(f"the night after {sample.days} days:")
-        self._stage("baseline admission", sample.night, data)
+    def _drop_night(self, sample: Sample) -> int:
+        sends = sample.night_sends()
         sample.drop_night()
-        admission = self._stage("admission", sample.landing, data)
-        baseline = self._stage("baseline build", sample.landing, data)
+        self._log(f"a night of {sends:,} sends")
+        return sends
+
+    def _night(self, variables: dict[str, str], data: Path, repetitions: int) -> RefreshCost:
+        """The cheapest of several refreshes from the same state."""
         before, costs = data.with_name("before"), []
         shutil.copytree(data, before)
-        for _ in range(REPETITIONS):
-            shutil.rmtree(data)
-            shutil.copytree(before, data)
-            costs.append(self._stage("build", sample.landing, data))
-            self._compare(data)
+        for repetition in range(repetitions):
+            if repetition:
+                shutil.rmtree(data)
+                shutil.copytree(before, data)
+            costs.append(self._refresh("night", variables))
         shutil.rmtree(before)
-        return {"admission": Measured(admission), "build": Measured(cheapest(costs), fixed, baseline)}
+        return min(costs, key=lambda cost: cost.all_told.cpu)
 
-    def _sample(self, name: str, sends: int, days: int) -> tuple[Sample, Path]:
-        """Writes sample logs; returns them with the data folder for them."""
-        self._log(f"writing sample logs: {sends:,} sends on {days} days, and a night")
+    def _admission_by_workers(self, sample: Sample) -> dict[int, Cost]:
+        """The admission of a sample with one worker and with two, each from an empty data folder.
+
+        Raises:
+            FiguresDiffer: they leave different files in the lake.
+        """
+        costs, lakes = {}, []
+        for workers in (1, 2):
+            data = self._folder / "workers"
+            variables = self._variables(sample.landing, data, load_workers=workers)
+            costs[workers] = self._note(f"admission, {workers} workers", measure_stage("admission", variables))
+            lakes.append({file.relative_to(data): hash_of(file) for file in (data / "lake").rglob("*.parquet")})
+            shutil.rmtree(data)
+        if lakes[0] != lakes[1]:
+            raise FiguresDiffer("one worker and two leave different files in the lake")
+        return costs
+
+    def _command(self, command: str, sample: Sample, data: Path) -> Cost:
+        cost = measure([SENDMART, command], self._variables(sample.landing, data))
+        return self._note(f"sendmart {command}", cost)
+
+    def _refresh(self, name: str, variables: dict[str, str], *options: str) -> RefreshCost:
+        cost = measure_refresh(variables, *options)
+        self._note(name, cost.all_told)
+        for part in ("before_first_row", "admission", "build", "checks", "publication", "exports"):
+            self._log(f"  {part.replace('_', ' ')}: {getattr(cost, part)}")
+        return cost
+
+    def _by_hand(self, name: str, variables: dict[str, str]) -> ByHand:
+        process, stages = measure_stage_process("baseline", variables)
+        costs = ByHand(process, Cost(**stages.figures["admission"]), Cost(**stages.figures["build"]))
+        self._note(name, process)
+        self._log(f"  admission: {costs.admission}\n  build: {costs.build}")
+        return costs
+
+    def _note(self, name: str, cost: Cost) -> Cost:
+        self._measured.append(cost)
+        others = cost.figures.get("cpu_of_others")
+        self._log(f"{name}: {cost}" + (f"; {others:.1f} CPU s of others" if others is not None else ""))
+        return cost
+
+    @contextmanager
+    def _sample(self, name: str, sends: int, days: int) -> Iterator[tuple[Sample, Path]]:
+        """Sample logs and a data folder for them, which are deleted afterwards."""
+        self._log(f"\n{name}: writing {sends:,} sends on {days} days, and a night")
         folder = self._folder / name
-        return write_history(folder, sends, days), folder / "data"
+        yield write_history(folder, sends, days), folder / "data"
+        shutil.rmtree(folder)
 
-    def _stage(self, stage: str, landing: Path, data: Path, memory_limit: str | None = None) -> Cost:
-        cost = measure_stage(stage, self._environment(landing, data, memory_limit))
-        self._log(f"{stage} in {data.parent.name}{f', {memory_limit}' if memory_limit else ''}: {cost}")
-        return cost
-
-    def _refresh(self, landing: Path, data: Path, name: str) -> Cost:
-        program = Path(sys.executable).parent / "sendmart"
-        cost = measure([str(program), "refresh"], self._environment(landing, data, None))
-        self._log(f"sendmart refresh, {name}: {cost}")
-        return cost
-
-    def _environment(self, landing: Path, data: Path, memory_limit: str | None) -> dict[str, str]:
-        limit = memory_limit or self._scale.memory_limit
-        threads = self._scale.threads
-        return settings_variables(landing, data, memory_limit=limit, threads=threads, insights="false")
+    def _variables(self, landing: Path, data: Path, **settings: object) -> dict[str, str]:
+        return settings_variables(landing, data, insights=str(self._scale.insights).lower(), **settings)
 
     def _compare(self, data: Path) -> None:
-        started = time.perf_counter()
-        require_baseline_figures(Settings(memory_limit=self._scale.memory_limit, threads=self._scale.threads), data)
+        started, settings = time.perf_counter(), Settings()
+        require_baseline_figures(settings, data)
+        if self._scale.insights:
+            require_baseline_insights(settings, data)
         self._log(f"marts and quarantined rows equal the baseline's ({time.perf_counter() - started:.0f} s)")
-
-
-def _require_equal_counts(admission: Measured) -> None:
-    """A row that one side neither accepted nor rejected would be in no comparison of marts."""
-    assert admission.baseline is not None
-    ours, theirs = admission.cost.figures, admission.baseline.figures
-    if differing := [f"{name}: {ours[name]}, baseline {theirs[name]}" for name in theirs if ours[name] != theirs[name]]:
-        raise FiguresDiffer("\n".join(differing))

@@ -16,10 +16,15 @@ from typing import Annotated
 import typer
 
 from benchmarks.compare import FiguresDiffer, require_baseline_insights
-from benchmarks.harness import REPETITIONS, TINY_DAYS, TINY_SENDS
 from benchmarks.measure import Cost, cheapest, measure_stage, settings_variables
 from benchmarks.samples import Sample, write_history
 from warehouse.config import Settings
+
+TINY_SENDS, TINY_DAYS = 40, 4
+"""A warehouse in which a build costs its fixed cost only."""
+
+REPETITIONS = 2
+"""A night is small, so that other work on the machine matters: the cheapest repetition counts."""
 
 _STEPS = ("first build", "night", "full build")
 _BASELINE = {False: "baseline build", True: "baseline build with insights"}

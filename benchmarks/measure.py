@@ -80,11 +80,16 @@ def measure_stage(name: str, environment: dict[str, str]) -> Cost:
     Raises:
         StageFailed: the stage did not work.
     """
+    process, stage = measure_stage_process(name, environment)
+    return Cost(stage.wall, stage.cpu, max(stage.peak, process.peak), stage.figures)
+
+
+def measure_stage_process(name: str, environment: dict[str, str]) -> tuple[Cost, Cost]:
+    """The same; returns the cost of the whole process, and that of the stage."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "cost.json"
         process = measure([sys.executable, "-m", "benchmarks.stage", name, str(report)], environment)
-        cost = Cost(**json.loads(report.read_text()))
-        return Cost(cost.wall, cost.cpu, max(cost.peak, process.peak), cost.figures)
+        return process, Cost(**json.loads(report.read_text()))
 
 
 def measure(command: list[str], environment: dict[str, str], cwd: Path = PROJECT) -> Cost:
@@ -93,50 +98,126 @@ def measure(command: list[str], environment: dict[str, str], cwd: Path = PROJECT
     Raises:
         StageFailed: the command failed.
     """
+    return record(command, environment, cwd).cost
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A process tree at a moment: seconds since its start, CPU seconds until then, resident bytes."""
+
+    at: float
+    cpu: float
+    resident: int
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A process from start to end: its cost, the lines of its output by the second in which they came, and samples of it."""
+
+    cost: Cost
+    lines: list[tuple[float, str]]
+    samples: list[Sample]
+
+    def part(self, start: float, end: float) -> Cost:
+        """The cost between two moments, in seconds since the start."""
+        peaks = [sample.resident for sample in self.samples if start <= sample.at <= end]
+        return Cost(end - start, self._cpu_until(end) - self._cpu_until(start), max(peaks, default=0))
+
+    def _cpu_until(self, moment: float) -> float:
+        before = Sample(0, 0, 0)
+        for sample in self.samples:
+            if sample.at >= moment:
+                share = (moment - before.at) / (sample.at - before.at)
+                return before.cpu + share * (sample.cpu - before.cpu)
+            before = sample
+        return self.cost.cpu
+
+
+def record(command: list[str], environment: dict[str, str], cwd: Path = PROJECT) -> Recording:
+    """Runs a command as `measure` does, and keeps its output and samples of it.
+
+    Raises:
+        StageFailed: the command failed.
+    """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    with tempfile.TemporaryFile() as output:
-        started = time.perf_counter()
-        process = subprocess.Popen(
-            command, cwd=cwd, env=inherited | environment, stdout=output, stderr=subprocess.STDOUT
-        )
-        memory = _PeakMemory(process.pid)
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - started
-        process.returncode = os.waitstatus_to_exitcode(status)
-        peak = memory.stop()
-        if process.returncode != 0:
-            output.seek(0)
-            raise StageFailed(f"{' '.join(command)}\n{output.read().decode(errors='replace')[-4000:]}")
-        return Cost(wall, usage.ru_utime + usage.ru_stime, peak)
+    busy_before, started = _busy_seconds(), time.perf_counter()
+    process = subprocess.Popen(
+        command, cwd=cwd, env=inherited | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    samples, output = _Sampler(process.pid, started), _Output(process, started)
+    _, status, usage = os.wait4(process.pid, 0)
+    wall, cpu = time.perf_counter() - started, usage.ru_utime + usage.ru_stime
+    process.returncode = os.waitstatus_to_exitcode(status)
+    taken, lines = samples.stop(), output.lines()
+    if process.returncode != 0:
+        end = "\n".join(line for _, line in lines)[-4000:]
+        raise StageFailed(f"{' '.join(command)}\n{end}")
+    peak = max((sample.resident for sample in taken), default=0)
+    by_others = max(_busy_seconds() - busy_before - cpu, 0)
+    return Recording(Cost(wall, cpu, peak, {"cpu_of_others": by_others}), lines, [*taken, Sample(wall, cpu, 0)])
 
 
-class _PeakMemory:
-    """Samples the memory of a process and its descendants in a thread, until it is stopped."""
+def _busy_seconds() -> float:
+    """CPU seconds of all processes of this machine since its start."""
+    times = psutil.cpu_times()
+    return float(times.user + times.nice + times.system + times.irq + times.softirq)
 
-    def __init__(self, pid: int) -> None:
-        self._pid = pid
-        self._peak = 0
+
+class _Output:
+    """Reads the output of a process in a thread, so that each line has its time."""
+
+    def __init__(self, process: "subprocess.Popen[str]", started: float) -> None:
+        self._process, self._started = process, started
+        self._lines: list[tuple[float, str]] = []
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def lines(self) -> list[tuple[float, str]]:
+        """The lines until the end of the output. A process that outlives its parent may keep the output open."""
+        self._thread.join(timeout=2)
+        return self._lines
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._lines.append((time.perf_counter() - self._started, line.rstrip("\n")))
+
+
+class _Sampler:
+    """Samples the CPU time and the memory of a process and its descendants in a thread, until it is stopped."""
+
+    def __init__(self, pid: int, started: float) -> None:
+        self._pid, self._started = pid, started
+        self._samples: list[Sample] = []
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
         self._thread.start()
 
-    def stop(self) -> int:
-        """Ends the sampling and returns the peak in bytes."""
+    def stop(self) -> list[Sample]:
         self._ended.set()
         self._thread.join()
-        return self._peak
+        return self._samples
 
     def _sample(self) -> None:
+        cpu = 0.0
         while not self._ended.wait(SAMPLE_EVERY_SECONDS):
             try:
                 root = psutil.Process(self._pid)
-                self._peak = max(self._peak, sum(map(_resident_bytes, [root, *root.children(recursive=True)])))
+                measured = [_cpu_and_memory(process) for process in [root, *root.children(recursive=True)]]
             except psutil.NoSuchProcess:
                 return
+            # A process that ends between two readings is in neither: CPU time never falls.
+            cpu = max(cpu, sum(seconds for seconds, _ in measured))
+            at = time.perf_counter() - self._started
+            self._samples.append(Sample(at, cpu, sum(resident for _, resident in measured)))
 
 
-def _resident_bytes(process: psutil.Process) -> int:
+def _cpu_and_memory(process: psutil.Process) -> tuple[float, int]:
+    """The CPU seconds of a process and of the children that it waited for, and its resident bytes."""
     try:
-        return process.memory_info().rss
+        with process.oneshot():
+            times = process.cpu_times()
+            seconds = times.user + times.system + times.children_user + times.children_system
+            return seconds, process.memory_info().rss
     except psutil.NoSuchProcess:
-        return 0
+        return 0, 0

@@ -1,139 +1,143 @@
-"""The results of a run as Markdown tables: the figures with their limits, and every stage.
+"""The results of a run as Markdown tables: the figures beside their limits, and the parts of each refresh.
 
-Ratios compare Sendmart with the baseline, unless the cell says otherwise. Not here: the measurements (`harness`).
+Not here: the measurements (`harness`).
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from benchmarks.harness import LITTLE_MEMORY, SHORT_DAYS, Measured, Outcome
-from benchmarks.measure import total
+from benchmarks.harness import LITTLE_MEMORY, TINY_SENDS, ByHand, History, Outcome
+from benchmarks.measure import Cost
+from benchmarks.refresh import RefreshCost
+
+GB = 1e9
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure with a limit: its name, its costs, its value with a unit, and the greatest value allowed."""
+    """A figure: what is measured and beside what, as text; its value with a unit, and the greatest value allowed."""
 
-    name: str
-    measured: Measured
+    what: str
+    measured: str
+    baseline: str
     value: float
     unit: str
     at_most: float
 
     def row(self) -> str:
-        cost, baseline = self.measured.variable, self.measured.baseline
-        cells = [self.name, f"{cost.wall:.1f}", f"{cost.cpu:.1f}", f"{cost.peak / 1e6:,.0f}"]
-        cells += (
-            [f"{baseline.wall:.1f}", f"{baseline.cpu:.1f}", f"{baseline.peak / 1e6:,.0f}"] if baseline else [""] * 3
-        )
         reached = "yes" if self.value <= self.at_most else "**no**"
-        cells += [f"{self.value:.3g} {self.unit}", f"{self.at_most:.3g}", reached]
-        return "| " + " | ".join(cells) + " |"
+        value, limit = (f"{number:.3g} {self.unit}" for number in (self.value, self.at_most))
+        return f"| {self.what} | {self.measured} | {self.baseline} | {value} | {limit} | {reached} |"
 
 
 def figures(outcome: Outcome) -> str:
-    """The figures with limits. Seconds are without fixed costs, except in the last row; memory is with everything."""
+    """The figures with their limits."""
     lines = [
-        "| what | wall s | CPU s | peak MB | baseline wall s | baseline CPU s | baseline peak MB | measured | at most "
-        "| reached |",
-        "|---|" + "--:|" * 6 + "---|--:|---|",
+        "| what | measured | baseline | ratio or value | at most | reached |",
+        "|---|---|---|--:|--:|---|",
     ]
     return "\n".join(lines + [figure.row() for figure in _figures(outcome)])
 
 
 def _figures(outcome: Outcome) -> Iterable[Figure]:
-    admission, build, night = outcome.stages["admission"], outcome.stages["build"], outcome.night["build"]
-    sends, night_sends = admission.cost.figures["sends"], outcome.night["admission"].cost.figures["sends"]
-    yield Figure(
-        f"admission, {sends:,} sends with their logs, csv.gz to lake",
-        admission,
-        _to_baseline(admission),
-        "x baseline",
-        1.3,
-    )
-    yield Figure("its memory", admission, admission.cost.peak / 1e9, "GB", 1)
-    yield Figure("full rebuild, lake to all marts", build, _to_baseline(build), "x baseline", 1.5)
-    yield Figure("its memory", build, build.cost.peak / 1e9, "GB", 4)
-    little = outcome.little_memory
-    yield Figure(
-        f"full rebuild, memory_limit={LITTLE_MEMORY}",
-        little,
-        little.variable.cpu / build.variable.cpu,
-        f"x that with {outcome.scale.memory_limit}",
-        1.2,
-    )
-    yield Figure(
-        f"night of {night_sends:,} sends after {outcome.scale.days} days, change feed to marts",
-        night,
-        night.variable.cpu / build.variable.cpu,
-        "x full rebuild",
-        1 / 8,
-    )
-    if short := outcome.short_night:
-        yield Figure(
-            f"night of {outcome.short_night_sends:,} sends after {SHORT_DAYS} days",
-            short,
-            night.variable.cpu / short.variable.cpu,
-            f"x as much after {outcome.scale.days} days",
-            2,
-        )
-    nothing_new = Measured(outcome.refreshes["`sendmart refresh`, nothing new"])
-    yield Figure("refresh with nothing new, in total", nothing_new, nothing_new.cost.cpu, "CPU s", 15)
+    history, tiny = outcome.history, outcome.tiny
+    first, by_hand = history.first, history.first_by_hand
+    assert by_hand is not None  # of this history it is measured
+    name = f"{outcome.sends:,} sends, csv.gz to published and exported, all told"
+    yield _ratio(f"{name}, wall", first.all_told.wall, by_hand.all_told.wall, "s", 1.5)
+    yield _ratio("the same, CPU", first.all_told.cpu, by_hand.all_told.cpu, "CPU s", 1.4)
+    yield _ratio("of it: admission, default settings, wall", first.admission.wall, by_hand.admission.wall, "s", 1)
+    yield _value("of it: before the first row is read, empty data folder", first.before_first_row.wall, "s", 5)
+    build = first.build.cpu - tiny.first.build.cpu
+    yield _ratio("of it: build, CPU without what is fixed", build, by_hand.build.cpu, "CPU s", 0.8)
+    yield _value("of it: build, peak memory", first.build.peak / GB, "GB", 4)
+    yield _value("of it: checks (dbt tests, contracts, expectations), wall", first.checks.wall, "s", 8)
+    yield _value("of it: exports, wall", first.exports.wall, "s", 6)
+    yield from _of_nights(outcome)
+    yield _value(f"nothing new at {outcome.files:,} files", outcome.nothing_new.cpu, "CPU s", 1.2)
+    for command, at_most in (("--help", 0.3), ("status", 0.8)):
+        yield _value(f"`sendmart {command}`", outcome.commands[command].cpu, "CPU s", at_most)
+    one, two = outcome.admission[1], outcome.admission[2]
+    yield _ratio("admission with 2 workers beside 1, wall", two.wall, one.wall, "s", 0.6)
+    yield _value("admission with 1 worker, peak memory", one.peak / GB, "GB", 1)
+    little = outcome.little_memory.build.cpu - tiny.first.build.cpu
+    yield _ratio(f"build in full with {LITTLE_MEMORY} beside that above", little, build, "CPU s", 1.2)
+    if outcome.large:
+        yield from _of_large(outcome, outcome.large)
 
 
-def _to_baseline(measured: Measured) -> float:
-    assert measured.baseline is not None
-    return measured.variable.cpu / measured.baseline.cpu
+def _of_nights(outcome: Outcome) -> Iterable[Figure]:
+    history, tiny = outcome.history, outcome.tiny
+    assert history.night_by_hand is not None  # of this history it is measured
+    night, by_hand = history.night.all_told, history.night_by_hand.all_told
+    what = f"a night of {history.night_sends:,} sends on {history.days} days, all told"
+    yield Figure(what, _shown(night), f"{_shown(by_hand)}, everything built again", night.cpu, "CPU s", 12)
+    yield _value("its peak memory", night.peak / GB, "GB", 1.2)
+    if short := outcome.short:
+        fixed = tiny.night.build.cpu
+        what = f"its build beside that of a night on {short.days} days, without what is fixed"
+        yield _ratio(what, history.night.build.cpu - fixed, short.night.build.cpu - fixed, "CPU s", 1.4)
+    what = f"a night of {tiny.night_sends:,} sends on {TINY_SENDS:,}, all told"
+    yield Figure(what, _shown(tiny.night.all_told), "", tiny.night.all_told.cpu, "CPU s", 8)
 
 
-def stages(outcome: Outcome) -> str:
-    """Every stage, with and without its fixed cost."""
+def _of_large(outcome: Outcome, large: History) -> Iterable[Figure]:
+    times = outcome.scale.large_sends / outcome.scale.sends
+    first, usual = large.first.all_told, outcome.history.first.all_told
+    yield _ratio(f"{outcome.scale.large_sends:,} sends, all told, CPU", first.cpu, usual.cpu, "CPU s", 1.1 * times)
+    yield _value("its peak memory", first.peak / GB, "GB", 6)
+    night, usual_night = large.night.all_told, outcome.history.night.all_told
+    yield _ratio(f"its night of {large.night_sends:,} sends, all told", night.cpu, usual_night.cpu, "CPU s", 2)
+
+
+def _ratio(what: str, measured: float, baseline: float, unit: str, at_most: float) -> Figure:
+    # In a very small sample, what is left beyond the fixed cost may be nothing.
+    ratio = measured / baseline if baseline > 0 else float("nan")
+    return Figure(what, f"{measured:.1f} {unit}", f"{baseline:.1f} {unit}", ratio, "x", at_most)
+
+
+def _value(what: str, value: float, unit: str, at_most: float) -> Figure:
+    return Figure(what, f"{value:.3g} {unit}", "", value, unit, at_most)
+
+
+def _shown(cost: Cost) -> str:
+    return f"{cost.wall:.1f} s, {cost.cpu:.1f} CPU s, {cost.peak / GB:.2f} GB"
+
+
+def parts(outcome: Outcome) -> str:
+    """Wall and CPU seconds of the parts of each refresh, and of the same by hand."""
     lines = [
-        "| stage | wall s | CPU s | peak MB | fixed wall s | fixed CPU s | baseline wall s | baseline CPU s "
-        "| baseline peak MB | wall ratio | CPU ratio | wall ratio, no fixed | CPU ratio, no fixed |",
-        "|---|" + "--:|" * 12,
+        "| refresh | all told | before the first row | admission | build | checks | publication | exports |",
+        "|---|" + "--:|" * 7,
     ]
-    lines += [_stage_row(stage, measured) for stage, measured in outcome.stages.items()]
-    with_baseline = [stage for stage, measured in outcome.stages.items() if measured.baseline]
-    lines += [
-        _stage_row(f"**{name}**", _sum([outcome.stages[stage] for stage in names]))
-        for name, names in ((" and ".join(with_baseline), with_baseline), ("all stages", list(outcome.stages)))
-    ]
-    night = {stage: Measured(measured.cost, measured.fixed) for stage, measured in outcome.night.items()}
-    lines += [_stage_row(f"one night: {stage}", measured) for stage, measured in night.items()]
-    lines.append(_stage_row("**one night, all stages**", _sum(list(night.values()))))
-    if short := outcome.short_night:
-        lines.append(_stage_row(f"one night after {SHORT_DAYS} days: build", Measured(short.cost, short.fixed)))
-    lines.append(_stage_row(f"full rebuild, {LITTLE_MEMORY}", outcome.little_memory))
-    lines += [_stage_row(name, Measured(cost)) for name, cost in outcome.refreshes.items()]
+    histories = {
+        f"{outcome.scale.sends:,} sends": outcome.history,
+        "short history": outcome.short,
+        "tiny history": outcome.tiny,
+        f"{outcome.scale.large_sends:,} sends": outcome.large,
+    }
+    for name, history in histories.items():
+        if history:
+            lines.append(_parts_row(name, history.first))
+            if history.first_by_hand:
+                lines.append(_by_hand_row(f"{name}, by hand", history.first_by_hand))
+            lines.append(_parts_row(f"{name}, night", history.night))
+            if history.night_by_hand:
+                lines.append(_by_hand_row(f"{name}, night by hand", history.night_by_hand))
+    lines.append(_parts_row(f"full refresh with {LITTLE_MEMORY}", outcome.little_memory))
     return "\n".join(lines)
 
 
-def slowest_models(build: Measured, count: int = 6) -> str:
-    """The dbt models that took longest in a build, with their seconds."""
-    models: dict[str, float] = build.cost.figures["models"]
-    slowest = sorted(models.items(), key=lambda model: -model[1])[:count]
-    return ", ".join(f"{name} {seconds:.1f} s" for name, seconds in slowest)
+def _parts_row(name: str, refresh: RefreshCost) -> str:
+    costs = [
+        *(refresh.all_told, refresh.before_first_row, refresh.admission, refresh.build, refresh.checks),
+        *(refresh.publication, refresh.exports),
+    ]
+    return f"| {name} | " + " | ".join(f"{cost.wall:.1f} s, {cost.cpu:.1f} CPU" for cost in costs) + " |"
 
 
-def _stage_row(name: str, measured: Measured) -> str:
-    cost, fixed, baseline = measured.cost, measured.fixed, measured.baseline
-    cells = [name, f"{cost.wall:.1f}", f"{cost.cpu:.1f}", f"{cost.peak / 1e6:.0f}"]
-    cells += [f"{fixed.wall:.1f}", f"{fixed.cpu:.1f}"] if fixed else [""] * 2
-    if baseline:
-        cells += [f"{baseline.wall:.1f}", f"{baseline.cpu:.1f}", f"{baseline.peak / 1e6:.0f}"]
-        for ours in (cost, measured.variable):
-            cells += [f"{ours.wall / baseline.wall:.2f}", f"{ours.cpu / baseline.cpu:.2f}"]
-    else:
-        cells += [""] * 7
-    return "| " + " | ".join(cells) + " |"
-
-
-def _sum(stages: list[Measured]) -> Measured:
-    """Several stages that run one after another; the baseline has only some of them."""
-    baseline = [stage.baseline for stage in stages if stage.baseline]
-    return Measured(
-        total(stage.cost for stage in stages),
-        total(stage.fixed for stage in stages if stage.fixed),
-        total(baseline) if baseline else None,
+def _by_hand_row(name: str, by_hand: ByHand) -> str:
+    all_told, admission, build = (
+        f"{cost.wall:.1f} s, {cost.cpu:.1f} CPU" for cost in (by_hand.all_told, by_hand.admission, by_hand.build)
     )
+    return f"| {name} | {all_told} | | {admission} | {build} | | | |"

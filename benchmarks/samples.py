@@ -3,6 +3,7 @@
 Not here: the contents of the logs (`sample_data`).
 """
 
+import gzip
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,12 @@ class Sample:
 
     def csv_bytes(self) -> int:
         return sum(file.stat().st_size for file in self.landing.glob("*/*"))
+
+    def night_sends(self) -> int:
+        """The rows of the night's sends, bad ones included."""
+        (file,) = (self.night / Log.SENDS).iterdir()
+        with gzip.open(file) as lines:
+            return sum(1 for _ in lines) - 1
 
     def drop_night(self) -> None:
         """Moves the night's files into the landing zone."""

@@ -17,10 +17,10 @@ from typing import Annotated
 import typer
 
 from benchmarks.compare import FiguresDiffer, require_baseline_figures
-from benchmarks.harness import STAGES
 from benchmarks.measure import Cost, StageFailed, measure_stage, settings_variables, total
 from benchmarks.samples import Sample
 from benchmarks.shape_zones import SHAPES, Drop, Shape, Zone, ordinary_zone
+from benchmarks.stage import STAGES
 from warehouse.config import Settings
 
 HISTORY, NIGHT, REBUILD = "history", "a night", "rebuild"

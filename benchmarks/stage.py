@@ -10,11 +10,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import psutil
+
+STAGES = ("admission", "build", "dbt tests", "audit", "publish", "export")
+"""The stages of a refresh, in order."""
 
 BASELINE_FOLDER = "baseline"
 
@@ -101,19 +105,23 @@ def _baseline_stage(name: str) -> Callable[[], dict[str, Any]]:
         assert isinstance(settings.landing, Path)
         return dict(baseline.admit(settings, settings.landing, folder))
 
-    def build() -> dict[str, Any]:
-        baseline.build(settings, folder)
+    def build(insights: bool = False) -> dict[str, Any]:
+        baseline.build(settings, folder, insights=insights)
         return {}
 
-    def build_with_insights() -> dict[str, Any]:
-        baseline.build(settings, folder, insights=True)
-        return {}
+    def both() -> dict[str, Any]:
+        return {
+            stage: _costs_of(run)
+            for stage, run in (("admission", admission), ("build", partial(build, insights=settings.insights)))
+        }
 
-    return {
+    of_baseline: dict[str, Callable[[], dict[str, Any]]] = {
         "baseline admission": admission,
         "baseline build": build,
-        "baseline build with insights": build_with_insights,
-    }[name]
+        "baseline build with insights": partial(build, insights=True),
+        "baseline": both,
+    }
+    return of_baseline[name]
 
 
 def _peak_bytes() -> int:
@@ -133,15 +141,19 @@ def _cpu_seconds() -> float:
 def run(name: str, report: Path) -> None:
     """Runs a stage and writes its cost."""
     stage = _baseline_stage(name) if name.startswith("baseline") else _refresh_stage(name)
+    report.write_text(json.dumps(_costs_of(stage)))
+
+
+def _costs_of(stage: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Runs a stage; returns the fields of its `Cost`."""
     started, cpu_before = time.perf_counter(), _cpu_seconds()
     figures = stage()
-    cost = {
+    return {
         "wall": time.perf_counter() - started,
         "cpu": _cpu_seconds() - cpu_before,
         "peak": _peak_bytes(),
         "figures": figures,
     }
-    report.write_text(json.dumps(cost))
 
 
 if __name__ == "__main__":
