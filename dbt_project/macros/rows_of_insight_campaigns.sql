@@ -13,6 +13,12 @@
 {%- endmacro %}
 
 
+{# The same for a model that computes from messages and from the numbers that each setting suppresses. #}
+{% macro rows_of_what_if_campaigns(table, time_column) -%}
+    {{ _rows_of_campaigns(table, "what_if", time_column) }}
+{%- endmacro %}
+
+
 {% macro _rows_of_campaigns(table, changed_by, time_column) -%}
     {%- if is_incremental() -%}
         {{

@@ -133,6 +133,7 @@ def _shorten_what_is_recent(macros: Path) -> None:
 KILLED_AFTER = (
     *("messages_this_run", "int_messages_resolved", "int_orders_deduplicated", "delivery_status", "campaigns"),
     *("int_messages_enriched", "int_clicks_classified", "int_orders_attributed", "insight_campaigns_this_run"),
+    "int_mobile_numbers_suppressed_by_setting",
 )
 """The models after which a build is killed, so that some of the later models are built and others are not."""
 

@@ -1,5 +1,7 @@
 with
-    numbers as (select * from {{ ref("int_numbers_after_hard_bounces") }}),
+    numbers as (select * from {{ ref("int_mobile_numbers_suppressed_by_setting") }}),
+
+    campaign_suppressions as (select * from {{ ref("int_campaign_suppressions_aggregated") }}),
 
     direct_orders as (select * from {{ ref("int_direct_orders_enriched") }} where message_id is not null),
 
@@ -16,16 +18,17 @@ with
 
     ),
 
+    numbers_suppressed as (select hard_bounces, count(*) as numbers from numbers group by hard_bounces),
+
     messages_after as (
 
         select
             hard_bounces,
-            count(*) as numbers,
             sum(messages_after) as messages_after,
             sum(delivered_after) as delivered_after,
             sum(segments_after) as segments_after,
             sum(cost_after) as cost_after
-        from numbers
+        from campaign_suppressions
         group by hard_bounces
 
     ),
@@ -47,7 +50,7 @@ with
 
 select
     cast(settings.hard_bounces as bigint) as hard_bounces,
-    cast(coalesce(messages_after.numbers, 0) as bigint) as numbers,
+    cast(coalesce(numbers_suppressed.numbers, 0) as bigint) as numbers,
     cast(coalesce(messages_after.messages_after, 0) as bigint) as messages_after,
     cast(coalesce(messages_after.delivered_after, 0) as bigint) as delivered_after,
     cast(coalesce(messages_after.segments_after, 0) as bigint) as segments_after,
@@ -71,5 +74,6 @@ select
         and settings.hard_bounces = {{ var("hard_bounces_to_suppress") }} as boolean
     ) as is_in_force
 from settings
+left join numbers_suppressed on settings.hard_bounces = numbers_suppressed.hard_bounces
 left join messages_after on settings.hard_bounces = messages_after.hard_bounces
 left join orders_after on settings.hard_bounces = orders_after.hard_bounces

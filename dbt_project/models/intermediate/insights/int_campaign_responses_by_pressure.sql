@@ -11,19 +11,31 @@ with
 
     events as (
 
-        select message_id, 1 as clicking, 0 as unsubscribes, 0 as direct_orders, cast(0 as decimal(38, 2)) as revenue
+        select
+            message_id,
+            message_sent_at,
+            1 as clicking,
+            0 as unsubscribes,
+            0 as direct_orders,
+            cast(0 as decimal(38, 2)) as revenue
         from clicks
         where not is_bot and message_id is not null and after_us <= {{ 72 * 3600 * 1000000 }}
 
         union all
 
-        select message_id, 0 as clicking, 1 as unsubscribes, 0 as direct_orders, 0 as revenue
+        select message_id, sent_at, 0 as clicking, 1 as unsubscribes, 0 as direct_orders, 0 as revenue
         from unsubscribes
         where message_id is not null
 
         union all
 
-        select message_id, 0 as clicking, 0 as unsubscribes, 1 as direct_orders, coalesce(revenue, 0) as revenue
+        select
+            message_id,
+            message_sent_at,
+            0 as clicking,
+            0 as unsubscribes,
+            1 as direct_orders,
+            coalesce(revenue, 0) as revenue
         from direct_orders
         where message_id is not null
 
@@ -34,22 +46,26 @@ with
 
         select
             message_id,
+            message_sent_at as sent_at,
             max(clicking) as clicking,
             max(unsubscribes) as unsubscribes,
             sum(direct_orders) as direct_orders,
             sum(revenue) as revenue
         from events
-        group by message_id
+        group by message_id, message_sent_at
 
     ),
 
+    -- The messages that were sent at the same time as one of them: the time is narrow and sorted, so that DuckDB
+    -- reads a
+    -- tenth of what it would read of the ids. The join below decides.
     messages_with_events as (
 
         {% if is_incremental() -%}
             {{
                 rows_with_key(
                     messages,
-                    ["message_id"],
+                    ["sent_at"],
                     "message_events",
                     within_periods_this_run("sent_at", "insight_periods_this_run"),
                 ) | indent(8)

@@ -1,47 +1,58 @@
-{{ config(materialized="table") }}
-
 {#
-    The numbers that have or had a hard bounce, and whose messages, or the exchange rates of their costs, changed in this run. The
-    stored rows name the numbers with a hard bounce before this run.
+    The numbers that hard bounces may suppress at another time in this run, under any setting, and when they did before. What the
+    messages up to a deciding hard bounce have decided, no later message changes. A number that has no hard bounce yet can get
+    only one of this run.
 #}
-{%- set stored_numbers = previous_relation("int_numbers_after_hard_bounces") -%}
+{%- set stored_numbers = previous_relation("int_mobile_numbers_suppressed_by_setting") -%}
+{#- An earlier attempt of this run may have changed the stored rows. -#}
+{%- set is_repeated = is_incremental() | string | lower -%}
 with
-    {{ changed_exchange_rate_periods(ref("exchange_rates_this_run"), ref("int_exchange_rates_deduplicated")) }},
+    messages_this_run as (select * from {{ ref("messages_this_run") }} where is_sent),
 
-    changed_messages as (
+    suppressions as (
 
-        select mobile_number, row_version = 'current' and delivery_status = 'hard_bounce' as is_hard_bounce
-        from {{ ref("messages_this_run") }}
-        where is_sent
+        {% if stored_numbers is none -%}
+            select
+                cast(null as string) as mobile_number,
+                cast(null as integer) as hard_bounces,
+                cast(null as timestamp) as suppressed_at,
+                cast(null as timestamp) as message_sent_at
+            where false
+        {%- else -%}select mobile_number, hard_bounces, suppressed_at, message_sent_at from {{ stored_numbers }}
+        {%- endif %}
 
-        union all
+    ),
 
-        select messages.mobile_number, false as is_hard_bounce
-        from {{ ref("int_messages_resolved") }} as messages
-        inner join
-            changed_exchange_rate_periods
-            on messages.cost_currency = changed_exchange_rate_periods.currency
-            and cast(messages.sent_at as date) >= changed_exchange_rate_periods.valid_from
-            and cast(messages.sent_at as date) < changed_exchange_rate_periods.valid_until
-        where messages.is_sent and messages.cost is not null and {{ is_after_changed_rates("messages.sent_at") }}
+    suppressed_numbers as (
+
+        select mobile_number, max(message_sent_at) as last_message_sent_at from suppressions group by mobile_number
 
     ),
 
     changed_numbers as (
 
-        select mobile_number, bool_or(is_hard_bounce) as has_hard_bounce from changed_messages group by mobile_number
-
-    ),
-
-    stored_numbers as (
-
-        {% if stored_numbers is none -%}select cast(null as string) as mobile_number where false
-        {%- else -%}select mobile_number from {{ stored_numbers }} group by mobile_number
-        {%- endif %}
+        select messages_this_run.mobile_number
+        from messages_this_run
+        left join suppressed_numbers on messages_this_run.mobile_number = suppressed_numbers.mobile_number
+        group by messages_this_run.mobile_number
+        having
+            bool_or(
+                messages_this_run.sent_at <= suppressed_numbers.last_message_sent_at
+                or (messages_this_run.row_version = 'current' and messages_this_run.delivery_status = 'hard_bounce')
+                or (
+                    messages_this_run.row_version = 'previous'
+                    and messages_this_run.delivery_status <> 'pending'
+                    and suppressed_numbers.mobile_number is not null
+                )
+            )
 
     )
 
-select changed_numbers.mobile_number
+select
+    'previous' as row_version,
+    changed_numbers.mobile_number,
+    suppressions.hard_bounces,
+    suppressions.suppressed_at,
+    {{ is_repeated }} as is_repeated
 from changed_numbers
-left join stored_numbers on changed_numbers.mobile_number = stored_numbers.mobile_number
-where changed_numbers.has_hard_bounce or stored_numbers.mobile_number is not null
+left join suppressions on changed_numbers.mobile_number = suppressions.mobile_number

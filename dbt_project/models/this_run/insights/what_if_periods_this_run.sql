@@ -1,0 +1,1 @@
+{{ config(materialized="table") }} {{ periods_of_campaigns(ref("what_if_campaigns_this_run")) }}
