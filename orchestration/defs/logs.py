@@ -5,8 +5,8 @@ Not here: how rows are validated (`quality.admission`), how files are read and s
 """
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import date
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
 from typing import Any
 
 import dagster as dg
@@ -174,10 +174,26 @@ def _log_asset(
     return load
 
 
+class LogDates(dg.DailyPartitionsDefinition):
+    """Dagster's daily partitions in UTC. Dagster lists all their keys for each asset that depends on a log, and asks a cron
+    schedule for each: 12 ms for six years, against half a millisecond here.
+    """
+
+    def get_partition_keys(
+        self, current_time: datetime | None = None, dynamic_partitions_store: Any = None
+    ) -> Sequence[str]:
+        with dg.partition_loading_context(current_time, dynamic_partitions_store):
+            first, last = self.get_first_partition_key(), self.get_last_partition_key()
+        if first is None or last is None:
+            return []
+        days = range(date.fromisoformat(first).toordinal(), date.fromisoformat(last).toordinal() + 1)
+        return [date.fromordinal(day).isoformat() for day in days]
+
+
 @dg.definitions
 def logs() -> dg.Definitions:
     # One day ahead: a file may arrive before its day has ended in UTC.
-    log_dates = dg.DailyPartitionsDefinition(start_date=load_settings().first_log_date.isoformat(), end_offset=1)
+    log_dates = LogDates(start_date=load_settings().first_log_date.isoformat(), end_offset=1)
     modules = (models.logs, models.text_types, models.enums, quality.admission, warehouse.ingest.readers)
     code_version = metadata.code_version(*modules)
     sources = load_sources(load_settings().sources).values()

@@ -4,12 +4,15 @@ import ast
 import inspect
 import shutil
 import subprocess
+from datetime import datetime
 from pathlib import Path
 
 import dagster as dg
+import pytest
 
 from orchestration import dagster_internals
 from orchestration.dagster_instance import EventLogStorage
+from orchestration.defs.logs import LogDates
 from orchestration.run_launcher import WatchedRunLauncher
 from warehouse.config.settings import PROJECT
 
@@ -89,3 +92,12 @@ def test_the_event_log_keeps_its_connection_until_the_file_is_another_one(tmp_pa
     shutil.rmtree(tmp_path / "runs")
     (tmp_path / "runs").mkdir()
     assert tables()[1] == names
+
+
+@pytest.mark.parametrize("day", ["2019-12-30", "2019-12-31", "2020-01-01", "2022-02-28", "2024-03-01"])
+def test_log_dates_are_the_daily_partitions_of_dagster(day: str) -> None:
+    now = datetime.fromisoformat(f"{day}T23:59:59+00:00")
+    ours, dagsters = (
+        definition(start_date="2020-01-01", end_offset=1) for definition in (LogDates, dg.DailyPartitionsDefinition)
+    )
+    assert ours.get_partition_keys(now) == dagsters.get_partition_keys(now)

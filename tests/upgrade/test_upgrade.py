@@ -1,13 +1,13 @@
-"""From an older version to this one: the older one is run, as it stands in the history, and this one takes its data over."""
+"""From an older version to this one, which takes its data folder over.
+
+Not here: where the data folder of the older version comes from (`older_releases`).
+"""
 
 import json
 import logging
 import re
-import shlex
-import shutil
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks.earlier_release import LAST_OF_0_1, LAST_OF_0_2, RUN, NoHistory, extract_release
+from benchmarks.earlier_release import NoHistory
 from models.enums import Log
 from models.error_codes import Code
 from models.insights import INSIGHTS
@@ -27,10 +27,8 @@ from orchestration.stages import AppContext, plan_refresh
 from reports.database import PublishedDatabase
 from reports.queries.campaign import over_time
 from tests.running import (
-    CASES,
     RefreshedWarehouse,
     all_marts,
-    clean_environment,
     environment,
     environment_of,
     mart_rows,
@@ -40,6 +38,7 @@ from tests.running import (
     rejected_rows,
     sendmart,
 )
+from tests.upgrade.older_releases import ERASED, REJECTED_BEFORE, SETTINGS, run_release, unpack, write_landing
 from warehouse.config import sendmart_version
 from warehouse.config.paths import DataPaths
 from warehouse.lake import tables as lake_tables
@@ -47,7 +46,6 @@ from warehouse.ledger import Ledger, LoadedFile
 from warehouse.ledger.store import VERSION
 from warehouse.publish.build_diff import MartChange, compare
 from warehouse.storage import Checksum
-from warehouse.transform import dbt_internals
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,6 @@ class Upgraded:
     """A data folder as an older version left it, what commands of this one said then, and one refresh by this one."""
 
     release: str
-    erased: str
     ledger_before: int
     files_before: list[LoadedFile]
     build_before: str
@@ -64,59 +61,6 @@ class Upgraded:
     databases_before: set[str]
     after: RefreshedWarehouse
     said: str
-
-
-def _program(commit: str, folder: Path) -> Path:
-    try:
-        return extract_release(commit, folder)
-    except NoHistory as error:
-        pytest.skip(f"the history is not there (a shallow clone?): {error}")
-
-
-RUN_ALL = f"""
-import gc, runpy, shlex, sys
-gc.set_threshold(1_000_000, 10, 10)
-runpy.run_path({str(dbt_internals.__file__)!r})["make_rendering_cheaper"]()
-for command in sys.argv[1:]:
-    sys.argv = ["sendmart", *shlex.split(command)]
-    try:
-        exec({RUN!r})
-    except SystemExit as ended:
-        if ended.code:
-            raise
-"""
-"""In one process, because imports take longer than the commands; with the dbt of this suite, which renders the same in less
-time.
-"""
-
-
-def _run_older(program: Path, variables: dict[str, str], *commands: str) -> None:
-    known_then = {name: value for name, value in variables.items() if name != "SENDMART_INSIGHTS"}
-    run = subprocess.run(
-        [sys.executable, "-c", RUN_ALL, *commands],
-        env={**clean_environment(known_then), "PYTHONPATH": str(program)},
-        cwd=program,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
-
-
-def _somebody_undisputed(paths: DataPaths) -> str:
-    """A contact in the marts with whom no other row disagrees: where rows do, the smaller contact id decides, and a token
-    compares otherwise than the id that it stands for.
-    """
-    rows = f"select *, %s as key from read_parquet('{paths.lake}/%s/*/*.parquet', union_by_name = true)"
-    keys = {Log.SENDS: ("message_id", "mobile_number"), Log.CLICKS: ("click_id",), Log.ORDERS: ("order_id",)}
-    disputed = " union ".join(
-        f"select unnest(list(distinct contact_id)) as contact_id from ({rows % (key, log)})"
-        " where key is not null group by key having count(distinct contact_id) > 1"
-        for log, of_log in keys.items()
-        for key in of_log
-    )
-    sent_to = {row["contact_id"] for row in mart_rows(paths.published_marts, "delivery_status")}
-    return min(sent_to - {contact for (contact,) in duckdb.sql(disputed).fetchall()})
 
 
 @contextmanager
@@ -134,28 +78,10 @@ def _logged() -> Iterator[list[str]]:
         logger.removeHandler(handler)
 
 
-REJECTED_BEFORE = "2026-01-07.0.csv"
-"""A file of receipts with small `t` and `z` in its times: older versions reject these rows."""
-
-
-def _write_files_that_older_versions_do_not_read(landing: Path) -> None:
-    """The same rows as before: one file gets times that older versions reject, another a name that they ignore."""
-    receipts = landing / Log.RECEIPTS / REJECTED_BEFORE
-    receipts.write_text(re.sub(r"(\d)T([\d:.]+)Z", r"\1t\2z", receipts.read_text(encoding="utf-8")), encoding="utf-8")
-    clicks = landing / Log.CLICKS / "2026-01-11" / "gw-1.jsonl"
-    clicks.rename(clicks.with_suffix(".json"))
-
-
-def _upgrade(release: str, commit: str, folder: Path, erased: str) -> Upgraded:
-    """Under the older version: somebody erased, everything loaded, rows in quarantine, a build published. Then this one."""
+def _upgrade(release: str, folder: Path) -> Upgraded:
+    """What the older release left in `folder`, and then this one."""
     data, landing, published = folder / "data", folder / "landing", folder / "data" / "published"
-    shutil.copytree(CASES / "small" / "landing", landing)
-    _write_files_that_older_versions_do_not_read(landing)
-    # As operators have it in their `.env`: under the name that the setting had then.
-    variables = environment_of(data, landing, max_rejected_share="1", kept_builds="5", insights="true")
-    program = _program(commit, folder / "program")
-    _run_older(program, variables, f"erase --contact {shlex.quote(erased)}", "refresh")
-    paths = DataPaths(data)
+    variables, paths = environment_of(data, landing, **SETTINGS), DataPaths(data)
     with sqlite3.connect(paths.ledger) as connection:
         (ledger_before,) = connection.execute("pragma user_version").fetchone()
     ledger = Ledger(paths.ledger)
@@ -165,29 +91,56 @@ def _upgrade(release: str, commit: str, folder: Path, erased: str) -> Upgraded:
     before = [sendmart(variables, *arguments) for arguments in commands]
     databases = {path.name for path in published.glob("*.duckdb")}
     with _logged() as words:
-        after = refresh_in_process(data, landing, max_rejected_share="1", kept_builds="5", insights="true")
-    return Upgraded(release, erased, ledger_before, files, build, info, before, databases, after, "\n".join(words))
+        after = refresh_in_process(data, landing, **SETTINGS)
+    return Upgraded(release, ledger_before, files, build, info, before, databases, after, "\n".join(words))
+
+
+def _upgrade_in_place(release: str, folder: Path) -> Upgraded:
+    try:
+        run_release(release, folder)
+    except NoHistory as error:
+        pytest.skip(f"the history is not there (a shallow clone?): {error}")
+    return _upgrade(release, folder)
 
 
 @pytest.fixture(scope="module")
-def erased(refreshed_small: RefreshedWarehouse) -> str:
-    return _somebody_undisputed(refreshed_small.warehouse.paths)
+def upgraded_from_0_2(tmp_path_factory: pytest.TempPathFactory) -> Upgraded:
+    folder = tmp_path_factory.mktemp("upgraded_from_0_2")
+    unpack("0.2", folder)
+    return _upgrade("0.2", folder)
 
 
 @pytest.fixture(scope="module")
-def upgraded_from_0_2(erased: str, tmp_path_factory: pytest.TempPathFactory) -> Upgraded:
-    return _upgrade("0.2", LAST_OF_0_2, tmp_path_factory.mktemp("upgraded_from_0_2"), erased)
+def upgraded_in_place_from_0_2(tmp_path_factory: pytest.TempPathFactory) -> Upgraded:
+    return _upgrade_in_place("0.2", tmp_path_factory.mktemp("upgraded_in_place_from_0_2"))
 
 
 @pytest.fixture(scope="module")
-def upgraded_from_0_1(erased: str, tmp_path_factory: pytest.TempPathFactory) -> Upgraded:
-    return _upgrade("0.1", LAST_OF_0_1, tmp_path_factory.mktemp("upgraded_from_0_1"), erased)
+def upgraded_in_place_from_0_1(tmp_path_factory: pytest.TempPathFactory) -> Upgraded:
+    return _upgrade_in_place("0.1", tmp_path_factory.mktemp("upgraded_in_place_from_0_1"))
 
 
-# The last release in `make test`, the one before it in `make torture`.
-@pytest.fixture(scope="module", params=["0_2", pytest.param("0_1", marks=pytest.mark.torture)])
+# The archive of the last release in `make test`; in `make torture`, what the releases themselves write.
+@pytest.fixture(
+    scope="module",
+    params=[
+        "from_0_2",
+        pytest.param("in_place_from_0_2", marks=pytest.mark.torture),
+        pytest.param("in_place_from_0_1", marks=pytest.mark.torture),
+    ],
+)
 def upgraded(request: pytest.FixtureRequest) -> Upgraded:
-    return request.getfixturevalue(f"upgraded_from_{request.param}")
+    return request.getfixturevalue(f"upgraded_{request.param}")
+
+
+def test_the_archive_holds_the_landing_zone_of_the_small_case(tmp_path: Path) -> None:
+    unpack("0.2", tmp_path)
+    write_landing(tmp_path / "landing_now")
+    archived, now = (
+        {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+        for folder in (tmp_path / "landing", tmp_path / "landing_now")
+    )
+    assert archived == now, "run python -m tests.upgrade.older_releases, which writes the archive anew"
 
 
 def test_a_build_of_an_older_version_is_rebuilt_in_full(upgraded: Upgraded) -> None:
@@ -247,7 +200,7 @@ def _without_persons(rows: list[dict[str, object]]) -> list[str]:
 
 def test_erased_contacts_stay_erased(upgraded: Upgraded) -> None:
     marts = all_marts(upgraded.after.warehouse.paths.published_marts)
-    assert upgraded.erased not in repr(marts)
+    assert ERASED not in repr(marts)
 
 
 def test_the_ledger_is_migrated(upgraded: Upgraded) -> None:
