@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+# Before anything imports polars. To share the few rows of a test among threads takes longer than the work.
+os.environ.setdefault("POLARS_MAX_THREADS", "1")
+
 import tests.examples  # noqa: F401  registers the profile of `make torture`
 from tests.cheaper_dbt import make_dbt_cheaper
 from tests.running import CASES, RefreshedWarehouse, refreshed_once
