@@ -5,6 +5,8 @@ One warehouse goes through it all, in the order of the tests: a refresh on Spark
 Not here: that the figures are right (`test_marts_equal`), the same of the published file (`tests/pipeline`, `tests/fault`).
 """
 
+import json
+import re
 import shutil
 import threading
 from dataclasses import dataclass
@@ -17,7 +19,7 @@ import duckdb
 import pytest
 
 from models.error_codes import Code
-from models.marts import BASE_MARTS, INSIGHTS, SCHEMA, qualified
+from models.marts import BASE_MARTS, DBT_MARTS, INSIGHTS, SCHEMA, qualified
 from tests.running import CASES, environment_of, sendmart
 from tests.spark.cluster import Cluster
 
@@ -30,6 +32,52 @@ A_BUILD_AS_SEEN = (
 FEW_HOURS, SOME_HOURS = "1", "2"
 PAUSE_SECONDS = 0.3
 """Between two looks: the server has a build to compute meanwhile."""
+
+NUMBER = "+447700900199"
+ROWS_WITH_THE_NUMBER = {
+    "sends": {
+        "message_id": f"to|{NUMBER}",
+        "campaign_id": "c3-0",
+        "contact_id": "contact-who-said-stop",
+        "mobile_number": NUMBER,
+        "sent_at": "2026-01-14T09:00:00Z",
+        "segments": 1,
+    },
+    "receipts": {
+        "message_id": f"to|{NUMBER}",
+        "provider_status": "UNDELIV",
+        "error_code": f"no {NUMBER}",
+        "occurred_at": "2026-01-14T09:00:01Z",
+    },
+    "clicks": {
+        "click_id": f"by|{NUMBER}",
+        "campaign_id": "c3-0",
+        "contact_id": "contact-who-said-stop",
+        "clicked_at": "2026-01-14T09:00:05Z",
+        "url": f"https://x.test/{NUMBER}",
+    },
+    "unsubscribes": {"contact_id": "contact-who-said-stop", "unsubscribed_at": "2026-01-14T08:00:00Z"},
+}
+MARTS_WITH_THE_NUMBER = {
+    "delivery_status",
+    "delivery_failures",
+    "click_quality",
+    "campaign_links",
+    "sent_after_opt_out",
+}
+
+ROWS_WITH_AN_OLD_RATE = {
+    "exchange_rates": {"rate_date": "2026-02-09", "currency": "GBP", "rate": "1.25"},
+    "orders": {
+        "order_id": "converted-by-an-old-rate",
+        "contact_id": "contact-who-said-stop",
+        "ordered_at": "2026-02-09T09:00:00Z",
+        "total": "10",
+        "currency": "EUR",
+        "status": "placed",
+        "updated_at": "2026-02-09T09:00:00Z",
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -117,20 +165,44 @@ def test_without_the_export_the_published_file_holds_views_on_spark_tables(small
     with small.cluster.connect() as cursor:
         assert small.seen(cursor) == small.published()
     exported = sorted((small.data / "exports" / "delivery_status").glob("*.csv"))
-    small.run("export", "delivery_status", "--all-campaigns", spark_export="false", conversion_window_hours=SOME_HOURS)
+    reports = ("delivery_status", "delivery_routes")
+    small.run(
+        "export", *reports, "--all-campaigns", spark_export="false", insights="true", conversion_window_hours=SOME_HOURS
+    )
+    (routes,) = (small.data / "exports" / "delivery_routes").glob("*.csv")
+    assert (
+        len(routes.read_text(encoding="utf-8").splitlines())
+        == small.of_file("select count(*) from published.insights.delivery_routes")[0][0] + 1
+    )
     (new,) = {*(small.data / "exports" / "delivery_status").glob("*.csv")}.difference(exported)
     assert len(new.read_text(encoding="utf-8").splitlines()) == rows["delivery_status"] + 1
 
 
 def test_phone_numbers_are_masked_in_spark_tables(small: OnCluster) -> None:
+    for log, row in (ROWS_WITH_THE_NUMBER | ROWS_WITH_AN_OLD_RATE).items():
+        (small.landing / log / "2026-01-14.jsonl").write_text(json.dumps(row), encoding="utf-8")
     small.run("refresh", mask_phone_numbers="true", insights="true", conversion_window_hours=SOME_HOURS)
     assert _insights(small) == INSIGHTS.keys()
     with small.cluster.connect() as cursor:
         cursor.execute(f"select mobile_number, mobile_number_hash from {small.schema}.delivery_status")
         on_spark = sorted(tuple(row) for row in cursor.fetchall())
+        assert _marts_with(small, cursor, NUMBER[1:]) == set()
+        assert _marts_with(small, cursor, f"{NUMBER[1:3]}…{NUMBER[-2:]}") == MARTS_WITH_THE_NUMBER
     published = small.of_file("select mobile_number, mobile_number_hash from published.marts.delivery_status")
     assert on_spark == sorted(published)
     assert all("…" in number for number, _ in on_spark)
+
+
+def test_the_failing_rows_of_a_check_are_described_and_kept_in_spark(small: OnCluster) -> None:
+    audit = (small.data / "published" / "audits" / f"{small.published()[0]}.html").read_text(encoding="utf-8")
+    (table,) = set(re.findall(r"to see them in Spark: from (\w+\.assert_exchange_rates_are_recent)", audit))
+    assert (
+        f"EUR orders: 1, 16.00 USD in all, oldest rate 2026-01-23 (1); currency EUR; to see them in Spark: from {table}"
+        in audit
+    )
+    with small.cluster.connect() as cursor:
+        cursor.execute(f"select currency from {table}")
+        assert cursor.fetchall() == [("EUR",)]
 
 
 def test_erased_contacts_are_gone_from_spark_after_the_next_build(small: OnCluster) -> None:
@@ -170,6 +242,16 @@ def test_a_sum_that_does_not_fit_names_the_row_of_its_largest_order(small: OnClu
 
 def _rows(small: OnCluster) -> dict[str, int]:
     return {mart: small.of_file(f"select count(*) from published.{SCHEMA}.{mart}")[0][0] for mart in BASE_MARTS}
+
+
+def _marts_with(small: OnCluster, cursor: Any, text: str) -> set[str]:
+    """The marts that readers of Spark see with this text in a row."""
+    found = set()
+    for mart in DBT_MARTS:
+        cursor.execute(f"select count(*) from {small.schema}.{mart} where contains(to_json(struct(*)), '{text}')")
+        if cursor.fetchall() != [(0,)]:
+            found.add(mart)
+    return found
 
 
 def _insights(small: OnCluster) -> set[str]:

@@ -9,6 +9,7 @@ Not here: the tests (`dbt_project/`), which rows they read (`check_scope`), what
 import json
 import os
 import re
+import shutil
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,7 +18,7 @@ import duckdb
 from models.check_results import MAX_EXAMPLES, CheckResult, Rule
 from models.masking import sanitize
 from warehouse.config import DataPaths, Settings
-from warehouse.duckdb_tools import apply_limits, attached, enable_s3, is_corruption_error
+from warehouse.duckdb_tools import apply_limits, attached, enable_s3, is_corruption_error, literal, new_session
 from warehouse.ledger import Build
 from warehouse.storage import atomic_replace, read_json_object
 from warehouse.transform import check_scope
@@ -103,17 +104,29 @@ def _run_test(connection: duckdb.DuckDBPyConnection, test: Mapping[str, Any], sq
 
 
 def _run_on_spark(settings: Settings, paths: DataPaths, candidate: Build) -> dict[str, CheckResult]:
-    command = ["test", "--exclude-resource-type", "unit_test", "--store-failures", *WITHOUT_THIS_RUN]
-    checks: dict[str, CheckResult] = {}
-    for result in SparkBuild(settings, paths, candidate.build_id).run_dbt(*command):
-        node = result.node
-        test = {"name": node.name, "description": node.description, "config": {"severity": node.config.severity}}
-        if result.status != "pass" and result.failures:
-            check = _failed(test, result.failures, "", "Spark", str(node.relation_name))
-        else:
-            check = _check_result(test, is_passed=result.status == "pass", message=result.message)
-        checks[node.unique_id] = check
-    return checks
+    """Runs all tests, then those with failing rows again to store the rows: to store tables of all takes twice the time."""
+    build = SparkBuild(settings, paths, candidate.build_id)
+    command = ("test", "--exclude-resource-type", "unit_test", *WITHOUT_THIS_RUN)
+    results = build.run_dbt(*command)
+    if failing := [result.node.name for result in results if result.failures]:
+        # Spark creates no table in a folder that holds files.
+        shutil.rmtree(build.failing_rows, ignore_errors=True)
+        build.run_dbt(*command, "--store-failures", "--select", *failing)
+    return {result.node.unique_id: _result_on_spark(build, result) for result in results}
+
+
+def _result_on_spark(build: SparkBuild, result: Any) -> CheckResult:
+    node = result.node
+    test = {"name": node.name, "description": node.description, "config": {"severity": node.config.severity}}
+    if not result.failures:
+        return _check_result(test, is_passed=result.status == "pass", message=result.message)
+    with new_session() as connection:
+        files = literal(f"{build.failing_rows / node.alias}/*.parquet")
+        try:
+            examples = describe_failing_rows(connection, f"(from read_parquet({files}))")
+        except duckdb.Error as error:
+            raise BuildFailed(f"cannot read the failing rows of {node.name}: {first_line(str(error))}") from error
+    return _failed(test, result.failures, examples, "Spark", f"{node.schema}.{node.alias}")
 
 
 def _failed(test: Mapping[str, Any], count: int, examples: str, location: str, relation: str) -> CheckResult:

@@ -40,6 +40,7 @@ class SparkBuild:
         self.folder = paths.spark_builds / build_id
         # The tables that are needed until the build is published, and those that are published.
         self.work, self.marts = self.folder / "work", self.folder / "marts"
+        self.failing_rows = self.work / "failing_rows"
         # The file that says that the build holds rows of an erased contact.
         self.erasure_marker = self.folder / _ERASURE_MARKER
 
