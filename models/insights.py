@@ -7,8 +7,8 @@ Not here: how the figures are computed, and rules between columns and marts (`db
 
 import polars as pl
 
+from models.contracts import Cost, Mart, MartContract, Money, Timestamp, always, count, maybe
 from models.enums import AttributionModel, BotRule, CampaignType, Clock, DeliveryStatus, FailureReason, Figure
-from models.mart_contracts import Cost, Mart, MartContract, Money, Timestamp, always, count, maybe
 
 _FAILED = [DeliveryStatus.SOFT_BOUNCE, DeliveryStatus.HARD_BOUNCE, DeliveryStatus.DELETED]
 _PROVIDER = (

@@ -1,18 +1,20 @@
-"""The contracts of the raw logs: one pandera model per log, with every rule for its rows. A frame that is checked has two
+"""The contracts of the raw logs: one class per log, with every rule for its rows. A frame that is checked has two
 columns for each: the typed value, null if it could not be parsed, and the text under `written(column)`.
 
 Not here: reading files (`warehouse.ingest`), running the checks (`quality.admission`).
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import pandera.polars as pa
 import polars as pl
-from pandera.api.polars.types import PolarsData
 
+from models.contracts import Contract, Rules, check
 from models.enums import Log, OrderStatus, SkipReason
 from models.text_types import CAMPAIGN_TYPE, CURRENCY, DATE, ID, INTEGER, STRING, TIMESTAMP, TextType, decimal
+
+if TYPE_CHECKING:
+    from pandera.api.polars.types import PolarsData
 
 Timestamp = Annotated[pl.Datetime, "us", None]
 Money = Annotated[pl.Decimal, 18, 4]
@@ -49,23 +51,20 @@ def written(column: str) -> str:
 def required(read_as: TextType, description: str, default: str | None = None, **rules: Any) -> Any:
     """A required column; `default`, as text, replaces a null before the checks."""
     metadata = {"read_as": read_as, "default": default}
-    return pa.Field(nullable=False, description=description, metadata=metadata, **rules)
+    return Rules(description, False, rules, metadata)
 
 
 def optional(read_as: TextType, description: str, **rules: Any) -> Any:
     """A column that may be empty."""
     metadata = {"read_as": read_as, "default": None}
-    return pa.Field(nullable=True, description=description, metadata=metadata, **rules)
+    return Rules(description, True, rules, metadata)
 
 
-class LogContract(pa.DataFrameModel):
-    """The rule of all logs: a value that is not empty must be readable as its type."""
+class LogContract(Contract):
+    """The rule of all logs: a value that is not empty must be readable as its type. A frame has the `written` columns, too."""
 
-    class Config:
-        strict = False  # the frame has the `written` columns as well
-
-    @pa.check(".*", regex=True, name="readable", ignore_na=False)
-    def readable(cls, data: PolarsData) -> pl.LazyFrame:
+    @check(".*", regex=True, name="readable", ignore_na=False)
+    def readable(cls, data: "PolarsData") -> pl.LazyFrame:
         return data.lazyframe.select(pl.col(data.key).is_not_null() | pl.col(written(data.key)).is_null())
 
 
@@ -97,14 +96,14 @@ class Sends(LogContract):
     cost: Cost = optional(decimal(18, 6), "What the send was charged, in `cost_currency`.", **NOT_NEGATIVE)
     cost_currency: pl.String = optional(CURRENCY, "The currency of `cost`.")
 
-    @pa.check("segments", error="is required unless the contact was skipped", ignore_na=False)
-    def segments_of_what_was_sent(cls, data: PolarsData) -> pl.LazyFrame:
+    @check("segments", error="is required unless the contact was skipped", ignore_na=False)
+    def segments_of_what_was_sent(cls, data: "PolarsData") -> pl.LazyFrame:
         return data.lazyframe.select(
             pl.col(written(data.key)).is_not_null() | pl.col(written("skip_reason")).is_not_null()
         )
 
-    @pa.check("cost_currency", error="is required where there is a cost", ignore_na=False)
-    def currency_of_cost(cls, data: PolarsData) -> pl.LazyFrame:
+    @check("cost_currency", error="is required where there is a cost", ignore_na=False)
+    def currency_of_cost(cls, data: "PolarsData") -> pl.LazyFrame:
         return data.lazyframe.select(pl.col(written(data.key)).is_not_null() | pl.col(written("cost")).is_null())
 
 
@@ -143,8 +142,8 @@ class Orders(LogContract):
     status: pl.String = required(STRING, "The state of the order.", **ORDER_STATUS)
     updated_at: Timestamp = required(TIMESTAMP, "When this state was written (UTC).")
 
-    @pa.check("refunded_amount", error="must be from 0 to the total")
-    def refund_within_total(cls, data: PolarsData) -> pl.LazyFrame:
+    @check("refunded_amount", error="must be from 0 to the total")
+    def refund_within_total(cls, data: "PolarsData") -> pl.LazyFrame:
         # Not compared with an invalid total.
         not_too_much = (pl.col(data.key) <= pl.col("total")).fill_null(True) | (pl.col("total") < 0)
         return data.lazyframe.select((pl.col(data.key) >= 0) & not_too_much)
@@ -226,20 +225,13 @@ COLUMNS: dict[Log, tuple[LogColumn, ...]] = {
     log: tuple(
         LogColumn(
             name,
-            column.metadata["read_as"],
-            not column.nullable,
-            column.metadata["default"],
-            column.description,
-            next(
-                (
-                    tuple(map(str, check.statistics["allowed_values"]))
-                    for check in column.checks
-                    if check.name == "isin"
-                ),
-                (),
-            ),
+            rules.metadata["read_as"],
+            not rules.nullable,
+            rules.metadata["default"],
+            rules.description,
+            tuple(map(str, rules.checks.get("isin", {}).get("allowed_values", ()))),
         )
-        for name, column in contract.to_schema().columns.items()
+        for name, rules in contract.rules().items()
     )
     for log, contract in CONTRACTS.items()
 }

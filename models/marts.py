@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
+from models.contracts import Amount, Mart, MartContract, Money, Timestamp, always, count, maybe
 from models.enums import Attribution, CampaignType, DeliveryStatus, Log, SkipReason, UnconvertedReason
 from models.insights import INSIGHTS as INSIGHTS
 from models.labels import label
-from models.mart_contracts import Amount, Mart, MartContract, Money, Timestamp, always, count, maybe
 
 SCHEMA = "marts"
 
@@ -295,9 +295,11 @@ def sql_type(dtype: pl.DataType) -> str:
 
 def columns(mart: str) -> tuple[MartColumn, ...]:
     """The columns of a mart, in order."""
+    contract = MARTS[mart].contract
+    types = contract.types()
     return tuple(
-        MartColumn(name, sql_type(column.dtype.type), column.nullable, column.description, label(mart, name))
-        for name, column in MARTS[mart].contract.to_schema().columns.items()
+        MartColumn(name, sql_type(types[name]), rules.nullable, rules.description, label(mart, name))
+        for name, rules in contract.rules().items()
     )
 
 

@@ -7,7 +7,6 @@ Not here: the rules (`models.logs`, `models.text_types`), reading files and writ
 from collections.abc import Sequence
 
 import polars as pl
-from pandera.errors import SchemaErrors
 
 from models.enums import Log
 from models.logs import COLUMNS, CONTRACTS, written
@@ -23,6 +22,8 @@ class AdmissionError(Exception):
 
 def validate(log: Log, text: pl.DataFrame, unreadable: Sequence[UnreadableValue] = ()) -> ValidationResult:
     """Validates a batch: the columns of the log as text, in the contract's order. Raises AdmissionError if a check raises."""
+    from pandera.errors import SchemaErrors  # imports pandas, which takes half a second
+
     typed: list[pl.Series] = []
     as_written: list[pl.Series] = []
     for column in COLUMNS[log]:
@@ -36,7 +37,7 @@ def validate(log: Log, text: pl.DataFrame, unreadable: Sequence[UnreadableValue]
     frame = pl.DataFrame(typed + as_written)
     cases = pl.DataFrame(schema={"index": pl.Int64, "column": pl.String, "check": pl.String})
     try:
-        CONTRACTS[log].validate(frame, lazy=True)
+        CONTRACTS[log].to_schema().validate(frame, lazy=True)
     except SchemaErrors as errors:
         cases = errors.failure_cases
     if cases["index"].has_nulls():

@@ -9,9 +9,8 @@ import re
 from collections.abc import Iterator
 
 from typer.core import TyperCommand, TyperGroup
-from typer.main import get_command
 
-from orchestration.cli.main import app
+from orchestration.cli.main import COMMANDS, load_command
 from warehouse.config import PROJECT
 
 PAGE = PROJECT / "docs" / "cli.md"
@@ -43,10 +42,8 @@ def cli_page() -> str:
 
 
 def _commands() -> Iterator[tuple[str, TyperCommand]]:
-    group = get_command(app)
-    assert isinstance(group, TyperGroup)
-    for name, command in group.commands.items():
-        for path, leaf in _leaves(f"sendmart {name}", command):
+    for name in COMMANDS:
+        for path, leaf in _leaves(f"sendmart {name}", load_command(name)):
             assert isinstance(leaf, TyperCommand)
             yield path, leaf
 

@@ -31,7 +31,7 @@ processes.set_forkserver_preload(
         "pandera.strategies.base_strategies",
         "quality.audit.contracts",
         "quality.audit.expectations",
-        "quality.audit.suites",
+        "quality.audit.validation",
         "great_expectations.core.expectation_validation_result",
         "dagster_dbt",
         "dagster.components",

@@ -8,8 +8,8 @@ from typing import Any
 
 import dagster as dg
 
+import models.contracts
 import models.insights
-import models.mart_contracts
 import models.marts
 import quality.audit
 from models.marts import dbt_marts
@@ -61,7 +61,7 @@ def audit() -> dg.Definitions:
                 owners=OWNERS,
                 kinds={"pandera", "greatexpectations"},
                 tags=metadata.tags("audit", ()),
-                code_version=metadata.code_version(quality.audit, models.marts, models.insights, models.mart_contracts),
+                code_version=metadata.code_version(quality.audit, models.marts, models.insights, models.contracts),
                 description="Checks the candidate's marts against their contracts (pandera) and the usual ranges of their"
                 " metrics (Great Expectations), and writes the audit page. Each result is a check of its mart. A broken"
                 " contract holds the build back; an unusual metric is a warning.",

@@ -7,8 +7,8 @@ from typing import Any
 
 import dagster as dg
 
+import models.contracts
 import models.insights
-import models.mart_contracts
 import models.marts
 import warehouse.publish
 from models.marts import MARTS, columns
@@ -32,7 +32,7 @@ def publication() -> dg.Definitions:
         pool=POOL,
         kinds={"duckdb"},
         tags=metadata.tags("published", (column.name for mart in MARTS for column in columns(mart))),
-        code_version=metadata.code_version(warehouse.publish, models.marts, models.insights, models.mart_contracts),
+        code_version=metadata.code_version(warehouse.publish, models.marts, models.insights, models.contracts),
         description="The published DuckDB file, for analysts' queries and for the exports. The candidate replaces it in one"
         " step, and only if every blocking check of the build was run and passed.",
     )

@@ -56,7 +56,7 @@ def _choose_rows_to_check(context: AppContext, candidate: Build) -> None:
 @mask_phone_numbers_in_errors
 def audit_candidate(context: AppContext) -> tuple[Build, list[CheckResult]]:
     """Checks the candidate against the mart contracts and the expectations, records the results, writes the audit page."""
-    # pandera and Great Expectations take seconds to import.
+    # pandera takes half a second to import.
     from quality.audit.contracts import check_contracts
     from quality.audit.expectations import check_expectations
 

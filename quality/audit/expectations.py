@@ -13,6 +13,7 @@ from models.check_results import BuildMetrics, CheckResult, Metrics, Rule
 from quality.audit.anomalies import ComparedMetric, compare
 from quality.audit.formatting import error_text, result_of
 from quality.audit.metrics import BuildFacts, compute_metrics, create_aggregates
+from quality.audit.suites import check_history, check_volumes
 
 _VOLUMES, _HISTORY = "volumes", "history"
 
@@ -42,10 +43,6 @@ def check_expectations(
     compared: dict[str, list[ComparedMetric]] = {}
     rules: dict[str, dict[str, list[Rule]]] = {}
     try:
-        # Imported here because it takes seconds: only an audit pays for it.
-        from quality.audit.suites import Suites
-
-        suites = Suites()
         # The temporary tables go with the cursor.
         with connection.cursor() as cursor:
             aggregate_errors = create_aggregates(cursor, facts.data_until)
@@ -54,7 +51,7 @@ def check_expectations(
                     row = compute_metrics(cursor, mart, facts)
                     metrics[mart] = {name: value for name, value in row.items() if value is not None}
                     compared[mart] = compare(mart, BuildMetrics(facts.build_id, facts.data_until, metrics), published)
-                    volumes, history = suites.check_volumes(mart, row), suites.check_history(mart, compared[mart])
+                    volumes, history = check_volumes(mart, row), check_history(mart, compared[mart])
                     rules[mart] = {_VOLUMES: volumes, _HISTORY: history}
                 # Any error means that this mart was not checked.
                 except Exception as error:

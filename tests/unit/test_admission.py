@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-import pandera.polars as pa
 import polars as pl
 import pytest
 from pandera.api.polars.types import PolarsData
 
+from models import contracts
 from models.enums import Log
 from models.logs import COLUMNS, CONTRACTS, EVENT_TIME, LogContract
 from models.rejections import ValidationResult
@@ -410,9 +410,9 @@ def test_an_unreadable_value_of_an_unknown_column_is_a_reason():
 
 def test_a_check_that_cannot_be_evaluated_stops_the_load(monkeypatch):
     class Odd(LogContract):
-        click_id: pl.String = pa.Field(nullable=False)
+        click_id: pl.String = contracts.always("The click.")
 
-        @pa.check("click_id", error="cannot be evaluated")
+        @contracts.check("click_id", error="cannot be evaluated")
         def cannot_be_evaluated(cls, data: PolarsData) -> pl.LazyFrame:
             raise RuntimeError("cannot tell")
 
@@ -423,9 +423,9 @@ def test_a_check_that_cannot_be_evaluated_stops_the_load(monkeypatch):
 
 def test_a_check_on_a_missing_column_stops_the_load(monkeypatch):
     class Odd(LogContract):
-        click_id: pl.String = pa.Field(nullable=False)
+        click_id: pl.String = contracts.always("The click.")
 
-        @pa.check("click_id", error="must be what another column says")
+        @contracts.check("click_id", error="must be what another column says")
         def as_the_other(cls, data: PolarsData) -> pl.LazyFrame:
             return data.lazyframe.select(pl.col("no such column") == pl.col(data.key))
 

@@ -12,7 +12,7 @@ import yaml
 
 from models.error_codes import Code
 from models.marts import columns
-from orchestration.cli.main import app
+from orchestration.cli.main import COMMANDS
 from scripts.cli_reference import cli_page
 from scripts.data_dictionary import data_dictionary
 from scripts.json_schemas import FOLDER as SCHEMAS
@@ -42,7 +42,7 @@ def test_the_pages_list_every_setting_and_every_command() -> None:
     settings = re.findall(rf"^\| `({PREFIX}[A-Z_]+)` \| ", settings_page(), flags=re.MULTILINE)
     assert settings == [PREFIX + name.upper() for name in Settings.model_fields] + list(RENAMED_SETTINGS)
     assert set(SECTIONS) <= set(Settings.model_fields)
-    commands = [command.name or command.callback.__name__.replace("_", "-") for command in app.registered_commands]
+    commands = [name for name in COMMANDS if name not in ("quarantine", "sources")]
     sections = re.findall(r"^## sendmart (.+)$", cli_page(), flags=re.MULTILINE)
     groups = ["quarantine list", "quarantine export", "sources list", "sources show", "sources test"]
     assert sections == [*commands, *groups]

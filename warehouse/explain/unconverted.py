@@ -29,13 +29,13 @@ def describe_unconverted(
     # A build of 0.3 that was rolled back to lists orders without a rate only.
     reason = "reason" if ("reason",) in columns else f"'{UnconvertedReason.NO_EXCHANGE_RATE}'"
     source = f"(select *, {reason} as why from {table})"
+    # With a parameter, DuckDB would import pandas: a quarter of the time of `sendmart status`.
     by_currency = connection.execute(
-        f"select currency, count(*) from {source} where why = ? group by all order by 2 desc, 1",
-        [UnconvertedReason.NO_EXCHANGE_RATE],
+        f"select currency, count(*) from {source} where why = '{UnconvertedReason.NO_EXCHANGE_RATE}'"
+        " group by all order by 2 desc, 1"
     ).fetchall()
     too_large = connection.execute(
-        f"select order_id, currency from {source} where why = ? order by order_id",
-        [UnconvertedReason.REVENUE_TOO_LARGE],
+        f"select order_id, currency from {source} where why = '{UnconvertedReason.REVENUE_TOO_LARGE}' order by order_id"
     ).fetchall()
     origins = [origin_of_order(connection, paths, order_id) for order_id, _ in too_large[:MAX_ORDERS]]
     lines = [_without_rate(by_currency, settings.reporting_currency)] if by_currency else []

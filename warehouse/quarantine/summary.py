@@ -11,6 +11,7 @@ from pathlib import Path
 
 from models.rejections import WITHOUT_VALUES
 from warehouse.duckdb_tools import new_session
+from warehouse.duckdb_tools.sql import literal
 from warehouse.lake import tables as lake_tables
 from warehouse.ledger import LoadedFile
 
@@ -49,19 +50,21 @@ def _count_reasons(
     existing = [str(path) for path in paths if path.exists()]
     if not existing:
         return
+    listed = ", ".join(map(literal, existing))
+    values, without = map(literal, WITHOUT_VALUES)
     with new_session() as connection:
+        # With a parameter, DuckDB would import pandas: a quarter of the time of `sendmart status`.
         rows = connection.execute(
             "with reasons as ("
             "  select split_part(filename, '/', -3) as log, source_file, row_number,"
-            "    regexp_replace(unnest(reasons), $values, $without) as reason"
-            "  from read_parquet($files, filename = true, hive_partitioning = false, union_by_name = true)"
+            f"    regexp_replace(unnest(reasons), {values}, {without}) as reason"
+            f"  from read_parquet([{listed}], filename = true, hive_partitioning = false, union_by_name = true)"
             "), counted as ("
             "  select reason, count(*) as rows, min({'file': source_file, 'row': row_number}) as first,"
             f" {group} from reasons group by reason, {group}"
             ") select log, reason, rows, first.file, first.row from counted"
-            f" qualify row_number() over (partition by {group} order by rows desc, reason) <= $limit"
-            f" order by {group}, rows desc, reason",
-            {"files": existing, "limit": limit, "values": WITHOUT_VALUES[0], "without": WITHOUT_VALUES[1]},
+            f" qualify row_number() over (partition by {group} order by rows desc, reason) <= {limit}"
+            f" order by {group}, rows desc, reason"
         ).fetchall()
     for log, *reason in rows:
         yield log, Reason(*reason)

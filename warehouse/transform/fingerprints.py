@@ -14,15 +14,15 @@ from typing import Any
 
 import duckdb
 
+import models.contracts
 import models.insights
-import models.mart_contracts
 import models.marts
 from warehouse.transform.dbt_runner import json_digest
 
 MACROS, RELEASE, CHECKS = "macros", "release", "checks"
 """No model depends on the checks. If one has changed, all rows are checked, and nothing is built in full."""
 
-_CONTRACTS = (models.mart_contracts.__file__, models.marts.__file__, models.insights.__file__)
+_CONTRACTS = (models.contracts.__file__, models.marts.__file__, models.insights.__file__)
 
 _PREVIOUS_ROWS = re.compile(r"""(?:previous_relation\(|rows_this_run\(\s*['"]\w+['"],)\s*['"](\w+)['"]""")
 _WORD = re.compile(r"\w+")
