@@ -202,12 +202,6 @@ _RULES = (
         *_DISK_FULL,
     ),
     _Rule(
-        "^WorkerDied:",
-        Code.OUT_OF_MEMORY,
-        "{text}, probably by the kernel for lack of memory; SENDMART_LOAD_WORKERS is {settings.load_workers}",
-        "Lower SENDMART_LOAD_WORKERS, each worker needs up to 1 GB; then: sendmart refresh, which loads the remaining files",
-    ),
-    _Rule(
         "^MemoryError:|Out of Memory Error|could not allocate block|failed to allocate|realloc of size",
         Code.OUT_OF_MEMORY,
         "out of memory; SENDMART_MEMORY_LIMIT is {settings.memory_limit} ({text})",

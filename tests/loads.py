@@ -1,18 +1,15 @@
-"""Loads by several processes, for tests: validators that can be sent to workers, and the result of a load.
-
-A validator that is defined in a test could not be pickled: these are functions of a module with bound arguments.
+"""Loads by several workers, for tests: validators, and the result of a load.
 
 Not here: the tests (`tests/pipeline/test_load_workers.py`, `tests/fault/test_workers_killed.py`).
 """
 
-import os
-import signal
 import sqlite3
 import time
+from collections import defaultdict
 from collections.abc import Iterable
 from functools import partial
-from itertools import count
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 import polars as pl
@@ -26,10 +23,10 @@ from warehouse.ingest.staging import ROWS_PER_BATCH, StagingJob, Validator
 from warehouse.landing.scan import LandingFile, scan
 from warehouse.ledger import Ledger, LoadedFile
 
-BYTES_PER_TEST_WORKER = 80_000
-"""Bytes per worker in these tests: two small files."""
+BYTES_PER_TEST_TASK = 20_000
+"""Each file is a task."""
 
-THREE_FILES_A_TASK = {"bytes_per_worker": 400_000, "batch_rows": 1}
+THREE_FILES_A_TASK = {"bytes_per_task": 100_000, "batch_rows": 1}
 """Each file is a batch: a worker that reads its second file has staged the first."""
 
 PATIENCE_SECONDS = 120
@@ -49,18 +46,18 @@ def load_files(
     files: Iterable[LandingFile],
     workers: int,
     validate: Validator = validate,
-    bytes_per_worker: int = BYTES_PER_TEST_WORKER,
+    bytes_per_task: int = BYTES_PER_TEST_TASK,
     batch_rows: int = ROWS_PER_BATCH,
 ) -> list[LoadedFile]:
     paths = DataPaths(data)
     ledger = Ledger(paths.ledger)
     job = StagingJob(paths, validate, batch_rows=batch_rows)
-    return load(job, ledger, files, workers=workers, bytes_per_worker=bytes_per_worker)
+    return load(job, ledger, files, workers=workers, bytes_per_task=bytes_per_task)
 
 
 def left_by(data: Path) -> dict[str, Any]:
     """The content of a data folder after loads, without times and ids."""
-    from tests.fault.zones import contents_of  # imports many modules, and workers import this one
+    from tests.fault.zones import contents_of  # it imports many modules
 
     paths = DataPaths(data)
     return {
@@ -87,55 +84,47 @@ def _rows(ledger: Path, table: str) -> list[str]:
 # --- validators
 
 
-def recording(folder: Path, processes: int = 2) -> Validator:
-    """A validator that records its process, and continues when this many processes have called it."""
-    return partial(_recording, folder, processes)
+def recording(folder: Path, threads: int = 2) -> Validator:
+    """A validator that records its thread, and continues when this many threads have called it."""
+    return partial(_recording, folder, threads)
 
 
-_batches = count()
-"""In a worker, the batches that were validated."""
+_batches = defaultdict[int, int](int)
+"""By thread, the batches that were validated."""
 
 
-def waiting(folder: Path) -> Validator:
-    """A validator that validates one batch, then records its process and blocks."""
-    return partial(_waiting, folder)
+def waiting(folder: Path, go_on: Path) -> Validator:
+    """A validator that validates a batch of each thread, then records the thread and waits until a file is there."""
+    return partial(_waiting, folder, go_on)
 
 
-def recorded_processes(folder: Path) -> set[int]:
-    """The processes that have called the validator."""
+def recorded_threads(folder: Path) -> set[int]:
+    """The threads that have called the validator."""
     return {int(file.name) for file in folder.glob("*")}
 
 
-def wait_for(folder: Path, processes: int) -> set[int]:
+def wait_for(folder: Path, threads: int) -> set[int]:
     give_up_at = time.monotonic() + PATIENCE_SECONDS
-    while len(recorded_processes(folder)) < processes:
-        assert time.monotonic() < give_up_at, f"only {recorded_processes(folder)} called the validator"
+    while len(recorded_threads(folder)) < threads:
+        assert time.monotonic() < give_up_at, f"only {recorded_threads(folder)} called the validator"
         time.sleep(0.02)
-    return recorded_processes(folder)
+    return recorded_threads(folder)
 
 
-def _recording(folder: Path, processes: int, log: Log, text: pl.DataFrame, faults: Any) -> ValidationResult:
-    (folder / str(os.getpid())).touch()
-    wait_for(folder, processes)
+def _recording(folder: Path, threads: int, log: Log, text: pl.DataFrame, faults: Any) -> ValidationResult:
+    (folder / str(get_ident())).touch()
+    wait_for(folder, threads)
     return validate(log, text, faults)
 
 
-def _waiting(folder: Path, log: Log, text: pl.DataFrame, faults: Any) -> ValidationResult:
-    if next(_batches) == 0:
-        return validate(log, text, faults)
-    (folder / str(os.getpid())).touch()
-    time.sleep(PATIENCE_SECONDS)
-    raise AssertionError("nobody ended this process")
-
-
-def killed_at(contact_id: str) -> Validator:
-    """A validator whose process is killed at a row of this contact."""
-    return partial(_killed_at, contact_id)
-
-
-def _killed_at(contact_id: str, log: Log, text: pl.DataFrame, faults: Any) -> ValidationResult:
-    if contact_id in text["contact_id"]:
-        os.kill(os.getpid(), signal.SIGKILL)
+def _waiting(folder: Path, go_on: Path, log: Log, text: pl.DataFrame, faults: Any) -> ValidationResult:
+    _batches[get_ident()] += 1
+    if _batches[get_ident()] > 1:
+        (folder / str(get_ident())).touch()
+        give_up_at = time.monotonic() + PATIENCE_SECONDS
+        while not go_on.exists():
+            assert time.monotonic() < give_up_at
+            time.sleep(0.02)
     return validate(log, text, faults)
 
 

@@ -20,6 +20,7 @@ from quality.admission import validate
 from warehouse.config import file_modes
 from warehouse.ingest.load import load
 from warehouse.ingest.staging import StagingJob
+from warehouse.ingest.workers import default_workers
 from warehouse.lake import integrity, recovery
 from warehouse.lake import tables as lake_tables
 from warehouse.lake.integrity import LakeDamaged
@@ -65,7 +66,8 @@ def load_changed(
         files = sorted({*files, *(by_name[file.source_file] for file in repairable)})
         for line in reload_lines(files, ledger):
             log.info("%s", line)
-        job, workers = StagingJob(paths, validate, load_erasure_index(paths, ledger)), context.settings.load_workers
+        job = StagingJob(paths, validate, load_erasure_index(paths, ledger))
+        workers = context.settings.load_workers or default_workers()
         # First: a file whose log date has changed stands among the others, too, with its new date.
         withdrawn = [file for file in files if file.source and not file.source.mapping]
         loaded = load(job, ledger, withdrawn, workers=workers)

@@ -1,29 +1,28 @@
-"""Loads by several processes in which one or all are killed: all processes end, no file is partly loaded, and the repeated
-load gives the same as a load that is not killed.
+"""Loads by several workers that are killed, interrupted or fail: no file is partly loaded, and the repeated load gives the
+same as a load that is left alone.
 
-Not here: kills of a load by one process (`tests.fault.test_killed`).
+Not here: kills of a load by one worker (`tests.fault.test_killed`).
 """
 
-import os
-import re
 import signal
 import subprocess
 import sys
-import time
+from contextlib import closing
 from pathlib import Path
 
-import psutil
 import pytest
 
 from models.enums import Log
 from models.error_codes import Code
 from orchestration.errors import Failure, failure_of
 from orchestration.stages import AppContext
-from tests.loads import PATIENCE_SECONDS, THREE_FILES_A_TASK, failing_at, killed_at, left_by, load_log, wait_for
+from quality.admission import validate
+from tests.loads import BYTES_PER_TEST_TASK, PATIENCE_SECONDS, failing_at, left_by, load_log, wait_for
 from tests.running import environment, environment_of
 from warehouse.config.paths import DataPaths
 from warehouse.config.settings import PROJECT, load_settings
-from warehouse.ingest.workers import WorkerDied
+from warehouse.ingest.staging import StagingJob
+from warehouse.ingest.workers import stage_files
 from warehouse.lake import recovery
 from warehouse.landing.scan import scan
 from warehouse.ledger import Ledger
@@ -33,14 +32,19 @@ HEADER = b"click_id,contact_id,campaign_id,clicked_at,url\n"
 DAYS = range(1, 29)
 
 LOAD = """
-import sys
+import signal, sys
 from pathlib import Path
 from models.enums import Log
 from tests.loads import THREE_FILES_A_TASK, load_log, waiting
 
-if __name__ == "__main__":
-    landing, data, folder = map(Path, sys.argv[1:])
-    load_log(landing, data, Log.CLICKS, 2, waiting(folder), **THREE_FILES_A_TASK)
+landing, data, folder, go_on = map(Path, sys.argv[1:])
+
+def interrupt(*_):
+    go_on.touch()
+    raise KeyboardInterrupt
+
+signal.signal(signal.SIGINT, interrupt)
+load_log(landing, data, Log.CLICKS, 2, waiting(folder, go_on), **THREE_FILES_A_TASK)
 """
 
 
@@ -88,45 +92,20 @@ def repeat(landing: Path, data: Path) -> None:
     load_log(landing, data, LOG, 1)
 
 
-def assert_gone(pids: set[int]) -> None:
-    give_up_at = time.monotonic() + PATIENCE_SECONDS
-    while alive := {pid for pid in pids if is_alive(pid)}:
-        assert time.monotonic() < give_up_at, f"{alive} are at work still"
-        time.sleep(0.02)
-
-
-def hears_no_interrupt(pid: int) -> bool:
-    (blocked,) = re.findall(r"^SigBlk:\s*([0-9a-f]+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
-    return bool(int(blocked, 16) >> (signal.SIGINT - 1) & 1)
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE  # nobody may be there to ask how it ended
-    except psutil.NoSuchProcess:
-        return False
-
-
 @pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_workers_end_with_the_process_that_loads(
+def test_a_load_that_ends_while_its_workers_are_busy_leaves_no_file_partly_loaded(
     tmp_path: Path, landing: Path, data: Path, expected: dict[str, object], by: signal.Signals
 ) -> None:
     (folder := tmp_path / "at work").mkdir()
     before = left_by(data)
     loading = subprocess.Popen(
-        [sys.executable, "-c", LOAD, landing, data, folder],
-        cwd=PROJECT, start_new_session=True, stderr=subprocess.PIPE, text=True,
+        [sys.executable, "-c", LOAD, landing, data, folder, tmp_path / "go on"],
+        cwd=PROJECT, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    loaders = wait_for(folder, 2)
-    assert loading.pid not in loaders
-    assert all(hears_no_interrupt(pid) for pid in loaders), "each would say so, with a trace"
-    if by == signal.SIGINT:
-        os.killpg(loading.pid, by)  # as a terminal does it: all of them hear of it
-    else:
-        loading.send_signal(by)
+    wait_for(folder, 2)
+    loading.send_signal(by)
     _, output = loading.communicate(timeout=PATIENCE_SECONDS)
     assert loading.returncode == -by
-    assert_gone(loaders)
     left = left_by(data)
     assert (left["lake"], left["quarantine"]) == (before["lake"], before["quarantine"])
     if by == signal.SIGINT:
@@ -139,23 +118,12 @@ def test_workers_end_with_the_process_that_loads(
     assert files_and_rows(data) == expected
 
 
-def test_a_killed_worker_fails_the_load_with_the_next_step(
-    tmp_path: Path, landing: Path, data: Path, expected: dict[str, object]
-) -> None:
-    before = left_by(data)["lake"]
-    with pytest.raises(WorkerDied) as died:
-        load_log(landing, data, LOG, 2, killed_at("k9"), **THREE_FILES_A_TASK)
-    left = left_by(data)
-    assert left["temp_files"] == []
-    new = {file for file, content in left["lake"].items() if before[file] != content}
-    assert not any(f"log_date=2026-01-{day}" in file for file in new for day in ("07", "08", "09")), "of one task"
-    assert new <= expected["lake"].keys()
-    assert all(left["lake"][file] == expected["lake"][file] for file in new), "whole"
-    failure = failure_to(landing, data, died.value)
-    assert (failure.code, "clicks" in failure.description) == (Code.OUT_OF_MEMORY, True)
-    assert "Lower SENDMART_LOAD_WORKERS" in failure.next_step
-    repeat(landing, data)
-    assert files_and_rows(data) == expected
+def test_a_caller_that_stops_early_leaves_no_temporary_file(tmp_path: Path, landing: Path, data: Path) -> None:
+    job = StagingJob(DataPaths(data), validate)
+    with closing(stage_files(job, scan(landing).files_of(LOG), 2, BYTES_PER_TEST_TASK)) as batches:
+        assert next(batches).files
+    # The caller discards what it was given.
+    assert len(left_by(data)["temp_files"]) == 2, "accepted and rejected rows of one file"
 
 
 def test_an_error_in_a_worker_is_reported_like_one_in_a_single_process(landing: Path, data: Path) -> None:

@@ -1,26 +1,26 @@
-"""Worker processes: a load by several workers gives the same files, records and errors as a load by one process.
+"""Load workers: a load by several gives the same files, records and errors as a load by one.
 
-Not here: killed workers and killed loads (`tests/fault/test_workers_killed.py`).
+Not here: killed and interrupted loads (`tests/fault/test_workers_killed.py`).
 """
 
-import os
 import traceback
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from threading import get_ident
 
 import polars as pl
 import pytest
 
 from models.enums import Log
 from tests.loads import (
-    BYTES_PER_TEST_WORKER,
+    BYTES_PER_TEST_TASK,
     changing_files,
     failing_at,
     left_by,
     load_files,
     load_log,
-    recorded_processes,
+    recorded_threads,
     recording,
     rejecting_twice,
 )
@@ -67,14 +67,14 @@ def log_file(landing: Path, day: int) -> Path:
 # --- the same results
 
 
-def test_two_workers_load_a_faulty_landing_zone_like_one_process(tmp_path: Path) -> None:
+def test_two_workers_load_a_faulty_landing_zone_like_one(tmp_path: Path) -> None:
     write_landing_zone(tmp_path / "landing", 11, stories=40, refused=True, fault_share=0.3)
     left = []
     for worker_count in (1, 2):
         data = tmp_path / f"data-{worker_count}"
-        for log, bytes_per_worker in (
-            (Log.SENDS, BYTES_PER_TEST_WORKER),
-            (Log.ORDERS, 4 * BYTES_PER_TEST_WORKER),
+        for log, bytes_per_task in (
+            (Log.SENDS, BYTES_PER_TEST_TASK),
+            (Log.ORDERS, 4 * BYTES_PER_TEST_TASK),
         ):  # each file by itself; some together
             (folder := tmp_path / f"{log}-{worker_count}").mkdir()
             load_log(
@@ -83,26 +83,24 @@ def test_two_workers_load_a_faulty_landing_zone_like_one_process(tmp_path: Path)
                 log,
                 worker_count,
                 recording(folder, worker_count),
-                bytes_per_worker=bytes_per_worker,
+                bytes_per_task=bytes_per_task,
             )
-            assert len(recorded_processes(folder)) == worker_count
+            assert len(recorded_threads(folder)) == worker_count
         left.append(left_by(data))
-    by_one_process, by_two_workers = left
-    assert [part for part in by_one_process if by_one_process[part] != by_two_workers[part]] == []
-    assert all(by_one_process[part] for part in ("lake", "quarantine", "files", "lake_contents", "changes"))
-    assert any("refusal': None" not in file for file in by_one_process["files"])
-    assert by_one_process["temp_files"] == []
+    by_one, by_two_workers = left
+    assert [part for part in by_one if by_one[part] != by_two_workers[part]] == []
+    assert all(by_one[part] for part in ("lake", "quarantine", "files", "lake_contents", "changes"))
+    assert any("refusal': None" not in file for file in by_one["files"])
+    assert by_one["temp_files"] == []
 
 
-def test_two_workers_run_in_parallel_beside_the_loading_process_and_no_more_for_few_files(
-    tmp_path: Path, landing: Path
-) -> None:
-    (folder := tmp_path / "processes").mkdir()
-    worth = len(DAYS) // 2 * workers.BYTES_PER_FILE
+def test_two_workers_run_in_parallel_and_no_more_for_few_files(tmp_path: Path, landing: Path) -> None:
+    (folder := tmp_path / "threads").mkdir()
+    worth = len(DAYS) // 2 * workers.BYTES_PER_FILE  # two tasks
     # Each waits in its first batch for the other, so the load ends only if both run at the same time.
-    assert len(load_log(landing, tmp_path / "data", LOG, 5, recording(folder, 2), bytes_per_worker=worth)) == len(DAYS)
-    assert len(recorded_processes(folder)) == 2
-    assert os.getpid() not in recorded_processes(folder)
+    assert len(load_log(landing, tmp_path / "data", LOG, 5, recording(folder, 2), bytes_per_task=worth)) == len(DAYS)
+    assert len(recorded_threads(folder)) == 2
+    assert get_ident() not in recorded_threads(folder)
 
 
 @pytest.mark.parametrize("worker_count", [1, 2])
@@ -134,11 +132,11 @@ def test_an_erased_contact_gets_the_same_token_in_every_worker(tmp_path: Path, l
     ledger.record_erasures_finished()
     for day in DAYS:
         drop(landing, day, content(day, "erased", NUMBER))
-    (folder := tmp_path / "processes").mkdir()
+    (folder := tmp_path / "threads").mkdir()
     erased = load_erasure_index(paths, ledger)
     job = StagingJob(paths, recording(folder, 2), erased)
-    load(job, ledger, scan(landing).files_of(LOG), workers=2, bytes_per_worker=BYTES_PER_TEST_WORKER)
-    assert len(recorded_processes(folder)) == 2
+    load(job, ledger, scan(landing).files_of(LOG), workers=2, bytes_per_task=BYTES_PER_TEST_TASK)
+    assert len(recorded_threads(folder)) == 2
     lake_rows = pl.concat(pl.read_parquet(file, hive_partitioning=False) for file in lake_tables.files(paths.lake, LOG))
     contact, number = (tombstone.token for tombstone in ledger.erased())
     assert (set(lake_rows["contact_id"]), set(lake_rows["mobile_number"])) == ({contact}, {number})
@@ -217,8 +215,8 @@ def test_a_compressed_file_counts_as_more_work_per_byte(tmp_path: Path) -> None:
 def test_no_worker_starts_for_one_worker_few_bytes_or_one_file(
     tmp_path: Path, landing: Path, worker_count: int, worth: int, files: int
 ) -> None:
-    (folder := tmp_path / "processes").mkdir()
+    (folder := tmp_path / "threads").mkdir()
     for day in DAYS[files:]:
         log_file(landing, day).unlink()
-    load_log(landing, tmp_path / "data", LOG, worker_count, recording(folder, 1), bytes_per_worker=worth)
-    assert recorded_processes(folder) == {os.getpid()}
+    load_log(landing, tmp_path / "data", LOG, worker_count, recording(folder, 1), bytes_per_task=worth)
+    assert recorded_threads(folder) == {get_ident()}

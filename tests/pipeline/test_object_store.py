@@ -29,7 +29,7 @@ from orchestration.errors import failure_of
 from orchestration.stages import AppContext, plan_refresh
 from orchestration.stages.build import is_built
 from quality.admission import validate
-from tests.loads import BYTES_PER_TEST_WORKER, recorded_processes, recording
+from tests.loads import BYTES_PER_TEST_TASK, recorded_threads, recording
 from tests.oracle.logs import LOGS
 from tests.running import CASES, RefreshedWarehouse, environment
 from warehouse.config.paths import DataPaths
@@ -221,9 +221,9 @@ def test_two_workers_load_the_same_objects_as_one(store: Any, warehouse: AppCont
     ledger = Ledger(paths.ledger)
     files = warehouse.scan_landing().files_of(Log.SENDS)
     assert f"messenger:{AS_EXPORT}" in {file.source_file for file in files}
-    (folder := tmp_path / "processes").mkdir()
-    load(StagingJob(paths, recording(folder, 2)), ledger, files, workers=2, bytes_per_worker=BYTES_PER_TEST_WORKER)
-    assert len(recorded_processes(folder)) == 2
+    (folder := tmp_path / "threads").mkdir()
+    load(StagingJob(paths, recording(folder, 2)), ledger, files, workers=2, bytes_per_task=BYTES_PER_TEST_TASK)
+    assert len(recorded_threads(folder)) == 2
     objects = {name.removeprefix("lake-of-two/"): _read(store, name) for name in _objects(store, "lake-of-two/")}
     expected = {name.removeprefix("lake/"): _read(store, name) for name in _objects(store, "lake/sends/")}
     del expected[lake_tables.empty_file(warehouse.paths.lake, Log.SENDS).relative_to(warehouse.paths.lake).as_posix()]

@@ -1,4 +1,4 @@
-"""A bundled case, loaded by two processes: lake, quarantine and ledger are those of one, and so are the marts, which depend on
+"""A bundled case, loaded by two workers: lake, quarantine and ledger are those of one, and so are the marts, which depend on
 nothing else.
 """
 
@@ -10,7 +10,7 @@ import pytest
 from models.enums import Log
 from orchestration import stages
 from orchestration.stages import AppContext
-from tests.loads import BYTES_PER_TEST_WORKER, left_by
+from tests.loads import BYTES_PER_TEST_TASK, left_by
 from tests.running import RefreshedWarehouse, environment, environment_of
 from warehouse.config.settings import load_settings
 from warehouse.ingest import workers
@@ -18,18 +18,18 @@ from warehouse.ingest.load import load
 
 
 @pytest.mark.torture
-def test_two_workers_give_the_same_lake_as_one_process(
+def test_two_workers_give_the_same_lake_as_one(
     tmp_path: Path, refreshed_small: RefreshedWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tasks = []
 
     def counted(job, tasks_of_load, count):
         tasks.append((count, len(tasks_of_load)))
-        return stage_in_workers(job, tasks_of_load, count)
+        return stage_in_threads(job, tasks_of_load, count)
 
-    stage_in_workers = workers._stage_in_workers
-    monkeypatch.setattr(workers, "_stage_in_workers", counted)
-    monkeypatch.setattr("orchestration.stages.load.load", partial(load, bytes_per_worker=BYTES_PER_TEST_WORKER))
+    stage_in_threads = workers._stage_in_threads
+    monkeypatch.setattr(workers, "_stage_in_threads", counted)
+    monkeypatch.setattr("orchestration.stages.load.load", partial(load, bytes_per_task=BYTES_PER_TEST_TASK))
     with environment(environment_of(tmp_path, refreshed_small.landing, load_workers="2", max_rejected_share="1")):
         warehouse = AppContext.of(load_settings())
         for log in Log:

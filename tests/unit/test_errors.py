@@ -12,7 +12,6 @@ from orchestration.stages import AppContext
 from orchestration.stages.sources import SourcesMissing
 from warehouse.config.settings import SettingsError, load_settings
 from warehouse.export import ExportRefused
-from warehouse.ingest.workers import WorkerDied
 from warehouse.lake.integrity import LakeDamaged
 from warehouse.landing import LandingZoneMissing
 from warehouse.ledger.store import LedgerIsNewer
@@ -46,7 +45,6 @@ ERRORS = [
     (BuildFailed("JAVA_GATEWAY_EXITED"), Code.SPARK_UNREACHABLE),
     (OSError(28, "No space left on device"), Code.DISK_FULL),
     (BuildFailed("model sends: No space left on device"), Code.DISK_FULL),
-    (WorkerDied("a worker was killed"), Code.OUT_OF_MEMORY),
     (duckdb.OutOfMemoryException("Out of Memory Error: could not allocate block"), Code.OUT_OF_MEMORY),
     (MemoryError(), Code.OUT_OF_MEMORY),
     (duckdb.IOException('Could not set lock on file "/data/published/sendmart.duckdb"'), Code.FILE_LOCKED),

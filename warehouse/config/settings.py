@@ -131,8 +131,9 @@ class Settings(BaseModel):
     """Hours after the end of its day, in UTC, after which a missing log file is late."""
     first_log_date: types.PastDate = date(2020, 1, 1)
     """First log date that Dagster shows. Files of earlier dates are loaded, too."""
-    load_workers: int = Field(1, ge=1, le=64)
-    """Largest number of processes that stage log files at once (docs/operating.md). Each needs up to 1 GB."""
+    load_workers: int | None = Field(None, ge=1, le=64)
+    """Largest number of log files that are read at once (docs/operating.md). Each needs up to 1 GB. Default: one for each core,
+    as far as 1 GB of memory is free for each."""
 
     engine: Engine = Engine.DUCKDB
     """Engine that builds the marts: duckdb, or spark (docs/scaling.md)."""

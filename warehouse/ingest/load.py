@@ -1,9 +1,9 @@
 """The load: staged rows of log files replace what lake and quarantine hold of these files.
 
 A file that cannot be read is refused as a whole, and the rows of its previous version are removed. The process that loads is
-the only writer of lake, quarantine and ledger, however many worker processes read and validate for it.
+the only writer of lake, quarantine and ledger, however many workers read and validate for it.
 
-Not here: reading and validating (`warehouse.ingest.staging`), worker processes (`warehouse.ingest.workers`).
+Not here: reading and validating (`warehouse.ingest.staging`), workers (`warehouse.ingest.workers`).
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 from warehouse.ingest.staging import StagedBatch, StagedFile, StagingJob
-from warehouse.ingest.workers import BYTES_PER_WORKER, stage_files
+from warehouse.ingest.workers import BYTES_PER_TASK, stage_files
 from warehouse.lake import change_feed
 from warehouse.landing import LandingFile
 from warehouse.ledger import Ledger, LoadedFile
@@ -26,25 +26,24 @@ def load(
     files: Iterable[LandingFile],
     *,
     workers: int = 1,
-    bytes_per_worker: int = BYTES_PER_WORKER,
+    bytes_per_task: int = BYTES_PER_TASK,
 ) -> list[LoadedFile]:
     """Loads files of one log and records them in the ledger.
 
     A file that changes or disappears while it is read is skipped, and keeps the rows of its previous version.
 
     Args:
-        workers: the maximum number of worker processes.
-        bytes_per_worker: the amount of log files for which one worker is started.
+        workers: the maximum number of workers.
+        bytes_per_task: the amount of log files that a worker takes at a time.
 
     Returns:
         One result for each loaded or refused file.
 
     Raises:
         ReconciliationError: the accepted and rejected rows of a file do not add up to its records; it is not loaded.
-        WorkerDied: a worker process died; the files that were not loaded stay pending.
     """
     loaded: list[LoadedFile] = []
-    with closing(stage_files(job, list(files), workers, bytes_per_worker)) as batches:
+    with closing(stage_files(job, list(files), workers, bytes_per_task)) as batches:
         for batch in batches:
             loaded += _load_batch(job, ledger, batch)
     return loaded
@@ -58,8 +57,7 @@ def _load_batch(job: StagingJob, ledger: Ledger, batch: StagedBatch) -> list[Loa
         unchanged = [staged for staged in batch.files if not _has_changed(staged)]
         return _commit(job, ledger, unchanged) if unchanged else []
     finally:
-        for staged in batch.files:
-            staged.discard()  # after a commit there is nothing to discard
+        batch.discard()  # after a commit there is nothing to discard
 
 
 def _commit(job: StagingJob, ledger: Ledger, files: list[StagedFile]) -> list[LoadedFile]:

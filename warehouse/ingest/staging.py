@@ -1,7 +1,7 @@
 """Staging: log files are read and validated, and their rows are written to temporary files.
 
 Small files share a batch and a large file takes many, so that the cost depends on the number of rows only. Staging neither
-uses the ledger nor replaces a file, so any number of processes can stage files of the same load.
+uses the ledger nor replaces a file, so any number of threads can stage files of the same load.
 
 Not here: committing staged files (`warehouse.ingest.load`), the rules for rows (`quality.admission`).
 """
@@ -9,6 +9,7 @@ Not here: committing staged files (`warehouse.ingest.load`), the rules for rows 
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from threading import Event
 from typing import Any
 
 import polars as pl
@@ -43,6 +44,10 @@ log = masking_logger("sendmart")
 Validator = Callable[[Log, pl.DataFrame, Sequence[UnreadableValue]], ValidationResult]
 
 
+class LoadCancelled(Exception):
+    """Another thread has ended the load."""
+
+
 @dataclass(frozen=True)
 class StagedFile:
     """The staged rows of a log file, or the reason it is refused, then without rows. `stat` is of the content that was read."""
@@ -65,6 +70,10 @@ class StagedBatch:
     files: list[StagedFile]
     erased_numbers: list[Erased]
 
+    def discard(self) -> None:
+        for staged in self.files:
+            staged.discard()
+
 
 @dataclass(frozen=True)
 class StagingJob:
@@ -77,6 +86,8 @@ class StagingJob:
     batch_rows: int = ROWS_PER_BATCH
     load_id: str = field(default_factory=lambda: secrets.token_hex(4))
     """Part of the names of temporary files, so that two loads never share one."""
+    is_cancelled: Event = field(default_factory=Event)
+    """Set by another thread to end the staging before its end."""
 
     def stage(self, files: Iterable[LandingFile]) -> Iterator[StagedBatch]:
         """Stages files of one log and yields them in batches as they are finished; skips a file that disappears meanwhile.
@@ -85,6 +96,7 @@ class StagingJob:
 
         Raises:
             ReconciliationError: the accepted and rejected rows of a file do not add up to its records.
+            LoadCancelled: the job was cancelled.
         """
         stager = _Stager(self)
         try:
@@ -95,11 +107,6 @@ class StagingJob:
             for unfinished in stager.open_files:
                 unfinished.discard()
             raise
-
-    def discard_temp_files(self, file: LandingFile) -> None:
-        """Deletes the temporary files of a log file whose worker process died."""
-        for writer in lake_tables.writers(self.paths, file, self.load_id):
-            writer.discard()
 
 
 class _OpenFile:
@@ -247,6 +254,8 @@ class _Stager:
         refusal = None
         try:
             for records in opened.read():
+                if self._job.is_cancelled.is_set():
+                    raise LoadCancelled
                 opened.pending.append(records)
                 self._pending_rows += records.count
                 self._pending_bytes += records.size

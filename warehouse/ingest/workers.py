@@ -1,63 +1,68 @@
-"""Worker processes: they stage log files, which are independent of each other, in parallel for one load.
+"""Load workers: threads that stage log files, which are independent of each other, in parallel for one load.
 
-A worker writes temporary files only, and ends with the process that loads, or with the load. If there is too little to read
-for workers to pay off, the process that loads stages the files itself.
+Reading, checking and compressing rows happens outside Python's interpreter lock, so that each worker keeps one core busy.
 
 Not here: staging (`warehouse.ingest.staging`), committing staged files (`warehouse.ingest.load`).
 """
 
 import os
-import signal
-import threading
 from collections import deque
 from collections.abc import Generator, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures import wait as wait_for_futures
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
-from multiprocessing.connection import Connection, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import replace
+from pathlib import Path
+from threading import Event
 
 from models.masking import mask_phone_numbers_in_errors
 from warehouse.ingest.staging import StagedBatch, StagingJob
 from warehouse.landing import LandingFile, is_compressed
 
-BYTES_PER_WORKER = 32 << 20
-"""The amount of compressed log files for which one worker is started: they take three seconds of CPU, and a worker takes one
-second to start, so that two workers finish before one process would.
-"""
+BYTES_PER_TASK = 4 << 20
+"""The amount of compressed log files that one worker takes at a time: about as many rows as are validated together."""
 
 COMPRESSION_RATIO = 5
 """Uncompressed rows take this many times the bytes, and the same time."""
 
-TASKS_PER_WORKER = 4
-"""The files for one worker are split into this many tasks, so that all workers end at about the same time."""
-
 BYTES_PER_FILE = 40_000
 """The fixed cost of a file (4 ms of CPU), as an amount of content."""
+
+MEMORY_PER_WORKER = 1 << 30
 
 INTERRUPT_POLL_SECONDS = 0.5
 
 
-class WorkerDied(Exception):
-    """A worker process was killed or crashed, without raising an exception."""
+def default_workers() -> int:
+    """One for each core, as far as each has 1 GB of free memory; at least one."""
+    return max(1, min(len(os.sched_getaffinity(0)), _free_memory() // MEMORY_PER_WORKER))
+
+
+def _free_memory() -> int:
+    """Bytes that this process may still take: of the machine, and of the control group of its container."""
+    free = [int(line.split()[1]) << 10 for line in _lines("/proc/meminfo") if line.startswith("MemAvailable:")]
+    limit, used = ("".join(_lines(f"/sys/fs/cgroup/memory.{name}")) for name in ("max", "current"))
+    if limit.isdecimal() and used.isdecimal():
+        free.append(max(int(limit) - int(used), 0))
+    return min(free, default=0)
+
+
+def _lines(file: str) -> list[str]:
+    try:
+        return Path(file).read_text().splitlines()
+    except OSError:  # another system, or no control group
+        return []
 
 
 def stage_files(
-    job: StagingJob, files: list[LandingFile], workers: int, bytes_per_worker: int
+    job: StagingJob, files: list[LandingFile], workers: int, bytes_per_task: int
 ) -> Generator[StagedBatch, None, None]:
     """Stages all files with at most this many workers, and yields the batches in a fixed order.
 
     A caller that stops early must close the generator, which ends the workers and deletes their temporary files.
-
-    Raises:
-        WorkerDied: a worker died; the others were ended, and their temporary files deleted.
     """
     if workers > 1:
-        sizes = [_size(file) for file in files]
-        tasks = _tasks(files, sizes, bytes_per_worker // TASKS_PER_WORKER)
-        workers = min(workers, len(tasks), sum(sizes) // bytes_per_worker)
-        if workers > 1:
-            yield from _stage_in_workers(job, tasks, workers)
+        tasks = _tasks(files, [_size(file) for file in files], bytes_per_task)
+        if len(tasks) > 1:
+            yield from _stage_in_threads(job, tasks, min(workers, len(tasks)))
             return
     yield from job.stage(files)
 
@@ -90,65 +95,44 @@ def _tasks(files: list[LandingFile], sizes: list[int], task_size: int) -> list[l
     return [task for _, task in sorted(tasks, key=lambda task: -task[0])]
 
 
-def _stage_in_workers(job: StagingJob, tasks: list[list[LandingFile]], workers: int) -> Iterator[StagedBatch]:
-    # polars' threads do not survive a fork, so each worker is a new process.
-    context = get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    pool = ProcessPoolExecutor(workers, context, initializer=_initialize, initargs=(receiver, job))
-    unfinished = deque(tasks)
-    try:
-        # Workers that are started in this block ignore Ctrl-C: the process that loads handles it and ends them.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+def _stage_in_threads(job: StagingJob, tasks: list[list[LandingFile]], workers: int) -> Iterator[StagedBatch]:
+    is_cancelled = Event()
+    job = replace(job, is_cancelled=is_cancelled)
+    with ThreadPoolExecutor(workers, thread_name_prefix="load") as threads:
+        # Each task finds numbers of erased contacts for itself, and reports them with its own rows.
+        futures = deque(
+            threads.submit(_stage_task, replace(job, erased=job.erased and job.erased.copy()), task) for task in tasks
+        )
         try:
-            futures = deque(pool.submit(_stage_task, task) for task in tasks)
+            while futures:
+                batch = _result(futures[0])
+                futures.popleft()
+                yield batch
         finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        while futures:
-            batch = _result(futures.popleft())
-            unfinished.popleft()
-            yield batch
-    except BrokenProcessPool as error:
-        log = tasks[0][0].log
-        raise WorkerDied(f"a worker process that loaded files of {log} was killed or crashed") from error
-    except BaseException:
-        sender.close()
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)
-        sender.close()
-        receiver.close()
-        for file in (file for task in unfinished for file in task):
-            job.discard_temp_files(file)
+            is_cancelled.set()
+            for future in futures:
+                future.cancel()
+            wait(futures)
+            for future in futures:
+                if not future.cancelled() and future.exception() is None:
+                    future.result().discard()
 
 
 def _result(future: Future[StagedBatch]) -> StagedBatch:
     # Polled: with polars loaded, Ctrl-C does not interrupt a system call, and is handled only between two calls.
     while not future.done():
-        wait_for_futures([future], INTERRUPT_POLL_SECONDS)
+        wait([future], INTERRUPT_POLL_SECONDS)
     return future.result()
 
 
-# --- in a worker process
-
-_job: StagingJob
-
-
-def _initialize(receiver: Connection, job: StagingJob) -> None:
-    global _job
-    threading.Thread(target=_exit_when_closed, args=(receiver,), daemon=True).start()
-    _job = job
-
-
-def _exit_when_closed(receiver: Connection) -> None:
-    """Ends this process as soon as the process that loads closes the pipe or ends. Nothing is ever sent through it."""
-    wait([receiver])
-    os._exit(1)
-
-
 @mask_phone_numbers_in_errors
-def _stage_task(files: list[LandingFile]) -> StagedBatch:
-    batches = list(_job.stage(files))
-    return StagedBatch(
-        [staged for batch in batches for staged in batch.files],
-        [number for batch in batches for number in batch.erased_numbers],
-    )
+def _stage_task(job: StagingJob, files: list[LandingFile]) -> StagedBatch:
+    staged = StagedBatch([], [])
+    try:
+        for batch in job.stage(files):
+            staged.files.extend(batch.files)
+            staged.erased_numbers.extend(batch.erased_numbers)
+    except BaseException:
+        staged.discard()
+        raise
+    return staged

@@ -13,6 +13,7 @@ import json
 import re
 import secrets
 from collections.abc import Iterable, Iterator
+from copy import copy
 
 import polars as pl
 
@@ -49,7 +50,7 @@ def number_token(number_hash: str, secret: bytes) -> str:
 
 
 class ErasureIndex:
-    """The erased values by keyed hash. A copy in another process gives the same tokens to the numbers that it finds."""
+    """The erased values by keyed hash. A copy gives the same tokens to the numbers that it finds."""
 
     def __init__(self, hashes: KeyedHash, erased: Iterable[Erased]) -> None:
         self.hashes = hashes
@@ -57,6 +58,12 @@ class ErasureIndex:
         self._new_numbers: list[Erased] = []
         # The secret is never stored: a token cannot be computed again.
         self._secret = secrets.token_bytes(32)
+
+    def copy(self) -> "ErasureIndex":
+        """A copy for another thread. What one of them adds, the other does not see."""
+        copied = copy(self)
+        copied._erased, copied._new_numbers = dict(self._erased), list(self._new_numbers)
+        return copied
 
     def tokens_by_hash(self, kind: str) -> dict[str, str]:
         """The tokens of all erased contacts, or of all erased numbers, by keyed hash."""

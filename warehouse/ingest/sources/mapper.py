@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
+from threading import Lock, get_ident
 from typing import Any
 
 import duckdb
@@ -290,9 +291,18 @@ def _message_of(error: duckdb.Error) -> str:
     return fault[1] if fault else text.splitlines()[0].partition(": ")[2]
 
 
-@lru_cache(maxsize=64)
+_preparing = Lock()
+"""Mappings are parsed on one connection, which threads cannot share."""
+
+
 def mapper_of(source: Source, log: Log) -> Mapper:
-    """The mapper of a source for a log; a process keeps it for further files."""
+    """The mapper of a source for a log. A thread keeps it for further files: it has a connection of its own."""
+    with _preparing:
+        return _mapper_of(source, log, get_ident())
+
+
+@lru_cache(maxsize=64)
+def _mapper_of(source: Source, log: Log, thread: int) -> Mapper:
     if source.mapping is None:
         raise LookupError(f"the source {source.name} has no mapping")
     return Mapper(source.mapping, log)
