@@ -6,7 +6,7 @@
     suppression counts as changed.
 #}
 {%- set numbers = ref("what_if_numbers_this_run") -%}
-with
+{%- set changed_numbers %}
     suppressions as (
 
         select mobile_number, hard_bounces, suppressed_at, is_repeated
@@ -34,7 +34,18 @@ with
 
         select mobile_number, min(suppressed_at) as suppressed_at from changed_suppressions group by mobile_number
 
-    ),
+    )
+{%- endset %}
+{%- set first_suppressed_at = (
+    run_query(
+        "with " ~ changed_numbers ~ " select cast(min(suppressed_at) as string) from changed_numbers"
+    ).rows[0][0]
+    if execute and model.resource_type != "unit_test" and load_relation(numbers)
+    else none
+) -%}
+
+with
+    {{ changed_numbers }},
 
     campaigns as (
 
@@ -49,7 +60,9 @@ with
             changed_numbers
             on messages.mobile_number = changed_numbers.mobile_number
             and messages.sent_at > changed_numbers.suppressed_at
-        where messages.is_sent
+        where
+            messages.is_sent
+            {%- if first_suppressed_at %} and messages.sent_at > timestamp '{{ first_suppressed_at }}' {%- endif %}
 
     )
 
