@@ -47,6 +47,11 @@ def pytest_configure() -> None:
     settings.DOTENV = Path(os.devnull)
 
 
+def pytest_collection_finish() -> None:
+    """Modules and collected tests last as long as the process: no collection of garbage needs to look through them."""
+    gc.freeze()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The folders with the longest tests come first, so that the two processes of `make test` end at about the same time."""
     items.sort(key=lambda item: LONGEST_FIRST.index(item.path.parent.name))

@@ -50,7 +50,7 @@ def failing(warehouse: AppContext, stage: Callable[[], object]) -> Failure:
         stage()
     failure = failure_of(raised.value, warehouse)
     del raised
-    gc.collect()  # the traceback holds a connection to the file
+    gc.collect(1)  # the traceback, which is young, holds a connection to the file
     return failure
 
 
