@@ -85,10 +85,10 @@ def _share_parsed_projects(folder: Path) -> None:
     parse = dbt_runner._parse_project
     parsed: dict[str, _Parsed] = {}
 
-    def parse_once(arguments: list[str], *options: str) -> Any:
+    def parse_once(arguments: list[str], target_folder: Path, *options: str) -> Any:
         options_by_name = dict(zip(arguments[::2], arguments[1::2], strict=True))
         variables = json.loads(options_by_name["--vars"])
-        lake, written = variables.pop("lake_path"), Path(options_by_name["--target-path"]) / "manifest.json"
+        lake, written = variables.pop("lake_path"), target_folder / "manifest.json"
         settings = {name: os.environ[name] for name in os.environ if name.startswith(DBT_PREFIX) and name not in _PATHS}
         project, target = options_by_name["--project-dir"], options_by_name["--target"]
         key = dbt_runner.json_digest([project, target, variables, settings, dbt_runner.project_digest()])
@@ -97,7 +97,7 @@ def _share_parsed_projects(folder: Path) -> None:
             if key not in parsed and file.exists():
                 parsed[key] = _Parsed.read(file)
             elif key not in parsed:
-                manifest = parse(arguments, *options)
+                manifest = parse(arguments, target_folder, *options)
                 if options:  # then dbt has written no manifest that could be shared
                     return manifest
                 parsed[key] = _parsed_anew(manifest, written, lake)

@@ -18,6 +18,8 @@ import parsedatetime  # type: ignore[import-untyped]  # it ships no types
 from dbt.clients.jinja import MacroGenerator, MacroStack
 from dbt.context.macros import MacroNamespace
 from dbt.context.manifest import ManifestContext
+from dbt.contracts.graph.manifest import Manifest
+from dbt.parser.manifest import extended_mashumuro_decoder
 from dbt_common.clients.jinja import MacroFuzzEnvironment
 from dbt_common.events.base_types import BaseEvent
 from dbt_common.events.event_manager import EventManager
@@ -38,6 +40,17 @@ def make_rendering_cheaper() -> None:
     _share_templates()
     _keep_called_macros()
     _share_date_formats()
+
+
+def read_parsed_project(content: bytes) -> Manifest | None:
+    """A project from the file in which dbt keeps it between commands; None if this is another release of dbt. Raises any error
+    if it is damaged.
+    """
+    if not version("dbt-core").startswith(f"{CHECKED_WITH}."):
+        return None
+    manifest = Manifest.from_msgpack(content, decoder=extended_mashumuro_decoder)
+    manifest.build_flat_graph()  # type: ignore[no-untyped-call]  # dbt does not type it
+    return manifest
 
 
 def _skip_unread_events() -> None:

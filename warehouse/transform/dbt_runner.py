@@ -9,8 +9,9 @@ import json
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from functools import lru_cache
+from contextlib import contextmanager, suppress
+from functools import cache, lru_cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -163,12 +164,14 @@ def run_dbt(
     try:
         with _environment({**_dbt_environment(settings, paths), **(environment or {})}):
             if command[0] == "parse":
-                result: Any = _parse_project(arguments)
+                result: Any = _parse_project(arguments, paths.dbt_target)
             elif command[0] == "docs":
                 result = _invoke([*command, *arguments], None)
             else:
                 # The manifest on disk is the one of `parse`; run_results.json would quote values.
-                result = _invoke([*command, *arguments, "--no-write-json"], _parsed_project(arguments))
+                result = _invoke(
+                    [*command, *arguments, "--no-write-json"], _parsed_project(arguments, paths.dbt_target)
+                )
     finally:
         # Nobody reads it, and it quotes values from the engine's error messages.
         remove(paths.dbt_target / "run_results.json")
@@ -181,23 +184,61 @@ _last_parsed: tuple[str, "Manifest"] | None = None
 """The manifest that this process parsed last, by a digest of everything that it was parsed from."""
 
 
-def _parsed_project(arguments: list[str]) -> "Manifest":
+def _parsed_project(arguments: list[str], target: Path) -> "Manifest":
     """The project, which is parsed again only if something that it depends on has changed."""
-    if _last_parsed is None or _last_parsed[0] != _parse_inputs(arguments):
-        return _parse_project(arguments, "--no-write-json")
-    return _last_parsed[1]
+    global _last_parsed
+    inputs = _parse_inputs(arguments)
+    if _last_parsed is not None and _last_parsed[0] == inputs:
+        return _last_parsed[1]
+    if (kept := _kept_project(target, inputs)) is None:
+        return _parse_project(arguments, target, "--no-write-json")
+    _last_parsed = inputs, kept
+    return kept
 
 
-def _parse_project(arguments: list[str], *options: str) -> "Manifest":
+def _parse_project(arguments: list[str], target: Path, *options: str) -> "Manifest":
     global _last_parsed
     manifest: Manifest = _invoke(["parse", *arguments, *options], None)
-    _last_parsed = _parse_inputs(arguments), manifest
+    inputs = _parse_inputs(arguments)
+    _last_parsed = inputs, manifest
+    with suppress(OSError):  # the next process parses
+        (target / _PARSED_FROM).write_text(f"{inputs} {_state_of(target / _PARSED_PROJECT)}")
     return manifest
+
+
+_PARSED_PROJECT, _PARSED_FROM = "partial_parse.msgpack", "partial_parse.sha256"
+"""The project as dbt keeps it in the target folder, and a digest of what it was parsed from."""
+
+
+def _kept_project(target: Path, inputs: str) -> "Manifest | None":
+    """The project that an earlier process parsed from the same inputs. dbt would compare each of its files."""
+    from warehouse.transform.dbt_internals import read_parsed_project
+
+    try:
+        if (target / _PARSED_FROM).read_text() == f"{inputs} {_state_of(target / _PARSED_PROJECT)}":
+            return read_parsed_project((target / _PARSED_PROJECT).read_bytes())
+    except Exception as error:  # damaged, or of a shape that this release of dbt does not know
+        log.debug("the parsed project cannot be read: %s", type(error).__name__)
+    return None
+
+
+def _state_of(file: Path) -> str:
+    stat = file.stat()
+    return f"{stat.st_size} {stat.st_mtime_ns}"
 
 
 def _parse_inputs(arguments: list[str]) -> str:
     variables = {name: value for name, value in os.environ.items() if name.startswith(DBT_PREFIX)}
-    return json_digest([arguments, variables, project_digest()])
+    return json_digest([arguments, variables, _dbt_releases(), project_digest()])
+
+
+@cache
+def _dbt_releases() -> list[str]:
+    releases = []
+    for package in ("dbt-core", "dbt-adapters", "dbt-duckdb", "dbt-spark"):
+        with suppress(PackageNotFoundError):
+            releases.append(f"{package} {version(package)}")
+    return releases
 
 
 def _invoke(arguments: list[str], manifest: "Manifest | None") -> Any:
