@@ -106,9 +106,9 @@ def _erase_csv(paths: DataPaths, path: AnyPath, replacer: TokenReplacer) -> bool
         temp_path = paths.temp_path(path)
         statement = f"copy (select {cells} from {relation}) to '{PIPE}' ({options}, use_tmp_file false)"
         start = BYTE_ORDER_MARK if header.is_marked else b""
-        write_blocks(temp_path, csv_blocks(replacer.connection, statement, {}, start))
+        written = write_blocks(temp_path, csv_blocks(replacer.connection, statement, {}, start))
     if description:
-        write_description(paths, path, replace(description, sha256=hash_of(temp_path)))
+        write_description(paths, path, replace(description, sha256=written.sha256))
     atomic_replace(temp_path, path)
     return True
 

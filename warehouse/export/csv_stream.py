@@ -3,11 +3,12 @@
 Not here: the statement (`warehouse.export.report_sql`).
 """
 
+import hashlib
 import os
 import threading
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 
@@ -54,15 +55,25 @@ def csv_blocks(
     return rows[0]
 
 
-def write_blocks(file: Path, blocks: Generator[bytes, None, int]) -> int:
-    """Writes the blocks to a file. Returns the number of rows. An OSError names the file."""
+class WrittenCsv(NamedTuple):
+    """The number of rows of a CSV file, and its SHA-256 in hexadecimal digits."""
+
+    rows: int
+    sha256: str
+
+
+def write_blocks(file: Path, blocks: Generator[bytes, None, int]) -> WrittenCsv:
+    """Writes the blocks to a file. An OSError names the file."""
+    digest = hashlib.sha256()
     try:
         with file.open("wb") as opened:
             while True:
                 try:
-                    opened.write(next(blocks))
+                    block = next(blocks)
                 except StopIteration as end:
-                    return int(end.value)
+                    return WrittenCsv(int(end.value), digest.hexdigest())
+                opened.write(block)
+                digest.update(block)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(file)) from error
     finally:

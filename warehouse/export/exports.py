@@ -264,12 +264,13 @@ class _Exporter:
         )
         query = ReportQuery(self.connection, _PUBLISHED, report, campaigns, self.build_is_masked, layout, selection)
         if file_format is FileFormat.CSV:
-            rows = query.copy_to_csv(temp_path)
+            rows, sha256 = query.copy_to_csv(temp_path)
         else:
             # Imported here because it is slow to import, and most processes write no spreadsheet.
             from warehouse.export import xlsx
 
             rows = xlsx.write(query, temp_path, self.paths.transfers)
+            sha256 = hash_of(temp_path)
         phone_numbers = "masked" if masks or self.build_is_masked else "whole"
         description = Export(
             report=report,
@@ -277,7 +278,7 @@ class _Exporter:
             build_id=self.build_id,
             exported_at=exported_at.isoformat().replace("+00:00", "Z"),
             rows=rows,
-            sha256=hash_of(temp_path),
+            sha256=sha256,
             campaigns=query.campaign_ids() if selection else "all" if campaigns is None else campaigns,
             changed_since=since,
             phone_numbers=phone_numbers if has_phone_numbers(report) else None,

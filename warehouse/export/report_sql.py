@@ -14,7 +14,7 @@ import duckdb
 
 from models.marts import MARTS, MartColumn, columns, published_columns, published_key, qualified
 from warehouse.duckdb_tools import fetch_value, holds_rows, literal, local_time_sql, masked_value
-from warehouse.export.csv_stream import PIPE, csv_blocks, write_blocks
+from warehouse.export.csv_stream import PIPE, WrittenCsv, csv_blocks, write_blocks
 from warehouse.export.formula_cells import mark_sql
 from warehouse.export.layout import Layout
 
@@ -147,8 +147,8 @@ class ReportQuery:
             f"select {cells} {self._from_sql()} order by {self._order_sql()}", self._parameters
         )
 
-    def copy_to_csv(self, file: Path) -> int:
-        """Writes the rows to a CSV file. Returns their number."""
+    def copy_to_csv(self, file: Path) -> WrittenCsv:
+        """Writes the rows to a CSV file."""
         statement = copy_to_csv_sql(self.columns(), self._from_sql(), self._order_sql(), self.layout)
         return write_blocks(file, csv_blocks(self.connection, statement, self._parameters, self.layout.start))
 
