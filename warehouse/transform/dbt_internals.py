@@ -20,6 +20,7 @@ from dbt.context.macros import MacroNamespace
 from dbt.context.manifest import ManifestContext
 from dbt.contracts.graph.manifest import Manifest
 from dbt.parser.manifest import extended_mashumuro_decoder
+from dbt_common.behavior_flags import BehaviorFlagRendered
 from dbt_common.clients.jinja import MacroFuzzEnvironment
 from dbt_common.events.base_types import BaseEvent
 from dbt_common.events.event_manager import EventManager
@@ -40,6 +41,8 @@ def make_rendering_cheaper() -> None:
     _share_templates()
     _keep_called_macros()
     _share_date_formats()
+    # For a warning that Sendmart does not show, dbt searches all modules for its caller, at each start.
+    _replace(BehaviorFlagRendered, "_default_source", staticmethod(lambda: "Unknown"))
 
 
 def read_parsed_project(content: bytes) -> Manifest | None:
