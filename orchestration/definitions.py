@@ -11,6 +11,7 @@ from pkgutil import iter_modules
 import dagster as dg
 
 import orchestration.defs
+from warehouse.transform.dbt_runner import prepare_import_of_dbt
 
 
 @dg.definitions
@@ -18,6 +19,7 @@ def defs() -> dg.Definitions:
     # `dg.load_from_defs_folder` finds the same, and describes every type of component, of which this project has none: 3 % of
     # the CPU time of a small refresh.
     package = orchestration.defs
+    prepare_import_of_dbt()
     names = [module.name for module in iter_modules(package.__path__)]
     with warnings.catch_warnings():
         for kind in (dg.BetaWarning, dg.PreviewWarning):  # `dg.load_from_defs_folder` ignores them, too

@@ -212,6 +212,7 @@ _PARSED_PROJECT, _PARSED_FROM = "partial_parse.msgpack", "partial_parse.sha256"
 
 def _kept_project(target: Path, inputs: str) -> "Manifest | None":
     """The project that an earlier process parsed from the same inputs. dbt would compare each of its files."""
+    prepare_import_of_dbt()
     from warehouse.transform.dbt_internals import read_parsed_project
 
     try:
@@ -241,7 +242,17 @@ def _dbt_releases() -> list[str]:
     return releases
 
 
+def prepare_import_of_dbt() -> None:
+    """To be called before dbt is imported: mashumaro writes the code that reads and writes dbt's hundreds of dataclasses when
+    it is first needed, not at import.
+    """
+    from mashumaro.config import BaseConfig
+
+    BaseConfig.lazy_compilation = True
+
+
 def _invoke(arguments: list[str], manifest: "Manifest | None") -> Any:
+    prepare_import_of_dbt()
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
