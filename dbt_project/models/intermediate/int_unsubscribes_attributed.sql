@@ -1,7 +1,7 @@
 {{ config(meta={"changed_keys": {"attributions_this_run": ["contact_id", "unsubscribed_at"]}}) }}
 
 -- depends_on: {{ ref('attributions_this_run') }}, {{ ref('campaign_periods_this_run') }}
-{{ "-- depends_on: " ~ ref('credited_campaigns_this_run') if var("insights") and model.resource_type != "unit_test" }}
+{{ "-- depends_on: " ~ ref('credits_this_run') if var("insights") and model.resource_type != "unit_test" }}
 with
     unsubscribes as (
 
