@@ -19,22 +19,40 @@ with
     {% endif -%}
     numbers_with_hard_bounces as (
 
-        select mobile_number, count(*) as hard_bounces, min(status_at) as first_status_at, min(sent_at) as first_sent_at
+        select
+            mobile_number,
+            count(*) as hard_bounces,
+            min(status_at) as first_status_at,
+            min(sent_at) as first_sent_at,
+            max(sent_at) as last_sent_at
         from {{ messages }}
         where is_sent and delivery_status = 'hard_bounce'
         group by mobile_number
 
     ),
 
-    -- Most of these numbers have one hard bounce. Only the messages of the others are sorted.
-    numbers_in_question as (select mobile_number from numbers_with_hard_bounces where hard_bounces > 1),
+    -- Only the messages between the first and the last hard bounce of a number are sorted.
+    numbers_in_question as (
+
+        select mobile_number, first_sent_at, last_sent_at from numbers_with_hard_bounces where hard_bounces > 1
+
+    ),
 
     messages_in_question as (
 
-        select mobile_number, message_id, sent_at, status_at, delivery_status = 'hard_bounce' as is_hard_bounce
-        from {{ messages }}
-        semi join numbers_in_question using (mobile_number)
-        where is_sent and delivery_status <> 'pending'
+        select
+            messages.mobile_number,
+            messages.message_id,
+            messages.sent_at,
+            messages.status_at,
+            messages.delivery_status = 'hard_bounce' as is_hard_bounce
+        from {{ messages }} as messages
+        inner join
+            numbers_in_question
+            on messages.mobile_number = numbers_in_question.mobile_number
+            and messages.sent_at >= numbers_in_question.first_sent_at
+            and messages.sent_at <= numbers_in_question.last_sent_at
+        where messages.is_sent and messages.delivery_status <> 'pending'
 
     ),
 
