@@ -24,6 +24,7 @@ from orchestration.dagster_internals import (
     DagsterSqliteStorage,
     InstanceRef,
     SqliteEventLogStorage,
+    read_migrations_once,
 )
 from orchestration.run_refresh import dagster_home
 from orchestration.stages import AppContext
@@ -56,6 +57,7 @@ class SqliteStorage(DagsterSqliteStorage):
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         folder = Path(base_dir)
         folder.mkdir(parents=True, exist_ok=True)
+        read_migrations_once()
         # Two processes that create the databases at once would both record a version, which Dagster refuses from then on.
         with FileLock(folder / ".storage.lock"):
             super().__init__(base_dir, inst_data)

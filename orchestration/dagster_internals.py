@@ -4,8 +4,11 @@
 Not here: what the parts are used for (`run_launcher`, `defs/`, `tests/pipeline`).
 """
 
+from functools import cache
 from typing import Any
 
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from dagster._core.definitions.run_request import InstigatorType as InstigatorType
 from dagster._core.definitions.unresolved_asset_job_definition import (
     UnresolvedAssetJobDefinition as UnresolvedAssetJobDefinition,
@@ -43,3 +46,20 @@ Dagster; `tests/pipeline/test_dg.py` starts `dg dev`."""
 CHECKS_OF_OTHER_ASSETS: dict[str, Any] = {"allow_arbitrary_check_specs": True}
 """A parameter of `@dg.multi_asset` that its signature does not show: the step may report checks of assets that it does not
 make. dagster-dbt uses it for tests of sources."""
+
+
+@cache
+def read_migrations_once() -> None:
+    """Makes Dagster read its 90 migrations once in a process. It reads them for each database, and for the history of each run,
+    to compare the last one with the file's.
+    """
+    read = ScriptDirectory.from_config
+    known: dict[str | None, ScriptDirectory] = {}
+
+    def read_once(config: Config) -> ScriptDirectory:
+        folder = config.get_main_option("script_location")
+        if folder not in known:
+            known[folder] = read(config)
+        return known[folder]
+
+    ScriptDirectory.from_config = read_once  # type: ignore[method-assign]

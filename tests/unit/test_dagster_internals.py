@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 
 from orchestration import dagster_internals
-from orchestration.dagster_instance import EventLogStorage
+from orchestration.dagster_instance import EventLogStorage, SqliteStorage
 from orchestration.defs.logs import LogDates
 from orchestration.run_launcher import WatchedRunLauncher
 from warehouse.config.settings import PROJECT
@@ -49,6 +49,14 @@ def test_the_installed_dagster_is_the_release_that_the_adapter_was_checked_with(
     assert dg.__version__.startswith(f"{dagster_internals.CHECKED_WITH}."), (
         "check that the names in orchestration/dagster_internals.py still mean the same, then raise CHECKED_WITH"
     )
+
+
+def test_a_new_history_is_at_the_last_migration_of_dagster(tmp_path: Path) -> None:
+    for name in ("first", "second"):  # the migrations of the second are those that were read for the first
+        storage = SqliteStorage(str(tmp_path / name))
+        assert storage.event_log_storage.alembic_version() == storage.run_storage.alembic_version()
+        current, last = storage.event_log_storage.alembic_version() or (None, "unknown")
+        assert current == last
 
 
 def test_the_launcher_overrides_methods_that_dagster_calls() -> None:

@@ -7,14 +7,18 @@ Sendmart, so that processes of an earlier release can run it in tests.
 Not here: how dbt is run (`dbt_runner`).
 """
 
+import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.metadata import version
+from pathlib import Path
 from types import CodeType, MappingProxyType
 from typing import Any
 
 import parsedatetime  # type: ignore[import-untyped]  # it ships no types
+from dbt.artifacts.schemas import base
 from dbt.clients.jinja import MacroGenerator, MacroStack
 from dbt.context.macros import MacroNamespace
 from dbt.context.manifest import ManifestContext
@@ -22,8 +26,10 @@ from dbt.contracts.graph.manifest import Manifest
 from dbt.parser.manifest import extended_mashumuro_decoder
 from dbt_common.behavior_flags import BehaviorFlagRendered
 from dbt_common.clients.jinja import MacroFuzzEnvironment
+from dbt_common.dataclass_schema import dbtClassMixin
 from dbt_common.events.base_types import BaseEvent
 from dbt_common.events.event_manager import EventManager
+from dbt_common.utils.encoding import JSONEncoder
 
 CHECKED_WITH = "1.11"
 """The release of dbt-core that the names below were checked against: `tests/unit/test_dbt_internals.py`."""
@@ -41,8 +47,28 @@ def make_rendering_cheaper() -> None:
     _share_templates()
     _keep_called_macros()
     _share_date_formats()
+    _replace(base, "write_json", _write_json)
     # For a warning that Sendmart does not show, dbt searches all modules for its caller, at each start.
     _replace(BehaviorFlagRendered, "_default_source", staticmethod(lambda: "Unknown"))
+
+
+def _write_json(path: str, data: Any) -> None:
+    """Writes an artifact as dbt does, but encodes it with the standard library's C code: `json.dump` uses Python."""
+    Path(path).write_text(json.dumps(data, cls=JSONEncoder), encoding="utf-8")
+
+
+@contextmanager
+def without_validation() -> Iterator[None]:
+    """dbt does not compare its files with JSON Schemas, which it would build first: for a project that was parsed before, from
+    the same files, without an error.
+    """
+    validate = dbtClassMixin.__dict__["validate"]
+    if version("dbt-core").startswith(f"{CHECKED_WITH}."):
+        _replace(dbtClassMixin, "validate", classmethod(lambda cls, data: None))
+    try:
+        yield
+    finally:
+        _replace(dbtClassMixin, "validate", validate)
 
 
 def read_parsed_project(content: bytes) -> Manifest | None:

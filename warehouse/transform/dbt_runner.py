@@ -9,7 +9,7 @@ import json
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -256,7 +256,7 @@ def _invoke(arguments: list[str], manifest: "Manifest | None") -> Any:
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
-    from warehouse.transform.dbt_internals import make_rendering_cheaper
+    from warehouse.transform.dbt_internals import make_rendering_cheaper, without_validation
 
     make_rendering_cheaper()
     operation_errors: list[str] = []
@@ -268,7 +268,8 @@ def _invoke(arguments: list[str], manifest: "Manifest | None") -> Any:
 
     try:
         runner = dbtRunner(manifest, [_progress(), collect_operation_errors])
-        outcome = runner.invoke([*arguments, "--quiet", "--log-level", "none"])
+        with without_validation() if manifest else nullcontext():
+            outcome = runner.invoke([*arguments, "--quiet", "--log-level", "none"])
     finally:
         # Other connections open the files, and publication renames them.
         DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]  # dbt-duckdb does not type it
