@@ -90,7 +90,8 @@ class EventLogStorage(SqliteEventLogStorage):
                 self._initdb(_new_engine(url, NullPool))
                 self._initialized_dbs.add(shard)
             inode = os.stat(file).st_ino  # noqa: PTH116  likewise
-            with _engine(os.getpid(), url, inode).begin() as connection:
+            connection = _connection(os.getpid(), url, inode)
+            with connection.begin():
                 yield connection
 
     @lru_cache(maxsize=64)  # noqa: B019
@@ -111,9 +112,9 @@ class EventLogStorage(SqliteEventLogStorage):
 
 
 @lru_cache(maxsize=16)
-def _engine(process: int, url: str, inode: int) -> Engine:
-    """The engine of a file, which a process keeps until it is another file, because the data folder was restored."""
-    return _new_engine(url, QueuePool, pool_size=1, max_overflow=-1)
+def _connection(process: int, url: str, inode: int) -> Connection:
+    """The connection to a file, which a process keeps until it is another file, because the data folder was restored."""
+    return _new_engine(url, QueuePool, pool_size=1, max_overflow=-1).connect()
 
 
 def _new_engine(url: str, pool: type[Pool], **options: Any) -> Engine:
