@@ -19,7 +19,7 @@ from reports.charts import HEIGHT, lengths, shares, stacked, ticks
 from reports.csv_download import _NUMBER_CELL, _masked_cell
 from reports.links import campaign_path
 from reports.message_preview import count_segments, message_preview
-from warehouse.export import csv_blocks, write_blocks
+from warehouse.export import Layout, copy_to_csv_sql, csv_blocks, write_blocks
 
 # --- segments
 
@@ -137,6 +137,23 @@ def test_a_disk_that_is_full_is_named_and_ends_the_query() -> None:
             write_blocks(Path("/dev/full"), csv_blocks(connection, statement, {}))
         assert raised.value.filename == "/dev/full"
         assert "csv" not in [thread.name for thread in threading.enumerate()]
+
+
+@pytest.mark.parametrize("is_raw", [True, False])
+def test_many_rows_are_written_in_order_by_several_threads(is_raw: bool) -> None:
+    names = ("campaign_id", "contact_id", "last_sent_at")
+    written = [(column, column.name) for column in columns("delivery_status") if column.name in names]
+    with duckdb.connect(config={"threads": 4}) as connection:
+        connection.execute(
+            "create table sent as select 'c' || range % 7 as campaign_id, 'k' || hash(range) as contact_id,"
+            " timestamp '2026-01-01' + to_seconds(range) as last_sent_at from range(500_000)"
+        )
+        layout = Layout(is_raw=is_raw, zone=ZoneInfo("UTC"))
+        statement = copy_to_csv_sql(written, "from sent as mart", "mart.campaign_id desc, mart.contact_id", layout)
+        lines = b"".join(csv_blocks(connection, statement, {})).decode().splitlines()[1:]
+        keys = connection.execute("select campaign_id, contact_id from sent order by campaign_id desc, contact_id")
+        expected = keys.fetchall()
+    assert [tuple(cell.strip('"') for cell in line.split(",")[:2]) for line in lines] == expected
 
 
 def test_an_error_in_the_middle_of_a_csv_is_raised() -> None:
