@@ -68,7 +68,9 @@ def audit_candidate(context: AppContext) -> tuple[Build, list[CheckResult]]:
         changed_rows = check_scope.rows_to_check(connection)
         marts = dbt_marts(insights=context.settings.insights)
         started = time.perf_counter()
-        results = check_contracts(connection, marts, changed_rows, check_scope.NUMBER_IN_MODEL)
+        results = check_contracts(
+            connection, marts, changed_rows, check_scope.NUMBER_IN_MODEL, context.settings.threads
+        )
         _log_results("contracts", results, started)
         started = time.perf_counter()
         logs = ledger.log_dates(candidate.data_until)

@@ -5,8 +5,9 @@ equal.
 Not here: the contracts (`models.marts`), rules between columns, rows and marts (`dbt_project`).
 """
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import MappingProxyType
 
 import duckdb
@@ -19,6 +20,9 @@ from quality.audit.formatting import error_text, format_value, name_rows, result
 
 BATCH_ROWS = 500_000
 
+MOST_BATCHES_AT_ONCE = 4
+"""A batch takes up to 200 MB."""
+
 _ROW_NUMBER = "rowid"
 """DuckDB's row number: it identifies a row in a query and holds no personal data."""
 
@@ -28,16 +32,18 @@ def check_contracts(
     marts: Iterable[str],
     rows: Mapping[str, str] = MappingProxyType({}),
     row_number: str = _ROW_NUMBER,
+    threads: int = 1,
 ) -> list[CheckResult]:
     """One blocking result per mart, `contract_<mart>`; no error is raised. `rows`: by mart, a relation with the rows to check
-    (else all are checked), and `row_number` its column with the `rowid` of the row in the mart.
+    (else all are checked), and `row_number` its column with the `rowid` of the row in the mart. `threads`: the number of
+    batches that are checked at once.
     """
     results = []
     for mart in marts:
         try:
             # Each mart has its own cursor, so that an error on one does not affect the next.
             with connection.cursor() as cursor:
-                rules = _check(cursor, mart, (rows[mart], row_number) if mart in rows else None)
+                rules = _check(cursor, mart, (rows[mart], row_number) if mart in rows else None, threads)
         # Any error means that the mart was not checked. (A panic of polars is not an Exception.)
         except (Exception, pl.exceptions.PanicException) as error:
             message = f"could not be checked: {error_text(error)}"
@@ -46,14 +52,14 @@ def check_contracts(
     return results
 
 
-def _check(cursor: duckdb.DuckDBPyConnection, mart: str, changed: tuple[str, str] | None) -> list[Rule]:
+def _check(cursor: duckdb.DuckDBPyConnection, mart: str, changed: tuple[str, str] | None, threads: int) -> list[Rule]:
     """The rules of a mart. `changed`: the relation with the rows to check, and its column with their row number."""
     message = _wrong_columns(cursor, mart)
     rules = [Rule("the columns have the names, types and order of the contract", passed=not message, message=message)]
     if message:  # row rules and keys assume the columns and types of the contract
         return rules
     relation, row_number = changed or (f"candidate.{qualified(mart)}", _row_number_in(cursor, mart))
-    rules.append(_check_rows(cursor, mart, relation, row_number))
+    rules.append(_check_rows(cursor, mart, relation, row_number, threads))
     return [*rules, _check_keys(cursor, mart, relation)]
 
 
@@ -85,20 +91,18 @@ def _wrong_columns(cursor: duckdb.DuckDBPyConnection, mart: str) -> str:
     return f"{'; '.join(problems)}; query: describe {qualified(mart)}" if problems else ""
 
 
-def _check_rows(cursor: duckdb.DuckDBPyConnection, mart: str, relation: str, row_number: str) -> Rule:
-    contract, key = DBT_MARTS[mart].contract.to_schema(), DBT_MARTS[mart].key
+def _check_rows(cursor: duckdb.DuckDBPyConnection, mart: str, relation: str, row_number: str, threads: int) -> Rule:
+    key = DBT_MARTS[mart].key
     rows_by_rule: Counter[str] = Counter()
     checked = failing = 0
     examples: list[dict[str, object]] = []
     description = "every row keeps the rules of the contract"
     names = ", ".join(column.name for column in columns(mart))
     cursor.execute(f"select {names}, {row_number} as {_ROW_NUMBER} from {relation}")
-    for batch in map(pl.DataFrame, cursor.to_arrow_reader(BATCH_ROWS)):
+    batches = map(pl.DataFrame, cursor.to_arrow_reader(BATCH_ROWS))
+    for batch, broken in _checked_in_order(mart, batches, threads):
         checked += len(batch)
-        try:
-            contract.validate(batch.drop(_ROW_NUMBER), lazy=True)
-        except SchemaErrors as errors:
-            broken = _rules_by_row(errors)
+        if broken is not None:
             rows_by_rule.update(dict(broken.group_by("rule").len().iter_rows()))
             failing_rows = broken["index"].unique().sort()
             failing += len(failing_rows)
@@ -113,6 +117,32 @@ def _check_rows(cursor: duckdb.DuckDBPyConnection, mart: str, relation: str, row
         f"query: select * from {qualified(mart)}{where}"
     )
     return Rule(description, False, message, checked, failing, _keys(examples))
+
+
+def _checked_in_order(
+    mart: str, batches: Iterable[pl.DataFrame], threads: int
+) -> Iterator[tuple[pl.DataFrame, pl.DataFrame | None]]:
+    """Each batch with the rules that its rows break, in order. As many are checked at once as there are threads, and no more
+    are in memory.
+    """
+    threads = min(threads, MOST_BATCHES_AT_ONCE)
+    with ThreadPoolExecutor(threads, thread_name_prefix="contracts") as pool:
+        checked: deque[Future[tuple[pl.DataFrame, pl.DataFrame | None]]] = deque()
+        for batch in batches:
+            checked.append(pool.submit(_broken_rules, mart, batch))
+            if len(checked) == threads:
+                yield checked.popleft().result()
+        while checked:
+            yield checked.popleft().result()
+
+
+def _broken_rules(mart: str, batch: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+    """A batch with the rules that its rows break, as `_rules_by_row` gives them; None if there are none."""
+    try:
+        DBT_MARTS[mart].contract.to_schema().validate(batch.drop(_ROW_NUMBER), lazy=True)
+    except SchemaErrors as errors:
+        return batch, _rules_by_row(errors)
+    return batch, None
 
 
 def _keys(rows: list[dict[str, object]]) -> tuple[dict[str, str], ...]:

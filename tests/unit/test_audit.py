@@ -33,9 +33,9 @@ NUMBER = re.compile(r"\+\d|\d{9,}")
 # Contracts
 
 
-def contracts_of(*changes: str) -> dict[str, str]:
+def contracts_of(*changes: str, threads: int = 1) -> dict[str, str]:
     with candidate(valid_marts(), *changes) as connection:
-        results = check_contracts(connection, BASE_MARTS)
+        results = check_contracts(connection, BASE_MARTS, threads=threads)
     assert [result.name for result in results] == [f"contract_{mart}" for mart in BASE_MARTS]
     assert all(result.is_blocking for result in results)
     return failures(results)
@@ -132,11 +132,13 @@ def test_the_query_of_a_broken_rule_finds_its_rows():
     assert rows["contact_id"].to_list() == ["p11-1", "p11-2", "p11-3", "p11-4"]
 
 
-def test_rows_are_counted_across_batches(monkeypatch):
+@pytest.mark.parametrize("threads", [1, 3])
+def test_rows_are_counted_across_batches(monkeypatch, threads):
     monkeypatch.setattr(contracts, "BATCH_ROWS", 1_000)
     copies = "insert into delivery_status select delivery_status.* replace (contact_id || copy as contact_id) "
     copies += "from delivery_status, range(50) copies(copy)"
-    details = contracts_of(copies, "update delivery_status set messages_sent = 0 where contact_id like 'p1-%'")
+    zero = "update delivery_status set messages_sent = 0 where contact_id like 'p1-%'"
+    details = contracts_of(copies, zero, threads=threads)
     detail = details["contract_delivery_status"]
     assert detail.startswith("255 rows break rules: messages_sent: greater_than_or_equal_to(1) (255); among them ")
     assert detail.count("contact_id") == 5
