@@ -68,7 +68,7 @@ class History:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The results. `admission` is by number of load workers; `little_memory` a full rebuild."""
+    """The results. `admission` is by number of load workers; `in_full` and `in_little_memory` build everything again."""
 
     scale: Scale
     rows: int
@@ -79,8 +79,8 @@ class Outcome:
     short: History | None
     tiny: History
     large: History | None
-    little_memory: RefreshCost
-    little_memory_by_hand: Cost
+    in_full: RefreshCost
+    in_little_memory: RefreshCost
     admission: dict[int, Cost]
     nothing_new: Cost
     commands: dict[str, Cost]
@@ -124,10 +124,9 @@ class _Run:
                 command: cheapest(self._command(command, sample, data) for _ in range(TIMES_FOR_COMMANDS))
                 for command in ("--help", "status", "refresh")
             }
-            variables = self._variables(sample.landing, data, memory_limit=LITTLE_MEMORY)
-            name = "baseline build with insights" if scale.insights else "baseline build"
-            little_by_hand = self._note(f"by hand, {LITTLE_MEMORY}", measure_stage(name, variables))
-            little = self._refresh(f"full refresh, {LITTLE_MEMORY}", variables, "--full-refresh")
+            in_full = self._refresh("full refresh", self._variables(sample.landing, data), "--full-refresh")
+            little_memory = self._variables(sample.landing, data, memory_limit=LITTLE_MEMORY)
+            in_little_memory = self._refresh(f"full refresh, {LITTLE_MEMORY}", little_memory, "--full-refresh")
             self._compare(data)
         large = None
         if scale.large_sends:
@@ -144,8 +143,8 @@ class _Run:
             short=short,
             tiny=tiny,
             large=large,
-            little_memory=little,
-            little_memory_by_hand=little_by_hand,
+            in_full=in_full,
+            in_little_memory=in_little_memory,
             admission=admission,
             nothing_new=commands.pop("refresh"),
             commands=commands,

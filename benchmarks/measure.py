@@ -120,8 +120,8 @@ class Recording:
 
     def part(self, start: float, end: float) -> Cost:
         """The cost between two moments, in seconds since the start."""
-        peaks = [sample.resident for sample in self.samples if start <= sample.at <= end]
-        return Cost(end - start, self._cpu_until(end) - self._cpu_until(start), max(peaks, default=0))
+        samples = [sample for sample in self.samples if start <= sample.at <= end]
+        return Cost(end - start, self._cpu_until(end) - self._cpu_until(start), _peak(samples))
 
     def _cpu_until(self, moment: float) -> float:
         before = Sample(0, 0, 0)
@@ -152,9 +152,14 @@ def record(command: list[str], environment: dict[str, str], cwd: Path = PROJECT)
     if process.returncode != 0:
         end = "\n".join(line for _, line in lines)[-4000:]
         raise StageFailed(f"{' '.join(command)}\n{end}")
-    peak = max((sample.resident for sample in taken), default=0)
     by_others = max(_busy_seconds() - busy_before - cpu, 0)
-    return Recording(Cost(wall, cpu, peak, {"cpu_of_others": by_others}), lines, [*taken, Sample(wall, cpu, 0)])
+    return Recording(Cost(wall, cpu, _peak(taken), {"cpu_of_others": by_others}), lines, [*taken, Sample(wall, cpu, 0)])
+
+
+def _peak(samples: list[Sample]) -> int:
+    """The most memory in two samples in a row: at a fork, the memory of the parent counts twice for a moment."""
+    resident = [sample.resident for sample in samples]
+    return max(map(min, resident, resident[1:]), default=max(resident, default=0))
 
 
 def _busy_seconds() -> float:
