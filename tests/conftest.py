@@ -13,6 +13,8 @@ import pytest
 
 # Before anything imports polars. To share the few rows of a test among threads takes longer than the work.
 os.environ.setdefault("POLARS_MAX_THREADS", "1")
+# pandera imports Hypothesis, where it is installed. Hypothesis imports trio, whose plugin collects all garbage.
+os.environ.setdefault("HYPOTHESIS_NO_PLUGINS", "1")
 
 import tests.examples  # noqa: F401  registers the profile of `make torture`
 from tests.cheaper_dbt import make_dbt_cheaper
