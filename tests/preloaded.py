@@ -13,14 +13,21 @@ from pathlib import Path
 from dbt_common.clients.jinja import template_cache
 
 import orchestration.defs
+from models.logs import CONTRACTS
+from models.marts import MARTS
+from orchestration.cli.main import COMMANDS, load_command
 from tests.cheaper_dbt import make_dbt_cheaper
 from warehouse.config import DataPaths
 from warehouse.config.settings import load_settings
 from warehouse.transform import dbt_runner
 
+for command in COMMANDS:
+    load_command(command)
 for module in pkgutil.iter_modules(orchestration.defs.__path__, "orchestration.defs."):
     pkgutil.resolve_name(module.name)
 
+for contract in (*CONTRACTS.values(), *(mart.contract for mart in MARTS.values())):
+    contract.to_schema()
 make_dbt_cheaper()
 os.environ["DBT_STATIC_PARSER"] = "false"  # it has threads
 with tempfile.TemporaryDirectory() as folder:
