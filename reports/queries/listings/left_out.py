@@ -24,8 +24,8 @@ def of_clicks(published: Published, query: ListingQuery, reader: Reader) -> list
     orders = f" and {counted(row['orders'], 'direct order')}" if row["orders"] else ""
     are = "is" if row["clicks"] == 1 and not row["orders"] else "are"
     return [
-        f"{counted(row['clicks'], 'click')}{orders} {are} of {counted(row['campaigns'], 'campaign')} of which no message was"
-        " sent. Pages of campaigns do not count them, so their totals are lower."
+        f"{counted(row['clicks'], 'click')}{orders} {are} of {counted(row['campaigns'], 'campaign')} without a sent"
+        " message. Pages of campaigns do not count them, so their totals are lower."
     ]
 
 
