@@ -17,6 +17,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@python=$${PYTHON:-$$(sh scripts/find_python.sh)} && [ -n "$$python" ] && "$$python" -m venv --clear $(VENV)
 	@$(BIN)/python scripts/install.py requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m warehouse.transform.installed_project
 	@touch $@
 
 # Further packages, for SENDMART_ENGINE=spark only.

@@ -31,7 +31,7 @@ for contract in (*CONTRACTS.values(), *(mart.contract for mart in MARTS.values()
 make_dbt_cheaper()
 os.environ["DBT_STATIC_PARSER"] = "false"  # it has threads
 with tempfile.TemporaryDirectory() as folder:
-    dbt_runner.dbt_manifest(load_settings(), DataPaths(Path(folder)))
+    dbt_runner.run_dbt(load_settings(data=folder), DataPaths(Path(folder)), ["parse"])
 del os.environ["DBT_STATIC_PARSER"]
 assert dbt_runner._last_parsed is not None
 for macro in dbt_runner._last_parsed[1].macros.values():

@@ -20,6 +20,7 @@ from filelock import FileLock
 from models.masking import masked, masking_logger
 from warehouse.config import DBT_PREFIX, PROJECT, DataPaths, Settings
 from warehouse.storage import read_json_object, remove
+from warehouse.transform import installed_project
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -58,11 +59,28 @@ def dbt_manifest(settings: Settings, paths: DataPaths) -> dict[str, Any]:
     paths.dbt_target.mkdir(parents=True, exist_ok=True)
     with FileLock(paths.dbt_target / ".parsing.lock"):
         if (content := parsed()) is None:
-            # With the arguments of a build, so that the next build need not parse.
-            run_dbt(settings, paths, ["parse"])
+            if not _take_over_installed(settings, paths):
+                # With the arguments of a build, so that the next build need not parse.
+                run_dbt(settings, paths, ["parse"])
             digest_of_parsed.write_text(digest)
             content = _with_enabled_nodes(json.loads(manifest.read_bytes()))
     return content
+
+
+def _take_over_installed(settings: Settings, paths: DataPaths) -> bool:
+    """Whether the project was parsed at installation. Its files are then as if this process had parsed it."""
+    if not installed_project.take_over(installed_key(settings), paths):
+        return False
+    with _environment(_dbt_environment(settings, paths)):
+        _record_parsed(paths.dbt_target, _parse_inputs(_dbt_arguments(settings, paths, {})))
+    return True
+
+
+def installed_key(settings: Settings) -> str:
+    """A digest of everything that the project is parsed from, except the data folder."""
+    return json_digest(
+        [settings.engine, settings.figure_settings(), _dbt_releases(), str(DBT_PROJECT), project_digest()]
+    )
 
 
 def _with_enabled_nodes(manifest: dict[str, Any]) -> dict[str, Any]:
@@ -202,8 +220,12 @@ def _parse_project(arguments: list[str], target: Path, *options: str) -> "Manife
     inputs = _parse_inputs(arguments)
     _last_parsed = inputs, manifest
     with suppress(OSError):  # the next process parses
-        (target / _PARSED_FROM).write_text(f"{inputs} {_state_of(target / _PARSED_PROJECT)}")
+        _record_parsed(target, inputs)
     return manifest
+
+
+def _record_parsed(target: Path, inputs: str) -> None:
+    (target / _PARSED_FROM).write_text(f"{inputs} {_state_of(target / _PARSED_PROJECT)}")
 
 
 _PARSED_PROJECT, _PARSED_FROM = "partial_parse.msgpack", "partial_parse.sha256"
