@@ -3,6 +3,8 @@
 import contextlib
 import sqlite3
 from dataclasses import replace
+from datetime import datetime
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -12,9 +14,13 @@ from orchestration import notifications
 from orchestration.cli.common import FAILED, OK, fail, open_context, show_progress, writer_lock
 from orchestration.cli.output import refresh as refresh_output
 from orchestration.errors import failure_of
+from orchestration.interruption import ends_on_signal
 from orchestration.report_mail import mail_reports
 from orchestration.stages import (
+    AppContext,
+    RefreshPlan,
     check_ledger,
+    evaluate_gate,
     finish_erasures,
     plan_refresh,
     prune_exports,
@@ -27,6 +33,8 @@ from warehouse.landing import LandingZoneMissing
 from warehouse.ledger import Refresh, now
 from warehouse.privacy import KeyMissing, load_erasure_index
 from warehouse.publish.publication import recover_publication
+
+INTERRUPTED = "interrupted; what was published is untouched. Next: sendmart refresh, which repeats unfinished steps"
 
 
 def refresh(
@@ -52,7 +60,7 @@ def refresh(
     """Load new and changed logs, build, audit, publish, export. Prune old files.
 
     Exit code 0: published, or up to date. 1: held back or failed; the published build is untouched. 2: a setting is
-    invalid.
+    invalid. 130: interrupted by Ctrl-C. 143: ended by SIGTERM.
     """
     context = replace(open_context(), may_lose_sources=without_sources)
     show_progress()
@@ -65,10 +73,14 @@ def refresh(
         refresh_output.print_landing(context, plan)
         refresh_output.print_ignored(context)
         refresh_output.print_plan(plan)
+        if plan.must_publish and not plan.must_build:
+            refresh_output.print_hold(evaluate_gate(context))
         return
     started_at = now()
     try:
-        with writer_lock(context):
+        # A refresh that waits for another one must not record itself as the last one of the data folder.
+        recorded = ends_on_signal(partial(_record_interrupted, context, started_at))
+        with ends_on_signal(_say_interrupted), writer_lock(context), recorded:
             if new_ledger:
                 context.ledger.create()
             check_ledger(context)
@@ -79,16 +91,7 @@ def refresh(
             # Under the lock: another refresh may have just done the work.
             plan = plan_refresh(context, verify=verify, full_refresh=full_refresh)
             refresh_output.print_landing(context, plan)
-            if plan.is_empty:
-                publish_quarantine(context)
-                prune_exports(context)
-                outcome = Refresh(started_at, now(), "nothing new", "")
-                context.ledger.record_run(outcome)
-            else:
-                # Dagster takes seconds to import: a refresh with nothing to do does not need it.
-                from orchestration.run_refresh import run_refresh
-
-                outcome = run_refresh(context, plan, verify=verify, full_refresh=full_refresh)
+            outcome = _carry_out(context, plan, started_at, verify=verify, full_refresh=full_refresh)
     except Exception as error:
         failure = failure_of(error, context)
         if not failure.is_expected:
@@ -100,3 +103,29 @@ def refresh(
     notifications.notify_refresh(context, outcome)
     mail_reports(context)
     raise typer.Exit(OK if outcome.outcome in ("published", "nothing new") else FAILED)
+
+
+def _carry_out(
+    context: AppContext, plan: RefreshPlan, started_at: datetime, *, verify: bool, full_refresh: bool
+) -> Refresh:
+    if plan.is_empty:
+        publish_quarantine(context)
+        prune_exports(context)
+        outcome = Refresh(started_at, now(), "nothing new", "")
+        context.ledger.record_run(outcome)
+        return outcome
+    # Dagster takes seconds to import: a refresh with nothing to do does not need it.
+    from orchestration.run_refresh import run_refresh
+
+    return run_refresh(context, plan, verify=verify, full_refresh=full_refresh)
+
+
+def _say_interrupted() -> None:
+    # The logger's output, because Dagster redirects standard output while a step runs.
+    masking_logger("sendmart").info(INTERRUPTED)
+
+
+def _record_interrupted(context: AppContext, started_at: datetime) -> None:
+    _say_interrupted()
+    with contextlib.suppress(OSError, sqlite3.Error):
+        context.ledger.record_run(Refresh(started_at, now(), "interrupted", INTERRUPTED))

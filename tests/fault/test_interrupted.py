@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestration.interruption import ends_on_signal
 from tests.oracle.compare import differences, read_mart
 from tests.processes import run_command_line
 from tests.running import (
@@ -18,6 +19,7 @@ from tests.running import (
     clean_environment,
     copy_of,
     environment_of,
+    held_by_a_refresh,
     mart_rows,
     sendmart,
 )
@@ -69,11 +71,12 @@ def test_a_refresh_that_is_interrupted_while_dbt_builds_says_so(tmp_path: Path) 
     variables = environment_of(tmp_path, CASES / "small" / "landing", max_rejected_share="1")
     interrupted_at = "the checksums of the lake were verified"
     refresh = run_command_line(clean_environment(variables), ("refresh",), interrupt_at=interrupted_at)
-    assert refresh.returncode == 1
+    assert refresh.returncode == 128 + signal.SIGTERM
     assert interrupted_at in refresh.stdout
-    assert "FAILED: the refresh did not finish. Nothing has been published yet." in refresh.stdout
-    assert "refresh-not-finished: build: the run was interrupted. Run: sendmart refresh" in refresh.stdout
-    assert "Traceback" not in refresh.stdout
+    assert "interrupted; what was published is untouched. Next: sendmart refresh" in refresh.stdout.splitlines()[-1]
+    assert "Traceback" not in refresh.stdout + refresh.stderr
+    status = sendmart(variables, "status")
+    assert ": interrupted\n  interrupted; what was published is untouched." in status.stdout
 
 
 @pytest.mark.parametrize("folder", ["lake"])
@@ -121,3 +124,42 @@ def test_an_interrupted_first_sample_is_written_again(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stderr
     assert len(list((project / "data" / "landing").rglob("20??-*.*"))) == 7 * 45, "seven logs on 45 days"
     assert not half.exists()
+
+
+NEVER_ENDING = """
+import duckdb
+from orchestration.interruption import ends_on_signal
+with ends_on_signal(lambda: print("last words", flush=True)):
+    print("begun", flush=True)
+    duckdb.sql("select count(*) from range(1_000_000) as a, range(1_000_000) as b, range(1_000_000) as c").fetchall()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_query_that_would_take_years(number: signal.Signals) -> None:
+    command = [sys.executable, "-c", NEVER_ENDING]
+    with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "begun\n"
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (128 + number, "last words\n", "")
+
+
+def test_a_refresh_that_waits_for_another_is_interrupted_without_a_record(
+    refreshed_small: RefreshedWarehouse, tmp_path: Path
+) -> None:
+    copy = copy_of(refreshed_small, tmp_path)
+    before = copy.warehouse.ledger.last_refresh()
+    with held_by_a_refresh(copy.warehouse.paths):
+        waiting = run_command_line(clean_environment(copy.environment), ("refresh",), interrupt_at="Waiting for it")
+    assert waiting.returncode == 128 + signal.SIGTERM
+    assert "interrupted; what was published is untouched" in waiting.stdout.splitlines()[-1]
+    assert copy.warehouse.ledger.last_refresh() == before
+
+
+def test_after_the_block_a_signal_does_what_it_did_before() -> None:
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with ends_on_signal(lambda: None):
+        assert signal.getsignal(signal.SIGINT) != before[0]
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+    assert signal.set_wakeup_fd(-1) == -1

@@ -186,6 +186,9 @@ def test_bad_files_hold_a_build_back_until_they_are_fixed_or_accepted(tmp_path: 
     status = sendmart(variables, "status").stdout
     assert "a demonstration without Summer" in status
     assert "rows-rejected: campaigns of 2026-01-03" in status
+    first_lines = status.splitlines()[:2]
+    assert first_lines[0].endswith(": held back")
+    assert first_lines[1] == f"  build {context.ledger.last_publication()[0]} was published afterwards"
     assert [row["override_reason"] for row in mart_rows(marts, "build_info")] == ["a demonstration without Summer"]
 
     back = sendmart(variables, "rollback")
@@ -195,6 +198,8 @@ def test_bad_files_hold_a_build_back_until_they_are_fixed_or_accepted(tmp_path: 
     assert withdrawn.returncode == 1
     assert "build-withdrawn: " in withdrawn.stdout
     assert "rows-rejected: " not in withdrawn.stdout, "the override of this build stays in force"
+    planned = sendmart(variables, "refresh", "--dry-run")
+    assert (planned.returncode, "would be held back:\n  build-withdrawn: " in planned.stdout) == (0, True)
     assert sendmart(variables, "rollback").returncode == 1, "the first build has no predecessor"
 
     (campaigns / "2026-01-02.csv").write_text(HEADER + "c2,Summer,MMS,bob,2026-01-02T10:00:00Z\n")

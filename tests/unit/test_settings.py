@@ -1,6 +1,7 @@
 """Settings: defaults, sources, renamed settings, and one line of complaint for each invalid one."""
 
 import json
+import re
 from datetime import date
 from pathlib import Path
 
@@ -144,6 +145,7 @@ def test_an_invalid_value_is_one_line_with_setting_and_value(bare_environment, m
     (line,) = problems()
     assert line.startswith(f"SENDMART_{name}: ")
     assert value in line
+    assert not re.search(r"\^|\[[^]]*-|\{\d|pattern", line.replace(value, "")), "no regular expression is shown"
 
 
 def test_a_value_that_is_no_boolean_is_told_what_it_must_be(monkeypatch):

@@ -197,6 +197,9 @@ HostNames = Annotated[
     str, _matching(r"[0-9A-Za-z.-]+(,[0-9A-Za-z.-]+)*", "host names, separated by commas, such as reports.example.com")
 ]
 Token = Annotated[SecretStr, Field(min_length=16)]
-Host = Annotated[str, Field(pattern=r"^[0-9A-Za-z.:-]+$")]
-SparkSchema = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+Host = Annotated[str, _matching(r"[0-9A-Za-z.:-]+", "the name or address of a host, such as 127.0.0.1")]
+SparkSchema = Annotated[
+    str,
+    _matching(r"[a-z][a-z0-9_]{0,62}", "at most 63 of a to z, 0 to 9 and _, a letter first, such as sendmart"),
+]
 PastDate = Annotated[date, BeforeValidator(_past_date)]

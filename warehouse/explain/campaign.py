@@ -4,7 +4,7 @@ Not here: how the figures are computed (`dbt_project/models/marts/`).
 """
 
 from models.enums import Log
-from warehouse.explain.explanation import SOURCE_ROW_TEXT, Queries
+from warehouse.explain.explanation import Queries, came_in
 
 _FIGURES = """
     select last_sent_at, total_sent,
@@ -18,16 +18,20 @@ _FIGURES = """
     where campaign_id = $key"""
 
 _COUNTS = (
-    ("Messages by file", "messages", "source_file, count_if(is_sent) as sent, count_if(not is_sent) as skipped"),
+    (
+        "Messages by file",
+        "messages",
+        "'sends/' || source_file as file, count_if(is_sent) as sent, count_if(not is_sent) as skipped",
+    ),
     ("Messages by status", "messages", "coalesce(delivery_status, skip_reason) as status, count(*) as messages"),
     ("Contacts by status", "candidate.marts.delivery_status", "delivery_status, count(*) as contacts"),
-    ("Clicks by file", "clicks", "source_file, count(*) as clicks"),
+    ("Clicks by file", "clicks", "'clicks/' || source_file as file, count(*) as clicks"),
 )
 """The title, relation and columns of each list of counts."""
 
 
 def explain_campaign(queries: Queries) -> bool:
-    columns = f"campaign_name, campaign_type, modified_by, modified_at, {SOURCE_ROW_TEXT}"
+    columns = f"campaign_name, campaign_type, modified_by, modified_at, {came_in(Log.CAMPAIGNS)}"
     has_edits = queries.add_list("Edits in the campaigns log", columns, "from campaigns_rows order by row_rank")
     if figures := queries.records(_FIGURES):
         (queries.explanation.conclusion,) = figures
@@ -57,7 +61,7 @@ def explain_campaign(queries: Queries) -> bool:
     )
     queries.add_list(
         "Unsubscribes attributed",
-        f"contact_id, unsubscribed_at, message_id, sent_at, {SOURCE_ROW_TEXT}",
+        f"contact_id, unsubscribed_at, message_id, sent_at, {came_in(Log.UNSUBSCRIBES)}",
         "from unsubscribes where campaign_id = $key order by unsubscribed_at desc, contact_id",
     )
     queries.add_published("campaign_metrics", "campaign_id")

@@ -3,8 +3,9 @@
 Not here: how numbers are suppressed (`dbt_project/models/intermediate/int_mobile_numbers_suppressed.sql`).
 """
 
+from models.enums import Log
 from models.marts import NUMBER_HASH
-from warehouse.explain.explanation import SOURCE_ROW_TEXT, Queries
+from warehouse.explain.explanation import Queries, came_in
 from warehouse.privacy import load_keyed_hash
 
 _FIGURES = """
@@ -18,27 +19,31 @@ _FIGURES = """
 
 _LISTS = (
     (
+        Log.SENDS,
         "Messages, the latest first",
         "message_id, campaign_id, mobile_number, sent_at, coalesce(delivery_status, skip_reason) as status, status_at",
         "from messages where contact_id = $key order by sent_at desc, message_id",
     ),
     (
+        Log.CLICKS,
         "Clicks, the latest first",
         "click_id, campaign_id, clicked_at",
         "from clicks where contact_id = $key order by clicked_at desc, click_id",
     ),
     (
+        Log.ORDERS,
         "Orders, the latest first",
         "order_id, ordered_at, total, refunded_amount, currency, revenue",
         "from orders where contact_id = $key order by ordered_at desc, order_id",
     ),
     (
+        Log.UNSUBSCRIBES,
         "Unsubscribes, each with the last message sent before it",
         "unsubscribed_at, source, campaign_id, message_id, sent_at",
         "from unsubscribes where contact_id = $key order by unsubscribed_at desc",
     ),
 )
-"""The title, columns and query of each list."""
+"""The log that the rows came from, the title, columns and query of each list."""
 
 
 def explain_contact(queries: Queries) -> bool:
@@ -46,8 +51,8 @@ def explain_contact(queries: Queries) -> bool:
     if not any(queries.explanation.conclusion.values()) and not queries.records("from orders_rows limit 1"):
         return False
     queries.add_rule_about_bots()
-    for title, columns, query in _LISTS:
-        queries.add_list(title, f"{columns}, {SOURCE_ROW_TEXT}", query)
+    for log, title, columns, query in _LISTS:
+        queries.add_list(title, f"{columns}, {came_in(log)}", query)
     if queries.has_published and queries.add_list(
         "Numbers of the contact that are suppressed, with the message that completed the run of hard bounces",
         "mobile_number, suppressed_at, campaign_id, message_id, contact_id",

@@ -21,8 +21,10 @@ from warehouse.ledger import Ledger
 MAX_ROWS = 10
 """The rows of a list that are shown; the others are counted."""
 
-SOURCE_ROW_TEXT = "source_file || ', row ' || row_number as came_in"
-"""The column that names the file and the row that a row came from."""
+
+def came_in(log: Log, row: str = "") -> str:
+    """The column that names the file and the row of the log that a row came from; `row` is the prefix of its columns."""
+    return f"'{log}/' || {row}source_file || ', row ' || {row}row_number as came_in"
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ class Queries:
 
     def add_rows_of_log(self, log: Log, columns: str) -> bool:
         """Adds the rows of a log with the id, the kept one first."""
-        columns = f"if(row_rank = 1, 'kept', '') as kept, {columns}, {SOURCE_ROW_TEXT}"
+        columns = f"if(row_rank = 1, 'kept', '') as kept, {columns}, {came_in(log)}"
         return self.add_list(f"Rows of the {log} log", columns, f"from {log}_rows order by row_rank")
 
     def add_rules(self, *rules: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from models.enums import DeliveryStatus, Log
 from warehouse.duckdb_tools import masked_id
-from warehouse.explain.explanation import Queries
+from warehouse.explain.explanation import Queries, came_in
 
 _RECEIPTS = """
     with receipts as (
@@ -50,7 +50,7 @@ def explain_message(queries: Queries) -> bool:
     has_receipts = queries.add_list(
         "Receipts, the deciding one first, then the latest; repeated ones once",
         "provider, provider_status, error_code, occurred_at, delivery_status, vocabulary_row, copies,"
-        " first_row.source_file || ', row ' || first_row.row_number as came_in",
+        f" {came_in(Log.RECEIPTS, 'first_row.')}",
         f"from ({_RECEIPTS})",
     )
     if not has_rows:

@@ -7,7 +7,7 @@ from typing import Any
 
 from models.enums import Log
 from warehouse.duckdb_tools import masked_id
-from warehouse.explain.explanation import SOURCE_ROW_TEXT, Queries
+from warehouse.explain.explanation import Queries, came_in
 
 _IS_PUBLISHED_ORDER = (
     f"order_id = $key or (starts_with(order_id, {masked_id('$key::varchar')} || '~')"
@@ -46,7 +46,7 @@ def explain_order(queries: Queries) -> bool:
     )
     queries.add_list(
         "Campaigns credited, each by the contact's last click on it",
-        f"campaign_id, attribution, clicked_at, click_id, {clicks_in_window}, {SOURCE_ROW_TEXT}",
+        f"campaign_id, attribution, clicked_at, click_id, {clicks_in_window}, {came_in(Log.CLICKS)}",
         "from credited_clicks as credited order by attribution = 'assisted', clicked_at desc, campaign_id",
     )
     if queries.has_published:

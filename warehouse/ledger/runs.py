@@ -8,7 +8,9 @@ from warehouse.ledger.store import Store
 
 @dataclass(frozen=True)
 class Refresh:
-    """A refresh. `outcome` is `published`, `nothing new`, `held back` or `failed`; `not finished` while it runs."""
+    """A refresh. `outcome` is `published`, `nothing new`, `held back`, `failed` or `interrupted`, and `not finished` while it
+    runs.
+    """
 
     started_at: datetime
     finished_at: datetime

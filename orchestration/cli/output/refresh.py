@@ -16,6 +16,7 @@ from orchestration.cli.output.landing import ignored_lines
 from orchestration.cli.output.quarantine import conflict_lines
 from orchestration.stages import AppContext, RefreshPlan, audit_page_of
 from orchestration.wording import counted
+from quality.gate import GateResult
 from warehouse.duckdb_tools import attached, corruption_reason
 from warehouse.explain.unconverted import describe_unconverted
 from warehouse.ledger import Refresh
@@ -61,6 +62,13 @@ def print_plan(plan: RefreshPlan) -> None:
     ):
         if is_needed:
             console.print(step)
+
+
+def print_hold(gate_result: GateResult) -> None:
+    """Prints what would hold the candidate back, if anything."""
+    if not gate_result.may_publish:
+        console.print("would be held back:")
+        print_lines([str(problem) for problem in gate_result.blocking_problems], MAX_LINES)
 
 
 def print_outcome(context: AppContext, refresh: Refresh) -> None:

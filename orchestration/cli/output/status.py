@@ -28,8 +28,16 @@ def print_status(context: AppContext, days: int) -> None:
     else:
         seconds = (last.finished_at - last.started_at).total_seconds()
         console.print(f"Last refresh: {last.started_at:%Y-%m-%d %H:%M:%S} UTC, {seconds:.0f} s: {last.outcome}")
-        for line in last.message.splitlines():
-            console.print(f"  {line}")
+        published_since = [
+            publication.build_id
+            for publication in context.ledger.publications()
+            if publication.published_at > last.finished_at and publication.rolled_back_from is None
+        ]
+        if last.outcome == "held back" and published_since:
+            console.print(f"  build {published_since[-1]} was published afterwards")
+        else:
+            for line in last.message.splitlines():
+                console.print(f"  {line}")
     if context.settings.data.exists():
         console.print(f"Free disk space: {shutil.disk_usage(context.settings.data).free / 1e9:,.2f} GB")
     _print_published_build(context)
