@@ -89,7 +89,7 @@ def notify_refresh(context: AppContext, outcome: Refresh, run_id: str | None = N
     """Alerts about a refresh that failed or was held back, and about the first success after one; then about late logs."""
     since = context.ledger.alarms("refresh").get("refresh")
     refresh, occasion = f"The refresh of {_format(outcome.started_at)}", outcome.started_at.isoformat()
-    if outcome.outcome not in ("published", "nothing new"):
+    if not outcome.is_good:
         is_held_back = outcome.outcome == "held back"
         title = Title.REFRESH_HELD_BACK if is_held_back else Title.REFRESH_FAILED
         last = context.ledger.last_publication()

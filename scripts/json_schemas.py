@@ -1,4 +1,5 @@
-"""JSON Schemas in `docs/schemas/`: one of the records of each log, and one of a mapping file, for editors and producing teams.
+"""JSON Schemas in `docs/schemas/`: one of the records of each log and one of a mapping file, for editors and producing teams, and
+one of the output of `sendmart status --json`, for monitors.
 
 `make docs` writes them; a test says when one is stale. A schema is looser than the contract: `sendmart check` decides.
 
@@ -13,6 +14,7 @@ from models.enums import Log
 from models.logs import COLUMNS, CONTRACTS, LogColumn
 from models.source_mapping import LogMapping, RawFormat, SourceMapping
 from models.text_types import MAX_ID_CHARACTERS
+from orchestration.cli.output.state import CheckState, LogState, PublishedState, RefreshState, WarehouseState
 from scripts.field_docs import describe_fields
 from warehouse.config import PROJECT
 
@@ -66,9 +68,16 @@ def mapping_schema() -> dict[str, Any]:
     return {"$schema": _DRAFT, **SourceMapping.model_json_schema()}
 
 
+def status_schema() -> dict[str, Any]:
+    """The schema of the state that `sendmart status --json` prints."""
+    describe_fields(RefreshState, PublishedState, LogState, CheckState, WarehouseState)
+    return {"$schema": _DRAFT, **WarehouseState.model_json_schema(mode="serialization")}
+
+
 def schemas() -> dict[Path, str]:
     """The text of each file."""
-    contents = {f"{log}.schema.json": log_schema(log) for log in Log} | {"mapping.schema.json": mapping_schema()}
+    contents = {f"{log}.schema.json": log_schema(log) for log in Log}
+    contents |= {"mapping.schema.json": mapping_schema(), "status.schema.json": status_schema()}
     return {FOLDER / name: json.dumps(schema, indent=2, ensure_ascii=False) + "\n" for name, schema in contents.items()}
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic.fields import FieldInfo
 
 from scripts.field_docs import describe_fields
-from warehouse.config.settings import PREFIX, PROJECT, RENAMED_SETTINGS, Settings
+from warehouse.config.settings import PREFIX, PROJECT, RENAMED_SETTINGS, SECRETS, Settings
 
 SECTIONS = {
     "landing": "Folders",
@@ -28,6 +28,7 @@ SECTIONS = {
 """Heading of a section, by the first setting of the section. A section ends where the next one begins."""
 
 _ENV_EXAMPLE = """# Every setting, with its default. Copy this file to .env, and remove the # before the settings that you change.
+# NAME_FILE may name a file that holds the secret NAME.
 # Variables of the environment override .env. docs/settings.md has the same settings as tables.
 # Generated from warehouse/config/settings.py by `make docs`; do not edit.
 """
@@ -38,6 +39,10 @@ _SETTINGS_PAGE = """# Settings
 
 Sendmart reads settings from the environment and from `.env`; the environment wins. It validates all of them before
 anything runs. Relative paths start at the project folder. [`.env.example`](../.env.example) is a template for `.env`.
+
+{secrets} are secrets: their values are never printed. Instead of a
+secret, the name of a file that holds it can be set, in a variable with the ending `_FILE`: `{file}=/run/secrets/alerts`.
+White space around the secret in the file does not count. With systemd: [servers](servers.md#secrets).
 """
 
 _RENAMED = """
@@ -61,7 +66,9 @@ def env_example() -> str:
 
 def settings_page() -> str:
     """The text of `docs/settings.md`: a table for each section, and the renamed settings."""
-    lines = [_SETTINGS_PAGE.rstrip("\n")]
+    *variables, last = (f"`{_variable(name)}`" for name in SECRETS)
+    secrets = f"{', '.join(variables)} and {last}"
+    lines = [_SETTINGS_PAGE.format(secrets=secrets, file=f"{_variable(SECRETS[0])}_FILE").rstrip("\n")]
     for name, field in _documented_fields():
         if name in SECTIONS:
             lines += ["", f"## {SECTIONS[name]}", "", "| setting | default | meaning |", "|---|---|---|"]

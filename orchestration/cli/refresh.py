@@ -15,6 +15,7 @@ from orchestration.cli.common import FAILED, OK, fail, open_context, show_progre
 from orchestration.cli.output import refresh as refresh_output
 from orchestration.errors import failure_of
 from orchestration.interruption import ends_on_signal
+from orchestration.ping import ping_after
 from orchestration.report_mail import mail_reports
 from orchestration.stages import (
     AppContext,
@@ -101,8 +102,9 @@ def refresh(
             context.ledger.record_run(outcome)
     refresh_output.print_outcome(context, outcome)
     notifications.notify_refresh(context, outcome)
+    ping_after(context, outcome)
     mail_reports(context)
-    raise typer.Exit(OK if outcome.outcome in ("published", "nothing new") else FAILED)
+    raise typer.Exit(OK if outcome.is_good else FAILED)
 
 
 def _carry_out(

@@ -11,6 +11,7 @@ import dagster as dg
 from models.error_codes import Code
 from orchestration import notifications
 from orchestration.defs.jobs import Job, refresh
+from orchestration.ping import ping_after
 from orchestration.resources import WarehouseResource
 from orchestration.run_refresh import STARTED_BY_COMMAND, refresh_outcome
 from warehouse.ledger import Refresh, now
@@ -34,6 +35,7 @@ def _record(context: dg.RunStatusSensorContext, warehouse: WarehouseResource) ->
     opened.ledger.record_run(ended)
     if not _will_be_retried(run):
         notifications.notify_refresh(opened, ended, run.run_id)
+        ping_after(opened, ended)
     return None
 
 

@@ -22,8 +22,8 @@ from orchestration.stages.publish import is_published, publish_candidate, rollba
 from orchestration.stages.quarantine import publish_quarantine
 
 __all__ = [
-    "AppContext", "Erasure", "RefreshPlan", "audit_candidate", "audit_page_of", "build_candidate", "check_ledger",
-    "describe_export",
+    "AppContext", "Erasure", "RefreshPlan", "audit_candidate", "audit_page_of", "build_candidate",
+    "check_ledger", "describe_export",
     "erase_contact", "evaluate_gate", "export_missing", "export_reports", "figure_breaches", "file_sizes", "finish_erasures",
     "freshness_times", "group_by_date", "is_built", "is_published", "late_days", "load_changed", "missing_days",
     "override_gate", "plan_refresh", "prune_exports", "publish_candidate", "publish_quarantine", "remove_withdrawn",

@@ -10,7 +10,7 @@ import yaml
 
 from warehouse.config import settings as settings_module
 from warehouse.config.paths import DataPaths
-from warehouse.config.settings import PROJECT, RENAMED_SETTINGS, SettingsError, load_settings
+from warehouse.config.settings import PROJECT, RENAMED_SETTINGS, SECRETS, SettingsError, load_settings
 
 DEFAULTS = {
     "landing": PROJECT / "data" / "landing",
@@ -129,6 +129,7 @@ INVALID = [
         ("SPARK_THRIFT", value)
         for value in ("spark.example.org", "spark.example.org:", ":10000", "jdbc:hive2://spark:10000")
     ),
+    ("REPORTS_HOST", "a host"),
     *(("SPARK_SCHEMA", value) for value in ("Marts", "marts; drop schema x", "1st")),
 ]
 
@@ -151,6 +152,37 @@ def test_an_invalid_value_is_one_line_with_setting_and_value(bare_environment, m
 def test_a_value_that_is_no_boolean_is_told_what_it_must_be(monkeypatch):
     monkeypatch.setenv("SENDMART_INSIGHTS", "maybe")
     assert problems() == ["SENDMART_INSIGHTS: must be true or false (is 'maybe')"]
+
+
+@pytest.mark.parametrize("name", SECRETS)
+@pytest.mark.parametrize("source", ["environment", "dotenv"])
+def test_a_secret_may_stand_in_a_file(bare_environment, monkeypatch, tmp_path, name, source):
+    value = {"smtp_url": "smtp://host:25?tls=no", "alerts": "json://host/path"}.get(
+        name, "https://example.com/of-a-secret"
+    )
+    variable, file = f"SENDMART_{name.upper()}_FILE", tmp_path / "secret"
+    file.write_text(f"{value}\n")
+    if source == "environment":
+        monkeypatch.setenv(variable, str(file))
+    else:
+        bare_environment.write_text(f"{variable}={file}\n")
+    assert getattr(load_settings(), name).get_secret_value() == value
+    monkeypatch.setenv(f"SENDMART_{name.upper()}", value)
+    assert problems() == [f"{variable}: SENDMART_{name.upper()} is set, too. Remove one of them"]
+
+
+def test_a_file_of_a_secret_that_cannot_be_read_is_one_line(monkeypatch, tmp_path):
+    file = tmp_path / "secret"
+    monkeypatch.setenv("SENDMART_REPORTS_TOKEN_FILE", str(file))
+    assert problems() == [f"SENDMART_REPORTS_TOKEN_FILE: {file} cannot be read (No such file or directory)"]
+    file.write_text(" \n")
+    assert problems() == [f"SENDMART_REPORTS_TOKEN_FILE: {file} is empty"]
+    file.write_bytes(b"\xff")
+    assert problems() == [f"SENDMART_REPORTS_TOKEN_FILE: {file} cannot be read (not UTF-8)"]
+    file.write_text("too short")
+    (line,) = problems()
+    assert line.startswith("SENDMART_REPORTS_TOKEN: ")
+    assert "too short" not in line, "no part of a secret is shown"
 
 
 def test_every_problem_has_its_own_line(monkeypatch):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, SecretStr
 
 from models.enums import Log
 from models.figure_rules import parse_rules
@@ -29,6 +29,7 @@ MAX_WINDOW_HOURS = 87_600
 """Longest conversion window: ten years."""
 MAX_HARD_BOUNCES = 1_000
 """The largest number of consecutive hard bounces that may suppress a number."""
+MIN_TOKEN_CHARACTERS = 16
 MAX_NUMBERS = 20
 """The largest number of whole numbers in one value."""
 
@@ -153,6 +154,18 @@ def _mail_address(value: str) -> str:
     return value
 
 
+def _token(token: SecretStr) -> SecretStr:
+    if len(token.get_secret_value()) < MIN_TOKEN_CHARACTERS:
+        raise ValueError(f"must have at least {MIN_TOKEN_CHARACTERS} characters")
+    return token
+
+
+def _ping_url(url: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", url.get_secret_value()):
+        raise ValueError("must be an address of the web, such as https://monitor.example.com/ping/name")
+    return url
+
+
 def _past_date(value: str | date) -> date:
     try:
         day = value if isinstance(value, date) else date.fromisoformat(value)
@@ -184,6 +197,7 @@ Seconds = Annotated[
 ]
 """A decimal number. It stays text, because a floating-point number would not be exact."""
 FigureRules = Annotated[str, AfterValidator(_figure_rules)]
+PingUrl = Annotated[SecretStr, AfterValidator(_ping_url)]
 AlertUrls = Annotated[SecretStr, AfterValidator(_alert_urls)]
 SmtpUrl = Annotated[SecretStr, AfterValidator(_smtp_url)]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
@@ -196,7 +210,7 @@ HostAndPort = Annotated[str, _matching(r"[0-9A-Za-z.-]+:[0-9]{1,5}", "host:port,
 HostNames = Annotated[
     str, _matching(r"[0-9A-Za-z.-]+(,[0-9A-Za-z.-]+)*", "host names, separated by commas, such as reports.example.com")
 ]
-Token = Annotated[SecretStr, Field(min_length=16)]
+Token = Annotated[SecretStr, AfterValidator(_token)]
 Host = Annotated[str, _matching(r"[0-9A-Za-z.:-]+", "the name or address of a host, such as 127.0.0.1")]
 SparkSchema = Annotated[
     str,

@@ -45,14 +45,15 @@ RENAMED_SETTINGS = {
 
 NOT_FIGURE_RELEVANT = {
     "landing", "follow_links", "sources", "data", "lake", "published", "exports", "temp_directory", "hash_key_file", "umask",
-    "alerts", "figure_alerts", "log_grace_hours", "daily_logs", "refresh_time", "export_time", "first_log_date",
+    "alerts", "ping_url", "figure_alerts", "log_grace_hours", "daily_logs", "refresh_time", "export_time", "first_log_date",
     "report_subscriptions", "smtp_url", "smtp_password_file", "smtp_from", "reports_url",
     "reports_host", "reports_port", "reports_behind_login", "reports_token", "reports_allowed_hosts",
     "reports_show_phone_numbers", "load_workers",
     "spark_thrift", "spark_master", "spark_schema", "spark_export",
 }  # fmt: skip
 """Paths, times, addresses: settings that no figure depends on. `build_info` does not record them."""
-_SECRET = {"alerts", "reports_token", "smtp_url"}
+SECRETS = ("alerts", "ping_url", "smtp_url", "reports_token")
+"""Settings whose value is never printed. Each may stand in a file that a variable with the ending `_FILE` names."""
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -175,6 +176,9 @@ class Settings(BaseModel):
     """Start of the daily export job, in SENDMART_REPORT_TIMEZONE. It writes missing exports and prunes old ones."""
     alerts: types.AlertUrls | None = None
     """Receivers of alerts: URLs of Slack, e-mail or webhooks (docs/alerts.md). A secret."""
+    ping_url: types.PingUrl | None = None
+    """Address that is requested after each refresh that published or found nothing new, so that a monitor notices when refreshes
+    stop (docs/alerts.md). A secret."""
 
     figure_alerts: types.FigureRules | None = None
     """Rules on the figures of a day that raise an alert, separated by commas: delivery_rate<0.9, unsubscribes_per_1000>5,
@@ -313,14 +317,44 @@ def load_settings(**overrides: str) -> Settings:
     named: dict[str, Any] = {
         field: values[name] for field in Settings.model_fields if (name := _variable(field)) in values
     }
+    in_files, unreadable = _secrets_in_files(values)
+    problems += unreadable
     renamed = {_field(new): values[old] for new, old in old_names.items()}
     try:
-        settings = Settings(**{**named, **renamed, **overrides})
+        settings = Settings(**{**named, **in_files, **renamed, **overrides})
     except ValidationError as error:
         problems += [_complaint(problem, old_names) for problem in error.errors()]
     if problems:
         raise SettingsError("\n".join(problems))
     return settings
+
+
+def _secrets_in_files(values: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """The secrets that stand in files, by field, and a line for each that cannot be read from its file."""
+    secrets, problems = {}, []
+    for field in SECRETS:
+        variable, file_variable = _variable(field), _secret_file(field)
+        if file_variable not in values:
+            continue
+        if variable in values:
+            problems.append(f"{file_variable}: {variable} is set, too. Remove one of them")
+            continue
+        path = PROJECT / values[file_variable]
+        try:
+            secret = path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+            problems.append(f"{file_variable}: {path} cannot be read ({reason})")
+            continue
+        if secret:
+            secrets[field] = secret
+        else:
+            problems.append(f"{file_variable}: {path} is empty")
+    return secrets, problems
+
+
+def _secret_file(field: str) -> str:
+    return f"{_variable(field)}_FILE"
 
 
 @cache
@@ -337,7 +371,12 @@ def _variable(field: str) -> str:
 
 
 def _is_known(variable: str) -> bool:
-    return variable.startswith(DBT_PREFIX) or variable in RENAMED_SETTINGS or _field(variable) in Settings.model_fields
+    return (
+        variable.startswith(DBT_PREFIX)
+        or variable in RENAMED_SETTINGS
+        or _field(variable) in Settings.model_fields
+        or variable in map(_secret_file, SECRETS)
+    )
 
 
 def _unknown(variable: str) -> str:
@@ -355,4 +394,4 @@ def _complaint(problem: Mapping[str, Any], old_names: Mapping[str, str]) -> str:
     field = str(problem["loc"][0])
     variable = _variable(field)
     line = f"{old_names.get(variable, variable)}: {message}"
-    return line if field in _SECRET else f"{line} (is {problem['input']!r})"
+    return line if field in SECRETS else f"{line} (is {problem['input']!r})"

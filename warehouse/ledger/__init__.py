@@ -16,12 +16,13 @@ from warehouse.ledger.replacements import Replacement, Replacements
 from warehouse.ledger.report_mails import MailState, ReportMail, ReportMails
 from warehouse.ledger.runs import Refresh, Runs
 from warehouse.ledger.store import LedgerDamaged, now
+from warehouse.ledger.summary import LogSummary, summarize_logs
 
 __all__ = [
     "BUILDS_WITH_METRICS", "IN_FLIGHT", "UNKNOWN_SHA256", "Acceptance", "Alert", "Build", "Change", "Erased", "Ledger",
     "LedgerDamaged",
-    "LoadedFile", "LogFile", "MailState", "Override", "Publication", "RecordedStat", "Refresh", "Replacement",
-    "ReportMail", "now",
+    "LoadedFile", "LogFile", "LogSummary", "MailState", "Override", "Publication", "RecordedStat", "Refresh", "Replacement",
+    "ReportMail", "now", "summarize_logs",
 ]  # fmt: skip
 
 

@@ -58,6 +58,11 @@ class Publications(Store):
         """All publications in order; a build that was published again, by a rollback or otherwise, occurs again."""
         return self._all(Publication, f"{_SELECT} order by publication")
 
+    def published_since(self, moment: datetime) -> str | None:
+        """The build that was published last after a moment (UTC), rollbacks not counted; None if there is none."""
+        since = [one.build_id for one in self.publications() if one.published_at > moment and not one.rolled_back_from]
+        return since[-1] if since else None
+
     def last_publication(self) -> tuple[str, datetime] | None:
         """The build that was published last, and when."""
         last = self._first(Publication, f"{_SELECT} order by publication desc limit 1")

@@ -5,6 +5,8 @@ from datetime import datetime
 
 from warehouse.ledger.store import Store
 
+GOOD_OUTCOMES = ("published", "nothing new")
+
 
 @dataclass(frozen=True)
 class Refresh:
@@ -16,6 +18,11 @@ class Refresh:
     finished_at: datetime
     outcome: str
     message: str
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the published build is up to date."""
+        return self.outcome in GOOD_OUTCOMES
 
 
 class Runs(Store):
@@ -37,7 +44,7 @@ class Runs(Store):
 
     def last_good_refresh(self) -> Refresh | None:
         """The last refresh that published, or found nothing new."""
-        return self._last_refresh("outcome in ('published', 'nothing new')")
+        return self._last_refresh(f"outcome in {GOOD_OUTCOMES}")
 
     def last_refresh(self) -> Refresh | None:
         return self._last_refresh("true")

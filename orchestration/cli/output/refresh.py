@@ -73,7 +73,7 @@ def print_hold(gate_result: GateResult) -> None:
 
 def print_outcome(context: AppContext, refresh: Refresh) -> None:
     """Prints how a refresh ended and the next step: after a success, with the latest figures and where the files are."""
-    if refresh.outcome not in ("published", "nothing new"):
+    if not refresh.is_good:
         _print_failure(context, refresh)
         return
     if context.ledger.last_publication() is None:

@@ -17,7 +17,7 @@ from warehouse.duckdb_tools import attached, corruption_reason, fetch_row
 from warehouse.explain.unconverted import describe_unconverted
 from warehouse.landing import completeness
 from warehouse.landing.proposals import IgnoredFiles
-from warehouse.ledger import LoadedFile
+from warehouse.ledger import LoadedFile, summarize_logs
 
 
 def print_status(context: AppContext, days: int) -> None:
@@ -28,13 +28,8 @@ def print_status(context: AppContext, days: int) -> None:
     else:
         seconds = (last.finished_at - last.started_at).total_seconds()
         console.print(f"Last refresh: {last.started_at:%Y-%m-%d %H:%M:%S} UTC, {seconds:.0f} s: {last.outcome}")
-        published_since = [
-            publication.build_id
-            for publication in context.ledger.publications()
-            if publication.published_at > last.finished_at and publication.rolled_back_from is None
-        ]
-        if last.outcome == "held back" and published_since:
-            console.print(f"  build {published_since[-1]} was published afterwards")
+        if last.outcome == "held back" and (build_id := context.ledger.published_since(last.finished_at)):
+            console.print(f"  build {build_id} was published afterwards")
         else:
             for line in last.message.splitlines():
                 console.print(f"  {line}")
@@ -92,17 +87,15 @@ def _print_published_build(context: AppContext) -> None:
 def _print_logs(files: list[LoadedFile]) -> None:
     numbers = right_aligned("Files", "Rows accepted", "Quarantined", "Files refused")
     table = Table("Log", *numbers, "First log date", "Last log date", title="Logs", title_justify="left")
-    for log in Log:
-        log_files = [file for file in files if file.log == log]
-        dates = [file.log_date for file in log_files]
+    for log, summary in summarize_logs(files).items():
         table.add_row(
             log,
-            str(len(log_files)),
-            f"{sum(file.accepted for file in log_files):,}",
-            f"{sum(file.rejected for file in log_files):,}",
-            str(sum(file.refusal is not None for file in log_files)),
-            str(min(dates, default="")),
-            str(max(dates, default="")),
+            str(summary.files),
+            f"{summary.accepted_rows:,}",
+            f"{summary.rejected_rows:,}",
+            str(summary.refused_files),
+            str(summary.first_log_date or ""),
+            str(summary.last_log_date or ""),
         )
     console.print(table)
 
