@@ -105,6 +105,7 @@ def _share_parsed_projects(folder: Path) -> None:
         shared = parsed[key]
         shared.locate(lake)
         if not options:
+            written.parent.mkdir(parents=True, exist_ok=True)
             written.write_text(shared.written_for(lake), encoding="utf-8")
         dbt_runner._last_parsed = dbt_runner._parse_inputs(arguments), shared.manifest
         return shared.manifest

@@ -3,7 +3,24 @@ with
 
     suppressed_numbers as (select * from {{ ref("suppressed_numbers") }}),
 
-    delivery_status as (select * from {{ ref("delivery_status") }})
+    contacts_named as (
+
+        select campaign_id, contact_id
+        from attributed_unsubscribes
+        union
+        select campaign_id, contact_id
+        from suppressed_numbers
+
+    ),
+
+    -- Few of all rows: a join with all of them would hold them in memory.
+    delivery_status as (
+
+        select campaign_id, contact_id, message_id, mobile_number, delivery_status, status_at
+        from {{ ref("delivery_status") }}
+        semi join contacts_named using (campaign_id, contact_id)
+
+    )
 
 select
     'attributed_unsubscribes' as mart,

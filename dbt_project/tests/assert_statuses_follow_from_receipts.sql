@@ -1,16 +1,21 @@
+-- The mart is read twice, with few columns each time. DuckDB would keep all rows of one CTE in memory.
 with
-    delivery_status as (select * from {{ ref("delivery_status") }}),
-
     unmapped_receipts as (select * from {{ ref("unmapped_receipts") }}),
 
-    contacts_without_receipt as (select * from delivery_status where provider is null),
+    contacts_without_receipt as (select * from {{ ref("delivery_status") }} where provider is null),
 
-    deciding_receipts as (
+    -- Joined before it is grouped: few receipts are unmapped.
+    unmapped_deciding_receipts as (
 
-        select provider, provider_status, error_code, count(*) as contacts
-        from delivery_status
-        where provider is not null
-        group by provider, provider_status, error_code
+        select
+            delivery_status.provider, delivery_status.provider_status, delivery_status.error_code, count(*) as contacts
+        from {{ ref("delivery_status") }} as delivery_status
+        inner join
+            unmapped_receipts
+            on delivery_status.provider = unmapped_receipts.provider
+            and delivery_status.provider_status = unmapped_receipts.provider_status
+            and delivery_status.error_code is not distinct from unmapped_receipts.error_code
+        group by delivery_status.provider, delivery_status.provider_status, delivery_status.error_code
 
     )
 
@@ -28,13 +33,8 @@ union all
 
 select
     null as campaign_id,
-    deciding_receipts.provider,
-    deciding_receipts.provider_status,
-    deciding_receipts.contacts,
+    provider,
+    provider_status,
+    contacts,
     'a receipt that no provider vocabulary knows decides a status' as problem
-from deciding_receipts
-inner join
-    unmapped_receipts
-    on deciding_receipts.provider = unmapped_receipts.provider
-    and deciding_receipts.provider_status = unmapped_receipts.provider_status
-    and deciding_receipts.error_code is not distinct from unmapped_receipts.error_code
+from unmapped_deciding_receipts

@@ -33,8 +33,12 @@ log = logging.getLogger("sendmart")
 
 def record(paths: DataPaths, ledger: Ledger, files: Iterable[LogFile]) -> None:
     """Records that the lake files of these log files are about to be replaced or removed, and keeps their content."""
-    recorded = ledger.checksums()
     files = list(files)
+    recorded = {
+        key: checksum
+        for log_name in {file.log for file in files}
+        for key, checksum in ledger.checksums(log_name).items()
+    }
     existing = lake_tables.existing(lake_tables.path_of(paths.lake, file) for file in files)
     changes = []
     for file in files:

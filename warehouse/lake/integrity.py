@@ -58,7 +58,7 @@ def find_damaged(
     paths: DataPaths, ledger: Ledger, of_log: Log | None = None, *, verify_checksums: bool
 ) -> list[DamagedFile]:
     """The files that are missing or have another size; with `verify_checksums`, also those with other content."""
-    recorded = ledger.checksums()
+    recorded = ledger.checksums(of_log)
     object_sizes = _object_sizes(paths, of_log)
 
     def check(expected: tuple[LoadedFile, Path, int]) -> DamagedFile | None:
@@ -125,7 +125,7 @@ def _row_count(path: Path) -> int | None:
 
 def record_missing_checksums(paths: DataPaths, ledger: Ledger, of_log: Log) -> None:
     """Records the checksums of the files of a log that have none and were verified by their row counts."""
-    recorded = ledger.checksums()
+    recorded = ledger.checksums(of_log)
     checksums = {}
     for _, key, _ in _data_files(ledger, of_log):
         if key not in recorded:

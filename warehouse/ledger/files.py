@@ -264,7 +264,7 @@ class Files(Store):
     def sizes(self, log: Log, keys: Mapping[str, Path]) -> dict[str, tuple[int, int]]:
         """By log file, its size in bytes when it was last loaded, and that of its file in the lake, which has the given key."""
         loaded = dict(self._rows("select source_file, size from files where log = ?", log))
-        in_lake = self.checksums()
+        in_lake = self.checksums(log)
         return {name: (loaded.get(name, 0), in_lake[key].size if key in in_lake else 0) for name, key in keys.items()}
 
     def files_fingerprint(self) -> str:
@@ -290,9 +290,13 @@ class Files(Store):
         """Deletes the checksums of files that are about to be rewritten."""
         self._execute_many("delete from lake_contents where place = ?", [(str(key),) for key in keys])
 
-    def checksums(self) -> dict[Path, Checksum]:
-        """By key, the checksums of the files in lake and quarantine; a file of a release before checksums has none."""
-        rows = self._rows("select place, size, sha256 from lake_contents")
+    def checksums(self, log: Log | None = None) -> dict[Path, Checksum]:
+        """By key, the checksums of the files in lake and quarantine, of all logs or of one; a file of a release before checksums
+        has none.
+        """
+        rows = self._rows(
+            "select place, size, sha256 from lake_contents where ?1 is null or place glob '*/' || ?1 || '/*'", log
+        )
         return {Path(place): Checksum(size, sha256) for place, size, sha256 in rows}
 
     def accept(self, log: Log, source_file: str, sha256: str, reason: str) -> None:

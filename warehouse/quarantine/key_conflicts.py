@@ -71,8 +71,7 @@ def update_key_conflicts(limits: SessionLimits, paths: DataPaths, ledger: Ledger
     if not with_key and (paths.key_index.exists() or not any(ledger.files(log_name) for log_name in CONTACT_KEYS)):
         return
     indexed = _indexed(paths, ledger)
-    checksums = ledger.checksums()
-    states = {log_name: _state_of(paths, ledger, checksums, log_name) for log_name in with_key}
+    states = {log_name: _state_of(paths, ledger, log_name) for log_name in with_key}
     outdated = {log_name: state for log_name, state in states.items() if indexed.get(log_name) != state.fingerprint}
     if indexed and not outdated:
         return
@@ -126,10 +125,10 @@ def _wal_of(paths: DataPaths) -> Path:
     return paths.key_index.with_name(f"{paths.key_index.name}.wal")
 
 
-def _state_of(paths: DataPaths, ledger: Ledger, checksums: Mapping[Path, Checksum], log_name: Log) -> _LogState:
+def _state_of(paths: DataPaths, ledger: Ledger, log_name: Log) -> _LogState:
     recorded = ledger.files(log_name)
     conflicting = {file.source_file: file.conflicting for file in recorded if file.conflicting}
-    return _LogState(_files_in_lake(paths, checksums, recorded), conflicting)
+    return _LogState(_files_in_lake(paths, ledger.checksums(log_name), recorded), conflicting)
 
 
 def _update_index(
@@ -147,8 +146,7 @@ def _update_index(
             connection.execute(f"attach {literal(paths.key_index)} as keys; begin; {_TABLES}")
             connection.execute("insert into keys.version values (?)", [VERSION])
             connection.execute("commit")
-            checksums = ledger.checksums()
-            states = {log_name: _state_of(paths, ledger, checksums, log_name) for log_name in CONTACT_KEYS}
+            states = {log_name: _state_of(paths, ledger, log_name) for log_name in CONTACT_KEYS}
         updated: dict[str, str] = {
             log_name: _update_log(connection, paths, ledger, log_name, state).fingerprint
             for log_name, state in states.items()
