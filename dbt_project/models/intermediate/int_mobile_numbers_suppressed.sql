@@ -75,37 +75,14 @@ with
 
     ),
 
-    -- Hard bounces between the same two interruptions are one run. A sum of a case: DuckDB takes seconds for a
-    -- filtered count over one number with many messages.
-    messages_in_runs as (
-
-        select
-            *,
-            sum(case when is_hard_bounce then 0 else 1 end) over (
-                partition by mobile_number order by sent_at, message_id rows between unbounded preceding and current row
-            ) as interruptions_before
-        from messages_in_question
-
-    ),
-
-    hard_bounces_counted as (
-
-        select
-            *,
-            row_number() over (
-                partition by mobile_number, interruptions_before order by sent_at, message_id
-            ) as hard_bounces_in_run
-        from messages_in_runs
-        where is_hard_bounce
-
-    ),
+    {{ hard_bounces_in_a_row() | indent(4) }},
 
     deciding_hard_bounces as (
 
         select message_id, sent_at
         from hard_bounces_counted
         where
-            hard_bounces_in_run = {{ var("hard_bounces_to_suppress") }}
+            hard_bounces = {{ var("hard_bounces_to_suppress") }}
             {%- if not var("hard_bounce_suppression") %} and false {%- endif %}
         qualify row_number() over (partition by mobile_number order by sent_at, message_id) = 1
 

@@ -56,32 +56,7 @@ with
 
     ),
 
-    -- Hard bounces between the same two interruptions are one run.
-    messages_in_runs as (
-
-        select
-            *,
-            sum(case when is_hard_bounce then 0 else 1 end) over (
-                partition by mobile_number order by sent_at, message_id rows between unbounded preceding and current row
-            ) as interruptions_before
-        from messages_in_question
-
-    ),
-
-    hard_bounces_counted as (
-
-        select
-            mobile_number,
-            message_id,
-            sent_at,
-            status_at,
-            row_number() over (
-                partition by mobile_number, interruptions_before order by sent_at, message_id
-            ) as hard_bounces
-        from messages_in_runs
-        where is_hard_bounce
-
-    ),
+    {{ hard_bounces_in_a_row() | indent(4) }},
 
     first_hard_bounces as (
 
