@@ -9,12 +9,16 @@ Not here: what is recorded and printed (`orchestration.cli.refresh`).
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Thread
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+LEFT_SEMAPHORES = "ignore::UserWarning:multiprocessing.resource_tracker"
+"""Python's own helper process removes the semaphores of a process that ends at once, such as dbt's. It would warn of each."""
 
 PATIENCE_SECONDS = 2
 """How long the last words may take: they wait for the ledger, which another thread may have locked."""
@@ -26,6 +30,8 @@ def ends_on_signal(last_words: Callable[[], None]) -> Iterator[None]:
 
     Only the main thread may enter it.
     """
+    if LEFT_SEMAPHORES not in sys.warnoptions:
+        sys.warnoptions.append(LEFT_SEMAPHORES)  # the helper process takes over these options
     received, sent = os.pipe()
     os.set_blocking(sent, False)
     handlers = {number: signal.signal(number, _ignore) for number in SIGNALS}

@@ -74,7 +74,7 @@ def test_a_refresh_that_is_interrupted_while_dbt_builds_says_so(tmp_path: Path) 
     assert refresh.returncode == 128 + signal.SIGTERM
     assert interrupted_at in refresh.stdout
     assert "interrupted; what was published is untouched. Next: sendmart refresh" in refresh.stdout.splitlines()[-1]
-    assert "Traceback" not in refresh.stdout + refresh.stderr
+    assert refresh.stderr == ""
     status = sendmart(variables, "status")
     assert ": interrupted\n  interrupted; what was published is untouched." in status.stdout
 
@@ -127,9 +127,10 @@ def test_an_interrupted_first_sample_is_written_again(tmp_path: Path) -> None:
 
 
 NEVER_ENDING = """
-import duckdb
+import duckdb, multiprocessing
 from orchestration.interruption import ends_on_signal
 with ends_on_signal(lambda: print("last words", flush=True)):
+    semaphore = multiprocessing.get_context("spawn").Semaphore()  # such as dbt has
     print("begun", flush=True)
     duckdb.sql("select count(*) from range(1_000_000) as a, range(1_000_000) as b, range(1_000_000) as c").fetchall()
 """
