@@ -46,7 +46,7 @@ def _choose_rows_to_check(context: AppContext, candidate: Build) -> None:
     predecessor = context.ledger.previous_build_of(candidate.build_id)
     if predecessor and gate.was_fully_checked(expected_checks_of(context), context.ledger.checks(predecessor)):
         manifest = dbt_manifest(context.settings, context.paths)
-        rows = check_scope.copy_changed_rows(context.paths, manifest)
+        rows = check_scope.copy_changed_rows(context.settings, context.paths, manifest)
         log.info("checking the %d rows that this build changed; the others passed in earlier builds", rows)
     else:
         check_scope.check_all_rows(context.paths)

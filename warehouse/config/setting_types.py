@@ -69,12 +69,17 @@ def _file(path: Path) -> Path:
     return file
 
 
-def _memory_limit(value: str) -> str:
-    match = re.fullmatch(r"([1-9][0-9]*(?:\.[0-9]+)?) ?([KMGT])(i?)B", value)
+def bytes_of(memory: str) -> float:
+    """The number of bytes of a memory limit, such as 2500MB or 4GiB. Raises ValueError."""
+    match = re.fullmatch(r"([1-9][0-9]*(?:\.[0-9]+)?) ?([KMGT])(i?)B", memory)
     if not match:
         raise ValueError("must be a number with a unit, such as 2500MB or 4GiB")
     number, unit, binary = match.groups()
-    if float(number) * (1024 if binary else 1000) ** (" KMGT".index(unit)) < MIN_MEMORY:
+    return float(number) * float(1024 if binary else 1000) ** (" KMGT".index(unit))
+
+
+def _memory_limit(value: str) -> str:
+    if bytes_of(value) < MIN_MEMORY:
         raise ValueError(f"must be at least {MIN_MEMORY // 1_000_000}MB")
     return value
 

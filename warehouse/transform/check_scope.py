@@ -10,8 +10,9 @@ from typing import Any
 import duckdb
 
 from models.enums import Log
-from warehouse.config import DataPaths
-from warehouse.duckdb_tools import attached, enable_s3, fetch_value
+from warehouse.config import DataPaths, Settings
+from warehouse.config.setting_types import bytes_of
+from warehouse.duckdb_tools import apply_limits, attached, enable_s3, fetch_value, literal
 from warehouse.lake import change_feed
 
 SCHEMA = "checked"
@@ -20,12 +21,24 @@ NUMBER_IN_MODEL = "number_in_model"
 """The column with the row id that the row has in the model."""
 
 
-def copy_changed_rows(paths: DataPaths, manifest: Mapping[str, Any]) -> int:
+MEMORY_FOR_CHANGED_ROWS = "700MB"
+"""DuckDB's memory limit where only changed rows are checked. DuckDB fills a larger one with blocks of the whole tables."""
+
+
+def limit_memory(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Sets the limit for checks of changed rows; a lower one of the settings stays."""
+    memory = min(settings.memory_limit, MEMORY_FOR_CHANGED_ROWS, key=bytes_of)
+    connection.execute(f"set memory_limit = {literal(memory)}")
+
+
+def copy_changed_rows(settings: Settings, paths: DataPaths, manifest: Mapping[str, Any]) -> int:
     """Copies the rows that the build changed, for every incremental model; returns their number."""
     models = {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "model"}
     relations = {name: f"{model['database']}.{model['schema']}.{model['alias']}" for name, model in models.items()}
     rows = 0
     with attached(read_only=False, build=paths.build, candidate=paths.candidate) as connection:
+        apply_limits(connection, settings)
+        limit_memory(connection, settings)
         enable_s3(connection, paths.lake)
         connection.execute("begin")
         connection.execute(f"drop schema if exists build.{SCHEMA} cascade")

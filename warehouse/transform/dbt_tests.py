@@ -64,6 +64,8 @@ def run_tests(settings: Settings, paths: DataPaths, candidate: Build) -> dict[st
         connection.execute("set TimeZone = 'UTC'; set preserve_insertion_order = false; use build")
         connection.execute(f"drop schema if exists {FAILING_ROWS} cascade; create schema {FAILING_ROWS}")
         changed_rows = check_scope.rows_to_check(connection)
+        if changed_rows:
+            check_scope.limit_memory(connection, settings)
         copies = {
             node["relation_name"]: changed_rows[node["alias"]]
             for node in manifest["nodes"].values()
