@@ -3,21 +3,31 @@
 from pathlib import Path
 from typing import Annotated
 
+import duckdb
 import typer
 
 from orchestration.cli.common import USAGE_ERROR, fail, open_context
 from orchestration.cli.output import builds as builds_output
 from orchestration.cli.output.console import console
 from orchestration.stages import AppContext
+from warehouse.config.paths import DataPaths
 from warehouse.publish.build_diff import compare
 from warehouse.publish.kept_builds import BuildNotFound, KeptBuilds
+from warehouse.publish.published_file import read_build_info
 
 
 def diff(
     earlier: Annotated[
-        str, typer.Argument(metavar="[FROM]", help="A kept build's id, or previous, current or candidate.")
-    ] = "previous",
-    later: Annotated[str, typer.Argument(metavar="[TO]", help="Likewise.")] = "current",
+        str | None, typer.Argument(metavar="[FROM]", help="A kept build's id, or previous, current or candidate.")
+    ] = None,
+    later: Annotated[str | None, typer.Argument(metavar="[TO]", help="Likewise.")] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Compare from the published build of another data folder, such as production's. Then only TO is named.",
+        ),
+    ] = None,
     every_campaign: Annotated[bool, typer.Option("--all", help="Show every campaign with changed figures.")] = False,
     campaign: Annotated[str | None, typer.Option(metavar="ID", help="Show this campaign only.")] = None,
 ) -> None:
@@ -28,8 +38,15 @@ def diff(
     Exit code 0: compared. 2: there is no such build, or both are the same, or a setting is invalid.
     """
     context = open_context()
+    if against is not None and later is not None:
+        fail("With --against, name one build at most: the one of this data folder", USAGE_ERROR)
     try:
-        (from_id, from_file), (to_id, to_file) = (_find_build(context, name) for name in (earlier, later))
+        if against is not None:
+            from_id, from_file = _published_in(against)
+            to_id, to_file = _find_build(context, earlier or "current")
+        else:
+            from_id, from_file = _find_build(context, earlier or "previous")
+            to_id, to_file = _find_build(context, later or "current")
     except BuildNotFound as error:
         typer.echo(f"{error}. Kept builds:", err=True)
         builds_output.print_kept_builds(context)
@@ -47,6 +64,15 @@ def diff(
         campaign_id=campaign,
     )
     builds_output.print_diff(build_diff)
+
+
+def _published_in(data: Path) -> tuple[str, Path]:
+    """The id and the file of the published build of a data folder. The program ends if there is none."""
+    file = DataPaths(data).published_marts
+    try:
+        return read_build_info(file).build_id, file
+    except (duckdb.Error, OSError):
+        fail(f"{file} is no published build: give the folder that SENDMART_DATA names there", USAGE_ERROR)
 
 
 def _find_build(context: AppContext, name: str) -> tuple[str, Path]:

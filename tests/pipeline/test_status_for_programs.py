@@ -1,11 +1,13 @@
-"""`sendmart status --json` and `--fail-if-older`, for monitors."""
+"""`sendmart status --json` and `--fail-if-older`, for monitors; `sendmart diff --against` another data folder."""
 
 import json
 from datetime import timedelta
 from pathlib import Path
 
+import duckdb
 import jsonschema
 import pytest
+from click.testing import Result
 from typer.testing import CliRunner
 
 from orchestration.cli.main import app
@@ -71,6 +73,35 @@ def test_an_old_success_is_exit_code_1(tmp_path: Path, outcome: str, hours: int,
         for more in ([], ["--json"]):
             run = CliRunner().invoke(app, ["status", "--fail-if-older", age, *more])
             assert (run.exit_code, "No refresh has succeeded" in run.stderr) == (exit_code, exit_code == 1)
+
+
+def test_the_published_builds_of_two_data_folders_are_compared(
+    refreshed_small: RefreshedWarehouse, tmp_path: Path
+) -> None:
+    production, staging = (copy_of(refreshed_small, tmp_path / name) for name in ("production", "staging"))
+
+    def diff(*options: str) -> Result:
+        with environment(staging.environment):
+            return CliRunner().invoke(app, ["diff", "--against", str(production.warehouse.paths.data), *options])
+
+    same = diff()
+    assert (same.exit_code, "nothing to compare" in same.stderr) == (2, True)
+    with duckdb.connect(staging.warehouse.paths.published_marts) as connection:
+        connection.execute("update marts.build_info set build_id = '20260101T000000Z-abcdef'")
+        ((campaign,),) = connection.execute("select min(campaign_id) from marts.campaign_metrics").fetchall()
+        connection.execute(
+            "update marts.campaign_metrics set total_sent = total_sent + 1000 where campaign_id = ?", [campaign]
+        )
+    staging.warehouse.ledger.record_publication("20260101T000000Z-abcdef", now())
+    compared = diff("current")
+    assert compared.exit_code == 0, compared.output
+    build_id = production.warehouse.ledger.last_publication()[0]
+    assert f"From build {build_id} to build " in compared.output
+    assert campaign in compared.output
+    assert diff("current", "candidate").exit_code == 2
+    with environment(staging.environment):
+        none = CliRunner().invoke(app, ["diff", "--against", str(tmp_path)])
+    assert (none.exit_code, "is no published build" in none.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("age", ["26", "h", "-1h", "1.5h", "26 h"])
