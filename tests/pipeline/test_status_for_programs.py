@@ -31,6 +31,8 @@ def _state(variables: dict[str, str]) -> dict[str, object]:
 def test_the_json_is_the_state_of_the_ledger(refreshed_small: RefreshedWarehouse, tmp_path: Path) -> None:
     copy = copy_of(refreshed_small, tmp_path)
     ledger = copy.warehouse.ledger
+    began_at = now()
+    ledger.record_run(Refresh(began_at, now(), "published", ""))
     state = _state(copy.environment)
     assert (state["last_refresh"]["outcome"], state["last_refresh"]["message"]) == ("published", "")
     assert state["published"]["build_id"] == ledger.last_publication()[0]
